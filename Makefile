@@ -1,0 +1,70 @@
+# make demo     train a small language model on text that every machine has, and sample from it
+# make test     the whole test suite (ARGS="-k lstm" or any other pytest options)
+# make check    lint, types, import walls, sizes
+# make clean    remove .venv and what the tools leave behind
+#
+# PYTHON=python3.12      the interpreter that .venv is made with (3.11 or newer)
+# JOBS=2                 how many processes run the tests
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu   on Linux: PyTorch without CUDA, a download ten times smaller
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+TORCH_INDEX ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
+
+# Runs under any Python, old ones too, so that the sentence can be read.
+OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
+	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
+
+.PHONY: help demo test check lint types walls size clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.installed
+	$(RUN) examples/demo.py
+
+test: $(VENV)/.installed-dev
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal --durations=10 $(ARGS)
+
+check: lint types walls size
+
+lint: $(VENV)/.installed-dev
+	$(RUN) -m ruff check .
+
+types: $(VENV)/.installed-dev
+	$(RUN) -m mypy
+
+walls: $(VENV)/.installed-dev
+	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+size: $(VENV)/.installed-dev
+	$(RUN) scripts/size.py src
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests scripts examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment: installed anew when the pins or the project's own needs change --------------------------------
+
+$(RUN):
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "loopcell needs Python 3.11 or newer, and there is no '$(PYTHON)' here: name another, as in make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(OLD_ENOUGH)' "$(PYTHON)"
+	"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# PyTorch first and alone, at the pinned version: asked for through a range, pip may fetch a newer build and its CUDA.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(RUN)
+	@$(RUN) -c '$(OLD_ENOUGH)' "the one in $(VENV) (remove that folder)"
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch hatchling
+	$(PIP) --no-build-isolation -e '.[train]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@

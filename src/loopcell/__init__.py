@@ -1,0 +1,71 @@
+"""loopcell: a recurrent cell is its equations.
+
+The public names, imported when first asked for, so that `loopcell --help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from loopcell import cells as cells, errors as errors, testing as testing
+    from loopcell.equations import (
+        Cell as Cell,
+        bernoulli as bernoulli,
+        cell as cell,
+        exp as exp,
+        layer_norm as layer_norm,
+        log as log,
+        maximum as maximum,
+        mean as mean,
+        minimum as minimum,
+        relu as relu,
+        sigmoid as sigmoid,
+        sized as sized,
+        softplus as softplus,
+        sqrt as sqrt,
+        tanh as tanh,
+        total as total,
+        where as where,
+    )
+    from loopcell.layers import (
+        GRU as GRU,
+        LSTM as LSTM,
+        RNN as RNN,
+        Recurrent as Recurrent,
+        State as State,
+        chrono_ as chrono_,
+        forget_bias_ as forget_bias_,
+        orthogonal_ as orthogonal_,
+    )
+    from loopcell.runtime import explain as explain
+    from loopcell.tasks import LanguageModel as LanguageModel
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "equations": (
+        "Cell", "bernoulli", "cell", "exp", "layer_norm", "log", "maximum", "mean", "minimum", "relu",
+        "sigmoid", "sized", "softplus", "sqrt", "tanh", "total", "where",
+    ),
+    "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
+    "runtime": ("explain",),
+    "tasks": ("LanguageModel",),
+}  # fmt: skip
+_HOME = {name: room for room, names in _HOMES.items() for name in names}
+_ROOMS = ("cells", "errors", "testing")
+
+__all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"loopcell.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"loopcell.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'loopcell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

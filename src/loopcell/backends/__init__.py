@@ -1,0 +1,1 @@
+"""Back ends: each runs a program. `reference` is plain PyTorch."""

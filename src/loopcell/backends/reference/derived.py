@@ -1,0 +1,186 @@
+"""The derived backward, run as a program in torch.
+
+The forward loop keeps what the reverse step asks for; the reverse loop runs the graph that `derive` made, and the
+gradients of matrices are one product each after it. This is what the fused kernels will do, in a form that can be
+compared with autograd in double precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.reference.emit import Function, emit
+from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, fixed_arguments, stacked
+
+
+@dataclass(frozen=True)
+class DerivedProgram:
+    """A program with its reverse step emitted too.
+
+    Attributes:
+        reference: the program's prologue and loop.
+        forward: the loop's step, returning as well what the reverse step needs kept.
+        backward: the reverse step.
+    """
+
+    reference: ReferenceProgram
+    forward: Function
+    backward: Function
+
+    @classmethod
+    def of(cls, reference: ReferenceProgram) -> DerivedProgram:
+        """Emit the reverse step of a program."""
+        program = reference.program
+        kept = {f"saved.{name}": index for name, index in program.backward.saved.items()}
+        loop = replace(program.loop, results={**program.loop.results, **kept})
+        forward = emit(loop, "step_and_keep", first=(*reference.columns, *reference.states))
+        return cls(reference, forward, emit(program.backward.graph, "reverse_step"))
+
+
+def run_derived(derived: DerivedProgram, leaves: Leaves, masks: Masks, steps: int) -> tuple[Tensor, list[Tensor]]:
+    """Run a program over a sequence with the derived backward; see `sequence.run` for the arguments.
+
+    The gradient is exact, and cannot be differentiated again.
+    """
+    values = {**leaves, **derived.reference.hoisted(leaves)}
+    keys = tuple(key for key in _loop_leaves(derived) if isinstance(values[key], Tensor))
+    sizes = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
+    call = _Call(derived, keys, sizes, masks, steps)
+    output, *states = _DerivedLoop.apply(call, *(values[key] for key in keys))  # type: ignore[no-untyped-call]
+    return output, list(states)
+
+
+def _loop_leaves(derived: DerivedProgram) -> list[str]:
+    nodes = [
+        node for _, node in derived.reference.program.loop.leaves("hoisted", "state", "parameter", "random", "size")
+    ]
+    return list(dict.fromkeys([*derived.reference.states, *(node.key for node in nodes)]))
+
+
+@dataclass(frozen=True)
+class _Call:
+    derived: DerivedProgram
+    keys: tuple[str, ...]
+    sizes: dict[str, Any]
+    masks: Masks
+    steps: int
+
+
+class _DerivedLoop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
+        values = {**call.sizes, **dict(zip(call.keys, tensors, strict=True))}
+        outputs, states, history = _forward(call, values)
+        ctx.call, ctx.history = call, history
+        ctx.save_for_backward(*tensors)
+        size = call.derived.reference.output_size
+        return (stacked(outputs, states[0], values, size), *(state.clone() for state in states))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_output: Tensor, *d_states: Tensor) -> tuple[Tensor | None, ...]:
+        call: _Call = ctx.call
+        values = {**call.sizes, **dict(zip(call.keys, ctx.saved_tensors, strict=True))}
+        gradients = _Reverse(call, values, ctx.history).run(d_output, list(d_states))
+        return (None, *(gradients.get(key) for key in call.keys))
+
+
+Step = dict[str, Tensor]
+"""What one forward step kept, with the states before it, by key."""
+
+
+def _forward(call: _Call, values: Leaves) -> tuple[list[Tensor], list[Tensor], list[Step]]:
+    reference, function = call.derived.reference, call.derived.forward
+    states: list[Tensor] = [values[key] for key in reference.states]  # type: ignore[misc]
+    fixed = fixed_arguments(function, values, skip=len(reference.columns) + len(states))
+    outputs, history = [], []
+    for t in range(call.steps):
+        if call.masks.reset is not None:
+            states = [state.masked_fill(call.masks.reset[t].unsqueeze(-1), 0.0) for state in states]
+        columns = [values[key][t] for key in reference.columns]  # type: ignore[index]
+        results = dict(zip(function.results, function.call(*columns, *states, *fixed), strict=True))
+        history.append(
+            {
+                **dict(zip(reference.states, states, strict=True)),
+                **{k: v for k, v in results.items() if k.startswith("saved.")},
+            }
+        )
+        output, new = results["output"], [results[key] for key in reference.states]
+        if call.masks.valid is not None:
+            valid = call.masks.valid[t].unsqueeze(-1)
+            output = output.masked_fill(~valid, 0.0)
+            new = [torch.where(valid, after, before) for after, before in zip(new, states, strict=True)]
+        outputs.append(output)
+        states = new
+    return outputs, states, history
+
+
+class _Reverse:
+    """The reverse loop: states' cotangents travel, everything else is collected by step."""
+
+    def __init__(self, call: _Call, values: Leaves, history: list[Step]) -> None:
+        self.call = call
+        self.values = values
+        self.history = history
+        self.states = call.derived.reference.states
+        self.steps: list[Step] = []  # results of the reverse step, latest step first
+
+    def run(self, d_output: Tensor, d_states: list[Tensor]) -> dict[str, Tensor]:
+        carried = dict(zip(self.states, d_states, strict=True))
+        for t in reversed(range(self.call.steps)):
+            carried = self._step(t, d_output[t], carried)
+        return {**carried, **self._collected()}
+
+    def _step(self, t: int, d_output: Tensor, carried: Step) -> Step:
+        valid = None if self.call.masks.valid is None else self.call.masks.valid[t].unsqueeze(-1)
+        arriving = {"cotangent.output": _masked(d_output, valid)} | {
+            f"cotangent.{key}": _masked(d, valid) for key, d in carried.items()
+        }
+        columns = {key: self.values[key][t] for key in self.call.derived.reference.columns}  # type: ignore[index]
+        leaves = {**self.values, **columns, **self.history[t], **arriving}
+        function = self.call.derived.backward
+        results = dict(zip(function.results, function.call(*fixed_arguments(function, leaves)), strict=True))
+        self.steps.append({key: value for key, value in results.items() if key not in self.states})
+        before = {key: torch.zeros_like(carried[key]) + results[key] for key in self.states}
+        if valid is not None:  # past a row's end its state passed through unchanged
+            before = {key: torch.where(valid, before[key], carried[key]) for key in self.states}
+        if self.call.masks.reset is not None:
+            before = {key: d.masked_fill(self.call.masks.reset[t].unsqueeze(-1), 0.0) for key, d in before.items()}
+        return before
+
+    def _collected(self) -> Step:
+        if not self.steps:
+            return {}
+        results = {key: torch.stack([step[key] for step in reversed(self.steps)]) for key in self.steps[0]}
+        gradients = {
+            key: self._to_shape(key, value)
+            for key, value in results.items()
+            if key.startswith(("hoisted.", "parameter."))
+        }
+        for outer in self.call.derived.reference.program.backward.outer:
+            key = f"parameter.{outer.parameter}"
+            d, v = results[outer.cotangent], self._operand(outer.operand, results)
+            product = d.flatten(0, -2).T @ v.expand(*d.shape[:-1], v.shape[-1]).flatten(0, -2)
+            gradients[key] = gradients[key] + product if key in gradients else product
+        return gradients
+
+    def _operand(self, key: str, results: Step) -> Tensor:
+        if key in self.history[0]:
+            return torch.stack([step[key] for step in self.history])
+        value = results[key] if key in results else self.values[key]
+        assert isinstance(value, Tensor)  # operands of products are vectors
+        return value
+
+    def _to_shape(self, key: str, gradient: Tensor) -> Tensor:
+        """Sum the gradient of what was the same at every step (or for every row) over time (and rows)."""
+        leaf = self.values[key]
+        assert isinstance(leaf, Tensor)  # hoisted values and parameters are tensors
+        return gradient if key in self.call.derived.reference.columns else gradient.sum_to_size(leaf.shape)
+
+
+def _masked(gradient: Tensor, valid: Tensor | None) -> Tensor:
+    return gradient if valid is None else gradient.masked_fill(~valid, 0.0)

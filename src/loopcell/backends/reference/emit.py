@@ -1,0 +1,200 @@
+"""Emit: a scheduled graph as the source of a Python function, named after the equations."""
+
+from __future__ import annotations
+
+import keyword
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loopcell.backends.reference.spelling import FUNCTIONS, SPELLING
+from loopcell.equations.graph import Graph, Node
+from loopcell.equations.ops import OPS
+from loopcell.passes.schedule import Phase, Product, schedule
+
+
+@dataclass(frozen=True)
+class Function:
+    """An emitted function.
+
+    Attributes:
+        source: its text.
+        arguments: keys of the leaves that it takes, in order: "hoisted.i_in", "state.h", "parameter.b.i", ...
+        packs: parameters that it takes after those, stacked by rows.
+        results: keys of what it returns, in order.
+        call: the function itself.
+    """
+
+    source: str
+    arguments: tuple[str, ...]
+    packs: tuple[tuple[str, ...], ...]
+    results: tuple[str, ...]
+    call: Callable[..., tuple[Any, ...]]
+
+
+def emit(graph: Graph, name: str, *, first: Sequence[str] = ()) -> Function:
+    """Emit a graph as a function.
+
+    Args:
+        graph: verified.
+        name: the function's name.
+        first: keys of the leaves that come first among its arguments.
+    """
+    writer = _Writer(graph, name, first)
+    source = writer.write()
+    return Function(source, writer.arguments, tuple(writer.packs), tuple(graph.results), _compiled(source, name))
+
+
+def _compiled(source: str, name: str) -> Callable[..., tuple[Any, ...]]:
+    file = f"<loopcell {name} {abs(hash(source)):x}>"
+    # Known to linecache, the source shows in tracebacks and to torch.compile.
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace: dict[str, Any] = dict(FUNCTIONS)
+    exec(compile(source, file, "exec"), namespace)  # noqa: S102 - our own text, made from the closed op table
+    function: Callable[..., tuple[Any, ...]] = namespace[name]
+    return function
+
+
+class _Writer:
+    def __init__(self, graph: Graph, name: str, first: Sequence[str]) -> None:
+        self.graph = graph
+        self.function = name
+        self.uses = _uses(graph)
+        self.packs: list[tuple[str, ...]] = []
+        self.taken = set(FUNCTIONS) | {name}
+        self.arguments = self._order_arguments(first)
+        self.names = {key: self._fresh(_identifier(key)) for key in self.arguments}
+        self.locals: dict[int, str] = {}
+
+    def write(self) -> str:
+        body = [
+            line for number, phase in enumerate(schedule(self.graph), start=1) for line in self._phase(number, phase)
+        ]
+        results = ", ".join(self._operand(index) for index in self.graph.results.values())
+        comma = "," if len(self.graph.results) == 1 else ""
+        packs = [_pack_name(pack) for pack in self.packs]
+        arguments = ", ".join([*self.names.values(), *packs])
+        return "\n".join(
+            [
+                f"def {self.function}({arguments}):",
+                *(f"    {line}" for line in body),
+                f"    return ({results}{comma})",
+                "",
+            ]
+        )
+
+    def _phase(self, number: int, phase: Phase) -> list[str]:
+        lines = [line for product in phase.products for line in self._product(product)]
+        lines += [line for index in phase.pointwise if (line := self._assignment(index))]
+        return [f"# phase {number}", *lines] if phase.products else lines
+
+    def _product(self, product: Product) -> list[str]:
+        if product.operand < 0 or len(product.results) == 1:
+            return [self._assign(product.results[0])]
+        operand = self._operand(product.operand)
+        gates = ", ".join(self._name(index) for index in product.results)
+        self.packs.append(product.parameters)
+        return [f"{gates} = linear({operand}, {_pack_name(product.parameters)}).chunk({len(product.results)}, -1)"]
+
+    def _assignment(self, index: int) -> str:
+        """Write a value down if it has a name or several users; else it is written where it is used."""
+        node = self.graph.nodes[index]
+        wanted = node.label or self.uses[index] != 1
+        return self._assign(index) if wanted else ""
+
+    def _assign(self, index: int) -> str:
+        right = self._spelled(index)
+        return f"{self._name(index)} = {right}"
+
+    def _name(self, index: int) -> str:
+        node = self.graph.nodes[index]
+        if index not in self.locals:
+            wanted = node.label or (_product_name(self.graph, node) if node.op == "matmul" else f"t{index}")
+            self.locals[index] = self._fresh(_safe(wanted))
+        return self.locals[index]
+
+    def _operand(self, index: int, *, inside: str = "") -> str:
+        node = self.graph.nodes[index]
+        if node.op == "constant":
+            return repr(node.value) if node.value >= 0 else f"({node.value!r})"
+        if not node.args:
+            return self.names[node.key]
+        if index in self.locals:
+            return self.locals[index]
+        written = self._spelled(index)
+        binds_weaker = OPS[node.op].precedence <= OPS[inside].precedence if inside in OPS else False
+        return f"({written})" if binds_weaker or node.op == "greater" else written
+
+    def _spelled(self, index: int) -> str:
+        node = self.graph.nodes[index]
+        inside = node.op if SPELLING[node.op].startswith(("{", "-")) else ""
+        operands = [self._operand(arg, inside=inside) for arg in node.args]
+        size = self.names.get(f"size.{node.name}", "") if node.op == "expand" else ""
+        return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size)
+
+    def _order_arguments(self, first: Sequence[str]) -> tuple[str, ...]:
+        packed = {
+            name
+            for phase in schedule(self.graph)
+            for product in phase.products
+            if len(product.results) > 1
+            for name in product.parameters
+        }
+        keys = [node.key for _, node in self.graph.leaves() if node.op != "constant"]
+        keys = [
+            key
+            for key in keys
+            if not (key.startswith("parameter.") and key.removeprefix("parameter.") in packed and not self._bare(key))
+        ]
+        keys += [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
+        return tuple(dict.fromkeys([*first, *keys]))
+
+    def _bare(self, key: str) -> bool:
+        """Say whether a parameter is read outside packed products too."""
+        place = next(index for index, node in self.graph.leaves("parameter") if node.key == key)
+        users = [node for node in self.graph.nodes if place in node.args]
+        packed = {
+            index
+            for phase in schedule(self.graph)
+            for product in phase.products
+            if len(product.results) > 1
+            for index in product.results
+        }
+        return any(index not in packed for index, node in enumerate(self.graph.nodes) if node in users)
+
+    def _fresh(self, wanted: str) -> str:
+        name = wanted
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+
+def _uses(graph: Graph) -> list[int]:
+    uses = [0] * len(graph.nodes)
+    for node in graph.nodes:
+        for arg in node.args:
+            uses[arg] += 1
+    for index in graph.results.values():
+        uses[index] += 1
+    return uses
+
+
+def _identifier(key: str) -> str:
+    kind, _, name = key.partition(".")
+    plain = name.removeprefix("state.").replace(".", "_")
+    return _safe({"state": f"{plain}_prev", "cotangent": f"d_{plain}", "size": f"size_{plain}"}.get(kind, plain))
+
+
+def _safe(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _pack_name(parameters: tuple[str, ...]) -> str:
+    return "__".join(name.replace(".", "_") for name in parameters)
+
+
+def _product_name(graph: Graph, node: Node) -> str:
+    matrix, vector = (graph.nodes[arg] for arg in node.args)
+    return f"{matrix.name.replace('.', '_')}_{vector.label or vector.name.replace('.', '_') or 'v'}"

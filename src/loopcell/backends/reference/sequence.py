@@ -1,0 +1,124 @@
+"""The reference back end: a program over a whole sequence, in plain differentiable PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.reference.emit import Function, emit
+from loopcell.passes.pipeline import Program
+
+Leaves = Mapping[str, Tensor | int]
+"""Leaf values by key, such as "state.h", "parameter.W.i", "random.zoneout_h", "size.hidden"."""
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What may interrupt a sequence.
+
+    Attributes:
+        valid: bool [T, B], false past a row's end: its state stays and its output is 0. None: all valid.
+        reset: bool [T, B], true where a row's state becomes 0 before the step. None: never.
+    """
+
+    valid: Tensor | None = None
+    reset: Tensor | None = None
+
+
+class ReferenceProgram:
+    """A program's graphs as Python functions.
+
+    Attributes:
+        program: what is run.
+        columns: keys of the hoisted values that differ from step to step.
+        states: keys of the states.
+        output_size: the name of the output's size.
+        prologue: what runs once, for the whole sequence.
+        loop: what runs at every step.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.columns = tuple(f"hoisted.{name}" for name in _in_order(program) if name in program.varying)
+        self.states = tuple(f"state.{state}" for state in program.loop.states)
+        self.output_size = program.loop.nodes[program.loop.results["output"]].dims[0]
+        self.prologue = emit(program.prologue, f"{_plain(program)}_prologue")
+        self.loop = emit(program.loop, f"{_plain(program)}_step", first=(*self.columns, *self.states))
+
+    def hoisted(self, leaves: Leaves) -> dict[str, Tensor]:
+        """Compute what leaves the loop, by key."""
+        return dict(zip(self.prologue.results, call(self.prologue, leaves), strict=True))
+
+
+def run(reference: ReferenceProgram, leaves: Leaves, masks: Masks) -> tuple[Tensor, list[Tensor]]:
+    """Run a program over a sequence.
+
+    Args:
+        reference: the program.
+        leaves: "input.x" [T, B, I], "state.NAME" [B, n], "parameter.NAME", "random.NAME", "size.NAME".
+        masks: lengths and resets.
+
+    Returns:
+        The output [T, B, O] and the final states, each [B, n], in the cell's order.
+    """
+    values = {**leaves, **reference.hoisted(leaves)}
+    return run_loop(reference, values, masks, _length(leaves))
+
+
+def run_loop(reference: ReferenceProgram, values: Leaves, masks: Masks, steps: int) -> tuple[Tensor, list[Tensor]]:
+    """Run the loop over `steps` steps; autograd follows every operation."""
+    columns = [_tensor(values[key]).unbind(0) for key in reference.columns]
+    states = [_tensor(values[key]) for key in reference.states]
+    fixed = fixed_arguments(reference.loop, values, skip=len(columns) + len(states))
+    valid = None if masks.valid is None else masks.valid.unsqueeze(-1).unbind(0)
+    reset = None if masks.reset is None else masks.reset.unsqueeze(-1).unbind(0)
+    outputs: list[Tensor] = []
+    for t in range(steps):
+        if reset is not None:
+            states = [torch.where(reset[t], torch.zeros_like(state), state) for state in states]
+        output, *new = reference.loop.call(*(column[t] for column in columns), *states, *fixed)
+        if valid is not None:
+            output = torch.where(valid[t], output, torch.zeros_like(output))
+            new = [torch.where(valid[t], after, before) for after, before in zip(new, states, strict=True)]
+        outputs.append(output)
+        states = new
+    return stacked(outputs, states[0], values, reference.output_size), states
+
+
+def stacked(outputs: list[Tensor], like: Tensor, values: Leaves, size: str) -> Tensor:
+    """Stack the outputs over time; [0, B, O] if there are none."""
+    if outputs:
+        return torch.stack(outputs)
+    return like.new_zeros((0, *like.shape[:-1], int(values[f"size.{size}"])))
+
+
+def call(function: Function, leaves: Leaves) -> tuple[Tensor, ...]:
+    """Call an emitted function with leaves looked up by key."""
+    return function.call(*fixed_arguments(function, leaves))
+
+
+def fixed_arguments(function: Function, leaves: Leaves, skip: int = 0) -> list[Tensor | int]:
+    """Return the arguments of an emitted function past the first `skip`, its packed parameters stacked."""
+    packs = [torch.cat([_tensor(leaves[f"parameter.{name}"]) for name in pack]) for pack in function.packs]
+    return [*(leaves[key] for key in function.arguments[skip:]), *packs]
+
+
+def _length(leaves: Leaves) -> int:
+    key = next(key for key in leaves if key.startswith("input."))
+    return _tensor(leaves[key]).shape[0]
+
+
+def _in_order(program: Program) -> list[str]:
+    return [node.name for _, node in program.loop.leaves("hoisted")]
+
+
+def _plain(program: Program) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in program.cell.name).strip("_")
+
+
+def _tensor(value: Tensor | int) -> Tensor:
+    assert isinstance(value, Tensor)  # sizes are the only leaves that are not tensors
+    return value

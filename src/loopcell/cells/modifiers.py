@@ -1,0 +1,178 @@
+"""Modifiers: each takes any cell and returns a cell, by rewriting its equations.
+
+Randomness is part of the equations (a random leaf with its probability), so a modified cell trains with draws
+and evaluates with their means, on every path that runs cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from loopcell.equations.cell import Cell
+from loopcell.equations.functions import bernoulli, sized
+from loopcell.equations.graph import Graph, Node, Rewrite, Value, copy_into
+from loopcell.equations.trace import TraceBuilder
+from loopcell.equations.verify import verify
+from loopcell.errors import UsageError
+
+Results = dict[str, Value]
+
+
+def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
+    """Return the cell with zoneout: each unit of a state keeps its old value with a probability.
+
+    Args:
+        cell: any cell.
+        rates: the probability for every state, or by state's name such as {"h": 0.05, "c": 0.5}.
+
+    Krueger et al.: Zoneout, 2016 (arXiv 1606.01305), eq. 6; evaluation uses the expectation, as there.
+    """
+    by_state = dict.fromkeys(cell.states, rates) if isinstance(rates, (int, float)) else dict(rates)
+    _demand_probabilities(by_state.values())
+    _demand_states(cell, by_state)
+
+    def apply(old: Results, new: Results) -> Results:
+        changed = dict(new)
+        for state, rate in by_state.items():
+            key = f"state.{state}"
+            keep = bernoulli(new[key], rate, each="step", name=f"zoneout_{state}")
+            changed[key] = keep * old[key] + (1 - keep) * new[key]
+            if new["output"].index == new[key].index:
+                changed["output"] = changed[key]
+        return changed
+
+    return _modified(cell, f"zoneout({cell.name})", results=apply)
+
+
+def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Cell:
+    """Return the cell with variational dropout: one mask a sequence on what enters the products.
+
+    Args:
+        cell: any cell.
+        rate: probability of dropping a unit of what the recurrent products read.
+        input_rate: the same for the input.
+
+    Gal, Ghahramani: A Theoretically Grounded Application of Dropout in Recurrent Neural Networks, 2016
+    (arXiv 1512.05287), eq. 7 (masks tied over gates and over time).
+    """
+    _demand_probabilities([rate, input_rate])
+    recurrent = _depends_on(cell.graph, "state")
+    rates = {index: rate if index in recurrent else input_rate for index in range(len(cell.graph.nodes))}
+
+    def rewrite(_: int, node: Node, operands: tuple[Value, ...]) -> Value | None:
+        if node.op != "matmul" or not rates[node.args[1]]:
+            return None
+        matrix, vector = operands
+        kept = 1 - rates[node.args[1]]
+        mask = bernoulli(vector, kept, scale=1 / kept, each="sequence", name=f"kept_{node.args[1]}")
+        return matrix @ (vector * mask)
+
+    return _modified(cell, f"recurrent_dropout({cell.name})", rewrite=rewrite)
+
+
+def weight_dropout(cell: Cell, rate: float) -> Cell:
+    """Return the cell with DropConnect on its recurrent matrices: entries are dropped, once a sequence.
+
+    Merity, Keskar, Socher: Regularizing and Optimizing LSTM Language Models, 2017 (arXiv 1708.02182), section 2.
+    """
+    _demand_probabilities([rate])
+    recurrent = _depends_on(cell.graph, "state")
+    matrices = {node.args[0] for node in cell.graph.nodes if node.op == "matmul" and node.args[1] in recurrent}
+
+    def rewrite(index: int, node: Node, _: tuple[Value, ...]) -> Value | None:
+        return node_leaf(replace(node, value=rate)) if index in matrices else None
+
+    def node_leaf(node: Node) -> Value:
+        return builder.add(replace(node, shape=None))
+
+    builder = TraceBuilder(f"weight_dropout({cell.name})")
+    return _modified(cell, builder.name, rewrite=rewrite, builder=builder)
+
+
+def residual(cell: Cell) -> Cell:
+    """Return the cell with its input added to its output; input and output must be equally long.
+
+    Wu et al.: Google's Neural Machine Translation System, 2016 (arXiv 1609.08144), eq. 6. The state is as before;
+    only what leaves the layer changes.
+    """
+    size = cell.graph.nodes[cell.graph.results["output"]].dims[0]
+
+    def apply(old: Results, new: Results) -> Results:
+        return {**new, "output": new["output"] + sized(old["input"], size)}
+
+    return _modified(cell, f"residual({cell.name})", results=apply)
+
+
+def without(cell: Cell, *namespaces: str) -> Cell:
+    """Return the cell with every parameter of the named namespaces at zero: "b" leaves out the biases."""
+    known = {name.partition(".")[0] for name in cell.graph.parameters}
+    for space in namespaces:
+        if space not in known:
+            raise UsageError(f"cell `{cell.name}` has no namespace {space!r}; it has {', '.join(sorted(known))}")
+
+    def rewrite(_: int, node: Node, operands: tuple[Value, ...]) -> Value | None:
+        gone = [place for place, value in enumerate(operands) if _in(value.node, namespaces)]
+        if not gone or node.op not in ("add", "sub"):
+            return None
+        return operands[0] if gone[0] == 1 else (operands[1] if node.op == "add" else -operands[1])
+
+    return _modified(cell, f"without({cell.name})", rewrite=rewrite)
+
+
+def _in(node: Node, namespaces: tuple[str, ...]) -> bool:
+    return node.op == "parameter" and node.name.partition(".")[0] in namespaces
+
+
+def _modified(
+    cell: Cell,
+    name: str,
+    *,
+    rewrite: Rewrite = lambda *_: None,
+    results: Callable[[Results, Results], Results] = lambda _, new: new,
+    builder: TraceBuilder | None = None,
+) -> Cell:
+    builder = builder or TraceBuilder(name)
+    values = copy_into(builder, _untyped(cell.graph), rewrite)
+    old = {f"state.{node.name}": values[index] for index, node in cell.graph.leaves("state")}
+    old.update(("input", values[index]) for index, _ in cell.graph.leaves("input"))
+    new = results(old, {key: values[index] for key, index in cell.graph.results.items()})
+    for key, value in new.items():
+        _relabel(builder, key, values[cell.graph.results[key]], value)
+    sizes = {key: cell.graph.nodes[index].dims[0] for key, index in cell.graph.results.items() if key != "output"}
+    sizes.update((node.key, "input") for _, node in cell.graph.leaves("input"))
+    return replace(cell, graph=verify(builder.build(name, new), sizes))
+
+
+def _relabel(builder: TraceBuilder, key: str, inner: Value, outer: Value) -> None:
+    """Give a changed result the state's name, and what the inner cell computed a name of its own."""
+    name = key.rpartition(".")[2]
+    if inner.index != outer.index and name != "output":
+        builder.labels[inner.index] = f"{name}_new"
+        builder.labels[outer.index] = name
+
+
+def _untyped(graph: Graph) -> Graph:
+    keep = ("random", "size")
+    return replace(graph, nodes=tuple(node if node.op in keep else replace(node, shape=None) for node in graph.nodes))
+
+
+def _depends_on(graph: Graph, op: str) -> set[int]:
+    """Return the positions of the values that depend on leaves of kind `op`."""
+    dependent: set[int] = set()
+    for index, node in enumerate(graph.nodes):
+        if node.op == op or dependent.intersection(node.args):
+            dependent.add(index)
+    return dependent
+
+
+def _demand_probabilities(rates: object) -> None:
+    for rate in rates:  # type: ignore[attr-defined]
+        if not 0.0 <= rate < 1.0:
+            raise UsageError(f"a rate of dropping lies in [0, 1), not at {rate}")
+
+
+def _demand_states(cell: Cell, named: Mapping[str, float]) -> None:
+    for state in named:
+        if state not in cell.states:
+            raise UsageError(f"cell `{cell.name}` has no state {state!r}; its states are {', '.join(cell.states)}")

@@ -1,0 +1,61 @@
+"""The cells by name."""
+
+from __future__ import annotations
+
+import difflib
+
+from loopcell.cells.gru import gru, gru_keeps_before, gru_lets_after, gru_lets_before
+from loopcell.cells.gru_layer_norm import gru_layer_norm
+from loopcell.cells.indrnn import indrnn
+from loopcell.cells.light_gru import light_gru
+from loopcell.cells.lstm import lstm, lstm_coupled, lstm_peephole
+from loopcell.cells.lstm_layer_norm import lstm_layer_norm
+from loopcell.cells.lstm_projected import lstm_projected
+from loopcell.cells.mgu import mgu
+from loopcell.cells.minimal import min_gru, min_lstm
+from loopcell.cells.rnn import rnn, rnn_relu
+from loopcell.cells.sru import sru
+from loopcell.equations import Cell
+from loopcell.errors import UsageError
+
+CELLS: dict[str, Cell] = {
+    cell.name: cell
+    for cell in (
+        rnn,
+        rnn_relu,
+        lstm,
+        lstm_peephole,
+        lstm_coupled,
+        lstm_projected,
+        lstm_layer_norm,
+        gru,
+        gru_keeps_before,
+        gru_lets_before,
+        gru_lets_after,
+        gru_layer_norm,
+        mgu,
+        light_gru,
+        indrnn,
+        min_gru,
+        min_lstm,
+        sru,
+    )
+}
+
+
+def names() -> list[str]:
+    """Return the names of the library's cells."""
+    return list(CELLS)
+
+
+def get(name: str) -> Cell:
+    """Return the library's cell of that name.
+
+    Raises:
+        UsageError: there is none; the message offers the nearest name.
+    """
+    if name in CELLS:
+        return CELLS[name]
+    near = difflib.get_close_matches(name, CELLS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"the cells are {', '.join(CELLS)}"
+    raise UsageError(f"no cell is named {name!r}; {hint}")

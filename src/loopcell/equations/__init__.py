@@ -1,0 +1,44 @@
+"""What a cell is: symbols and tracing, the op table, the graph and its verifier, printing. No torch in this room."""
+
+from loopcell.equations.cell import Cell, cell
+from loopcell.equations.functions import (
+    bernoulli,
+    exp,
+    layer_norm,
+    log,
+    maximum,
+    mean,
+    minimum,
+    relu,
+    sigmoid,
+    sized,
+    softplus,
+    sqrt,
+    tanh,
+    total,
+    where,
+)
+from loopcell.equations.graph import Graph, Node, Value
+
+__all__ = [
+    "Cell",
+    "Graph",
+    "Node",
+    "Value",
+    "bernoulli",
+    "cell",
+    "exp",
+    "layer_norm",
+    "log",
+    "maximum",
+    "mean",
+    "minimum",
+    "relu",
+    "sigmoid",
+    "sized",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "total",
+    "where",
+]

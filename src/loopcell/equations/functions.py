@@ -1,0 +1,147 @@
+"""The functions that equations may use, and the namespaces that parameters live in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from loopcell.equations.graph import Bernoulli, Builder, Operand, Value
+from loopcell.errors import TraceError
+
+
+class Namespace:
+    """A keyword-only argument of a cell: `W.i` is the learned parameter i of W; its shape follows from use."""
+
+    def __init__(self, builder: Builder, name: str) -> None:
+        self._builder = builder
+        self._name = name
+
+    def __getattr__(self, gate: str) -> Value:
+        if gate.startswith("_"):
+            raise AttributeError(gate)
+        return self._builder.leaf("parameter", f"{self._name}.{gate}")
+
+    def __matmul__(self, other: object) -> Value:
+        return self._bare()
+
+    __rmatmul__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __matmul__
+
+    def _bare(self) -> Value:
+        raise TraceError(
+            self._builder.located(
+                f"`{self._name}` is a namespace of parameters, not a parameter; "
+                f"write {self._name}.name, such as {self._name}.i"
+            )
+        )
+
+
+def _unary(op: str, value: Operand) -> Value:
+    if not isinstance(value, Value):
+        raise TraceError(f"{op} in a cell's equations takes a value of the cell, not {type(value).__name__}")
+    return value.builder.apply(op, value)
+
+
+def sigmoid(value: Value) -> Value:
+    """Return 1 / (1 + exp(-v)), elementwise."""
+    return _unary("sigmoid", value)
+
+
+def tanh(value: Value) -> Value:
+    """Return the hyperbolic tangent, elementwise."""
+    return _unary("tanh", value)
+
+
+def relu(value: Value) -> Value:
+    """Return max(v, 0), elementwise."""
+    return _unary("relu", value)
+
+
+def exp(value: Value) -> Value:
+    """Return the exponential, elementwise."""
+    return _unary("exp", value)
+
+
+def log(value: Value) -> Value:
+    """Return the natural logarithm, elementwise."""
+    return _unary("log", value)
+
+
+def softplus(value: Value) -> Value:
+    """Return log(1 + exp(v)), elementwise."""
+    return _unary("softplus", value)
+
+
+def sqrt(value: Value) -> Value:
+    """Return the square root, elementwise."""
+    return _unary("sqrt", value)
+
+
+def minimum(left: Operand, right: Operand) -> Value:
+    """Return the smaller of the two, elementwise."""
+    return _builder_of("minimum", left, right).apply("minimum", left, right)
+
+
+def maximum(left: Operand, right: Operand) -> Value:
+    """Return the larger of the two, elementwise."""
+    return _builder_of("maximum", left, right).apply("maximum", left, right)
+
+
+def where(condition: Value, chosen: Operand, otherwise: Operand) -> Value:
+    """Return `chosen` where `condition` (a comparison such as `a > b`) holds, else `otherwise`."""
+    return _builder_of("where", condition).apply("where", condition, chosen, otherwise)
+
+
+def mean(value: Value) -> Value:
+    """Return the mean over a vector's entries, a scalar."""
+    return _unary("sum", value) / value.builder.apply("length", value)
+
+
+def total(value: Value) -> Value:
+    """Return the sum over a vector's entries, a scalar."""
+    return _unary("sum", value)
+
+
+def layer_norm(value: Value, gain: Value | None = None, shift: Value | None = None, *, epsilon: float = 1e-5) -> Value:
+    """Return (v - mean) / sqrt(variance + epsilon) * gain + shift over a vector's entries.
+
+    The variance is the biased one, as in Ba, Kiros, Hinton: Layer Normalization, 2016 (arXiv 1607.06450), eq. 3.
+    """
+    centred = value - mean(value)
+    normed = centred / sqrt(mean(centred * centred) + epsilon)
+    scaled = normed if gain is None else normed * gain
+    return scaled if shift is None else scaled + shift
+
+
+def sized(value: Value, size: str) -> Value:
+    """Return the same vector, its length known as `size`.
+
+    Two uses: to name a length that does not follow from use, `P.out @ sized(P.low @ h, "rank")`, and to
+    state that two lengths are to be equal, `h + sized(x, "hidden")`; the network then demands that they are.
+    """
+    if not size.isidentifier():
+        raise TraceError(f"{size!r} cannot name a size; use a word such as 'rank'")
+    return value.builder.apply("sized", value, name=size)
+
+
+def bernoulli(
+    like: Value, probability: float, *, scale: float = 1.0, each: Literal["step", "sequence"] = "step", name: str
+) -> Value:
+    """Return a random vector as long as `like`: `scale` with `probability`, else 0; its mean in evaluation.
+
+    Args:
+        like: a value of the wanted length.
+        probability: chance of `scale`, from 0 to 1.
+        scale: what is drawn if not 0; 1 / probability keeps the mean at 1 (inverted dropout).
+        each: drawn anew at each "step", or once a "sequence" and held.
+        name: the draw's own name; two draws of one cell need two names.
+    """
+    if not 0.0 <= probability <= 1.0:
+        raise TraceError(f"a probability lies between 0 and 1, not at {probability}")
+    draw = like.builder.leaf("random", name, random=Bernoulli(float(probability), float(scale), each))
+    return like.builder.apply("like", draw, like)
+
+
+def _builder_of(op: str, *values: Operand) -> Builder:
+    for value in values:
+        if isinstance(value, Value):
+            return value.builder
+    raise TraceError(f"{op} in a cell's equations takes at least one value of the cell")

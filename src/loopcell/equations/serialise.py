@@ -1,0 +1,127 @@
+"""Graphs as JSON: how a model file carries its cell, the author's source not needed.
+
+A file is hostile until parsed: ops come from the closed table, operands must stand before their users,
+and every shape is inferred anew; what the file says of shapes is not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from loopcell.equations.graph import Bernoulli, Builder, Graph, Node, Value
+from loopcell.equations.ops import OPS
+from loopcell.equations.verify import verify
+from loopcell.errors import EquationError, FileFormatError
+
+_MOST_NODES = 10_000  # no cell comes near; a file that does is an attack on memory
+_READABLE_LEAVES = {"input", "state", "parameter", "random", "constant", "size"}
+
+
+def graph_to_json(graph: Graph) -> dict[str, Any]:
+    """Return a graph as JSON-able data, with the sizes of its inputs and states."""
+    return {
+        "name": graph.name,
+        "nodes": [_node_to_json(node) for node in graph.nodes],
+        "results": dict(graph.results),
+        "sizes": {key: graph.nodes[index].dims[0] for key, index in graph.results.items() if key.startswith("state.")},
+    }
+
+
+def graph_from_json(data: object) -> Graph:
+    """Read back what `graph_to_json` gave.
+
+    Raises:
+        FileFormatError: the data is not a cell's graph.
+    """
+    try:
+        return _read(data)
+    except EquationError as error:
+        raise FileFormatError(f"the file's equations contradict themselves: {error}") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise FileFormatError(f"the file's equations cannot be read ({type(error).__name__}: {error})") from None
+
+
+def fingerprint(graph: Graph) -> str:
+    """Return the identity of a cell's equations: a hash over what they compute, whatever their names and lines."""
+    nodes = [{key: value for key, value in _node_to_json(node).items() if key != "label"} for node in graph.nodes]
+    canonical = json.dumps([nodes, sorted(graph.results.items())], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    written: dict[str, Any] = {"op": node.op}
+    if node.args:
+        written["args"] = list(node.args)
+    if node.name:
+        written["name"] = node.name
+    if node.value:
+        written["value"] = node.value
+    if node.random is not None:
+        written["random"] = [node.random.probability, node.random.scale, node.random.each]
+    if node.label:
+        written["label"] = node.label
+    if node.op in ("random", "size"):
+        written["size"] = node.dims[0] if node.op == "random" else node.name
+    return written
+
+
+def _read(data: Any) -> Graph:
+    if len(data["nodes"]) > _MOST_NODES:
+        raise ValueError(f"{len(data['nodes'])} nodes")
+    builder = Builder(typed=False)
+    values: list[Value] = []
+    for written in data["nodes"]:
+        values.append(_read_node(builder, written, values))
+    results = {str(key): values[_position(index, values)] for key, index in data["results"].items()}
+    sizes = {str(key): _word(size) for key, size in data["sizes"].items()}
+    if "output" not in results or set(results) - {"output"} != set(sizes) or not sizes:
+        raise ValueError("outputs and states do not match")
+    sizes |= {node.key: "input" for node in builder.nodes if node.op == "input"}
+    return verify(builder.build(_word(data["name"]), results), sizes)
+
+
+def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]) -> Value:
+    op = written["op"]
+    if op not in OPS or (OPS[op].rule == "leaf" and op not in _READABLE_LEAVES):
+        raise ValueError(f"no op {op!r}")
+    args = tuple(_position(arg, before) for arg in written.get("args", ()))
+    if len(args) != OPS[op].arity:
+        raise ValueError(f"{op} with {len(args)} operands")
+    value = float(written.get("value", 0.0))
+    if not math.isfinite(value):
+        raise ValueError(f"a constant of {value}")
+    name = ".".join(_word(part) for part in str(written.get("name", "")).split(".")) if written.get("name") else ""
+    shape = (_word(written["size"]),) if op == "random" else None
+    made = builder.add(Node(op, args, shape, name, value, _read_random(written)))
+    if written.get("label"):
+        builder.label(made, _word(written["label"]))
+    return made
+
+
+def _read_random(written: Mapping[str, Any]) -> Bernoulli | None:
+    if "random" not in written:
+        return None
+    probability, scale, each = written["random"]
+    if each not in ("step", "sequence") or not 0 <= float(probability) <= 1 or not math.isfinite(float(scale)):
+        raise ValueError(f"random {written['random']!r}")
+    return Bernoulli(float(probability), float(scale), each)
+
+
+def _position(index: Any, before: list[Value]) -> int:
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(before):
+        raise ValueError(f"operand {index!r}")
+    return before[index].index
+
+
+def _word(name: Any) -> str:
+    if (
+        not isinstance(name, str)
+        or len(name) > 200
+        or not all(part.isidentifier() for part in name.replace("(", ".").replace(")", "").split(".") if part)
+    ):
+        raise ValueError(f"name {name!r}")
+    return name

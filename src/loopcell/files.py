@@ -1,0 +1,107 @@
+"""Writing a file so that it is either whole or not there.
+
+A killed process, a full disk or an exception leaves what stood under the name before. A kill (SIGKILL, power)
+may leave a hidden `.NAME.*.tmp` beside it, which nothing ever reads and anybody may delete.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from loopcell.errors import FileWriteError, LoopcellError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than the system allows",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "its folder does not exist",
+    errno.ENOTDIR: "its folder is not a folder",
+    errno.EISDIR: "a folder has that name",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+_RUST_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Replace `path` by what the block writes, all or nothing.
+
+    The block gets the path of an empty temporary file in the same folder, and writes and closes it. When the
+    block ends, the file is flushed to the disk and takes the name `path` in one step; when the block raises,
+    the temporary file is removed and `path` stays as it was. A symbolic link is followed, not replaced.
+
+    Args:
+        path: the file to write; its folder has to exist.
+
+    Yields:
+        The temporary file's path.
+
+    Raises:
+        FileWriteError: the disk is full, the folder is missing or may not be written, ...
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        _create(temporary)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(target)
+        _flush_folder(target.parent)
+    except Exception as error:
+        number = _write_failure(error, temporary)
+        if number is None:
+            raise
+        raise _refusal(path, number) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> None:
+    """Create an empty file with the permissions that `open` would give (`tempfile` would make it private)."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+def _flush(path: Path) -> None:
+    """Wait until the file's content is on the disk; a rename alone does not promise that."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name durable, where the file system can; the file itself is whole by then."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_failure(error: Exception, temporary: Path) -> int | None:
+    """The system's error number, when `error` is about writing this file and not about something else."""
+    if isinstance(error, LoopcellError):
+        return None
+    if isinstance(error, OSError):
+        about_another_file = error.filename is not None and os.fspath(error.filename) != os.fspath(temporary)
+        return None if about_another_file or error.errno is None else error.errno
+    # safetensors and tokenizers write in Rust and raise their own type, with the number in the text only.
+    number = _RUST_OS_ERROR.search(str(error))
+    return int(number[1]) if number else None
+
+
+def _refusal(path: str | os.PathLike[str], number: int) -> FileWriteError:
+    reason = _REASONS.get(number) or os.strerror(number)
+    failure = FileWriteError(f"cannot write {os.fspath(path)}: {reason}; whatever had that name before is unchanged")
+    failure.errno = number
+    return failure

@@ -1,0 +1,142 @@
+"""Recurrent: any cell as a network over sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from loopcell.equations import Cell
+from loopcell.errors import InputError
+from loopcell.layers.stack import Stack
+from loopcell.layers.state import State
+
+
+class Recurrent(Stack):
+    """A stack of layers over any cell.
+
+    Parameters keep the author's names: layer 0's W.i is `net.l0.W.i`, its reverse direction's `net.l0_reverse.W.i`.
+
+    Args:
+        cell: made by `@cell`, or one of `loopcell.cells`.
+        input_size: I, the length of the input.
+        hidden_size: H, the length of the hidden state.
+        num_layers: L.
+        batch_first: input and output are [B, T, ...] rather than [T, B, ...]. States never are.
+        dropout: probability of dropping an output of every layer but the last, in training.
+        bidirectional: read both ways; the output holds both, [.., 2 * O].
+        sizes: other sizes that the cell names, such as {"proj": 32}.
+        device, dtype: where and how parameters are kept.
+
+    Raises:
+        InputError: an argument is out of range, or the cell needs a size that is missing.
+    """
+
+    def __init__(  # noqa: PLR0913 - the arguments that torch.nn.LSTM has, and sizes
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        sizes: Mapping[str, int] | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if not isinstance(cell, Cell):
+            raise InputError(
+                f"the first argument is a cell, made by @cell or from loopcell.cells; got {type(cell).__name__}"
+            )
+        super().__init__(
+            cell,
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            sizes=sizes,
+        )
+        for layer in range(num_layers):
+            for direction in range(self.num_directions):
+                known = self._executables[layer].sizes
+                shapes = {name: tuple(known[size] for size in shape) for name, shape in cell.graph.parameters.items()}
+                self.add_module(_module_name(layer, direction), _Namespaces(shapes, device, dtype))
+        self.reset_parameters()
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        state: State | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run over a batch of sequences.
+
+        Args:
+            x: [T, B, I] ([B, T, I] with batch_first), [T, I] for one sequence, or a PackedSequence. T may be 0.
+            state: what an earlier call returned; None starts at zero.
+            lengths: whole numbers [B] from 0 to T, on any device, in any order. Past a row's end its output is 0 and
+                its state stays; the reverse direction starts at the row's last valid step.
+            reset: bool [T, B] ([B, T] with batch_first), true on the first step of an episode: the row's state becomes
+                zero before that step.
+
+        Returns:
+            The output [T, B, D * O] in the input's form, and the state after each row's last valid step.
+
+        Raises:
+            InputError: a shape, dtype or device is off.
+        """
+        return self.run(x, state, lengths, reset)
+
+    def reset_parameters(self) -> None:
+        """Draw parameters anew: uniform in +-1/sqrt(H), as torch.nn, unless the cell says otherwise."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                how = self.cell.initial.get(name.split(".")[1], "uniform")
+                if how == "uniform":
+                    parameter.uniform_(-bound, bound)
+                else:
+                    parameter.fill_(1.0 if how == "ones" else 0.0)
+
+    def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
+        """Return the parameters of one layer and direction, by the names of the equations."""
+        return dict(self.get_submodule(_module_name(layer, direction)).named_parameters())
+
+    def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
+        """Overwrite one parameter in place."""
+        with torch.no_grad():
+            self.get_submodule(_module_name(layer, direction)).get_parameter(name).copy_(value)
+
+
+def _module_name(layer: int, direction: int) -> str:
+    return f"l{layer}_reverse" if direction else f"l{layer}"
+
+
+class _Namespaces(nn.Module):
+    """The parameters of one layer and direction, as the author's namespaces."""
+
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> None:
+        super().__init__()
+        for name, shape in shapes.items():
+            space, _, gate = name.partition(".")
+            if not hasattr(self, space):
+                self.add_module(space, nn.Module())
+            try:
+                getattr(self, space).register_parameter(
+                    gate, nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+                )
+            except (KeyError, AttributeError):
+                raise InputError(
+                    f"a parameter cannot be named {name!r}: torch modules have an attribute {gate!r}; pick another name"
+                ) from None

@@ -1,0 +1,249 @@
+"""A stack of layers over one cell: what Recurrent and the torch.nn replacements share."""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from loopcell.equations import Cell
+from loopcell.errors import InputError
+from loopcell.layers.sequences import Ragged, ragged, repack, unpack
+from loopcell.layers.state import State
+from loopcell.runtime import Executable, Plan
+
+
+class Stack(nn.Module):
+    """Layers and directions of one cell; subclasses say how its parameters are kept.
+
+    Attributes:
+        cell: the equations.
+        input_size: I.
+        hidden_size: H.
+        num_layers: L.
+        bidirectional: read both ways; D = 2 directions, else 1.
+        batch_first: input and output are [B, T, ...] rather than [T, B, ...].
+        dropout: probability of dropping an output of every layer but the last, in training.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        *,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        _check_stack(num_layers, dropout)
+        self.cell = cell
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.sizes = dict(sizes or {})
+        self._executables = self._make_executables()
+
+    @property
+    def num_directions(self) -> int:
+        """D, 2 if bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """Length of the output: D times what the cell gives."""
+        return self.num_directions * self._executables[0].output_size
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield (layer, direction) in the order of the states' first axis."""
+        return itertools.product(range(self.num_layers), range(self.num_directions))
+
+    @abstractmethod
+    def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
+        """Return the parameters of one layer and direction, by the names of the equations."""
+
+    @abstractmethod
+    def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
+        """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
+
+    def plan(self) -> list[Plan]:
+        """Return for every layer which path runs it, and why."""
+        return [executable.plan for executable in self._executables]
+
+    def initial_state(
+        self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        """Return the state at rest: zeros [L * D, B, n] for each state of the cell."""
+        weight = next(self.parameters(), torch.empty(0))
+        device, dtype = device or weight.device, dtype or weight.dtype
+        rows = self.num_layers * self.num_directions
+        sizes = self._executables[0].state_sizes
+        return State(
+            **{name: torch.zeros(rows, batch_size, size, device=device, dtype=dtype) for name, size in sizes.items()}
+        )
+
+    def run(
+        self, x: Tensor | PackedSequence, state: State | None, lengths: Tensor | None, reset: Tensor | None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
+        if isinstance(x, PackedSequence):
+            return self._run_packed(x, state, lengths, reset)
+        if not isinstance(x, Tensor) or x.dim() not in (2, 3):
+            raise InputError(f"the input must be {self._expected()}; got {_described(x)}")
+        unbatched = x.dim() == 2
+        time_first, batch_reset = self._time_first(x, reset, unbatched)
+        self._check_input(x, time_first)
+        state = self._checked_state(state, time_first, unbatched)
+        y, new = self._layers(time_first, state, ragged(time_first, lengths, batch_reset))
+        if unbatched:
+            return y.squeeze(1), new.map(lambda tensor: tensor.squeeze(1))
+        return (y.transpose(0, 1) if self.batch_first else y), new
+
+    def _run_packed(
+        self, packed: PackedSequence, state: State | None, lengths: Tensor | None, reset: Tensor | None
+    ) -> tuple[PackedSequence, State]:
+        if lengths is not None or reset is not None:
+            raise InputError("a PackedSequence carries its own lengths; pass a padded tensor to use lengths= or reset=")
+        x, packed_lengths = unpack(packed)
+        self._check_input(packed.data, x)
+        if state is not None and packed.sorted_indices is not None:
+            state = state.select(packed.sorted_indices)
+        state = self._checked_state(state, x, unbatched=False)
+        y, new = self._layers(x, state, ragged(x, packed_lengths, None))
+        if packed.unsorted_indices is not None:
+            new = new.select(packed.unsorted_indices)
+        return repack(y, packed_lengths, packed), new
+
+    def _layers(self, x: Tensor, state: State, rows: Ragged) -> tuple[Tensor, State]:
+        finals: list[list[Tensor]] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction in range(self.num_directions):
+                before = [tensor[len(finals)] for tensor in state.values()]
+                y, after = self._one(layer, direction, x, before, rows)
+                outputs.append(y)
+                finals.append(after)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+            if self.dropout and layer < self.num_layers - 1:
+                x = functional.dropout(x, self.dropout, self.training)
+        return x, State(
+            **{name: torch.stack(list(column)) for name, column in zip(state, zip(*finals, strict=True), strict=True)}
+        )
+
+    def _one(
+        self, layer: int, direction: int, x: Tensor, before: list[Tensor], rows: Ragged
+    ) -> tuple[Tensor, list[Tensor]]:
+        executable, weights = self._executables[layer], self.weights(layer, direction)
+        if direction == 0:
+            return executable(x, before, weights, rows.forwards(), training=self.training)
+        y, after = executable(rows.reverse(x), before, weights, rows.backwards(), training=self.training)
+        return rows.reverse(y), after
+
+    def _make_executables(self) -> list[Executable]:
+        first = Executable(
+            self.cell,
+            self.cell.resolve_sizes(input_size=self.input_size, hidden_size=self.hidden_size, sizes=self.sizes),
+        )
+        made = [first]
+        for _ in range(1, self.num_layers):
+            between = first.output_size * self.num_directions
+            made.append(
+                Executable(
+                    self.cell,
+                    self.cell.resolve_sizes(input_size=between, hidden_size=self.hidden_size, sizes=self.sizes),
+                )
+            )
+        return made
+
+    # -- the boundary ----------------------------------------------------------------------------
+
+    def _time_first(self, x: Tensor, reset: Tensor | None, unbatched: bool) -> tuple[Tensor, Tensor | None]:
+        if unbatched:
+            return x.unsqueeze(1), reset.unsqueeze(1) if reset is not None and reset.dim() == 1 else reset
+        if self.batch_first:
+            return x.transpose(0, 1), reset.transpose(0, 1) if reset is not None and reset.dim() == 2 else reset
+        return x, reset
+
+    def _expected(self) -> str:
+        batched = f"[batch, time, {self.input_size}]" if self.batch_first else f"[time, batch, {self.input_size}]"
+        return f"a float tensor {batched}, or [time, {self.input_size}] for one sequence"
+
+    def _check_input(self, x: Tensor, time_first: Tensor) -> None:
+        if time_first.shape[-1] != self.input_size:
+            raise InputError(
+                f"the input must be {self._expected()}; got {list(x.shape)}, whose last axis is {x.shape[-1]}"
+            )
+        weight = next(self.parameters(), None)
+        if weight is None:
+            return
+        if weight.device != x.device:
+            raise InputError(
+                f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
+            )
+        if weight.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise InputError(
+                f"the input is {x.dtype} and the network {weight.dtype}; convert one: x.to({weight.dtype})"
+            )
+
+    def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
+        batch = x.shape[1]
+        if state is None:
+            return self.initial_state(batch, device=x.device, dtype=x.dtype)
+        if not isinstance(state, State):
+            raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
+        if tuple(state) != self.cell.states:
+            raise InputError(
+                f"cell `{self.cell.name}` has the states {', '.join(self.cell.states)}; "
+                f"the given one has {', '.join(state)}"
+            )
+        if unbatched:
+            state = state.map(lambda tensor: tensor.unsqueeze(1))
+        rows = self.num_layers * self.num_directions
+        for name, size in self._executables[0].state_sizes.items():
+            if state[name].shape != (rows, batch, size):
+                raise InputError(
+                    f"state `{name}` must be {self._state_shape(rows, batch, size)}; got {list(state[name].shape)}"
+                )
+            if state[name].device != x.device:
+                raise InputError(
+                    f"state `{name}` is on {state[name].device} and the input on {x.device}; "
+                    f"move it: state.to({str(x.device)!r})"
+                )
+        return state
+
+    @staticmethod
+    def _state_shape(rows: int, batch: int, size: int) -> str:
+        return f"[layers * directions, batch, size] = [{rows}, {batch}, {size}]"
+
+    def extra_repr(self) -> str:
+        """Describe the layer as torch prints it."""
+        parts = [self.cell.name, str(self.input_size), str(self.hidden_size)]
+        if self.num_layers != 1:
+            parts.append(f"num_layers={self.num_layers}")
+        parts += [f"{name}={size}" for name, size in self.sizes.items()]
+        parts += [f"{name}=True" for name in ("batch_first", "bidirectional") if getattr(self, name)]
+        if self.dropout:
+            parts.append(f"dropout={self.dropout}")
+        return ", ".join(parts)
+
+
+def _check_stack(num_layers: int, dropout: float) -> None:
+    if not isinstance(num_layers, int) or num_layers < 1:
+        raise InputError(f"num_layers must be a whole number of at least 1, not {num_layers!r}")
+    if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+        raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
+
+
+def _described(x: object) -> str:
+    return f"a tensor {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__

@@ -1,0 +1,253 @@
+"""RNN, LSTM and GRU as replacements of torch.nn's: the same signatures, returns, parameter names and start values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from loopcell import cells
+from loopcell.equations import Cell
+from loopcell.errors import InputError
+from loopcell.layers.stack import Stack
+from loopcell.layers.state import State
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What torch.nn's constructors share beyond the sizes."""
+
+    bias: bool
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+    proj_size: int = 0
+
+
+class _TorchCompatible(Stack):
+    """Parameters packed as in torch.nn: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0, bias_hh_l0, _reverse."""
+
+    gates: tuple[str, ...]
+    mode: str
+
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, num_layers: int, options: _Options) -> None:
+        super().__init__(
+            cell if options.bias else _unbiased(cell),
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=options.batch_first,
+            dropout=options.dropout,
+            bidirectional=options.bidirectional,
+            sizes={"proj": options.proj_size} if options.proj_size else None,
+        )
+        self.bias = options.bias
+        self.proj_size = options.proj_size
+        for layer, direction in self.places():
+            for name, shape in self._shapes(layer).items():
+                parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
+                self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter uniformly in +-1/sqrt(H), in torch.nn's order, so that one seed gives the same start."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: torch.nn has it for cuDNN, and code that calls it keeps working."""
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters of every layer and direction, as torch.nn lists them."""
+        return [list(self._packed(layer, direction).values()) for layer, direction in self.places()]
+
+    def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
+        """Return the parameters of one layer and direction, by the names of the equations."""
+        packed = self._packed(layer, direction)
+        named = self._gatewise("W", packed["weight_ih"]) | self._gatewise("U", packed["weight_hh"])
+        if self.bias:
+            named |= self._biases(packed["bias_ih"], packed["bias_hh"])
+        if self.proj_size:
+            named["P.h"] = packed["weight_hr"]
+        return named
+
+    def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
+        """Overwrite one parameter of the equations in place; a bias goes to bias_ih, and bias_hh becomes 0 there."""
+        packed = self._packed(layer, direction)
+        space, _, gate = name.partition(".")
+        if space == "P":
+            target = packed["weight_hr"]
+        else:
+            source = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh"}[space]
+            target = self._gatewise(space, packed[source])[name]
+        with torch.no_grad():
+            target.copy_(value)
+            if space == "b" and f"d.{gate}" not in self.cell.graph.parameters:
+                self._gatewise("d", packed["bias_hh"])[f"d.{gate}"].zero_()
+
+    def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
+        return self._gatewise("b", bias_ih + bias_hh)
+
+    def _gatewise(self, space: str, packed: Tensor) -> dict[str, Tensor]:
+        return {f"{space}.{gate}": part for gate, part in zip(self.gates, packed.chunk(len(self.gates)), strict=True)}
+
+    def _packed(self, layer: int, direction: int) -> dict[str, Tensor]:
+        return {name: getattr(self, f"{name}_{_suffix(layer, direction)}") for name in self._shapes(layer)}
+
+    def _shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
+        rows = len(self.gates) * self.hidden_size
+        output = self.proj_size or self.hidden_size
+        inner = self.input_size if layer == 0 else output * self.num_directions
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inner), "weight_hh": (rows, output)}
+        if self.bias:
+            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if self.proj_size:
+            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
+        return shapes
+
+
+def _suffix(layer: int, direction: int) -> str:
+    return f"l{layer}_reverse" if direction else f"l{layer}"
+
+
+def _unbiased(cell: Cell) -> Cell:
+    spaces = {name.partition(".")[0] for name in cell.graph.parameters}
+    return cells.without(cell, *sorted(spaces & {"b", "d"}))
+
+
+class RNN(_TorchCompatible):
+    """torch.nn.RNN's replacement.
+
+    Args:
+        input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional, device, dtype:
+            as in torch.nn.RNN; nonlinearity is "tanh" or "relu".
+    """
+
+    gates = ("h",)
+
+    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.RNN's signature
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise InputError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
+        cell = cells.get("rnn" if nonlinearity == "tanh" else "rnn_relu")
+        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype)
+        super().__init__(cell, input_size, hidden_size, num_layers, options)
+        self.nonlinearity = nonlinearity
+        self.mode = f"RNN_{nonlinearity.upper()}"
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
+        hx: Tensor | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run as torch.nn.RNN does; lengths= and reset= as in `Recurrent.forward`."""
+        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        return y, state["h"]
+
+
+class LSTM(_TorchCompatible):
+    """torch.nn.LSTM's replacement.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype:
+            as in torch.nn.LSTM.
+    """
+
+    gates = ("i", "f", "g", "o")
+    mode = "LSTM"
+
+    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.LSTM's signature
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if not 0 <= proj_size < max(hidden_size, 1):
+            raise InputError(f"proj_size lies between 0 and hidden_size - 1 = {hidden_size - 1}; got {proj_size}")
+        cell = cells.get("lstm_projected" if proj_size else "lstm")
+        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype, proj_size)
+        super().__init__(cell, input_size, hidden_size, num_layers, options)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
+        hx: tuple[Tensor, Tensor] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
+        """Run as torch.nn.LSTM does; lengths= and reset= as in `Recurrent.forward`."""
+        y, state = self.run(input, None if hx is None else State(h=hx[0], c=hx[1]), lengths, reset)
+        return y, (state["h"], state["c"])
+
+
+class GRU(_TorchCompatible):
+    """torch.nn.GRU's replacement.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype:
+            as in torch.nn.GRU.
+    """
+
+    gates = ("r", "z", "n")
+    mode = "GRU"
+
+    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.GRU's signature
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype)
+        super().__init__(cells.get("gru"), input_size, hidden_size, num_layers, options)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
+        hx: Tensor | None = None,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run as torch.nn.GRU does; lengths= and reset= as in `Recurrent.forward`."""
+        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        return y, state["h"]
+
+    def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
+        """Keep the candidate's two biases apart: the reset gate stands between them."""
+        ih, hh = self._gatewise("b", bias_ih), self._gatewise("d", bias_hh)
+        return {"b.r": ih["b.r"] + hh["d.r"], "b.z": ih["b.z"] + hh["d.z"], "b.n": ih["b.n"], "d.n": hh["d.n"]}

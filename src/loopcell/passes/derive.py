@@ -1,0 +1,143 @@
+"""Derive: reverse mode over one step, so that BPTT's inner loop is a graph like any other.
+
+`matmul(P, v)` with cotangent d sends P^T d back along v inside the reverse loop. Its other half,
+dP = sum over time and batch of d v^T, is one large product after the loop; the graph only gives d and v.
+Only the states' cotangents travel from step to step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loopcell.equations.graph import Builder, Graph, Node, Value
+from loopcell.equations.ops import LEAVES, OPS
+from loopcell.passes.derivatives import DERIVATIVES
+
+
+@dataclass(frozen=True)
+class OuterProduct:
+    """The gradient of a matrix as a product after the loop: sum over time and batch of d v^T.
+
+    Attributes:
+        parameter: the matrix's name.
+        cotangent: key of d among the backward graph's results.
+        operand: key of v: a result of the backward graph, or a leaf of the loop such as "state.h" (before the step).
+    """
+
+    parameter: str
+    cotangent: str
+    operand: str
+
+
+@dataclass(frozen=True)
+class Backward:
+    """One step of the reverse loop.
+
+    Attributes:
+        graph: leaves: cotangent.output and cotangent.state.NAME, saved.NAME, and the loop's own leaves. Results:
+            "state.NAME" (to the step before), "hoisted.NAME", "parameter.NAME" for vectors (to be summed over time and
+            batch), and "product.K", "operand.K" for the outer products.
+        outer: the products after the loop.
+        saved: what the forward loop keeps for it: loop node by saved name.
+    """
+
+    graph: Graph
+    outer: tuple[OuterProduct, ...]
+    saved: dict[str, int]
+
+
+def derive(loop: Graph) -> Backward:
+    """Return the reverse step of a loop's graph."""
+    return _Derivation(loop).run()
+
+
+class _Derivation:
+    def __init__(self, loop: Graph) -> None:
+        self.loop = loop
+        self.builder = Builder()
+        self.forward: dict[int, Value] = {}
+        self.saved: dict[str, int] = {}
+        self.cotangents: dict[int, Value] = {}
+        self.transposed: dict[int, list[Value]] = {}
+        self.results: dict[str, Value] = {}
+        self.outer: list[OuterProduct] = []
+
+    def run(self) -> Backward:
+        for key, index in self.loop.results.items():
+            self._give(index, self.builder.leaf("cotangent", key, self.loop.nodes[index].dims))
+        for index in reversed(range(len(self.loop.nodes))):
+            self._visit(index, self.loop.nodes[index])
+        self._zero_missing_states()
+        graph = self.builder.build(f"d {self.loop.name}", self.results)
+        used = {node.name for _, node in graph.leaves("saved")}
+        return Backward(graph, tuple(self.outer), {name: index for name, index in self.saved.items() if name in used})
+
+    def _visit(self, index: int, node: Node) -> None:
+        self._give_products(index)
+        cotangent = self.cotangents.get(index)
+        if cotangent is None:
+            return
+        if node.op in LEAVES:
+            if node.op in ("state", "hoisted", "parameter"):
+                self.results[node.key] = cotangent
+        elif node.op == "matmul":
+            self._product(node, cotangent)
+        else:
+            operands = [self._value(arg) for arg in node.args]
+            parts = DERIVATIVES[node.op](cotangent, self._value(index), *operands)
+            for arg, part in zip(node.args, parts, strict=True):
+                if part is not None:
+                    self._give(arg, part)
+
+    def _product(self, node: Node, cotangent: Value) -> None:
+        matrix, vector = node.args
+        self.transposed.setdefault(vector, []).extend((self._value(matrix), cotangent))
+        place = len(self.outer)
+        self.results[f"product.{place}"] = cotangent
+        operand = self.loop.nodes[vector]
+        key = operand.key if operand.op in ("state", "hoisted") else f"operand.{place}"
+        if operand.op not in ("state", "hoisted"):
+            self.results[key] = self._value(vector)
+        self.outer.append(OuterProduct(self.loop.nodes[matrix].name, f"product.{place}", key))
+
+    def _give_products(self, index: int) -> None:
+        """Add P^T d + Q^T e + ... of every product that read this value, as one packed product."""
+        pairs = self.transposed.pop(index, None)
+        if pairs:
+            self._give(index, self.builder.apply("matmul_t", *pairs))
+
+    def _give(self, index: int, part: Value) -> None:
+        if part.node.dims and not self.loop.nodes[index].dims:
+            part = self.builder.apply("sum", part)
+        if not part.node.dims and self.loop.nodes[index].dims:
+            part = self.builder.apply("expand", part, name=self.loop.nodes[index].dims[0])
+        before = self.cotangents.get(index)
+        self.cotangents[index] = part if before is None else before + part
+
+    def _value(self, index: int) -> Value:
+        """Return a forward value inside the reverse step: read again, computed again if that is cheap, or kept."""
+        if index not in self.forward:
+            self.forward[index] = self._lift(index, self.loop.nodes[index])
+        return self.forward[index]
+
+    def _lift(self, index: int, node: Node) -> Value:
+        if node.op in LEAVES:
+            return self.builder.add(node)
+        if OPS[node.op].cheap:
+            value = self.builder.apply(node.op, *(self._value(arg) for arg in node.args), name=node.name)
+            if node.label:
+                self.builder.label(value, node.label)
+            return value
+        name = node.label or f"kept_{index}"
+        if name in self.saved:
+            name = f"{name}_{index}"
+        self.saved[name] = index
+        return self.builder.leaf("saved", name, node.dims)
+
+    def _zero_missing_states(self) -> None:
+        """Give a state that nothing reads the cotangent 0, so that every state has one."""
+        for state in self.loop.states:
+            key = f"state.{state}"
+            if key not in self.results:
+                size = self.loop.nodes[self.loop.results[key]].dims[0]
+                self.results[key] = self.builder.apply("expand", 0.0, name=size)

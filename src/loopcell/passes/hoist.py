@@ -1,0 +1,162 @@
+"""Hoist: what does not depend on a state leaves the loop.
+
+The result is two graphs. The prologue turns the input into hoisted values, for the whole sequence at once: its
+products are large, and its gradient is the framework's own business. The loop is what must wait for the past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loopcell.equations.graph import Builder, Graph, Node, Value, copy_into
+from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
+
+
+@dataclass(frozen=True)
+class Hoisted:
+    """One step in two parts.
+
+    Attributes:
+        prologue: leaves input, parameter, random; results "hoisted.NAME".
+        loop: leaves hoisted, state, parameter, constant, size, random (once a sequence); results as the cell's.
+        varying: names of the hoisted values that differ from step to step; the others hold for the sequence.
+    """
+
+    prologue: Graph
+    loop: Graph
+    varying: frozenset[str]
+
+
+def hoist(graph: Graph) -> Hoisted:
+    """Split a cell's graph into a prologue and a loop."""
+    graph = _regrouped(graph)
+    kinds = dependence(graph)
+    names = _frontier(graph, kinds)
+    return Hoisted(
+        _prologue(graph, names),
+        _loop(graph, names),
+        frozenset(name for index, name in names.items() if kinds[index] == SEQUENCE),
+    )
+
+
+def _regrouped(graph: Graph) -> Graph:
+    """Reorder sums so that what can leave the loop stands together: (W x + U h) + b becomes (W x + b) + U h."""
+    kinds = dependence(graph)
+    uses = _uses(graph)
+    builder = Builder()
+
+    copied: list[Value] = []
+
+    def rewrite(index: int, node: Node, operands: tuple[Value, ...]) -> Value:
+        value = regrouped(index, node)
+        if value is None:
+            value = builder.apply(node.op, *operands, name=node.name) if node.args else builder.add(node)
+        copied.append(value)
+        return value
+
+    def regrouped(index: int, node: Node) -> Value | None:
+        if node.op not in ("add", "sub") or kinds[index] != STEP:
+            return None
+        terms = _terms(graph, index, kinds, uses)
+        outside = [(sign, part) for sign, part in terms if kinds[part] != STEP]
+        if len(outside) < 2:
+            return None
+        inside = [(sign, part) for sign, part in terms if kinds[part] == STEP]
+        return _summed(inside, copied, start=_summed(outside, copied))
+
+    values = copy_into(builder, graph, rewrite)
+    return builder.build(graph.name, {key: values[index] for key, index in graph.results.items()})
+
+
+def _terms(graph: Graph, index: int, kinds: list[int], uses: list[int]) -> list[tuple[int, int]]:
+    """Flatten a sum into (sign, node) terms, through sums of the loop that nobody else uses or has named."""
+    terms: list[tuple[int, int]] = []
+    stack = [(1, index)]
+    while stack:
+        sign, here = stack.pop()
+        node = graph.nodes[here]
+        inner = here == index or (uses[here] == 1 and not node.label and kinds[here] == STEP)
+        if node.op in ("add", "sub") and inner:
+            left, right = node.args
+            stack += [(-sign if node.op == "sub" else sign, right), (sign, left)]
+        else:
+            terms.append((sign, here))
+    return terms
+
+
+def _summed(terms: list[tuple[int, int]], values: list[Value], start: Value | None = None) -> Value:
+    """Add the terms, those with a plus first where there is nothing to start from."""
+    result = start
+    for sign, part in terms if start is not None else sorted(terms, key=lambda term: -term[0]):
+        signed = values[part] if sign > 0 else -values[part]
+        result = signed if result is None else result + signed
+    assert result is not None  # the caller passes at least one term
+    return result
+
+
+def _uses(graph: Graph) -> list[int]:
+    uses = [0] * len(graph.nodes)
+    for node in graph.nodes:
+        for arg in node.args:
+            uses[arg] += 1
+    for index in graph.results.values():
+        uses[index] += 1
+    return uses
+
+
+def _frontier(graph: Graph, kinds: list[int]) -> dict[int, str]:
+    """Name the values that cross from the prologue into the loop: after themselves, or after their first named user."""
+    crossing: dict[int, str] = {}
+    users: dict[int, list[int]] = {}
+    for index, node in enumerate(graph.nodes):
+        for arg in node.args:
+            users.setdefault(arg, []).append(index)
+    needed = [arg for index, node in enumerate(graph.nodes) if kinds[index] == STEP for arg in node.args]
+    for index in [*needed, *graph.results.values()]:
+        if index not in crossing and _leaves_loop(graph, kinds, index):
+            crossing[index] = _unused(_crossing_name(graph, users, index), set(crossing.values()))
+    return crossing
+
+
+def _leaves_loop(graph: Graph, kinds: list[int], index: int) -> bool:
+    """Say whether a value is computed before the loop; plain leaves that hold still are read where they are."""
+    if kinds[index] == STEP:
+        return False
+    return bool(graph.nodes[index].args) or kinds[index] == SEQUENCE
+
+
+def _crossing_name(graph: Graph, users: dict[int, list[int]], index: int) -> str:
+    node = graph.nodes[index]
+    if node.label or not node.args:
+        return node.label or node.name
+    here = index
+    while users.get(here) and not graph.nodes[here].label:
+        here = users[here][0]
+    return f"{graph.nodes[here].label or 'value'}_in"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    count, candidate = 1, name
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}{count}"
+    return candidate
+
+
+def _prologue(graph: Graph, names: dict[int, str]) -> Graph:
+    builder = Builder()
+    values = copy_into(builder, graph, lambda *_: None)
+    return builder.build(graph.name, {f"hoisted.{name}": values[index] for index, name in names.items()})
+
+
+def _loop(graph: Graph, names: dict[int, str]) -> Graph:
+    builder = Builder()
+
+    def rewrite(index: int, node: Node, _: tuple[Value, ...]) -> Value | None:
+        return builder.leaf("hoisted", names[index], node.shape) if index in names else None
+
+    values = copy_into(builder, graph, rewrite)
+    return builder.build(graph.name, {key: values[index] for key, index in graph.results.items()})
+
+
+__all__ = ["SEQUENCE", "STATIC", "STEP", "Hoisted", "hoist"]

@@ -1,0 +1,99 @@
+"""Printing of each stage of the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loopcell.equations import printing
+from loopcell.equations.graph import Graph, Node
+from loopcell.equations.ops import LEAVES
+from loopcell.equations.shapes import shape_text
+from loopcell.passes.schedule import Phase
+
+if TYPE_CHECKING:
+    from loopcell.passes.pipeline import Program
+
+
+def show_equations(program: Program) -> str:
+    """Print the equations."""
+    return printing.text(program.cell)
+
+
+def show_graph(program: Program) -> str:
+    """Print every node of the cell's graph with its shape."""
+    nodes = program.cell.nodes
+    return "\n".join(f"%{index:<3} {_row(node)}" for index, node in enumerate(nodes))
+
+
+def show_hoisted(program: Program) -> str:
+    """Print the prologue and the loop as equations."""
+    constant = sorted({node.name for _, node in program.loop.leaves("hoisted")} - program.varying)
+    note = f"\n(the same at every step: {', '.join(constant)})" if constant else ""
+    before = _results_text(program.prologue) or "nothing"
+    after = printing.text(program.loop)
+    return f"before the loop, for the whole sequence at once:\n{_indent(before)}{note}\nin the loop:\n{_indent(after)}"
+
+
+def show_schedules(program: Program) -> str:
+    """Print the phases of the prologue, the loop and the reverse step."""
+    parts = (
+        ("prologue", program.prologue, program.prologue_phases),
+        ("loop", program.loop, program.loop_phases),
+        ("reverse loop", program.backward.graph, program.backward_phases),
+    )
+    return "\n".join(f"{name}:\n{_indent(_phases_text(graph, phases))}" for name, graph, phases in parts)
+
+
+def show_backward(program: Program) -> str:
+    """Print the reverse step, what it needs kept, and the products after the loop."""
+    backward = program.backward
+    kept = ", ".join(backward.saved) or "nothing"
+    after = "\n".join(
+        f"d {outer.parameter} = sum over t, batch of {outer.cotangent} {outer.operand}^T" for outer in backward.outer
+    )
+    step = _results_text(backward.graph)
+    return f"kept by the forward loop: {kept}\n{step}\nafter the loop:\n{_indent(after or 'nothing')}"
+
+
+def _results_text(graph: Graph) -> str:
+    named = printing.with_shared_named(graph)
+    lines = [
+        f"{node.label} = {printing.expression(named, index)}"
+        for index, node in enumerate(named.nodes)
+        if node.label and node.args
+    ]
+    for key, index in named.results.items():
+        shown = f"{key} = {printing.expression(named, index, deep=not named.nodes[index].label)}"
+        if key.partition(".")[2] != named.nodes[index].label:
+            lines.append(shown)
+    return "\n".join(lines)
+
+
+def _phases_text(graph: Graph, phases: tuple[Phase, ...]) -> str:
+    lines = []
+    for number, phase in enumerate(phases, start=1):
+        for product in phase.products:
+            stacked = "; ".join(product.parameters)
+            operand = (
+                "their cotangents" if product.operand < 0 else printing.expression(graph, product.operand, deep=False)
+            )
+            transposed = "^T" if product.operand < 0 else ""
+            lines.append(f"phase {number}: product [{stacked}]{transposed} @ {operand}")
+        lines.append(f"phase {number}: {len(phase.pointwise)} pointwise operations")
+    return "\n".join(lines)
+
+
+def _row(node: Node) -> str:
+    operands = " ".join(f"%{arg}" for arg in node.args)
+    what = node.name or (printing.number(node.value) if node.op == "constant" else "")
+    draw = (
+        f" {node.random.scale:g} with probability {node.random.probability:g}, each {node.random.each}"
+        if node.random
+        else ""
+    )
+    label = f"  = {node.label}" if node.label and node.op not in LEAVES else ""
+    return f"{node.op:<9} {operands or what:<14} {shape_text(node.dims)}{draw}{label}"
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

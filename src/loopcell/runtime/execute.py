@@ -1,0 +1,77 @@
+"""One cell over one sequence in one direction: draws, programs, the chosen back end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from loopcell.backends.reference import Masks, ReferenceProgram, run
+from loopcell.equations import Cell
+from loopcell.equations.graph import Node
+from loopcell.passes import build_program
+from loopcell.runtime.plan import Plan, choose
+
+
+class Executable:
+    """A cell made ready to run with known sizes.
+
+    Everything is built here, so that a call (perhaps while torch.compile captures it) only runs it.
+
+    Attributes:
+        cell: the equations.
+        sizes: every size by name.
+        output_size: O, the length of the output.
+        state_sizes: the length of every state, by name.
+        plan: which path runs this cell, and why.
+    """
+
+    def __init__(self, cell: Cell, sizes: Mapping[str, int]) -> None:
+        graph = cell.graph
+        self.cell = cell
+        self.sizes = dict(sizes)
+        self.plan: Plan = choose(cell.name)
+        lengths = {key: sizes[graph.nodes[index].dims[0]] for key, index in graph.results.items()}
+        self.output_size = lengths.pop("output")
+        self.state_sizes = {key.removeprefix("state."): length for key, length in lengths.items()}
+        self._training = ReferenceProgram(build_program(graph, training=True))
+        self._evaluation = ReferenceProgram(build_program(graph, training=False))
+        self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
+        self._draws = tuple(node for _, node in graph.leaves("random"))
+        self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
+
+    def __call__(
+        self, x: Tensor, states: Sequence[Tensor], parameters: Mapping[str, Tensor], masks: Masks, *, training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Run the cell over a sequence.
+
+        Args:
+            x: the input [T, B, I].
+            states: the states before the first step, each [B, n], in the cell's order.
+            parameters: by name such as "W.i".
+            masks: lengths and resets.
+            training: draw random numbers, rather than take their means.
+
+        Returns:
+            The output [T, B, O] and the states after the last step.
+        """
+        leaves: dict[str, Tensor | int] = {f"size.{name}": size for name, size in self.sizes.items()}
+        leaves[self._input] = x
+        leaves |= {f"state.{name}": state for name, state in zip(self.cell.states, states, strict=True)}
+        leaves |= {f"parameter.{name}": self._weight(name, weight, training) for name, weight in parameters.items()}
+        if training:
+            leaves |= {node.key: self._draw(node, x) for node in self._draws}
+        return run(self._training if training else self._evaluation, leaves, masks)
+
+    def _weight(self, name: str, weight: Tensor, training: bool) -> Tensor:
+        rate = self._dropped_weights.get(name, 0.0)
+        return functional.dropout(weight, rate) if training and rate else weight
+
+    def _draw(self, node: Node, x: Tensor) -> Tensor:
+        random = node.random
+        assert random is not None  # every random leaf says what it draws
+        rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
+        chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
+        return torch.bernoulli(chances) * random.scale
