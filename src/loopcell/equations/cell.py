@@ -165,7 +165,10 @@ class Cell:
             return None
 
         values = copy_into(x.builder, self.graph, rewrite)
-        return tuple(values[index] for index in self.graph.results.values())
+        results = {key: values[index] for key, index in self.graph.results.items()}
+        for state, before in given.items():  # a new state is as long as the one that came in
+            results[f"state.{state}"] = x.builder.apply("like", results[f"state.{state}"], before)
+        return tuple(results.values())
 
     def _demand_equal_sizes(self, known: Mapping[str, int]) -> None:
         for node in self.graph.nodes:

@@ -47,8 +47,8 @@ class Op:
     cheap: bool
 
 
-# Binding strengths: sums < products < matrix products < signs < calls and names.
-SUM, PRODUCT, MATRIX, SIGN, ATOM = 1, 2, 3, 4, 9
+# Binding strengths, as Python has them: * and @ bind alike.
+SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 9
 
 
 def _leaf(name: str) -> Op:
@@ -90,7 +90,7 @@ _TABLE = (
         ATOM,
         cheap=True,
     ),
-    Op("matmul", 2, "matmul", "{0} @ {1}", "{0} {1}", MATRIX, cheap=False),
+    Op("matmul", 2, "matmul", "{0} @ {1}", "{0} {1}", PRODUCT, cheap=False),
     Op("matmul_t", -1, "matmul_t", "{sum}", "{sum}", SUM, cheap=False),
     Op("sum", 1, "sum", "sum({0})", r"\operatorname{{sum}}\left({0}\right)", ATOM, cheap=False),
     Op("expand", 1, "expand", "expand({0})", "{0}", ATOM, cheap=True),

@@ -101,13 +101,25 @@ class TraceBuilder(Builder):
         return located(self.name, self.line(), message)
 
     def name_locals(self) -> None:
-        """Label values by the local variables they were assigned to."""
-        if self.frame is None:
-            return
-        for name, value in self.frame.f_locals.items():
-            if isinstance(value, Value) and value.builder is self:
-                self.label(value, name)
+        """Label values by the local variables they were assigned to; names from inlined cells give way."""
+        named: dict[int, str] = {}
+        for name, value in (self.frame.f_locals if self.frame is not None else {}).items():
+            ours = isinstance(value, Value) and value.builder is self and value.node.args
+            if ours and not name.startswith("_"):
+                named.setdefault(self._meant(value), name)
+        self.labels |= named
         self.frame = None
+
+    def name_results(self, results: Mapping[str, Value]) -> None:
+        """Give new states the states' names."""
+        self.labels |= {self._meant(value): name for name, value in results.items() if value.node.args}
+
+    def _meant(self, value: Value) -> int:
+        """Return the node that stays when `like`, a mention of a length, is gone."""
+        index = value.index
+        while self.nodes[index].op == "like":
+            index = self.nodes[index].args[0]
+        return index
 
     def _remember_frame(self) -> None:
         # A frame that is referenced keeps its locals after it returns: no profiler hook is needed to read them.
@@ -131,13 +143,8 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     ]
     spaces = {space: Namespace(builder, space) for space in signature.namespaces}
     returned = function(*symbols, **spaces, **settings)
-    results = named_results(builder, signature, returned)
     builder.name_locals()
-    return finish(builder, signature, results)
-
-
-def finish(builder: TraceBuilder, signature: Signature, results: Mapping[str, Value]) -> Graph:
-    """Build and verify the graph of a traced cell."""
+    results = named_results(builder, signature, returned)
     sizes = {f"state.{state}": size for state, size in signature.states.items()} | {f"input.{signature.input}": "input"}
     return verify(builder.build(builder.name, results), sizes)
 
@@ -158,6 +165,5 @@ def named_results(builder: TraceBuilder, signature: Signature, returned: object)
             f"return {wanted}, or an output and then {wanted}"
         )
     new_states = values[-len(states) :]
-    for state, value in zip(states, new_states, strict=True):
-        builder.label(value, state)
+    builder.name_results(dict(zip(states, new_states, strict=True)))
     return {"output": values[0]} | {f"state.{state}": value for state, value in zip(states, new_states, strict=True)}

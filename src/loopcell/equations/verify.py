@@ -111,6 +111,8 @@ class _Inference:
     def _leaf(self, index: int, node: Node) -> None:
         if node.key in self.given:
             self.shapes[index] = (self.given[node.key],)
+        elif node.op == "state":
+            self._fail(node, f"state `{node.name}` has no new value among the results")
         elif node.op in ("constant", "size"):
             self.shapes[index] = ()
         elif node.op == "random":
@@ -148,9 +150,11 @@ class _Inference:
         self.shapes[index] = ()
 
     def _like(self, index: int, node: Node) -> None:
-        draw, model = node.args
-        self.sizes.unify(self._size(draw), self._vector(model, node, "what a random vector is shaped like"))
-        self.shapes[index] = self.shapes[draw]
+        value, model = node.args
+        size, wanted = self._vector(value, node, "a state"), self._vector(model, node, "what another is as long as")
+        if not self.sizes.unify(size, wanted):
+            self._fail(node, f"{self._shown(value)} and {self._shown(model)}, and must be equally long here")
+        self.shapes[index] = (size,)
 
     def _sized(self, index: int, node: Node) -> None:
         size = self._vector(node.args[0], node, "what is sized")
@@ -206,7 +210,7 @@ class _Inference:
         return f"`{self._text(index)}` is {shape_text(known)}"
 
     def _fail_elementwise(self, node: Node, left: int, right: int) -> None:
-        advice = f"a {node.op} needs operands of one length"
+        advice = f"the operands of {node.op} must have one length"
         if "input" in self.resolved(left) + self.resolved(right):
             odd = left if self.resolved(left) == ("input",) else right
             target = self.resolved(right if odd == left else left)[0]

@@ -109,8 +109,10 @@ class State(Mapping[str, Tensor]):
     def save(self, path: str | Path) -> None:
         """Write the state to a safetensors file, atomically."""
         tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self.items()}
+        # The file orders tensors as it likes; their own order is part of the state.
+        metadata = {"format": _FORMAT, "format_version": str(_VERSION), "names": ",".join(tensors)}
         with atomic_write(Path(path)) as temporary:
-            temporary.write_bytes(write_tensors(tensors, {"format": _FORMAT, "format_version": str(_VERSION)}))
+            temporary.write_bytes(write_tensors(tensors, metadata))
 
     @classmethod
     def load(cls, path: str | Path) -> State:
@@ -131,7 +133,10 @@ class State(Mapping[str, Tensor]):
             raise FileFormatError(
                 f"{path} has state format {metadata.get('format_version')}; this version reads format {_VERSION}"
             )
-        return cls(**tensors)
+        names = metadata.get("names", "").split(",")
+        if sorted(names) != sorted(tensors):
+            raise FileFormatError(f"{path} names the states {', '.join(names)}, and holds {', '.join(tensors)}")
+        return cls(**{name: tensors[name] for name in names})
 
 
 def _rebuild(tensors: dict[str, Tensor]) -> State:

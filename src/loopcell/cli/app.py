@@ -1,0 +1,46 @@
+"""The verbs, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from loopcell.cli import cells, evaluate, explain, resume, sample, train
+
+app = typer.Typer(
+    name="loopcell",
+    help="Recurrent networks whose cells are their equations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(train.app, name="train")
+app.command("sample")(sample.sample)
+app.command("eval")(evaluate.evaluate)
+app.command("resume")(resume.resume)
+app.command("cells")(cells.cells)
+app.command("explain")(explain.explain)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from loopcell import __version__
+
+        typer.echo(f"loopcell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Recurrent networks whose cells are their equations."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,37 @@
+"""`loopcell cells`: the cells with their equations."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.values import find_cell
+
+if TYPE_CHECKING:
+    from loopcell.equations import Cell
+
+
+def cells(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these cells.", metavar="[CELL]...")] = None,
+    hidden: Annotated[int, typer.Option(help="H, for the number of parameters.")] = 128,
+    input_size: Annotated[int, typer.Option("--input", help="I, for the number of parameters.")] = 128,
+    debug: Debug = False,
+) -> None:
+    """List the cells: name, equations, and how many parameters one layer has."""
+    with reporting(debug):
+        from loopcell import cells as library
+
+        for name in names or library.names():
+            typer.echo(_entry(find_cell(name), input_size, hidden))
+
+
+def _entry(cell: Cell, input_size: int, hidden: int) -> str:
+    # Sizes of the cell's own, such as a projection, are shown at half the hidden size.
+    others = {name: max(1, hidden // 2) for name in cell.sizes if name not in ("input", "hidden")}
+    count = cell.num_parameters(input_size=input_size, hidden_size=hidden, sizes=others)
+    sizes = ", ".join(f"{name} {size}" for name, size in {"input": input_size, "hidden": hidden, **others}.items())
+    heading = f"{cell.name}: {count:,} parameters ({sizes})"
+    return f"{heading}\n  {cell.summary}\n{textwrap.indent(cell.text().rstrip(), '    ')}\n"

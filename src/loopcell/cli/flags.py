@@ -1,0 +1,85 @@
+"""Flags from a table: name and help stand in the table, default and bounds with the setting itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from loopcell.training.config import configure
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
+
+
+class Flag(NamedTuple):
+    """One flag.
+
+    Attributes:
+        names: such as "--chunk --seq-length".
+        concern: the configuration model that it belongs to.
+        field: the model's field.
+        kind: the type of what is typed.
+        help: what it does.
+        parse: what is typed, as the model wants it.
+    """
+
+    names: str
+    concern: type[BaseModel]
+    field: str
+    kind: Any
+    help: str
+    parse: Callable[[Any], Any] = lambda value: value
+
+    def parameter(self) -> inspect.Parameter:
+        """The flag as a parameter of a Typer command; None stands for "not given"."""
+        default = self.concern.model_fields[self.field].default
+        told = isinstance(default, int | float | str) and not isinstance(default, bool)
+        option = typer.Option(*self.names.split(), help=self.help, show_default=str(default) if told else False)
+        annotation = Annotated[self.kind | None, option]  # type: ignore[name-defined] # made while running
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(self.field, keyword, default=None, annotation=annotation)
+
+
+def with_flags(flags: Iterable[Flag]) -> Callable[[FunctionT], FunctionT]:
+    """Give a command that takes `**settings` the flags of a table, in front of its own."""
+
+    def extend(command: FunctionT) -> FunctionT:
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        arguments = [p for p in own if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+        options = [p for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        parameters = [*arguments, *(flag.parameter() for flag in flags), *options]
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return command
+
+    return extend
+
+
+class Settings:
+    """What was typed, ready to become configuration models.
+
+    Args:
+        flags: the table.
+        typed: values by field; None where nothing was typed.
+
+    Raises:
+        UsageError: a value cannot be read.
+    """
+
+    def __init__(self, flags: Iterable[Flag], typed: Mapping[str, Any]) -> None:
+        self._names = {flag.field: flag.names.split()[0] for flag in flags}
+        given = [(flag, typed[flag.field]) for flag in flags if typed[flag.field] is not None]
+        self._values = [(flag.concern, flag.field, flag.parse(value)) for flag, value in given]
+
+    def build(self, concern: type[ModelT], **others: Any) -> ModelT:
+        """Make one model of what was typed for it and of `others`.
+
+        Raises:
+            UsageError: a value is out of its bounds; the message names the flag.
+        """
+        typed = {field: value for owner, field, value in self._values if owner is concern}
+        return configure(concern, typed | others, self._names)

@@ -1,0 +1,49 @@
+"""Errors as one sentence and an exit code: 2 for a request that makes no sense, 1 for a failure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeAlias
+
+import typer
+
+from loopcell.errors import LoopcellError
+
+INTERRUPTED = 130  # as shells number it: 128 + SIGINT
+
+Debug: TypeAlias = Annotated[bool, typer.Option("--debug", help="On an error show where it came from.")]
+
+
+@contextmanager
+def reporting(debug: bool) -> Iterator[None]:
+    """Turn errors of the block into a sentence on stderr and an exit code; with `debug` let them through."""
+    try:
+        yield
+    except BrokenPipeError:
+        _close_output()
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"error: {_sentence(error)}", err=True)
+        raise typer.Exit(error.exit_code if isinstance(error, LoopcellError) else 1) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, LoopcellError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {line} (this was not expected; --debug shows where it came from)"
+
+
+def _close_output() -> None:
+    """The reader of our output (such as `head`) has had enough: not an error, and nothing more to write to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

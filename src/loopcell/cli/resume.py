@@ -1,0 +1,27 @@
+"""`loopcell resume RUN`: go on with a run that ended or was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopcell.cli.finish import progress_console, report
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.values import parse_time
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
+    time_limit: Annotated[
+        str | None, typer.Option(help="For the whole run, such as 2h, in place of what it was started with.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Go on from the last checkpoint, as if the run had never stopped."""
+    with reporting(debug):
+        seconds = None if time_limit is None else parse_time(time_limit)
+        from loopcell.tasks import resume_language_model
+
+        report(resume_language_model(run, seconds, progress_console()))

@@ -1,0 +1,43 @@
+"""`loopcell sample MODEL`: text from a model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.values import find_model
+from loopcell.tasks.config import Choice
+
+FLAGS = (
+    Flag("--temperature", Choice, "temperature", float, "Below 1 safer, above 1 wilder, 0 the likeliest."),
+    Flag("--top-k", Choice, "top_k", int, "Draw from so many likeliest tokens only."),
+    Flag("--top-p", Choice, "top_p", float, "Draw from the likeliest tokens of this share only."),
+)
+
+
+@with_flags(FLAGS)
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
+    prime: Annotated[str, typer.Option(help="How the text begins.")] = "",
+    length: Annotated[int, typer.Option(min=0, help="Characters to write after the prime.")] = 500,
+    stop: Annotated[str, typer.Option(help="End before this string.")] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same text.")] = None,
+    *,
+    debug: Debug = False,
+    **typed: Any,
+) -> None:
+    """Write on after a prime, character after character."""
+    with reporting(debug):
+        choice = Settings(FLAGS, typed).build(Choice)
+        from loopcell.tasks import LanguageModel, sample as draw
+
+        loaded = LanguageModel.load(find_model(model))
+        for piece in draw(loaded, prime, length=length, choice=choice, stop=stop, seed=seed):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")

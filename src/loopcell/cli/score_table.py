@@ -1,0 +1,27 @@
+"""A score as a few lines that stand beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from loopcell.tasks import Score
+
+UNITS = {"char": "characters", "byte": "bytes"}
+
+
+def print_score(score: Score) -> None:
+    """Print the model's figures beside those of counting and of a compressor."""
+    unit = score.facts.unit
+    unseen = f", {score.unseen:,} of them never seen in training" if score.unseen else ""
+    typer.echo(f"held-out text: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
+    typer.echo(f"{'':10}{f'nats/{unit}':>12}{f'bits/{unit}':>12}{'perplexity/token':>18}")
+    rows = (
+        ("model", f"{score.nats:.4f}", f"{score.bits:.4f}", f"{score.perplexity:.2f}"),
+        ("unigram", "", f"{score.unigram_bits:.4f}", ""),
+        ("lzma", "", f"{score.lzma_bits:.4f}", ""),
+    )
+    for name, nats, bits, perplexity in rows:
+        typer.echo(f"{name:10}{nats:>12}{bits:>12}{perplexity:>18}".rstrip())

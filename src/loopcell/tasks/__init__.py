@@ -1,0 +1,48 @@
+"""One estimator a task. The names are imported when first asked for: configuration does not wait for torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from loopcell.tasks.config import (
+        Choice as Choice,
+        LanguageModelConfig as LanguageModelConfig,
+        TextConfig as TextConfig,
+    )
+    from loopcell.tasks.language_model import LanguageModel as LanguageModel
+    from loopcell.tasks.language_model_score import Score as Score, score_files as score_files
+    from loopcell.tasks.language_model_training import (
+        LanguageModelPlan as LanguageModelPlan,
+        TrainedLanguageModel as TrainedLanguageModel,
+        resume_language_model as resume_language_model,
+        train_language_model as train_language_model,
+    )
+    from loopcell.tasks.sampling import sample as sample
+
+_HOMES = {
+    "config": ("Choice", "LanguageModelConfig", "TextConfig"),
+    "language_model": ("LanguageModel",),
+    "language_model_score": ("Score", "score_files"),
+    "language_model_training": (
+        "LanguageModelPlan",
+        "TrainedLanguageModel",
+        "resume_language_model",
+        "train_language_model",
+    ),
+    "sampling": ("sample",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - made from the one table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'loopcell.tasks' has no attribute {name!r}")
+    return getattr(import_module(f"loopcell.tasks.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

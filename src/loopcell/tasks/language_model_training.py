@@ -1,0 +1,248 @@
+"""Training a language model: a run folder from texts, and going on with one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import ValidationError
+from rich.console import Console
+
+from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_from_json
+from loopcell.equations import Cell
+from loopcell.errors import DataError, FileFormatError
+from loopcell.tasks.config import LanguageModelConfig, TextConfig
+from loopcell.tasks.language_model import TASK, LanguageModel
+from loopcell.tasks.language_model_score import Score, baseline_score, evaluation_lanes
+from loopcell.tasks.language_model_step import LanguageModelStep
+from loopcell.tasks.text_corpus import (
+    HeldOutFacts,
+    build_vocabulary,
+    count_tokens,
+    held_out_facts,
+    open_token_files,
+    split,
+    write_token_files,
+)
+from loopcell.training.config import Concern, TrainingConfig
+from loopcell.training.hardware import start_fabric
+from loopcell.training.loop import Outcome, Trainer, Work
+from loopcell.training.metrics import MetricsLog
+from loopcell.training.progress import ProgressDisplay
+from loopcell.training.randomness import seed_everything
+from loopcell.training.report import Observer
+from loopcell.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class LanguageModelPlan(Concern):
+    """Everything that a run is asked for.
+
+    Attributes:
+        text: what to read.
+        model: the sizes of the model.
+        training: how to train it.
+    """
+
+    text: TextConfig
+    model: LanguageModelConfig = LanguageModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+@dataclass(frozen=True)
+class TrainedLanguageModel:
+    """What came of a run.
+
+    Attributes:
+        run: its folder.
+        outcome: how it ended.
+        score: the best held-out score beside the baselines; None when nothing was held out.
+    """
+
+    run: RunFolder
+    outcome: Outcome
+    score: Score | None
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A run folder's content."""
+
+    plan: LanguageModelPlan
+    cell: Cell
+    vocabulary: Vocabulary
+    training: TokenFile
+    held_out: TokenFile | None
+    facts: HeldOutFacts | None
+
+
+def train_language_model(
+    plan: LanguageModelPlan, cell: Cell, folder: Path | None = None, console: Console | None = None
+) -> TrainedLanguageModel:
+    """Train a language model on texts and keep everything in a new run folder.
+
+    Args:
+        plan: what is asked for.
+        cell: the equations of the recurrent layers.
+        folder: the run folder, new or empty; None finds a new name under `runs/`.
+        console: where progress is shown; None for nowhere.
+
+    Raises:
+        DataError: a text cannot be read, is empty or too short.
+        UsageError: the folder is taken, or the sizes do not fit the cell.
+        TrainingError: the loss is not finite.
+        FileWriteError: the disk is full; the last checkpoint stays.
+    """
+    fabric = start_fabric(plan.training.hardware)
+    # The first process makes the folder; the broadcast lets the others wait for it.
+    path = str(_prepare(plan, cell, folder).path) if fabric.is_global_zero else ""
+    return _run(RunFolder(Path(fabric.broadcast(path))), fabric, console, None)
+
+
+def resume_language_model(
+    folder: Path, time_limit: float | None = None, console: Console | None = None
+) -> TrainedLanguageModel:
+    """Go on with a run from its last checkpoint, as if it had never stopped.
+
+    Args:
+        folder: the run folder.
+        time_limit: seconds for the whole run, in place of what was asked for at first.
+        console: where progress is shown; None for nowhere.
+
+    Raises:
+        UsageError: the folder is not a run, or the run had another number of processes.
+        FileFormatError: a file of the run is missing or damaged.
+    """
+    run = RunFolder(folder)
+    opened = open_run(run)
+    training = opened.plan.training
+    if time_limit is not None:
+        length = training.length.model_copy(update={"time_limit": time_limit})
+        training = training.model_copy(update={"length": length})
+    return _run(run, start_fabric(training.hardware), console, training)
+
+
+def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFolder:
+    """Read the texts and make the run folder; on failure nothing is left of it."""
+    training, held_out = split(plan.text)
+    vocabulary = build_vocabulary(plan.text, training)
+    facts = held_out_facts(held_out, vocabulary) if held_out else None
+    with torch.device("meta"):
+        LanguageModel(cell, vocabulary, plan.model)  # sizes that do not fit the cell show here
+    run = RunFolder.create(folder or _free_folder(plan.text.files[0], cell))
+    try:
+        write_token_files(run.tokens, training, held_out, vocabulary)
+        run.write_json(run.vocabulary, vocabulary.to_json())
+        run.write_json(
+            run.config,
+            {
+                "task": TASK,
+                "plan": plan.model_dump(mode="json"),
+                "held_out": facts.model_dump() if facts else None,
+                "cell": json.loads(cell.to_json()),
+            },
+        )
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run
+
+
+def open_run(run: RunFolder) -> _Opened:
+    """Read a run folder.
+
+    Raises:
+        UsageError: it is not a run.
+        FileFormatError: a file of it is damaged.
+    """
+    config = run.read_config()
+    try:
+        if config["task"] != TASK:
+            raise FileFormatError(f"{run.path} is the run of another task: {config['task']!r}")
+        facts = config["held_out"]
+        training, held_out = open_token_files(run.tokens)
+        return _Opened(
+            plan=LanguageModelPlan.model_validate(config["plan"]),
+            cell=Cell.from_json(json.dumps(config["cell"])),
+            vocabulary=vocabulary_from_json(run.read_json(run.vocabulary)),
+            training=training,
+            held_out=held_out,
+            facts=HeldOutFacts.model_validate(facts) if facts else None,
+        )
+    except (KeyError, TypeError, ValidationError) as error:
+        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
+
+
+def _run(
+    run: RunFolder, fabric: Fabric, console: Console | None, changed: TrainingConfig | None
+) -> TrainedLanguageModel:
+    """Train, from the start or (with a configuration that may have changed) from the last checkpoint."""
+    opened = open_run(run)
+    config = changed or opened.plan.training
+    seed_everything(config.seed)
+    model = LanguageModel(opened.cell, opened.vocabulary, opened.plan.model)
+    model.token_counts.copy_(torch.from_numpy(count_tokens(opened.training.tokens, len(opened.vocabulary))))
+    observers: list[Observer] = []
+    work = Work(
+        step=LanguageModelStep(model),
+        chunks=_training_lanes(opened.training, config, fabric),
+        validation=_held_out_lanes(opened.held_out, fabric),
+        export=lambda: model.save(run.model),
+        observers=observers,
+    )
+    trainer = Trainer(work, config, fabric, run)
+    if changed:
+        trainer.resume()
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            update = trainer.position.update
+            observers.append(stack.enter_context(MetricsLog(run, update if changed else None)))
+            if console:
+                observers.append(stack.enter_context(ProgressDisplay(console, trainer.total_updates, update)))
+        outcome = trainer.fit()
+    return TrainedLanguageModel(run, outcome, _score(model, opened, outcome))
+
+
+def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:
+    lanes = Lanes(
+        file.tokens,
+        file.document_starts,
+        batch_size=config.batch_size,
+        chunk=config.truncation.chunk,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    if not lanes.num_targets:
+        raise DataError("the training text is too short: it takes two tokens of one document")
+    return lanes
+
+
+def _held_out_lanes(file: TokenFile | None, fabric: Fabric) -> Lanes | None:
+    if file is None:
+        return None
+    lanes = evaluation_lanes(file, fabric.global_rank, fabric.world_size)
+    if not lanes.num_targets:
+        raise DataError("the held-out text is too short: it takes two tokens of one document")
+    return lanes
+
+
+def _score(model: LanguageModel, opened: _Opened, outcome: Outcome) -> Score | None:
+    best = outcome.position.best_loss
+    if best is None or opened.held_out is None or opened.facts is None:
+        return None
+    return baseline_score(model, opened.held_out, opened.facts, best)
+
+
+def _free_folder(text: Path, cell: Cell) -> Path:
+    """A folder under `runs/` that is not there yet, named after the text and the cell."""
+    name, number = f"{text.stem}-{cell.name}", 1
+    while (path := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return path

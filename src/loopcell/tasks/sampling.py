@@ -1,0 +1,140 @@
+"""Drawing text from a language model, character after character."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from loopcell.data import Vocabulary
+from loopcell.errors import DataError, InputError, UsageError
+from loopcell.tasks.config import Choice
+from loopcell.tasks.language_model import LanguageModel
+
+# These kinds reserve a token for characters that they do not know, which nobody wants to read.
+KINDS_WITH_UNKNOWN = ("char", "jamo")
+UNKNOWN = 0
+
+
+def sample(
+    model: LanguageModel,
+    prime: str = "",
+    *,
+    length: int = 500,
+    choice: Choice | None = None,
+    stop: str = "",
+    seed: int | None = None,
+) -> Iterator[str]:
+    """Write on after a prime; the pieces of text come as they are drawn, the prime first.
+
+    Args:
+        model: the model; dropout is off while it draws.
+        prime: the beginning. Without one the first token is drawn as often as training saw it.
+        length: characters to write after the prime.
+        choice: how a token is drawn.
+        stop: a string that ends the text, itself left out.
+        seed: the same seed gives the same text; None draws a new one.
+
+    Raises:
+        UsageError: the prime has characters that the model does not know.
+        InputError: the model's weights are not finite.
+    """
+    start = _encode_prime(model.vocabulary, prime)
+    generator = torch.Generator()
+    generator.manual_seed(seed) if seed is not None else generator.seed()
+    drawn = _draw(model, start, choice or Choice(), generator)
+    pieces = model.vocabulary.decode_stream(itertools.chain(start, drawn))
+    return _until(pieces, len(prime), len(prime) + length, stop)
+
+
+def probabilities(logits: Tensor, choice: Choice, seen: Tensor) -> Tensor:
+    """The distribution that a token is drawn from.
+
+    Args:
+        logits: [V].
+        choice: temperature, top-k and top-p, applied in this order.
+        seen: bool [V]; a token that training never saw is never drawn.
+
+    Returns:
+        float64 [V] on the CPU, summing to one.
+    """
+    scores = logits.detach().to("cpu", torch.float64)
+    if not bool(torch.isfinite(scores).all()):
+        raise InputError("the model gives scores that are not finite: its weights are damaged")
+    scores = scores.masked_fill(~seen, -torch.inf)
+    scores = scores - scores.max()
+    if choice.temperature == 0.0:
+        return torch.zeros_like(scores).index_fill_(0, scores.argmax(), 1.0)
+    scores = scores / choice.temperature
+    ordered, order = scores.sort(descending=True, stable=True)
+    shares = ordered.softmax(0)
+    if choice.top_k is not None:
+        shares[choice.top_k :] = 0.0
+        shares = shares / shares.sum()
+    if choice.top_p is not None:
+        # A token stays while those before it have not yet reached the share.
+        shares[shares.cumsum(0) - shares >= choice.top_p] = 0.0
+        shares = shares / shares.sum()
+    return torch.zeros_like(shares).scatter_(0, order, shares)
+
+
+def _encode_prime(vocabulary: Vocabulary, prime: str) -> list[int]:
+    try:
+        return vocabulary.encode(prime).tolist()
+    except DataError as error:
+        unknown = [character for character in dict.fromkeys(prime) if not _knows(vocabulary, character)]
+        names = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:3])
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise UsageError(f"the prime has characters that training never saw: {names}{more}") from error
+
+
+def _knows(vocabulary: Vocabulary, character: str) -> bool:
+    try:
+        vocabulary.encode(character)
+    except DataError:
+        return False
+    return True
+
+
+def _draw(model: LanguageModel, start: list[int], choice: Choice, generator: torch.Generator) -> Iterator[int]:
+    """Tokens after `start`, without end."""
+    counts = model.token_counts.cpu().clone()
+    if model.vocabulary.kind in KINDS_WITH_UNKNOWN:
+        counts[UNKNOWN] = 0
+    seen = counts > 0 if bool(counts.any()) else torch.ones_like(counts, dtype=torch.bool)
+    if not start:
+        first = torch.multinomial(torch.where(counts > 0, counts, seen).double(), 1, generator=generator)
+        start = [int(first)]
+        yield start[0]
+    was_training, tokens, state = model.training, start, None
+    try:
+        while True:
+            model.eval()
+            with torch.no_grad():
+                logits, state = model(torch.tensor(tokens, device=model.device).unsqueeze(1), state)
+            share = probabilities(logits[-1, 0], choice, seen)
+            tokens = [int(torch.multinomial(share, 1, generator=generator))]
+            yield tokens[0]
+    finally:
+        model.train(was_training)
+
+
+def _until(pieces: Iterable[str], begin: int, end: int, stop: str) -> Iterator[str]:
+    """Give the text up to `end` characters, or to the first `stop` that starts at `begin` or later."""
+    text, given = "", 0
+    for piece in pieces:
+        text += piece
+        at = text.find(stop, max(begin, given)) if stop else -1
+        if at >= 0:
+            yield text[given:at]
+            return
+        # The last characters may be the beginning of `stop`; the prime is not searched.
+        sure = min(end, max(len(text) - max(0, len(stop) - 1), min(begin, len(text))))
+        if sure > given:
+            yield text[given:sure]
+            given = sure
+        if len(text) >= end:
+            yield text[given:end]
+            return

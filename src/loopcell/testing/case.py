@@ -1,0 +1,137 @@
+"""What a law is tried on: a cell with sizes, small random data, and everything that a run of it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from loopcell.equations import Cell
+from loopcell.layers import Recurrent, State
+
+Run = Callable[[Tensor, State], tuple[Tensor, State]]
+"""From an input [T, B, I] and the states before it to the output and the states after it."""
+
+Observed = dict[str, Tensor]
+"""What a run gives, by name: "the output", "the final h", "the gradient of W.i", ..."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cell with the sizes and the small random data that laws are tried on.
+
+    Attributes:
+        cell: the cell.
+        input_size: I.
+        hidden_size: H.
+        sizes: other sizes that the cell names.
+        steps: T, at least 1.
+        batch: B, at least 1.
+    """
+
+    cell: Cell
+    input_size: int = 3
+    hidden_size: int = 5
+    sizes: Mapping[str, int] | None = None
+    steps: int = 5
+    batch: int = 3
+
+    def net(
+        self,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        batch_first: bool = False,
+        dtype: torch.dtype = torch.float64,
+    ) -> Recurrent:
+        """Return a network in evaluation mode; two calls with equal arguments give equal parameters.
+
+        Parameters lie near, not at, their start values: what starts at 0 or 1 would hide a wrong gradient.
+        """
+        net = Recurrent(
+            self.cell,
+            self.input_size,
+            self.hidden_size,
+            num_layers,
+            bidirectional=bidirectional,
+            batch_first=batch_first,
+            sizes=self.sizes,
+            dtype=torch.float64,
+        )
+        with torch.no_grad():
+            for number, (name, parameter) in enumerate(net.named_parameters()):
+                noise = _normal(parameter.shape, seed=1000 + number)
+                starts_at = {"zeros": 0.0, "ones": 1.0}.get(self.cell.initial.get(name.split(".")[1], ""), 0.0)
+                parameter.copy_(starts_at + noise * min(0.4, self.hidden_size**-0.5))
+        return net.to(dtype).eval()
+
+    def inputs(self, *, steps: int | None = None, batch: int | None = None, seed: int = 1) -> Tensor:
+        """Return a random input [T, B, I]."""
+        T = self.steps if steps is None else steps
+        B = self.batch if batch is None else batch
+        return _normal((T, B, self.input_size), seed=seed)
+
+    def state(self, net: Recurrent, *, batch: int | None = None) -> State:
+        """Return random states before the first step, each [L * D, B, n]."""
+        rest = net.initial_state(self.batch if batch is None else batch)
+        return State(
+            **{name: 0.7 * _normal(tensor.shape, seed=50 + place) for place, (name, tensor) in enumerate(rest.items())}
+        )
+
+    def lengths(self) -> Tensor:
+        """Return lengths [B] in no order, from T down to 0."""
+        return torch.tensor([(3 + 2 * row) % (self.steps + 1) for row in range(self.batch)])
+
+    def reset(self) -> Tensor:
+        """Return bool [T, B]: episodes that start at several steps, the first and the last among them."""
+        step = torch.arange(self.steps).unsqueeze(1)
+        row = torch.arange(self.batch)
+        return (step + row) % 3 == 0
+
+
+def run(net: Recurrent, *, lengths: Tensor | None = None, reset: Tensor | None = None) -> Run:
+    """Return the plain run of a network over a sequence."""
+
+    def plain(x: Tensor, state: State) -> tuple[Tensor, State]:
+        return padded(net(x, state, lengths=lengths, reset=reset))
+
+    return plain
+
+
+def padded(result: object) -> tuple[Tensor, State]:
+    """Give the result of a call with a padded input its type."""
+    return cast("tuple[Tensor, State]", result)
+
+
+def observe(net: Recurrent, how: Run, x: Tensor, state: State) -> Observed:
+    """Run and return the output, the final states, and the gradient of everything that the run depends on.
+
+    The gradient is that of a sum in which every entry of the output and of every final state has a weight of its
+    own, so a gradient that fails to arrive through one of them shows.
+    """
+    x = x.detach().clone().requires_grad_()
+    state = state.map(lambda tensor: tensor.detach().clone().requires_grad_())
+    y, final = how(x, state)
+    named = {"the input": x} | {f"the initial {name}": tensor for name, tensor in state.items()}
+    named |= dict(net.named_parameters())
+    gradients = torch.autograd.grad(weighed(y, final), list(named.values()), allow_unused=True, materialize_grads=True)
+    observed = {"the output": y.detach()} | {f"the final {name}": tensor.detach() for name, tensor in final.items()}
+    return observed | {f"the gradient of {name}": gradient for name, gradient in zip(named, gradients, strict=True)}
+
+
+def weighed(y: Tensor, final: State) -> Tensor:
+    """Return a scalar to which every entry of the output and of the final states counts, each differently."""
+    parts = [y, *final.values()]
+    return torch.stack([(part * _weights(part, place)).sum() for place, part in enumerate(parts)]).sum()
+
+
+def _weights(like: Tensor, place: int) -> Tensor:
+    # No draw: torch.func.vmap refuses those.
+    return torch.cos(1.7 * torch.arange(like.numel(), dtype=like.dtype) + place).view(like.shape)
+
+
+def _normal(shape: torch.Size | tuple[int, ...], *, seed: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

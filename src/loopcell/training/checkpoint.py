@@ -1,0 +1,98 @@
+"""A checkpoint: everything that a run needs to go on as if nothing had happened.
+
+Weights, the optimizer's and the schedule's state, the generators' states, the carried state and the position,
+as tensors and JSON in one safetensors file. What differs between processes has a leading axis [P].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+from torch.optim import Optimizer
+
+from loopcell.training.tensor_file import FileKind
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+CHECKPOINT = FileKind("loopcell-checkpoint", 1, "checkpoint")
+
+
+class Position(BaseModel):
+    """How far a run is.
+
+    Attributes:
+        epoch: whole passes over the data.
+        chunk: the next chunk of the pass that is under way.
+        update: updates made.
+        predictions: predictions trained on.
+        seconds: time spent.
+        best_loss: lowest held-out loss so far, if there was one.
+        best_update: the update that it belongs to.
+        without_gain: evaluations since then.
+        unlogged_loss: summed loss since the last row of metrics.
+        unlogged_count: predictions since then.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    epoch: int = 0
+    chunk: int = 0
+    update: int = 0
+    predictions: int = 0
+    seconds: float = 0.0
+    best_loss: float | None = None
+    best_update: int = 0
+    without_gain: int = 0
+    unlogged_loss: float = 0.0
+    unlogged_count: int = 0
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state, named `PARAMETER/SLOT`."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}/{slot}": value for index, slots in state.items() for slot, value in slots.items()}
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
+    """Put back the state and the learning rates (one a parameter group)."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, slot = name.partition("/")
+        state.setdefault(int(index), {})[slot] = value
+    groups = optimizer.state_dict()["param_groups"]
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under names that start with `prefix/`."""
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix/`, without it."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def gather(fabric: Fabric, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every process's tensors side by side: [...] becomes [P, ...]. All processes have to call it."""
+    if fabric.world_size == 1:
+        return {name: tensor.unsqueeze(0) for name, tensor in tensors.items()}
+    gathered: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        parts = [torch.empty_like(tensor, device=fabric.device) for _ in range(fabric.world_size)]
+        torch.distributed.all_gather(parts, tensor.to(fabric.device).contiguous())
+        gathered[name] = torch.stack(parts)
+    return gathered
+
+
+def scatter(fabric: Fabric, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """This process's part of what `gather` gave, in memory of its own."""
+    return {name: tensor[fabric.global_rank].clone() for name, tensor in tensors.items()}

@@ -1,0 +1,175 @@
+"""What a training run is told: one small model a concern.
+
+Every number has its default here and nowhere else; the command line shows these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from loopcell.errors import UsageError
+
+ScheduleName = Literal["constant", "linear", "cosine"]
+PrecisionName = Literal["32-true", "64-true", "bf16-mixed", "bf16-true"]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Concern(BaseModel):
+    """Base of the configuration models: unchangeable, no unknown names, no infinities."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Truncation(Concern):
+    """Truncated backpropagation through time: k1 and k2 of Williams and Peng (1990).
+
+    Attributes:
+        k1: time steps between two updates.
+        k2: time steps that a gradient flows back; None means k1. The larger is a multiple of the smaller.
+        accumulate: the gradients of this many stretches of k1 steps are added up before an update.
+
+    With k2 below k1 the stretch is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
+    the last k2 - k1 steps are run again before the new ones, so an update costs k2 / k1 forward passes.
+    """
+
+    k1: PositiveInt = 64
+    k2: PositiveInt | None = None
+    accumulate: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _multiples(self) -> Self:
+        shorter, longer = sorted((self.k1, self.k2 or self.k1))
+        if longer % shorter:
+            raise ValueError(f"of k1 and k2 one has to be a multiple of the other, got {self.k1} and {self.k2}")
+        return self
+
+    @property
+    def chunk(self) -> int:
+        """Time steps in one forward call."""
+        return min(self.k1, self.k2 or self.k1)
+
+    @property
+    def chunks_per_update(self) -> int:
+        """Forward calls whose losses go into one update."""
+        return self.k1 // self.chunk * self.accumulate
+
+    @property
+    def window(self) -> int:
+        """Chunks that a gradient flows through: 1, or more when k2 is above k1."""
+        return (self.k2 or self.k1) // self.chunk
+
+
+class Optimization(Concern):
+    """AdamW (Loshchilov and Hutter, 2019), its schedule, and clipping.
+
+    Attributes:
+        learning_rate: the largest learning rate of the schedule.
+        schedule: what the rate does after the warm-up: stays, or falls to zero along a line or a half cosine.
+        warmup: updates in which the rate rises linearly from near zero.
+        weight_decay: decay of the matrices; vectors (biases, scales) are not decayed.
+        clip: the largest norm of the mean loss's gradient over all parameters; 0 leaves it as it is.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
+    schedule: ScheduleName = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    clip: Annotated[float, Field(ge=0.0)] = 1.0
+
+
+class RunLength(Concern):
+    """When a run ends.
+
+    Attributes:
+        epochs: passes over the data.
+        updates: updates of the weights; when given, it counts instead of `epochs`.
+        time_limit: seconds of training; the schedule does not know about it.
+        patience: evaluations without a better loss after which the run ends.
+    """
+
+    epochs: PositiveInt = 10
+    updates: PositiveInt | None = None
+    time_limit: Annotated[float, Field(gt=0.0)] | None = None
+    patience: PositiveInt | None = None
+
+    def total_updates(self, updates_per_epoch: int) -> int:
+        """The updates of a run that nothing ends early."""
+        return self.updates or self.epochs * updates_per_epoch
+
+
+class Rhythm(Concern):
+    """How often something else than an update happens, in updates.
+
+    Attributes:
+        log_every: a row of metrics.
+        save_every: a checkpoint (there is also one after every evaluation).
+        evaluate_every: an evaluation on held-out data; None means after every epoch only.
+    """
+
+    log_every: PositiveInt = 20
+    save_every: PositiveInt = 200
+    evaluate_every: PositiveInt | None = None
+
+
+class Hardware(Concern):
+    """Where a run happens.
+
+    Attributes:
+        device: auto, cpu, cuda, cuda:N or mps.
+        devices: processes to start, each with a device of its own; under torchrun its processes are taken.
+        precision: in the words of Lightning Fabric.
+    """
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
+    devices: PositiveInt = 1
+    precision: PrecisionName = "32-true"
+
+
+class TrainingConfig(Concern):
+    """A whole run: the concerns above and the two numbers that belong to none.
+
+    Attributes:
+        seed: of weights, dropout and everything else that is drawn.
+        batch_size: lanes that are read side by side in each process.
+    """
+
+    truncation: Truncation = Truncation()
+    optimization: Optimization = Optimization()
+    length: RunLength = RunLength()
+    rhythm: Rhythm = Rhythm()
+    hardware: Hardware = Hardware()
+    seed: Annotated[int, Field(ge=0, lt=2**32 - 2**16)] = 1
+    batch_size: PositiveInt = 32
+
+
+ConcernT = TypeVar("ConcernT", bound=BaseModel)
+
+
+def configure(
+    model: type[ConcernT], values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})
+) -> ConcernT:
+    """Build a configuration model; what does not fit is a UsageError of one sentence.
+
+    Args:
+        model: the pydantic model.
+        values: its fields; those that are absent take their default.
+        names: the user's words for the fields, such as flags.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(_sentence(error, names)) from error
+
+
+def _sentence(error: ValidationError, names: Mapping[str, str]) -> str:
+    """The first complaint of pydantic as one sentence that names the field and the value."""
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    name = ".".join(names.get(str(part), str(part)) for part in first["loc"])
+    if not name:
+        return reason
+    return f"{name}: {reason[:1].lower()}{reason[1:]}, got {first['input']!r}"

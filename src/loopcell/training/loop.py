@@ -1,0 +1,262 @@
+"""The training loop: when to update, evaluate, tell, save and stop."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Literal, cast
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from loopcell.errors import FileFormatError, TrainingError, UsageError
+from loopcell.training.checkpoint import CHECKPOINT, Position
+from loopcell.training.config import TrainingConfig
+from loopcell.training.evaluation import Evaluation, evaluate
+from loopcell.training.interrupt import stop_on_signals
+from loopcell.training.randomness import seed_everything
+from loopcell.training.report import Observer, Report
+from loopcell.training.run_folder import RunFolder
+from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
+from loopcell.training.tensor_file import TensorFile, read_tensor_file, write_tensor_file
+from loopcell.training.updater import Updater, UpdateResult
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Reason = Literal["complete", "time limit", "patience", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Work(Generic[ChunkT, StateT]):
+    """What a task hands to the loop.
+
+    Attributes:
+        step: the module to train.
+        chunks: the data of this process.
+        validation: held-out data of this process, if there is any.
+        export: writes the model for its users; called in the first process when the model is the best so far.
+        observers: who is told about every update; in the first process only.
+    """
+
+    step: TrainingStep[ChunkT, StateT]
+    chunks: ChunkSource[ChunkT]
+    validation: ChunkSource[ChunkT] | None = None
+    export: Callable[[], None] = lambda: None
+    observers: Sequence[Observer] = field(default=())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        reason: complete, time limit, patience or interrupted.
+        position: how far it came, with the best held-out loss.
+    """
+
+    reason: Reason
+    position: Position
+
+
+class Trainer(Generic[ChunkT, StateT]):
+    """One run, new or resumed.
+
+    Args:
+        work: what to train on what.
+        config: how.
+        fabric: the device and the processes (`start_fabric`).
+        run: where checkpoints go.
+    """
+
+    def __init__(self, work: Work[ChunkT, StateT], config: TrainingConfig, fabric: Fabric, run: RunFolder) -> None:
+        if not len(work.chunks):
+            raise TrainingError("there is nothing to train on: the data has not even one prediction to learn")
+        self._work, self._config, self._fabric, self._run = work, config, fabric, run
+        self.total_updates = _total_updates(work.chunks, config)
+        self.position = Position()
+        self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
+        self._stop = threading.Event()
+        self._started = 0.0
+        # The weights are there; from here on every process draws for itself.
+        seed_everything(config.seed + 1 + fabric.global_rank)
+
+    def fit(self) -> Outcome:
+        """Train until the run is complete, out of time or patience, or interrupted.
+
+        Raises:
+            TrainingError: the loss or its gradient is not finite; the last checkpoint stays.
+            FileWriteError: a checkpoint cannot be written; the last one stays.
+        """
+        self._started = time.monotonic() - self.position.seconds
+        reason = self._ended_before()
+        if self.position.update == 0:
+            self._save(best=True)
+        self._work.step.train()
+        with stop_on_signals() as self._stop:
+            while reason is None:
+                reason = self._advance()
+        return Outcome(reason, self.position)
+
+    def resume(self) -> None:
+        """Go back to the run's last checkpoint.
+
+        Raises:
+            UsageError: the run had another number of processes.
+            FileFormatError: the checkpoint is damaged or belongs to another run.
+        """
+        content = read_tensor_file(self._run.last, CHECKPOINT)
+        processes = content.facts.get("processes")
+        if processes != self._fabric.world_size:
+            now = self._fabric.world_size
+            raise UsageError(f"this run had {processes} processes and can only go on with as many, not {now}")
+        try:
+            self.position = Position.model_validate(content.facts["position"])
+            self._updater.restore(content.tensors, content.facts["schedule"])
+        except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
+            raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
+
+    def _advance(self) -> Reason | None:
+        """One update and what follows from it; the reason to stop, if there is one."""
+        rate = self._updater.learning_rate
+        result = self._update()
+        epoch_ended = self._turn_epoch()
+        reason = self._reason(result)
+        loss = self._validate() if self._evaluation_is_due(epoch_ended, reason) else None
+        best = loss is not None and self._judge(loss)
+        if reason is None and self._out_of_patience():
+            reason = "patience"
+        self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
+        if loss is not None or epoch_ended or reason or self._due(self._config.rhythm.save_every):
+            self._save(best or self._work.validation is None)
+        return reason
+
+    def _update(self) -> UpdateResult:
+        """Train on the next chunks and move on."""
+        position = self.position
+        per_update = self._config.truncation.chunks_per_update
+        indices = range(position.chunk, min(position.chunk + per_update, len(self._work.chunks)))
+        try:
+            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time()))
+        except TrainingError as error:
+            number = position.update + 1
+            raise TrainingError(f"at update {number} {error}; the last checkpoint stays") from error
+        position.update += 1
+        position.chunk = indices.stop
+        position.predictions += result.predictions
+        position.unlogged_loss += result.loss_sum
+        position.unlogged_count += result.predictions
+        position.seconds = time.monotonic() - self._started
+        return result
+
+    def _turn_epoch(self) -> bool:
+        """At the end of the data go back to its start."""
+        if self.position.chunk < len(self._work.chunks):
+            return False
+        self.position.epoch += 1
+        self.position.chunk = 0
+        self._updater.restart()
+        return True
+
+    def _ended_before(self) -> Reason | None:
+        """Why a run that is resumed has nothing left to do."""
+        if self.position.update >= self.total_updates:
+            return "complete"
+        if self._out_of_patience():
+            return "patience"
+        limit = self._config.length.time_limit
+        return "time limit" if limit is not None and self.position.seconds >= limit else None
+
+    def _out_of_patience(self) -> bool:
+        return self.position.without_gain >= (self._config.length.patience or math.inf)
+
+    def _reason(self, result: UpdateResult) -> Reason | None:
+        interrupted, late = result.flags
+        if self.position.update >= self.total_updates:
+            return "complete"
+        if interrupted:
+            return "interrupted"
+        return "time limit" if late else None
+
+    def _out_of_time(self) -> bool:
+        limit = self._config.length.time_limit
+        return limit is not None and time.monotonic() - self._started >= limit
+
+    def _due(self, every: int | None) -> bool:
+        return every is not None and self.position.update % every == 0
+
+    def _evaluation_is_due(self, epoch_ended: bool, reason: Reason | None) -> bool:
+        if self._work.validation is None or reason == "interrupted":
+            return False
+        return epoch_ended or reason is not None or self._due(self._config.rhythm.evaluate_every)
+
+    def _validate(self) -> float:
+        """The mean held-out loss over all processes."""
+        assert self._work.validation is not None
+        with self._fabric.autocast():
+            own = evaluate(self._work.step, self._work.validation)
+        if self._fabric.world_size == 1:
+            return own.loss
+        sums = torch.tensor(own, dtype=torch.float64, device=self._fabric.device)
+        loss, count = cast(Tensor, self._fabric.all_reduce(sums, reduce_op="sum")).tolist()
+        return Evaluation(loss, int(count)).loss
+
+    def _judge(self, loss: float) -> bool:
+        """Compare with the best loss so far, and remember."""
+        position = self.position
+        if position.best_loss is not None and not loss < position.best_loss:
+            position.without_gain += 1
+            return False
+        position.best_loss, position.best_update, position.without_gain = loss, position.update, 0
+        return True
+
+    def _tell(self, result: UpdateResult, rate: float, validation: tuple[float | None, bool], *, ending: bool) -> None:
+        """Report the update to the observers."""
+        position = self.position
+        train_loss = None
+        if ending or validation[0] is not None or self._due(self._config.rhythm.log_every):
+            train_loss = position.unlogged_loss / max(1, position.unlogged_count)
+            position.unlogged_loss, position.unlogged_count = 0.0, 0
+        report = Report(
+            update=position.update,
+            total_updates=self.total_updates,
+            epoch=position.epoch,
+            predictions=position.predictions,
+            loss=result.loss_sum / max(1, result.predictions),
+            train_loss=train_loss,
+            gradient_norm=result.gradient_norm,
+            learning_rate=rate,
+            seconds=position.seconds,
+            validation_loss=validation[0],
+            best=validation[1],
+        )
+        for observer in self._work.observers:
+            observer.observe(report)
+
+    def _save(self, best: bool) -> None:
+        """Write the checkpoint, and before it the model and the best checkpoint where they are due.
+
+        A kill in between leaves the older `last`, from which the same best model comes about again.
+        """
+        tensors = self._updater.tensors()
+        facts = {
+            "position": self.position.model_dump(),
+            "schedule": self._updater.schedule(),
+            "processes": self._fabric.world_size,
+        }
+        if not self._fabric.is_global_zero:
+            return
+        content = TensorFile(tensors, facts)
+        if best:
+            self._work.export()
+            write_tensor_file(self._run.best, CHECKPOINT, content)
+        write_tensor_file(self._run.last, CHECKPOINT, content)
+
+
+def _total_updates(chunks: ChunkSource[ChunkT], config: TrainingConfig) -> int:
+    per_epoch = math.ceil(len(chunks) / config.truncation.chunks_per_update)
+    return config.length.total_updates(per_epoch)

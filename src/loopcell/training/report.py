@@ -1,0 +1,45 @@
+"""What the loop tells those who watch it, once an update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Report:
+    """One update.
+
+    Attributes:
+        update: updates so far, this one included.
+        total_updates: updates of a run that nothing ends early.
+        epoch: whole passes over the data so far.
+        predictions: predictions trained on so far.
+        loss: mean loss of this update's predictions.
+        train_loss: mean loss since the last row of metrics, where a row is due.
+        gradient_norm: norm of the mean loss's gradient before clipping.
+        learning_rate: the rate that the update used.
+        seconds: time spent training so far.
+        validation_loss: mean loss on held-out data, where an evaluation was due.
+        best: whether that is the lowest so far.
+    """
+
+    update: int
+    total_updates: int
+    epoch: int
+    predictions: int
+    loss: float
+    train_loss: float | None
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+    validation_loss: float | None = None
+    best: bool = False
+
+
+class Observer(Protocol):
+    """Someone who watches a run; only the first process has observers."""
+
+    def observe(self, report: Report) -> None:
+        """Take note of one update."""
+        ...

@@ -1,0 +1,111 @@
+"""Where a run keeps its things."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopcell.errors import FileFormatError, UsageError
+from loopcell.files import atomic_write
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names inside a run's folder.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> RunFolder:
+        """Make a new run's folders.
+
+        Raises:
+            UsageError: the folder already holds something, or cannot be made.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
+        run = cls(path)
+        try:
+            for folder in (run.checkpoints, run.tensorboard, run.tokens):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        return run
+
+    @property
+    def config(self) -> Path:
+        """What was asked for, as JSON."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The curve, as CSV."""
+        return self.path / "metrics.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The curve, for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint: a run is resumed from it."""
+        return self.checkpoints / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest held-out loss."""
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def model(self) -> Path:
+        """The best model, self-contained."""
+        return self.path / "model.safetensors"
+
+    @property
+    def tokens(self) -> Path:
+        """The folder of the token files."""
+        return self.path / "tokens"
+
+    @property
+    def vocabulary(self) -> Path:
+        """The vocabulary, as JSON."""
+        return self.path / "vocabulary.json"
+
+    def write_json(self, path: Path, values: dict[str, Any]) -> None:
+        """Write one of the JSON files."""
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """Read one of the JSON files.
+
+        Raises:
+            FileFormatError: it is missing or damaged.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise FileFormatError(f"the run is damaged: there is no {path}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise FileFormatError(f"{path} is damaged: it is not JSON") from error
+        if not isinstance(values, dict):
+            raise FileFormatError(f"{path} is damaged: it is not a JSON object")
+        return values
+
+    def read_config(self) -> dict[str, Any]:
+        """Read `config.json`; UsageError when the folder is not a run."""
+        if not self.config.is_file():
+            raise UsageError(f"{self.path} is not the folder of a run: it has no {self.config.name}")
+        return self.read_json(self.config)

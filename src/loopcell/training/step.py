@@ -1,0 +1,62 @@
+"""What the training loop asks of a model and of its data: two small interfaces.
+
+The loop knows neither texts nor labels. A task hands it a module that turns a chunk of data and a state into
+a loss and the next state, and a source of chunks that can be asked for by number.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+ChunkT = TypeVar("ChunkT")
+ChunkT_co = TypeVar("ChunkT_co", covariant=True)
+StateT = TypeVar("StateT")
+
+
+class StepResult(NamedTuple, Generic[StateT]):
+    """What one chunk gave.
+
+    Attributes:
+        loss_sum: scalar, the summed losses of the chunk's predictions, in nats for a likelihood.
+        predictions: how many there are.
+        state: the state after the chunk.
+    """
+
+    loss_sum: Tensor
+    predictions: int
+    state: StateT
+
+
+class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
+    """The module that is trained.
+
+    `StateT` is a tensor or anything that `torch.utils._pytree` can take apart.
+    """
+
+    @abstractmethod
+    def forward(self, chunk: ChunkT, state: StateT) -> StepResult[StateT]:
+        """Run one chunk from `state`; moves what it needs of the chunk to its own device."""
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> StateT:
+        """The state before the first chunk, on the module's device and in its dtype."""
+
+
+class ChunkSource(Protocol[ChunkT_co]):
+    """Chunks of a stream that is read in lanes: chunk `i + 1` goes on where chunk `i` stopped."""
+
+    @property
+    def batch_size(self) -> int:
+        """Lanes in every chunk."""
+        ...
+
+    def __len__(self) -> int:
+        """Chunks in one epoch."""
+        ...
+
+    def chunk(self, index: int) -> ChunkT_co:
+        """Chunk `index`; the same one whenever it is asked for."""
+        ...

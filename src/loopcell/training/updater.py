@@ -1,0 +1,194 @@
+"""One update of the weights: chunks forward, gradients back, clipping, the optimizer, the schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from loopcell.errors import TrainingError
+from loopcell.training.carried import CarriedState
+from loopcell.training.checkpoint import (
+    gather,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizer,
+    scatter,
+    under,
+)
+from loopcell.training.config import TrainingConfig
+from loopcell.training.optimizer import build_optimizer, build_schedule
+from loopcell.training.randomness import random_state, restore_random_state
+from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class UpdateResult(NamedTuple):
+    """What an update saw, over all processes.
+
+    Attributes:
+        loss_sum: summed loss of its predictions.
+        predictions: how many they were.
+        gradient_norm: norm of the mean loss's gradient, before clipping.
+        flags: how many processes raised each of the flags that `update` was given.
+    """
+
+    loss_sum: float
+    predictions: int
+    gradient_norm: float
+    flags: tuple[float, ...]
+
+
+class Updater(Generic[ChunkT, StateT]):
+    """The module, its optimizer and schedule, and the state that is carried along the stream.
+
+    Args:
+        step: the module to train.
+        chunks: the data of this process.
+        config: how.
+        fabric: the device and the processes.
+        total_updates: the schedule's length.
+    """
+
+    def __init__(
+        self,
+        step: TrainingStep[ChunkT, StateT],
+        chunks: ChunkSource[ChunkT],
+        config: TrainingConfig,
+        fabric: Fabric,
+        total_updates: int,
+    ) -> None:
+        self._step, self._fabric, self._clip = step, fabric, config.optimization.clip
+        self._raw_optimizer = build_optimizer(step, config.optimization)
+        self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
+        self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
+        self._carried = CarriedState(step, chunks, config.truncation.window)
+        # The gradients are summed over this many predictions and scaled when the real number is known.
+        self._nominal = config.batch_size * config.truncation.k1 * config.truncation.accumulate
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return float(self._schedule.get_last_lr()[0])
+
+    def restart(self) -> None:
+        """Start the stream again, from the initial state."""
+        self._carried.restart()
+
+    def update(self, indices: Sequence[int], flags: Sequence[bool]) -> UpdateResult:
+        """Train on some neighbouring chunks.
+
+        The gradient is that of the mean loss over all predictions of all processes.
+
+        Args:
+            indices: the chunks, in order.
+            flags: facts of this process that all processes are to know after the update.
+
+        Raises:
+            TrainingError: the loss or the gradient is not finite; the weights are as they were.
+        """
+        losses, count = self._backward(indices)
+        loss, total, *raised = self._over_processes(float(losses), count, *flags)
+        _check_finite("loss", loss)
+        norm = self._descend(int(total))
+        return UpdateResult(loss, int(total), norm, tuple(raised))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, optimizer, generators and carried state; all processes have to call it."""
+        own = prefixed("carried", self._carried.tensors())
+        own |= prefixed("random", random_state(self._fabric.device))
+        return {
+            **prefixed("weights", self._step.state_dict()),
+            **prefixed("optimizer", optimizer_tensors(self._raw_optimizer)),
+            **prefixed("process", gather(self._fabric, own)),
+        }
+
+    def schedule(self) -> dict[str, Any]:
+        """The schedule's state, as JSON can hold it."""
+        return self._schedule.state_dict()
+
+    def restore(self, tensors: dict[str, Tensor], schedule: dict[str, Any]) -> None:
+        """Put back what `tensors` and `schedule` gave."""
+        self._step.load_state_dict(under("weights", tensors))
+        self._schedule.load_state_dict(schedule)
+        rates = [float(rate) for rate in schedule["_last_lr"]]
+        restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates)
+        own = scatter(self._fabric, under("process", tensors))
+        self._carried.restore(under("carried", own))
+        restore_random_state(under("random", own), self._fabric.device)
+
+    def _backward(self, indices: Sequence[int]) -> tuple[Tensor, int]:
+        """Add up the gradients of the chunks' losses, divided by the nominal count."""
+        losses, count = torch.zeros((), device=self._fabric.device), 0
+        for index in indices:
+            more = index != indices[-1]
+            with self._fabric.no_backward_sync(self._module, enabled=more):
+                result = self._carried.run(self._call, index)
+                self._fabric.backward(result.loss_sum / self._nominal)
+            losses = losses + result.loss_sum.detach()
+            count += result.predictions
+        return losses, count
+
+    def _call(self, chunk: ChunkT, state: StateT) -> StepResult[StateT]:
+        sealed = self._module(_Seal((chunk, state)))
+        return cast("StepResult[StateT]", sealed.content)
+
+    def _descend(self, count: int) -> float:
+        """Scale to the mean, clip, step; the norm before clipping."""
+        # Processes were averaged and chunks divided by the nominal count: a full update has a factor of one.
+        factor = self._nominal * self._fabric.world_size / max(1, count)
+        if factor != 1.0:
+            for parameter in self._step.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
+        limit = self._clip or math.inf
+        clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
+        norm = float(cast(Tensor, clipped))
+        _check_finite("gradient's norm", norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._schedule.step()
+        return norm
+
+    def _over_processes(self, *values: float) -> list[float]:
+        """The sum over all processes of each value."""
+        if self._fabric.world_size == 1:
+            return [float(value) for value in values]
+        own = torch.tensor(values, dtype=torch.float64, device=self._fabric.device)
+        summed: list[float] = cast(Tensor, self._fabric.all_reduce(own, reduce_op="sum")).tolist()
+        return summed
+
+
+class _Seal:
+    """Something that Fabric and DistributedDataParallel hand through without looking inside.
+
+    They would take states and chunks apart to cast their tensors, which is for the step to do.
+    """
+
+    def __init__(self, content: object) -> None:
+        self.content = content
+
+
+class _Sealed(nn.Module):
+    """A training step whose argument and result are sealed."""
+
+    def __init__(self, step: nn.Module) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, argument: _Seal) -> _Seal:
+        """Open, run, seal."""
+        chunk, state = cast("tuple[object, object]", argument.content)
+        return _Seal(self.step(chunk, state))
+
+
+def _check_finite(what: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the {what} became {value}; try a lower learning rate or stronger clipping, and look at the data"
+        )

@@ -1,0 +1,1 @@
+"""The tests mirror src; a helper is imported as `tests.ROOM.NAME`."""

@@ -1,0 +1,40 @@
+"""What every test has: the data folder, a quiet machine, and hypothesis settings that suit it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The workers of pytest-xdist share the cores: one thread each, here before torch starts its pool, and in what
+# the tests start. A test about threads sets its own number.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No deadline: a first example may wait for a build or a slow machine. In CI the examples are the same each
+# time, so that a red run says something of the change; at a desk they differ each time, to find more.
+settings.register_profile("desk", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the data folder, so that `-m 'not data'` leaves it out."""
+    for item in items:
+        if "data_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of public data sets; without one a test is skipped, but in CI it fails."""
+    named = os.environ.get("LOOPCELL_DATA", "")
+    if named and Path(named).is_dir():
+        return Path(named)
+    missing = f"LOOPCELL_DATA names {named}, which is no folder" if named else "LOOPCELL_DATA is not set"
+    message = f"{missing}: this test needs the folder of public data sets"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

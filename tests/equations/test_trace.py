@@ -1,0 +1,227 @@
+"""Reading cells: names, returns, settings, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from loopcell import bernoulli, cell, cells, mean, minimum, relu, sigmoid, sized, tanh, where
+from loopcell.errors import EquationError, ShapeError, TraceError
+
+
+def test_names_come_from_the_functions_locals():
+    @cell
+    def gated(x, h, *, W, U):
+        gate = sigmoid(W.gate @ x + U.gate @ h)
+        candidate = tanh(W.candidate @ x)
+        return gate * h + (1 - gate) * candidate
+
+    labels = [node.label for node in gated.graph.nodes if node.label]
+    assert labels == ["gate", "candidate", "h"]
+
+
+def test_tracing_leaves_no_profiler_or_tracer_behind():
+    before = sys.getprofile(), sys.gettrace()
+
+    @cell
+    def plain(x, h, *, W):
+        return tanh(W.h @ x + h)
+
+    assert (sys.getprofile(), sys.gettrace()) == before
+
+
+def test_a_value_that_is_bound_again_keeps_its_last_name():
+    @cell
+    def twice(x, h, *, W, U):
+        z = W.z @ x + U.z @ h
+        z = sigmoid(z)
+        h = z * h
+        return h
+
+    assert [node.op for node in twice.graph.nodes if node.label == "z"] == ["sigmoid"]
+
+
+def test_one_more_value_than_states_is_an_output_of_its_own():
+    @cell
+    def highway(x, c, *, W):
+        c = tanh(W.c @ x) + c
+        y = relu(c)
+        return y, c
+
+    assert highway.states == ("c",)
+    assert highway.graph.results["output"] != highway.graph.results["state.c"]
+
+
+def test_equal_values_are_one_node():
+    @cell
+    def repeated(x, h, *, W):
+        return tanh(W.h @ x) * h + tanh(W.h @ x)
+
+    assert sum(node.op == "tanh" for node in repeated.graph.nodes) == 1
+
+
+def test_settings_shape_the_equations():
+    def leaky(x, h, *, W, rate=0.5, squash="tanh"):
+        candidate = tanh(W.h @ x) if squash == "tanh" else relu(W.h @ x)
+        return rate * h + (1 - rate) * candidate
+
+    plain, other = cell(leaky), cell(rate=0.25, squash="relu")(leaky)
+    assert plain.text() == "candidate = tanh(W.h @ x)\nh = 0.5 * h + 0.5 * candidate"
+    assert other.text() == "candidate = relu(W.h @ x)\nh = 0.25 * h + 0.75 * candidate"
+    assert plain.fingerprint != other.fingerprint
+
+
+def test_a_cell_inside_a_cell():
+    inner = cells.get("rnn")
+
+    @cell
+    def doubled(x, h, *, W, U, b):
+        _, once = inner(x, h, W=W, U=U, b=b)
+        return 2 * once
+
+    assert doubled.text() == "once = tanh(W.h @ x + U.h @ h + b.h)\nh = 2 * once"
+    with pytest.raises(TraceError, match=r"cell `rnn` learns in namespaces of its own; pass U=U, b=b"):
+
+        @cell
+        def careless(x, h, *, W):
+            return inner(x, h, W=W)[1]
+
+
+def test_where_and_comparisons_take_the_place_of_if():
+    @cell
+    def clipped(x, h, *, W):
+        v = W.h @ x + h
+        return where(v > 1, 1.0, minimum(v, 3.0)) + mean(v)
+
+    assert "where(greater(v, 1), 1, minimum(v, 3))" in clipped.text()
+
+
+def refused(function, error=TraceError):
+    with pytest.raises(error) as caught:
+        cell(function)
+    assert isinstance(caught.value, EquationError)
+    return str(caught.value)
+
+
+def test_control_flow_on_a_value():
+    def decides(x, h, *, W):
+        return h if h > 0 else tanh(W.h @ x)
+
+    message = refused(decides)
+    assert "return h if h > 0 else tanh(W.h @ x)" in message
+    assert "use where(condition, a, b): a cell has no data at hand when it is read" in message
+
+
+def test_a_loop_an_index_and_a_number():
+    def loops(x, h, *, W):
+        for part in h:
+            x = x + part
+        return x
+
+    def indexes(x, h, *, W):
+        return h[0]
+
+    def rounds(x, h, *, W):
+        return h * float(x)
+
+    assert "a loop over a traced value cannot be part of an equation" in refused(loops)
+    assert "an index into a traced value cannot be part of an equation" in refused(indexes)
+    assert "a number from a traced value cannot be part of an equation" in refused(rounds)
+
+
+def test_a_bare_namespace():
+    def bare(x, h, *, W):
+        return tanh(W @ x + h)
+
+    assert "`W` is a namespace of parameters, not a parameter; write W.name, such as W.i" in refused(bare)
+
+
+def test_a_foreign_operand():
+    def foreign(x, h, *, W):
+        return h + "one"
+
+    assert "str cannot be an operand of add" in refused(foreign)
+
+
+def test_wrong_returns():
+    def number(x, h, *, W):
+        return 3.0
+
+    def too_many(x, h, *, W):
+        return h, h, h
+
+    assert refused(number) == "cell `number` returned float where a new state was expected; return h"
+    expected = "cell `too_many` returned 3 value(s); it has 1 state(s): return h, or an output and then h"
+    assert refused(too_many) == expected
+
+
+def test_wrong_arguments():
+    def stateless(x, *, W):
+        return W.h @ x
+
+    def starred(x, h, *states, W):
+        return h
+
+    assert "needs an input and at least one state" in refused(stateless)
+    assert "*args and **kwargs cannot be read" in refused(starred)
+
+
+def test_unknown_settings_and_namespaces():
+    def leaky(x, h, *, W, rate=0.5):
+        return rate * h + W.h @ x
+
+    with pytest.raises(TraceError, match="cell `leaky` has no setting 'speed'; it has rate"):
+        cell(speed=1.0)(leaky)
+    with pytest.raises(TraceError, match="cell `leaky` has no namespace to initialise 'gain'; it has W"):
+        cell(initial={"gain": "ones"})(leaky)
+
+
+def test_values_of_two_cells_do_not_mix():
+    kept = []
+
+    @cell
+    def first(x, h, *, W):
+        kept.append(h)
+        return tanh(W.h @ x + h)
+
+    def second(x, h, *, W):
+        return kept[0] + h
+
+    assert "a value of another cell's equations appears here" in refused(second)
+
+
+def test_calling_a_cell_with_data_says_what_to_use():
+    with pytest.raises(TraceError, match=r"cell `rnn` describes one step; to run it over a sequence: Recurrent\(rnn"):
+        cells.get("rnn")(1.0, 2.0)
+
+
+def test_a_probability_out_of_range():
+    def lucky(x, h, *, W):
+        return h * bernoulli(h, 1.5, name="luck")
+
+    assert refused(lucky) == "a probability lies between 0 and 1, not at 1.5"
+
+
+def test_a_size_that_is_no_word():
+    def narrow(x, h, *, P):
+        return P.h @ sized(P.low @ h, "4 units")
+
+    assert "'4 units' cannot name a size" in refused(narrow)
+
+
+@pytest.mark.parametrize("power", [0, -1, 0.5])
+def test_powers_are_whole(power):
+    def powered(x, h, *, W):
+        return h**power
+
+    assert f"a power of {power!r} cannot be part of an equation" in refused(powered)
+
+
+def test_squares_are_products():
+    @cell
+    def squared(x, h, *, W):
+        return tanh(W.h @ x) ** 2 * h
+
+    assert ShapeError is not TraceError
+    assert squared.text() == "s1 = tanh(W.h @ x)\nh = s1 * s1 * h"

@@ -1,0 +1,116 @@
+"""State: a named value."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.utils import _pytree as pytree
+
+from loopcell import Recurrent, State, cells
+from loopcell.errors import FileFormatError, InputError
+
+
+@pytest.fixture
+def state():
+    return State(h=torch.arange(12.0).reshape(2, 3, 2), c=torch.ones(2, 3, 2))
+
+
+def test_names(state):
+    assert state.h is state["h"]
+    assert tuple(state) == ("h", "c")
+    assert repr(state) == "State(h: [2, 3, 2], c: [2, 3, 2])"
+    with pytest.raises(AttributeError, match="this state has h, c, no 'z'"):
+        _ = state.z
+
+
+def test_it_holds_tensors_only():
+    with pytest.raises(InputError, match="state `h` must be a tensor"):
+        State(h=[1.0])
+
+
+def test_detach_cuts_the_gradient():
+    net = Recurrent(cells.get("lstm"), 3, 4)
+    _, after = net(torch.randn(5, 2, 3))
+    assert after.h.requires_grad
+    assert not after.detach().h.requires_grad
+
+
+@pytest.mark.parametrize("rows", [[2, 0], torch.tensor([2, 0]), torch.tensor([True, False, True])])
+def test_select(state, rows):
+    chosen = state.select(rows)
+    expected = state.h[:, torch.as_tensor(rows)]
+    assert torch.equal(chosen.h, expected)
+    assert chosen.batch_size == 2
+
+
+def test_select_a_slice(state):
+    assert torch.equal(state.select(slice(1, 3)).h, state.h[:, 1:3])
+
+
+def test_reset_puts_rows_to_zero(state):
+    fresh = state.reset(torch.tensor([True, False, True]))
+    assert torch.equal(fresh.h[:, 1], state.h[:, 1])
+    assert not fresh.h[:, [0, 2]].any()
+    assert not fresh.c[:, [0, 2]].any()
+    with pytest.raises(InputError, match=r"reset takes a bool mask \[3\]"):
+        state.reset(torch.tensor([1, 0, 1]))
+
+
+def test_to(state):
+    assert state.to(torch.float64).c.dtype == torch.float64
+    assert state.to("meta").h.device.type == "meta"
+
+
+def test_pytree(state):
+    doubled = pytree.tree_map(lambda tensor: tensor * 2, state)
+    assert isinstance(doubled, State)
+    assert torch.equal(doubled.h, state.h * 2)
+    leaves, spec = pytree.tree_flatten(state)
+    assert len(leaves) == 2
+    assert pytree.tree_unflatten(["a", "b"], spec)["c"] == "b"
+
+
+def test_through_vmap(state):
+    stacked = pytree.tree_map(lambda tensor: torch.stack([tensor, tensor + 1]), state)
+    out = torch.func.vmap(lambda one: one.map(torch.sin))(stacked)
+    assert torch.allclose(out.h[1], torch.sin(state.h + 1))
+
+
+def test_copies(state):
+    for again in (copy.deepcopy(state), pickle.loads(pickle.dumps(state)), state.clone()):
+        assert torch.equal(again.h, state.h)
+        assert again.h.data_ptr() != state.h.data_ptr()
+
+
+def test_save_and_load(state, tmp_path):
+    path = tmp_path / "warm.safetensors"
+    state.select([1]).save(path)  # a view, not contiguous
+    again = State.load(path)
+    assert tuple(again) == ("h", "c")
+    assert torch.equal(again.h, state.h[:, [1]])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["warm.safetensors"]
+
+
+def test_names_keep_their_order_through_a_file(tmp_path):
+    State(z=torch.zeros(1, 1, 1), a=torch.ones(1, 1, 1)).save(tmp_path / "s")
+    assert tuple(State.load(tmp_path / "s")) == ("z", "a")
+
+
+def test_files_that_are_no_state(state, tmp_path):
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(FileFormatError, match="cannot be read as a state"):
+        State.load(path)
+    state.save(path)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(FileFormatError, match="cannot be read as a state"):
+        State.load(path)
+    save_file({"h": torch.zeros(1)}, path)
+    with pytest.raises(FileFormatError, match="not a loopcell state"):
+        State.load(path)
+    save_file({"h": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "99"})
+    with pytest.raises(FileFormatError, match="has state format 99; this version reads format 1"):
+        State.load(path)

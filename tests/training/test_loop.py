@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from loopcell.errors import TrainingError
+from loopcell.training.evaluation import evaluate
+from loopcell.training.step import StepResult
+from tests.training.toy import Diary, ToyChunks, ToyStep, config, make_step, make_trainer, same, weights
+
+
+def run(path, settings, **work):
+    trainer = make_trainer(path, settings, **work)
+    return trainer, trainer.fit()
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    def trained(name, seed):
+        return weights(run(tmp_path / name, config(seed=seed), step=make_step(dropout=0.5))[0])
+
+    assert same(trained("a", 1), trained("b", 1))
+    assert not same(trained("c", 2), trained("d", 1))  # other dropout
+
+
+def test_training_learns_a_stream_that_can_be_learned(tmp_path):
+    chunks = ToyChunks(64, 4, 8)
+    chunks.tokens = (torch.arange(65)[:, None] + torch.arange(4)) % 5  # the next token is one more
+    diary = Diary()
+    settings = config(length={"epochs": 30}, optimization={"learning_rate": 0.03})
+    run(tmp_path / "run", settings, chunks=chunks, observers=[diary])
+    assert diary.reports[0].loss > 1.2
+    assert diary.reports[-1].loss < 0.2
+
+
+def test_clipping_limits_the_step_and_logs_the_norm_before(tmp_path):
+    free, clipped = Diary(), Diary()
+    run(tmp_path / "a", config(length={"updates": 1}), observers=[free])
+    settings = config(length={"updates": 1}, optimization={"clip": 1e-3})
+    trainer = make_trainer(tmp_path / "b", settings, observers=[clipped])
+    norms = []
+
+    def note(*_):
+        gradients = [p.grad.flatten() for p in trainer._work.step.parameters()]
+        norms.append(torch.linalg.vector_norm(torch.cat(gradients)).item())
+
+    trainer._updater._raw_optimizer.register_step_pre_hook(note)
+    trainer.fit()
+    assert clipped.reports[0].gradient_norm == free.reports[0].gradient_norm > 0.01
+    assert norms[0] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_reports_say_where_the_run_is(tmp_path):
+    diary = Diary()
+    settings = config(
+        length={"epochs": 2},
+        rhythm={"log_every": 3, "evaluate_every": 5},
+        optimization={"schedule": "linear", "warmup": 0, "learning_rate": 1.0},
+    )
+    run(tmp_path / "run", settings, observers=[diary], validation=ToyChunks(16, 2, 8, seed=1))
+    reports = diary.reports
+    assert [r.update for r in reports] == list(range(1, 17))
+    assert [r.epoch for r in reports] == [0] * 7 + [1] * 8 + [2]
+    assert [r.predictions for r in reports] == [32 * u for u in range(1, 17)]
+    assert [r.learning_rate for r in reports] == pytest.approx([1 - u / 16 for u in range(16)])
+    assert [r.update for r in reports if r.validation_loss is not None] == [5, 8, 10, 15, 16]
+    assert [r.update for r in reports if r.train_loss is not None] == [3, 5, 6, 8, 9, 10, 12, 15, 16]
+    assert reports[4].train_loss == pytest.approx((reports[3].loss + reports[4].loss) / 2, abs=1e-12)
+
+
+def test_evaluation_carries_the_state_and_changes_nothing():
+    step, chunks = make_step(dropout=0.5).double(), ToyChunks(50, 3, 8, seed=2)
+    step.train()
+    before = torch.get_rng_state()
+    found = evaluate(step, chunks)
+    assert step.training
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found.predictions == 150
+    step.eval()
+    with torch.no_grad():
+        whole = step((chunks.tokens[:-1], chunks.tokens[1:]), step.initial_state(3))
+        fresh = sum(step(chunks.chunk(i), step.initial_state(3)).loss_sum.item() for i in range(len(chunks)))
+    assert found.loss_sum == pytest.approx(whole.loss_sum.item(), abs=1e-9)
+    assert found.loss_sum != pytest.approx(fresh, abs=1e-3)  # without the carried state it is another number
+
+
+class Scripted(ToyStep):
+    """A toy whose held-out losses follow a script."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.losses = iter(losses)
+
+    def forward(self, chunk, state):
+        result = super().forward(chunk, state)
+        if self.training:
+            return result
+        return StepResult(torch.tensor(next(self.losses) * 1.0), 1, result.state)
+
+
+def test_patience_and_the_best_model(tmp_path):
+    exported, diary = [], Diary()
+    settings = config(length={"epochs": 50, "patience": 2}, truncation={"k1": 64})
+    _, outcome = run(
+        tmp_path / "run",
+        settings,
+        step=Scripted([5, 4, 4.5, 3, 3, 3.5, 1]),
+        validation=ToyChunks(8, 2, 8),
+        export=lambda: exported.append(len(diary.reports)),
+        observers=[diary],
+    )
+    assert outcome.reason == "patience"
+    assert (outcome.position.best_loss, outcome.position.best_update, outcome.position.update) == (3.0, 4, 6)
+    assert [r.best for r in diary.reports] == [True, True, False, True, False, False]
+    assert exported == [0, 1, 2, 4]  # the model is there from the start
+
+
+def test_a_time_limit_ends_a_run_with_an_evaluation(tmp_path):
+    settings = config(length={"epochs": 10_000, "time_limit": 0.3})
+    trainer, outcome = run(tmp_path / "run", settings, validation=ToyChunks(8, 2, 8))
+    assert outcome.reason == "time limit"
+    assert 0.3 <= outcome.position.seconds < 10
+    assert outcome.position.best_loss is not None
+    again = make_trainer(tmp_path / "run", settings)
+    again.resume()
+    assert again.fit().position.update == outcome.position.update  # no time is left
+
+
+class Signalling(Diary):
+    def observe(self, report):
+        super().observe(report)
+        if report.update == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_ends_a_run_after_an_update_with_a_checkpoint(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    settings = config(length={"updates": 20})
+    trainer, outcome = run(tmp_path / "run", settings, observers=[Signalling()])
+    assert (outcome.reason, outcome.position.update) == ("interrupted", 4)
+    assert signal.getsignal(signal.SIGTERM) is before
+    again = make_trainer(tmp_path / "run", settings)
+    again.resume()
+    assert again.position == outcome.position
+    assert same(weights(again), weights(trainer))
+
+
+def test_training_works_outside_of_the_main_thread(tmp_path):
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(run(tmp_path / "run", config())[1]))
+    thread.start()
+    thread.join()
+    assert outcomes[0].reason == "complete"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, value):
+    class Bad(ToyStep):
+        calls = 0
+
+        def forward(self, chunk, state):
+            result = super().forward(chunk, state)
+            self.calls += 1
+            return result._replace(loss_sum=result.loss_sum * value) if self.calls == 6 else result
+
+    settings = config(rhythm={"save_every": 2})
+    trainer = make_trainer(tmp_path / "run", settings, step=Bad())
+    with pytest.raises(TrainingError) as caught:
+        trainer.fit()
+    assert str(caught.value) == (
+        f"at update 6 the loss became {value}; try a lower learning rate or stronger clipping, and look at the "
+        "data; the last checkpoint stays"
+    )
+    again = make_trainer(tmp_path / "run", settings)
+    again.resume()
+    assert again.position.update == 4
+    assert all(torch.isfinite(tensor).all() for tensor in weights(again).values())
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_the_weights_change(tmp_path):
+    class Explosive(torch.autograd.Function):
+        @staticmethod
+        def forward(context, value):
+            return value.clone()
+
+        @staticmethod
+        def backward(context, gradient):
+            return gradient * math.inf
+
+    class Bad(ToyStep):
+        def forward(self, chunk, state):
+            result = super().forward(chunk, state)
+            return result._replace(loss_sum=Explosive.apply(result.loss_sum))
+
+    trainer = make_trainer(tmp_path / "run", config(), step=Bad())
+    before = weights(trainer)
+    with pytest.raises(TrainingError, match="at update 1 the gradient's norm became (nan|inf)"):
+        trainer.fit()
+    assert same(weights(trainer), before)
+
+
+def test_nothing_to_train_on_is_said(tmp_path):
+    with pytest.raises(TrainingError, match="nothing to train on"):
+        make_trainer(tmp_path / "run", config(), chunks=ToyChunks(0, 4, 8))

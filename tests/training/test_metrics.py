@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import csv
+import sys
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from loopcell.errors import MissingExtraError
+from loopcell.training.metrics import COLUMNS, MetricsLog
+from loopcell.training.report import Report
+from loopcell.training.run_folder import RunFolder
+
+
+def report(update, **values):
+    defaults = {"train_loss": update / 10, "validation_loss": None}
+    return Report(
+        update, 100, 0, 32 * update, 0.5, gradient_norm=1.5, learning_rate=0.1, seconds=2.0, **(defaults | values)
+    )
+
+
+def read(run):
+    with run.metrics.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_and_curves(tmp_path):
+    run = RunFolder.create(tmp_path / "run")
+    with MetricsLog(run) as log:
+        log.observe(report(1))
+        log.observe(report(2, train_loss=None))
+        log.observe(report(3, validation_loss=0.25))
+    rows = read(run)
+    assert list(rows[0]) == list(COLUMNS)
+    assert [(row["update"], row["train_loss"], row["validation_loss"]) for row in rows] == [
+        ("1", "0.1", ""),
+        ("3", "0.3", "0.25"),
+    ]
+    board = EventAccumulator(str(run.tensorboard)).Reload()
+    assert [(e.step, round(e.value, 6)) for e in board.Scalars("train_loss")] == [(1, 0.1), (3, 0.3)]
+    assert [(e.step, e.value) for e in board.Scalars("validation_loss")] == [(3, 0.25)]
+
+
+def test_resuming_drops_what_came_after_the_checkpoint(tmp_path):
+    run = RunFolder.create(tmp_path / "run")
+    with MetricsLog(run) as log:
+        for update in (1, 2, 3, 4):
+            log.observe(report(update))
+    with run.metrics.open("a", encoding="utf-8") as file:
+        file.write("5,0,1")  # cut short by a kill
+    with MetricsLog(run, resumed_at=2) as log:
+        log.observe(report(3, train_loss=9.0))
+    assert [(row["update"], row["train_loss"]) for row in read(run)] == [("1", "0.1"), ("2", "0.2"), ("3", "9.0")]
+    board = EventAccumulator(str(run.tensorboard)).Reload()
+    assert [event.step for event in board.Scalars("train_loss")] == [1, 2, 3]
+
+
+def test_a_missing_tensorboard_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError) as caught:
+        MetricsLog(RunFolder.create(tmp_path / "run"))
+    assert str(caught.value) == "the curves need TensorBoard: pip install loopcell[train]"
