@@ -1,5 +1,7 @@
 """Cells that nobody would train: each is a shape of graph that a pass could get wrong."""
 
+# ruff: noqa: RET504, F821 - a cell names the state that it returns, and `h: "rank"` names a size
+
 from loopcell import (
     cell,
     cells,
@@ -71,6 +73,13 @@ def remembers_the_last_input(x, h, c, *, W, U):
 
 
 @cell
+def a_state_of_parameters_alone(x, h, c, *, W, b):
+    h = tanh(W.h @ x + c * h)
+    c = tanh(b.c)
+    return h, c
+
+
+@cell
 def one_matrix_twice_in_a_step(x, h, *, W, U):
     r = sigmoid(W.r @ x + U.h @ h)
     h = tanh(U.h @ (r * h)) + h * h**2 / 4
@@ -122,6 +131,7 @@ UNUSUAL = {
         swaps_its_states,
         keeps_a_state_as_it_is,
         remembers_the_last_input,
+        a_state_of_parameters_alone,
         one_matrix_twice_in_a_step,
         one_parameter_outside_and_inside_the_loop,
         chosen_numbers,

@@ -51,6 +51,12 @@ def remembers_the_last_input(x, states, p):
     return h, (h, x @ p["W.c"].T)
 
 
+def a_state_of_parameters_alone(x, states, p):
+    h, c = states
+    h = torch.tanh(x @ p["W.h"].T + c * h)
+    return h, (h, torch.tanh(p["b.c"]).expand_as(h))
+
+
 def one_matrix_twice_in_a_step(x, states, p):
     (h,) = states
     r = torch.sigmoid(x @ p["W.r"].T + h @ p["U.h"].T)
@@ -103,6 +109,7 @@ UNUSUAL_STEPS = {
         swaps_its_states,
         keeps_a_state_as_it_is,
         remembers_the_last_input,
+        a_state_of_parameters_alone,
         one_matrix_twice_in_a_step,
         one_parameter_outside_and_inside_the_loop,
         chosen_numbers,

@@ -1,10 +1,14 @@
-"""A disk that fills up, without filling one."""
+"""One thread, since the tensors are tiny; and a disk that fills up, without filling one."""
 
 from __future__ import annotations
 
 import resource
 
 import pytest
+
+from tests.training.threads import one_thread
+
+__all__ = ["file_size_limit", "one_thread"]
 
 
 @pytest.fixture

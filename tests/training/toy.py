@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -45,7 +47,7 @@ class ToyChunks:
         self.batch_size = self.tokens.shape[1]
 
     def __len__(self):
-        return -(-self.steps // self.chunk_steps)
+        return math.ceil(self.steps / self.chunk_steps)
 
     def chunk(self, index):
         begin = index * self.chunk_steps
@@ -86,7 +88,7 @@ def make_step(dropout=0.0):
 def make_trainer(path, settings, *, step=None, chunks=None, **work):
     """A trainer of the toy; the run's folder is made when it is not there."""
     step = step or make_step()
-    chunks = chunks or ToyChunks(64, settings.batch_size, settings.truncation.chunk)
+    chunks = ToyChunks(64, settings.batch_size, settings.truncation.chunk) if chunks is None else chunks
     run = RunFolder(path) if path.exists() else RunFolder.create(path)
     return Trainer(Work(step=step, chunks=chunks, **work), settings, start_fabric(settings.hardware), run)
 

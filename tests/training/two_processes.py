@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.training.toy import Diary, ToyChunks, config, make_step, make_trainer
 
 def trainer_of(folder, updates, dropout=0.0, observers=()):
     """Lanes 2r and 2r + 1 of four for rank r; the held-out lanes are shared out likewise."""
-    rank = int(__import__("os").environ["RANK"])
+    rank = int(os.environ["RANK"])
     mine = slice(2 * rank, 2 * rank + 2)
     settings = config(batch_size=2, length={"updates": updates}, rhythm={"save_every": 3}, optimization={"clip": 0.1})
     return make_trainer(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from loopcell.equations.builder import Rewrite, Value, copy_into
 from loopcell.equations.cell import Cell
 from loopcell.equations.functions import bernoulli, sized
-from loopcell.equations.graph import Graph, Node, Rewrite, Value, copy_into
+from loopcell.equations.graph import Graph, Node
 from loopcell.equations.trace import TraceBuilder
 from loopcell.equations.verify import verify
 from loopcell.errors import UsageError
@@ -57,7 +58,7 @@ def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Ce
     (arXiv 1512.05287), eq. 7 (masks tied over gates and over time).
     """
     _demand_probabilities([rate, input_rate])
-    recurrent = _depends_on(cell.graph, "state")
+    recurrent = cell.graph.dependents("state")
     rates = {index: rate if index in recurrent else input_rate for index in range(len(cell.graph.nodes))}
 
     def rewrite(_: int, node: Node, operands: tuple[Value, ...]) -> Value | None:
@@ -77,7 +78,7 @@ def weight_dropout(cell: Cell, rate: float) -> Cell:
     Merity, Keskar, Socher: Regularizing and Optimizing LSTM Language Models, 2017 (arXiv 1708.02182), section 2.
     """
     _demand_probabilities([rate])
-    recurrent = _depends_on(cell.graph, "state")
+    recurrent = cell.graph.dependents("state")
     matrices = {node.args[0] for node in cell.graph.nodes if node.op == "matmul" and node.args[1] in recurrent}
 
     def rewrite(index: int, node: Node, _: tuple[Value, ...]) -> Value | None:
@@ -111,17 +112,19 @@ def without(cell: Cell, *namespaces: str) -> Cell:
         if space not in known:
             raise UsageError(f"cell `{cell.name}` has no namespace {space!r}; it has {', '.join(sorted(known))}")
 
+    builder = TraceBuilder(f"without({cell.name})")
+    zero = builder.constant(0.0)
+
     def rewrite(_: int, node: Node, operands: tuple[Value, ...]) -> Value | None:
-        gone = [place for place, value in enumerate(operands) if _in(value.node, namespaces)]
-        if not gone or node.op not in ("add", "sub"):
-            return None
-        return operands[0] if gone[0] == 1 else (operands[1] if node.op == "add" else -operands[1])
+        if node.op == "parameter":
+            return zero if node.name.partition(".")[0] in namespaces else None
+        gone = [operand.index == zero.index for operand in operands]
+        if node.op in ("add", "sub") and any(gone):
+            return operands[0] if gone[1] else operands[1] if node.op == "add" else -operands[1]
+        vanishes = any(gone) if node.op in ("mul", "matmul") else gone[:1] == [True]
+        return zero if vanishes and node.op in ("mul", "matmul", "div", "neg", "sized", "abs") else None
 
-    return _modified(cell, f"without({cell.name})", rewrite=rewrite)
-
-
-def _in(node: Node, namespaces: tuple[str, ...]) -> bool:
-    return node.op == "parameter" and node.name.partition(".")[0] in namespaces
+    return _modified(cell, builder.name, rewrite=rewrite, builder=builder)
 
 
 def _modified(
@@ -155,15 +158,6 @@ def _relabel(builder: TraceBuilder, key: str, inner: Value, outer: Value) -> Non
 def _untyped(graph: Graph) -> Graph:
     keep = ("random", "size")
     return replace(graph, nodes=tuple(node if node.op in keep else replace(node, shape=None) for node in graph.nodes))
-
-
-def _depends_on(graph: Graph, op: str) -> set[int]:
-    """Return the positions of the values that depend on leaves of kind `op`."""
-    dependent: set[int] = set()
-    for index, node in enumerate(graph.nodes):
-        if node.op == op or dependent.intersection(node.args):
-            dependent.add(index)
-    return dependent
 
 
 def _demand_probabilities(rates: object) -> None:

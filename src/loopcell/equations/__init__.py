@@ -1,5 +1,6 @@
 """What a cell is: symbols and tracing, the op table, the graph and its verifier, printing. No torch in this room."""
 
+from loopcell.equations.builder import Value
 from loopcell.equations.cell import Cell, cell
 from loopcell.equations.functions import (
     bernoulli,
@@ -18,7 +19,7 @@ from loopcell.equations.functions import (
     total,
     where,
 )
-from loopcell.equations.graph import Graph, Node, Value
+from loopcell.equations.graph import Graph, Node
 
 __all__ = [
     "Cell",

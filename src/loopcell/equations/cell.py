@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any, Literal, overload
 
 from loopcell.equations import printing
+from loopcell.equations.builder import Value, copy_into
 from loopcell.equations.functions import Namespace
-from loopcell.equations.graph import Graph, Node, Value, copy_into
+from loopcell.equations.graph import Graph, Node
 from loopcell.equations.serialise import fingerprint, graph_from_json, graph_to_json
 from loopcell.equations.trace import read_signature, trace
 from loopcell.errors import FileFormatError, InputError, TraceError

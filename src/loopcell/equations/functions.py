@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from loopcell.equations.graph import Bernoulli, Builder, Operand, Value
+from loopcell.equations.builder import Builder, Operand, Value
+from loopcell.equations.graph import Bernoulli
 from loopcell.errors import TraceError
 
 

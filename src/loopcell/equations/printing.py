@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,7 +37,7 @@ def expression(graph: Graph, index: int, *, deep: bool = True) -> str:
 
 def with_shared_named(graph: Graph) -> Graph:
     """Return the graph with a name, s1, s2, ..., for every unnamed value that is used more than once."""
-    uses = Counter(arg for node in graph.nodes for arg in node.args)
+    uses = graph.count_uses()
     taken = {node.label or node.name for node in graph.nodes}
     fresh = (name for name in (f"s{count}" for count in itertools.count(1)) if name not in taken)
     nodes = tuple(

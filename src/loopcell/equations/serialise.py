@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from loopcell.equations.graph import Bernoulli, Builder, Graph, Node, Value
+from loopcell.equations.builder import Builder, Value
+from loopcell.equations.graph import Bernoulli, Graph, Node
 from loopcell.equations.ops import OPS
 from loopcell.equations.verify import verify
 from loopcell.errors import EquationError, FileFormatError

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 
+from loopcell.equations.builder import Builder, Operand, Value
 from loopcell.equations.functions import Namespace
-from loopcell.equations.graph import Builder, Graph, Line, Node, Operand, Value
+from loopcell.equations.graph import Graph, Line, Node
 from loopcell.equations.verify import located, verify
 from loopcell.errors import TraceError
 

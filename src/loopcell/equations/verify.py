@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loopcell.equations.graph import Builder, Graph, Line, Node, Value, copy_into
+from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.graph import Graph, Line, Node
 from loopcell.equations.ops import OPS
 from loopcell.equations.printing import expression
 from loopcell.equations.shapes import Shape, shape_of, shape_text

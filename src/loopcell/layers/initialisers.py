@@ -68,15 +68,9 @@ def chrono_(net: Stack, longest: int, *, forget: str = "b.f", enter: str = "b.i"
 
 def _recurrent_matrices(net: Stack) -> list[str]:
     graph = net.cell.graph
-    past: set[int] = set()
-    for index, node in enumerate(graph.nodes):
-        if node.op == "state" or past.intersection(node.args):
-            past.add(index)
-    return list(
-        dict.fromkeys(
-            graph.nodes[node.args[0]].name for node in graph.nodes if node.op == "matmul" and node.args[1] in past
-        )
-    )
+    past = graph.dependents("state")
+    products = (node for node in graph.nodes if node.op == "matmul" and node.args[1] in past)
+    return list(dict.fromkeys(graph.nodes[node.args[0]].name for node in products))
 
 
 def _demand(net: Stack, parameter: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -23,24 +24,22 @@ class Ragged:
     """
 
     steps: int
-    lengths: Tensor | None = None
-    reset: Tensor | None = None
+    lengths: Int64[Tensor, " B"] | None = None
+    reset: Bool[Tensor, "T B"] | None = None
 
     def forwards(self) -> Masks:
         """Return the masks for reading in the order of time."""
-        return Masks(self._valid(), self.reset)
+        return Masks(self._valid(), self._starts())
 
     def backwards(self) -> Masks:
         """Return the masks for reading reversed rows: a row starts afresh where an episode ends."""
-        if self.reset is None:
+        starts = self._starts()
+        if starts is None:
             return Masks(self._valid(), None)
-        starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])
-        valid = self._valid()
-        if valid is not None:  # what lies past a row's end is not an episode of this row
-            starts_next = starts_next & torch.cat([valid[1:], torch.zeros_like(valid[:1])])
-        return Masks(valid, self.reverse(starts_next))
+        starts_next = torch.cat([starts[1:], torch.zeros_like(starts[:1])])
+        return Masks(self._valid(), self.reverse(starts_next))
 
-    def reverse(self, x: Tensor) -> Tensor:
+    def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
         """Return [T, B, ...] with every row's valid part reversed; its own inverse."""
         if self.lengths is None:
             return x.flip(0)
@@ -51,13 +50,18 @@ class Ragged:
             source = source.unsqueeze(-1).expand(-1, -1, *x.shape[2:])
         return x.gather(0, source)
 
+    def _starts(self) -> Tensor | None:
+        """Return the resets within rows: what lies past a row's end is no episode of this row."""
+        valid = self._valid()
+        return self.reset if self.reset is None or valid is None else self.reset & valid
+
     def _valid(self) -> Tensor | None:
         if self.lengths is None:
             return None
         return torch.arange(self.steps, device=self.lengths.device).unsqueeze(1) < self.lengths
 
 
-def ragged(x: Tensor, lengths: Tensor | None, reset: Tensor | None) -> Ragged:
+def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Ragged:
     """Check lengths and resets against the input [T, B, I].
 
     Args:
@@ -111,14 +115,14 @@ def _check_range(lengths: Tensor, steps: int) -> None:
         )
 
 
-def unpack(packed: PackedSequence) -> tuple[Tensor, Tensor]:
+def unpack(packed: PackedSequence) -> tuple[Float[Tensor, "T B I"], Int64[Tensor, " B"]]:
     """Return a packed batch as padded rows [T, B, I] in packed (sorted) order, and their lengths."""
     plain = PackedSequence(packed.data, packed.batch_sizes)
     padded, lengths = pad_packed_sequence(plain)
     return padded, lengths
 
 
-def repack(y: Tensor, lengths: Tensor, like: PackedSequence) -> PackedSequence:
+def repack(y: Float[Tensor, "T B O"], lengths: Int64[Tensor, " B"], like: PackedSequence) -> PackedSequence:
     """Return [T, B, O] in packed order as a PackedSequence laid out like the input's."""
     data = pack_padded_sequence(y, lengths.cpu(), enforce_sorted=True).data
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loopcell.equations.graph import Value
+from loopcell.equations.builder import Value
 
 Rule = Callable[..., tuple[Value | None, ...]]
 

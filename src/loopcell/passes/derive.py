@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loopcell.equations.graph import Builder, Graph, Node, Value
+from loopcell.equations.builder import Builder, Value
+from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES, OPS
 from loopcell.passes.derivatives import DERIVATIVES
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loopcell.equations.graph import Builder, Graph, Node, Value, copy_into
+from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.graph import Graph, Node
 
 
 def expect(graph: Graph) -> Graph:

@@ -6,9 +6,11 @@ products are large, and its gradient is the framework's own business. The loop i
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from loopcell.equations.graph import Builder, Graph, Node, Value, copy_into
+from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.graph import Graph, Node
 from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
 
 
@@ -42,7 +44,7 @@ def hoist(graph: Graph) -> Hoisted:
 def _regrouped(graph: Graph) -> Graph:
     """Reorder sums so that what can leave the loop stands together: (W x + U h) + b becomes (W x + b) + U h."""
     kinds = dependence(graph)
-    uses = _uses(graph)
+    uses = graph.count_uses()
     builder = Builder()
 
     copied: list[Value] = []
@@ -68,7 +70,7 @@ def _regrouped(graph: Graph) -> Graph:
     return builder.build(graph.name, {key: values[index] for key, index in graph.results.items()})
 
 
-def _terms(graph: Graph, index: int, kinds: list[int], uses: list[int]) -> list[tuple[int, int]]:
+def _terms(graph: Graph, index: int, kinds: list[int], uses: Counter[int]) -> list[tuple[int, int]]:
     """Flatten a sum into (sign, node) terms, through sums of the loop that nobody else uses or has named."""
     terms: list[tuple[int, int]] = []
     stack = [(1, index)]
@@ -92,16 +94,6 @@ def _summed(terms: list[tuple[int, int]], values: list[Value], start: Value | No
         result = signed if result is None else result + signed
     assert result is not None  # the caller passes at least one term
     return result
-
-
-def _uses(graph: Graph) -> list[int]:
-    uses = [0] * len(graph.nodes)
-    for node in graph.nodes:
-        for arg in node.args:
-            uses[arg] += 1
-    for index in graph.results.values():
-        uses[index] += 1
-    return uses
 
 
 def _frontier(graph: Graph, kinds: list[int]) -> dict[int, str]:

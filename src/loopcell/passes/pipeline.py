@@ -12,34 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from loopcell.equations.graph import Graph
-from loopcell.passes.derive import Backward, derive
+from loopcell.passes.derive import derive
 from loopcell.passes.expect import expect
 from loopcell.passes.hoist import hoist
-from loopcell.passes.schedule import Phase, schedule
+from loopcell.passes.program import Program
+from loopcell.passes.schedule import schedule
 from loopcell.passes.show import show_backward, show_equations, show_graph, show_hoisted, show_schedules
-
-
-@dataclass(frozen=True)
-class Program:
-    """What a back end runs, all of it derived from one graph.
-
-    Attributes:
-        cell: the equations of one step, as training or as evaluation has them.
-        prologue: from the input to the hoisted values, for the whole sequence at once.
-        loop: what waits for the past.
-        varying: names of the hoisted values that differ from step to step.
-        backward: the reverse step of the loop.
-        prologue_phases, loop_phases, backward_phases: the order of computation of each.
-    """
-
-    cell: Graph
-    prologue: Graph
-    loop: Graph
-    varying: frozenset[str]
-    backward: Backward
-    prologue_phases: tuple[Phase, ...]
-    loop_phases: tuple[Phase, ...]
-    backward_phases: tuple[Phase, ...]
 
 
 @lru_cache(maxsize=256)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from loopcell.equations import printing
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.shapes import shape_text
+from loopcell.passes.program import Program
 from loopcell.passes.schedule import Phase
-
-if TYPE_CHECKING:
-    from loopcell.passes.pipeline import Program
 
 
 def show_equations(program: Program) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,8 +44,14 @@ class Executable:
         self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
 
     def __call__(
-        self, x: Tensor, states: Sequence[Tensor], parameters: Mapping[str, Tensor], masks: Masks, *, training: bool
-    ) -> tuple[Tensor, list[Tensor]]:
+        self,
+        x: Float[Tensor, "T B I"],
+        states: Sequence[Float[Tensor, "B _"]],
+        parameters: Mapping[str, Tensor],
+        masks: Masks,
+        *,
+        training: bool,
+    ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]]]:
         """Run the cell over a sequence.
 
         Args:

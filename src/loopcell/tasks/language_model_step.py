@@ -23,6 +23,7 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
         self.model = model
+        self.train(model.training)
 
     def forward(self, chunk: Chunk, state: State) -> StepResult[State]:
         """Run a chunk of T steps and B lanes from `state`."""

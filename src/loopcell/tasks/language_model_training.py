@@ -139,6 +139,7 @@ def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFol
     run = RunFolder.create(folder or _free_folder(plan.text.files[0], cell))
     try:
         write_token_files(run.tokens, training, held_out, vocabulary)
+        _demand_predictions(run)
         run.write_json(run.vocabulary, vocabulary.to_json())
         run.write_json(
             run.config,
@@ -153,6 +154,12 @@ def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFol
         shutil.rmtree(run.path, ignore_errors=True)
         raise
     return run
+
+
+def _demand_predictions(run: RunFolder) -> None:
+    for what, file in zip(("training", "held-out"), open_token_files(run.tokens), strict=True):
+        if file and not evaluation_lanes(file).num_targets:
+            raise DataError(f"the {what} text is too short: it takes two tokens of one document")
 
 
 def open_run(run: RunFolder) -> _Opened:
@@ -193,7 +200,9 @@ def _run(
     work = Work(
         step=LanguageModelStep(model),
         chunks=_training_lanes(opened.training, config, fabric),
-        validation=_held_out_lanes(opened.held_out, fabric),
+        validation=None
+        if opened.held_out is None
+        else evaluation_lanes(opened.held_out, fabric.global_rank, fabric.world_size),
         export=lambda: model.save(run.model),
         observers=observers,
     )
@@ -211,7 +220,7 @@ def _run(
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:
-    lanes = Lanes(
+    return Lanes(
         file.tokens,
         file.document_starts,
         batch_size=config.batch_size,
@@ -219,18 +228,6 @@ def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> 
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
-    if not lanes.num_targets:
-        raise DataError("the training text is too short: it takes two tokens of one document")
-    return lanes
-
-
-def _held_out_lanes(file: TokenFile | None, fabric: Fabric) -> Lanes | None:
-    if file is None:
-        return None
-    lanes = evaluation_lanes(file, fabric.global_rank, fabric.world_size)
-    if not lanes.num_targets:
-        raise DataError("the held-out text is too short: it takes two tokens of one document")
-    return lanes
 
 
 def _score(model: LanguageModel, opened: _Opened, outcome: Outcome) -> Score | None:

@@ -82,7 +82,7 @@ def probabilities(logits: Tensor, choice: Choice, seen: Tensor) -> Tensor:
 
 def _encode_prime(vocabulary: Vocabulary, prime: str) -> list[int]:
     try:
-        return vocabulary.encode(prime).tolist()
+        return [int(token) for token in vocabulary.encode(prime)]
     except DataError as error:
         unknown = [character for character in dict.fromkeys(prime) if not _knows(vocabulary, character)]
         names = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:3])

@@ -47,9 +47,12 @@ def split(config: TextConfig) -> tuple[list[Source], list[Source]]:
     """The sources to train on and those held out.
 
     Raises:
-        DataError: a file cannot be read, or there is too little text.
+        DataError: a file cannot be read or is empty, or there is too little text.
     """
     sources = [Source(path) for path in config.files]
+    for source in sources:
+        if not source.size():
+            raise DataError(f"{source.path} is empty")
     if config.held_out_files or not config.held_out_fraction:
         return sources, [Source(path) for path in config.held_out_files]
     return split_sources(sources, config.held_out_fraction)

@@ -51,7 +51,7 @@ def write_tensor_file(path: Path, kind: FileKind, content: TensorFile) -> None:
     header |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.facts.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in content.tensors.items()}
     with atomic_write(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, header))
+        temporary.write_bytes(_ordered(safetensors.torch.save(tensors, header)))
 
 
 def read_tensor_file(path: Path, kind: FileKind) -> TensorFile:
@@ -70,6 +70,14 @@ def read_tensor_file(path: Path, kind: FileKind) -> TensorFile:
     except (safetensors.SafetensorError, OSError, MemoryError) as error:
         raise FileFormatError(f"{path} is not a {kind.what}, or not a whole one") from error
     return TensorFile(tensors, facts)
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with its header's entries in order: equal content gives equal bytes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _facts(path: Path, kind: FileKind, header: dict[str, str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.reference.emit import Function, emit
-from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, fixed_arguments, stacked
+from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, batched, fixed_arguments, stacked
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _forward(call: _Call, values: Leaves) -> tuple[list[Tensor], list[Tensor], l
                 **{k: v for k, v in results.items() if k.startswith("saved.")},
             }
         )
-        output, new = results["output"], [results[key] for key in reference.states]
+        output, *new = (batched(results[key], states[0]) for key in ("output", *reference.states))
         if call.masks.valid is not None:
             valid = call.masks.valid[t].unsqueeze(-1)
             output = output.masked_fill(~valid, 0.0)

@@ -60,29 +60,22 @@ class _Writer:
     def __init__(self, graph: Graph, name: str, first: Sequence[str]) -> None:
         self.graph = graph
         self.function = name
-        self.uses = _uses(graph)
-        self.packs: list[tuple[str, ...]] = []
+        self.phases = schedule(graph)
+        self.uses = graph.count_uses()
+        stacked = [product for phase in self.phases for product in phase.products if _is_stacked(product)]
+        self.packs = [product.parameters for product in stacked]
         self.taken = set(FUNCTIONS) | {name}
-        self.arguments = self._order_arguments(first)
+        self.arguments = self._order_arguments(first, {index for product in stacked for index in product.results})
         self.names = {key: self._fresh(_identifier(key)) for key in self.arguments}
         self.locals: dict[int, str] = {}
 
     def write(self) -> str:
-        body = [
-            line for number, phase in enumerate(schedule(self.graph), start=1) for line in self._phase(number, phase)
-        ]
+        body = [line for number, phase in enumerate(self.phases, start=1) for line in self._phase(number, phase)]
         results = ", ".join(self._operand(index) for index in self.graph.results.values())
         comma = "," if len(self.graph.results) == 1 else ""
-        packs = [_pack_name(pack) for pack in self.packs]
-        arguments = ", ".join([*self.names.values(), *packs])
-        return "\n".join(
-            [
-                f"def {self.function}({arguments}):",
-                *(f"    {line}" for line in body),
-                f"    return ({results}{comma})",
-                "",
-            ]
-        )
+        arguments = ", ".join([*self.names.values(), *(_pack_name(pack) for pack in self.packs)])
+        lines = [f"def {self.function}({arguments}):", *(f"    {line}" for line in body)]
+        return "\n".join([*lines, f"    return ({results}{comma})", ""])
 
     def _phase(self, number: int, phase: Phase) -> list[str]:
         lines = [line for product in phase.products for line in self._product(product)]
@@ -90,11 +83,10 @@ class _Writer:
         return [f"# phase {number}", *lines] if phase.products else lines
 
     def _product(self, product: Product) -> list[str]:
-        if product.operand < 0 or len(product.results) == 1:
+        if not _is_stacked(product):
             return [self._assign(product.results[0])]
         operand = self._operand(product.operand)
         gates = ", ".join(self._name(index) for index in product.results)
-        self.packs.append(product.parameters)
         return [f"{gates} = linear({operand}, {_pack_name(product.parameters)}).chunk({len(product.results)}, -1)"]
 
     def _assignment(self, index: int) -> str:
@@ -124,7 +116,7 @@ class _Writer:
             return self.locals[index]
         written = self._spelled(index)
         binds_weaker = OPS[node.op].precedence <= OPS[inside].precedence if inside in OPS else False
-        return f"({written})" if binds_weaker or node.op == "greater" else written
+        return f"({written})" if binds_weaker else written
 
     def _spelled(self, index: int) -> str:
         node = self.graph.nodes[index]
@@ -133,35 +125,14 @@ class _Writer:
         size = self.names.get(f"size.{node.name}", "") if node.op == "expand" else ""
         return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size)
 
-    def _order_arguments(self, first: Sequence[str]) -> tuple[str, ...]:
-        packed = {
-            name
-            for phase in schedule(self.graph)
-            for product in phase.products
-            if len(product.results) > 1
-            for name in product.parameters
-        }
-        keys = [node.key for _, node in self.graph.leaves() if node.op != "constant"]
-        keys = [
-            key
-            for key in keys
-            if not (key.startswith("parameter.") and key.removeprefix("parameter.") in packed and not self._bare(key))
-        ]
+    def _order_arguments(self, first: Sequence[str], stacked: set[int]) -> tuple[str, ...]:
+        """Order the leaves: `first`, then by use; a parameter that only stacked products read comes in a stack."""
+        read = {arg for index, node in enumerate(self.graph.nodes) if index not in stacked for arg in node.args}
+        read.update(self.graph.nodes[index].args[1] for index in stacked)
+        read.update(self.graph.results.values())
+        keys = [node.key for index, node in self.graph.leaves() if index in read and node.op != "constant"]
         keys += [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
         return tuple(dict.fromkeys([*first, *keys]))
-
-    def _bare(self, key: str) -> bool:
-        """Say whether a parameter is read outside packed products too."""
-        place = next(index for index, node in self.graph.leaves("parameter") if node.key == key)
-        users = [node for node in self.graph.nodes if place in node.args]
-        packed = {
-            index
-            for phase in schedule(self.graph)
-            for product in phase.products
-            if len(product.results) > 1
-            for index in product.results
-        }
-        return any(index not in packed for index, node in enumerate(self.graph.nodes) if node in users)
 
     def _fresh(self, wanted: str) -> str:
         name = wanted
@@ -171,14 +142,8 @@ class _Writer:
         return name
 
 
-def _uses(graph: Graph) -> list[int]:
-    uses = [0] * len(graph.nodes)
-    for node in graph.nodes:
-        for arg in node.args:
-            uses[arg] += 1
-    for index in graph.results.values():
-        uses[index] += 1
-    return uses
+def _is_stacked(product: Product) -> bool:
+    return product.operand >= 0 and len(product.results) > 1
 
 
 def _identifier(key: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from loopcell.backends.reference.emit import Function, emit
-from loopcell.passes.pipeline import Program
+from loopcell.passes.program import Program
 
 Leaves = Mapping[str, Tensor | int]
 """Leaf values by key, such as "state.h", "parameter.W.i", "random.zoneout_h", "size.hidden"."""
@@ -24,8 +25,8 @@ class Masks:
         reset: bool [T, B], true where a row's state becomes 0 before the step. None: never.
     """
 
-    valid: Tensor | None = None
-    reset: Tensor | None = None
+    valid: Bool[Tensor, "T B"] | None = None
+    reset: Bool[Tensor, "T B"] | None = None
 
 
 class ReferenceProgram:
@@ -53,7 +54,9 @@ class ReferenceProgram:
         return dict(zip(self.prologue.results, call(self.prologue, leaves), strict=True))
 
 
-def run(reference: ReferenceProgram, leaves: Leaves, masks: Masks) -> tuple[Tensor, list[Tensor]]:
+def run(
+    reference: ReferenceProgram, leaves: Leaves, masks: Masks
+) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]]]:
     """Run a program over a sequence.
 
     Args:
@@ -79,13 +82,19 @@ def run_loop(reference: ReferenceProgram, values: Leaves, masks: Masks, steps: i
     for t in range(steps):
         if reset is not None:
             states = [torch.where(reset[t], torch.zeros_like(state), state) for state in states]
-        output, *new = reference.loop.call(*(column[t] for column in columns), *states, *fixed)
+        results = reference.loop.call(*(column[t] for column in columns), *states, *fixed)
+        output, *new = (batched(result, states[0]) for result in results)
         if valid is not None:
             output = torch.where(valid[t], output, torch.zeros_like(output))
             new = [torch.where(valid[t], after, before) for after, before in zip(new, states, strict=True)]
         outputs.append(output)
         states = new
     return stacked(outputs, states[0], values, reference.output_size), states
+
+
+def batched(value: Tensor, like: Tensor) -> Tensor:
+    """Give every row a result that depends on parameters alone, and so came without a batch."""
+    return value if value.dim() == like.dim() else value.expand(*like.shape[:-1], value.shape[-1])
 
 
 def stacked(outputs: list[Tensor], like: Tensor, values: Leaves, size: str) -> Tensor:

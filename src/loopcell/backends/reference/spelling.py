@@ -29,7 +29,7 @@ SPELLING: dict[str, str] = {
     "abs": "abs({0})",
     "minimum": "minimum({0}, {1})",
     "maximum": "maximum({0}, {1})",
-    "greater": "{0} > {1}",
+    "greater": "greater({0}, {1})",
     "where": "where({0}, {1}, {2})",
     "matmul": "linear({1}, {0})",
     "matmul_t": "transposed({operands})",
@@ -50,12 +50,34 @@ def _tensor_pair(left: Tensor | float, right: Tensor | float) -> tuple[Tensor, T
     return made[0], made[1]
 
 
+def _lifted(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor | float], Tensor]:
+    """Let a function take numbers too: evaluation puts a draw's mean, a number, where training had a tensor."""
+
+    def call(value: Tensor | float) -> Tensor:
+        # A double of no dimensions: exact, and it never changes the dtype of what it meets.
+        return function(value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64))
+
+    return call
+
+
 def _minimum(left: Tensor | float, right: Tensor | float) -> Tensor:
     return torch.minimum(*_tensor_pair(left, right))
 
 
 def _maximum(left: Tensor | float, right: Tensor | float) -> Tensor:
     return torch.maximum(*_tensor_pair(left, right))
+
+
+def _greater(left: Tensor | float, right: Tensor | float) -> Tensor:
+    """Return 1 where left > right, else 0, in the operands' dtype: a condition is a number like any other."""
+    pair = _tensor_pair(left, right)
+    return (pair[0] > pair[1]).to(pair[0].dtype)
+
+
+def _where(condition: Tensor, chosen: Tensor | float, otherwise: Tensor | float) -> Tensor:
+    if not isinstance(chosen, Tensor) and not isinstance(otherwise, Tensor):
+        chosen = torch.full((), chosen, dtype=condition.dtype, device=condition.device)
+    return torch.where(condition != 0, chosen, otherwise)
 
 
 def _softplus(value: Tensor) -> Tensor:
@@ -78,17 +100,18 @@ def _transposed(*operands: Tensor) -> Tensor:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "exp": torch.exp,
-    "log": torch.log,
-    "softplus": _softplus,
-    "sqrt": torch.sqrt,
-    "abs": torch.abs,
+    "sigmoid": _lifted(torch.sigmoid),
+    "tanh": _lifted(torch.tanh),
+    "relu": _lifted(torch.relu),
+    "exp": _lifted(torch.exp),
+    "log": _lifted(torch.log),
+    "softplus": _lifted(_softplus),
+    "sqrt": _lifted(torch.sqrt),
+    "abs": _lifted(torch.abs),
     "minimum": _minimum,
     "maximum": _maximum,
-    "where": torch.where,
+    "greater": _greater,
+    "where": _where,
     "linear": functional.linear,
     "transposed": _transposed,
     "total": _total,

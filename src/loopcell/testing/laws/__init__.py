@@ -23,6 +23,8 @@ LAWS: dict[str, Law] = {
         sequences.directions_are_two_networks,
         sequences.layers_are_networks_in_a_row,
         forms.batch_first_is_transposed,
+        forms.a_single_sequence_needs_no_batch,
+        forms.a_packed_sequence_is_lengths,
         forms.memory_layout_does_not_matter,
         forms.single_precision_follows_double,
         forms.a_state_dict_is_the_whole_network,

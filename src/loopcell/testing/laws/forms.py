@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.equations import Cell
 from loopcell.layers import Recurrent, State
@@ -89,6 +92,31 @@ def a_missing_state_is_zero(case: Case) -> None:
             if name.startswith("the gradient of the initial"):
                 observed[name] = expected[name]  # nobody can ask for it: the zeros are the network's own
         assert_all_close(observed, expected)
+
+
+def a_single_sequence_needs_no_batch(case: Case) -> None:
+    """An input [T, I] with states [L * D, n] gives what a batch of one gives."""
+    net, x = case.net(bidirectional=True), case.inputs(batch=1)
+    state = case.state(net, batch=1)
+
+    def unbatched(x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, final = padded(net(x.squeeze(1), state.map(lambda tensor: tensor.squeeze(1))))
+        return y.unsqueeze(1), final.map(lambda tensor: tensor.unsqueeze(1))
+
+    assert_all_close(observe(net, unbatched, x, state), observe(net, run(net), x, state))
+
+
+def a_packed_sequence_is_lengths(case: Case) -> None:
+    """A PackedSequence gives what the padded input with lengths gives."""
+    net, x, lengths = case.net(bidirectional=True), case.inputs(), case.lengths().clamp(min=1)
+    state = case.state(net)
+
+    def packed(x: Tensor, state: State) -> tuple[Tensor, State]:
+        result = net(pack_padded_sequence(x, lengths, enforce_sorted=False), state)
+        y, final = cast("tuple[PackedSequence, State]", result)
+        return pad_packed_sequence(y, total_length=case.steps)[0], final
+
+    assert_all_close(observe(net, packed, x, state), observe(net, run(net, lengths=lengths), x, state))
 
 
 def _demand_equal(case: Case, net: Recurrent, other: Recurrent) -> None:

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 from torch.func import functional_call, grad, jacrev, vmap
 
-from loopcell.backends.reference import DerivedProgram, Masks, ReferenceProgram, run_derived
-from loopcell.backends.reference import run as run_reference
+from loopcell.backends.reference import DerivedProgram, Masks, ReferenceProgram, run as run_reference, run_derived
 from loopcell.layers import Recurrent, State
 from loopcell.passes import build_program
 from loopcell.testing.case import Case, observe, padded, run, weighed

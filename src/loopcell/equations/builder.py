@@ -1,0 +1,253 @@
+"""Making graphs: a builder in which equal nodes become one, and values with Python's operators.
+
+Equations, derivatives and passes are all written as mathematics on values; a common subexpression needs no pass
+of its own.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import NoReturn
+
+from loopcell.equations.graph import Bernoulli, Graph, Line, Node
+from loopcell.equations.ops import LEAVES
+from loopcell.equations.shapes import Shape, shape_of
+from loopcell.errors import TraceError
+
+
+class Value:
+    """A value of the step while equations are being written or rewritten."""
+
+    __slots__ = ("builder", "index")
+    __array_priority__ = 1000  # numpy scalars on the left defer to our operators
+
+    def __init__(self, builder: Builder, index: int) -> None:
+        self.builder = builder
+        self.index = index
+
+    @property
+    def node(self) -> Node:
+        """The node behind this handle."""
+        return self.builder.nodes[self.index]
+
+    def __add__(self, other: Operand) -> Value:
+        return self.builder.apply("add", self, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return self.builder.apply("add", other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return self.builder.apply("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return self.builder.apply("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return self.builder.apply("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Value:
+        return self.builder.apply("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return self.builder.apply("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return self.builder.apply("div", other, self)
+
+    def __matmul__(self, other: Value) -> Value:
+        return self.builder.apply("matmul", self, other)
+
+    def __neg__(self) -> Value:
+        return self.builder.apply("neg", self)
+
+    def __abs__(self) -> Value:
+        return self.builder.apply("abs", self)
+
+    def __gt__(self, other: Operand) -> Value:
+        return self.builder.apply("greater", self, other)
+
+    def __lt__(self, other: Operand) -> Value:
+        return self.builder.apply("greater", other, self)
+
+    def __pow__(self, exponent: int) -> Value:
+        if exponent != int(exponent) or exponent < 1:
+            self._refuse(f"a power of {exponent!r}", "use a whole power of at least 1, or exp and log")
+        result = self
+        for _ in range(int(exponent) - 1):
+            result = result * self
+        return result
+
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it never returns
+        self._refuse(
+            "a decision on a traced value", "use where(condition, a, b): a cell has no data at hand when it is read"
+        )
+
+    def __iter__(self) -> Iterator[Value]:
+        self._refuse("a loop over a traced value", "equations work on whole vectors")
+
+    def __getitem__(self, _: object) -> Value:
+        self._refuse("an index into a traced value", "equations work on whole vectors; use one parameter per part")
+
+    def __float__(self) -> float:
+        self._refuse(
+            "a number from a traced value", "keep to the operators and loopcell's functions (sigmoid, tanh, exp, ...)"
+        )
+
+    __int__ = __float__
+    __index__ = __float__
+
+    def _refuse(self, what: str, advice: str) -> NoReturn:
+        raise TraceError(self.builder.located(f"{what} cannot be part of an equation; {advice}"))
+
+
+Operand = Value | float | int
+
+
+class Builder:
+    """Makes a graph node by node; equal nodes become one.
+
+    With `typed` every node gets its shape at once (passes); without, shapes stay None (tracing).
+    """
+
+    def __init__(self, *, typed: bool = True) -> None:
+        self.nodes: list[Node] = []
+        self.labels: dict[int, str] = {}
+        self._index: dict[Node, int] = {}
+        self._typed = typed
+
+    def add(self, node: Node) -> Value:
+        """Add `node`, or find the equal node that is there already."""
+        index = self._index.get(node)
+        if index is None:
+            index = self._index[node] = len(self.nodes)
+            self.nodes.append(replace(node, label=""))
+            if node.label:
+                self.labels[index] = node.label
+        return Value(self, index)
+
+    def leaf(
+        self, op: str, name: str, shape: Shape | None = None, *, value: float = 0.0, random: Bernoulli | None = None
+    ) -> Value:
+        """Add a leaf."""
+        return self.add(Node(op, (), shape, name, value, random, line=self.line()))
+
+    def constant(self, number: float) -> Value:
+        """Add a constant."""
+        return self.add(Node("constant", (), (), value=float(number)))
+
+    def apply(self, op: str, *operands: Operand, name: str = "") -> Value:
+        """Apply `op`; sums with 0 and products with 1 vanish, so that passes may be careless with them."""
+        values = [self._value(op, operand) for operand in operands]
+        if self._typed and (simpler := _simplified(op, values)) is not None:
+            return simpler
+        args = tuple(value.index for value in values)
+        given: Shape = (name,) if name else ()
+        shape = shape_of(op, [self.nodes[arg].dims for arg in args], given) if self._typed else None
+        return self.add(Node(op, args, shape, name, line=self.line()))
+
+    def label(self, value: Value, name: str) -> None:
+        """Give a value its author's name; the first name stays."""
+        self.labels.setdefault(value.index, name)
+
+    def build(self, name: str, results: Mapping[str, Value]) -> Graph:
+        """Return the graph of what `results` need; everything else is left out."""
+        kept = _reachable(self.nodes, [value.index for value in results.values()])
+        place = {old: new for new, old in enumerate(kept)}
+        nodes = tuple(
+            replace(node, args=tuple(place[arg] for arg in node.args), label=self.labels.get(old, ""))
+            for old, node in ((old, self.nodes[old]) for old in kept)
+        )
+        return Graph(name, nodes, {key: place[value.index] for key, value in results.items()})
+
+    def line(self) -> Line | None:
+        """Where the user is writing now; only tracing knows."""
+        return None
+
+    def located(self, message: str) -> str:
+        """Put the place in the user's source before a message; only tracing knows it."""
+        return message
+
+    def _value(self, op: str, operand: object) -> Value:
+        if isinstance(operand, Value):
+            if operand.builder is not self:
+                raise TraceError(
+                    self.located("a value of another cell's equations appears here; pass it as an argument")
+                )
+            return operand
+        if isinstance(operand, (int, float)) and not isinstance(operand, bool):
+            return self.constant(operand)
+        raise TraceError(
+            self.located(
+                f"{type(operand).__name__} cannot be an operand of {op}; "
+                "use the cell's arguments, numbers and loopcell's functions"
+            )
+        )
+
+
+def _simplified(op: str, values: list[Value]) -> Value | None:
+    """Return what `op` reduces to when constants decide it: arithmetic on numbers, a sum with 0, a product with 1."""
+    constants = [value.node.value if value.node.op == "constant" else None for value in values]
+    if op in _ARITHMETIC and None not in constants and not (op == "div" and constants[1] == 0):
+        return values[0].builder.constant(_ARITHMETIC[op](*constants))
+    if op == "add" and values[1].node.op == "neg":
+        return values[0] - Value(values[0].builder, values[1].node.args[0])
+    neutral_left, neutral_right = _NEUTRAL.get(op, (None, None))
+    if neutral_right is not None and constants[-1] == neutral_right:
+        return values[0]
+    if neutral_left is not None and constants[0] == neutral_left:
+        return values[-1]
+    return None
+
+
+_ARITHMETIC: dict[str, Callable[..., float]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.neg,
+    "minimum": min,
+    "maximum": max,
+}
+_NEUTRAL: dict[str, tuple[float | None, float | None]] = {
+    "add": (0.0, 0.0),
+    "sub": (None, 0.0),
+    "mul": (1.0, 1.0),
+    "div": (None, 1.0),
+}
+
+
+def _reachable(nodes: list[Node], roots: list[int]) -> list[int]:
+    needed, stack = set(roots), list(roots)
+    while stack:
+        for arg in nodes[stack.pop()].args:
+            if arg not in needed:
+                needed.add(arg)
+                stack.append(arg)
+    return sorted(needed)
+
+
+Rewrite = Callable[[int, Node, tuple[Value, ...]], Value | None]
+
+
+def copy_into(builder: Builder, graph: Graph, rewrite: Rewrite) -> list[Value]:
+    """Copy `graph` into `builder`, node by node, and return the new values by old position.
+
+    `rewrite(index, node, new operands)` may return what takes a node's place, or None for a plain copy.
+    """
+    copied: list[Value] = []
+    for index, node in enumerate(graph.nodes):
+        operands = tuple(copied[arg] for arg in node.args)
+        replaced = rewrite(index, node, operands)
+        value = _same(builder, node, operands) if replaced is None else replaced
+        if node.label:
+            builder.label(value, node.label)
+        copied.append(value)
+    return copied
+
+
+def _same(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
+    if node.op in LEAVES:
+        return builder.add(node)
+    return builder.apply(node.op, *operands, name=node.name)

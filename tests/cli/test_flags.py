@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from loopcell.cli import sample, train
+from loopcell.cli.values import parse_sizes, parse_time
+from loopcell.errors import UsageError
+from loopcell.tasks.config import Choice, LanguageModelConfig, TextConfig
+from loopcell.training.config import Hardware, Optimization, Rhythm, RunLength, TrainingConfig, Truncation
+
+CONCERNS = (LanguageModelConfig, TextConfig, Hardware, Optimization, Rhythm, RunLength, Truncation)
+
+
+def test_every_setting_has_a_flag():
+    fields = {(concern, field) for concern in CONCERNS for field in concern.model_fields}
+    fields |= {(TrainingConfig, "seed"), (TrainingConfig, "batch_size")}
+    fields.remove((TextConfig, "files"))  # the arguments
+    assert {(flag.concern, flag.field) for flag in train.FLAGS} == fields
+    assert {(flag.concern, flag.field) for flag in sample.FLAGS} == {(Choice, field) for field in Choice.model_fields}
+
+
+def test_no_flag_and_no_field_twice():
+    names = [name for flag in train.FLAGS for name in flag.names.split()]
+    fields = [flag.field for flag in train.FLAGS]
+    assert len(set(names)) == len(names)
+    assert len(set(fields)) == len(fields)
+
+
+def test_help_shows_the_settings_own_defaults(loopcell):
+    shown = re.sub(r"\s+", " ", loopcell("train", "lm", "--help").stdout)
+    for flag, default in (("--hidden", LanguageModelConfig().hidden_size), ("--chunk", Truncation().k1)):
+        assert re.search(rf"{flag}[ ,][^\[]*\[default: \({default}\)\]", shown)
+
+
+def test_help_does_not_wait_for_torch():
+    program = (
+        "import sys; from typer.testing import CliRunner; from loopcell.cli import app; "
+        "assert CliRunner().invoke(app, ['train', 'lm', '--help']).exit_code == 0; "
+        "print([name for name in ('torch', 'numpy', 'lightning_fabric', 'tokenizers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("50m", 3000), ("1h30m", 5400), ("90s", 90), ("90", 90), ("0.5h", 1800), ("1m1", 61)]
+)
+def test_times(written, seconds):
+    assert parse_time(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["", "m", "0", "-5m", "5 m", "5d", "1e9"])
+def test_what_is_not_a_time(written):
+    with pytest.raises(UsageError, match="is not a length of time"):
+        parse_time(written)
+
+
+def test_sizes():
+    assert parse_sizes(["proj=128", "slots=2"]) == {"proj": 128, "slots": 2}
+    for wrong in ("proj", "=3", "proj=", "proj=-1", "proj=²"):
+        with pytest.raises(UsageError, match="is not a size"):
+            parse_sizes([wrong])
