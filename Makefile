@@ -29,8 +29,13 @@ help:
 demo: $(VENV)/.installed
 	$(RUN) examples/demo.py
 
+# Shapes in annotations are checked while tests run; torch.compile cannot see through the checks, so what it
+# compiles has a folder and a run of its own.
+SHAPES := --jaxtyping-packages=loopcell.runtime.execute,loopcell.backends,loopcell.layers.sequences,beartype.beartype
+
 test: $(VENV)/.installed-dev
-	$(RUN) -m pytest -n $(JOBS) --dist worksteal --durations=10 $(ARGS)
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal --durations=10 $(SHAPES) --ignore=tests/compiled $(ARGS)
+	$(if $(ARGS),,$(RUN) -m pytest -n $(JOBS) tests/compiled)
 
 check: lint types walls size
 

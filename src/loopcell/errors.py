@@ -9,6 +9,7 @@
     ├── FileFormatError           a model, state or checkpoint file that is truncated, foreign, newer or hostile
     ├── TrainingError             training could not go on (a loss that is not finite, a full disk, ...)
     ├── FileWriteError            a file that could not be written (a full disk, no permission); the old one stays
+    ├── CheckFailed               a cell breaks a law that loopcell.testing.check_cell holds it to
     ├── MissingExtraError         an optional dependency is not installed; the message names the extra
     └── UsageError                exit code 2: the request itself makes no sense
 
@@ -57,6 +58,10 @@ class TrainingError(LoopcellError, RuntimeError):
 
 class FileWriteError(LoopcellError, OSError):
     """A file could not be written; what had its name before is unchanged. `errno` is the system's number."""
+
+
+class CheckFailed(LoopcellError, AssertionError):  # noqa: N818 - it says what happened, as pytest.fail does
+    """A cell breaks one of the laws that every cell obeys; the message names the law and the tensor."""
 
 
 class MissingExtraError(LoopcellError, ImportError):

@@ -17,7 +17,7 @@ def reference(equations):
 def test_the_lstm_step_reads_like_its_equations():
     assert reference(cells.get("lstm")).loop.source == (
         "def lstm_step(i_in, f_in, g_in, o_in, h_prev, c_prev, U_i__U_f__U_g__U_o):\n"
-        "    # phase 2\n"
+        "    # phase 1\n"
         "    U_i_h, U_f_h, U_g_h, U_o_h = linear(h_prev, U_i__U_f__U_g__U_o).chunk(4, -1)\n"
         "    i = sigmoid(i_in + U_i_h)\n"
         "    f = sigmoid(f_in + U_f_h)\n"
@@ -35,7 +35,7 @@ def test_names_that_python_keeps_for_itself():
         linear = tanh(W.h @ x + tanh_.sum * h)
         total = linear * h
         lambda_ = total + linear
-        return lambda_
+        return lambda_ * 1
 
     step = reference(awkward).loop
     one = torch.ones(2, dtype=torch.float64)

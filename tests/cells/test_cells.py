@@ -18,7 +18,7 @@ FILES = [file for file in FOLDER.glob("*.py") if file.name not in ("__init__.py"
 def test_lookup():
     assert cells.get("lstm").name == "lstm"
     assert "gru" in cells.names()
-    with pytest.raises(UsageError, match="no cell is named 'lstn'; did you mean 'lstm'?"):
+    with pytest.raises(UsageError, match=r"no cell is named 'lstn'; did you mean 'lstm'\?"):
         cells.get("lstn")
     with pytest.raises(UsageError, match="no cell is named 'transformer'; the cells are rnn, "):
         cells.get("transformer")

@@ -65,7 +65,7 @@ USAGE = {
     ("--cell", "no.py:x"): "there is no Python file no.py to take a cell from",
     ("--schedule", "cosin"): "--schedule: input should be 'constant', 'linear' or 'cosine', got 'cosin'",
     ("--precision", "8"): ("--precision: input should be '32-true', '64-true', 'bf16-mixed' or 'bf16-true', got '8'"),
-    ("--device", "tpu"): ("--device: string should match pattern '^(auto|cpu|cuda(:\\d+)?|mps)$', got 'tpu'"),
+    ("--device", "tpu"): "--device: a device is auto, cpu, cuda, cuda:N or mps, got 'tpu'",
     ("--time-limit", "soon"): "'soon' is not a length of time; write 50m, 1h30m or 90s",
     ("--size", "proj"): "'proj' is not a size; write NAME=NUMBER, such as proj=128",
     ("--seed", "-1"): "--seed: input should be greater than or equal to 0, got -1",

@@ -109,9 +109,20 @@ def test_two_processes_from_the_command_line_agree_with_one(text, tmp_path):
     small = ["--cell", "gru", "--hidden", "8", "--layers", "1", "--chunk", "8"]
     flags = [*small, "--device", "cpu", "--precision", "64-true", "--steps", "12"]
     finish(start("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one"))
-    finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
+    said = finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
+    assert said.count("complete: 12 updates") == 1
     one, two = (checkpoint(tmp_path / name, "last") for name in ("one", "two"))
     assert (one.facts["processes"], two.facts["processes"]) == (1, 2)
     for name, value in one.tensors.items():
         if name.startswith("weights/"):
             torch.testing.assert_close(two.tensors[name], value, rtol=0, atol=1e-9)
+
+
+def test_a_mistake_is_said_once_however_many_processes_there_are(tmp_path):
+    process = start("train", "lm", tmp_path / "no.txt", "--device", "cpu", "--devices", 2)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert [line for line in errors.splitlines() if line.startswith("error: ")] == [
+        f"error: there is no file {tmp_path / 'no.txt'}"
+    ]
+    assert "Traceback" not in errors

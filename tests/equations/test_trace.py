@@ -36,8 +36,7 @@ def test_a_value_that_is_bound_again_keeps_its_last_name():
     def twice(x, h, *, W, U):
         z = W.z @ x + U.z @ h
         z = sigmoid(z)
-        h = z * h
-        return h
+        return z * h
 
     assert [node.op for node in twice.graph.nodes if node.label == "z"] == ["sigmoid"]
 
@@ -225,3 +224,31 @@ def test_squares_are_products():
 
     assert ShapeError is not TraceError
     assert squared.text() == "s1 = tanh(W.h @ x)\nh = s1 * s1 * h"
+
+
+def test_functions_of_torch_and_numpy_are_refused_by_name():
+    import numpy as np
+    import torch
+
+    def torchs(x, h, *, W):
+        return torch.tanh(W.h @ x + h)
+
+    def numpys(x, h, *, W):
+        return np.exp(W.h @ x + h)
+
+    def unknown(x, h, *, W):
+        return torch.erf(W.h @ x + h)
+
+    assert "torch.tanh cannot be part of an equation; use loopcell's functions: loopcell.tanh" in refused(torchs)
+    assert "numpy.exp cannot be part of an equation; use loopcell's functions: loopcell.exp" in refused(numpys)
+    assert refused(unknown).endswith("torch.erf cannot be part of an equation; use loopcell's functions")
+
+
+def test_numbers_of_numpy_are_numbers():
+    import numpy as np
+
+    @cell
+    def scaled(x, h, *, W):
+        return np.float32(2) * (W.h @ x) - h / np.float64(4)
+
+    assert scaled.text() == "h = 2 * (W.h @ x) - h / 4"

@@ -56,7 +56,8 @@ def test_adding_the_bare_input():
         return tanh(W.h @ x) + s
 
     assert message(careless) == (
-        "`v * h` is [hidden] and `x` is [input]: the operands of add must have one length; W.name @ x turns [input] into [hidden]"
+        "`v * h` is [hidden] and `x` is [input]: the operands of add must have one length; "
+        "W.name @ x turns [input] into [hidden]"
     )
 
 
@@ -117,9 +118,21 @@ def test_a_new_state_of_another_length():
         cell(leaky)
 
 
+def test_the_bare_input_among_unknown_lengths():
+    def highway(x, h, *, W, U):
+        t = sigmoid(W.t @ x)
+        return t * tanh(U.n @ x) + (1 - t) * x
+
+    place = message(highway)
+    assert place == (
+        "state `h` is [hidden], but its new value is [input]: the input itself stands here; W.name @ it has the "
+        'length [hidden], and sized(it, "hidden") demands that both lengths are equal'
+    )
+
+
 def test_annotated_sizes():
     @cell
-    def projected(x, h: "proj", c, *, W, U, P):
+    def projected(x, h: proj, c, *, W, U, P):  # noqa: F821 - a size, not a type
         c = sigmoid(W.c @ x + U.c @ h) * c
         return P.h @ c, c
 

@@ -130,9 +130,8 @@ def compute(drawing, f, x, h, c, W, U, b):
 
 @st.composite
 def drawings(draw):
-    """Lines and results; a result is a vector that differs from row to row, so no scalar and not parameters alone."""
-    vector, by_row = [True] * 6, [True] * 4 + [False] * 2
-    lines = []
+    """Lines and results; a result is a vector."""
+    vector, lines = [True] * 6, []
     for _ in range(draw(st.integers(1, 12))):
         op = draw(st.sampled_from([*UNARY, *BINARY, "number", "product", "product", "extremes", "where"]))
         places = [draw(st.integers(0, len(vector) - 1)) for _ in range(3)]
@@ -142,8 +141,7 @@ def drawings(draw):
         lines.append((op, name, draw(st.sampled_from(NUMBERS)), *places))
         read = places[: {"extremes": 2, "where": 3}.get(op, 2 if op in BINARY else 1)]
         vector.append(op not in ("mean", "total") and any(vector[place] for place in read))
-        by_row.append(any(by_row[place] for place in read))
-    able = [place for place in range(len(vector)) if vector[place] and by_row[place]]
+    able = [place for place in range(len(vector)) if vector[place]]
     results = [(draw(st.sampled_from(able[::-1])), draw(st.integers(0, 3)) > 0) for _ in range(3)]
     return SimpleNamespace(lines=lines, results=results)
 
@@ -177,7 +175,7 @@ def step_of(drawing):
 
 
 @given(drawings())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_drawn_equations(drawing):
     tried = Case(cell_of(drawing), input_size=2, hidden_size=3, steps=3, batch=2)
     net = tried.net()

@@ -62,7 +62,7 @@ def test_packed_input_comes_back_packed():
     assert torch.allclose(pad_packed_sequence(y)[0], expected)
     assert torch.allclose(state.c, expected_state.c)
     assert torch.equal(y.sorted_indices, packed.sorted_indices)
-    with pytest.raises(InputError, match="a PackedSequence carries its own lengths"):
+    with pytest.raises(InputError, match=r"a PackedSequence carries its own lengths"):
         net(packed, lengths=lengths)
 
 
@@ -113,7 +113,7 @@ def test_wrong_state():
     net, x = lstm(), torch.zeros(5, 2, 3)
     with pytest.raises(InputError, match=r"must be a loopcell.State, as a call returns it; got tuple"):
         net(x, (torch.zeros(1, 2, 4), torch.zeros(1, 2, 4)))
-    with pytest.raises(InputError, match="cell `lstm` has the states h, c; the given one has h"):
+    with pytest.raises(InputError, match=r"cell `lstm` has the states h, c; the given one has h"):
         net(x, State(h=torch.zeros(1, 2, 4)))
     with pytest.raises(
         InputError, match=r"state `h` must be \[layers \* directions, batch, size\] = \[1, 2, 4\]; got \[1, 3, 4\]"
@@ -123,7 +123,9 @@ def test_wrong_state():
 
 def test_wrong_lengths():
     net, x = lstm(), torch.zeros(5, 2, 3)
-    with pytest.raises(InputError, match="lengths must lie between 0 and the number of steps, 5; they run from 0 to 6"):
+    with pytest.raises(
+        InputError, match=r"lengths must lie between 0 and the number of steps, 5; they run from 0 to 6"
+    ):
         net(x, lengths=torch.tensor([0, 6]))
     with pytest.raises(InputError, match=r"lengths must be whole numbers \[2\], one a row; got torch.float32 \[2\]"):
         net(x, lengths=torch.ones(2))
@@ -138,26 +140,28 @@ def test_wrong_reset():
     ):
         net(x, reset=torch.zeros(2, 5, dtype=torch.bool))
     with pytest.raises(
-        InputError, match="reset must be a bool tensor, true on the first step of an episode; got torch.float32"
+        InputError, match=r"reset must be a bool tensor, true on the first step of an episode; got torch.float32"
     ):
         net(x, reset=torch.zeros(5, 2))
 
 
 def test_wrong_construction():
-    with pytest.raises(InputError, match="the first argument is a cell, made by @cell or from loopcell.cells; got str"):
+    with pytest.raises(
+        InputError, match=r"the first argument is a cell, made by @cell or from loopcell.cells; got str"
+    ):
         Recurrent("lstm", 3, 4)
-    with pytest.raises(InputError, match="num_layers must be a whole number of at least 1, not 0"):
+    with pytest.raises(InputError, match=r"num_layers must be a whole number of at least 1, not 0"):
         lstm(num_layers=0)
-    with pytest.raises(InputError, match="dropout is the probability of dropping an output, from 0 to 1, not 1.5"):
+    with pytest.raises(InputError, match=r"dropout is the probability of dropping an output, from 0 to 1, not 1.5"):
         lstm(dropout=1.5)
-    with pytest.raises(InputError, match="the size 'hidden' must be a whole number of at least 1, not -4"):
+    with pytest.raises(InputError, match=r"the size 'hidden' must be a whole number of at least 1, not -4"):
         Recurrent(cells.get("lstm"), 3, -4)
 
     @cell
     def clash(x, h, *, W):
         return tanh(W.forward @ x + h)
 
-    with pytest.raises(InputError, match="a parameter cannot be named 'W.forward'"):
+    with pytest.raises(InputError, match=r"a parameter cannot be named 'W.forward'"):
         Recurrent(clash, 3, 4)
 
 
@@ -196,5 +200,5 @@ def test_chrono():
     assert scales.max() <= 99
     assert scales.mean().item() == pytest.approx(50, rel=0.05)
     assert torch.equal(net.weights(0, 0)["b.i"], -forget)
-    with pytest.raises(InputError, match="at least 3 steps, not 2"):
+    with pytest.raises(InputError, match=r"at least 3 steps, not 2"):
         chrono_(net, longest=2)

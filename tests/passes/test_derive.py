@@ -55,6 +55,6 @@ def test_stages_print():
     program = build_program(cells.get("lstm").graph, training=True)
     printed = {title.partition(":")[0]: show(program) for title, show in STAGES}
     assert list(printed) == ["equations", "graph", "hoist", "schedule", "derive"]
-    assert "hoisted.i_in = W.i @ x + b.i" in printed["hoist"]
+    assert "i_in = W.i @ x + b.i" in printed["hoist"]
     assert "product [U.i; U.f; U.g; U.o] @ h" in printed["schedule"]
-    assert "d U.i = sum over t, batch of product." in printed["derive"]
+    assert "d_U.i = sum over time and batch of (" in printed["derive"]

@@ -41,7 +41,7 @@ def test_functions_of_parameters_alone_leave_and_hold_still():
 
     hoisted = hoist(leaky.graph)
     assert hoisted.varying == {"h_in"}
-    assert {key for key in hoisted.prologue.results} == {"hoisted.rate", "hoisted.h_in"}
+    assert set(hoisted.prologue.results) == {"hoisted.rate", "hoisted.h_in"}
 
 
 def test_differences_keep_their_signs():

@@ -15,17 +15,17 @@ def program(name):
 
 
 def test_products_of_one_operand_are_one_product():
-    assert products(program("lstm").loop_phases) == [[], [("U.i", "U.f", "U.g", "U.o")]]
-    assert products(program("lstm").prologue_phases) == [[], [("W.i", "W.f", "W.g", "W.o")]]
+    assert products(program("lstm").loop_phases) == [[("U.i", "U.f", "U.g", "U.o")]]
+    assert products(program("lstm").prologue_phases) == [[("W.i", "W.f", "W.g", "W.o")]]
 
 
 def test_a_product_of_a_computed_value_starts_a_phase():
-    assert products(program("gru_keeps_before").loop_phases) == [[], [("U.r", "U.z")], [("U.n",)]]
-    assert products(program("gru").loop_phases) == [[], [("U.r", "U.z", "U.n")]]
+    assert products(program("gru_keeps_before").loop_phases) == [[("U.r", "U.z")], [("U.n",)]]
+    assert products(program("gru").loop_phases) == [[("U.r", "U.z", "U.n")]]
 
 
 def test_a_projection_comes_last():
-    assert products(program("lstm_projected").loop_phases) == [[], [("U.i", "U.f", "U.g", "U.o")], [("P.h",)]]
+    assert products(program("lstm_projected").loop_phases) == [[("U.i", "U.f", "U.g", "U.o")], [("P.h",)]]
 
 
 def test_diagonal_cells_have_no_product_in_the_loop():

@@ -6,7 +6,7 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from loopcell.errors import MissingExtraError
+from loopcell.errors import FileWriteError, MissingExtraError
 from loopcell.training.metrics import COLUMNS, MetricsLog
 from loopcell.training.report import Report
 from loopcell.training.run_folder import RunFolder
@@ -53,6 +53,19 @@ def test_resuming_drops_what_came_after_the_checkpoint(tmp_path):
     assert [(row["update"], row["train_loss"]) for row in read(run)] == [("1", "0.1"), ("2", "0.2"), ("3", "9.0")]
     board = EventAccumulator(str(run.tensorboard)).Reload()
     assert [event.step for event in board.Scalars("train_loss")] == [1, 2, 3]
+
+
+def test_a_full_disk_is_said(tmp_path, file_size_limit):
+    run = RunFolder.create(tmp_path / "run")
+    with MetricsLog(run) as log:
+        log.observe(report(1))
+        file_size_limit(run.metrics.stat().st_size)
+        with pytest.raises(FileWriteError) as caught:
+            log.observe(report(2))
+        file_size_limit(None)
+    assert str(caught.value) == "cannot write the metrics: File too large"
+    with MetricsLog(run, resumed_at=1):
+        assert [row["update"] for row in read(run)] == ["1"]
 
 
 def test_a_missing_tensorboard_names_the_extra(tmp_path, monkeypatch):

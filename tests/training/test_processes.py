@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.toy import Diary, ToyChunks, config, make_trainer, same, weights
+from tests.training.toy import Diary, make_step, make_trainer, same, weights
+from tests.training.two_processes import JOBS, settings_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,31 +35,28 @@ def part(tensors, name):
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
 
-def test_both_processes_have_the_same_weights(ranks):
-    for name in ("plain", "whole", "cut"):
-        assert same(part(ranks[0], name), part(ranks[1], name))
+@pytest.mark.parametrize("name", [*JOBS, "whole", "cut"])
+def test_both_processes_have_the_same_weights(ranks, name):
+    assert same(part(ranks[0], f"{name}/weights"), part(ranks[1], f"{name}/weights"))
 
 
-def test_two_processes_agree_with_one_of_twice_the_lanes(ranks, tmp_path):
+@pytest.mark.parametrize("job", JOBS)
+def test_two_processes_agree_with_one_of_twice_the_lanes(ranks, tmp_path, job):
     diary = Diary()
-    settings = config(batch_size=4, length={"updates": 10}, optimization={"clip": 0.1})
-    single = make_trainer(
-        tmp_path / "one",
-        settings,
-        chunks=ToyChunks(60, 4, 8),
-        validation=ToyChunks(16, 2, 8, seed=1),
-        observers=[diary],
-    )
+    settings, chunks, held_out = settings_of(job, 4, 10)
+    step = make_step(ignored=JOBS[job][1])
+    single = make_trainer(tmp_path / "one", settings, step=step, chunks=chunks, validation=held_out, observers=[diary])
     outcome = single.fit()
-    found = part(ranks[0], "plain")
+    found = part(ranks[0], f"{job}/weights")
     for name, value in weights(single).items():
         torch.testing.assert_close(found[name], value, rtol=0, atol=1e-9)
-    assert ranks[0]["held_out"].item() == pytest.approx(outcome.position.best_loss, abs=1e-6)
+    assert ranks[0][f"{job}/held_out"].item() == pytest.approx(outcome.position.best_loss, abs=1e-6)
     expected = [report.gradient_norm for report in diary.reports]
-    assert ranks[0]["norms"].tolist() == pytest.approx(expected, abs=1e-6)
+    assert ranks[0][f"{job}/norms"].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_resumed_run_of_two_processes_is_the_same_to_the_last_bit(ranks):
     """With dropout, which every process draws for itself."""
-    assert same(part(ranks[0], "cut"), part(ranks[0], "whole"))
-    assert not same(part(ranks[0], "cut"), part(ranks[0], "plain"))
+    cut, whole, plain = (part(ranks[0], f"{name}/weights") for name in ("cut", "whole", "plain"))
+    assert same(cut, whole)
+    assert not same(cut, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -18,10 +19,14 @@ VOCABULARY = 5
 
 
 class ToyStep(TrainingStep):
-    """Next-token prediction with torch.nn.GRU; a chunk is (inputs [T, B], targets [T, B])."""
+    """Next-token prediction with torch.nn.GRU; a chunk is (inputs [T, B], targets [T, B]).
 
-    def __init__(self, dropout=0.0, hidden=6):
+    Targets equal to `ignored` do not count.
+    """
+
+    def __init__(self, dropout=0.0, hidden=6, ignored=-100):
         super().__init__()
+        self.ignored = ignored
         self.embedding = nn.Embedding(VOCABULARY, 4)
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(4, hidden)
@@ -30,8 +35,8 @@ class ToyStep(TrainingStep):
     def forward(self, chunk, state):
         outputs, state = self.gru(self.dropout(self.embedding(chunk[0])), state)
         logits = self.head(outputs).flatten(0, 1)
-        loss = functional.cross_entropy(logits, chunk[1].flatten(), reduction="sum")
-        return StepResult(loss, chunk[1].numel(), state)
+        loss = functional.cross_entropy(logits, chunk[1].flatten(), ignore_index=self.ignored, reduction="sum")
+        return StepResult(loss, int((chunk[1] != self.ignored).sum()), state)
 
     def initial_state(self, batch_size):
         return torch.zeros(1, batch_size, self.gru.hidden_size, dtype=self.head.weight.dtype)
@@ -40,11 +45,16 @@ class ToyStep(TrainingStep):
 class ToyChunks:
     """Random tokens [N, B], read T steps at a time; the last chunk may be shorter."""
 
-    def __init__(self, steps, batch_size, chunk, seed=0, columns=slice(None)):
+    def __init__(self, steps, batch_size, chunk, seed=0):
         generator = torch.Generator().manual_seed(seed)
-        self.tokens = torch.randint(VOCABULARY, (steps + 1, batch_size), generator=generator)[:, columns]
-        self.steps, self.chunk_steps = steps, chunk
-        self.batch_size = self.tokens.shape[1]
+        self.tokens = torch.randint(VOCABULARY, (steps + 1, batch_size), generator=generator)
+        self.steps, self.chunk_steps, self.batch_size = steps, chunk, batch_size
+
+    def part(self, first, count):
+        """The lanes from `first` on."""
+        part = copy.copy(self)
+        part.tokens, part.batch_size = self.tokens[:, first : first + count], count
+        return part
 
     def __len__(self):
         return math.ceil(self.steps / self.chunk_steps)
@@ -80,9 +90,9 @@ def config(**concerns):
     return TrainingConfig.model_validate(merged | concerns)
 
 
-def make_step(dropout=0.0):
+def make_step(dropout=0.0, ignored=-100):
     torch.manual_seed(7)
-    return ToyStep(dropout)
+    return ToyStep(dropout, ignored=ignored)
 
 
 def make_trainer(path, settings, *, step=None, chunks=None, **work):

@@ -11,42 +11,55 @@ from safetensors.torch import save_file
 
 from tests.training.toy import Diary, ToyChunks, config, make_step, make_trainer, weights
 
+# What is compared with one process: the truncation, and the target that does not count. With such a target the
+# processes have different numbers of predictions.
+JOBS = {
+    "plain": ({"k1": 8}, -100),
+    "long": ({"k1": 8, "k2": 24, "accumulate": 2}, -100),
+    "short": ({"k1": 8, "k2": 4}, -100),
+    "uneven": ({"k1": 8, "accumulate": 2}, 4),
+}
 
-def trainer_of(folder, updates, dropout=0.0, observers=()):
+
+def settings_of(job, batch_size, updates):
+    settings = config(
+        batch_size=batch_size,
+        truncation=JOBS[job][0],
+        length={"updates": updates},
+        rhythm={"save_every": 3},
+        optimization={"clip": 0.1},
+    )
+    return settings, ToyChunks(60, 4, settings.truncation.chunk), ToyChunks(16, 2, 8, seed=1)
+
+
+def trainer_of(folder, job="plain", updates=10, dropout=0.0, observers=()):
     """Lanes 2r and 2r + 1 of four for rank r; the held-out lanes are shared out likewise."""
     rank = int(os.environ["RANK"])
-    mine = slice(2 * rank, 2 * rank + 2)
-    settings = config(batch_size=2, length={"updates": updates}, rhythm={"save_every": 3}, optimization={"clip": 0.1})
-    return make_trainer(
-        folder,
-        settings,
-        step=make_step(dropout),
-        chunks=ToyChunks(60, 4, 8, columns=mine),
-        validation=ToyChunks(16, 2, 8, seed=1, columns=slice(rank, rank + 1)),
-        observers=observers,
-    )
+    settings, chunks, held_out = settings_of(job, 2, updates)
+    step = make_step(dropout, JOBS[job][1])
+    chunks, held_out = chunks.part(2 * rank, 2), held_out.part(rank, 1)
+    return make_trainer(folder, settings, step=step, chunks=chunks, validation=held_out, observers=observers)
 
 
 def main(folder: Path) -> None:
-    """Train without dropout; with dropout in one go; with dropout in two."""
-    diary = Diary()
-    plain = trainer_of(folder / "plain", 10, observers=[diary])
-    outcome = plain.fit()
-    whole = trainer_of(folder / "whole", 10, dropout=0.5)
+    """Each job without dropout; then with dropout, in one go and in two."""
+    tensors = {}
+    for job in JOBS:
+        diary = Diary()
+        trainer = trainer_of(folder / job, job, observers=[diary])
+        outcome = trainer.fit()
+        tensors |= {f"{job}/weights/{name}": value for name, value in weights(trainer).items()}
+        tensors[f"{job}/held_out"] = torch.tensor(outcome.position.best_loss)
+        tensors[f"{job}/norms"] = torch.tensor([report.gradient_norm for report in diary.reports])
+    whole = trainer_of(folder / "whole", dropout=0.5)
     whole.fit()
-    trainer_of(folder / "cut", 6, dropout=0.5).fit()
-    cut = trainer_of(folder / "cut", 10, dropout=0.5)
+    trainer_of(folder / "cut", updates=6, dropout=0.5).fit()
+    cut = trainer_of(folder / "cut", dropout=0.5)
     cut.resume()
     cut.fit()
-    rank = cut._fabric.global_rank
-    tensors = {
-        f"{name}/{key}": value
-        for name, trainer in (("plain", plain), ("whole", whole), ("cut", cut))
-        for key, value in weights(trainer).items()
-    }
-    tensors["held_out"] = torch.tensor(outcome.position.best_loss)
-    tensors["norms"] = torch.tensor([report.gradient_norm for report in diary.reports])
-    save_file(tensors, folder / f"rank{rank}.safetensors")
+    for name, trainer in (("whole", whole), ("cut", cut)):
+        tensors |= {f"{name}/weights/{key}": value for key, value in weights(trainer).items()}
+    save_file(tensors, folder / f"rank{os.environ['RANK']}.safetensors")
 
 
 if __name__ == "__main__":

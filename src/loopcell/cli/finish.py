@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from loopcell.cli.reporting import INTERRUPTED
+from loopcell.cli.reporting import INTERRUPTED, say
 from loopcell.cli.score_table import print_score
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def progress_console() -> Console:
 def report(result: TrainedLanguageModel) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
     position, run = result.outcome.position, result.run
-    typer.echo(f"{result.outcome.reason}: {position.update:,} updates in {position.seconds:,.0f} s")
+    say(f"{result.outcome.reason}: {position.update:,} updates in {position.seconds:,.0f} s")
     if result.outcome.reason == "interrupted":
-        typer.echo(f"to go on: loopcell resume {run.path}")
+        say(f"to go on: loopcell resume {run.path}")
         raise typer.Exit(INTERRUPTED)
     if result.score:
         print_score(result.score)
-    typer.echo(f"model:  {run.model}")
-    typer.echo(f"curve:  {run.metrics}")
-    typer.echo(f"sample: loopcell sample {run.model}")
+    say(f"model:  {run.model}")
+    say(f"curve:  {run.metrics}")
+    say(f"sample: loopcell sample {run.model}")

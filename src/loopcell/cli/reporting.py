@@ -31,8 +31,15 @@ def reporting(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"error: {_sentence(error)}", err=True)
+        say(f"error: {_sentence(error)}", err=True)
         raise typer.Exit(error.exit_code if isinstance(error, LoopcellError) else 1) from None
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line, in the first process of a run of several; launchers tell a process its number."""
+    numbers = ("LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
+    if all(os.environ.get(number, "0") == "0" for number in numbers):
+        typer.echo(text, err=err)
 
 
 def _sentence(error: Exception) -> str:

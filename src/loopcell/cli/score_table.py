@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+from loopcell.cli.reporting import say
 
 if TYPE_CHECKING:
     from loopcell.tasks import Score
@@ -16,12 +16,12 @@ def print_score(score: Score) -> None:
     """Print the model's figures beside those of counting and of a compressor."""
     unit = score.facts.unit
     unseen = f", {score.unseen:,} of them never seen in training" if score.unseen else ""
-    typer.echo(f"held-out text: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
-    typer.echo(f"{'':10}{f'nats/{unit}':>12}{f'bits/{unit}':>12}{'perplexity/token':>18}")
+    say(f"held-out text: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
+    say(f"{'':10}{f'nats/{unit}':>12}{f'bits/{unit}':>12}{'perplexity/token':>18}")
     rows = (
         ("model", f"{score.nats:.4f}", f"{score.bits:.4f}", f"{score.perplexity:.2f}"),
         ("unigram", "", f"{score.unigram_bits:.4f}", ""),
         ("lzma", "", f"{score.lzma_bits:.4f}", ""),
     )
     for name, nats, bits, perplexity in rows:
-        typer.echo(f"{name:10}{nats:>12}{bits:>12}{perplexity:>18}".rstrip())
+        say(f"{name:10}{nats:>12}{bits:>12}{perplexity:>18}".rstrip())

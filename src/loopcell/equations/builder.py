@@ -9,10 +9,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import NoReturn
+from numbers import Real
+from typing import Any, NoReturn
 
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
-from loopcell.equations.ops import LEAVES
+from loopcell.equations.ops import LEAVES, OPS
 from loopcell.equations.shapes import Shape, shape_of
 from loopcell.errors import TraceError
 
@@ -21,7 +22,6 @@ class Value:
     """A value of the step while equations are being written or rewritten."""
 
     __slots__ = ("builder", "index")
-    __array_priority__ = 1000  # numpy scalars on the left defer to our operators
 
     def __init__(self, builder: Builder, index: int) -> None:
         self.builder = builder
@@ -98,8 +98,31 @@ class Value:
     __int__ = __float__
     __index__ = __float__
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Value:
+        """Let numpy's numbers stand in equations; refuse its functions."""
+        op = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div"}.get(ufunc.__name__)
+        if op is None or method != "__call__":
+            self._refuse(f"numpy.{ufunc.__name__}", _use_ours(ufunc.__name__))
+        return self.builder.apply(op, *inputs)
+
+    @classmethod
+    def __torch_function__(cls, function: Any, _types: Any, args: Any = (), _options: Any = None) -> Value:
+        """Refuse torch's functions: they compute, and an equation has nothing to compute with yet."""
+        name = getattr(function, "__name__", str(function))
+        value: Value = next(operand for operand in args if isinstance(operand, Value))
+        refuse(value.builder, f"torch.{name}", _use_ours(name))
+
     def _refuse(self, what: str, advice: str) -> NoReturn:
-        raise TraceError(self.builder.located(f"{what} cannot be part of an equation; {advice}"))
+        refuse(self.builder, what, advice)
+
+
+def refuse(builder: Builder, what: str, advice: str) -> NoReturn:
+    """Say that something cannot be part of an equation, at the user's line."""
+    raise TraceError(builder.located(f"{what} cannot be part of an equation; {advice}"))
+
+
+def _use_ours(name: str) -> str:
+    return f"use loopcell's functions: loopcell.{name}" if name in OPS else "use loopcell's functions"
 
 
 Operand = Value | float | int
@@ -176,8 +199,8 @@ class Builder:
                     self.located("a value of another cell's equations appears here; pass it as an argument")
                 )
             return operand
-        if isinstance(operand, (int, float)) and not isinstance(operand, bool):
-            return self.constant(operand)
+        if isinstance(operand, Real) and not isinstance(operand, bool):
+            return self.constant(float(operand))
         raise TraceError(
             self.located(
                 f"{type(operand).__name__} cannot be an operand of {op}; "

@@ -37,7 +37,9 @@ class Namespace:
 
 def _unary(op: str, value: Operand) -> Value:
     if not isinstance(value, Value):
-        raise TraceError(f"{op} in a cell's equations takes a value of the cell, not {type(value).__name__}")
+        raise TraceError(
+            f"loopcell.{op} is for a cell's equations and takes a value of the cell, not {type(value).__name__}"
+        )
     return value.builder.apply(op, value)
 
 

@@ -106,6 +106,14 @@ class Graph:
         """Whether training draws random numbers for this cell."""
         return any(node.op == "random" or (node.op == "parameter" and node.value) for node in self.nodes)
 
+    def name_of(self, index: int) -> str:
+        """Return a name for a computed value: its author's, else "U_n_h" for the product U.n @ h, else its number."""
+        node = self.nodes[index]
+        if node.label or node.op != "matmul":
+            return node.label or f"t{index}"
+        matrix, vector = (self.nodes[arg] for arg in node.args)
+        return f"{matrix.name}_{vector.label or vector.name or 'v'}".replace(".", "_")
+
     def count_uses(self) -> Counter[int]:
         """Return how often each value is an operand or a result, by position."""
         operands = Counter(arg for node in self.nodes for arg in node.args)

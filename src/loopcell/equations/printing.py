@@ -107,6 +107,8 @@ def _text_leaf(node: Node) -> str:
         return number(node.value)
     if node.op == "size":
         return f"size({node.name})"
+    if node.op == "cotangent":
+        return f"d_{node.name.removeprefix('state.')}"
     return node.name
 
 

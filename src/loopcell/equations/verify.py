@@ -80,6 +80,7 @@ class _Inference:
         self.sizes = _Sizes()
         self.shapes: list[Shape | None] = [None] * len(graph.nodes)
         self.first_use: dict[int, Line | None] = {}
+        self.input_met: Node | None = None
 
     def visit(self, index: int) -> None:
         node = self.graph.nodes[index]
@@ -121,6 +122,7 @@ class _Inference:
 
     def _elementwise(self, index: int, node: Node) -> None:
         vectors = [arg for arg in node.args if self._use_as_vector(arg, node)]
+        self._remember_input(node, vectors)
         for arg in vectors[1:]:
             if not self.sizes.unify(self._size(vectors[0]), self._size(arg)):
                 self._fail_elementwise(node, vectors[0], arg)
@@ -167,6 +169,12 @@ class _Inference:
 
     def _size(self, index: int) -> str:
         return (self.shapes[index] or ("",))[0]
+
+    def _remember_input(self, node: Node, vectors: list[int]) -> None:
+        """Remember the first place where the input itself gives an unknown length its own: often a slip."""
+        unknown = any(self.sizes.find(self._size(arg)).startswith("?") for arg in vectors)
+        if self.input_met is None and unknown and any(self.graph.nodes[arg].op == "input" for arg in vectors):
+            self.input_met = node
 
     def _use_as_vector(self, index: int, user: Node) -> bool:
         """Fix a parameter that stands in an elementwise place as a vector; say whether the value is one."""
@@ -227,15 +235,16 @@ class _Inference:
 
     def _fail_result(self, key: str, index: int) -> None:
         state, given, found = key.removeprefix("state."), self.given[key], self.resolved(index)
-        advice = (
-            "somewhere the input itself stands where W.name @ input would fit"
-            if found == ("input",)
-            else f'or annotate the state, {state}: "{found[0]}"'
-        )
+        wrong = f"state `{state}` is [{given}], but its new value is {shape_text(found)}"
+        if found == ("input",):
+            self._fail(
+                self.input_met or self.graph.nodes[index],
+                f"{wrong}: the input itself stands here; W.name @ it has the length [{given}], "
+                f'and sized(it, "{given}") demands that both lengths are equal',
+            )
         self._fail(
             self.graph.nodes[index],
-            f"state `{state}` is [{given}], but its new value is {shape_text(found)}; "
-            f"multiply by a parameter: {advice}",
+            f'{wrong}; multiply by a parameter, or annotate the state: {state}: "{found[0] if found else given}"',
         )
 
     def _fail(self, node: Node, message: str) -> None:

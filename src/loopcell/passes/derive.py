@@ -129,7 +129,7 @@ class _Derivation:
             if node.label:
                 self.builder.label(value, node.label)
             return value
-        name = node.label or f"kept_{index}"
+        name = self.loop.name_of(index)
         if name in self.saved:
             name = f"{name}_{index}"
         self.saved[name] = index

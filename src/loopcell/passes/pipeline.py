@@ -20,20 +20,9 @@ from loopcell.passes.schedule import schedule
 from loopcell.passes.show import show_backward, show_equations, show_graph, show_hoisted, show_schedules
 
 
-@lru_cache(maxsize=256)
-def _program(cell: _ByIdentity) -> Program:
-    hoisted = hoist(cell.graph)
-    backward = derive(hoisted.loop)
-    return Program(
-        cell=cell.graph,
-        prologue=hoisted.prologue,
-        loop=hoisted.loop,
-        varying=hoisted.varying,
-        backward=backward,
-        prologue_phases=schedule(hoisted.prologue),
-        loop_phases=schedule(hoisted.loop),
-        backward_phases=schedule(backward.graph),
-    )
+def build_program(graph: Graph, *, training: bool) -> Program:
+    """Return the program of a cell's graph, for training (with its draws) or evaluation (with their means)."""
+    return _program(_ByIdentity(graph), training or not graph.is_random)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +38,21 @@ class _ByIdentity:
         return isinstance(other, _ByIdentity) and self.graph is other.graph
 
 
-def build_program(graph: Graph, *, training: bool) -> Program:
-    """Return the program of a cell's graph, for training (with its draws) or evaluation (with their means)."""
-    return _program(_ByIdentity(graph if training or not graph.is_random else expect(graph)))
+@lru_cache(maxsize=256)
+def _program(key: _ByIdentity, with_draws: bool) -> Program:
+    graph = key.graph if with_draws else expect(key.graph)
+    hoisted = hoist(graph)
+    backward = derive(hoisted.loop)
+    return Program(
+        cell=graph,
+        prologue=hoisted.prologue,
+        loop=hoisted.loop,
+        varying=hoisted.varying,
+        backward=backward,
+        prologue_phases=schedule(hoisted.prologue),
+        loop_phases=schedule(hoisted.loop),
+        backward_phases=schedule(backward.graph),
+    )
 
 
 STAGES: tuple[tuple[str, Callable[[Program], str]], ...] = (

@@ -37,7 +37,8 @@ class Phase:
 def schedule(graph: Graph) -> tuple[Phase, ...]:
     """Return the phases in which a graph is computed."""
     levels = _levels(graph)
-    return tuple(_phase(graph, levels, level) for level in range(max(levels, default=0) + 1))
+    phases = (_phase(graph, levels, level) for level in range(max(levels, default=0) + 1))
+    return tuple(phase for phase in phases if phase.products or phase.pointwise)
 
 
 def _levels(graph: Graph) -> list[int]:

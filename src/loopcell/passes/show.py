@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from loopcell.equations import printing
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
@@ -25,7 +27,7 @@ def show_hoisted(program: Program) -> str:
     """Print the prologue and the loop as equations."""
     constant = sorted({node.name for _, node in program.loop.leaves("hoisted")} - program.varying)
     note = f"\n(the same at every step: {', '.join(constant)})" if constant else ""
-    before = _results_text(program.prologue) or "nothing"
+    before = "\n".join(_named_lines(printing.with_shared_named(program.prologue), {"hoisted": "{0}"})) or "nothing"
     after = printing.text(program.loop)
     return f"before the loop, for the whole sequence at once:\n{_indent(before)}{note}\nin the loop:\n{_indent(after)}"
 
@@ -41,28 +43,32 @@ def show_schedules(program: Program) -> str:
 
 
 def show_backward(program: Program) -> str:
-    """Print the reverse step, what it needs kept, and the products after the loop."""
+    """Print the reverse step, what it needs kept, and the products after the loop; d_ names a gradient."""
     backward = program.backward
     kept = ", ".join(backward.saved) or "nothing"
-    after = "\n".join(
-        f"d {outer.parameter} = sum over t, batch of {outer.cotangent} {outer.operand}^T" for outer in backward.outer
-    )
-    step = _results_text(backward.graph)
-    return f"kept by the forward loop: {kept}\n{step}\nafter the loop:\n{_indent(after or 'nothing')}"
+    named = printing.with_shared_named(backward.graph)
+    names = {"hoisted": "d_{0}", "state": "d_{0}_prev", "parameter": "d_{0}"}
+    step = "\n".join(_named_lines(named, names))
+    after = []
+    for outer in backward.outer:
+        d = printing.expression(named, named.results[outer.cotangent], deep=False)
+        kind, _, v = outer.operand.partition(".")
+        if kind == "operand":
+            v = printing.expression(named, named.results[outer.operand], deep=False)
+        after.append(f"d_{outer.parameter} = sum over time and batch of ({d}) ({v})^T")
+    return f"kept by the forward loop: {kept}\n{step}\nafter the loop:\n{_indent(chr(10).join(after) or 'nothing')}"
 
 
-def _results_text(graph: Graph) -> str:
-    named = printing.with_shared_named(graph)
-    lines = [
-        f"{node.label} = {printing.expression(named, index)}"
-        for index, node in enumerate(named.nodes)
-        if node.label and node.args
-    ]
-    for key, index in named.results.items():
-        shown = f"{key} = {printing.expression(named, index, deep=not named.nodes[index].label)}"
-        if key.partition(".")[2] != named.nodes[index].label:
-            lines.append(shown)
-    return "\n".join(lines)
+def _named_lines(graph: Graph, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the named values as equations, then the results of the kinds that `names` spells."""
+    for index, node in enumerate(graph.nodes):
+        if node.label and node.args:
+            yield f"{node.label} = {printing.expression(graph, index)}"
+    for key, index in graph.results.items():
+        kind, _, name = key.partition(".")
+        if kind in names and name != graph.nodes[index].label:
+            shown = printing.expression(graph, index, deep=not graph.nodes[index].label)
+            yield f"{names[kind].format(name)} = {shown}"
 
 
 def _phases_text(graph: Graph, phases: tuple[Phase, ...]) -> str:
@@ -75,7 +81,8 @@ def _phases_text(graph: Graph, phases: tuple[Phase, ...]) -> str:
             )
             transposed = "^T" if product.operand < 0 else ""
             lines.append(f"phase {number}: product [{stacked}]{transposed} @ {operand}")
-        lines.append(f"phase {number}: {len(phase.pointwise)} pointwise operations")
+        if phase.pointwise:
+            lines.append(f"phase {number}: {len(phase.pointwise)} pointwise operations")
     return "\n".join(lines)
 
 
@@ -87,6 +94,8 @@ def _row(node: Node) -> str:
         if node.random
         else ""
     )
+    if node.op == "parameter" and node.value:
+        draw = f" entries dropped with probability {node.value:g}, each sequence"
     label = f"  = {node.label}" if node.label and node.op not in LEAVES else ""
     return f"{node.op:<9} {operands or what:<14} {shape_text(node.dims)}{draw}{label}"
 

@@ -20,6 +20,8 @@ def explain(cell: Cell, *, training: bool = True) -> str:
     program = build_program(cell.graph, training=training)
     reference = ReferenceProgram(program)
     stages = [(title, show(program)) for title, show in STAGES]
+    if cell.graph.is_random and not training:
+        stages[0] = ("expect: the equations, every draw replaced by its mean", stages[0][1])
     stages.append(("emit: the reference back end's code", f"{reference.prologue.source}\n{reference.loop.source}"))
     stages.append(("emit: the reverse step's code", DerivedProgram.of(reference).backward.source))
     heading = f"{cell.name} ({cell.fingerprint}): {cell.summary}".rstrip(": ")

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_from_json
 from loopcell.equations import Cell
-from loopcell.errors import DataError, FileFormatError
+from loopcell.errors import DataError, FileFormatError, LoopcellError, TrainingError
 from loopcell.tasks.config import LanguageModelConfig, TextConfig
 from loopcell.tasks.language_model import TASK, LanguageModel
 from loopcell.tasks.language_model_score import Score, baseline_score, evaluation_lanes
@@ -36,7 +36,7 @@ from loopcell.training.metrics import MetricsLog
 from loopcell.training.progress import ProgressDisplay
 from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer
-from loopcell.training.run_folder import RunFolder
+from loopcell.training.run_folder import RunFolder, free_folder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -101,9 +101,17 @@ def train_language_model(
         FileWriteError: the disk is full; the last checkpoint stays.
     """
     fabric = start_fabric(plan.training.hardware)
-    # The first process makes the folder; the broadcast lets the others wait for it.
-    path = str(_prepare(plan, cell, folder).path) if fabric.is_global_zero else ""
-    return _run(RunFolder(Path(fabric.broadcast(path))), fabric, console, None)
+    path, failure = "", None
+    if fabric.is_global_zero:
+        try:
+            path = str(_prepare(plan, cell, folder).path)
+        except LoopcellError as error:
+            failure = error
+    # The others wait here for the first process, and learn whether there is anything to do.
+    path = fabric.broadcast(path)
+    if not path:
+        raise failure or TrainingError("the first process could not prepare the run")
+    return _run(RunFolder(Path(path)), fabric, console, None)
 
 
 def resume_language_model(
@@ -136,7 +144,7 @@ def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFol
     facts = held_out_facts(held_out, vocabulary) if held_out else None
     with torch.device("meta"):
         LanguageModel(cell, vocabulary, plan.model)  # sizes that do not fit the cell show here
-    run = RunFolder.create(folder or _free_folder(plan.text.files[0], cell))
+    run = RunFolder.create(folder or free_folder(Path("runs"), f"{plan.text.files[0].stem}-{cell.name}"))
     try:
         write_token_files(run.tokens, training, held_out, vocabulary)
         _demand_predictions(run)
@@ -235,11 +243,3 @@ def _score(model: LanguageModel, opened: _Opened, outcome: Outcome) -> Score | N
     if best is None or opened.held_out is None or opened.facts is None:
         return None
     return baseline_score(model, opened.held_out, opened.facts, best)
-
-
-def _free_folder(text: Path, cell: Cell) -> Path:
-    """A folder under `runs/` that is not there yet, named after the text and the cell."""
-    name, number = f"{text.stem}-{cell.name}", 1
-    while (path := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return path

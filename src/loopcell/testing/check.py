@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loopcell.equations import Cell
+from loopcell.errors import CheckFailed
 from loopcell.testing.case import Case
-from loopcell.testing.closeness import CheckFailed
 from loopcell.testing.laws import LAWS
 
 

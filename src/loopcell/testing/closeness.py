@@ -7,14 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from loopcell.errors import LoopcellError
+from loopcell.errors import CheckFailed
 
 TOLERANCES: dict[torch.dtype, float] = {torch.float64: 1e-10, torch.float32: 1e-5}
 """The largest error by dtype, in units of the expected tensor's largest magnitude, or of 1 if that is smaller."""
-
-
-class CheckFailed(LoopcellError, AssertionError):  # noqa: N818 - it says what happened, as pytest.fail does
-    """A cell breaks one of the laws that every cell obeys; the message names the law and the tensor."""
 
 
 def assert_close(name: str, actual: Tensor, expected: Tensor, *, tolerance: float | None = None) -> None:

@@ -5,11 +5,12 @@ Every number has its default here and nowhere else; the command line shows these
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from loopcell.errors import UsageError
 
@@ -115,6 +116,12 @@ class Rhythm(Concern):
     evaluate_every: PositiveInt | None = None
 
 
+def _known_device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device, re.ASCII):
+        raise ValueError("a device is auto, cpu, cuda, cuda:N or mps")
+    return device
+
+
 class Hardware(Concern):
     """Where a run happens.
 
@@ -124,7 +131,7 @@ class Hardware(Concern):
         precision: in the words of Lightning Fabric.
     """
 
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
+    device: Annotated[str, AfterValidator(_known_device)] = "auto"
     devices: PositiveInt = 1
     precision: PrecisionName = "32-true"
 

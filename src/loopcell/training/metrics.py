@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from loopcell.errors import MissingExtraError
+from loopcell.errors import FileWriteError, MissingExtraError
 from loopcell.files import atomic_write
 from loopcell.training.report import Report
 from loopcell.training.run_folder import RunFolder
@@ -61,9 +61,19 @@ class MetricsLog:
         self._board.close()
 
     def observe(self, report: Report) -> None:
-        """Write the row of an update that has a training loss or a validation loss to tell."""
+        """Write the row of an update that has a training loss or a validation loss to tell.
+
+        Raises:
+            FileWriteError: the disk is full.
+        """
         if report.train_loss is None and report.validation_loss is None:
             return
+        try:
+            self._write(report)
+        except OSError as error:
+            raise FileWriteError(f"cannot write the metrics: {error.strerror}") from error
+
+    def _write(self, report: Report) -> None:
         values = [getattr(report, column) for column in COLUMNS]
         self._file.write(_line("" if value is None else value for value in values))
         self._file.flush()

@@ -109,3 +109,12 @@ class RunFolder:
         if not self.config.is_file():
             raise UsageError(f"{self.path} is not the folder of a run: it has no {self.config.name}")
         return self.read_json(self.config)
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """A folder that is not there yet: `parent/name`, or `parent/name-2` and so on."""
+    path, number = parent / name, 1
+    while path.exists():
+        number += 1
+        path = parent / f"{name}-{number}"
+    return path

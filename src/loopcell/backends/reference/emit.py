@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopcell.backends.reference.spelling import FUNCTIONS, SPELLING
-from loopcell.equations.graph import Graph, Node
+from loopcell.equations.graph import Graph
 from loopcell.equations.ops import OPS
 from loopcell.passes.schedule import Phase, Product, schedule
 
@@ -100,10 +100,8 @@ class _Writer:
         return f"{self._name(index)} = {right}"
 
     def _name(self, index: int) -> str:
-        node = self.graph.nodes[index]
         if index not in self.locals:
-            wanted = node.label or (_product_name(self.graph, node) if node.op == "matmul" else f"t{index}")
-            self.locals[index] = self._fresh(_safe(wanted))
+            self.locals[index] = self._fresh(_safe(self.graph.name_of(index)))
         return self.locals[index]
 
     def _operand(self, index: int, *, inside: str = "") -> str:
@@ -158,8 +156,3 @@ def _safe(name: str) -> str:
 
 def _pack_name(parameters: tuple[str, ...]) -> str:
     return "__".join(name.replace(".", "_") for name in parameters)
-
-
-def _product_name(graph: Graph, node: Node) -> str:
-    matrix, vector = (graph.nodes[arg] for arg in node.args)
-    return f"{matrix.name.replace('.', '_')}_{vector.label or vector.name.replace('.', '_') or 'v'}"

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.equations import Cell
+from loopcell.errors import CheckFailed
 from loopcell.layers import Recurrent, State
 from loopcell.testing.case import Case, observe, padded, run
-from loopcell.testing.closeness import TOLERANCES, CheckFailed, assert_all_close
+from loopcell.testing.closeness import TOLERANCES, assert_all_close
 
 
 def batch_first_is_transposed(case: Case) -> None:

@@ -10,10 +10,11 @@ from torch.autograd.gradcheck import GradcheckError
 from torch.func import functional_call, grad, jacrev, vmap
 
 from loopcell.backends.reference import DerivedProgram, Masks, ReferenceProgram, run as run_reference, run_derived
+from loopcell.errors import CheckFailed
 from loopcell.layers import Recurrent, State
 from loopcell.passes import build_program
 from loopcell.testing.case import Case, observe, padded, run, weighed
-from loopcell.testing.closeness import CheckFailed, assert_all_close, assert_close
+from loopcell.testing.closeness import assert_all_close, assert_close
 
 _STEP = 1e-6
 _NUMERICAL = 1e-7
