@@ -5,7 +5,7 @@
 #
 # PYTHON=python3.12      the interpreter that .venv is made with (3.11 or newer)
 # JOBS=2                 how many processes run the tests
-# TORCH_INDEX=https://download.pytorch.org/whl/cpu   on Linux: PyTorch without CUDA, a download ten times smaller
+# TORCH_INDEX=ADDRESS    a further package index for PyTorch, such as its own one without CUDA
 
 PYTHON ?= python3
 JOBS ?= 2

@@ -78,7 +78,7 @@ def affordable_updates(files: Sequence[Path], seconds: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(files[:5], RunLength(updates=PROBE_UPDATES))
         probe = train_language_model(plan, CELL, Path(folder) / "probe")
-    return max(20, int(0.85 * seconds / (probe.outcome.position.seconds / PROBE_UPDATES)))
+    return max(20, int(0.95 * seconds / (probe.outcome.position.seconds / PROBE_UPDATES)))
 
 
 def main() -> None:
