@@ -8,8 +8,8 @@ import shutil
 import pytest
 import torch
 
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.language_model import MODEL
-from loopcell.training.tensor_file import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from tests.cli.conftest import SMALL
 
 

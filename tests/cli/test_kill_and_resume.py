@@ -11,8 +11,8 @@ import time
 
 import torch
 
+from loopcell.files.tensors import read_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT
-from loopcell.training.tensor_file import read_tensor_file
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 STEPS = 160

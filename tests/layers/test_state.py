@@ -102,15 +102,18 @@ def test_names_keep_their_order_through_a_file(tmp_path):
 
 def test_files_that_are_no_state(state, tmp_path):
     path = tmp_path / "state.safetensors"
-    with pytest.raises(FileFormatError, match="cannot be read as a state"):
+    with pytest.raises(FileFormatError, match="there is no loopcell state"):
         State.load(path)
     state.save(path)
     path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(FileFormatError, match="cannot be read as a state"):
+    with pytest.raises(FileFormatError, match="is not a loopcell state, or not a whole one"):
         State.load(path)
     save_file({"h": torch.zeros(1)}, path)
-    with pytest.raises(FileFormatError, match="not a loopcell state"):
+    with pytest.raises(FileFormatError, match="is not a loopcell state: its format is 'unnamed'"):
         State.load(path)
     save_file({"h": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "99"})
-    with pytest.raises(FileFormatError, match="has state format 99; this version reads format 1"):
+    with pytest.raises(FileFormatError, match="has format version 99, and this loopcell reads versions up to 1"):
+        State.load(path)
+    save_file({"h": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "1", "names": '["c"]'})
+    with pytest.raises(FileFormatError, match=r"is damaged: it names the states \['c'\], and holds \['h'\]"):
         State.load(path)

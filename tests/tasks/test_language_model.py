@@ -8,9 +8,9 @@ import torch
 from loopcell import cells
 from loopcell.data import CharVocabulary
 from loopcell.errors import FileFormatError, UsageError
+from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks import LanguageModel, LanguageModelConfig
 from loopcell.tasks.language_model import MODEL
-from loopcell.training.tensor_file import TensorFile, read_tensor_file, write_tensor_file
 
 
 def logits_of(model, text="the cat"):

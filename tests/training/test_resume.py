@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from loopcell.errors import FileFormatError, FileWriteError, UsageError
+from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT
 from loopcell.training.metrics import MetricsLog
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.tensor_file import TensorFile, read_tensor_file, write_tensor_file
 from tests.training.toy import Diary, ToyChunks, config, make_step, make_trainer, same, weights
 
 JOBS = {

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import load as read_tensors, save as write_tensors
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from loopcell.errors import FileFormatError, InputError
-from loopcell.files import atomic_write
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
-_FORMAT = "loopcell-state"
-_VERSION = 1
+_STATE = FileKind("loopcell-state", 1, "loopcell state")
 
 
 class State(Mapping[str, Tensor]):
@@ -107,36 +104,26 @@ class State(Mapping[str, Tensor]):
         return self.map(lambda tensor: torch.where(mask.to(tensor.device), torch.zeros_like(tensor), tensor))
 
     def save(self, path: str | Path) -> None:
-        """Write the state to a safetensors file, atomically."""
-        tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self.items()}
-        # The file orders tensors as it likes; their own order is part of the state.
-        metadata = {"format": _FORMAT, "format_version": str(_VERSION), "names": ",".join(tensors)}
-        with atomic_write(Path(path)) as temporary:
-            temporary.write_bytes(write_tensors(tensors, metadata))
+        """Write the state to a safetensors file, whole or not at all.
+
+        Raises:
+            FileWriteError: the disk is full, or the folder cannot be written.
+        """
+        # A file orders its tensors as it likes; their own order is part of the state.
+        write_tensor_file(Path(path), _STATE, TensorFile(dict(self), {"names": list(self)}))
 
     @classmethod
     def load(cls, path: str | Path) -> State:
         """Read a state back.
 
         Raises:
-            FileFormatError: the file is missing, truncated or not a state of a version that this one reads.
+            FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
         """
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-            tensors = read_tensors(Path(path).read_bytes())
-        except (OSError, safetensors.SafetensorError) as error:
-            raise FileFormatError(f"{path} cannot be read as a state: {error}") from None
-        if metadata.get("format") != _FORMAT:
-            raise FileFormatError(f"{path} is a safetensors file, but not a loopcell state")
-        if metadata.get("format_version") != str(_VERSION):
-            raise FileFormatError(
-                f"{path} has state format {metadata.get('format_version')}; this version reads format {_VERSION}"
-            )
-        names = metadata.get("names", "").split(",")
-        if sorted(names) != sorted(tensors):
-            raise FileFormatError(f"{path} names the states {', '.join(names)}, and holds {', '.join(tensors)}")
-        return cls(**{name: tensors[name] for name in names})
+        content = read_tensor_file(Path(path), _STATE)
+        names = content.facts.get("names")
+        if not isinstance(names, list) or set(names) != set(content.tensors) or len(names) != len(content.tensors):
+            raise FileFormatError(f"{path} is damaged: it names the states {names}, and holds {list(content.tensors)}")
+        return cls(**{name: content.tensors[name] for name in names})
 
 
 def _rebuild(tensors: dict[str, Tensor]) -> State:

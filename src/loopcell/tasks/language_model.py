@@ -15,9 +15,9 @@ from loopcell.data.kinds import vocabulary_from_json
 from loopcell.data.vocabulary import Vocabulary
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import Recurrent, State
 from loopcell.tasks.config import LanguageModelConfig
-from loopcell.training.tensor_file import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
 MODEL = FileKind("loopcell", 1, "loopcell model")
 TASK = "language-model"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.optim import Optimizer
 
-from loopcell.training.tensor_file import FileKind
+from loopcell.files.tensors import FileKind
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

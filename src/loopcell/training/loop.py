@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from loopcell.errors import FileFormatError, TrainingError, UsageError
+from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT, Position
 from loopcell.training.config import TrainingConfig
 from loopcell.training.evaluation import Evaluation, evaluate
@@ -22,7 +23,6 @@ from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
-from loopcell.training.tensor_file import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.training.updater import Updater, UpdateResult
 
 if TYPE_CHECKING:

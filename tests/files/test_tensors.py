@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from loopcell.errors import FileFormatError, FileWriteError
-from loopcell.training.tensor_file import FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
 KIND = FileKind("test-format", 2, "test file")
 
