@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         forget_bias_ as forget_bias_,
         orthogonal_ as orthogonal_,
     )
-    from loopcell.runtime import explain as explain
+    from loopcell.runtime import backend as backend, explain as explain
     from loopcell.tasks import LanguageModel as LanguageModel
 
 __version__ = "0.1.0"
@@ -50,7 +50,7 @@ _HOMES = {
         "sigmoid", "sized", "softplus", "sqrt", "tanh", "total", "where",
     ),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
-    "runtime": ("explain",),
+    "runtime": ("backend", "explain"),
     "tasks": ("LanguageModel",),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}

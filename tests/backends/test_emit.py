@@ -52,3 +52,20 @@ def test_parentheses_of_the_generated_code():
     h = torch.tensor([0.7, -2.0], dtype=torch.float64)
     expected = h - (h - (h / (h * 3))) * torch.clamp(-h, min=0.5)
     assert torch.allclose(step.call(h)[0], expected, rtol=1e-15)
+
+
+def test_one_stack_of_parameters_for_two_operands():
+    @cell
+    def shared(x, h, m, *, U, W):
+        a = tanh(U.a @ h + U.a @ m + W.a @ x)
+        b = tanh(U.b @ h + U.b @ m)
+        U_a__U_b = a * b
+        return U_a__U_b, a
+
+    step = reference(shared).loop
+    assert step.packs == (("U.a", "U.b"),)
+    h, m, a_in = torch.randn(3, 2, 4, dtype=torch.float64)
+    U = torch.randn(8, 4, dtype=torch.float64)
+    a, b = (torch.tanh(s) for s in ((h + m) @ U[:4].T + a_in, (h + m) @ U[4:].T))
+    output, *_ = step.call(a_in, h, m, U)
+    assert torch.allclose(output, a * b)

@@ -82,3 +82,116 @@ def test_an_unknown_start_is_refused():
     data = json.loads(cells.get("gru").to_json()) | {"initial": {"W": "exec"}}
     with pytest.raises(FileFormatError, match="starts parameters in an unknown way"):
         Cell.from_json(json.dumps(data))
+
+
+PAYLOAD = 'state.h=open("PWNED","w"), *, q'
+NAMES = [
+    "print(__name__).__class__",
+    "h; import os",
+    "a b",
+    "",
+    "class",
+    "x" * 101,
+    "h\n",
+    "a.b",
+    7,
+    None,
+    "__import__('os')",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("place", ["label", "state", "result", "size", "parameter", "namespace"])
+def test_no_name_of_a_file_can_be_more_than_a_name(place, name):
+    def change(data, graph):
+        nodes = graph["nodes"]
+        if place == "label":
+            nodes[9]["label"] = name or "a b"
+        elif place == "state":
+            nodes[1]["name"] = name
+        elif place == "result":
+            graph["results"][f"state.{name}"] = graph["results"].pop("state.h")
+            graph["sizes"][f"state.{name}"] = graph["sizes"].pop("state.h")
+            nodes[1]["name"] = name
+        elif place == "size":
+            graph["sizes"]["state.h"] = name
+        elif place == "parameter":
+            nodes[2]["name"] = f"W.{name}" if name is not None else None
+        else:
+            nodes[2]["name"] = f"{name}.r" if name is not None else None
+
+    with pytest.raises(FileFormatError):
+        Cell.from_json(damaged(change))
+
+
+def test_code_in_a_key_is_never_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def change(data, graph):
+        graph["results"][PAYLOAD] = graph["results"]["state.h"]
+        graph["sizes"][PAYLOAD] = "hidden"
+
+    with pytest.raises(FileFormatError):
+        Cell.from_json(damaged(change))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_title_is_free_text_and_no_code_is_made_of_it():
+    import torch
+
+    from loopcell import Recurrent
+
+    data = json.loads(cells.get("gru").to_json())
+    data["graph"]["name"] = '2nd"): import os #²'
+    named = Cell.from_json(json.dumps(data))
+    assert named.name == '2nd"): import os #²'
+    assert Recurrent(named, 2, 3)(torch.zeros(1, 1, 2))[0].shape == (1, 1, 3)
+
+
+def test_deep_equations_are_read_printed_and_run():
+    import torch
+
+    from loopcell import Recurrent, cell
+
+    @cell
+    def deep(x, h, *, W):
+        value = W.h @ x + h
+        for _ in range(600):
+            value = -value
+        return value
+
+    again = Cell.from_json(deep.to_json())
+    assert again.text() == deep.text()
+    x = torch.randn(2, 1, 3)
+    net = Recurrent(again, 3, 4)
+    assert torch.allclose(net(x)[1].h, x.sum(0) @ net.l0.W.h.T, atol=1e-6)
+
+
+def everything_that_cell_takes():
+    from loopcell import bernoulli, cell, sized, tanh
+
+    def korean(x, h, *, 가중치, U):  # noqa: PLC2401
+        게이트 = tanh(가중치.입력 @ x + U.h @ h)  # noqa: PLC2401
+        return 게이트 * h
+
+    def drawn(x, h, *, W, P, Q):
+        noise = bernoulli(h, 0.5, name="잡음")
+        return tanh(W.h @ x + P.h @ sized(Q.h @ h, "rank")) * noise
+
+    yield cell(korean)
+    yield cell(drawn)
+    yield cell(name="my-rnn (v2)")(korean)
+    yield cell(name="lambda")(lambda x, h, *, W: tanh(W.h @ x) + h)
+    yield cell(lambda x, h, *, W: tanh(W.h @ x) + h)
+
+
+@pytest.mark.parametrize("made", list(everything_that_cell_takes()), ids=lambda made: made.name)
+def test_what_cell_takes_a_file_gives_back(made):
+    import torch
+
+    from loopcell import Recurrent
+
+    again = Cell.from_json(made.to_json())
+    assert again.fingerprint == made.fingerprint
+    sizes = {"rank": 2} if "rank" in made.sizes else None
+    assert Recurrent(again, 3, 4, sizes=sizes)(torch.zeros(2, 1, 3))[0].shape == (2, 1, 4)

@@ -252,3 +252,92 @@ def test_numbers_of_numpy_are_numbers():
         return np.float32(2) * (W.h @ x) - h / np.float64(4)
 
     assert scaled.text() == "h = 2 * (W.h @ x) - h / 4"
+
+
+def test_names_that_a_file_could_not_hold_are_refused_at_once():
+    def gate(x, h, *, W):
+        return tanh(getattr(W, "0") @ x + h)
+
+    def draw(x, h, *, W):
+        return h * bernoulli(h, 0.5, name="my mask")
+
+    assert "'0' cannot name a parameter; use a word such as 'i'" in refused(gate)
+    assert "'my mask' cannot name a draw; use a word such as 'mask'" in refused(draw)
+    with pytest.raises(TraceError, match=r"'a\\nb' cannot be a cell's name; use one printable line"):
+        cell(name="a\nb")(lambda x, h, *, W: tanh(W.h @ x) + h)
+
+
+def test_numbers_are_finite():
+    def infinite(x, h, *, W):
+        return h * float("inf")
+
+    assert "inf cannot stand in an equation; use a large number that is finite" in refused(infinite)
+
+
+def test_comparisons_and_powers_that_do_not_exist():
+    def at_least(x, h, *, W):
+        return where(h >= 0, h, W.h @ x)
+
+    def grown(x, h, *, W):
+        return 2**h
+
+    assert "a comparison with >= or <= cannot be part of an equation; use > or <" in refused(at_least)
+    assert "a power with a traced exponent cannot be part of an equation; use exp and log" in refused(grown)
+
+
+def test_functions_of_torch_on_lists_and_keywords():
+    import torch
+
+    def joined(x, h, *, W):
+        return torch.cat([h, x])
+
+    def clamped(x, h, *, W):
+        return torch.clamp(input=h, min=0)
+
+    assert "torch.cat cannot be part of an equation" in refused(joined)
+    assert "torch.clamp cannot be part of an equation" in refused(clamped)
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(TraceError, match="parameters start as one of uniform, zeros, ones, not 'one'"):
+        cell(initial={"W": "one"})(lambda x, h, *, W: tanh(W.h @ x) + h)
+
+
+def test_two_different_draws_of_one_name():
+    def twice(x, h, *, W):
+        return bernoulli(h, 0.5, name="m") * h + bernoulli(h, 0.25, name="m")
+
+    with pytest.raises(ShapeError, match="two different draws are named 'm'; give each a name of its own"):
+        cell(twice)
+
+
+def test_an_inlined_mean_is_over_what_came_in():
+    @cell
+    def normed(x, h, *, W):
+        return tanh(W.h @ x + h + mean(x))
+
+    @cell
+    def outer(x, h, *, W, V):
+        first = normed(x, h, W=W)[1]
+        return normed(first, first, W=V)[1]
+
+    sizes = [node.name for node in outer.graph.nodes if node.op == "size"]
+    assert sizes == ["input", "hidden"]
+
+
+def test_inlined_randomness_is_kept_and_drawn_apart():
+    dropped, zoned = cells.weight_dropout(cells.get("rnn"), 0.5), cells.zoneout(cells.get("rnn"), 0.25)
+
+    @cell
+    def outer(x, h, *, W, U, b, V, Q, d):
+        h = dropped(x, h, W=W, U=U, b=b)[1]
+        h = zoned(h, h, W=V, U=Q, b=d)[1]
+        return zoned(h, h, W=V, U=Q, b=d)[1]
+
+    assert {node.name: node.value for _, node in outer.graph.leaves("parameter") if node.value} == {"U.h": 0.5}
+    assert [node.name for _, node in outer.graph.leaves("random")] == ["zoneout_h", "zoneout_h_2"]
+
+
+def test_zoneout_of_zoneout_has_two_draws():
+    twice = cells.zoneout(cells.zoneout(cells.get("rnn"), 0.1), 0.9)
+    assert [node.name for _, node in twice.graph.leaves("random")] == ["zoneout_h", "zoneout_h_2"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from loopcell import Recurrent, bernoulli, cell, cells, sized
+from loopcell import Recurrent, bernoulli, cell, cells, mean, sized, tanh
 
 
 def counting(probability, each, scale=1.0):
@@ -55,3 +55,17 @@ def test_a_seed_gives_the_same_draws():
     first = net(x)[0]
     torch.manual_seed(5)
     assert torch.equal(net(x)[0], first)
+
+
+def test_a_draw_may_stand_anywhere():
+    @cell
+    def anywhere(x, h, *, W, U):
+        draw = bernoulli(h, 0.5, name="m")
+        return sized(tanh(W.h @ x + U.h @ draw) + mean(draw), "hidden"), draw
+
+    net = Recurrent(anywhere, 3, 4).eval()
+    x = torch.randn(2, 1, 3)
+    expected = torch.tanh(x @ net.l0.W.h.T + 0.5 * net.l0.U.h.sum(1)) + 0.5
+    y, state = net(x)
+    assert torch.allclose(y, expected)
+    assert state.h.eq(0.5).all()

@@ -37,7 +37,8 @@ def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
         changed = dict(new)
         for state, rate in by_state.items():
             key = f"state.{state}"
-            keep = bernoulli(new[key], rate, each="step", name=f"zoneout_{state}")
+            name = new[key].builder.fresh_draw(f"zoneout_{state}")
+            keep = bernoulli(new[key], rate, each="step", name=name)
             changed[key] = keep * old[key] + (1 - keep) * new[key]
             if new["output"].index == new[key].index:
                 changed["output"] = changed[key]
@@ -58,6 +59,7 @@ def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Ce
     (arXiv 1512.05287), eq. 7 (masks tied over gates and over time).
     """
     _demand_probabilities([rate, input_rate])
+    masks: dict[int, Value] = {}
     recurrent = cell.graph.dependents("state")
     rates = {index: rate if index in recurrent else input_rate for index in range(len(cell.graph.nodes))}
 
@@ -66,8 +68,10 @@ def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Ce
             return None
         matrix, vector = operands
         kept = 1 - rates[node.args[1]]
-        mask = bernoulli(vector, kept, scale=1 / kept, each="sequence", name=f"kept_{node.args[1]}")
-        return matrix @ (vector * mask)
+        if node.args[1] not in masks:  # one mask for all the products that read a value
+            name = vector.builder.fresh_draw(f"kept_{node.args[1]}")
+            masks[node.args[1]] = bernoulli(vector, kept, scale=1 / kept, each="sequence", name=name)
+        return matrix @ (vector * masks[node.args[1]])
 
     return _modified(cell, f"recurrent_dropout({cell.name})", rewrite=rewrite)
 
@@ -122,9 +126,12 @@ def without(cell: Cell, *namespaces: str) -> Cell:
         if node.op in ("add", "sub") and any(gone):
             return operands[0] if gone[1] else operands[1] if node.op == "add" else -operands[1]
         vanishes = any(gone) if node.op in ("mul", "matmul") else gone[:1] == [True]
-        return zero if vanishes and node.op in ("mul", "matmul", "div", "neg", "sized", "abs") else None
+        return zero if vanishes and node.op in _ZERO_AT_ZERO else None
 
     return _modified(cell, builder.name, rewrite=rewrite, builder=builder)
+
+
+_ZERO_AT_ZERO = {"mul", "matmul", "div", "neg", "sized", "abs", "sum", "expand", "tanh", "relu", "sqrt"}
 
 
 def _modified(

@@ -6,6 +6,8 @@ of its own.
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -79,6 +81,14 @@ class Value:
             result = result * self
         return result
 
+    def __ge__(self, other: object) -> Value:
+        self._refuse("a comparison with >= or <=", "use > or <, which make a condition for where(condition, a, b)")
+
+    __le__ = __ge__
+
+    def __rpow__(self, other: object) -> Value:
+        self._refuse("a power with a traced exponent", "use exp and log")
+
     def __bool__(self) -> bool:  # noqa: PLE0304 - it never returns
         self._refuse(
             "a decision on a traced value", "use where(condition, a, b): a cell has no data at hand when it is read"
@@ -109,7 +119,9 @@ class Value:
     def __torch_function__(cls, function: Any, _types: Any, args: Any = (), _options: Any = None) -> Value:
         """Refuse torch's functions: they compute, and an equation has nothing to compute with yet."""
         name = getattr(function, "__name__", str(function))
-        value: Value = next(operand for operand in args if isinstance(operand, Value))
+        value = _first_value([*args, *(_options or {}).values()])
+        if value is None:
+            raise TraceError(f"torch.{name} cannot be part of an equation; {_use_ours(name)}")
         refuse(value.builder, f"torch.{name}", _use_ours(name))
 
     def _refuse(self, what: str, advice: str) -> NoReturn:
@@ -119,6 +131,15 @@ class Value:
 def refuse(builder: Builder, what: str, advice: str) -> NoReturn:
     """Say that something cannot be part of an equation, at the user's line."""
     raise TraceError(builder.located(f"{what} cannot be part of an equation; {advice}"))
+
+
+def _first_value(operands: Any) -> Value | None:
+    """Return the first value among operands, in lists and tuples too."""
+    for operand in operands:
+        found = _first_value(operand) if isinstance(operand, (list, tuple)) else operand
+        if isinstance(found, Value):
+            return found
+    return None
 
 
 def _use_ours(name: str) -> str:
@@ -157,7 +178,9 @@ class Builder:
         return self.add(Node(op, (), shape, name, value, random, line=self.line()))
 
     def constant(self, number: float) -> Value:
-        """Add a constant."""
+        """Add a constant; equations have no use for infinities and what is not a number."""
+        if not math.isfinite(number):
+            raise TraceError(self.located(f"{number} cannot stand in an equation; use a large number that is finite"))
         return self.add(Node("constant", (), (), value=float(number)))
 
     def apply(self, op: str, *operands: Operand, name: str = "") -> Value:
@@ -173,6 +196,12 @@ class Builder:
     def label(self, value: Value, name: str) -> None:
         """Give a value its author's name; the first name stays."""
         self.labels.setdefault(value.index, name)
+
+    def fresh_draw(self, name: str) -> str:
+        """Return a name for a draw that no other draw here has."""
+        taken = {node.name for node in self.nodes if node.op == "random"}
+        candidates = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
+        return next(candidate for candidate in candidates if candidate not in taken)
 
     def build(self, name: str, results: Mapping[str, Value]) -> Graph:
         """Return the graph of what `results` need; everything else is left out."""

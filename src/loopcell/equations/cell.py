@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 from loopcell.equations import printing
-from loopcell.equations.builder import Value, copy_into
+from loopcell.equations.builder import Value
 from loopcell.equations.functions import Namespace
-from loopcell.equations.graph import Graph, Node
+from loopcell.equations.graph import Graph
+from loopcell.equations.inline import inline
+from loopcell.equations.names import is_title
 from loopcell.equations.serialise import fingerprint, graph_from_json, graph_to_json
 from loopcell.equations.trace import read_signature, trace
 from loopcell.errors import FileFormatError, InputError, TraceError
@@ -127,7 +129,7 @@ class Cell:
             graph, doc, initial = data["graph"], str(data["doc"]), dict(data["initial"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FileFormatError(f"the file's cell cannot be read ({type(error).__name__}: {error})") from None
-        if any(how not in ("uniform", "zeros", "ones") for how in initial.values()):
+        if any(how not in get_args(Initial) for how in initial.values()):
             raise FileFormatError(f"the file's cell starts parameters in an unknown way: {initial}")
         return cls(graph_from_json(graph), doc, initial)
 
@@ -148,28 +150,7 @@ class Cell:
             raise TraceError(
                 x.builder.located(f"cell `{self.name}` takes the states {', '.join(self.states)}; {len(states)} came")
             )
-        missing = {name.partition(".")[0] for name in self.graph.parameters} - set(namespaces)
-        if missing:
-            wanted = ", ".join(f"{space}={space}" for space in sorted(missing))
-            raise TraceError(x.builder.located(f"cell `{self.name}` learns in namespaces of its own; pass {wanted}"))
-        given = dict(zip(self.states, states, strict=True))
-
-        def rewrite(_index: int, node: Node, _operands: tuple[Value, ...]) -> Value | None:
-            if node.op == "input":
-                return x
-            if node.op == "state":
-                return given[node.name]
-            if node.op == "parameter":
-                space, _, gate = node.name.partition(".")
-                value: Value = getattr(namespaces[space], gate)
-                return value
-            return None
-
-        values = copy_into(x.builder, self.graph, rewrite)
-        results = {key: values[index] for key, index in self.graph.results.items()}
-        for state, before in given.items():  # a new state is as long as the one that came in
-            results[f"state.{state}"] = x.builder.apply("like", results[f"state.{state}"], before)
-        return tuple(results.values())
+        return inline(self.graph, x, states, namespaces)
 
     def _demand_equal_sizes(self, known: Mapping[str, int]) -> None:
         for node in self.graph.nodes:
@@ -235,8 +216,14 @@ def _read(
     function: Callable[..., Any], name: str, initial: Mapping[str, Initial], settings: Mapping[str, object]
 ) -> Cell:
     name = name or function.__name__
+    if not is_title(name):
+        raise TraceError(f"{name[:80]!r} cannot be a cell's name; use one printable line")
     signature = read_signature(function)
     _demand_known(name, "setting", settings, signature.settings)
     _demand_known(name, "namespace to initialise", initial, signature.namespaces)
+    for how in initial.values():
+        if how not in get_args(Initial):
+            ways = ", ".join(get_args(Initial))
+            raise TraceError(f"cell `{name}`: parameters start as one of {ways}, not {how!r}")
     graph = trace(function, name, signature, {**signature.settings, **settings})
     return Cell(graph, inspect.getdoc(function) or "", initial)

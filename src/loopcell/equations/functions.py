@@ -6,6 +6,7 @@ from typing import Literal
 
 from loopcell.equations.builder import Builder, Operand, Value
 from loopcell.equations.graph import Bernoulli
+from loopcell.equations.names import is_name
 from loopcell.errors import TraceError
 
 
@@ -17,8 +18,10 @@ class Namespace:
         self._name = name
 
     def __getattr__(self, gate: str) -> Value:
-        if gate.startswith("_"):
+        if gate.startswith("__"):
             raise AttributeError(gate)
+        if not is_name(gate):
+            raise TraceError(self._builder.located(f"{gate!r} cannot name a parameter; use a word such as 'i'"))
         return self._builder.leaf("parameter", f"{self._name}.{gate}")
 
     def __matmul__(self, other: object) -> Value:
@@ -120,8 +123,8 @@ def sized(value: Value, size: str) -> Value:
     Two uses: to name a length that does not follow from use, `P.out @ sized(P.low @ h, "rank")`, and to
     state that two lengths are to be equal, `h + sized(x, "hidden")`; the network then demands that they are.
     """
-    if not size.isidentifier():
-        raise TraceError(f"{size!r} cannot name a size; use a word such as 'rank'")
+    if not is_name(size):
+        raise TraceError(value.builder.located(f"{size!r} cannot name a size; use a word such as 'rank'"))
     return value.builder.apply("sized", value, name=size)
 
 
@@ -137,6 +140,8 @@ def bernoulli(
         each: drawn anew at each "step", or once a "sequence" and held.
         name: the draw's own name; two draws of one cell need two names.
     """
+    if not is_name(name):
+        raise TraceError(like.builder.located(f"{name!r} cannot name a draw; use a word such as 'mask'"))
     if not 0.0 <= probability <= 1.0:
         raise TraceError(f"a probability lies between 0 and 1, not at {probability}")
     draw = like.builder.leaf("random", name, random=Bernoulli(float(probability), float(scale), each))

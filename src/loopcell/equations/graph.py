@@ -119,6 +119,17 @@ class Graph:
         operands = Counter(arg for node in self.nodes for arg in node.args)
         return operands + Counter(self.results.values())
 
+    def deep_values(self, most: int = 25) -> set[int]:
+        """Return where an expression must be cut by a name, so that none is nested deeper than `most`."""
+        depths: list[int] = []
+        cuts: set[int] = set()
+        for index, node in enumerate(self.nodes):
+            depth = 1 + max((depths[arg] for arg in node.args), default=0)
+            if depth > most:
+                cuts.add(index)
+            depths.append(0 if node.label or depth > most else depth)
+        return cuts
+
     def dependents(self, op: str) -> set[int]:
         """Return the positions of the leaves of kind `op` and of all that depends on them."""
         found: set[int] = set()

@@ -36,12 +36,14 @@ def expression(graph: Graph, index: int, *, deep: bool = True) -> str:
 
 
 def with_shared_named(graph: Graph) -> Graph:
-    """Return the graph with a name, s1, s2, ..., for every unnamed value that is used more than once."""
+    """Return the graph with a name, s1, s2, ..., for every unnamed value that is used twice or nested deep."""
     uses = graph.count_uses()
+    deep = graph.deep_values()
     taken = {node.label or node.name for node in graph.nodes}
     fresh = (name for name in (f"s{count}" for count in itertools.count(1)) if name not in taken)
+    wanted = {index for index in range(len(graph.nodes)) if uses[index] > 1} | deep
     nodes = tuple(
-        replace(node, label=next(fresh)) if uses[index] > 1 and node.args and not node.label else node
+        replace(node, label=next(fresh)) if index in wanted and node.args and not node.label else node
         for index, node in enumerate(graph.nodes)
     )
     return replace(graph, nodes=nodes)

@@ -14,11 +14,12 @@ from typing import Any
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Bernoulli, Graph, Node
+from loopcell.equations.names import is_name, is_title
 from loopcell.equations.ops import OPS
 from loopcell.equations.verify import verify
 from loopcell.errors import EquationError, FileFormatError
 
-_MOST_NODES = 10_000  # no cell comes near; a file that does is an attack on memory
+_MOST_NODES = 2_000  # no cell comes near; a file that does is an attack on memory
 _READABLE_LEAVES = {"input", "state", "parameter", "random", "constant", "size"}
 
 
@@ -42,7 +43,7 @@ def graph_from_json(data: object) -> Graph:
         return _read(data)
     except EquationError as error:
         raise FileFormatError(f"the file's equations contradict themselves: {error}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise FileFormatError(f"the file's equations cannot be read ({type(error).__name__}: {error})") from None
 
 
@@ -65,8 +66,8 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         written["random"] = [node.random.probability, node.random.scale, node.random.each]
     if node.label:
         written["label"] = node.label
-    if node.op in ("random", "size"):
-        written["size"] = node.dims[0] if node.op == "random" else node.name
+    if node.op == "random":
+        written["size"] = node.dims[0]
     return written
 
 
@@ -77,12 +78,17 @@ def _read(data: Any) -> Graph:
     values: list[Value] = []
     for written in data["nodes"]:
         values.append(_read_node(builder, written, values))
-    results = {str(key): values[_position(index, values)] for key, index in data["results"].items()}
-    sizes = {str(key): _word(size) for key, size in data["sizes"].items()}
+    results = {_result_key(key): values[_position(index, values)] for key, index in data["results"].items()}
+    sizes = {_result_key(key): _name(size) for key, size in data["sizes"].items()}
     if "output" not in results or set(results) - {"output"} != set(sizes) or not sizes:
         raise ValueError("outputs and states do not match")
     sizes |= {node.key: "input" for node in builder.nodes if node.op == "input"}
-    return verify(builder.build(_word(data["name"]), results), sizes)
+    return verify(builder.build(_title(data["name"]), results), sizes)
+
+
+def _result_key(key: Any) -> str:
+    kind, _, state = str(key).partition(".")
+    return f"state.{_name(state)}" if kind == "state" else {"output": "output"}[str(key)]
 
 
 def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]) -> Value:
@@ -95,12 +101,20 @@ def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]
     value = float(written.get("value", 0.0))
     if not math.isfinite(value):
         raise ValueError(f"a constant of {value}")
-    name = ".".join(_word(part) for part in str(written.get("name", "")).split(".")) if written.get("name") else ""
-    shape = (_word(written["size"]),) if op == "random" else None
+    name = _leaf_name(op, written.get("name", ""))
+    shape = (_name(written["size"]),) if op == "random" else None
     made = builder.add(Node(op, args, shape, name, value, _read_random(written)))
     if written.get("label"):
-        builder.label(made, _word(written["label"]))
+        builder.label(made, _name(written["label"]))
     return made
+
+
+def _leaf_name(op: str, name: Any) -> str:
+    """Read a leaf's name: two words for a parameter, one for everything else that has a name."""
+    if op == "parameter":
+        space, _, gate = str(name).partition(".")
+        return f"{_name(space)}.{_name(gate)}"
+    return _name(name) if name or op in ("input", "state", "random", "size", "sized", "expand") else ""
 
 
 def _read_random(written: Mapping[str, Any]) -> Bernoulli | None:
@@ -118,11 +132,13 @@ def _position(index: Any, before: list[Value]) -> int:
     return before[index].index
 
 
-def _word(name: Any) -> str:
-    if (
-        not isinstance(name, str)
-        or len(name) > 200
-        or not all(part.isidentifier() for part in name.replace("(", ".").replace(")", "").split(".") if part)
-    ):
-        raise ValueError(f"name {name!r}")
-    return name
+def _name(name: Any) -> str:
+    if not is_name(name):
+        raise ValueError(f"name {str(name)[:80]!r}")
+    return str(name)
+
+
+def _title(name: Any) -> str:
+    if not is_title(name):
+        raise ValueError(f"name {str(name)[:80]!r}")
+    return str(name)

@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 from loopcell.equations.builder import Builder, Operand, Value
 from loopcell.equations.functions import Namespace
 from loopcell.equations.graph import Graph, Line, Node
+from loopcell.equations.names import is_name
 from loopcell.equations.verify import located, verify
 from loopcell.errors import TraceError
 
@@ -67,7 +68,7 @@ def _size_name(function: Callable[..., object], parameter: inspect.Parameter) ->
     name = parameter.annotation
     if name is parameter.empty:
         return "hidden"
-    if isinstance(name, str) and (name := name.strip("\"'")).isidentifier():
+    if isinstance(name, str) and is_name(name := name.strip("\"'")):
         return name
     raise TraceError(
         f"cell `{function.__name__}`: the annotation of state `{parameter.name}` names its size, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loopcell.equations.builder import Builder, Value, copy_into
-from loopcell.equations.graph import Graph, Line, Node
+from loopcell.equations.graph import Bernoulli, Graph, Line, Node
 from loopcell.equations.ops import OPS
 from loopcell.equations.printing import expression
 from loopcell.equations.shapes import Shape, shape_of, shape_text
@@ -101,6 +101,10 @@ class _Inference:
             shape = self._vector(index, self.graph.nodes[index], "a result")
             if key in self.given and not self.sizes.unify(shape, self.given[key]):
                 self._fail_result(key, index)
+        draws: dict[str, Bernoulli | None] = {}
+        for node in self.graph.nodes:
+            if node.op == "random" and draws.setdefault(node.name, node.random) != node.random:
+                self._fail(node, f"two different draws are named {node.name!r}; give each a name of its own")
         in_order = sorted(range(len(self.graph.nodes)), key=lambda index: self.graph.nodes[index].op == "parameter")
         for index in in_order:  # parameters last: the value that they make is the better one to name
             self._demand_known(index, self.graph.nodes[index])

@@ -5,39 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.errors import InputError
-from loopcell.runtime import Masks
+from loopcell.runtime import Rows
 
 
 @dataclass(frozen=True)
-class Ragged:
-    """How the rows of a batch [T, B] run: where each ends and where it starts afresh.
+class Ragged(Rows):
+    """How the rows of a batch [T, B] run, in both reading directions."""
 
-    Attributes:
-        steps: T.
-        lengths: int64 [B], or None where every row is T long.
-        reset: bool [T, B], or None.
-    """
+    def forwards(self) -> Rows:
+        """Return the rows as they are read in the order of time."""
+        return Rows(self.steps, self.lengths, self._starts())
 
-    steps: int
-    lengths: Int64[Tensor, " B"] | None = None
-    reset: Bool[Tensor, "T B"] | None = None
-
-    def forwards(self) -> Masks:
-        """Return the masks for reading in the order of time."""
-        return Masks(self._valid(), self._starts())
-
-    def backwards(self) -> Masks:
-        """Return the masks for reading reversed rows: a row starts afresh where an episode ends."""
+    def backwards(self) -> Rows:
+        """Return the reversed rows: a row starts afresh where an episode ends."""
         starts = self._starts()
         if starts is None:
-            return Masks(self._valid(), None)
+            return Rows(self.steps, self.lengths)
         starts_next = torch.cat([starts[1:], torch.zeros_like(starts[:1])])
-        return Masks(self._valid(), self.reverse(starts_next))
+        return Rows(self.steps, self.lengths, self.reverse(starts_next))
 
     def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
         """Return [T, B, ...] with every row's valid part reversed; its own inverse."""
@@ -52,13 +42,8 @@ class Ragged:
 
     def _starts(self) -> Tensor | None:
         """Return the resets within rows: what lies past a row's end is no episode of this row."""
-        valid = self._valid()
+        valid = self.valid()
         return self.reset if self.reset is None or valid is None else self.reset & valid
-
-    def _valid(self) -> Tensor | None:
-        if self.lengths is None:
-            return None
-        return torch.arange(self.steps, device=self.lengths.device).unsqueeze(1) < self.lengths
 
 
 def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Ragged:

@@ -15,7 +15,7 @@ from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.layers.sequences import Ragged, ragged, repack, unpack
 from loopcell.layers.state import State
-from loopcell.runtime import Executable, Plan
+from loopcell.runtime import Executable, Plan, choose
 
 
 class Stack(nn.Module):
@@ -79,7 +79,8 @@ class Stack(nn.Module):
 
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
-        return [executable.plan for executable in self._executables]
+        weight = next(self.parameters(), torch.empty(0))
+        return [choose(executable.cell.name, weight.device, weight.dtype) for executable in self._executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None

@@ -55,6 +55,7 @@ def derive(loop: Graph) -> Backward:
 class _Derivation:
     def __init__(self, loop: Graph) -> None:
         self.loop = loop
+        self.deep = loop.deep_values()
         self.builder = Builder()
         self.forward: dict[int, Value] = {}
         self.saved: dict[str, int] = {}
@@ -124,7 +125,7 @@ class _Derivation:
     def _lift(self, index: int, node: Node) -> Value:
         if node.op in LEAVES:
             return self.builder.add(node)
-        if OPS[node.op].cheap:
+        if OPS[node.op].cheap and index not in self.deep:  # a long chain of cheap ones is not cheap
             value = self.builder.apply(node.op, *(self._value(arg) for arg in node.args), name=node.name)
             if node.label:
                 self.builder.label(value, node.label)

@@ -9,9 +9,9 @@ from loopcell.passes.derive import Backward
 from loopcell.passes.schedule import Phase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
-    """What a back end runs, all of it derived from one graph.
+    """What a back end runs, all of it derived from one graph; equal only to itself.
 
     Attributes:
         cell: the equations of one step, as training or as evaluation has them.

@@ -1,8 +1,7 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
-from loopcell.backends.reference import Masks
-from loopcell.runtime.execute import Executable
+from loopcell.runtime.execute import Executable, Rows
 from loopcell.runtime.explain import explain
-from loopcell.runtime.plan import Plan
+from loopcell.runtime.plan import Plan, backend, choose
 
-__all__ = ["Executable", "Masks", "Plan", "explain"]
+__all__ = ["Executable", "Plan", "Rows", "backend", "choose", "explain"]

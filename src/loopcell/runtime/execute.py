@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.backends.reference import Masks, ReferenceProgram, run
+from loopcell.backends.c import Kernels, run_fused
+from loopcell.backends.reference import Masks, ReferenceProgram, reference_program, run
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
+from loopcell.errors import LoopcellError
 from loopcell.passes import build_program
-from loopcell.runtime.plan import Plan, choose
+from loopcell.runtime.plan import choose
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a batch end and start afresh.
+
+    Attributes:
+        steps: T.
+        lengths: int64 [B], or None where every row is T long.
+        reset: bool [T, B], true where a row's state becomes 0 before the step; never past a row's end. Or None.
+    """
+
+    steps: int
+    lengths: Int64[Tensor, " B"] | None = None
+    reset: Bool[Tensor, "T B"] | None = None
+
+    def valid(self) -> Bool[Tensor, "T B"] | None:
+        """Return where there is something to compute; None where everywhere."""
+        if self.lengths is None:
+            return None
+        return torch.arange(self.steps, device=self.lengths.device).unsqueeze(1) < self.lengths
+
+    def masks(self) -> Masks:
+        """Return the same as masks over [T, B]."""
+        return Masks(self.valid(), self.reset)
 
 
 class Executable:
@@ -26,19 +56,17 @@ class Executable:
         sizes: every size by name.
         output_size: O, the length of the output.
         state_sizes: the length of every state, by name.
-        plan: which path runs this cell, and why.
     """
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int]) -> None:
         graph = cell.graph
         self.cell = cell
         self.sizes = dict(sizes)
-        self.plan: Plan = choose(cell.name)
         lengths = {key: sizes[graph.nodes[index].dims[0]] for key, index in graph.results.items()}
         self.output_size = lengths.pop("output")
         self.state_sizes = {key.removeprefix("state."): length for key, length in lengths.items()}
-        self._training = ReferenceProgram(build_program(graph, training=True))
-        self._evaluation = ReferenceProgram(build_program(graph, training=False))
+        self._training = reference_program(build_program(graph, training=True))
+        self._evaluation = reference_program(build_program(graph, training=False))
         self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
         self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
@@ -48,7 +76,7 @@ class Executable:
         x: Float[Tensor, "T B I"],
         states: Sequence[Float[Tensor, "B _"]],
         parameters: Mapping[str, Tensor],
-        masks: Masks,
+        rows: Rows,
         *,
         training: bool,
     ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]]]:
@@ -58,7 +86,7 @@ class Executable:
             x: the input [T, B, I].
             states: the states before the first step, each [B, n], in the cell's order.
             parameters: by name such as "W.i".
-            masks: lengths and resets.
+            rows: lengths and resets.
             training: draw random numbers, rather than take their means.
 
         Returns:
@@ -70,7 +98,11 @@ class Executable:
         leaves |= {f"parameter.{name}": self._weight(name, weight, training) for name, weight in parameters.items()}
         if training:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
-        return run(self._training if training else self._evaluation, leaves, masks)
+        reference = self._training if training else self._evaluation
+        kernels = _kernels(reference, x.dtype) if choose(self.cell.name, x.device, x.dtype).fused else None
+        if kernels is None:
+            return run(reference, leaves, rows.masks())
+        return run_fused(kernels, reference, leaves, rows.masks(), rows.lengths)
 
     def _weight(self, name: str, weight: Tensor, training: bool) -> Tensor:
         rate = self._dropped_weights.get(name, 0.0)
@@ -82,3 +114,15 @@ class Executable:
         rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
         chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
         return torch.bernoulli(chances) * random.scale
+
+
+@lru_cache(maxsize=256)
+def _kernels(reference: ReferenceProgram, dtype: torch.dtype) -> Kernels | None:
+    """Return a program's compiled loops; None, with one warning, where they cannot be built."""
+    try:
+        return Kernels(reference.program, dtype)
+    except LoopcellError as error:
+        warnings.warn(
+            f"no fused kernel for {reference.program.cell.name}, which runs on plain PyTorch: {error}", stacklevel=2
+        )
+        return None

@@ -1,6 +1,6 @@
 """The reference back end: programs as plain PyTorch, differentiable any number of times."""
 
 from loopcell.backends.reference.derived import DerivedProgram, run_derived
-from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
+from loopcell.backends.reference.sequence import Masks, ReferenceProgram, reference_program, run
 
-__all__ = ["DerivedProgram", "Masks", "ReferenceProgram", "run", "run_derived"]
+__all__ = ["DerivedProgram", "Masks", "ReferenceProgram", "reference_program", "run", "run_derived"]

@@ -10,8 +10,13 @@ from typing import Any
 
 from loopcell.backends.reference.spelling import FUNCTIONS, SPELLING
 from loopcell.equations.graph import Graph
+from loopcell.equations.names import ascii_name
 from loopcell.equations.ops import OPS
 from loopcell.passes.schedule import Phase, Product, schedule
+
+
+LIKE = "like.any"
+"""Key of an argument that is any tensor of the run: numbers that become vectors take its dtype and device."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def _compiled(source: str, name: str) -> Callable[..., tuple[Any, ...]]:
     file = f"<loopcell {name} {abs(hash(source)):x}>"
     # Known to linecache, the source shows in tracebacks and to torch.compile.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = dict(FUNCTIONS)
+    # No builtins: what stands in the text is names that we minted and the functions below.
+    namespace: dict[str, Any] = {**FUNCTIONS, "__builtins__": {}}
     exec(compile(source, file, "exec"), namespace)  # noqa: S102 - our own text, made from the closed op table
     function: Callable[..., tuple[Any, ...]] = namespace[name]
     return function
@@ -63,17 +69,19 @@ class _Writer:
         self.phases = schedule(graph)
         self.uses = graph.count_uses()
         stacked = [product for phase in self.phases for product in phase.products if _is_stacked(product)]
-        self.packs = [product.parameters for product in stacked]
+        self.packs = list(dict.fromkeys(product.parameters for product in stacked))
+        self.deep = graph.deep_values()
         self.taken = set(FUNCTIONS) | {name}
         self.arguments = self._order_arguments(first, {index for product in stacked for index in product.results})
         self.names = {key: self._fresh(_identifier(key)) for key in self.arguments}
+        self.pack_names = {pack: self._fresh(_pack_name(pack)) for pack in self.packs}
         self.locals: dict[int, str] = {}
 
     def write(self) -> str:
         body = [line for number, phase in enumerate(self.phases, start=1) for line in self._phase(number, phase)]
         results = ", ".join(self._operand(index) for index in self.graph.results.values())
         comma = "," if len(self.graph.results) == 1 else ""
-        arguments = ", ".join([*self.names.values(), *(_pack_name(pack) for pack in self.packs)])
+        arguments = ", ".join([*self.names.values(), *self.pack_names.values()])
         lines = [f"def {self.function}({arguments}):", *(f"    {line}" for line in body)]
         return "\n".join([*lines, f"    return ({results}{comma})", ""])
 
@@ -87,12 +95,12 @@ class _Writer:
             return [self._assign(product.results[0])]
         operand = self._operand(product.operand)
         gates = ", ".join(self._name(index) for index in product.results)
-        return [f"{gates} = linear({operand}, {_pack_name(product.parameters)}).chunk({len(product.results)}, -1)"]
+        return [f"{gates} = linear({operand}, {self.pack_names[product.parameters]}).chunk({len(product.results)}, -1)"]
 
     def _assignment(self, index: int) -> str:
         """Write a value down if it has a name or several users; else it is written where it is used."""
         node = self.graph.nodes[index]
-        wanted = node.label or self.uses[index] != 1
+        wanted = node.label or self.uses[index] != 1 or index in self.deep
         return self._assign(index) if wanted else ""
 
     def _assign(self, index: int) -> str:
@@ -120,8 +128,9 @@ class _Writer:
         node = self.graph.nodes[index]
         inside = node.op if SPELLING[node.op].startswith(("{", "-")) else ""
         operands = [self._operand(arg, inside=inside) for arg in node.args]
-        size = self.names.get(f"size.{node.name}", "") if node.op == "expand" else ""
-        return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size)
+        size = self.names[f"size.{node.name}"] if node.op == "expand" else ""
+        like = self.names[LIKE] if node.op == "expand" else ""
+        return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size, like=like)
 
     def _order_arguments(self, first: Sequence[str], stacked: set[int]) -> tuple[str, ...]:
         """Order the leaves: `first`, then by use; a parameter that only stacked products read comes in a stack."""
@@ -129,7 +138,8 @@ class _Writer:
         read.update(self.graph.nodes[index].args[1] for index in stacked)
         read.update(self.graph.results.values())
         keys = [node.key for index, node in self.graph.leaves() if index in read and node.op != "constant"]
-        keys += [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
+        expanded = [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
+        keys += [*expanded, LIKE] if expanded else []
         return tuple(dict.fromkeys([*first, *keys]))
 
     def _fresh(self, wanted: str) -> str:
@@ -151,8 +161,9 @@ def _identifier(key: str) -> str:
 
 
 def _safe(name: str) -> str:
-    return f"{name}_" if keyword.iskeyword(name) else name
+    plain = ascii_name(name)
+    return f"{plain}_" if keyword.iskeyword(plain) else plain
 
 
 def _pack_name(parameters: tuple[str, ...]) -> str:
-    return "__".join(name.replace(".", "_") for name in parameters)
+    return "__".join(_safe(name.replace(".", "_")) for name in parameters)

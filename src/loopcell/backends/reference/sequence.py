@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from loopcell.backends.reference.emit import Function, emit
+from loopcell.backends.reference.emit import LIKE, Function, emit
+from loopcell.equations.names import ascii_name
 from loopcell.passes.program import Program
 
 Leaves = Mapping[str, Tensor | int]
@@ -46,12 +48,18 @@ class ReferenceProgram:
         self.columns = tuple(f"hoisted.{name}" for name in _in_order(program) if name in program.varying)
         self.states = tuple(f"state.{state}" for state in program.loop.states)
         self.output_size = program.loop.nodes[program.loop.results["output"]].dims[0]
-        self.prologue = emit(program.prologue, f"{_plain(program)}_prologue")
-        self.loop = emit(program.loop, f"{_plain(program)}_step", first=(*self.columns, *self.states))
+        self.prologue = emit(program.prologue, f"{ascii_name(program.cell.name)}_prologue")
+        self.loop = emit(program.loop, f"{ascii_name(program.cell.name)}_step", first=(*self.columns, *self.states))
 
     def hoisted(self, leaves: Leaves) -> dict[str, Tensor]:
         """Compute what leaves the loop, by key."""
         return dict(zip(self.prologue.results, call(self.prologue, leaves), strict=True))
+
+
+@lru_cache(maxsize=256)
+def reference_program(program: Program) -> ReferenceProgram:
+    """Return a program's functions, the same ones for every network of the cell."""
+    return ReferenceProgram(program)
 
 
 def run(
@@ -112,7 +120,8 @@ def call(function: Function, leaves: Leaves) -> tuple[Tensor, ...]:
 def fixed_arguments(function: Function, leaves: Leaves, skip: int = 0) -> list[Tensor | int]:
     """Return the arguments of an emitted function past the first `skip`, its packed parameters stacked."""
     packs = [torch.cat([_tensor(leaves[f"parameter.{name}"]) for name in pack]) for pack in function.packs]
-    return [*(leaves[key] for key in function.arguments[skip:]), *packs]
+    any_tensor = next(value for value in leaves.values() if isinstance(value, Tensor))
+    return [*(leaves[key] if key != LIKE else any_tensor for key in function.arguments[skip:]), *packs]
 
 
 def _length(leaves: Leaves) -> int:
@@ -122,10 +131,6 @@ def _length(leaves: Leaves) -> int:
 
 def _in_order(program: Program) -> list[str]:
     return [node.name for _, node in program.loop.leaves("hoisted")]
-
-
-def _plain(program: Program) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in program.cell.name).strip("_")
 
 
 def _tensor(value: Tensor | int) -> Tensor:

@@ -34,7 +34,7 @@ SPELLING: dict[str, str] = {
     "matmul": "linear({1}, {0})",
     "matmul_t": "transposed({operands})",
     "sum": "total({0})",
-    "expand": "expand({0}, {size})",
+    "expand": "expand({0}, {size}, {like})",
     "sized": "{0}",
 }
 
@@ -89,8 +89,9 @@ def _total(value: Tensor) -> Tensor:
     return value.sum(-1, keepdim=True)
 
 
-def _expand(value: Tensor | float, size: int) -> Tensor | float:
-    return value.expand(*value.shape[:-1], size) if isinstance(value, Tensor) else value
+def _expand(value: Tensor | float, size: int, like: Tensor) -> Tensor:
+    """Return a vector of one number; a plain number takes the dtype and the device of `like`."""
+    return value.expand(*value.shape[:-1], size) if isinstance(value, Tensor) else like.new_full((size,), value)
 
 
 def _transposed(*operands: Tensor) -> Tensor:

@@ -1,0 +1,222 @@
+"""Kernels: a program's loop and reverse loop as one compiled library, and calling it on tensors."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.c.build import build, vector_bytes
+from loopcell.backends.c.emit import emit, forward, products_needed, reverse
+from loopcell.backends.c.layout import Layout, Pack
+from loopcell.equations.names import ascii_name
+from loopcell.errors import LoopcellError
+from loopcell.passes.program import Program
+
+Values = Mapping[str, Tensor | int]
+"""Tensors and sizes by key; results to be written have "=" before the key."""
+
+_BYTES = {torch.float32: 4, torch.float64: 8}
+_MOST_WORK_ALONE = 200_000
+"""Multiplications below which waking a second thread costs more than it gives."""
+
+
+class Kernels:
+    """A program's loops in C, for one dtype.
+
+    Attributes:
+        program: what is run.
+        dtype: torch.float32 or torch.float64.
+        source: the generated text, without the skeleton.
+        back: the reverse step, each value stored once.
+        alias: results of the reverse step that are another one's: {key: the other's key}.
+    """
+
+    def __init__(self, program: Program, dtype: torch.dtype) -> None:
+        self.program = program
+        self.dtype = dtype
+        self.lanes = vector_bytes() // _BYTES[dtype]
+        registers = 24 if vector_bytes() == 64 else 12
+        kept = {f"saved.{name}": index for name, index in program.backward.saved.items()}
+        back, self.alias = _deduplicated(program)
+        self.layouts = {
+            "forward": Layout(program.loop, registers),
+            "forward_and_keep": Layout(replace(program.loop, results={**program.loop.results, **kept}), registers),
+            "reverse": Layout(back, registers),
+        }
+        self.back = back
+        self.added = frozenset(key for key in back.results if _is_added(key, program.varying))
+        self.source = self._emit()
+        self._library = build(self._defines() + _skeleton() + self.source, ascii_name(program.cell.name))
+        self._packed: dict[tuple[str, int], tuple[list[tuple[Tensor, int]], Tensor]] = {}
+
+    def call(self, name: str, values: Values, masks: tuple[Tensor | None, Tensor | None], steps: int) -> None:
+        """Run one of the loops.
+
+        Args:
+            name: "forward", "forward_and_keep" or "reverse".
+            values: every tensor of the loop's layout, and "parameter.NAME" for the packed ones.
+            masks: lengths int64 [B] and resets bool [T, B], or None.
+            steps: T.
+
+        Raises:
+            LoopcellError: memory ran out.
+        """
+        layout = self.layouts[name]
+        tensors = [_tensor(values[key]) for key in layout.tensors]
+        packs = [self._pack(name, place, pack, values) for place, pack in enumerate(layout.packs)]
+        sizes = [int(values[f"size.{size}"]) for size in layout.sizes]
+        lengths, reset = masks
+        batch = _tensor(values[f"=state.{self.program.loop.states[0]}"]).shape[1]
+        work = steps * batch * sum(pack.numel() for pack in packs)
+        threads = min(torch.get_num_threads(), batch) if work > _MOST_WORK_ALONE and _parallel() else 1
+        strides = [
+            stride for key, tensor in zip(layout.tensors, tensors, strict=True) for stride in self._strides(key, tensor)
+        ]
+        arguments = _Arguments(
+            parallel=_parallel(),
+            threads=threads,
+            T=steps,
+            B=batch,
+            size=_array(sizes),
+            at=_array([tensor.data_ptr() for tensor in [*tensors, *packs]]),
+            stride=_array(strides),
+            reset=reset.data_ptr() if reset is not None else None,
+            length=lengths.data_ptr() if lengths is not None else None,
+            slots=self._slots(values),
+        )
+        self._library[name](ctypes.byref(arguments))
+        if arguments.failed:
+            raise LoopcellError("there is not enough memory to run this network")
+
+    def _slots(self, values: Values) -> int:
+        return _tensor(values[f"=state.{self.program.loop.states[0]}"]).shape[0]
+
+    def _strides(self, key: str, tensor: Tensor) -> tuple[int, int]:
+        """Return the elements from step to step and from row to row; 0 where the value is the same."""
+        if key.lstrip("=") in self.added and key.startswith("="):
+            return 0, tensor.stride(0)
+        if tensor.dim() == 3:
+            return tensor.stride(0) * (tensor.shape[0] > 1), tensor.stride(1) * (tensor.shape[1] > 1)
+        return 0, tensor.stride(0) * (tensor.shape[0] > 1) if tensor.dim() == 2 else 0
+
+    def _pack(self, name: str, place: int, pack: Pack, values: Values) -> Tensor:
+        """Return a contraction's weights in the kernel's order, again only when a parameter has changed."""
+        names = [parameter for _, parameters in pack.contraction.segments for parameter in parameters]
+        matrices = [_tensor(values[f"parameter.{parameter}"]) for parameter in names]
+        try:
+            versions = [(matrix, matrix._version) for matrix in matrices]  # noqa: SLF001 - torch has no other word for it
+        except RuntimeError:  # a tensor made in inference mode has no version
+            return self._arranged(pack, matrices)
+        before, packed = self._packed.get((name, place), ([], None))
+        same = len(before) == len(versions) and all(
+            a is b and v == w for (a, v), (b, w) in zip(before, versions, strict=True)
+        )
+        if packed is None or not same:
+            packed = self._arranged(pack, matrices)
+            self._packed[name, place] = (versions, packed)
+        return packed
+
+    def _arranged(self, pack: Pack, matrices: list[Tensor]) -> Tensor:
+        """Arrange weights as [blocks of units, K, G, N, lanes], zeros past the last unit."""
+        with torch.no_grad():
+            if pack.contraction.transposed:
+                stacked = torch.cat([matrix.detach() for matrix in matrices]).unsqueeze(0)  # [1, K, n]
+            else:
+                stacked = torch.stack([matrix.detach().T for matrix in matrices])  # [G, K, n]
+            gates, depth, units = stacked.shape
+            width = pack.blocking.neighbours * self.lanes
+            blocks = -(-units // width)
+            padded = torch.nn.functional.pad(stacked, (0, blocks * width - units))
+            shaped = padded.reshape(gates, depth, blocks, pack.blocking.neighbours, self.lanes)
+            return shaped.permute(2, 1, 0, 3, 4).contiguous()
+
+    def _emit(self) -> str:
+        kernels = [
+            emit(self.layouts["forward"], forward("forward")),
+            emit(self.layouts["forward_and_keep"], forward("forward_and_keep")),
+            emit(self.layouts["reverse"], reverse("reverse", self.added)),
+        ]
+        shapes = products_needed(list(self.layouts.values()))
+        products = "\n".join(f"PRODUCT({vectors}, {rows})" for vectors, rows in shapes)
+        equations = "".join(f" * {line}\n" for line in _comment(self.program))
+        return "\n".join([f"\n/* {self.program.cell.name}\n *\n{equations} */", products, "", *kernels])
+
+    def _defines(self) -> str:
+        double = int(self.dtype == torch.float64)
+        return f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n"
+
+
+class _Arguments(ctypes.Structure):
+    """The struct `arguments` of the skeleton."""
+
+    _fields_ = (
+        ("parallel", ctypes.c_void_p),
+        ("threads", ctypes.c_int64),
+        ("T", ctypes.c_int64),
+        ("B", ctypes.c_int64),
+        ("size", ctypes.POINTER(ctypes.c_int64)),
+        ("at", ctypes.POINTER(ctypes.c_int64)),
+        ("stride", ctypes.POINTER(ctypes.c_int64)),
+        ("reset", ctypes.c_void_p),
+        ("length", ctypes.c_void_p),
+        ("slots", ctypes.c_int64),
+        ("next", ctypes.c_int64),
+        ("failed", ctypes.c_int64),
+    )
+
+
+def _array(numbers: Sequence[int]) -> Any:
+    return (ctypes.c_int64 * max(1, len(numbers)))(*numbers)
+
+
+def _tensor(value: Tensor | int) -> Tensor:
+    assert isinstance(value, Tensor)  # sizes are the only values that are not tensors
+    return value
+
+
+def _deduplicated(program: Program) -> tuple[Any, dict[str, str]]:
+    """Return the reverse step with each value stored once, and which results share a store."""
+    graph = program.backward.graph
+    apart = {key: i for key, i in graph.results.items() if key.startswith("state.") or _is_added(key, program.varying)}
+    first: dict[int, str] = {}
+    for key, index in graph.results.items():
+        if key not in apart:
+            first.setdefault(index, key)
+    alias = {key: first[i] for key, i in graph.results.items() if key not in apart and first[i] != key}
+    results = apart | {key: index for index, key in first.items()}
+    return replace(graph, results=results), alias
+
+
+def _is_added(key: str, varying: frozenset[str]) -> bool:
+    """Say whether a gradient belongs to what holds still, and so is summed over the steps."""
+    kind, _, name = key.partition(".")
+    return kind == "parameter" or (kind == "hoisted" and name not in varying)
+
+
+def _comment(program: Program) -> list[str]:
+    from loopcell.equations.printing import text
+
+    return text(program.cell).splitlines()
+
+
+@cache
+def _skeleton() -> str:
+    return Path(__file__).with_name("skeleton.h").read_text(encoding="utf-8")
+
+
+@cache
+def _parallel() -> int | None:
+    """Return the entry of the thread pool that torch itself uses: one pool, and torch.set_num_threads holds."""
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
+        try:
+            return ctypes.cast(ctypes.CDLL(str(path)).GOMP_parallel, ctypes.c_void_p).value
+        except (OSError, AttributeError):
+            continue
+    return None

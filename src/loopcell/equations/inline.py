@@ -1,0 +1,62 @@
+"""Inlining: one cell's equations as a part of another's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.functions import Namespace
+from loopcell.equations.graph import Graph, Node
+from loopcell.errors import TraceError
+
+
+def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[str, Namespace]) -> tuple[Value, ...]:
+    """Write a cell's equations into the builder of `x`; return the output and the new states.
+
+    Args:
+        graph: the inner cell.
+        x: what takes the place of its input.
+        states: what takes the place of its states, in order.
+        namespaces: the outer cell's, that take the place of the inner ones of these names.
+
+    Raises:
+        TraceError: a namespace of the inner cell has no counterpart.
+    """
+    given = dict(zip(graph.states, states, strict=True))
+    # A size of the inner cell is, in the outer one, the length of what came in.
+    measured = {graph.nodes[graph.results[f"state.{name}"]].dims[0]: value for name, value in given.items()}
+    measured["input"] = x
+    missing = {name.partition(".")[0] for name in graph.parameters} - set(namespaces)
+    if missing:
+        wanted = ", ".join(f"{space}={space}" for space in sorted(missing))
+        raise TraceError(x.builder.located(f"cell `{graph.name}` learns in namespaces of its own; pass {wanted}"))
+
+    def rewrite(_index: int, node: Node, _operands: tuple[Value, ...]) -> Value | None:
+        if node.op in ("input", "state"):
+            return x if node.op == "input" else given[node.name]
+        if node.op == "parameter":
+            return _parameter(node, namespaces)
+        if node.op == "size" and node.name in measured:
+            return x.builder.apply("length", measured[node.name])
+        return _draw(node, x.builder, measured) if node.op == "random" else None
+
+    values = copy_into(x.builder, graph, rewrite)
+    results = {key: values[index] for key, index in graph.results.items()}
+    for state, before in given.items():  # a new state is as long as the one that came in
+        results[f"state.{state}"] = x.builder.apply("like", results[f"state.{state}"], before)
+    return tuple(results.values())
+
+
+def _parameter(node: Node, namespaces: Mapping[str, Namespace]) -> Value:
+    space, _, gate = node.name.partition(".")
+    value: Value = getattr(namespaces[space], gate)
+    return value.builder.add(replace(value.node, value=node.value)) if node.value else value
+
+
+def _draw(node: Node, builder: Builder, measured: Mapping[str, Value]) -> Value:
+    """Draw anew: a cell that stands in another one twice has two draws, each as long as what came in there."""
+    size = node.dims[0]
+    shape = None if size in measured else node.dims
+    draw = builder.leaf("random", builder.fresh_draw(node.name), shape, random=node.random)
+    return builder.apply("like", draw, measured[size]) if size in measured else draw
