@@ -69,7 +69,7 @@ EXPERIMENTS = {
         tokens="jamo",
         prime="이 영화는 ",
         model=LanguageModelConfig(hidden_size=384, num_layers=1, embedding_size=64),
-        training=training(epochs=4, batch_size=64, chunk=128, rate=4e-3),
+        training=training(epochs=2, batch_size=64, chunk=128, rate=4e-3),
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 settings.register_profile("desk", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(autouse=True)
+def _reference_path(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Most tests are about what holds on every path and take plain PyTorch; tests/kernels is about the fused one."""
+    import loopcell
+
+    with loopcell.backend("auto" if "kernels" in request.path.parts else "reference"):
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,6 +32,37 @@ def test_it_holds_tensors_only():
         State(h=[1.0])
 
 
+@pytest.mark.parametrize("name", ["values", "items", "keys", "get", "map", "detach", "select", "batch_size", "to"])
+def test_names_that_a_state_has_itself(name):
+    sentence = rf"a state cannot be named `{name}`: State has an attribute of that name; pick another$"
+    with pytest.raises(InputError, match=sentence):
+        State(**{name: torch.zeros(1, 1, 1)})
+
+
+def test_names_that_are_private():
+    with pytest.raises(InputError, match="a state cannot be named `_tensors`: names with _ before them are State's own"):
+        State(_tensors=torch.zeros(1, 1, 1))
+
+
+def test_it_does_not_change(state):
+    before = state.h
+    for change in (lambda: setattr(state, "h", torch.zeros(1)), lambda: setattr(state, "new", torch.zeros(1))):
+        with pytest.raises(AttributeError, match=r"a State does not change; make a new one, as in State\(h=\.\.\.\)"):
+            change()
+    with pytest.raises(AttributeError, match="a State does not change"):
+        del state.h
+    assert state.h is before
+    assert tuple(state) == ("h", "c")
+
+
+def test_states_are_told_apart_by_identity(state):
+    assert state == state  # noqa: PLR0124 - that is the question
+    assert state != state.clone()
+    assert state != {"h": state.h}
+    assert len({state, state.clone()}) == 2
+    assert [state.clone(), state].index(state) == 1
+
+
 def test_detach_cuts_the_gradient():
     net = Recurrent(cells.get("lstm"), 3, 4)
     _, after = net(torch.randn(5, 2, 3))
@@ -47,6 +78,32 @@ def test_select(state, rows):
     assert chosen.batch_size == 2
 
 
+@pytest.mark.parametrize("rows", [[], torch.tensor([]), torch.tensor([], dtype=torch.int64)])
+def test_select_nothing(state, rows):
+    assert state.select(rows).h.shape == (2, 0, 2)
+
+
+def test_select_by_bools_in_a_list(state):
+    assert torch.equal(state.select([True, False, True]).h, state.h[:, [0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "came"),
+    [
+        ([3], r"\[3\]"),
+        ([0, -4], r"\[0, -4\]"),
+        ([1.0], r"\[1.0\]"),
+        ([True, False], r"\[True, False\]"),
+        ("all", "'all'"),
+        (torch.tensor([True, False]), r"tensor\(\[ *True, False\]\)"),
+    ],
+)
+def test_select_what_is_not_there(state, rows, came):
+    sentence = rf"select takes row numbers below 3, a bool mask \[3\] or a slice; got {came}"
+    with pytest.raises(InputError, match=sentence):
+        state.select(rows)
+
+
 def test_select_a_slice(state):
     assert torch.equal(state.select(slice(1, 3)).h, state.h[:, 1:3])
 
@@ -58,6 +115,13 @@ def test_reset_puts_rows_to_zero(state):
     assert not fresh.c[:, [0, 2]].any()
     with pytest.raises(InputError, match=r"reset takes a bool mask \[3\]"):
         state.reset(torch.tensor([1, 0, 1]))
+
+
+def test_reset_takes_a_list(state):
+    assert torch.equal(state.reset([True, False, True]).h, state.reset(torch.tensor([True, False, True])).h)
+    for rows in ([True, False], [1, 0, 1], [], "all", None):
+        with pytest.raises(InputError, match=r"reset takes a bool mask \[3\], one entry a row; got"):
+            state.reset(rows)
 
 
 def test_to(state):
@@ -116,4 +180,7 @@ def test_files_that_are_no_state(state, tmp_path):
         State.load(path)
     save_file({"h": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "1", "names": '["c"]'})
     with pytest.raises(FileFormatError, match=r"is damaged: it names the states \['c'\], and holds \['h'\]"):
+        State.load(path)
+    save_file({"map": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "1", "names": '["map"]'})
+    with pytest.raises(FileFormatError, match=r"is damaged: a state cannot be named `map`"):
         State.load(path)

@@ -67,3 +67,17 @@ def test_refusals():
         loopcell.RNN(5, 6, nonlinearity="gelu")
     with pytest.raises(InputError, match="state `h` must be"):
         loopcell.GRU(5, 6)(torch.zeros(2, 1, 5), torch.zeros(1, 3, 6))
+
+
+@pytest.mark.parametrize(
+    ("hx", "came"),
+    [
+        (torch.zeros(1, 1, 6), r"a tensor \[1, 1, 6\]"),
+        (torch.zeros(2, 1, 1, 6), r"a tensor \[2, 1, 1, 6\]"),
+        ((torch.zeros(1, 1, 6),), "a tuple of 1"),
+        (loopcell.State(h=torch.zeros(1, 1, 6), c=torch.zeros(1, 1, 6)), "State"),
+    ],
+)
+def test_an_lstm_takes_a_pair(hx, came):
+    with pytest.raises(InputError, match=rf"hx must be the pair \(h, c\), as a call returns it; got {came}"):
+        loopcell.LSTM(5, 6)(torch.zeros(2, 1, 5), hx)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def cells(
     names: Annotated[list[str] | None, typer.Argument(help="Only these cells.", metavar="[CELL]...")] = None,
-    hidden: Annotated[int, typer.Option(help="H, for the number of parameters.")] = 128,
-    input_size: Annotated[int, typer.Option("--input", help="I, for the number of parameters.")] = 128,
+    hidden: Annotated[int, typer.Option(min=1, help="H, for the number of parameters.")] = 128,
+    input_size: Annotated[int, typer.Option("--input", min=1, help="I, for the number of parameters.")] = 128,
     debug: Debug = False,
 ) -> None:
     """List the cells: name, equations, and how many parameters one layer has."""

@@ -21,4 +21,4 @@ def evaluate(
     with reporting(debug):
         from loopcell.tasks import LanguageModel, score_files
 
-        print_score(score_files(LanguageModel.load(find_model(model)), files))
+        print_score(score_files(LanguageModel.load(find_model(model)), files), "text")

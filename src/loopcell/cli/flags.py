@@ -38,7 +38,9 @@ class Flag(NamedTuple):
         """The flag as a parameter of a Typer command; None stands for "not given"."""
         default = self.concern.model_fields[self.field].default
         told = isinstance(default, int | float | str) and not isinstance(default, bool)
-        option = typer.Option(*self.names.split(), help=self.help, show_default=str(default) if told else False)
+        # In the help text: Typer would put a default that it did not find itself in parentheses.
+        shown = f"{self.help}  [default: {default}]" if told else self.help
+        option = typer.Option(*self.names.split(), help=shown, show_default=False)
         annotation = Annotated[self.kind | None, option]  # type: ignore[name-defined] # made while running
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(self.field, keyword, default=None, annotation=annotation)

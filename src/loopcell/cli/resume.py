@@ -19,7 +19,7 @@ def resume(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Go on from the last checkpoint, as if the run had never stopped."""
+    """Go on from the last checkpoint, as if the run had never stopped; before the first one, from the beginning."""
     with reporting(debug):
         seconds = None if time_limit is None else parse_time(time_limit)
         from loopcell.tasks import resume_language_model

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 UNITS = {"char": "characters", "byte": "bytes"}
 
 
-def print_score(score: Score) -> None:
-    """Print the model's figures beside those of counting and of a compressor."""
+def print_score(score: Score, text: str = "held-out text") -> None:
+    """Print the model's figures beside those of counting and of a compressor.
+
+    Args:
+        score: the figures.
+        text: what the scored text is called.
+    """
     unit = score.facts.unit
     unseen = f", {score.unseen:,} of them never seen in training" if score.unseen else ""
-    say(f"held-out text: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
+    say(f"{text}: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
     say(f"{'':10}{f'nats/{unit}':>12}{f'bits/{unit}':>12}{'perplexity/token':>18}")
     rows = (
         ("model", f"{score.nats:.4f}", f"{score.bits:.4f}", f"{score.perplexity:.2f}"),

@@ -10,7 +10,7 @@ import typer
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
-from loopcell.cli.values import find_cell, parse_sizes, parse_time
+from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
 from loopcell.tasks.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
     Hardware,
@@ -86,6 +86,7 @@ def lm(
         text = settings.build(TextConfig, files=files)
         model = settings.build(LanguageModelConfig)
         found = find_cell(cell)
+        demand_sizes(found, model)
         from loopcell.tasks import LanguageModelPlan, train_language_model
 
         plan = LanguageModelPlan(text=text, model=model, training=training)

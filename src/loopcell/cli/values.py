@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, LoopcellError, UsageError
 
 if TYPE_CHECKING:
     from loopcell.equations import Cell
+    from loopcell.tasks.config import LanguageModelConfig
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 
@@ -43,6 +47,27 @@ def parse_sizes(pairs: list[str]) -> dict[str, int]:
     return sizes
 
 
+def demand_sizes(cell: Cell, config: LanguageModelConfig) -> None:
+    """Hold the sizes that were typed against those that the cell names.
+
+    Raises:
+        UsageError: one is missing, is not the cell's, or does not fit the others.
+    """
+    own = [name for name in cell.sizes if name not in ("input", "hidden")]
+    for name in config.sizes:
+        if name not in own:
+            has = f"its sizes are {', '.join(own)}" if own else "it has none"
+            raise UsageError(f"--size {name}={config.sizes[name]}: cell `{cell.name}` has no such size; {has}")
+    for name in own:
+        if name not in config.sizes:
+            raise UsageError(f"cell `{cell.name}` needs one more size: --size {name}=..., such as --size {name}=128")
+    embedding = config.embedding_size or config.hidden_size
+    try:
+        cell.resolve_sizes(input_size=embedding, hidden_size=config.hidden_size, sizes=config.sizes)
+    except InputError as error:
+        raise UsageError(str(error)) from error
+
+
 def find_cell(name: str) -> Cell:
     """A cell of the library by its name, or a cell of one's own as FILE.py:NAME.
 
@@ -68,8 +93,30 @@ def _cell_from_file(file: Path, attribute: str) -> Cell:
     if spec is None or spec.loader is None or not file.is_file():
         raise UsageError(f"there is no Python file {file} to take a cell from")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _readable(file):
+        spec.loader.exec_module(module)
     cell = getattr(module, attribute, None)
     if not isinstance(cell, Cell):
         raise UsageError(f"{file} has no cell named {attribute!r}; decorate it with @cell")
     return cell
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Turn what Python says against a file of the user's into a UsageError that names the line."""
+    try:
+        yield
+    except LoopcellError:
+        raise  # about the equations; it has a sentence of its own
+    except SyntaxError as error:  # of this file, or of one that it imports
+        blamed = error.filename if error.filename and not _same(error.filename, file) else file
+        raise UsageError(f"{blamed} is not Python in line {error.lineno or 1}: {error.msg}") from error
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, file)]
+        where = f" in line {lines[-1]}" if lines else ""
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{file} failed{where}: {type(error).__name__}: {reason}") from error
+
+
+def _same(name: str, file: Path) -> bool:
+    return Path(name).resolve() == file.resolve()

@@ -122,7 +122,7 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tok
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers
     except ImportError as error:
-        raise MissingExtraError("bpe tokens need the tokenizers package: pip install loopcell[train]") from error
+        raise MissingExtraError('bpe tokens need the tokenizers package: pip install "loopcell[train]"') from error
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     return tokenizer

@@ -85,6 +85,9 @@ def stored_table(data: Mapping[str, object]) -> CharacterTable:
     characters = data.get("characters")
     if not isinstance(characters, list) or not all(isinstance(character, str) for character in characters):
         raise FileFormatError("the stored vocabulary has no list of characters")
+    lone = next((character for character in characters if "\ud800" <= character[:1] <= "\udfff"), None)
+    if lone is not None:  # no file of text has one, and no file could be written with it
+        raise FileFormatError(f"the stored vocabulary is not valid: U+{ord(lone[0]):04X} is a lone surrogate, not text")
     try:
         return CharacterTable(characters)
     except InputError as error:

@@ -91,6 +91,11 @@ class JamoVocabulary(Vocabulary):
         keep[starts[form > 0] + 2] = False
         return chars.from_points(points[keep].astype(np.uint32))
 
+    def changing(self, ids: Ids) -> Ids:
+        """After a syllable without a trailing consonant every trailing consonant: it would make another syllable."""
+        is_open = len(ids) > 1 and bool(_is_lead(ids[-2:-1])[0] and _is_vowel(ids[-1:])[0])
+        return np.arange(TRAIL, LITERAL if is_open else TRAIL, dtype=np.int64)
+
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
         """Decode ids one by one; a syllable is given when it is complete. Joined: `decode(ids)`."""
         waiting = np.empty(0, dtype=np.int64)

@@ -110,6 +110,13 @@ class Vocabulary(ABC):
         """
         return self._decode(self._checked(ids))
 
+    def changing(self, ids: Ids) -> Ids:
+        """The tokens that, coming after `ids`, would change the text of `ids` and not only add to it.
+
+        `ids` are whole, as `encode` gives them. Only `jamo` has such tokens.
+        """
+        return np.empty(0, dtype=np.int64)
+
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
         """Decode ids one by one, giving each piece of text as soon as it is certain.
 

@@ -6,6 +6,8 @@ Checkpoints and models are such files. Reading one runs no code from it and allo
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +51,9 @@ def write_tensor_file(path: Path, kind: FileKind, content: TensorFile) -> None:
     """
     header = {"format": kind.name, "format_version": str(kind.version)}
     header |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.facts.items()}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in content.tensors.items()}
     with atomic_write(path) as temporary:
-        temporary.write_bytes(_ordered(safetensors.torch.save(tensors, header)))
+        safetensors.torch.save_file(_storable(content.tensors), temporary, header)
+        _order_header(temporary)
 
 
 def read_tensor_file(path: Path, kind: FileKind) -> TensorFile:
@@ -60,24 +62,52 @@ def read_tensor_file(path: Path, kind: FileKind) -> TensorFile:
     Raises:
         FileFormatError: there is no such file, or it is truncated, foreign, damaged or newer.
     """
+    with _opened(path, kind) as file:
+        facts = _facts(path, kind, file.metadata() or {})
+        # A clone has memory of its own, aligned as PyTorch aligns it, and does not hold the file open.
+        return TensorFile({name: file.get_tensor(name).clone() for name in file.keys()}, facts)  # noqa: SIM118
+
+
+def read_tensor_shapes(path: Path, kind: FileKind) -> dict[str, tuple[int, ...]]:
+    """Read the shapes alone of a file's tensors; no tensor takes memory. Errors as `read_tensor_file`."""
+    with _opened(path, kind) as file:
+        _facts(path, kind, file.metadata() or {})
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path, kind: FileKind) -> Iterator[Any]:
+    """The file, open; what goes wrong with it in the block is a FileFormatError."""
     if not path.is_file():
         raise FileFormatError(f"there is no {kind.what} {path}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            facts = _facts(path, kind, file.metadata() or {})
-            # A clone has memory of its own, aligned as PyTorch aligns it, and does not hold the file open.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            yield file
     except (safetensors.SafetensorError, OSError, MemoryError) as error:
         raise FileFormatError(f"{path} is not a {kind.what}, or not a whole one") from error
-    return TensorFile(tensors, facts)
 
 
-def _ordered(data: bytes) -> bytes:
-    """The same file with its header's entries in order: equal content gives equal bytes."""
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + data[end:]
+def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as safetensors takes them: no two names may share memory. Only those that do are copied."""
+    found: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, given in tensors.items():
+        tensor = given.detach().cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in taken else tensor
+        taken.add(place)
+    return found
+
+
+def _order_header(path: Path) -> None:
+    """Put the header's entries in order, in place: equal content gives equal bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        ordered = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(ordered) <= size  # the same entries, and safetensors writes them as briefly
+        file.seek(8)
+        file.write(ordered.ljust(size))
 
 
 def _facts(path: Path, kind: FileKind, header: dict[str, str]) -> dict[str, Any]:

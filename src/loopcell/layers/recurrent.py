@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack
 from loopcell.layers.state import State
+
+_WIDE = 80
+"""Letters that a network's parameters may take in one line of its description."""
 
 
 class Recurrent(Stack):
@@ -63,11 +67,12 @@ class Recurrent(Stack):
             bidirectional=bidirectional,
             sizes=sizes,
         )
-        for layer in range(num_layers):
-            for direction in range(self.num_directions):
-                known = self._executables[layer].sizes
-                shapes = {name: tuple(known[size] for size in shape) for name, shape in cell.graph.parameters.items()}
-                self.add_module(_module_name(layer, direction), _Namespaces(shapes, device, dtype))
+        parameters = cell.graph.parameters
+        self._names = tuple(parameters)
+        for layer, direction in self.places():
+            known = self._executables[layer].sizes
+            shapes = {name: tuple(known[size] for size in shape) for name, shape in parameters.items()}
+            self.add_module(_module_name(layer, direction), _Namespaces(shapes, device, dtype))
         self.reset_parameters()
 
     def forward(
@@ -75,7 +80,7 @@ class Recurrent(Stack):
         x: Tensor | PackedSequence,
         state: State | None = None,
         *,
-        lengths: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run over a batch of sequences.
@@ -83,8 +88,9 @@ class Recurrent(Stack):
         Args:
             x: [T, B, I] ([B, T, I] with batch_first), [T, I] for one sequence, or a PackedSequence. T may be 0.
             state: what an earlier call returned; None starts at zero.
-            lengths: whole numbers [B] from 0 to T, on any device, in any order. Past a row's end its output is 0 and
-                its state stays; the reverse direction starts at the row's last valid step.
+            lengths: whole numbers [B] from 0 to T, a list or on any device, in any order. Past a row's end its output
+                is 0 and its state stays; the reverse direction starts at the row's last valid step. What stands there
+                in the input has no influence, NaN included.
             reset: bool [T, B] ([B, T] with batch_first), true on the first step of an episode: the row's state becomes
                 zero before that step.
 
@@ -109,16 +115,29 @@ class Recurrent(Stack):
 
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
-        return dict(self.get_submodule(_module_name(layer, direction)).named_parameters())
+        # By name, not by what is registered: torch's parametrizations compute, and a shared parameter has two names.
+        spaces = getattr(self, _module_name(layer, direction))
+        return {name: _read(spaces, name) for name in self._names}
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
-        """Overwrite one parameter in place."""
-        with torch.no_grad():
-            self.get_submodule(_module_name(layer, direction)).get_parameter(name).copy_(value)
+        """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
+
+        Raises:
+            InputError: the parameter is computed from others in a way that cannot give this value.
+        """
+        space, _, gate = name.partition(".")
+        spaces = getattr(self, _module_name(layer, direction))
+        overwrite(getattr(spaces, space), gate, lambda tensor: tensor.copy_(value))
 
 
 def _module_name(layer: int, direction: int) -> str:
     return f"l{layer}_reverse" if direction else f"l{layer}"
+
+
+def _read(spaces: nn.Module, name: str) -> Tensor:
+    space, _, gate = name.partition(".")
+    tensor: Tensor = getattr(getattr(spaces, space), gate)
+    return tensor
 
 
 class _Namespaces(nn.Module):
@@ -128,10 +147,11 @@ class _Namespaces(nn.Module):
         self, shapes: Mapping[str, tuple[int, ...]], device: torch.device | str | None, dtype: torch.dtype | None
     ) -> None:
         super().__init__()
+        self._names = tuple(shapes)
         for name, shape in shapes.items():
             space, _, gate = name.partition(".")
-            if not hasattr(self, space):
-                self.add_module(space, nn.Module())
+            if space not in self._modules:
+                self._add_space(space)
             try:
                 getattr(self, space).register_parameter(
                     gate, nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
@@ -140,3 +160,24 @@ class _Namespaces(nn.Module):
                 raise InputError(
                     f"a parameter cannot be named {name!r}: torch modules have an attribute {gate!r}; pick another name"
                 ) from None
+
+    def _add_space(self, space: str) -> None:
+        if hasattr(self, space):
+            raise InputError(
+                f"a namespace cannot be named {space!r}: torch modules have an attribute {space!r}; pick another name"
+            )
+        self.add_module(space, nn.Module())
+
+    def extra_repr(self) -> str:
+        """List the parameters, a line for each namespace where they are many."""
+        spaces: dict[str, list[str]] = {}
+        for name in self._names:
+            spaces.setdefault(name.partition(".")[0], []).append(f"{name}: {list(_read(self, name).shape)}")
+        lines = [", ".join(space) for space in spaces.values()]
+        one = ", ".join(lines)
+        return one if len(one) <= _WIDE else ",\n".join(lines)
+
+    def __repr__(self) -> str:
+        """Show the parameters; the modules that hold them say nothing more."""
+        text = self.extra_repr()
+        return f"Parameters(\n  {text.replace(chr(10), chr(10) + '  ')}\n)" if "\n" in text else f"Parameters({text})"

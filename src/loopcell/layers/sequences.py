@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -14,36 +14,49 @@ from loopcell.runtime import Rows
 
 
 @dataclass(frozen=True)
-class Ragged(Rows):
-    """How the rows of a batch [T, B] run, in both reading directions."""
+class Reading(Rows):
+    """The rows as one direction reads them.
 
-    def forwards(self) -> Rows:
-        """Return the rows as they are read in the order of time."""
-        return Rows(self.steps, self.lengths, self._starts())
+    Attributes:
+        mask: what `valid` returns: made once, it serves every layer and both directions.
+    """
 
-    def backwards(self) -> Rows:
-        """Return the reversed rows: a row starts afresh where an episode ends."""
-        starts = self._starts()
-        if starts is None:
-            return Rows(self.steps, self.lengths)
-        starts_next = torch.cat([starts[1:], torch.zeros_like(starts[:1])])
-        return Rows(self.steps, self.lengths, self.reverse(starts_next))
+    mask: Bool[Tensor, "T B"] | None = None
+
+    def valid(self) -> Bool[Tensor, "T B"] | None:
+        """Return where there is something to compute; None where everywhere."""
+        return self.mask
+
+
+@dataclass(frozen=True)
+class Ragged(Reading):
+    """How the rows of a batch [T, B] run, in the order of time."""
+
+    def directions(self, count: int) -> list[Rows]:
+        """Return the rows as each of 1 or 2 directions reads them: in the order of time, and reversed."""
+        return [self, self._backwards()] if count > 1 else [self]
 
     def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
         """Return [T, B, ...] with every row's valid part reversed; its own inverse."""
         if self.lengths is None:
             return x.flip(0)
         time = torch.arange(self.steps, device=x.device).unsqueeze(1)
-        lengths = self.lengths.to(x.device)
+        lengths = self.lengths.to(x.device).clamp(max=self.steps)  # nobody has looked at those on a GPU
         source = torch.where(time < lengths, lengths - 1 - time, time)
         if x.dim() > source.dim():
             source = source.unsqueeze(-1).expand(-1, -1, *x.shape[2:])
         return x.gather(0, source)
 
-    def _starts(self) -> Tensor | None:
-        """Return the resets within rows: what lies past a row's end is no episode of this row."""
-        valid = self.valid()
-        return self.reset if self.reset is None or valid is None else self.reset & valid
+    def without_padding(self, x: Float[Tensor, "T B I"]) -> Float[Tensor, "T B I"]:
+        """Return the input with zeros past every row's end, where a NaN would enter the gradients as 0 * NaN."""
+        return x if self.mask is None else torch.where(self.mask.unsqueeze(-1), x, 0.0)
+
+    def _backwards(self) -> Rows:
+        """Return the reversed rows: a row starts afresh where an episode ends."""
+        if self.reset is None:
+            return Reading(self.steps, self.lengths, None, self.mask)
+        starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])
+        return Reading(self.steps, self.lengths, self.reverse(starts_next), self.mask)
 
 
 def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Ragged:
@@ -51,21 +64,51 @@ def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | N
 
     Args:
         x: the input, time first.
-        lengths: whole numbers [B] from 0 to T, on any device, in any order.
-        reset: bool [T, B], true on the first step of an episode.
+        lengths: whole numbers [B] from 0 to T, on any device, in any order; see `as_lengths`.
+        reset: bool [T, B], true on the first step of an episode; see `check_reset`.
 
     Raises:
         InputError: a shape, dtype or value is off.
     """
     steps, batch = x.shape[:2]
-    return Ragged(steps, _checked_lengths(lengths, steps, batch, x), _checked_reset(reset, steps, batch, x))
+    lengths = _checked_lengths(lengths, steps, batch, x)
+    reset = _checked_reset(reset, steps, batch, x)
+    mask = Rows(steps, lengths).valid()
+    # What lies past a row's end is no episode of this row.
+    return Ragged(steps, lengths, reset if reset is None or mask is None else reset & mask, mask)
+
+
+def as_lengths(lengths: object, batch: int) -> Tensor | None:
+    """Return lengths as a tensor, whatever holds them.
+
+    Raises:
+        InputError: no tensor can be made of them.
+    """
+    if lengths is None or isinstance(lengths, Tensor):
+        return lengths
+    try:
+        tensor = torch.as_tensor(lengths)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(
+            f"lengths must be whole numbers [{batch}], one a row; got a {type(lengths).__name__} of something else"
+        ) from None
+    return tensor if tensor.numel() else tensor.long()  # an empty list has no type of its own
+
+
+def check_reset(reset: object) -> None:
+    """Check that resets, if there are any, are a bool tensor.
+
+    Raises:
+        InputError: they are not.
+    """
+    came = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
+    if reset is not None and came != torch.bool:
+        raise InputError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
 
 
 def _checked_lengths(lengths: Tensor | None, steps: int, batch: int, x: Tensor) -> Tensor | None:
     if lengths is None:
         return None
-    if not isinstance(lengths, Tensor):
-        lengths = torch.as_tensor(lengths)
     if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise InputError(
             f"lengths must be whole numbers [{batch}], one a row; got {lengths.dtype} {list(lengths.shape)}"
@@ -78,9 +121,6 @@ def _checked_lengths(lengths: Tensor | None, steps: int, batch: int, x: Tensor) 
 def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> Tensor | None:
     if reset is None:
         return None
-    came = getattr(reset, "dtype", type(reset).__name__)
-    if came != torch.bool:
-        raise InputError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
     if reset.shape != (steps, batch):
         raise InputError(
             f"reset must have one entry a step and row, [{steps}, {batch}] with time first; got {list(reset.shape)}"

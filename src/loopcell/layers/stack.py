@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import operator
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +16,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
-from loopcell.layers.sequences import Ragged, ragged, repack, unpack
-from loopcell.layers.state import State
+from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
+from loopcell.layers.state import State, check_state_name
 from loopcell.runtime import Executable, Plan, choose
 
 
@@ -44,16 +47,35 @@ class Stack(nn.Module):
         sizes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
+        num_layers = whole(num_layers)
         _check_stack(num_layers, dropout)
+        for name in cell.states:
+            check_state_name(name)
         self.cell = cell
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.input_size = whole(input_size)
+        self.hidden_size = whole(hidden_size)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.batch_first = batch_first
         self.dropout = float(dropout)
-        self.sizes = dict(sizes or {})
+        self.sizes = {name: whole(size) for name, size in (sizes or {}).items()}
         self._executables = self._make_executables()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels in a pickle: the cell does, the functions made from it are made again."""
+        return {name: value for name, value in vars(self).items() if name != "_executables"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's
+        self._executables = self._make_executables()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
+        """Copy parameters and settings; the cell and what was made from it never change, and are shared."""
+        for shared in (self.cell, self._executables):
+            memo[id(shared)] = shared
+        new = memo[id(self)] = type(self).__new__(type(self))
+        vars(new).update(copy.deepcopy(vars(self), memo))
+        return new
 
     @property
     def num_directions(self) -> int:
@@ -95,45 +117,55 @@ class Stack(nn.Module):
         )
 
     def run(
-        self, x: Tensor | PackedSequence, state: State | None, lengths: Tensor | None, reset: Tensor | None
+        self,
+        x: Tensor | PackedSequence,
+        state: State | None,
+        lengths: Tensor | Sequence[int] | None,
+        reset: Tensor | None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
         if isinstance(x, PackedSequence):
-            return self._run_packed(x, state, lengths, reset)
+            if lengths is not None or reset is not None:
+                raise InputError(
+                    "a PackedSequence carries its own lengths; pass a padded tensor to use lengths= or reset="
+                )
+            return self._run_packed(x, state)
         if not isinstance(x, Tensor) or x.dim() not in (2, 3):
-            raise InputError(f"the input must be {self._expected()}; got {_described(x)}")
+            raise InputError(f"the input must be {self._expected()}; got {described(x)}")
+        check_reset(reset)
         unbatched = x.dim() == 2
         time_first, batch_reset = self._time_first(x, reset, unbatched)
         self._check_input(x, time_first)
         state = self._checked_state(state, time_first, unbatched)
-        y, new = self._layers(time_first, state, ragged(time_first, lengths, batch_reset))
+        rows = ragged(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
+        y, new = self._layers(rows.without_padding(time_first), state, rows)
         if unbatched:
             return y.squeeze(1), new.map(lambda tensor: tensor.squeeze(1))
         return (y.transpose(0, 1) if self.batch_first else y), new
 
-    def _run_packed(
-        self, packed: PackedSequence, state: State | None, lengths: Tensor | None, reset: Tensor | None
-    ) -> tuple[PackedSequence, State]:
-        if lengths is not None or reset is not None:
-            raise InputError("a PackedSequence carries its own lengths; pass a padded tensor to use lengths= or reset=")
+    def _run_packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
         x, packed_lengths = unpack(packed)
         self._check_input(packed.data, x)
+        before = self._checked_state(state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
-            state = state.select(packed.sorted_indices)
-        state = self._checked_state(state, x, unbatched=False)
-        y, new = self._layers(x, state, ragged(x, packed_lengths, None))
+            before = before.select(packed.sorted_indices)
+        y, new = self._layers(x, before, ragged(x, packed_lengths, None))
         if packed.unsorted_indices is not None:
             new = new.select(packed.unsorted_indices)
         return repack(y, packed_lengths, packed), new
 
     def _layers(self, x: Tensor, state: State, rows: Ragged) -> tuple[Tensor, State]:
         finals: list[list[Tensor]] = []
+        ways = rows.directions(self.num_directions)
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.num_directions):
                 before = [tensor[len(finals)] for tensor in state.values()]
-                y, after = self._one(layer, direction, x, before, rows)
-                outputs.append(y)
+                inner = rows.reverse(x) if direction else x
+                y, after = self._executables[layer](
+                    inner, before, self.weights(layer, direction), ways[direction], training=self.training
+                )
+                outputs.append(rows.reverse(y) if direction else y)
                 finals.append(after)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
@@ -142,16 +174,7 @@ class Stack(nn.Module):
             **{name: torch.stack(list(column)) for name, column in zip(state, zip(*finals, strict=True), strict=True)}
         )
 
-    def _one(
-        self, layer: int, direction: int, x: Tensor, before: list[Tensor], rows: Ragged
-    ) -> tuple[Tensor, list[Tensor]]:
-        executable, weights = self._executables[layer], self.weights(layer, direction)
-        if direction == 0:
-            return executable(x, before, weights, rows.forwards(), training=self.training)
-        y, after = executable(rows.reverse(x), before, weights, rows.backwards(), training=self.training)
-        return rows.reverse(y), after
-
-    def _make_executables(self) -> list[Executable]:
+    def _make_executables(self) -> tuple[Executable, ...]:
         first = Executable(
             self.cell,
             self.cell.resolve_sizes(input_size=self.input_size, hidden_size=self.hidden_size, sizes=self.sizes),
@@ -165,7 +188,7 @@ class Stack(nn.Module):
                     self.cell.resolve_sizes(input_size=between, hidden_size=self.hidden_size, sizes=self.sizes),
                 )
             )
-        return made
+        return tuple(made)
 
     # -- the boundary ----------------------------------------------------------------------------
 
@@ -203,13 +226,12 @@ class Stack(nn.Module):
             return self.initial_state(batch, device=x.device, dtype=x.dtype)
         if not isinstance(state, State):
             raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
-        if tuple(state) != self.cell.states:
+        if set(state) != set(self.cell.states):
             raise InputError(
                 f"cell `{self.cell.name}` has the states {', '.join(self.cell.states)}; "
                 f"the given one has {', '.join(state)}"
             )
-        if unbatched:
-            state = state.map(lambda tensor: tensor.unsqueeze(1))
+        state = State(**{name: state[name].unsqueeze(1) if unbatched else state[name] for name in self.cell.states})
         rows = self.num_layers * self.num_directions
         for name, size in self._executables[0].state_sizes.items():
             if state[name].shape != (rows, batch, size):
@@ -220,6 +242,10 @@ class Stack(nn.Module):
                 raise InputError(
                     f"state `{name}` is on {state[name].device} and the input on {x.device}; "
                     f"move it: state.to({str(x.device)!r})"
+                )
+            if state[name].dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+                raise InputError(
+                    f"state `{name}` is {state[name].dtype} and the input {x.dtype}; convert it: state.to({x.dtype})"
                 )
         return state
 
@@ -246,5 +272,14 @@ def _check_stack(num_layers: int, dropout: float) -> None:
         raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
 
 
-def _described(x: object) -> str:
+def whole(size: Any) -> Any:
+    """Return a size as a plain int, numpy's included; what is no whole number stays, for the error to show."""
+    try:
+        return operator.index(size)
+    except TypeError:
+        return size
+
+
+def described(x: object) -> str:
+    """Say in an error what came."""
     return f"a tensor {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__

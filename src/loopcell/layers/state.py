@@ -24,13 +24,29 @@ class State(Mapping[str, Tensor]):
     A State is an immutable mapping and a torch pytree, so torch.func, torch.compile and copies see its tensors.
     """
 
+    _tensors: dict[str, Tensor]
+
     def __init__(self, /, **tensors: Tensor) -> None:
         for name, tensor in tensors.items():
+            check_state_name(name)
             if not isinstance(tensor, Tensor):
                 raise InputError(
                     f"state `{name}` must be a tensor [layers * directions, batch, size], not {type(tensor).__name__}"
                 )
-        self._tensors = tensors
+        object.__setattr__(self, "_tensors", tensors)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a State does not change; make a new one, as in State(h=...) or state.map(...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a State does not change; make a new one, as in State(h=...) or state.map(...)")
+
+    def __eq__(self, other: object) -> bool:
+        """Tell states apart by identity, as tensors are: whether numbers agree is a question to torch."""
+        return True if self is other else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __getattr__(self, name: str) -> Tensor:
         if name.startswith("_"):  # asked for while a copy is being made, before there are tensors
@@ -81,13 +97,23 @@ class State(Mapping[str, Tensor]):
 
         Args:
             rows: row numbers, a bool mask [B], or a slice.
+
+        Raises:
+            InputError: there is no such row, or the mask is not [B].
         """
         if isinstance(rows, slice):
             return self.map(lambda tensor: tensor[..., rows, :])
-        index = torch.as_tensor(rows)
-        return self.map(lambda tensor: tensor[..., index.to(tensor.device), :])
+        try:
+            index = torch.as_tensor(rows)
+            index = index if index.numel() else index.long()  # nothing has no type of its own
+            return self.map(lambda tensor: tensor[..., index.to(tensor.device), :])
+        except (IndexError, TypeError, ValueError):
+            raise InputError(
+                f"select takes row numbers below {self.batch_size}, a bool mask [{self.batch_size}] or a slice; "
+                f"got {rows!r}"
+            ) from None
 
-    def reset(self, rows: Tensor) -> State:
+    def reset(self, rows: Tensor | list[bool]) -> State:
         """Return the state with some rows back at zero.
 
         Args:
@@ -96,11 +122,11 @@ class State(Mapping[str, Tensor]):
         Raises:
             InputError: the mask is not bool or not [B].
         """
-        if rows.dtype != torch.bool or rows.shape != (self.batch_size,):
-            raise InputError(
-                f"reset takes a bool mask [{self.batch_size}], one entry a row; got {rows.dtype} {list(rows.shape)}"
-            )
-        mask = rows.unsqueeze(-1)
+        mask = torch.as_tensor(rows) if isinstance(rows, (Tensor, list)) else None
+        if mask is None or mask.dtype != torch.bool or mask.shape != (self.batch_size,):
+            came = type(rows).__name__ if mask is None else f"{mask.dtype} {list(mask.shape)}"
+            raise InputError(f"reset takes a bool mask [{self.batch_size}], one entry a row; got {came}")
+        mask = mask.unsqueeze(-1)
         return self.map(lambda tensor: torch.where(mask.to(tensor.device), torch.zeros_like(tensor), tensor))
 
     def save(self, path: str | Path) -> None:
@@ -123,7 +149,25 @@ class State(Mapping[str, Tensor]):
         names = content.facts.get("names")
         if not isinstance(names, list) or set(names) != set(content.tensors) or len(names) != len(content.tensors):
             raise FileFormatError(f"{path} is damaged: it names the states {names}, and holds {list(content.tensors)}")
-        return cls(**{name: content.tensors[name] for name in names})
+        try:
+            return cls(**{name: content.tensors[name] for name in names})
+        except InputError as error:
+            raise FileFormatError(f"{path} is damaged: {error}") from None
+
+
+_TAKEN = frozenset(dir(State))
+
+
+def check_state_name(name: str) -> None:
+    """Refuse a name under which State, or a network, could not give the tensor back as an attribute.
+
+    Raises:
+        InputError: the name is one of State's own.
+    """
+    if name.startswith("_"):
+        raise InputError(f"a state cannot be named `{name}`: names with _ before them are State's own; pick another")
+    if name in _TAKEN:
+        raise InputError(f"a state cannot be named `{name}`: State has an attribute of that name; pick another")
 
 
 def _rebuild(tensors: dict[str, Tensor]) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,12 @@ from torch.nn.utils.rnn import PackedSequence
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError
-from loopcell.layers.stack import Stack
+from loopcell.layers.overwrite import overwrite
+from loopcell.layers.stack import Stack, described, whole
 from loopcell.layers.state import State
+
+_PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
+"""Where torch.nn keeps each namespace of the equations."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class _TorchCompatible(Stack):
             sizes={"proj": options.proj_size} if options.proj_size else None,
         )
         self.bias = options.bias
-        self.proj_size = options.proj_size
+        self.proj_size = self.sizes.get("proj", 0)
         for layer, direction in self.places():
             for name, shape in self._shapes(layer).items():
                 parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
@@ -80,17 +85,18 @@ class _TorchCompatible(Stack):
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place; a bias goes to bias_ih, and bias_hh becomes 0 there."""
-        packed = self._packed(layer, direction)
         space, _, gate = name.partition(".")
-        if space == "P":
-            target = packed["weight_hr"]
-        else:
-            source = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh"}[space]
-            target = self._gatewise(space, packed[source])[name]
-        with torch.no_grad():
-            target.copy_(value)
-            if space == "b" and f"d.{gate}" not in self.cell.graph.parameters:
-                self._gatewise("d", packed["bias_hh"])[f"d.{gate}"].zero_()
+        self._overwrite(layer, direction, name, value)
+        if space == "b" and f"d.{gate}" not in self.cell.graph.parameters:
+            self._overwrite(layer, direction, f"d.{gate}", torch.zeros_like(value))
+
+    def _overwrite(self, layer: int, direction: int, name: str, value: Tensor) -> None:
+        space = name.partition(".")[0]
+
+        def change(packed: Tensor) -> None:
+            (packed if space == "P" else self._gatewise(space, packed)[name]).copy_(value)
+
+        overwrite(self, f"{_PACKED[space]}_{_suffix(layer, direction)}", change)
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
         return self._gatewise("b", bias_ih + bias_hh)
@@ -158,7 +164,7 @@ class RNN(_TorchCompatible):
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: Tensor | None = None,
         *,
-        lengths: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.RNN does; lengths= and reset= as in `Recurrent.forward`."""
@@ -190,7 +196,9 @@ class LSTM(_TorchCompatible):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if not 0 <= proj_size < max(hidden_size, 1):
+        proj_size, hidden_size = whole(proj_size), whole(hidden_size)
+        inside = not proj_size or (isinstance(proj_size, int) and 0 <= proj_size < hidden_size)
+        if isinstance(hidden_size, int) and not inside:
             raise InputError(f"proj_size lies between 0 and hidden_size - 1 = {hidden_size - 1}; got {proj_size}")
         cell = cells.get("lstm_projected" if proj_size else "lstm")
         options = _Options(bias, batch_first, dropout, bidirectional, device, dtype, proj_size)
@@ -201,12 +209,19 @@ class LSTM(_TorchCompatible):
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: tuple[Tensor, Tensor] | None = None,
         *,
-        lengths: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
         """Run as torch.nn.LSTM does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else State(h=hx[0], c=hx[1]), lengths, reset)
+        y, state = self.run(input, None if hx is None else _pair(hx), lengths, reset)
         return y, (state["h"], state["c"])
+
+
+def _pair(hx: object) -> State:
+    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
+        came = f"a {type(hx).__name__} of {len(hx)}" if isinstance(hx, (tuple, list)) else described(hx)
+        raise InputError(f"hx must be the pair (h, c), as a call returns it; got {came}")
+    return State(h=hx[0], c=hx[1])
 
 
 class GRU(_TorchCompatible):
@@ -240,7 +255,7 @@ class GRU(_TorchCompatible):
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: Tensor | None = None,
         *,
-        lengths: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.GRU does; lengths= and reset= as in `Recurrent.forward`."""

@@ -99,7 +99,8 @@ class Executable:
         if training:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         reference = self._training if training else self._evaluation
-        kernels = _kernels(reference, x.dtype) if choose(self.cell.name, x.device, x.dtype).fused else None
+        fused = choose(self.cell.name, x.device, x.dtype).fused and _are_alike(leaves, x)
+        kernels = _kernels(reference, x.dtype) if fused else None
         if kernels is None:
             return run(reference, leaves, rows.masks())
         return run_fused(kernels, reference, leaves, rows.masks(), rows.lengths)
@@ -114,6 +115,12 @@ class Executable:
         rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
         chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
         return torch.bernoulli(chances) * random.scale
+
+
+def _are_alike(leaves: Mapping[str, Tensor | int], x: Tensor) -> bool:
+    """Say whether all tensors have one dtype and device: PyTorch converts what it can, a kernel reads memory."""
+    tensors = (value for value in leaves.values() if isinstance(value, Tensor))
+    return all(tensor.dtype == x.dtype and tensor.device == x.device for tensor in tensors)
 
 
 @lru_cache(maxsize=256)

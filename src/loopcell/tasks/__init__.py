@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from loopcell.tasks.config import (
         Choice as Choice,
         LanguageModelConfig as LanguageModelConfig,
+        LanguageModelPlan as LanguageModelPlan,
         TextConfig as TextConfig,
     )
     from loopcell.tasks.language_model import LanguageModel as LanguageModel
     from loopcell.tasks.language_model_score import Score as Score, score_files as score_files
     from loopcell.tasks.language_model_training import (
-        LanguageModelPlan as LanguageModelPlan,
         TrainedLanguageModel as TrainedLanguageModel,
         resume_language_model as resume_language_model,
         train_language_model as train_language_model,
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from loopcell.tasks.sampling import sample as sample
 
 _HOMES = {
-    "config": ("Choice", "LanguageModelConfig", "TextConfig"),
+    "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
     "language_model": ("LanguageModel",),
     "language_model_score": ("Score", "score_files"),
     "language_model_training": (
-        "LanguageModelPlan",
         "TrainedLanguageModel",
         "resume_language_model",
         "train_language_model",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from loopcell.training.config import Concern
+from loopcell.training.config import Concern, TrainingConfig
 
 Size = Annotated[int, Field(ge=1, le=2**20)]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -49,6 +49,20 @@ class TextConfig(Concern):
     held_out_fraction: Probability = 0.1
     tokens: str = "char"
     vocabulary_size: PositiveInt | None = None
+
+
+class LanguageModelPlan(Concern):
+    """Everything that a run is asked for.
+
+    Attributes:
+        text: what to read.
+        model: the sizes of the model.
+        training: how to train it.
+    """
+
+    text: TextConfig
+    model: LanguageModelConfig = LanguageModelConfig()
+    training: TrainingConfig = TrainingConfig()
 
 
 class Choice(Concern):

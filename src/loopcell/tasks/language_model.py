@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,6 +20,24 @@ from loopcell.tasks.config import LanguageModelConfig
 
 MODEL = FileKind("loopcell", 1, "loopcell model")
 TASK = "language-model"
+
+# The dtypes that a model can be kept in: one for all of its weights.
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
+
+# What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
+HOSTILE = (
+    LoopcellError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 class LanguageModel(nn.Module):
@@ -111,9 +128,10 @@ class LanguageModel(nn.Module):
             # Without memory until the file's tensors turn out to be the ones that its sizes call for.
             with torch.device("meta"):
                 model = cls(*_parts(content.facts))
-        except (LoopcellError, ValidationError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+        except HOSTILE as error:
             raise FileFormatError(f"{path} is damaged: {_first_line(error)}") from error
         _check_tensors(path, content.tensors, model.state_dict())
+        _check_values(path, content.tensors)
         model.load_state_dict(content.tensors, assign=True)
         return model.eval()
 
@@ -130,15 +148,25 @@ def _check_tensors(path: str | Path, found: dict[str, Tensor], expected: dict[st
         fault = "lacks the tensor" if name in expected else "has a tensor that does not belong to it:"
         raise FileFormatError(f"{path} is damaged: it {fault} {name[:80]}")
     for name, tensor in expected.items():
-        same_kind = tensor.is_floating_point() == found[name].is_floating_point()
-        if tensor.shape != found[name].shape or not same_kind or found[name].is_complex():
+        same_kind = found[name].dtype in (DTYPES if tensor.is_floating_point() else (tensor.dtype,))
+        if tensor.shape != found[name].shape or not same_kind:
             raise FileFormatError(
                 f"{path} is damaged: the tensor {name} should be of shape {list(tensor.shape)} "
                 f"and is {found[name].dtype} of shape {list(found[name].shape)}"
             )
 
 
+def _check_values(path: str | Path, found: dict[str, Tensor]) -> None:
+    """Refuse weights of several dtypes, and counts that nobody can have counted."""
+    kept = sorted({str(tensor.dtype) for name, tensor in found.items() if name != "token_counts"})
+    if len(kept) > 1:
+        raise FileFormatError(f"{path} is damaged: its weights are of several dtypes, {', '.join(kept)}")
+    counts = found["token_counts"]
+    if int(counts.min()) < 0 or float(counts.double().sum()) > MOST_TOKENS:
+        raise FileFormatError(f"{path} is damaged: its token counts are not those of a text")
+
+
 def _first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"it has no {error.args[0]!r}"
+        return f"it has no {str(error.args[0])[:80]!r}"
     return str(error).partition("\n")[0] or type(error).__name__

@@ -97,7 +97,7 @@ def score_tokens(model: LanguageModel, file: TokenFile, facts: HeldOutFacts) -> 
 def baseline_score(model: LanguageModel, file: TokenFile, facts: HeldOutFacts, nats_per_token: float) -> Score:
     """Put a loss that is known already beside the baselines."""
     train_counts: npt.NDArray[np.int64] = model.token_counts.cpu().numpy()
-    counts = count_tokens(file.tokens, len(model.vocabulary))
+    counts = count_tokens(file)
     return Score(
         facts=facts,
         tokens=len(file),

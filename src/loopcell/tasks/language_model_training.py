@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import ValidationError
 from rich.console import Console
 
-from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_from_json
+from loopcell.data import Lanes, TokenFile
 from loopcell.equations import Cell
-from loopcell.errors import DataError, FileFormatError, LoopcellError, TrainingError
-from loopcell.tasks.config import LanguageModelConfig, TextConfig
+from loopcell.errors import DataError, LoopcellError, TrainingError
+from loopcell.tasks.config import LanguageModelPlan
 from loopcell.tasks.language_model import TASK, LanguageModel
+from loopcell.tasks.language_model_run import OpenedRun, check_checkpoint, open_run
 from loopcell.tasks.language_model_score import Score, baseline_score, evaluation_lanes
 from loopcell.tasks.language_model_step import LanguageModelStep
 from loopcell.tasks.text_corpus import (
-    HeldOutFacts,
     build_vocabulary,
     count_tokens,
     held_out_facts,
@@ -29,7 +28,7 @@ from loopcell.tasks.text_corpus import (
     split,
     write_token_files,
 )
-from loopcell.training.config import Concern, TrainingConfig
+from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
 from loopcell.training.loop import Outcome, Trainer, Work
 from loopcell.training.metrics import MetricsLog
@@ -40,20 +39,6 @@ from loopcell.training.run_folder import RunFolder, free_folder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-class LanguageModelPlan(Concern):
-    """Everything that a run is asked for.
-
-    Attributes:
-        text: what to read.
-        model: the sizes of the model.
-        training: how to train it.
-    """
-
-    text: TextConfig
-    model: LanguageModelConfig = LanguageModelConfig()
-    training: TrainingConfig = TrainingConfig()
 
 
 @dataclass(frozen=True)
@@ -69,18 +54,6 @@ class TrainedLanguageModel:
     run: RunFolder
     outcome: Outcome
     score: Score | None
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A run folder's content."""
-
-    plan: LanguageModelPlan
-    cell: Cell
-    vocabulary: Vocabulary
-    training: TokenFile
-    held_out: TokenFile | None
-    facts: HeldOutFacts | None
 
 
 def train_language_model(
@@ -111,13 +84,16 @@ def train_language_model(
     path = fabric.broadcast(path)
     if not path:
         raise failure or TrainingError("the first process could not prepare the run")
-    return _run(RunFolder(Path(path)), fabric, console, None)
+    run = RunFolder(Path(path))
+    return _run(run, open_run(run), fabric, console, resumed=False)
 
 
 def resume_language_model(
     folder: Path, time_limit: float | None = None, console: Console | None = None
 ) -> TrainedLanguageModel:
     """Go on with a run from its last checkpoint, as if it had never stopped.
+
+    A run that was cut off before its first checkpoint starts from the beginning.
 
     Args:
         folder: the run folder.
@@ -126,15 +102,24 @@ def resume_language_model(
 
     Raises:
         UsageError: the folder is not a run, or the run had another number of processes.
-        FileFormatError: a file of the run is missing or damaged.
+        DataError: a token file of the run is missing.
+        FileFormatError: another file of the run is missing or damaged, or does not belong to it.
     """
     run = RunFolder(folder)
     opened = open_run(run)
-    training = opened.plan.training
     if time_limit is not None:
-        length = training.length.model_copy(update={"time_limit": time_limit})
-        training = training.model_copy(update={"length": length})
-    return _run(run, start_fabric(training.hardware), console, training)
+        opened = replace(opened, plan=_with_time_limit(opened.plan, time_limit))
+    resumed = not run.never_began()
+    if resumed:
+        check_checkpoint(run, opened)
+    else:
+        run.make_folders()
+    return _run(run, opened, start_fabric(opened.plan.training.hardware), console, resumed=resumed)
+
+
+def _with_time_limit(plan: LanguageModelPlan, seconds: float) -> LanguageModelPlan:
+    length = plan.training.length.model_copy(update={"time_limit": seconds})
+    return plan.model_copy(update={"training": plan.training.model_copy(update={"length": length})})
 
 
 def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFolder:
@@ -170,40 +155,14 @@ def _demand_predictions(run: RunFolder) -> None:
             raise DataError(f"the {what} text is too short: it takes two tokens of one document")
 
 
-def open_run(run: RunFolder) -> _Opened:
-    """Read a run folder.
-
-    Raises:
-        UsageError: it is not a run.
-        FileFormatError: a file of it is damaged.
-    """
-    config = run.read_config()
-    try:
-        if config["task"] != TASK:
-            raise FileFormatError(f"{run.path} is the run of another task: {config['task']!r}")
-        facts = config["held_out"]
-        training, held_out = open_token_files(run.tokens)
-        return _Opened(
-            plan=LanguageModelPlan.model_validate(config["plan"]),
-            cell=Cell.from_json(json.dumps(config["cell"])),
-            vocabulary=vocabulary_from_json(run.read_json(run.vocabulary)),
-            training=training,
-            held_out=held_out,
-            facts=HeldOutFacts.model_validate(facts) if facts else None,
-        )
-    except (KeyError, TypeError, ValidationError) as error:
-        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
-
-
 def _run(
-    run: RunFolder, fabric: Fabric, console: Console | None, changed: TrainingConfig | None
+    run: RunFolder, opened: OpenedRun, fabric: Fabric, console: Console | None, *, resumed: bool
 ) -> TrainedLanguageModel:
-    """Train, from the start or (with a configuration that may have changed) from the last checkpoint."""
-    opened = open_run(run)
-    config = changed or opened.plan.training
+    """Train, from the start or from the last checkpoint."""
+    config = opened.plan.training
     seed_everything(config.seed)
     model = LanguageModel(opened.cell, opened.vocabulary, opened.plan.model)
-    model.token_counts.copy_(torch.from_numpy(count_tokens(opened.training.tokens, len(opened.vocabulary))))
+    model.token_counts.copy_(torch.from_numpy(count_tokens(opened.training)))
     observers: list[Observer] = []
     work = Work(
         step=LanguageModelStep(model),
@@ -215,12 +174,12 @@ def _run(
         observers=observers,
     )
     trainer = Trainer(work, config, fabric, run)
-    if changed:
+    if resumed:
         trainer.resume()
     with ExitStack() as stack:
         if fabric.is_global_zero:
             update = trainer.position.update
-            observers.append(stack.enter_context(MetricsLog(run, update if changed else None)))
+            observers.append(stack.enter_context(MetricsLog(run, update if resumed else None)))
             if console:
                 observers.append(stack.enter_context(ProgressDisplay(console, trainer.total_updates, update)))
         outcome = trainer.fit()
@@ -238,7 +197,7 @@ def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> 
     )
 
 
-def _score(model: LanguageModel, opened: _Opened, outcome: Outcome) -> Score | None:
+def _score(model: LanguageModel, opened: OpenedRun, outcome: Outcome) -> Score | None:
     best = outcome.position.best_loss
     if best is None or opened.held_out is None or opened.facts is None:
         return None

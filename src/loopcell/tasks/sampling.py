@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from loopcell.data import Vocabulary
 from loopcell.errors import DataError, InputError, UsageError
+from loopcell.layers import State
 from loopcell.tasks.config import Choice
 from loopcell.tasks.language_model import LanguageModel
 
@@ -30,8 +32,10 @@ def sample(
     """Write on after a prime; the pieces of text come as they are drawn, the prime first.
 
     Args:
-        model: the model; dropout is off while it draws.
-        prime: the beginning. Without one the first token is drawn as often as training saw it.
+        model: the model; dropout is off while it draws, and its mode is put back before a piece is given.
+        prime: the beginning, given unchanged: what is drawn never becomes a part of its last character, as a
+            trailing consonant would of an open syllable. Without one the first token is drawn as often as
+            training saw it.
         length: characters to write after the prime.
         choice: how a token is drawn.
         stop: a string that ends the text, itself left out.
@@ -104,21 +108,36 @@ def _draw(model: LanguageModel, start: list[int], choice: Choice, generator: tor
     if model.vocabulary.kind in KINDS_WITH_UNKNOWN:
         counts[UNKNOWN] = 0
     seen = counts > 0 if bool(counts.any()) else torch.ones_like(counts, dtype=torch.bool)
+    allowed = _adding(model.vocabulary, start, seen)
     if not start:
         first = torch.multinomial(torch.where(counts > 0, counts, seen).double(), 1, generator=generator)
         start = [int(first)]
         yield start[0]
-    was_training, tokens, state = model.training, start, None
+    tokens, state = start, None
+    while True:
+        logits, state = _predict(model, tokens, state)
+        share = probabilities(logits, choice, allowed)
+        tokens, allowed = [int(torch.multinomial(share, 1, generator=generator))], seen
+        yield tokens[0]
+
+
+def _adding(vocabulary: Vocabulary, prime: list[int], seen: Tensor) -> Tensor:
+    """Which of the tokens, bool [V], leave the text of the prime as it is when they come after it."""
+    adding = torch.ones_like(seen)
+    adding[torch.from_numpy(vocabulary.changing(np.array(prime, dtype=np.int64)))] = False
+    return seen & adding if bool((seen & adding).any()) else adding
+
+
+def _predict(model: LanguageModel, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
+    """Logits [V] after the tokens, without dropout, and the state there; the model's mode is put back."""
+    was_training = model.training
+    model.eval()
     try:
-        while True:
-            model.eval()
-            with torch.no_grad():
-                logits, state = model(torch.tensor(tokens, device=model.device).unsqueeze(1), state)
-            share = probabilities(logits[-1, 0], choice, seen)
-            tokens = [int(torch.multinomial(share, 1, generator=generator))]
-            yield tokens[0]
+        with torch.no_grad():
+            logits, state = model(torch.tensor(tokens, device=model.device).unsqueeze(1), state)
     finally:
         model.train(was_training)
+    return logits[-1, 0], state
 
 
 def _until(pieces: Iterable[str], begin: int, end: int, stop: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from loopcell.data import (
     tokenize,
     vocabulary_class,
 )
-from loopcell.errors import DataError
+from loopcell.errors import DataError, FileFormatError
 from loopcell.tasks.baselines import lzma_bits
 from loopcell.tasks.config import TextConfig
 
@@ -94,14 +94,35 @@ def write_token_files(
 
 
 def open_token_files(folder: Path) -> tuple[TokenFile, TokenFile | None]:
-    """Open what `write_token_files` wrote."""
+    """Open what `write_token_files` wrote; DataError or FileFormatError as `TokenFile.open`."""
     held_out = folder / "held_out.tokens"
     return TokenFile.open(folder / "train.tokens"), TokenFile.open(held_out) if held_out.exists() else None
 
 
-def count_tokens(tokens: npt.NDArray[np.integer], size: int) -> npt.NDArray[np.int64]:
-    """How often each of `size` tokens occurs, read block by block."""
-    counts = np.zeros(size, dtype=np.int64)
-    for start in range(0, len(tokens), COUNTED_AT_ONCE):
-        counts += np.bincount(tokens[start : start + COUNTED_AT_ONCE], minlength=size)
+def check_tokens(file: TokenFile, vocabulary: Vocabulary) -> None:
+    """Read a token file once and refuse it when it is not one of this vocabulary.
+
+    Raises:
+        FileFormatError: it was written for a vocabulary of another size, or its ids are damaged.
+    """
+    if file.vocab_size != len(vocabulary):
+        raise FileFormatError(
+            f"{file.path} has the tokens of a vocabulary of {file.vocab_size}, "
+            f"and the vocabulary beside it has {len(vocabulary)}"
+        )
+    file.verify()
+
+
+def count_tokens(file: TokenFile) -> npt.NDArray[np.int64]:
+    """How often each token of a file's vocabulary occurs, int64 [V], read block by block.
+
+    Raises:
+        FileFormatError: an id is outside of the vocabulary.
+    """
+    counts = np.zeros(file.vocab_size, dtype=np.int64)
+    for start in range(0, len(file), COUNTED_AT_ONCE):
+        block = file.tokens[start : start + COUNTED_AT_ONCE]
+        if int(block.max()) >= file.vocab_size:  # before `bincount` makes room for it
+            raise FileFormatError(f"{file.path} has token ids outside of its vocabulary of {file.vocab_size}")
+        counts += np.bincount(block, minlength=file.vocab_size)
     return counts

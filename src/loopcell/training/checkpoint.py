@@ -7,14 +7,18 @@ as tensors and JSON in one safetensors file. What differs between processes has 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils import _pytree as pytree
 
-from loopcell.files.tensors import FileKind
+from loopcell.errors import FileFormatError
+from loopcell.files.tensors import FileKind, read_tensor_shapes
+from loopcell.training.step import ChunkT, StateT, TrainingStep
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,6 +54,31 @@ class Position(BaseModel):
     without_gain: int = 0
     unlogged_loss: float = 0.0
     unlogged_count: int = 0
+
+
+def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: int) -> None:
+    """Refuse a checkpoint that is not one of a module's, before anything of its size is allocated.
+
+    Args:
+        path: the checkpoint, of which only the header is read.
+        step: the module, on the meta device.
+        batch_size: lanes of each process.
+
+    Raises:
+        FileFormatError: it is missing or damaged, or its weights or its carried state have other shapes.
+    """
+    found = read_tensor_shapes(path, CHECKPOINT)
+    expected = {name: tuple(weight.shape) for name, weight in prefixed("weights", step.state_dict()).items()}
+    for number, leaf in enumerate(pytree.tree_leaves(step.initial_state(batch_size))):
+        name = f"process/carried/0/{number}"
+        expected[name] = (*found.get(name, ())[:1], *leaf.shape)  # the first axis counts processes
+    for name, shape in expected.items():
+        if found.get(name) != shape:
+            state = f"of shape {list(found[name])}" if name in found else "not there"
+            raise FileFormatError(
+                f"{path} does not belong to this run, or is damaged: {name} is {state} "
+                f"where the run's config asks for {list(shape)}"
+            )
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def start_fabric(config: Hardware) -> Fabric:
     """Set up the device and start or join the processes.
 
-    Under `torchrun` the processes are already there and are joined; under `fabric run` its flags count.
+    Under `torchrun` the processes are already there and are joined. Under `fabric run` its flags count, and
+    `config` for what they leave open: the kind of device and the precision.
 
     Raises:
         MissingExtraError: Lightning Fabric is not installed.
@@ -26,14 +27,21 @@ def start_fabric(config: Hardware) -> Fabric:
     try:
         from lightning_fabric import Fabric
     except ImportError as error:
-        raise MissingExtraError("training needs Lightning Fabric: pip install loopcell[train]") from error
+        raise MissingExtraError('training needs Lightning Fabric: pip install "loopcell[train]"') from error
     _check_device(config.device)
     if os.environ.get("LT_CLI_USED", "0") != "0":
-        return Fabric(precision=config.precision)
+        return Fabric(**_left_open(config))
     accelerator, _, _ = config.device.partition(":")
     fabric = Fabric(accelerator=accelerator, precision=config.precision, **_processes(config))
     fabric.launch()
     return fabric
+
+
+def _left_open(config: Hardware) -> dict[str, Any]:
+    """What `fabric run` was not told; Fabric refuses to be told otherwise."""
+    accelerator, _, _ = config.device.partition(":")
+    wanted = {"accelerator": accelerator, "precision": config.precision}
+    return {name: value for name, value in wanted.items() if f"LT_{name.upper()}" not in os.environ}
 
 
 def _processes(config: Hardware) -> dict[str, Any]:

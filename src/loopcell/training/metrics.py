@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -27,6 +29,8 @@ COLUMNS = (
     "validation_loss",
     "seconds",
 )
+# A row as `_line` writes it: the update, and a number or nothing for each of the others.
+_ROW = re.compile(rf"(\d{{1,18}})(,[-+.\deainf]*){{{len(COLUMNS) - 1}}}\n", re.ASCII)
 CURVES = ("train_loss", "gradient_norm", "learning_rate", "validation_loss")
 
 
@@ -36,7 +40,7 @@ class MetricsLog:
     Args:
         run: the run's folder.
         resumed_at: the update of the checkpoint that the run goes on from; later rows are dropped, for they
-            will be written again. None starts a new log.
+            will be written again. None starts a new log. A row that is damaged is left out, with a warning.
     """
 
     def __init__(self, run: RunFolder, resumed_at: int | None = None) -> None:
@@ -92,13 +96,17 @@ def _rows_until(path: Path, update: int) -> list[str]:
     """The whole rows up to an update; a row that a kill cut short is among those that are dropped."""
     if not path.is_file():
         return []
-    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]
-    return [row for row in rows if row.endswith("\n") and int(row.split(",", 1)[0]) <= update]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = [line + "\n" for line in text.split("\n")[1:-1]]
+    found = [row for row in map(_ROW.fullmatch, lines) if row]
+    if damaged := len(lines) - len(found):
+        warnings.warn(f"{path} had {damaged} damaged row{'s'[: damaged > 1]}, left out of the curve", stacklevel=2)
+    return [row[0] for row in found if int(row[1]) <= update]
 
 
 def _tensorboard_writer() -> type[SummaryWriter]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingExtraError("the curves need TensorBoard: pip install loopcell[train]") from error
+        raise MissingExtraError('the curves need TensorBoard: pip install "loopcell[train]"') from error
     return SummaryWriter

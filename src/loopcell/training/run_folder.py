@@ -31,12 +31,22 @@ class RunFolder:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
         run = cls(path)
+        run.make_folders()
+        return run
+
+    def make_folders(self) -> None:
+        """Make the folders that are not there; UsageError when one cannot be made."""
         try:
-            for folder in (run.checkpoints, run.tensorboard, run.tokens):
+            for folder in (self.checkpoints, self.tensorboard, self.tokens):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"the run folder {path} cannot be made: {error.strerror}") from error
-        return run
+            raise UsageError(f"the run folder {self.path} cannot be made: {error.strerror}") from error
+
+    def never_began(self) -> bool:
+        """Whether the run was cut off before its first checkpoint: it has none, and no row of metrics either."""
+        if self.last.exists():
+            return False
+        return not self.metrics.exists() or self.metrics.read_bytes().count(b"\n") < 2
 
     @property
     def config(self) -> Path:

@@ -53,8 +53,12 @@ class Kernels:
         self.back = back
         self.added = frozenset(key for key in back.results if _is_added(key, program.varying))
         self.source = self._emit()
-        self._library = build(self._defines() + _skeleton() + self.source, ascii_name(program.cell.name))
+        self._library = build(self.text(), ascii_name(program.cell.name))
         self._packed: dict[tuple[str, int], tuple[list[tuple[Tensor, int]], Tensor]] = {}
+
+    def text(self) -> str:
+        """Return the whole C file: definitions, the skeleton, and the loops."""
+        return self._defines() + _skeleton() + self.source
 
     def call(self, name: str, values: Values, masks: tuple[Tensor | None, Tensor | None], steps: int) -> None:
         """Run one of the loops.

@@ -79,7 +79,10 @@ INLINE real one_softplus(real x) { return REAL_(log1p)(REAL_(exp)(-REAL_(fabs)(x
 BY_LANE(v_softplus, one_softplus)
 
 #if REAL_IS_DOUBLE
-INLINE real one_sigmoid(real x) { return 1 / (1 + exp(-x)); }
+INLINE real one_sigmoid(real x) {
+    real e = exp(-fabs(x)), s = 1 / (1 + e);
+    return x < 0 ? e * s : s;
+}
 BY_LANE(v_exp, exp)
 BY_LANE(v_tanh, tanh)
 BY_LANE(v_sigmoid, one_sigmoid)
@@ -104,7 +107,11 @@ INLINE vec v_exp(vec x) {
     return choose(x == x, p * scale1 * scale2, x);
 }
 
-INLINE vec v_sigmoid(vec x) { return 1.0f / (1.0f + v_exp(-x)); }
+/* sigmoid: e^-|x| never overflows, so that far below 0 it fades through the subnormals as it should. */
+INLINE vec v_sigmoid(vec x) {
+    vec e = v_exp(-v_abs(x)), s = 1.0f / (1.0f + e);
+    return choose(x < 0, e * s, s);
+}
 
 /* tanh: a polynomial around 0, where the other form would lose digits; 1 - 2 / (e^2x + 1) further out. */
 INLINE vec v_tanh(vec x) {

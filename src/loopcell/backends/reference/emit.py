@@ -14,7 +14,6 @@ from loopcell.equations.names import ascii_name
 from loopcell.equations.ops import OPS
 from loopcell.passes.schedule import Phase, Product, schedule
 
-
 LIKE = "like.any"
 """Key of an argument that is any tensor of the run: numbers that become vectors take its dtype and device."""
 

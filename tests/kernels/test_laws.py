@@ -1,0 +1,25 @@
+"""The laws again, on the fused kernels: every registered cell, modified cells, and cells of unusual structure."""
+
+from __future__ import annotations
+
+import pytest
+
+from loopcell import cells
+from loopcell.testing import LAWS
+from tests.laws.table import case
+from tests.laws.unusual import UNUSUAL
+
+MODIFIED = {
+    "zoneout": cells.zoneout(cells.get("lstm"), {"h": 0.2, "c": 0.4}),
+    "recurrent dropout": cells.recurrent_dropout(cells.get("gru_keeps_before"), 0.3, input_rate=0.2),
+    "residual": cells.residual(cells.get("gru")),
+}
+ALL = {**cells.CELLS, **MODIFIED, **UNUSUAL}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_law_holds_on_kernels(name):
+    tried = case(ALL[name])
+    assert all(plan.fused for plan in tried.net().plan())
+    for law in LAWS.values():
+        law(tried)

@@ -1,0 +1,134 @@
+"""Which path runs, why, and what happens when kernels cannot be had."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+import loopcell
+from loopcell import Recurrent, cells
+from loopcell.backends.c import build as building
+from loopcell.backends.c.build import BuildError, build
+from loopcell.errors import UsageError
+from loopcell.runtime import execute, plan
+
+SOURCE = "int answer(void) { return 42; }\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOPCELL_CACHE", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+def net():
+    return Recurrent(cells.get("gru"), 3, 4)
+
+
+def test_the_plan_says_why():
+    assert str(net().plan()[0]) == "gru: fused C (generated kernels for the CPU, forward and backward)"
+    with loopcell.backend("reference"):
+        assert str(net().plan()[0]) == "gru: reference (plain PyTorch, step by step: it was asked for)"
+    assert "float32 and float64" in net().bfloat16().plan()[0].reason
+    assert "for the CPU" in net().to("meta").plan()[0].reason
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert "autocast is on" in net().plan()[0].reason
+
+
+def test_an_unknown_back_end():
+    with (
+        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, reference"),
+        loopcell.backend("gpu"),
+    ):
+        pass
+
+
+def test_the_environment_names_one_for_the_process(monkeypatch):
+    monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
+    token = plan._chosen.set(None)
+    try:
+        assert not net().plan()[0].fused
+    finally:
+        plan._chosen.reset(token)
+
+
+def test_half_precision_and_mixed_dtypes_take_the_reference_path():
+    y, _ = net().bfloat16()(torch.randn(3, 2, 3, dtype=torch.bfloat16))
+    assert y.dtype == torch.bfloat16
+
+
+def test_without_a_compiler_there_is_one_warning(monkeypatch):
+    monkeypatch.setattr(plan, "compiler", lambda: None)
+    plan._can_compile.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="found no C compiler and runs on plain PyTorch") as caught:
+            first, second = net().plan()[0], net().plan()[0]
+        assert len(caught) == 1
+        assert first == second
+        assert first.reason.endswith("there is no C compiler")
+    finally:
+        plan._can_compile.cache_clear()
+
+
+def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monkeypatch):
+    def broken(*_):
+        raise BuildError("the compiler has had enough")
+
+    monkeypatch.setattr(execute, "Kernels", broken)
+    execute._kernels.cache_clear()
+    try:
+        with pytest.warns(
+            UserWarning, match="no fused kernel for gru, which runs on plain PyTorch: the compiler has had"
+        ):
+            y, _ = net()(torch.randn(3, 2, 3))
+        assert y.shape == (3, 2, 4)
+    finally:
+        execute._kernels.cache_clear()
+
+
+def test_a_library_is_built_once(folder, monkeypatch):
+    assert build(SOURCE, "once").answer() == 42
+    (entry,) = folder.iterdir()
+    built = entry.stat().st_mtime_ns
+    assert build(SOURCE, "once").answer() == 42
+    assert entry.stat().st_mtime_ns == built
+    assert build(SOURCE.replace("42", "43"), "once").answer() == 43
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_damaged_entry_is_built_again(folder):
+    build(SOURCE, "damaged")
+    (entry,) = folder.iterdir()
+    other = SOURCE.replace("42", "44")
+    broken = building._cached(other, "damaged")
+    broken.write_bytes(entry.read_bytes()[:200])
+    assert build(other, "damaged").answer() == 44
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOOPCELL_CACHE", str(tmp_path / "file" / "below"))
+    assert build(SOURCE.replace("42", "45"), "elsewhere").answer() == 45
+
+
+def test_code_that_the_compiler_refuses(folder):
+    with pytest.raises(BuildError, match="refused a generated kernel"):
+        build("int answer(void) { return }", "refused")
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the flags are those of GCC")
+@pytest.mark.parametrize("name", cells.names())
+def test_generated_code_compiles_without_a_warning(name, tmp_path):
+    import subprocess
+
+    from loopcell.backends.c import Kernels
+    from loopcell.passes import build_program
+
+    kernels = Kernels(build_program(cells.get(name).graph, training=True), torch.float32)
+    text = tmp_path / "kernel.c"
+    text.write_text(kernels.text())
+    command = ["gcc", "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-march=native", str(text)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""

@@ -1,0 +1,98 @@
+"""Lengths, resets and padding at the boundary; what they mean is tested by the laws."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from loopcell import GRU, Recurrent, cells
+from loopcell.errors import InputError
+from loopcell.layers.sequences import Ragged, ragged
+from loopcell.runtime import Rows
+
+
+def lstm(**options):
+    return Recurrent(cells.get("lstm"), 3, 4, **options)
+
+
+@pytest.mark.parametrize("rubbish", [float("nan"), float("inf")])
+@pytest.mark.parametrize("make", [lambda: lstm(num_layers=2, bidirectional=True), lambda: GRU(3, 4)])
+def test_padding_may_be_anything(rubbish, make):
+    net, lengths = make(), torch.tensor([5, 2, 0])
+    clean = torch.randn(5, 3, 3)
+    past_the_end = (torch.arange(5).unsqueeze(1) >= lengths).unsqueeze(-1)
+    gradients = []
+    for padding in (0.0, rubbish):
+        x = torch.where(past_the_end, padding, clean).requires_grad_()
+        y, _ = net(x, lengths=lengths)
+        gradients.append(torch.autograd.grad(y.square().sum(), [x, *net.parameters()]))
+    for plain, other in zip(*gradients, strict=True):
+        assert torch.equal(plain, other)
+
+
+# -- lengths -------------------------------------------------------------------------------------------------------
+
+
+def test_lengths_as_a_list():
+    net, x = lstm(bidirectional=True), torch.randn(5, 2, 3)
+    expected, _ = net(x, lengths=torch.tensor([4, 2]))
+    assert torch.equal(net(x, lengths=[4, 2])[0], expected)
+    assert torch.equal(net(x, lengths=torch.tensor([4, 2]).numpy())[0], expected)
+    net.batch_first = True
+    assert torch.equal(net(x.transpose(0, 1), lengths=[4, 2])[0], expected.transpose(0, 1))
+    assert torch.allclose(net(x[:, 0], lengths=[4])[0], expected[:, 0], atol=1e-6)
+    assert net(torch.zeros(0, 5, 3), lengths=[])[0].shape == (0, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "came"),
+    [
+        (["a", "b"], "list"),
+        ({"a": 1}, "dict"),
+        ([[1], [2, 3]], "list"),
+        ([1.5, 2.0], r"torch.float32 \[2\]"),
+        (3, r"torch.int64 \[\]"),
+    ],
+)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_lengths_that_are_none(lengths, came, batch_first):
+    with pytest.raises(InputError, match=rf"lengths must be whole numbers \[2\], one a row; got .*{came}"):
+        lstm(batch_first=batch_first)(torch.zeros(2, 2, 3), lengths=lengths)
+
+
+def test_lengths_that_were_not_checked_end_with_the_sequence():
+    """On a GPU, and while torch.compile reads, lengths are not looked at; nothing may be read from outside."""
+    x = torch.arange(5.0).reshape(5, 1, 1).expand(5, 3, 1)
+    backwards = Ragged(5, torch.tensor([9, 3, -2])).reverse(x)
+    assert backwards[..., 0].T.tolist() == [[4, 3, 2, 1, 0], [2, 1, 0, 3, 4], [0, 1, 2, 3, 4]]
+
+
+def test_masks_are_made_once(monkeypatch):
+    made = []
+    valid = Rows.valid
+    monkeypatch.setattr(Rows, "valid", lambda self: made.append(1) or valid(self))
+    net = lstm(num_layers=3, bidirectional=True)
+    net(torch.zeros(5, 2, 3), lengths=[5, 2], reset=torch.zeros(5, 2, dtype=torch.bool))
+    assert len(made) <= 1
+
+
+def test_rows_know_what_is_valid():
+    x, lengths = torch.zeros(4, 2, 1), torch.tensor([4, 1])
+    reset = torch.ones(4, 2, dtype=torch.bool)
+    valid = [[True, True], [True, False], [True, False], [True, False]]
+    for rows in ragged(x, lengths, reset).directions(2):
+        assert rows.valid().tolist() == valid
+        assert rows.masks().valid.tolist() == valid
+    assert ragged(x, None, None).directions(1)[0].valid() is None
+
+
+# -- resets --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_first": True}])
+@pytest.mark.parametrize("shape", [(5, 1, 3), (5, 3)])
+@pytest.mark.parametrize("reset", [[True] * 5, [[True]] * 5, "yes"])
+def test_resets_that_are_none(options, shape, reset):
+    sentence = rf"reset must be a bool tensor, true on the first step of an episode; got {type(reset).__name__}"
+    with pytest.raises(InputError, match=sentence):
+        lstm(**options)(torch.zeros(shape), reset=reset)
