@@ -68,6 +68,12 @@ USAGE = {
     ("--device", "tpu"): "--device: a device is auto, cpu, cuda, cuda:N or mps, got 'tpu'",
     ("--time-limit", "soon"): "'soon' is not a length of time; write 50m, 1h30m or 90s",
     ("--size", "proj"): "'proj' is not a size; write NAME=NUMBER, such as proj=128",
+    ("--cell", "lstm_projected"): "cell `lstm_projected` needs one more size: --size proj=..., such as --size proj=128",
+    ("--size", "bogus=3"): "--size bogus=3: cell `lstm` has no such size; it has none",
+    ("--size", "hidden=3"): "--size hidden=3: cell `lstm` has no such size; it has none",
+    ("--cell", "lstm_projected", "--size", "bogus=3"): (
+        "--size bogus=3: cell `lstm_projected` has no such size; its sizes are proj"
+    ),
     ("--seed", "-1"): "--seed: input should be greater than or equal to 0, got -1",
     ("--tied", "--embedding", "3"): "a tied head needs an output as long as the embedding, got 12 and 3",
 }
@@ -79,6 +85,49 @@ def test_usage(loopcell, text, tmp_path, flags):
     assert refusal(result) == USAGE[flags]
     assert result.exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+BROKEN_FILES = {
+    "from loopcell import cell\n@cell\ndef c(x, h, *, W)\n    return h\n": "is not Python in line 3: expected ':'",
+    "x = 1\0": "is not Python in line 1: source code string cannot contain null bytes",
+    "\nimport no_such_module\n": "failed in line 2: ModuleNotFoundError: No module named 'no_such_module'",
+    "def f():\n    raise OSError('two\\nlines')\nf()\n": "failed in line 2: OSError: two",
+}
+
+
+@pytest.mark.parametrize("program", BROKEN_FILES)
+def test_a_file_of_ones_own_that_is_broken(loopcell, text, tmp_path, monkeypatch, program):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "syn.py").write_text(program, encoding="utf-8")
+    for command in (("train", "lm", text, "--cell"), ("explain",)):
+        for path in ("syn.py", tmp_path / "syn.py"):
+            result = loopcell(*command, f"{path}:c")
+            assert (refusal(result), result.exit_code) == (f"{path} {BROKEN_FILES[program]}", 2)
+
+
+def test_what_a_file_of_ones_own_imports_may_be_broken_too(loopcell, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_helper.py").write_text("x = (\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import broken_helper\n", encoding="utf-8")
+    result = loopcell("explain", f"{tmp_path / 'mine.py'}:c")
+    assert refusal(result) == f"{tmp_path / 'broken_helper.py'} is not Python in line 1: '(' was never closed"
+    assert result.exit_code == 2
+
+
+def test_equations_that_cannot_be_keep_their_own_sentence(loopcell, tmp_path):
+    program = "from loopcell import cell\n@cell\ndef c(x, h, *, W):\n    return W.a @ x if h else h\n"
+    (tmp_path / "own.py").write_text(program, encoding="utf-8")
+    result = loopcell("explain", f"{tmp_path / 'own.py'}:c")
+    assert result.exit_code == 1
+    assert "failed in line" not in refusal(result)
+
+
+@pytest.mark.parametrize("flags", [("--hidden", "0"), ("--input", "-3")])
+def test_sizes_of_the_list_of_cells(loopcell, flags):
+    result = loopcell("cells", *flags)
+    assert result.exit_code == 2
+    assert flags[0] in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -189,7 +238,8 @@ def test_a_loss_that_becomes_nan_keeps_the_last_good_model(loopcell, text, tmp_p
     result = loopcell("train", "lm", text, *SMALL, "--run", tmp_path / "run", *flags)
     assert result.exit_code == 1
     assert refusal(result).endswith(
-        "; try a lower learning rate or stronger clipping, and look at the data; the last checkpoint stays"
+        "; try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them; "
+        "the last checkpoint stays"
     )
     assert loopcell("sample", tmp_path / "run", "--length", "3").exit_code == 0
 

@@ -33,7 +33,7 @@ def test_no_flag_and_no_field_twice():
 def test_help_shows_the_settings_own_defaults(loopcell):
     shown = re.sub(r"\s+", " ", loopcell("train", "lm", "--help").stdout)
     for flag, default in (("--hidden", LanguageModelConfig().hidden_size), ("--chunk", Truncation().k1)):
-        assert re.search(rf"{flag}[ ,][^\[]*\[default: \({default}\)\]", shown)
+        assert re.search(rf"{flag}[ ,][^\[]*\[default: {default}\]", shown)
 
 
 def test_help_does_not_wait_for_torch():

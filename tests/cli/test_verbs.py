@@ -47,6 +47,7 @@ def test_sample_stops(loopcell, run):
 def test_eval_prints_the_model_beside_the_baselines(loopcell, run, text):
     result = loopcell("eval", run, text)
     assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "text: 2,700 characters, 2,700 tokens"
     rows = {line.split()[0]: [float(value) for value in line.split()[1:]] for line in result.stdout.splitlines()[2:]}
     nats, bits, perplexity = rows["model"]
     assert bits == pytest.approx(nats / 0.693147, abs=1e-3)

@@ -237,7 +237,7 @@ def test_without_the_tokenizers_package_bpe_still_decodes(monkeypatch):
     vocabulary = BpeVocabulary.from_json(stored)
     assert vocabulary.decode(ids) == SAMPLE
     for use in (lambda: vocabulary.encode("a"), lambda: BpeVocabulary.build(["a"])):
-        with pytest.raises(MissingExtraError, match=r"pip install loopcell\[train\]"):
+        with pytest.raises(MissingExtraError, match=r'pip install "loopcell\[train\]"'):
             use()
 
 
@@ -328,3 +328,29 @@ def test_an_unknown_kind_gets_a_hint():
         vocabulary_class("jamos")
     with pytest.raises(UsageError, match="there are char, byte, jamo, bpe"):
         vocabulary_class("word")
+
+
+@pytest.mark.parametrize("kind", ["char", "jamo"])
+@pytest.mark.parametrize("character", ["\ud800", "\udfff"])
+def test_a_stored_lone_surrogate_is_refused(kind, character):
+    stored = json.loads(json.dumps({"kind": kind, "characters": ["a", character]}))
+    with pytest.raises(FileFormatError) as caught:
+        vocabulary_from_json(stored)
+    assert str(caught.value) == (
+        f"the stored vocabulary is not valid: U+{ord(character):04X} is a lone surrogate, not text"
+    )
+
+
+@given(st.text("각가하ㅎㅏᄒ힣 a", max_size=4), st.integers(0, 10**6))
+def test_tokens_that_change_a_text_and_tokens_that_add_to_it(text, number):
+    """Told apart by decoding: what changes a text is what gives another beginning."""
+    vocabulary = JamoVocabulary.build(["ㅎㅏᄒ a"])
+    ids = vocabulary.encode(text)
+    token = number % len(vocabulary)
+    changed = not vocabulary.decode([*ids, token]).startswith(text)
+    assert (token in vocabulary.changing(ids)) == changed
+
+
+def test_no_token_of_the_other_kinds_changes_a_text():
+    for vocabulary in (CharVocabulary.build(["하"]), ByteVocabulary()):
+        assert vocabulary.changing(vocabulary.encode("하")).tolist() == []

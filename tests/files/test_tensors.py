@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import tracemalloc
 
 import pytest
 import safetensors.torch
 import torch
 
 from loopcell.errors import FileFormatError, FileWriteError
-from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, read_tensor_shapes, write_tensor_file
+from loopcell.layers import State
 
 KIND = FileKind("test-format", 2, "test file")
 
@@ -119,3 +121,43 @@ def test_facts_are_plain_json_in_the_header(tmp_path):
     header = json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"]
     assert header["format"] == "test-format"
     assert json.loads(header["fact"]) == {"한": [1, None, 0.1]}
+
+
+def test_two_names_may_share_memory(tmp_path):
+    z = torch.arange(6.0).view(1, 2, 3)
+    State(h=z, c=z, part=z[:, 1:]).save(tmp_path / "f")
+    found = State.load(tmp_path / "f")
+    assert list(found) == ["h", "c", "part"]
+    assert torch.equal(found.h, z)
+    assert torch.equal(found.c, z)
+    assert torch.equal(found.part, z[:, 1:])
+
+
+def test_equal_content_gives_equal_bytes_whatever_the_order(tmp_path):
+    tensors = {name: torch.full((3,), float(place)) for place, name in enumerate("abc")}
+    facts = {"eins": "한", "zwei": 2, "drei": [None]}
+    for name, turned in (("f", list), ("g", lambda items: list(items)[::-1])):
+        content = TensorFile(dict(turned(tensors.items())), dict(turned(facts.items())))
+        write_tensor_file(tmp_path / name, KIND, content)
+    assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes()
+
+
+def test_writing_takes_no_copy_of_the_tensors(tmp_path):
+    content = TensorFile({"large": torch.zeros(2**22)}, {})
+    tracemalloc.start()
+    try:
+        write_tensor_file(tmp_path / "f", KIND, content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20  # the file is 16 MiB
+    assert (tmp_path / "f").stat().st_size > 2**24
+
+
+def test_shapes_alone(tmp_path):
+    write(tmp_path / "f")
+    assert read_tensor_shapes(tmp_path / "f", KIND) == {"a": (3,), "b": (1, 2)}
+    with pytest.raises(FileFormatError, match="there is no test file"):
+        read_tensor_shapes(tmp_path / "g", KIND)
+    with pytest.raises(FileFormatError, match="its format is 'test-format', not 'other'"):
+        read_tensor_shapes(tmp_path / "f", FileKind("other", 1, "other file"))

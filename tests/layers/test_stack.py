@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from loopcell import GRU, LSTM, RNN, Recurrent, State, cell, cells, tanh
+from loopcell import GRU, LSTM, RNN, Recurrent, State, cell, cells, sized, tanh
 from loopcell.errors import InputError
 from loopcell.runtime import Executable
 
@@ -110,6 +110,22 @@ def test_a_state_of_another_dtype():
         net(torch.zeros(5, 2, 3), net.initial_state(2, dtype=torch.float64))
     with pytest.raises(InputError, match=r"state `h` is torch.float64"):
         LSTM(3, 4)(torch.zeros(5, 2, 3), (torch.zeros(1, 2, 4).double(), torch.zeros(1, 2, 4).double()))
+
+
+def test_a_network_without_parameters_takes_the_inputs_dtype():
+    @cell
+    def echo(x, h, *, W):
+        return 0.5 * h + 0.5 * sized(x, "hidden")
+
+    net = Recurrent(echo, 2, 2)
+    y, state = net(torch.ones(3, 1, 2, dtype=torch.float64), net.initial_state(1))
+    assert y.dtype == state.h.dtype == torch.float64
+    assert y[:, 0, 0].tolist() == [0.5, 0.75, 0.875]
+
+
+def test_a_state_without_axes():
+    with pytest.raises(InputError, match=r"state `h` must be .* = \[1, 1, 4\]; got \[\]"):
+        GRU(3, 4)(torch.zeros(5, 3), torch.tensor(0.0))
 
 
 def test_autocast_hands_its_states_on():

@@ -40,7 +40,9 @@ def test_names_that_a_state_has_itself(name):
 
 
 def test_names_that_are_private():
-    with pytest.raises(InputError, match="a state cannot be named `_tensors`: names with _ before them are State's own"):
+    with pytest.raises(
+        InputError, match="a state cannot be named `_tensors`: names with _ before them are State's own"
+    ):
         State(_tensors=torch.zeros(1, 1, 1))
 
 

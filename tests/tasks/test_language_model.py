@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from loopcell import cells
 from loopcell.data import CharVocabulary
@@ -138,6 +139,26 @@ TAMPERING = {
         lambda facts, tensors: tensors.update(stowaway=torch.zeros(1)),
         "is damaged: it has a tensor that does not belong to it: stowaway",
     ),
+    "one weight in double": (
+        lambda facts, tensors: tensors.update({"head.bias": tensors["head.bias"].double()}),
+        "is damaged: its weights are of several dtypes, torch.float32, torch.float64",
+    ),
+    "weights of eight bits": (
+        lambda facts, tensors: tensors.update({"head.bias": tensors["head.bias"].to(torch.float8_e4m3fn)}),
+        "is damaged: the tensor head.bias should be of shape [15] and is torch.float8_e4m3fn of shape [15]",
+    ),
+    "counts below zero": (
+        lambda facts, tensors: tensors["token_counts"].sub_(2),
+        "is damaged: its token counts are not those of a text",
+    ),
+    "counts beyond every text": (
+        lambda facts, tensors: tensors["token_counts"].fill_(2**62),
+        "is damaged: its token counts are not those of a text",
+    ),
+    "counts of another dtype": (
+        lambda facts, tensors: tensors.update(token_counts=tensors["token_counts"].int()),
+        "is damaged: the tensor token_counts should be of shape [15] and is torch.int32 of shape [15]",
+    ),
     "whole numbers for weights": (
         lambda facts, tensors: tensors.update({"head.bias": torch.zeros(15, dtype=torch.int64)}),
         "is damaged: the tensor head.bias should be of shape [15] and is torch.int64 of shape [15]",
@@ -149,6 +170,21 @@ TAMPERING = {
 def test_a_tampered_file_is_refused_in_one_sentence(model, tmp_path, name):
     change, sentence = TAMPERING[name]
     assert tampered(model, tmp_path / "model.safetensors", change) == sentence
+
+
+def test_a_character_that_is_none_is_refused(model, tmp_path):
+    """JSON's escapes can write a lone surrogate; a model with one could not be saved again."""
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    content = read_tensor_file(path, MODEL)
+    content.facts["vocabulary"]["characters"][-1] = "\ud800"
+    header = {"format": "loopcell", "format_version": "1"}
+    header |= {name: json.dumps(fact) for name, fact in content.facts.items()}
+    save_file(content.tensors, path, header)
+    with pytest.raises(FileFormatError) as caught:
+        LanguageModel.load(path)
+    fault = "the stored vocabulary is not valid: U+D800 is a lone surrogate, not text"
+    assert str(caught.value) == f"{path} is damaged: {fault}"
 
 
 @pytest.mark.parametrize(
@@ -163,3 +199,29 @@ def test_a_tampered_file_is_refused_in_one_sentence(model, tmp_path, name):
 def test_tampered_equations_are_refused(model, tmp_path, change):
     sentence = tampered(model, tmp_path / "model.safetensors", lambda facts, tensors: change(facts["cell"]))
     assert sentence.startswith("is damaged: ")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_a_model_of_another_dtype_stays_one(model, tmp_path, dtype):
+    model.to(dtype).save(tmp_path / "model.safetensors")
+    loaded = LanguageModel.load(tmp_path / "model.safetensors")
+    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype}
+    assert torch.equal(logits_of(loaded), logits_of(model))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RecursionError("too deep"), SyntaxError("invalid syntax"), OverflowError("too large"), AttributeError("no x")],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_building_from_a_file_raises_is_one_sentence(model, tmp_path, monkeypatch, error):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr("loopcell.tasks.language_model.Recurrent", broken)
+    with pytest.raises(FileFormatError) as caught:
+        LanguageModel.load(path)
+    assert str(caught.value) == f"{path} is damaged: {error}"

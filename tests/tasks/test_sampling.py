@@ -156,3 +156,47 @@ def test_a_model_whose_tokens_were_never_counted_still_writes():
     model = LanguageModel(cells.get("rnn"), ByteVocabulary(), LanguageModelConfig(hidden_size=2, num_layers=1))
     assert len("".join(sample(model, "a", length=10, seed=1))) == 11
     assert len("".join(sample(model, length=10, seed=1))) == 10
+
+
+def test_the_mode_of_the_model_is_its_own_between_two_pieces(model):
+    """Training may go on while a sample is half read, or was never read to its end."""
+    model.train()
+    pieces = sample(model, "the ", length=20, seed=1)
+    texts = []
+    for piece in pieces:
+        texts.append(piece)
+        assert model.training
+        assert model.dropout.training
+    assert "".join(texts) == "".join(sample(model.eval(), "the ", length=20, seed=1))
+    assert not model.training
+    model.train()
+    next(sample(model, "the ", length=20, seed=1))
+    assert model.training
+
+
+@pytest.mark.parametrize("prime", ["하", "나하", "하하", "ㅎ", "핫", "하 "])
+def test_the_prime_comes_out_as_it_was_given(prime):
+    """The model would draw a trailing consonant nearly always; after an open syllable that would change it."""
+    text = "핫핫핫하 ㅎ나"
+    model = constant_model(JamoVocabulary.build([text]), text)
+    trails = model.vocabulary.changing(model.vocabulary.encode("하"))
+    with torch.no_grad():
+        model.head.bias[torch.from_numpy(trails)] += 20
+    for seed in range(5):
+        assert "".join(sample(model, prime, length=6, seed=seed)).startswith(prime)
+    assert "".join(sample(model, prime, length=6, choice=Choice(temperature=0))).startswith(prime)
+    assert "".join(sample(model, prime, length=0)) == prime
+
+
+def test_only_the_first_draw_is_held_back():
+    """After the prime every syllable may get its trailing consonant."""
+    text = "핫" * 9
+    model = constant_model(JamoVocabulary.build([text]), text)
+    assert "핫" in "".join(sample(model, "하", length=60, seed=2))
+
+
+def test_a_model_that_saw_nothing_else_still_draws_something():
+    model = constant_model(JamoVocabulary.build(["하"]), "하")
+    model.token_counts.zero_()
+    model.token_counts[torch.from_numpy(model.vocabulary.changing(model.vocabulary.encode("하")))] = 1
+    assert "".join(sample(model, "하", length=3, seed=1)).startswith("하")

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import torch
+from torch.nn import functional
 
 from loopcell.errors import TrainingError
 from loopcell.training.evaluation import evaluate
@@ -172,8 +173,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     with pytest.raises(TrainingError) as caught:
         trainer.fit()
     assert str(caught.value) == (
-        f"at update 6 the loss became {value}; try a lower learning rate or stronger clipping, and look at the "
-        "data; the last checkpoint stays"
+        f"at update 6 the loss became {value}; try a lower learning rate or stronger clipping, and where the data "
+        "are floats look for NaN among them; the last checkpoint stays"
     )
     again = make_trainer(tmp_path / "run", settings)
     again.resume()
@@ -206,3 +207,57 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_the_weights_change(t
 def test_nothing_to_train_on_is_said(tmp_path):
     with pytest.raises(TrainingError, match="nothing to train on"):
         make_trainer(tmp_path / "run", config(), chunks=ToyChunks(0, 4, 8))
+
+
+class FloatStep(ToyStep):
+    """The toy over floats [T, B, 4]: targets are made of their signs."""
+
+    def forward(self, chunk, state):
+        floats = chunk[0]
+        outputs, state = self.gru(floats, state)
+        loss = functional.cross_entropy(self.head(outputs).flatten(0, 1), chunk[1].flatten(), reduction="sum")
+        return StepResult(loss, chunk[1].numel(), state)
+
+
+class FloatChunks(ToyChunks):
+    """Random floats with a NaN at one step of one lane."""
+
+    def __init__(self, steps, batch_size, chunk, nan_at=None):
+        super().__init__(steps, batch_size, chunk)
+        self.floats = torch.randn(steps, batch_size, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+        if nan_at is not None:
+            self.floats[nan_at, 1, 2] = math.nan
+
+    def chunk(self, index):
+        begin = index * self.chunk_steps
+        return self.floats[begin : begin + self.chunk_steps], super().chunk(index)[1]
+
+
+ADVICE = (
+    "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them; "
+    "the last checkpoint stays"
+)
+
+
+def test_a_nan_in_the_data_ends_the_run_at_its_update_and_before_the_weights(tmp_path):
+    settings = config(rhythm={"save_every": 1})
+    trainer = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=FloatChunks(64, 4, 8, nan_at=35))
+    with pytest.raises(TrainingError) as caught:
+        trainer.fit()
+    assert str(caught.value) == f"at update 5 the loss became nan; {ADVICE}"  # step 35 is in the fifth 8 steps
+    again = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=FloatChunks(64, 4, 8))
+    again.resume()
+    assert again.position.update == 4
+    assert same(weights(again), weights(trainer))
+
+
+def test_a_nan_in_the_held_out_data_ends_the_run_and_is_not_the_best_loss(tmp_path):
+    settings = config(rhythm={"evaluate_every": 3, "save_every": 1})
+    chunks, held_out = FloatChunks(64, 4, 8), FloatChunks(16, 2, 8, nan_at=9)
+    trainer = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=chunks, validation=held_out)
+    with pytest.raises(TrainingError) as caught:
+        trainer.fit()
+    assert str(caught.value) == f"at update 3 the held-out loss became nan; {ADVICE}"
+    again = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=chunks)
+    again.resume()
+    assert (again.position.update, again.position.best_loss) == (2, None)

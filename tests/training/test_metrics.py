@@ -72,4 +72,33 @@ def test_a_missing_tensorboard_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError) as caught:
         MetricsLog(RunFolder.create(tmp_path / "run"))
-    assert str(caught.value) == "the curves need TensorBoard: pip install loopcell[train]"
+    assert str(caught.value) == 'the curves need TensorBoard: pip install "loopcell[train]"'
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"garbage\n", b"\0" * 40 + b"\n", b"\xff\xfe,1,2,3,4,5,6,7\n", b"1,0\n", b"9" * 5000 + b",0,0,0,0,0,,0\n", b"\n"],
+    ids=["words", "zeros of a crash", "not UTF-8", "cut", "a huge number", "empty"],
+)
+def test_a_damaged_row_is_left_out_with_a_warning(tmp_path, garbage):
+    run = RunFolder.create(tmp_path / "run")
+    with MetricsLog(run) as log:
+        for update in (1, 2):
+            log.observe(report(update))
+    first, *rows = run.metrics.read_bytes().splitlines(keepends=True)
+    run.metrics.write_bytes(b"".join([first, rows[0], garbage, rows[1]]))
+    with pytest.warns(UserWarning) as warned, MetricsLog(run, resumed_at=2):
+        pass
+    assert str(warned[0].message) == f"{run.metrics} had 1 damaged row, left out of the curve"
+    assert run.metrics.read_bytes() == b"".join([first, *rows])
+
+
+def test_every_row_that_is_written_is_read_again(tmp_path):
+    run = RunFolder.create(tmp_path / "run")
+    values = [float("nan"), float("inf"), -1e-300, 123456789.125]
+    with MetricsLog(run) as log:
+        for update, value in enumerate(values, start=1):
+            log.observe(report(update, train_loss=value, validation_loss=value))
+    before = run.metrics.read_bytes()
+    with MetricsLog(run, resumed_at=9):
+        assert run.metrics.read_bytes() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -68,7 +69,6 @@ class Recurrent(Stack):
             sizes=sizes,
         )
         parameters = cell.graph.parameters
-        self._names = tuple(parameters)
         for layer, direction in self.places():
             known = self._executables[layer].sizes
             shapes = {name: tuple(known[size] for size in shape) for name, shape in parameters.items()}
@@ -115,9 +115,8 @@ class Recurrent(Stack):
 
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
-        # By name, not by what is registered: torch's parametrizations compute, and a shared parameter has two names.
-        spaces = getattr(self, _module_name(layer, direction))
-        return {name: _read(spaces, name) for name in self._names}
+        spaces: _Namespaces = getattr(self, _module_name(layer, direction))
+        return spaces.all_by_name()
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
@@ -134,12 +133,6 @@ def _module_name(layer: int, direction: int) -> str:
     return f"l{layer}_reverse" if direction else f"l{layer}"
 
 
-def _read(spaces: nn.Module, name: str) -> Tensor:
-    space, _, gate = name.partition(".")
-    tensor: Tensor = getattr(getattr(spaces, space), gate)
-    return tensor
-
-
 class _Namespaces(nn.Module):
     """The parameters of one layer and direction, as the author's namespaces."""
 
@@ -147,9 +140,9 @@ class _Namespaces(nn.Module):
         self, shapes: Mapping[str, tuple[int, ...]], device: torch.device | str | None, dtype: torch.dtype | None
     ) -> None:
         super().__init__()
-        self._names = tuple(shapes)
-        for name, shape in shapes.items():
-            space, _, gate = name.partition(".")
+        self._places = tuple((name, *name.split(".", 1)) for name in shapes)
+        for name, space, gate in self._places:
+            shape = shapes[name]
             if space not in self._modules:
                 self._add_space(space)
             try:
@@ -168,11 +161,20 @@ class _Namespaces(nn.Module):
             )
         self.add_module(space, nn.Module())
 
+    def all_by_name(self) -> dict[str, Tensor]:
+        """Return every parameter under its own name.
+
+        Asked for by name, not taken from what is registered: torch's parametrizations compute parameters, and a
+        shared one is registered under one of its names only.
+        """
+        spaces = {space: getattr(self, space) for space in self._modules}
+        return {name: getattr(spaces[space], gate) for name, space, gate in self._places}
+
     def extra_repr(self) -> str:
         """List the parameters, a line for each namespace where they are many."""
         spaces: dict[str, list[str]] = {}
-        for name in self._names:
-            spaces.setdefault(name.partition(".")[0], []).append(f"{name}: {list(_read(self, name).shape)}")
+        for name, tensor in self.all_by_name().items():
+            spaces.setdefault(name.partition(".")[0], []).append(f"{name}: {list(tensor.shape)}")
         lines = [", ".join(space) for space in spaces.values()]
         one = ", ".join(lines)
         return one if len(one) <= _WIDE else ",\n".join(lines)
@@ -180,4 +182,4 @@ class _Namespaces(nn.Module):
     def __repr__(self) -> str:
         """Show the parameters; the modules that hold them say nothing more."""
         text = self.extra_repr()
-        return f"Parameters(\n  {text.replace(chr(10), chr(10) + '  ')}\n)" if "\n" in text else f"Parameters({text})"
+        return f"Parameters(\n{textwrap.indent(text, '  ')}\n)" if "\n" in text else f"Parameters({text})"

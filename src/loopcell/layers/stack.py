@@ -231,27 +231,16 @@ class Stack(nn.Module):
                 f"cell `{self.cell.name}` has the states {', '.join(self.cell.states)}; "
                 f"the given one has {', '.join(state)}"
             )
-        state = State(**{name: state[name].unsqueeze(1) if unbatched else state[name] for name in self.cell.states})
+        state = State(**{name: state[name] for name in self.cell.states})
+        if unbatched:
+            state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
+        mixed = torch.is_autocast_enabled(x.device.type)
+        if not mixed and next(self.parameters(), None) is None:
+            state = state.to(x.dtype)  # such a network has no dtype, so `initial_state` cannot know the input's
         rows = self.num_layers * self.num_directions
         for name, size in self._executables[0].state_sizes.items():
-            if state[name].shape != (rows, batch, size):
-                raise InputError(
-                    f"state `{name}` must be {self._state_shape(rows, batch, size)}; got {list(state[name].shape)}"
-                )
-            if state[name].device != x.device:
-                raise InputError(
-                    f"state `{name}` is on {state[name].device} and the input on {x.device}; "
-                    f"move it: state.to({str(x.device)!r})"
-                )
-            if state[name].dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
-                raise InputError(
-                    f"state `{name}` is {state[name].dtype} and the input {x.dtype}; convert it: state.to({x.dtype})"
-                )
+            _check_state(name, state[name], (rows, batch, size), x, mixed=mixed)
         return state
-
-    @staticmethod
-    def _state_shape(rows: int, batch: int, size: int) -> str:
-        return f"[layers * directions, batch, size] = [{rows}, {batch}, {size}]"
 
     def extra_repr(self) -> str:
         """Describe the layer as torch prints it."""
@@ -270,6 +259,19 @@ def _check_stack(num_layers: int, dropout: float) -> None:
         raise InputError(f"num_layers must be a whole number of at least 1, not {num_layers!r}")
     if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
         raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
+
+
+def _check_state(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, *, mixed: bool) -> None:
+    if tensor.shape != shape:
+        raise InputError(
+            f"state `{name}` must be [layers * directions, batch, size] = {list(shape)}; got {list(tensor.shape)}"
+        )
+    if tensor.device != x.device:
+        raise InputError(
+            f"state `{name}` is on {tensor.device} and the input on {x.device}; move it: state.to({str(x.device)!r})"
+        )
+    if tensor.dtype != x.dtype and not mixed:
+        raise InputError(f"state `{name}` is {tensor.dtype} and the input {x.dtype}; convert it: state.to({x.dtype})")
 
 
 def whole(size: Any) -> Any:

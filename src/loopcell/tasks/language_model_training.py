@@ -70,7 +70,7 @@ def train_language_model(
     Raises:
         DataError: a text cannot be read, is empty or too short.
         UsageError: the folder is taken, or the sizes do not fit the cell.
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite; the message names the update.
         FileWriteError: the disk is full; the last checkpoint stays.
     """
     fabric = start_fabric(plan.training.hardware)

@@ -23,7 +23,7 @@ from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
-from loopcell.training.updater import Updater, UpdateResult
+from loopcell.training.updater import Updater, UpdateResult, demand_finite
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -89,7 +89,8 @@ class Trainer(Generic[ChunkT, StateT]):
         """Train until the run is complete, out of time or patience, or interrupted.
 
         Raises:
-            TrainingError: the loss or its gradient is not finite; the last checkpoint stays.
+            TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large
+                or the data have a NaN. The message names the update; the last checkpoint stays.
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
@@ -143,8 +144,7 @@ class Trainer(Generic[ChunkT, StateT]):
         try:
             result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time()))
         except TrainingError as error:
-            number = position.update + 1
-            raise TrainingError(f"at update {number} {error}; the last checkpoint stays") from error
+            raise _at(position.update + 1, error) from error
         position.update += 1
         position.chunk = indices.stop
         position.predictions += result.predictions
@@ -195,7 +195,15 @@ class Trainer(Generic[ChunkT, StateT]):
         return epoch_ended or reason is not None or self._due(self._config.rhythm.evaluate_every)
 
     def _validate(self) -> float:
-        """The mean held-out loss over all processes."""
+        """The mean held-out loss over all processes; TrainingError when it is not finite."""
+        loss = self._held_out_loss()
+        try:
+            demand_finite("held-out loss", loss)
+        except TrainingError as error:
+            raise _at(self.position.update, error) from error
+        return loss
+
+    def _held_out_loss(self) -> float:
         assert self._work.validation is not None
         with self._fabric.autocast():
             own = evaluate(self._work.step, self._work.validation)
@@ -255,6 +263,10 @@ class Trainer(Generic[ChunkT, StateT]):
             self._work.export()
             write_tensor_file(self._run.best, CHECKPOINT, content)
         write_tensor_file(self._run.last, CHECKPOINT, content)
+
+
+def _at(update: int, error: TrainingError) -> TrainingError:
+    return TrainingError(f"at update {update} {error}; the last checkpoint stays")
 
 
 def _total_updates(chunks: ChunkSource[ChunkT], config: TrainingConfig) -> int:

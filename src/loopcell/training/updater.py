@@ -94,7 +94,7 @@ class Updater(Generic[ChunkT, StateT]):
         """
         losses, count = self._backward(indices)
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
-        _check_finite("loss", loss)
+        demand_finite("loss", loss)
         norm = self._descend(int(total))
         return UpdateResult(loss, int(total), norm, tuple(raised))
 
@@ -149,7 +149,7 @@ class Updater(Generic[ChunkT, StateT]):
         limit = self._clip or math.inf
         clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
         norm = float(cast(Tensor, clipped))
-        _check_finite("gradient's norm", norm)
+        demand_finite("gradient's norm", norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._schedule.step()
@@ -187,8 +187,10 @@ class _Sealed(nn.Module):
         return _Seal(self.step(chunk, state))
 
 
-def _check_finite(what: str, value: float) -> None:
+def demand_finite(what: str, value: float) -> None:
+    """Refuse to go on with a number that is not finite, whether a step was too large or the data have a NaN."""
     if not math.isfinite(value):
         raise TrainingError(
-            f"the {what} became {value}; try a lower learning rate or stronger clipping, and look at the data"
+            f"the {what} became {value}; try a lower learning rate or stronger clipping, and where the data are "
+            "floats look for NaN among them"
         )

@@ -130,7 +130,7 @@ INLINE vec v_tanh(vec x) {
 
 /* acc[m][v] += a[m][k] * w[k][v] for V vectors and M rows, all accumulators in registers. */
 #define PRODUCT(V, M)                                                                                       \
-    INLINE void product_##V##_##M(const real *restrict w, const real *restrict a, int64_t lda, int64_t K,   \
+    static __attribute__((noinline, unused)) void product_##V##_##M(const real *restrict w, const real *restrict a, int64_t lda, int64_t K,   \
                                   vec *restrict out) {                                                      \
         vec acc[M][V];                                                                                      \
         _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                 \

@@ -68,10 +68,12 @@ class _Writer:
         self.phases = schedule(graph)
         self.uses = graph.count_uses()
         stacked = [product for phase in self.phases for product in phase.products if _is_stacked(product)]
-        self.packs = list(dict.fromkeys(product.parameters for product in stacked))
+        self.biased = {p: sums for phase in self.phases for p in phase.products if (sums := self._biased(p))}
+        biases = [tuple(bias for _, bias in self.biased[product]) for product in stacked if product in self.biased]
+        self.packs = list(dict.fromkeys([*(product.parameters for product in stacked), *biases]))
         self.deep = graph.deep_values()
         self.taken = set(FUNCTIONS) | {name}
-        self.arguments = self._order_arguments(first, {index for product in stacked for index in product.results})
+        self.arguments = self._order_arguments(first, stacked)
         self.names = {key: self._fresh(_identifier(key)) for key in self.arguments}
         self.pack_names = {pack: self._fresh(_pack_name(pack)) for pack in self.packs}
         self.locals: dict[int, str] = {}
@@ -90,16 +92,36 @@ class _Writer:
         return [f"# phase {number}", *lines] if phase.products else lines
 
     def _product(self, product: Product) -> list[str]:
+        sums = self.biased.get(product, ())
+        gates = ", ".join(self._name(index) for index in [index for index, _ in sums] or product.results)
         if not _is_stacked(product):
-            return [self._assign(product.results[0])]
-        operand = self._operand(product.operand)
-        gates = ", ".join(self._name(index) for index in product.results)
-        return [f"{gates} = linear({operand}, {self.pack_names[product.parameters]}).chunk({len(product.results)}, -1)"]
+            right = self._spelled(product.results[0])
+            return [
+                f"{gates} = {right[:-1]}, {self.names['parameter.' + sums[0][1]]})" if sums else f"{gates} = {right}"
+            ]
+        arguments = [self._operand(product.operand), self.pack_names[product.parameters]]
+        if sums:
+            arguments.append(self.pack_names[tuple(bias for _, bias in sums)])
+        return [f"{gates} = linear({', '.join(arguments)}).chunk({len(product.results)}, -1)"]
+
+    def _biased(self, product: Product) -> tuple[tuple[int, str], ...]:
+        """Return (sum, bias) for each result whose only use is the sum with a bias; () unless all are so."""
+        found = []
+        for result in product.results if product.operand >= 0 else ():
+            users = [index for index, node in enumerate(self.graph.nodes) if result in node.args]
+            user = self.graph.nodes[users[0]] if self.uses[result] == 1 and users else None
+            if user is None or user.op != "add":
+                return ()
+            other = self.graph.nodes[user.args[0] if user.args[1] == result else user.args[1]]
+            if other.op != "parameter":
+                return ()
+            found.append((users[0], other.name))
+        return tuple(found)
 
     def _assignment(self, index: int) -> str:
         """Write a value down if it has a name or several users; else it is written where it is used."""
         node = self.graph.nodes[index]
-        wanted = node.label or self.uses[index] != 1 or index in self.deep
+        wanted = (node.label or self.uses[index] != 1 or index in self.deep) and index not in self.locals
         return self._assign(index) if wanted else ""
 
     def _assign(self, index: int) -> str:
@@ -108,7 +130,10 @@ class _Writer:
 
     def _name(self, index: int) -> str:
         if index not in self.locals:
-            self.locals[index] = self._fresh(_safe(self.graph.name_of(index)))
+            unnamed = not self.graph.nodes[index].label and self.graph.nodes[index].op != "matmul"
+            result = next((key for key, at in self.graph.results.items() if at == index and "hoisted" in key), "")
+            wanted = result.partition(".")[2] if unnamed and result else self.graph.name_of(index)
+            self.locals[index] = self._fresh(_safe(wanted))
         return self.locals[index]
 
     def _operand(self, index: int, *, inside: str = "") -> str:
@@ -131,10 +156,12 @@ class _Writer:
         like = self.names[LIKE] if node.op == "expand" else ""
         return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size, like=like)
 
-    def _order_arguments(self, first: Sequence[str], stacked: set[int]) -> tuple[str, ...]:
+    def _order_arguments(self, first: Sequence[str], stacked: list[Product]) -> tuple[str, ...]:
         """Order the leaves: `first`, then by use; a parameter that only stacked products read comes in a stack."""
-        read = {arg for index, node in enumerate(self.graph.nodes) if index not in stacked for arg in node.args}
-        read.update(self.graph.nodes[index].args[1] for index in stacked)
+        done = {index for product in stacked for index in product.results}
+        done |= {index for product in stacked for index, _ in self.biased.get(product, ())}
+        read = {arg for index, node in enumerate(self.graph.nodes) if index not in done for arg in node.args}
+        read.update(product.operand for product in stacked)
         read.update(self.graph.results.values())
         keys = [node.key for index, node in self.graph.leaves() if index in read and node.op != "constant"]
         expanded = [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
