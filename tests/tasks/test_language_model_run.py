@@ -87,9 +87,10 @@ def test_a_token_file_of_a_larger_vocabulary(run, name):
 def test_another_vocabulary(run):
     other = CharVocabulary.build(["the mat"])
     run.write_json(run.vocabulary, other.to_json())
-    file = TokenFile.open(run.tokens / "train.tokens")
+    path = run.tokens / "train.tokens"
+    size = TokenFile.open(path).vocab_size
     assert refusal(run) == (
-        f"{file.path} has the tokens of a vocabulary of {file.vocab_size}, and the vocabulary beside it has {len(other)}"
+        f"{path} has the tokens of a vocabulary of {size}, and the vocabulary beside it has {len(other)}"
     )
 
 
