@@ -19,6 +19,12 @@ def test_every_op_has_a_derivative():
     assert set(DERIVATIVES) == COMPUTED - {"matmul", "matmul_t"}
 
 
+def test_every_pointwise_op_is_spelled_in_c():
+    from loopcell.backends.c.spelling import SPELLING as IN_C
+
+    assert set(IN_C) == COMPUTED - {"matmul", "matmul_t", "sum"}
+
+
 def test_every_op_is_spelled_in_torch():
     assert set(SPELLING) == COMPUTED
     called = {spelling.partition("(")[0] for spelling in SPELLING.values() if "(" in spelling}

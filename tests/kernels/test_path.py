@@ -132,3 +132,16 @@ def test_generated_code_compiles_without_a_warning(name, tmp_path):
     text.write_text(kernels.text())
     command = ["gcc", "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-march=native", str(text)]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
+
+
+def test_a_cells_name_cannot_leave_its_comment(folder):
+    from loopcell import cell, tanh
+    from loopcell.backends.c import Kernels
+    from loopcell.passes import build_program
+
+    name = "x */ __attribute__((constructor)) void f(void) { __builtin_trap(); } /* \\ ??/"
+    hostile = cell(name=name)(lambda x, h, *, W: tanh(W.h @ x + h))
+    kernels = Kernels(build_program(hostile.graph, training=True), torch.float32)
+    assert "constructor))" not in kernels.text()
+    assert kernels.source.count("*/") == kernels.source.count("/*")
+    assert Recurrent(hostile, 3, 4)(torch.zeros(1, 1, 3))[0].shape == (1, 1, 4)

@@ -13,7 +13,7 @@ from loopcell.testing.laws import LAWS
 def check_cell(
     cell: Cell, *, input_size: int = 3, hidden_size: int = 5, sizes: Mapping[str, int] | None = None
 ) -> None:
-    """Check that a cell obeys the laws that every cell of the library obeys; takes about a second.
+    """Check that a cell obeys the laws that every cell of the library obeys; takes some seconds.
 
     Among them: gradients are numerical ones, and the derived backward's are autograd's; a sequence may be cut into
     chunks; rows, padding and resets are what they are said to be; second derivatives, vmap, saving and loading work.

@@ -16,6 +16,7 @@ from loopcell.backends.c.build import build, vector_bytes
 from loopcell.backends.c.emit import emit, forward, products_needed, reverse
 from loopcell.backends.c.layout import Layout, Pack
 from loopcell.equations.names import ascii_name
+from loopcell.equations.printing import text
 from loopcell.errors import LoopcellError
 from loopcell.passes.program import Program
 
@@ -53,8 +54,7 @@ class Kernels:
         self.back = back
         self.added = frozenset(key for key in back.results if _is_added(key, program.varying))
         self.source = self._emit()
-        self._library = build(self.text(), ascii_name(program.cell.name))
-        self._packed: dict[tuple[str, int], tuple[list[tuple[Tensor, int]], Tensor]] = {}
+        self._library = build(self.text(), ascii_name(program.cell.name)[:60])
 
     def text(self) -> str:
         """Return the whole C file: definitions, the skeleton, and the loops."""
@@ -74,7 +74,7 @@ class Kernels:
         """
         layout = self.layouts[name]
         tensors = [_tensor(values[key]) for key in layout.tensors]
-        packs = [self._pack(name, place, pack, values) for place, pack in enumerate(layout.packs)]
+        packs = [self._pack(pack, values) for pack in layout.packs]
         sizes = [int(values[f"size.{size}"]) for size in layout.sizes]
         lengths, reset = masks
         batch = _tensor(values[f"=state.{self.program.loop.states[0]}"]).shape[1]
@@ -110,22 +110,14 @@ class Kernels:
             return tensor.stride(0) * (tensor.shape[0] > 1), tensor.stride(1) * (tensor.shape[1] > 1)
         return 0, tensor.stride(0) * (tensor.shape[0] > 1) if tensor.dim() == 2 else 0
 
-    def _pack(self, name: str, place: int, pack: Pack, values: Values) -> Tensor:
-        """Return a contraction's weights in the kernel's order, again only when a parameter has changed."""
+    def _pack(self, pack: Pack, values: Values) -> Tensor:
+        """Return a contraction's weights in the kernel's order.
+
+        Done anew at every call: a write through `parameter.data` leaves no trace by which a kept pack could be known
+        to be old, and old weights would be silently wrong results.
+        """
         names = [parameter for _, parameters in pack.contraction.segments for parameter in parameters]
-        matrices = [_tensor(values[f"parameter.{parameter}"]) for parameter in names]
-        try:
-            versions = [(matrix, matrix._version) for matrix in matrices]  # noqa: SLF001 - torch has no other word for it
-        except RuntimeError:  # a tensor made in inference mode has no version
-            return self._arranged(pack, matrices)
-        before, packed = self._packed.get((name, place), ([], None))
-        same = len(before) == len(versions) and all(
-            a is b and v == w for (a, v), (b, w) in zip(before, versions, strict=True)
-        )
-        if packed is None or not same:
-            packed = self._arranged(pack, matrices)
-            self._packed[name, place] = (versions, packed)
-        return packed
+        return self._arranged(pack, [_tensor(values[f"parameter.{parameter}"]) for parameter in names])
 
     def _arranged(self, pack: Pack, matrices: list[Tensor]) -> Tensor:
         """Arrange weights as [blocks of units, K, G, N, lanes], zeros past the last unit."""
@@ -149,8 +141,7 @@ class Kernels:
         ]
         shapes = products_needed(list(self.layouts.values()))
         products = "\n".join(f"PRODUCT({vectors}, {rows})" for vectors, rows in shapes)
-        equations = "".join(f" * {line}\n" for line in _comment(self.program))
-        return "\n".join([f"\n/* {self.program.cell.name}\n *\n{equations} */", products, "", *kernels])
+        return "\n".join(["", _comment(self.program), products, "", *kernels])
 
     def _defines(self) -> str:
         double = int(self.dtype == torch.float64)
@@ -204,10 +195,10 @@ def _is_added(key: str, varying: frozenset[str]) -> bool:
     return kind == "parameter" or (kind == "hoisted" and name not in varying)
 
 
-def _comment(program: Program) -> list[str]:
-    from loopcell.equations.printing import text
-
-    return text(program.cell).splitlines()
+def _comment(program: Program) -> str:
+    """Return the equations as a C comment; a cell's name is free text, and must not be able to end it."""
+    lines = [ascii_name(program.cell.name), "", *text(program.cell).replace("*/", "* /").splitlines()]
+    return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
 
 
 @cache
