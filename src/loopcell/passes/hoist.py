@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Graph, Node
-from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
+from loopcell.passes.dependence import SEQUENCE, STEP, dependence
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,3 @@ def _loop(graph: Graph, names: dict[int, str]) -> Graph:
 
     values = copy_into(builder, graph, rewrite)
     return builder.build(graph.name, {key: values[index] for key, index in graph.results.items()})
-
-
-__all__ = ["SEQUENCE", "STATIC", "STEP", "Hoisted", "hoist"]

@@ -26,7 +26,7 @@ def run_fused(
     """
     steps = next(value for key, value in leaves.items() if key.startswith("input.")).shape[0]  # type: ignore[union-attr]
     values = {**leaves, **reference.hoisted(leaves)}
-    keys = tuple(key for key in _loop_keys(reference) if isinstance(values[key], Tensor))
+    keys = tuple(key for key in reference.loop_keys() if isinstance(values[key], Tensor))
     sizes = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
     call = _Call(kernels, reference, keys, sizes, masks, lengths, steps)
     tensors = [_plain(values[key]) for key in keys]
@@ -176,11 +176,6 @@ def _reference_gradients(
     inputs = [tensor for tensor, needed in zip(tensors, wanted, strict=True) if needed]
     found = iter(torch.autograd.grad([output, *states], inputs, arriving, create_graph=True, allow_unused=True))
     return [next(found) if needed else None for needed in wanted]
-
-
-def _loop_keys(reference: ReferenceProgram) -> list[str]:
-    nodes = [node for _, node in reference.program.loop.leaves("hoisted", "state", "parameter", "random", "size")]
-    return list(dict.fromkeys([*reference.states, *(node.key for node in nodes)]))
 
 
 def _plain(value: Any) -> Tensor:

@@ -47,18 +47,11 @@ def run_derived(derived: DerivedProgram, leaves: Leaves, masks: Masks, steps: in
     The gradient is exact, and cannot be differentiated again.
     """
     values = {**leaves, **derived.reference.hoisted(leaves)}
-    keys = tuple(key for key in _loop_leaves(derived) if isinstance(values[key], Tensor))
+    keys = tuple(key for key in derived.reference.loop_keys() if isinstance(values[key], Tensor))
     sizes = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
     call = _Call(derived, keys, sizes, masks, steps)
     output, *states = _DerivedLoop.apply(call, *(values[key] for key in keys))  # type: ignore[no-untyped-call]
     return output, list(states)
-
-
-def _loop_leaves(derived: DerivedProgram) -> list[str]:
-    nodes = [
-        node for _, node in derived.reference.program.loop.leaves("hoisted", "state", "parameter", "random", "size")
-    ]
-    return list(dict.fromkeys([*derived.reference.states, *(node.key for node in nodes)]))
 
 
 @dataclass(frozen=True)

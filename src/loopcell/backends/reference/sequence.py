@@ -51,6 +51,11 @@ class ReferenceProgram:
         self.prologue = emit(program.prologue, f"{ascii_name(program.cell.name)}_prologue")
         self.loop = emit(program.loop, f"{ascii_name(program.cell.name)}_step", first=(*self.columns, *self.states))
 
+    def loop_keys(self) -> tuple[str, ...]:
+        """Return the keys of what the loop reads, the states first."""
+        nodes = (node for _, node in self.program.loop.leaves("hoisted", "state", "parameter", "random", "size"))
+        return tuple(dict.fromkeys([*self.states, *(node.key for node in nodes)]))
+
     def hoisted(self, leaves: Leaves) -> dict[str, Tensor]:
         """Compute what leaves the loop, by key."""
         return dict(zip(self.prologue.results, call(self.prologue, leaves), strict=True))
