@@ -122,3 +122,14 @@ def test_functions_are_accurate():
         assert ((y.double() - exact).abs()[normal & finite] / unit[normal & finite]).max() < 4, function
         assert torch.equal(y[~finite], exact[~finite].float()), function
         assert ((y.double() - exact).abs()[~normal] < 3e-45).all(), function
+
+
+def test_lengths_and_resets_that_are_views():
+    """Every second entry of a tensor, and one entry for all: what a kernel reads as memory has to be in one piece."""
+    tried = case(ALL["gru"], **SIZES)
+    batch, steps = SIZES["batch"], SIZES["steps"]
+    lengths = torch.arange(2 * batch)[::2] % (steps + 1)
+    resets = torch.zeros(batch, steps, dtype=torch.bool)
+    resets[::2, 3] = True
+    both(tried, lengths=lengths, reset=resets.T)
+    both(tried, lengths=torch.tensor([3]).expand(batch))

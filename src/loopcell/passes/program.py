@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loopcell.equations.graph import Graph
 from loopcell.passes.derive import Backward
@@ -30,3 +30,8 @@ class Program:
     prologue_phases: tuple[Phase, ...]
     loop_phases: tuple[Phase, ...]
     backward_phases: tuple[Phase, ...]
+
+    def loop_and_keep(self) -> Graph:
+        """Return the loop with what its reverse step needs kept among the results, as "saved.NAME"."""
+        kept = {f"saved.{name}": index for name, index in self.backward.saved.items()}
+        return replace(self.loop, results={**self.loop.results, **kept})

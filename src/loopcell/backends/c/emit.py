@@ -102,8 +102,8 @@ class _Kernel:
         if self.direction.zero_before:
             yield from _indented(self._resets(self.direction.read), 2)
         yield from _indented(self._copied_operands(), 2)
-        for place, sweep in enumerate(self.layout.sweeps):
-            yield from _indented(self._sweep(place, sweep), 2)
+        for sweep in self.layout.sweeps:
+            yield from _indented(self._sweep(sweep), 2)
         yield from _indented(self._leaf_results(), 2)
         if not self.direction.zero_before:
             yield from _indented(self._resets(self.direction.write), 2)
@@ -161,7 +161,7 @@ class _Kernel:
 
     # -- one sweep -----------------------------------------------------------------------------------
 
-    def _sweep(self, place: int, sweep: Sweep) -> Iterator[str]:
+    def _sweep(self, sweep: Sweep) -> Iterator[str]:
         for index in sweep.sums:
             yield f"memset(s_{index}, 0, (size_t)rows * sizeof(real));"
         if sweep.scalars:
@@ -182,7 +182,7 @@ class _Kernel:
         yield "        (void)on;"
         yield f"        for (int q = 0; q < {neighbours} && u0 + q * LANES < n_{sweep.size}; q++) {{"
         yield f"            const int64_t u = u0 + q * LANES; const int k = least(LANES, n_{sweep.size} - u);"
-        yield from _indented(self._pointwise(place, sweep, packs), 3)
+        yield from _indented(self._pointwise(sweep, packs), 3)
         yield "        }"
         yield "    }"
         yield "}"
@@ -211,7 +211,7 @@ class _Kernel:
         name = self._tensor(node.key)
         return f"{name} + {self._step(node)} * {name}_t + (b0 + r0) * {name}_b", f"{name}_b"
 
-    def _pointwise(self, place: int, sweep: Sweep, packs: list[Pack]) -> Iterator[str]:
+    def _pointwise(self, sweep: Sweep, packs: list[Pack]) -> Iterator[str]:
         known: set[int] = set()
         for part, pack in zip(sweep.contractions, packs, strict=True):
             number = self.layout.pack_of(part)
@@ -226,7 +226,7 @@ class _Kernel:
             for arg in node.args:
                 if arg not in known and self.graph.nodes[arg].op != "constant":
                     known.add(arg)
-                    yield f"const vec {self.names[arg]} = {self._fetch(place, arg)};"
+                    yield f"const vec {self.names[arg]} = {self._fetch(arg)};"
             if index in sweep.sums:
                 yield f"s_{index}[r] += total({self.names[node.args[0]]}, k);"
                 continue
@@ -241,7 +241,7 @@ class _Kernel:
         node = self.graph.nodes[index]
         return f"splat((real){node.value!r})" if node.op == "constant" else self.names[index]
 
-    def _fetch(self, place: int, index: int) -> str:
+    def _fetch(self, index: int) -> str:
         """Return how a value that this sweep did not compute is read."""
         node = self.graph.nodes[index]
         if node.op == "size":
@@ -286,7 +286,7 @@ class _Kernel:
             for arg in node.args:
                 if arg not in known and self.graph.nodes[arg].op != "constant":
                     known.add(arg)
-                    yield f"    const vec {self.names[arg]} = {self._fetch(-1, arg)};"
+                    yield f"    const vec {self.names[arg]} = {self._fetch(arg)};"
             known.add(index)
             yield f"    const vec {self.names[index]} = {self._spelled(node)};"
             yield f"    s_{index}[r] = {self.names[index]}[0];"
@@ -314,7 +314,7 @@ class _Kernel:
             value = (
                 f"splat((real){self.graph.nodes[index].value!r})"
                 if self.graph.nodes[index].op == "constant"
-                else self._fetch(-1, index)
+                else self._fetch(index)
             )
             yield f"        const vec value = {value};"
             yield from _indented(self._store_result(key, "value"), 2)
@@ -332,7 +332,7 @@ class _Kernel:
             yield "    const int64_t b = b0 + r; const int on = !length || t < length[b];"
             yield f"    for (int64_t u = 0; u < {size}; u += LANES) {{"
             yield f"        const int k = least(LANES, {size} - u);"
-            yield f"        store(m_{index} + r * {size} + u, {self._fetch(-1, index)}, k);"
+            yield f"        store(m_{index} + r * {size} + u, {self._fetch(index)}, k);"
             yield "    }"
             yield "}"
 

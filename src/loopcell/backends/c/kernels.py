@@ -44,11 +44,10 @@ class Kernels:
         self.dtype = dtype
         self.lanes = vector_bytes() // _BYTES[dtype]
         registers = 24 if vector_bytes() == 64 else 12
-        kept = {f"saved.{name}": index for name, index in program.backward.saved.items()}
         back, self.alias = _deduplicated(program)
         self.layouts = {
             "forward": Layout(program.loop, registers),
-            "forward_and_keep": Layout(replace(program.loop, results={**program.loop.results, **kept}), registers),
+            "forward_and_keep": Layout(program.loop_and_keep(), registers),
             "reverse": Layout(back, registers),
         }
         self.back = back

@@ -36,12 +36,10 @@ class Pack:
     Attributes:
         contraction: whose weights.
         blocking: how it is cut.
-        size: the name of the results' size.
     """
 
     contraction: Contraction
     blocking: Blocking
-    size: str
 
 
 class Layout:
@@ -58,7 +56,7 @@ class Layout:
     def __init__(self, graph: Graph, registers: int) -> None:
         self.graph = graph
         self.sweeps = sweeps(graph)
-        self.packs = tuple(_packs(graph, self.sweeps, registers))
+        self.packs = tuple(_packs(self.sweeps, registers))
         leaves = [node.key for _, node in graph.leaves() if node.op not in ("constant", "size")]
         matrices = {
             f"parameter.{name}" for pack in self.packs for _, names in pack.contraction.segments for name in names
@@ -73,14 +71,13 @@ class Layout:
         return next(place for place, pack in enumerate(self.packs) if pack.contraction is contraction)
 
 
-def _packs(graph: Graph, loops: tuple[Sweep, ...], registers: int) -> Iterator[Pack]:
+def _packs(loops: tuple[Sweep, ...], registers: int) -> Iterator[Pack]:
     for sweep in loops:
         neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
         widest = max((len(part.results) for part in sweep.contractions), default=1)
         rows = max(1, min(8, registers // (widest * neighbours)))
         for part in sweep.contractions:
-            size = graph.nodes[part.results[0]].dims[0]
-            yield Pack(part, Blocking(len(part.results), neighbours, rows), size)
+            yield Pack(part, Blocking(len(part.results), neighbours, rows))
 
 
 def _neighbours(gates: int) -> int:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c.kernels import Kernels
-from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, run_loop
+from loopcell.backends.reference.derived import matrix_gradients
+from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, length_of, run_loop
 
 
 def run_fused(
@@ -24,7 +25,7 @@ def run_fused(
         masks: resets; what they say of lengths serves gradients of gradients.
         lengths: int64 [B], or None.
     """
-    steps = next(value for key, value in leaves.items() if key.startswith("input.")).shape[0]  # type: ignore[union-attr]
+    steps = length_of(leaves)
     values = {**leaves, **reference.hoisted(leaves)}
     keys = tuple(key for key in reference.loop_keys() if isinstance(values[key], Tensor))
     sizes = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
@@ -51,8 +52,12 @@ class _Call:
         return {**self.sizes, **dict(zip(self.keys, tensors, strict=True))}
 
     def plain_masks(self) -> tuple[Tensor | None, Tensor | None]:
-        reset = self.masks.reset
-        return self.lengths, None if reset is None else reset.contiguous()
+        """Return lengths and resets as the kernels read them: in one piece."""
+        lengths, reset = self.lengths, self.masks.reset
+        return (
+            None if lengths is None else lengths.contiguous(),
+            None if reset is None else reset.contiguous(),
+        )
 
 
 @dataclass(frozen=True)
@@ -132,22 +137,8 @@ def _backward(
     for key in call.keys:
         if key.startswith(("hoisted.", "parameter.")) and key in results:
             gradients[key] = results[key].sum_to_size(values[key].shape) if key in kernels.added else results[key]
-    return gradients | _matrix_gradients(call, results, history, values)
-
-
-def _matrix_gradients(
-    call: _Call, results: dict[str, Tensor], history: dict[str, Tensor], values: dict[str, Any]
-) -> dict[str, Tensor]:
-    """One product for each matrix: sum over time and batch of d v^T."""
-    gradients: dict[str, Tensor] = {}
-    for outer in call.kernels.program.backward.outer:
-        key = f"parameter.{outer.parameter}"
-        d = results[outer.cotangent]
-        v = _plain(_operand(call, outer.operand, results, history, values))
-        v = v.expand(*d.shape[:-1], v.shape[-1])
-        product = d.reshape(-1, d.shape[-1]).T @ v.reshape(-1, v.shape[-1])
-        gradients[key] = gradients[key] + product if key in gradients else product
-    return gradients
+    outer = kernels.program.backward.outer
+    return gradients | matrix_gradients(outer, results, lambda key: _operand(call, key, results, history, values))
 
 
 def _operand(

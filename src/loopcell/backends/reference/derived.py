@@ -1,13 +1,14 @@
 """The derived backward, run as a program in torch.
 
 The forward loop keeps what the reverse step asks for; the reverse loop runs the graph that `derive` made, and the
-gradients of matrices are one product each after it. This is what the fused kernels will do, in a form that can be
-compared with autograd in double precision.
+gradients of matrices are one product each after it. This is what the fused kernels do, in a form that can be compared
+with autograd in double precision.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from loopcell.backends.reference.emit import Function, emit
 from loopcell.backends.reference.sequence import Leaves, Masks, ReferenceProgram, batched, fixed_arguments, stacked
+from loopcell.passes.derive import OuterProduct
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,9 @@ class DerivedProgram:
     @classmethod
     def of(cls, reference: ReferenceProgram) -> DerivedProgram:
         """Emit the reverse step of a program."""
-        program = reference.program
-        kept = {f"saved.{name}": index for name, index in program.backward.saved.items()}
-        loop = replace(program.loop, results={**program.loop.results, **kept})
-        forward = emit(loop, "step_and_keep", first=(*reference.columns, *reference.states))
-        return cls(reference, forward, emit(program.backward.graph, "reverse_step"))
+        columns_and_states = (*reference.columns, *reference.states)
+        forward = emit(reference.program.loop_and_keep(), "step_and_keep", first=columns_and_states)
+        return cls(reference, forward, emit(reference.program.backward.graph, "reverse_step"))
 
 
 def run_derived(derived: DerivedProgram, leaves: Leaves, masks: Masks, steps: int) -> tuple[Tensor, list[Tensor]]:
@@ -154,12 +154,8 @@ class _Reverse:
             for key, value in results.items()
             if key.startswith(("hoisted.", "parameter."))
         }
-        for outer in self.call.derived.reference.program.backward.outer:
-            key = f"parameter.{outer.parameter}"
-            d, v = results[outer.cotangent], self._operand(outer.operand, results)
-            product = d.flatten(0, -2).T @ v.expand(*d.shape[:-1], v.shape[-1]).flatten(0, -2)
-            gradients[key] = gradients[key] + product if key in gradients else product
-        return gradients
+        outer = self.call.derived.reference.program.backward.outer
+        return gradients | matrix_gradients(outer, results, lambda key: self._operand(key, results))
 
     def _operand(self, key: str, results: Step) -> Tensor:
         if key in self.history[0]:
@@ -173,6 +169,25 @@ class _Reverse:
         leaf = self.values[key]
         assert isinstance(leaf, Tensor)  # hoisted values and parameters are tensors
         return gradient if key in self.call.derived.reference.columns else gradient.sum_to_size(leaf.shape)
+
+
+def matrix_gradients(
+    outer: Iterable[OuterProduct], results: Mapping[str, Tensor], operand: Callable[[str], Tensor]
+) -> dict[str, Tensor]:
+    """Return the gradients of the loop's matrices: for each one product, the sum over time and batch of d v^T.
+
+    Args:
+        outer: the products.
+        results: what the reverse loop gave, by key, [T, B, n].
+        operand: gives by key what a matrix was multiplied with at every step, [T, B, n] or broadcast to it.
+    """
+    gradients: dict[str, Tensor] = {}
+    for product in outer:
+        key = f"parameter.{product.parameter}"
+        d, v = results[product.cotangent], operand(product.operand)
+        gradient = d.flatten(0, -2).T @ v.expand(*d.shape[:-1], v.shape[-1]).flatten(0, -2)
+        gradients[key] = gradients[key] + gradient if key in gradients else gradient
+    return gradients
 
 
 def _masked(gradient: Tensor, valid: Tensor | None) -> Tensor:

@@ -81,7 +81,7 @@ def run(
         The output [T, B, O] and the final states, each [B, n], in the cell's order.
     """
     values = {**leaves, **reference.hoisted(leaves)}
-    return run_loop(reference, values, masks, _length(leaves))
+    return run_loop(reference, values, masks, length_of(leaves))
 
 
 def run_loop(reference: ReferenceProgram, values: Leaves, masks: Masks, steps: int) -> tuple[Tensor, list[Tensor]]:
@@ -129,7 +129,8 @@ def fixed_arguments(function: Function, leaves: Leaves, skip: int = 0) -> list[T
     return [*(leaves[key] if key != LIKE else any_tensor for key in function.arguments[skip:]), *packs]
 
 
-def _length(leaves: Leaves) -> int:
+def length_of(leaves: Leaves) -> int:
+    """Return T, the steps of the input."""
     key = next(key for key in leaves if key.startswith("input."))
     return _tensor(leaves[key]).shape[0]
 
