@@ -24,6 +24,8 @@ Values = Mapping[str, Tensor | int]
 """Tensors and sizes by key; results to be written have "=" before the key."""
 
 _BYTES = {torch.float32: 4, torch.float64: 8}
+HEADERS = ("vectors", "functions", "products", "rows")
+"""What every kernel begins with, in this order; the files lie in headers/."""
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
 
@@ -202,7 +204,8 @@ def _comment(program: Program) -> str:
 
 @cache
 def _skeleton() -> str:
-    return Path(__file__).with_name("skeleton.h").read_text(encoding="utf-8")
+    folder = Path(__file__).parent / "headers"
+    return "\n".join((folder / f"{name}.h").read_text(encoding="utf-8") for name in HEADERS)
 
 
 @cache
