@@ -18,7 +18,7 @@ from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
 from loopcell.layers.state import State, check_state_name
-from loopcell.runtime import Executable, Plan, choose
+from loopcell.runtime import Executable, Plan, Weights, choose
 
 
 class Stack(nn.Module):
@@ -95,6 +95,10 @@ class Stack(nn.Module):
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
 
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the same as the tensors in which the network keeps them."""
+        return Weights.of(self.weights(layer, direction))
+
     @abstractmethod
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
@@ -162,8 +166,8 @@ class Stack(nn.Module):
             for direction in range(self.num_directions):
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner = rows.reverse(x) if direction else x
-                y, after = self._executables[layer](
-                    inner, before, self.weights(layer, direction), ways[direction], training=self.training
+                y, after, _ = self._executables[layer](
+                    inner, before, self.sources(layer, direction), ways[direction], training=self.training
                 )
                 outputs.append(rows.reverse(y) if direction else y)
                 finals.append(after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from loopcell.errors import InputError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, described, whole
 from loopcell.layers.state import State
+from loopcell.runtime import Part, Weights
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
@@ -82,6 +84,34 @@ class _TorchCompatible(Stack):
         if self.proj_size:
             named["P.h"] = packed["weight_hr"]
         return named
+
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the same as torch.nn packs them: one tensor for all gates of a product."""
+        return Weights(tuple(self._packed(layer, direction).values()), self._parts)
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[Part, ...]]:
+        """Of which rows of which packed tensor each parameter of the equations is the sum."""
+        bases = list(self._shapes(0))
+        parts: dict[str, tuple[Part, ...]] = {}
+        for space, packed in _PACKED.items():
+            if packed not in bases:
+                continue
+            for gate, name in enumerate(self.gates):
+                count = -1 if space == "P" else self.hidden_size
+                part = Part(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
+                key = self._equations_name(space, name)
+                parts[key] = (*parts.get(key, ()), part)
+                if space == "P":
+                    break
+        return parts
+
+    def _equations_name(self, space: str, gate: str) -> str:
+        """Return which parameter of the equations a gate of a packed tensor is a part of."""
+        if space == "P":
+            return "P.h"
+        apart = f"{space}.{gate}" in self.cell.graph.parameters
+        return f"{space}.{gate}" if apart or space != "d" else f"b.{gate}"
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place; a bias goes to bias_ih, and bias_hh becomes 0 there."""

@@ -1,7 +1,7 @@
-"""The CPU back end: a program's loops as generated C, compiled once, forward and backward through time."""
+"""The CPU back end: a cell's loops as generated C, compiled once, forward and backward through time."""
 
 from loopcell.backends.c.build import compiler
-from loopcell.backends.c.kernels import Kernels
-from loopcell.backends.c.sequence import run_fused
+from loopcell.backends.c.kernels import Kernels, Rows as KernelRows
+from loopcell.backends.c.sequence import Call, plain, run_fused
 
-__all__ = ["Kernels", "compiler", "run_fused"]
+__all__ = ["Call", "KernelRows", "Kernels", "compiler", "plain", "run_fused"]
