@@ -105,14 +105,14 @@ class Stack(nn.Module):
 
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
-        weight = next(self.parameters(), torch.empty(0))
+        weight = first_parameter(self, torch.empty(0))
         return [choose(executable.cell.name, weight.device, weight.dtype) for executable in self._executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> State:
         """Return the state at rest: zeros [L * D, B, n] for each state of the cell."""
-        weight = next(self.parameters(), torch.empty(0))
+        weight = first_parameter(self, torch.empty(0))
         device, dtype = device or weight.device, dtype or weight.dtype
         rows = self.num_layers * self.num_directions
         sizes = self._executables[0].state_sizes
@@ -174,9 +174,7 @@ class Stack(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        return x, State(
-            **{name: torch.stack(list(column)) for name, column in zip(state, zip(*finals, strict=True), strict=True)}
-        )
+        return x, State.of({name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)})
 
     def _make_executables(self) -> tuple[Executable, ...]:
         first = Executable(
@@ -212,9 +210,7 @@ class Stack(nn.Module):
             raise InputError(
                 f"the input must be {self._expected()}; got {list(x.shape)}, whose last axis is {x.shape[-1]}"
             )
-        weight = next(self.parameters(), None)
-        if weight is None:
-            return
+        weight = first_parameter(self, x)
         if weight.device != x.device:
             raise InputError(
                 f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
@@ -226,8 +222,13 @@ class Stack(nn.Module):
 
     def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
         batch = x.shape[1]
+        if state is None and not len(x):
+            return self.initial_state(batch, device=x.device, dtype=x.dtype)  # it comes out as it is
         if state is None:
-            return self.initial_state(batch, device=x.device, dtype=x.dtype)
+            sizes = self._executables[0].state_sizes
+            zeros = {size: x.new_zeros((1, batch, size)) for size in set(sizes.values())}  # read, and never written
+            rows = self.num_layers * self.num_directions
+            return State.of({name: zeros[size].expand(rows, batch, size) for name, size in sizes.items()})
         if not isinstance(state, State):
             raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
         if set(state) != set(self.cell.states):
@@ -239,7 +240,7 @@ class Stack(nn.Module):
         if unbatched:
             state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
         mixed = torch.is_autocast_enabled(x.device.type)
-        if not mixed and next(self.parameters(), None) is None:
+        if not mixed and not any(True for _ in self.parameters()):
             state = state.to(x.dtype)  # such a network has no dtype, so `initial_state` cannot know the input's
         rows = self.num_layers * self.num_directions
         for name, size in self._executables[0].state_sizes.items():
@@ -256,6 +257,22 @@ class Stack(nn.Module):
         if self.dropout:
             parts.append(f"dropout={self.dropout}")
         return ", ".join(parts)
+
+
+def first_parameter(module: nn.Module, default: Tensor) -> Tensor:
+    """Return some parameter of a module, or `default`; torch's own way to one asks every submodule by name."""
+    for parameter in module._parameters.values():
+        if parameter is not None:
+            return parameter
+    for child in module._modules.values():
+        found = default if child is None else first_parameter(child, default)
+        if found is not default:
+            return found
+    return default
+
+
+def _stacked(finals: list[Tensor]) -> Tensor:
+    return finals[0].unsqueeze(0) if len(finals) == 1 else torch.stack(finals)
 
 
 def _check_stack(num_layers: int, dropout: float) -> None:

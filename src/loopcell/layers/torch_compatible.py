@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +58,10 @@ class _TorchCompatible(Stack):
             for name, shape in self._shapes(layer).items():
                 parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
                 self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
+        self._packed_names = [
+            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
+        ]
+        self._parts = self._make_parts()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -87,10 +90,10 @@ class _TorchCompatible(Stack):
 
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as torch.nn packs them: one tensor for all gates of a product."""
-        return Weights(tuple(self._packed(layer, direction).values()), self._parts)
+        names = self._packed_names[layer * self.num_directions + direction]
+        return Weights(tuple([getattr(self, name) for name in names]), self._parts)
 
-    @cached_property
-    def _parts(self) -> dict[str, tuple[Part, ...]]:
+    def _make_parts(self) -> dict[str, tuple[Part, ...]]:
         """Of which rows of which packed tensor each parameter of the equations is the sum."""
         bases = list(self._shapes(0))
         parts: dict[str, tuple[Part, ...]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.backends.c import Call, KernelRows, Kernels, plain, run_fused
+from loopcell.backends.c import Call, KernelRows, Kernels, Recipe, plain, run_fused
 from loopcell.backends.reference import Function, Masks, ReferenceProgram, call, emit, reference_program, run
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
@@ -20,7 +21,7 @@ from loopcell.equations.graph import Graph, Node
 from loopcell.errors import InputError, LoopcellError
 from loopcell.passes import build_program
 from loopcell.passes.fuse import Fused
-from loopcell.runtime.plan import choose
+from loopcell.runtime.plan import may_fuse
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,15 @@ class Rows:
         """Return the same as masks over [T, B]."""
         return Masks(self.valid(), self.reset)
 
-    @cached_property
+    @property
     def order(self) -> Order | None:
         """The rows sorted by length; None where all are T long."""
-        if self.lengths is None or not self.lengths.numel() or int(self.lengths.min()) >= self.steps:
+        return None if self.lengths is None else self._sorted
+
+    @cached_property
+    def _sorted(self) -> Order | None:
+        assert self.lengths is not None  # `order` has looked
+        if not self.lengths.numel() or int(self.lengths.min()) >= self.steps:
             return None
         length, rows = self.lengths.clamp(max=self.steps).sort(descending=True, stable=True)
         runs = torch.arange(self.steps).unsqueeze(1) < length  # [T, B], in that order
@@ -76,7 +82,7 @@ class Rows:
         places = torch.arange(self.steps).unsqueeze(1) * len(rows) + rows
         return Order(rows.contiguous(), length.contiguous(), first, places[runs])
 
-    @cached_property
+    @property
     def plain_reset(self) -> Bool[Tensor, "T B"] | None:
         """The resets in one piece, as kernels read them."""
         return None if self.reset is None else self.reset.contiguous()
@@ -105,6 +111,11 @@ class Executable:
         self._evaluation = _Programs.of(graph, training=False)
         self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
+        self._state_keys = tuple(f"state.{name}" for name in graph.states)
+        self._recipes: dict[object, Recipe] = {}
+        self._multiplications = sum(
+            math.prod(sizes[size] for size in shape) for shape in graph.parameters.values() if len(shape) > 1
+        )
         self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
 
     def __call__(
@@ -135,10 +146,10 @@ class Executable:
             programs = _Programs.of(_watched(self.cell.graph, record), training=training)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
-        leaves = {self._input: x, **zip_states(self.cell.states, states)}
-        if training:
+        leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
+        if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
-        if choose(self.cell.name, x.device, x.dtype).fused and _are_alike(leaves, weights, x):
+        if may_fuse(x.device, x.dtype) and _are_alike(leaves, weights, x):
             kernels = _kernels(programs, x.dtype)
             if kernels is not None:
                 return run_fused(*self._fused_call(kernels, programs, leaves, weights, rows))
@@ -153,8 +164,11 @@ class Executable:
             named = {f"parameter.{name}": weight for name, weight in weights.named().items()}
             sizes = {f"size.{name}": size for name, size in self.sizes.items()}
             leaves = {**leaves, **programs.held({**sizes, **leaves, **named})}
+        recipe = self._recipe(kernels, programs, tuple(leaves), weights)
         order, batch = rows.order, leaves[self._input].shape[1]
-        work = rows.steps * batch * sum(base.numel() for base in weights.bases)
+        threads = 1
+        if batch > 1 and rows.steps * batch * self._multiplications > _MOST_WORK_ALONE:
+            threads = max(1, min(torch.get_num_threads(), batch))
         kernel_rows = KernelRows(
             steps=rows.steps,
             batch=batch,
@@ -162,13 +176,21 @@ class Executable:
             length=order and order.length,
             first=order and order.first,
             reset=rows.plain_reset,
-            threads=max(1, min(torch.get_num_threads(), batch)) if work > _MOST_WORK_ALONE else 1,
+            threads=threads,
         )
-        keys = (*leaves, *(f"base.{place}" for place in range(len(weights.bases))))
-        made = Call(
-            kernels, programs.reference, keys, weights.parts, self.sizes, kernel_rows, rows, order and order.index
-        )
-        return made, [plain(tensor) for tensor in (*leaves.values(), *weights.bases)]
+        tensors = [plain(tensor) for tensor in (*leaves.values(), *weights.bases)]
+        return Call(recipe, kernel_rows, rows, order and order.index), tensors
+
+    def _recipe(self, kernels: Kernels, programs: _Programs, keys: tuple[str, ...], weights: Weights) -> Recipe:
+        """Return how to call kernels on such tensors, made once."""
+        key = (kernels, keys, id(weights.parts))
+        recipe = self._recipes.get(key)
+        if recipe is None or recipe.parts is not weights.parts:  # an id may be taken again by another mapping
+            recipe = Recipe(kernels, programs.reference, keys, weights.parts, weights.bases, self.sizes)
+            if len(self._recipes) > _MOST_RECIPES:
+                self._recipes.clear()
+            self._recipes[key] = recipe
+        return recipe
 
     def _dropped(self, name: str, weight: Tensor) -> Tensor:
         rate = self._dropped_weights.get(name, 0.0)
@@ -182,19 +204,15 @@ class Executable:
         return torch.bernoulli(chances) * random.scale
 
 
+_MOST_RECIPES = 64
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
-
-
-def zip_states(names: Sequence[str], states: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Return the states by key."""
-    return {f"state.{name}": state for name, state in zip(names, states, strict=True)}
 
 
 def _are_alike(leaves: Mapping[str, Tensor], weights: Weights, x: Tensor) -> bool:
     """Say whether all tensors have one dtype and device: PyTorch converts what it can, a kernel reads memory."""
     dtype, device = x.dtype, x.device
-    return all(tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases))
+    return all([tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ class Kernel:
         slots: the tensors it is given, in order.
         packs: the packed weights, in order.
         sizes: names of the sizes, in order.
+        matrices: names of the parameters that products read, in the order in which the kernel is given them.
+        no_packs: room for the addresses of packed weights.
+        computed_ahead: the sizes, by their places, of what is computed before the loop; -1 for a scalar.
     """
 
     def __init__(self, name: str, regions: tuple[Region, ...], slots: Iterable[Slot]) -> None:
@@ -35,11 +38,9 @@ class Kernel:
         self.slots = tuple(slots)
         self.packs: tuple[Pack, ...] = tuple(pack for region in regions for pack in region.packs)
         self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
-
-    @property
-    def matrices(self) -> tuple[str, ...]:
-        """Names of the parameters that products read, in the order in which the kernel is given them."""
-        return tuple(name for pack in self.packs for name in pack.matrices)
+        self.matrices = tuple(name for pack in self.packs for name in pack.matrices)
+        self.no_packs = (0,) * len(self.packs)
+        self.computed_ahead: tuple[int, ...] = ()
 
     def products(self) -> Iterator[tuple[int, int]]:
         """Yield (vectors, most rows) of every product function that is called."""
@@ -47,8 +48,11 @@ class Kernel:
 
     def text(self) -> str:
         """Return the C text."""
-        parts = [self._share(), self._pack_room(), self._pack(), [f"SHARED({self.name})"]]
+        parts = [self._share(), self._pack_room(), self._pack(), [self._shared()]]
         return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+    def _shared(self) -> str:
+        return f"SHARED({self.name}, {len(self.sizes)}, {len(self.slots) + len(self.matrices)})"
 
     # -- the frame -------------------------------------------------------------------------------------
 
@@ -203,6 +207,11 @@ class ForwardKernel(Kernel):
             for key, index in hoisted.loop.results.items()
             if key.startswith("saved.") and hoisted.loop.nodes[index].op == "hoisted"
         }
+        ahead = self.ahead.graph
+        self.computed_ahead = tuple(
+            self.sizes.index(self.ahead.size(index)) if ahead.nodes[index].dims else -1
+            for index in ahead.results.values()
+        )
         self.varying = hoisted.varying
         self.ahead_writer = _Ahead(self, self.ahead, 0)
         self.loop_writer = _Loop(self, self.loop, len(self.ahead.packs))

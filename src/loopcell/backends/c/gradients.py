@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from loopcell.backends.weights import Weights
+from loopcell.backends.weights import Part
 from loopcell.passes.derive import Backward
 
 
@@ -45,45 +45,52 @@ class MatrixGradients:
 
     Args:
         backward: the reverse step.
-        weights: the parameters.
+        parts: of which parts of the bases each parameter is the sum.
+        lengths: the first axis of each base.
         columns: where each cotangent lies.
     """
 
-    def __init__(self, backward: Backward, weights: Weights, columns: Mapping[str, Column]) -> None:
-        self.weights = weights
+    def __init__(
+        self,
+        backward: Backward,
+        parts: Mapping[str, tuple[Part, ...]],
+        lengths: Sequence[int],
+        columns: Mapping[str, Column],
+    ) -> None:
+        self.parts = parts
+        self.lengths = lengths
         self.outer = list(self._runs(((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)))
         self.into_input = list(
             self._runs((("input", p.parameter, columns[p.cotangent]) for p in backward.into_input))
         )
 
     def of_matrices(
-        self, block: Tensor, operand: Callable[[str], Tensor], wanted: Callable[[int], bool]
+        self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T."""
         found: dict[int, Tensor] = {}
-        whole = {run.base for run in self.outer if run.rows.count == self.weights.bases[run.base].shape[0]}
         for run in self.outer:
-            if not wanted(run.base):
+            if not wanted[run.base]:
                 continue
             d = block[:, run.columns.start : run.columns.start + run.columns.count]
             v = operand(run.operand)
-            if run.base in whole:
+            if run.rows.count == self.lengths[run.base]:
                 product = d.t() @ v
                 found[run.base] = found[run.base].add_(product) if run.base in found else product
                 continue
             base = found.get(run.base)
             if base is None:
-                base = found[run.base] = torch.zeros_like(self.weights.bases[run.base], memory_format=torch.contiguous_format)
+                base = found[run.base] = torch.zeros_like(bases[run.base], memory_format=torch.contiguous_format)
             rows = base.narrow(0, run.rows.start, run.rows.count)
             rows.addmm_(d.t(), v)
         return found
 
-    def of_input(self, block: Tensor, start: Tensor | None) -> Tensor | None:
+    def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
         """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
         gradient = start
         for run in self.into_input:
             d = block[:, run.columns.start : run.columns.start + run.columns.count]
-            matrix = self.weights.bases[run.base].detach().narrow(0, run.rows.start, run.rows.count)
+            matrix = bases[run.base].detach().narrow(0, run.rows.start, run.rows.count)
             gradient = d @ matrix if gradient is None else gradient.addmm_(d, matrix)
         return gradient
 
@@ -91,7 +98,7 @@ class MatrixGradients:
         single = [
             _Run(operand, part.base, Column(part.start, self._count(part.base, part.count)), column)
             for operand, name, column in products
-            for part in self.weights.parts[name]
+            for part in self.parts[name]
         ]
         single.sort(key=lambda run: (run.operand, run.base, run.columns.start))
         last: _Run | None = None
@@ -106,7 +113,7 @@ class MatrixGradients:
             yield last
 
     def _count(self, base: int, count: int) -> int:
-        return self.weights.bases[base].shape[0] if count < 0 else count
+        return self.lengths[base] if count < 0 else count
 
 
 def _follows(last: _Run, run: _Run) -> bool:

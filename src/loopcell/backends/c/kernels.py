@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from array import array
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +19,6 @@ from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text
 from loopcell.errors import LoopcellError
 from loopcell.passes.fuse import Fused
-
-Address = tuple[int, int, int]
-"""A tensor for a kernel: its address, and elements from step to step and from row to row."""
 
 _BYTES = {torch.float32: 4, torch.float64: 8}
 
@@ -46,6 +42,17 @@ class Rows:
     reset: Tensor | None
     threads: int
 
+    @property
+    def addresses(self) -> tuple[int, int, int, int]:
+        """The addresses of the four, 0 for None."""
+        if self.order is None and self.reset is None:
+            return (0, 0, 0, 0)
+        return (_address(self.order), _address(self.length), _address(self.first), _address(self.reset))
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
 
 class Kernels:
     """A cell's loops in C, for one dtype.
@@ -58,6 +65,7 @@ class Kernels:
         alias: results of the reverse step that are another one's: {key: the other's key}.
         kept_states: names of the states whose values before each step the reverse loop needs.
         forward, forward_and_keep, reverse: the loops.
+        functions: their entries in the library, by name; each takes the address of an `arguments`.
     """
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
@@ -74,8 +82,8 @@ class Kernels:
         self.reverse = ReverseKernel(self.back, registers)
         self.source = self._emit()
         library = build(self.text(), ascii_name(fused.core.name)[:60])
-        self._functions = {kernel.name: library[kernel.name] for kernel in self._kernels()}
-        for function in self._functions.values():
+        self.functions = {kernel.name: library[kernel.name] for kernel in self._kernels()}
+        for function in self.functions.values():
             function.restype = None
             function.argtypes = (ctypes.c_void_p,)
 
@@ -84,72 +92,54 @@ class Kernels:
         double = int(self.dtype == torch.float64)
         return f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n{headers()}{self.source}"
 
-    def call(
-        self,
-        kernel: Kernel,
-        tensors: Mapping[str, Address],
-        matrices: Mapping[str, tuple[int, int]],
-        sizes: Mapping[str, int],
-        rows: Rows,
-    ) -> None:
+    def call(self, kernel: Kernel, addresses: list[int], strides: list[int], sizes: list[int], rows: Rows) -> None:
         """Run one of the loops.
 
         Args:
             kernel: `forward`, `forward_and_keep` or `reverse`.
-            tensors: the kernel's slots, by key.
-            matrices: address and elements from row to row of the parameters that products read, by name.
-            sizes: by name.
+            addresses: of the kernel's slots and matrices, in order.
+            strides: two for each of them.
+            sizes: as the kernel names them.
             rows: how the rows run.
 
         Raises:
             LoopcellError: memory ran out.
         """
-        arguments = self.arguments(kernel, tensors, matrices, sizes, rows)
-        self._functions[kernel.name](ctypes.addressof(arguments))
-        if arguments.failed:
+        block = self.arguments(kernel, addresses, strides, sizes, rows)
+        self.functions[kernel.name](block.buffer_info()[0])
+        if block[FAILED]:
             raise LoopcellError("there is not enough memory to run this network")
 
     def arguments(
-        self,
-        kernel: Kernel,
-        tensors: Mapping[str, Address],
-        matrices: Mapping[str, tuple[int, int]],
-        sizes: Mapping[str, int],
-        rows: Rows,
-    ) -> Any:
-        """Return the struct `arguments` for a call; it keeps the arrays that it points to."""
-        places = [tensors[slot.key] for slot in kernel.slots]
-        weights = [matrices[name] for name in kernel.matrices]
-        strides = [stride for place in places for stride in place[1:]]
-        strides += [stride for weight in weights for stride in (weight[1], 0)]
-        return Arguments(
-            parallel=thread_pool(),
-            threads=rows.threads,
-            T=rows.steps,
-            B=rows.batch,
-            chunk=self._chunk(kernel, sizes, rows),
-            direct=not kernel.packs or rows.steps * rows.batch <= _FEW_ROWS,
-            size=array([sizes[size] for size in kernel.sizes]),
-            at=array([place[0] for place in (*places, *weights)]),
-            stride=array(strides),
-            pack=array([0] * len(kernel.packs)),
-            order=_address(rows.order),
-            length=_address(rows.length),
-            first=_address(rows.first),
-            reset=_address(rows.reset),
+        self, kernel: Kernel, addresses: list[int], strides: list[int], sizes: list[int], rows: Rows
+    ) -> array[int]:
+        """Return the struct `arguments` of headers/rows.h for a call."""
+        few = rows.steps * rows.batch <= _FEW_ROWS
+        return array(
+            "q",
+            [
+                thread_pool() or 0,
+                rows.threads,
+                rows.steps,
+                rows.batch,
+                self._chunk(kernel, sizes, rows),
+                few or not kernel.packs,
+                0,
+                *rows.addresses,
+                *_SET_BY_THE_CALL,
+                *sizes,
+                *addresses,
+                *strides,
+                *kernel.no_packs,
+            ],
         )
 
-    def run(self, kernel: Kernel, arguments: Any) -> None:
-        """Run one of the loops on a struct that is ready."""
-        self._functions[kernel.name](ctypes.addressof(arguments))
-
-    def _chunk(self, kernel: Kernel, sizes: Mapping[str, int], rows: Rows) -> int:
+    def _chunk(self, kernel: Kernel, sizes: list[int], rows: Rows) -> int:
         """Return how many steps are computed ahead at a time: as many as stay in the second-level cache."""
-        if not isinstance(kernel, ForwardKernel) or not kernel.ahead.sweeps:
-            return max(1, min(rows.steps, 64))
-        graph = kernel.ahead.graph
-        width = sum(sizes[kernel.ahead.size(i)] if graph.nodes[i].dims else 1 for i in graph.results.values())
-        bytes_a_step = width * _BYTES[self.dtype] * -(-rows.batch // rows.threads)
+        if rows.steps == 1:
+            return 1
+        width = sum(sizes[place] if place >= 0 else 1 for place in kernel.computed_ahead)
+        bytes_a_step = max(1, width) * _BYTES[self.dtype] * -(-rows.batch // rows.threads)
         return max(1, min(rows.steps, _AHEAD_BYTES // max(1, bytes_a_step)))
 
     def _kernels(self) -> tuple[Kernel, ...]:
@@ -169,36 +159,10 @@ _AHEAD_BYTES = 256 * 1024
 """Values computed ahead of the loop: what a core's second-level cache holds beside the weights."""
 
 
-class Arguments(ctypes.Structure):
-    """The struct `arguments` of headers/rows.h."""
-
-    _fields_ = (
-        ("parallel", ctypes.c_void_p),
-        ("threads", ctypes.c_int64),
-        ("T", ctypes.c_int64),
-        ("B", ctypes.c_int64),
-        ("chunk", ctypes.c_int64),
-        ("direct", ctypes.c_int64),
-        ("size", ctypes.POINTER(ctypes.c_int64)),
-        ("at", ctypes.POINTER(ctypes.c_int64)),
-        ("stride", ctypes.POINTER(ctypes.c_int64)),
-        ("pack", ctypes.POINTER(ctypes.c_int64)),
-        ("order", ctypes.c_void_p),
-        ("length", ctypes.c_void_p),
-        ("first", ctypes.c_void_p),
-        ("reset", ctypes.c_void_p),
-        ("next", ctypes.c_int64),
-        ("failed", ctypes.c_int64),
-    )
-
-
-def array(numbers: Sequence[int]) -> Any:
-    """Return numbers as a C array."""
-    return (ctypes.c_int64 * max(1, len(numbers)))(*numbers)
-
-
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+FAILED = 12
+"""The place of `failed` in the struct."""
+_SET_BY_THE_CALL = (0,) * 6
+"""next, failed, and the four places in `data`."""
 
 
 def _deduplicated(graph: Graph) -> tuple[Graph, dict[str, str]]:

@@ -39,27 +39,41 @@ INLINE void pack_columns(real *restrict to, const real *from, int64_t ld, int64_
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
 }
 
+/* The sum of a vector's lanes, by halves. */
+INLINE real sum_of(vec v) {
+    _Pragma("GCC unroll 8") for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++) v[lane] += v[lane + half];
+    return v[0];
+}
+
 /* to[j] = the sum over k of w[j][k] * a[k]: weights where they lie, for so few rows that packing would cost more. */
 static __attribute__((noinline, unused)) void dots(const real *restrict w, int64_t ld, int count, const real *restrict a,
                                                    int64_t K, real *restrict to) {
     int j = 0;
     for (; j + 4 <= count; j += 4, w += 4 * ld) {
         vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (int64_t k = 0; k < K; k += LANES) {
-            const int deep = least(LANES, K - k);
+        int64_t k = 0;
+        for (; k + LANES <= K; k += LANES) {
+            const vec x = *(const vec *)(a + k);
+            s0 += *(const vec *)(w + k) * x;
+            s1 += *(const vec *)(w + ld + k) * x;
+            s2 += *(const vec *)(w + 2 * ld + k) * x;
+            s3 += *(const vec *)(w + 3 * ld + k) * x;
+        }
+        if (k < K) {
+            const int deep = (int)(K - k);
             const vec x = load(a + k, deep);
             s0 += load(w + k, deep) * x;
             s1 += load(w + ld + k, deep) * x;
             s2 += load(w + 2 * ld + k, deep) * x;
             s3 += load(w + 3 * ld + k, deep) * x;
         }
-        to[j] += total(s0, LANES), to[j + 1] += total(s1, LANES);
-        to[j + 2] += total(s2, LANES), to[j + 3] += total(s3, LANES);
+        to[j] += sum_of(s0), to[j + 1] += sum_of(s1), to[j + 2] += sum_of(s2), to[j + 3] += sum_of(s3);
     }
     for (; j < count; j++, w += ld) {
         vec s = {0};
         for (int64_t k = 0; k < K; k += LANES) s += load(w + k, least(LANES, K - k)) * load(a + k, least(LANES, K - k));
-        to[j] += total(s, LANES);
+        to[j] += sum_of(s);
     }
 }
 

@@ -1,20 +1,24 @@
 /* A kernel's arguments, the rows of a batch, and how they are shared out to threads. */
 
+/* Every field is eight bytes wide, so that a caller can lay the whole out as an array of 64-bit numbers. */
 typedef struct {
     void (*parallel)(void (*)(void *), void *, unsigned, unsigned); /* the thread pool's entry, or NULL */
     int64_t threads, T, B;
     int64_t chunk;         /* how many steps are computed ahead at a time */
     int64_t direct;        /* few rows: weights are read where they lie, and not packed */
-    const int64_t *size;   /* the sizes by number */
-    void **at;             /* the tensors by number, then the matrices */
-    const int64_t *stride; /* two each: elements from step to step, and from row to row; from row to row of a matrix */
-    void **pack;           /* the packed weights by number: given, or made by this call and put here */
+    int64_t packed;        /* the packed weights are given; else this call makes them */
     const int64_t *order;  /* [B] which row comes first: those that run longest; or NULL: as they are */
     const int64_t *length; /* [B] in that order, or NULL: all run to the end */
     const int64_t *first;  /* [T + 1] where a step's rows begin in kept tensors, or NULL: at step * B */
     const uint8_t *reset;  /* [T, B], or NULL */
     int64_t next;          /* the next piece of work that nobody has taken yet */
     int64_t failed;        /* set where memory ran out */
+    const int64_t *size;   /* set by the call: where in `data` the following begin */
+    void **at;
+    const int64_t *stride;
+    void **pack;
+    int64_t data[]; /* the sizes; the addresses of the tensors and matrices; two strides each: from step to step and from
+                       row to row, or from row to row of a matrix; the addresses of the packed weights */
 } arguments;
 
 /* The rows of one thread: every `every`-th from `from` on, in the order of the batch. */
@@ -72,7 +76,7 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
 }
 
 /* The work of `name`_share in as many pieces as there are threads; whoever is there takes the next one. */
-#define SHARED(name)                                                                                        \
+#define SHARED(name, SIZES, TENSORS)                                                                        \
     static void name##_worker(void *shared) {                                                               \
         arguments *a = shared;                                                                              \
         const int64_t pieces = a->threads, each = (a->B + pieces - 1) / pieces;                             \
@@ -98,7 +102,11 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
     }                                                                                                       \
     void name(arguments *a) {                                                                               \
         void *made = NULL;                                                                                  \
-        if (!a->direct && !a->pack[0]) {                                                                    \
+        a->size = a->data;                                                                                  \
+        a->at = (void **)(a->data + SIZES);                                                                 \
+        a->stride = a->data + SIZES + TENSORS;                                                              \
+        a->pack = (void **)(a->data + SIZES + 3 * TENSORS);                                                 \
+        if (!a->direct && !a->packed) {                                                                    \
             if (!(made = name##_pack_room(a))) { a->failed = 1; return; }                                   \
             name##_in_parallel(a, name##_packer);                                                           \
         }                                                                                                   \
