@@ -22,7 +22,7 @@ class Part:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Weights:
     """The parameters of one layer and direction.
 

@@ -169,15 +169,12 @@ class Executable:
         threads = 1
         if batch > 1 and rows.steps * batch * self._multiplications > _MOST_WORK_ALONE:
             threads = max(1, min(torch.get_num_threads(), batch))
-        kernel_rows = KernelRows(
-            steps=rows.steps,
-            batch=batch,
-            order=order and order.rows,
-            length=order and order.length,
-            first=order and order.first,
-            reset=rows.plain_reset,
-            threads=threads,
-        )
+        if order is None:
+            kernel_rows = KernelRows(rows.steps, batch, None, None, None, rows.plain_reset, threads)
+        else:
+            kernel_rows = KernelRows(
+                rows.steps, batch, order.rows, order.length, order.first, rows.plain_reset, threads
+            )
         tensors = [plain(tensor) for tensor in (*leaves.values(), *weights.bases)]
         return Call(recipe, kernel_rows, rows, order and order.index), tensors
 

@@ -23,7 +23,7 @@ from loopcell.passes.fuse import Fused
 _BYTES = {torch.float32: 4, torch.float64: 8}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for every call, and freezing costs more than the call's own work
 class Rows:
     """How the rows of a batch run, as the kernels are told.
 

@@ -65,7 +65,7 @@ class Recipe:
         return self.sizes[region.size(index)] if region.graph.nodes[index].dims else 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Call:
     """One call, less its tensors.
 
