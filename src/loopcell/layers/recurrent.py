@@ -101,7 +101,8 @@ class Recurrent(Stack):
         Raises:
             InputError: a shape, dtype or device is off.
         """
-        return self.run(x, state, lengths, reset)
+        y, new, _ = self.run(x, state, lengths, reset)
+        return y, new
 
     def reset_parameters(self) -> None:
         """Draw parameters anew: uniform in +-1/sqrt(H), as torch.nn, unless the cell says otherwise."""

@@ -16,8 +16,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
 from loopcell.layers.state import State, check_state_name
+from loopcell.layers.stepper import Stepper
 from loopcell.runtime import Executable, Plan, Weights, choose
 
 
@@ -103,6 +105,55 @@ class Stack(nn.Module):
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
 
+    def stepper(self, batch_size: int = 1, state: State | None = None) -> Stepper:
+        """Return the network one step at a time, for control loops, live audio and generation.
+
+        Args:
+            batch_size: B, how many rows every step has.
+            state: where to start; None starts at zero.
+
+        Raises:
+            InputError: the network is bidirectional, or the state does not fit.
+        """
+        return Stepper(self, batch_size, state)
+
+    def record(
+        self,
+        x: Tensor,
+        *names: str,
+        state: State | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+    ) -> Recording:
+        """Run as a call does, and return named quantities at every step of every layer.
+
+        Args:
+            x, state, lengths, reset: as in a call; x is a tensor.
+            names: the author's names of values, such as "i", "f", "c"; a state's name is the state after the step.
+                None: all that have a name.
+
+        Returns:
+            The output, the final state, and for every name one tensor [T, B, n] a layer and direction. Past a row's
+            end they are 0. They carry no gradient.
+
+        Raises:
+            InputError: there is no value of a name; or the input is off.
+        """
+        if isinstance(x, PackedSequence):
+            raise InputError("a recording takes a padded tensor and lengths=, not a PackedSequence")
+        names = names or self._executables[0].names
+        y, new, values = self.run(x, state, lengths, reset, record=names)
+        assert isinstance(y, Tensor)  # a tensor went in
+        return Recording(y, new, values)
+
+    def executable(self, layer: int) -> Executable:
+        """Return what runs a layer."""
+        return self._executables[layer]
+
+    def output_sizes(self) -> list[int]:
+        """Return the length of every layer's output, for one direction."""
+        return [executable.output_size for executable in self._executables]
+
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
         weight = first_parameter(self, torch.empty(0))
@@ -126,7 +177,8 @@ class Stack(nn.Module):
         state: State | None,
         lengths: Tensor | Sequence[int] | None,
         reset: Tensor | None,
-    ) -> tuple[Tensor | PackedSequence, State]:
+        record: tuple[str, ...] = (),
+    ) -> tuple[Tensor | PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
         if isinstance(x, PackedSequence):
             if lengths is not None or reset is not None:
@@ -142,39 +194,52 @@ class Stack(nn.Module):
         self._check_input(x, time_first)
         state = self._checked_state(state, time_first, unbatched)
         rows = ragged(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
-        y, new = self._layers(rows.without_padding(time_first), state, rows)
-        if unbatched:
-            return y.squeeze(1), new.map(lambda tensor: tensor.squeeze(1))
-        return (y.transpose(0, 1) if self.batch_first else y), new
+        y, new, recorded = self._layers(rows.without_padding(time_first), state, rows, record)
 
-    def _run_packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
+        def outer(tensor: Tensor) -> Tensor:
+            if unbatched:
+                return tensor.squeeze(1)
+            return tensor.transpose(0, 1) if self.batch_first else tensor
+
+        if unbatched:
+            new = new.map(lambda tensor: tensor.squeeze(1))
+        return outer(y), new, {name: tuple(map(outer, values)) for name, values in recorded.items()}
+
+    def _run_packed(
+        self, packed: PackedSequence, state: State | None
+    ) -> tuple[PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         x, packed_lengths = unpack(packed)
         self._check_input(packed.data, x)
         before = self._checked_state(state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
             before = before.select(packed.sorted_indices)
-        y, new = self._layers(x, before, ragged(x, packed_lengths, None))
+        y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None))
         if packed.unsorted_indices is not None:
             new = new.select(packed.unsorted_indices)
-        return repack(y, packed_lengths, packed), new
+        return repack(y, packed_lengths, packed), new, {}
 
-    def _layers(self, x: Tensor, state: State, rows: Ragged) -> tuple[Tensor, State]:
+    def _layers(
+        self, x: Tensor, state: State, rows: Ragged, record: tuple[str, ...] = ()
+    ) -> tuple[Tensor, State, dict[str, list[Tensor]]]:
         finals: list[list[Tensor]] = []
+        recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         ways = rows.directions(self.num_directions)
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.num_directions):
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner = rows.reverse(x) if direction else x
-                y, after, _ = self._executables[layer](
-                    inner, before, self.sources(layer, direction), ways[direction], training=self.training
+                y, after, seen = self._executables[layer](
+                    inner, before, self.sources(layer, direction), ways[direction], training=self.training, record=record
                 )
+                for name, value in seen.items():
+                    recorded[name].append(rows.reverse(value) if direction else value)
                 outputs.append(rows.reverse(y) if direction else y)
                 finals.append(after)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        return x, State.of({name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)})
+        return x, State.of({name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)}), recorded
 
     def _make_executables(self) -> tuple[Executable, ...]:
         first = Executable(

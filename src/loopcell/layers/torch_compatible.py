@@ -201,7 +201,7 @@ class RNN(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.RNN does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
 
@@ -246,7 +246,7 @@ class LSTM(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
         """Run as torch.nn.LSTM does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else _pair(hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else _pair(hx), lengths, reset)
         return y, (state["h"], state["c"])
 
 
@@ -292,7 +292,7 @@ class GRU(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.GRU does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:

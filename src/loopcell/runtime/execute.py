@@ -98,6 +98,7 @@ class Executable:
         sizes: every size by name.
         output_size: O, the length of the output.
         state_sizes: the length of every state, by name.
+        names: of the values that can be recorded.
     """
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int]) -> None:
@@ -111,6 +112,7 @@ class Executable:
         self._evaluation = _Programs.of(graph, training=False)
         self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
+        self.names = tuple(_known_names(graph))
         self._state_keys = tuple(f"state.{name}" for name in graph.states)
         self._recipes: dict[object, Recipe] = {}
         self._multiplications = sum(
@@ -156,6 +158,16 @@ class Executable:
         named = {f"parameter.{name}": weight for name, weight in weights.named().items()}
         sizes = {f"size.{name}": size for name, size in self.sizes.items()}
         return run(programs.reference, {**sizes, **leaves, **named}, rows.masks())
+
+    def prepared(
+        self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows
+    ) -> tuple[Call, list[Tensor]] | None:
+        """Return the kernel call for tensors like these, in evaluation; None where no kernel may run."""
+        leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
+        if not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
+            return None
+        kernels = _kernels(self._evaluation, x.dtype)
+        return None if kernels is None else self._fused_call(kernels, self._evaluation, leaves, weights, rows)
 
     def _fused_call(
         self, kernels: Kernels, programs: _Programs, leaves: dict[str, Tensor], weights: Weights, rows: Rows
@@ -244,12 +256,16 @@ def _made(reference: ReferenceProgram) -> _Programs:
     return _Programs(reference, fused, once)
 
 
+def _known_names(graph: Graph) -> dict[str, int]:
+    """Return what can be recorded: values that have a name, and the states after the step."""
+    labels = {node.label: index for index, node in enumerate(graph.nodes) if node.label and node.args}
+    return {**labels, **{state: graph.results[f"state.{state}"] for state in graph.states}}
+
+
 @lru_cache(maxsize=256)
 def _watched_by_identity(key: _Identity, names: tuple[str, ...]) -> Graph:
     graph = key.graph
-    states = {state: graph.results[f"state.{state}"] for state in graph.states}
-    labels = {node.label: index for index, node in enumerate(graph.nodes) if node.label and node.args}
-    known = {**labels, **states}
+    known = _known_names(graph)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"cell `{graph.name}` has no value named {unknown[0]!r}; it has {', '.join(known)}")

@@ -3,5 +3,6 @@
 from loopcell.backends.c.build import compiler
 from loopcell.backends.c.kernels import Kernels, Rows as KernelRows
 from loopcell.backends.c.sequence import Call, Recipe, plain, run_fused
+from loopcell.backends.c.stepping import FusedSteps, StepLayer
 
-__all__ = ["Call", "KernelRows", "Kernels", "Recipe", "compiler", "plain", "run_fused"]
+__all__ = ["Call", "FusedSteps", "KernelRows", "Kernels", "Recipe", "StepLayer", "compiler", "plain", "run_fused"]

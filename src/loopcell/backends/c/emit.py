@@ -57,13 +57,25 @@ class Kernel:
     # -- the frame -------------------------------------------------------------------------------------
 
     def _share(self) -> Iterator[str]:
-        yield f"static void {self.name}_share(arguments *restrict a, share s, int64_t piece) {{"
+        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in self.pieces()]
+        yield f"static int64_t {self.name}_bytes(const arguments *a, int64_t rows) {{"
+        yield from indented(self._sizes())
+        yield f"    const int64_t listed = room_for({self.listed()} + 1, sizeof(row));"
+        total = " + ".join(["listed", *(f"room({count})" for _, _, count in pieces)])
+        yield f"    return {total} + 64;"
+        yield "}"
+        yield ""
+        yield f"static void {self.name}_share(arguments *restrict a, share s, int64_t piece, char *memory) {{"
+        yield "    const int64_t rows = s.count;"
         yield from indented(self._sizes())
         yield from indented(self._tensors())
-        yield from indented(self._scratch())
+        yield "    row *all = (row *)memory;"
+        yield f"    memory += room_for({self.listed()} + 1, sizeof(row));"
+        for kind, name, count in pieces:
+            cast = "(double *)" if kind == "double" else ""
+            yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
+        yield "    (void)memory, (void)piece, (void)rows;"
         yield from indented(self.body())
-        yield "    free(all);"
-        yield "    free(scratch);"
         yield "}"
 
     def body(self) -> Iterator[str]:
@@ -76,7 +88,7 @@ class Kernel:
 
     def listed(self) -> str:
         """Return how many rows are listed at a time."""
-        return "s.count"
+        return "rows"
 
     def _sizes(self) -> Iterator[str]:
         for place, size in enumerate(self.sizes):
@@ -108,33 +120,20 @@ class Kernel:
     def _leading(self, number: int, place: int) -> str:
         return f"const int64_t ld_{number}_{place} = a->stride[{2 * self._matrix_place(number, place)}];"
 
-    def _scratch(self) -> Iterator[str]:
-        pieces = list(self.pieces())
-        yield f"row *all = malloc((size_t)({self.listed()} + 1) * sizeof(row));"
-        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in pieces]
-        total = " + ".join(f"room({count})" for _, _, count in pieces)
-        yield f"char *scratch = aligned_alloc(64, (size_t)({total or '0'} + 64)), *memory = scratch;"
-        yield "if (!all || !scratch) {"
-        yield "    a->failed = 1;"
-        yield "    free(all), free(scratch);"
-        yield "    return;"
-        yield "}"
-        for kind, name, count in pieces:
-            cast = "(double *)" if kind == "double" else ""
-            yield f"{kind} *{name} = {cast}cut(&memory, {count});"
-        yield "(void)memory, (void)piece;"
-
     # -- packing ---------------------------------------------------------------------------------------
 
     def _pack_room(self) -> Iterator[str]:
-        yield f"static void *{self.name}_pack_room(arguments *a) {{"
-        yield from indented(self._sizes())
         rooms = [f"room({self._packed(pack)})" for pack in self.packs]
-        yield f"    char *memory = aligned_alloc(64, (size_t)({' + '.join(rooms) or '0'} + 64)), *made = memory;"
-        yield "    if (!made) return NULL;"
+        yield f"static int64_t {self.name}_pack_bytes(const arguments *a) {{"
+        yield from indented(self._sizes())
+        yield f"    return {' + '.join(rooms) or '0'} + 64;"
+        yield "}"
+        yield ""
+        yield f"static void {self.name}_pack_places(arguments *a, char *memory) {{"
+        yield from indented(self._sizes())
         for number, pack in enumerate(self.packs):
             yield f"    a->pack[{number}] = cut(&memory, {self._packed(pack)});"
-        yield "    return made;"
+        yield "    (void)memory;"
         yield "}"
 
     def _packed(self, pack: Pack) -> str:
@@ -222,17 +221,17 @@ class ForwardKernel(Kernel):
 
     def listed(self) -> str:
         """Return how many rows are listed at a time: those of a chunk of steps."""
-        return "a->chunk * s.count"
+        return "a->chunk * rows"
 
     def pieces(self) -> Iterator[tuple[str, str, str]]:
         """Yield the states, what is computed ahead, and what crosses from sweep to sweep."""
         for state in self.states:
             if state not in self.kept_states:
                 for when in ("now", "next"):
-                    yield "real", f"{when}_{ascii_name(state)}", f"s.count * {self.state_size(state)}"
+                    yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
         for name, index in self.ahead_writer.made():
             size = f" * n_{self.ahead.size(index)}" if self.ahead.graph.nodes[index].dims else ""
-            yield "real", name, f"a->chunk * s.count{size}"
+            yield "real", name, f"a->chunk * rows{size}"
         yield from self.loop_writer.pieces()
 
     def body(self) -> Iterator[str]:
@@ -307,7 +306,7 @@ class ReverseKernel(Kernel):
         """Yield the states' cotangents, the sums, and what crosses from sweep to sweep."""
         for state in self.states:
             for when in ("now", "next"):
-                yield "real", f"{when}_{ascii_name(state)}", f"s.count * {self.state_size(state)}"
+                yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
         for key in self.added:
             yield "real", summed(key), self._width(key)
             yield "double", f"{summed(key)}_total", self._width(key)
@@ -429,9 +428,9 @@ class _Scratched(RegionWriter):
         """Yield the scratch memory: (C type, name, how many)."""
         for index in self.region.crossing:
             if not self.crossing_is_result(index):
-                yield "real", f"scratch_{index}", f"s.count * n_{self.region.size(index)}"
+                yield "real", f"scratch_{index}", f"rows * n_{self.region.size(index)}"
         for index in self.scalars:
-            yield "real", f"sum_{index}", "s.count"
+            yield "real", f"sum_{index}", "rows"
 
     @abstractmethod
     def walk(self, key: str) -> str:

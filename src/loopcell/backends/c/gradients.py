@@ -59,9 +59,9 @@ class MatrixGradients:
     ) -> None:
         self.parts = parts
         self.lengths = lengths
-        self.outer = list(self._runs(((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)))
+        self.outer = list(self._runs((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer))
         self.into_input = list(
-            self._runs((("input", p.parameter, columns[p.cotangent]) for p in backward.into_input))
+            self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input)
         )
 
     def of_matrices(

@@ -86,6 +86,7 @@ class Kernels:
         for function in self.functions.values():
             function.restype = None
             function.argtypes = (ctypes.c_void_p,)
+        self.library = library
 
     def text(self) -> str:
         """Return the whole C file: definitions, the headers, and the loops."""
@@ -159,10 +160,12 @@ _AHEAD_BYTES = 256 * 1024
 """Values computed ahead of the loop: what a core's second-level cache holds beside the weights."""
 
 
-FAILED = 12
+FAILED = 13
 """The place of `failed` in the struct."""
-_SET_BY_THE_CALL = (0,) * 6
-"""next, failed, and the four places in `data`."""
+_SET_BY_THE_CALL = (0,) * 7
+"""memory, next, failed, and the four places in `data`."""
+DIRECT, PACKED, MEMORY, DATA = 5, 6, 11, 18
+"""The places of `direct`, `packed`, `memory` and `data`."""
 
 
 def _deduplicated(graph: Graph) -> tuple[Graph, dict[str, str]]:

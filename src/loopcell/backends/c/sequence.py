@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights
 
 
+@runtime_checkable
 class HasMasks(Protocol):
     """What knows lengths and resets as masks."""
 

@@ -11,6 +11,7 @@ typedef struct {
     const int64_t *length; /* [B] in that order, or NULL: all run to the end */
     const int64_t *first;  /* [T + 1] where a step's rows begin in kept tensors, or NULL: at step * B */
     const uint8_t *reset;  /* [T, B], or NULL */
+    char *memory;          /* scratch memory for one thread, or NULL: the call asks for its own */
     int64_t next;          /* the next piece of work that nobody has taken yet */
     int64_t failed;        /* set where memory ran out */
     const int64_t *size;   /* set by the call: where in `data` the following begin */
@@ -69,14 +70,21 @@ INLINE real *cut(char **memory, int64_t count) {
     *memory += ((size_t)count * sizeof(real) + 63) / 64 * 64;
     return piece;
 }
-INLINE int64_t room(int64_t count) { return ((count * (int64_t)sizeof(real)) + 63) / 64 * 64; }
+INLINE int64_t room_for(int64_t count, size_t each) { return (count * (int64_t)each + 63) / 64 * 64; }
+INLINE int64_t room(int64_t count) { return room_for(count, sizeof(real)); }
 
 INLINE void add_to(double *sum, real *part, int64_t count) {
     for (int64_t u = 0; u < count; u++) sum[u] += part[u], part[u] = 0;
 }
 
-/* The work of `name`_share in as many pieces as there are threads; whoever is there takes the next one. */
+/* The work of `name`_share, in as many pieces as there are threads; whoever is there takes the next one. */
 #define SHARED(name, SIZES, TENSORS)                                                                        \
+    static void name##_places(arguments *a) {                                                               \
+        a->size = a->data;                                                                                  \
+        a->at = (void **)(a->data + SIZES);                                                                 \
+        a->stride = a->data + SIZES + TENSORS;                                                              \
+        a->pack = (void **)(a->data + SIZES + 3 * TENSORS);                                                 \
+    }                                                                                                       \
     static void name##_worker(void *shared) {                                                               \
         arguments *a = shared;                                                                              \
         const int64_t pieces = a->threads, each = (a->B + pieces - 1) / pieces;                             \
@@ -85,15 +93,16 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
             if (piece >= pieces) return;                                                                    \
             share s = {piece * each, 1, a->B - piece * each < each ? a->B - piece * each : each};           \
             if (a->length) s = (share){piece, pieces, (a->B - piece + pieces - 1) / pieces}; /* long and short ones */ \
-            if (s.count > 0) name##_share(a, s, piece);                                                     \
+            if (s.count <= 0) continue;                                                                     \
+            char *memory = a->memory ? a->memory : aligned_alloc(64, (size_t)name##_bytes(a, s.count));     \
+            if (memory) name##_share(a, s, piece, memory);                                                  \
+            else a->failed = 1;                                                                             \
+            if (!a->memory) free(memory);                                                                   \
         }                                                                                                   \
     }                                                                                                       \
     static void name##_packer(void *shared) {                                                               \
         arguments *a = shared;                                                                              \
-        for (;;) {                                                                                          \
-            const int64_t piece = __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED);                        \
-            if (!name##_pack(a, piece)) return;                                                             \
-        }                                                                                                   \
+        while (name##_pack(a, __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED))) {}                        \
     }                                                                                                       \
     static void name##_in_parallel(arguments *a, void (*work)(void *)) {                                    \
         a->next = 0;                                                                                        \
@@ -101,15 +110,34 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
         else work(a);                                                                                       \
     }                                                                                                       \
     void name(arguments *a) {                                                                               \
-        void *made = NULL;                                                                                  \
-        a->size = a->data;                                                                                  \
-        a->at = (void **)(a->data + SIZES);                                                                 \
-        a->stride = a->data + SIZES + TENSORS;                                                              \
-        a->pack = (void **)(a->data + SIZES + 3 * TENSORS);                                                 \
-        if (!a->direct && !a->packed) {                                                                    \
-            if (!(made = name##_pack_room(a))) { a->failed = 1; return; }                                   \
+        char *made = NULL;                                                                                  \
+        name##_places(a);                                                                                   \
+        if (!a->direct && !a->packed) {                                                                     \
+            made = aligned_alloc(64, (size_t)name##_pack_bytes(a));                                         \
+            if (!made) { a->failed = 1; return; }                                                           \
+            name##_pack_places(a, made);                                                                    \
             name##_in_parallel(a, name##_packer);                                                           \
         }                                                                                                   \
         name##_in_parallel(a, name##_worker);                                                               \
         free(made);                                                                                         \
+    }                                                                                                       \
+    /* For calls that come again and again: how much memory they take, and weights packed once for all. */  \
+    int64_t name##_memory(arguments *a) {                                                                   \
+        name##_places(a);                                                                                   \
+        return name##_bytes(a, a->B);                                                                       \
+    }                                                                                                       \
+    int64_t name##_packed_memory(arguments *a) {                                                            \
+        name##_places(a);                                                                                   \
+        return name##_pack_bytes(a);                                                                        \
+    }                                                                                                       \
+    void name##_pack_into(arguments *a, char *memory) {                                                     \
+        name##_places(a);                                                                                   \
+        name##_pack_places(a, memory);                                                                      \
+        for (int64_t piece = 0; name##_pack(a, piece); piece++) {}                                          \
+        a->packed = 1;                                                                                      \
     }
+
+/* Run several kernels one after the other: the layers of a stack. */
+void in_turn(void (**kernels)(arguments *), arguments **with, int64_t count) {
+    for (int64_t i = 0; i < count; i++) kernels[i](with[i]);
+}
