@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c.build import build, vector_bytes
-from loopcell.backends.c.emit import ForwardKernel, Kernel, ReverseKernel
+from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.names import headers
+from loopcell.backends.c.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text
@@ -30,7 +32,7 @@ class Rows:
 
     Attributes:
         steps, batch: T and B.
-        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all rows are T long.
+        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all are T long.
         reset: bool [T, B] in one piece, or None.
         threads: how many share the rows.
     """
@@ -199,8 +201,8 @@ def _comment(graph: Graph) -> str:
 def _products(vectors: int, most: int) -> str:
     """Return the function that takes the product for the number of rows that there are."""
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
-    head = f"INLINE void products_{vectors}_{most}(int m, const real *w, const real *const *rows, int64_t K, vec *out) {{"
-    return "\n".join([head, "    switch (m) {", *cases, "    }", "}"])
+    given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
+    return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])
 
 
 @cache
