@@ -1,5 +1,37 @@
 """Text, tables, series, audio and images into sequences; public data sets."""
 
+from loopcell.data.examples import (
+    Batches,
+    Padded,
+    Ragged,
+    Split,
+    as_numbers,
+    as_sequence,
+    as_sequences,
+    check_finite,
+    check_lengths_match,
+    pad,
+    split_groups,
+    split_in_time,
+    split_random,
+    split_stratified,
+    stratified_folds,
+)
+from loopcell.data.readers import (
+    KINDS,
+    Column,
+    Delimited,
+    Kind,
+    Origin,
+    Origins,
+    Record,
+    Records,
+    Skipped,
+    kind_of,
+    pair,
+    read,
+    where,
+)
 from loopcell.data.text import (
     VOCABULARIES,
     BpeVocabulary,
@@ -25,6 +57,37 @@ from loopcell.data.text import (
 )
 
 __all__ = [
+    # examples
+    "Batches",
+    "Padded",
+    "Ragged",
+    "Split",
+    "as_numbers",
+    "as_sequence",
+    "as_sequences",
+    "check_finite",
+    "check_lengths_match",
+    "pad",
+    "split_groups",
+    "split_in_time",
+    "split_random",
+    "split_stratified",
+    "stratified_folds",
+    # readers
+    "KINDS",
+    "Column",
+    "Delimited",
+    "Kind",
+    "Origin",
+    "Origins",
+    "Record",
+    "Records",
+    "Skipped",
+    "kind_of",
+    "pair",
+    "read",
+    "where",
+    # text
     "VOCABULARIES",
     "BpeVocabulary",
     "ByteVocabulary",
