@@ -37,6 +37,13 @@ from loopcell.data.features import (
     read_image,
     resample,
 )
+from loopcell.data.public import (
+    Fetched,
+    PublicFile,
+    PublicSet,
+    fetch,
+    public_sets,
+)
 from loopcell.data.readers import (
     KINDS,
     Column,
@@ -123,6 +130,12 @@ __all__ = [
     "read_audio",
     "read_image",
     "resample",
+    # public
+    "Fetched",
+    "PublicFile",
+    "PublicSet",
+    "fetch",
+    "public_sets",
     # readers
     "KINDS",
     "Column",
