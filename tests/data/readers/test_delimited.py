@@ -52,7 +52,9 @@ def test_rows_know_their_lines(write, ending):
     path = write("a.csv", ending.join(["a,b", '1,"x', 'y"', "2,z", "", "3,w", ""]))
     records = read(path)
     assert [str(record.origin).removeprefix(str(path)) for record in records] == [
-        " row 1 (line 2)", " row 2 (line 4)", " row 3 (line 6)"
+        " row 1 (line 2)",
+        " row 2 (line 4)",
+        " row 3 (line 6)",
     ]
     assert str(records.skipped) == f"1 row skipped (blank lines: 1, first at {path} line 5)"
     assert [record.get("b") for record in records] == [f"x{ending}y", "z", "w"]
