@@ -182,6 +182,8 @@ def _groups(column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
     """The rows of each series."""
     rows: dict[str, list[int]] = {}
     for index in range(len(column)):
+        if column[index] in (None, ""):
+            raise DataError(f"{_cell(column, index)}: the row does not say which series it belongs to")
         rows.setdefault(str(column[index]), []).append(index)
     return {name: np.array(found) for name, found in rows.items()}
 
