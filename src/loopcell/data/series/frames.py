@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.readers.read import read
+from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
 from loopcell.data.series.times import Step, Times, check_rising, read_times, regular_step, shown
 from loopcell.errors import DataError, UsageError
