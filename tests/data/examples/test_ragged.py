@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,18 @@ def test_a_folder_is_mapped_not_read(tmp_path):
     ragged = Ragged.write(tmp_path, [np.zeros((5, 2), np.float32)] * 3)
     assert isinstance(ragged.values, np.memmap)
     assert np.load(tmp_path / "values.npy").shape == (15, 2)  # NumPy reads it too
+
+
+def test_more_than_memory_is_written_one_sequence_at_a_time(tmp_path):
+    tracemalloc.start()
+    try:
+        ragged = Ragged.write(tmp_path, (np.full((1 << 18, 1), number, np.float32) for number in range(100)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert ragged.values.nbytes == 100 << 20
+    assert peak < 8 << 20
+    assert [float(ragged[number][-1, 0]) for number in (0, 99)] == [0, 99]
 
 
 def test_sequences_that_do_not_go_together(tmp_path):

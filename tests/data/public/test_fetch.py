@@ -12,6 +12,7 @@ import tarfile
 import threading
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +215,9 @@ def test_the_table_is_whole():
             assert file.addresses
             assert all(address.startswith("https://") and "{" not in address for address in file.addresses)
     assert len(public_sets()) == 15
+
+
+def test_the_page_has_the_table():
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "public-data.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{name}` | {one.about} | {one.licence} |" for name, one in public_sets().items()]
