@@ -108,6 +108,16 @@ def test_a_wrong_cell_is_named_by_file_and_row(write, column, row, value, reason
     assert str(caught.value).startswith(f"{path} {reason}")
 
 
+def test_a_wrong_entry_of_an_array_is_named_by_its_row():
+    times = np.array(["2020-01-01", "NaT", "2020-01-03"], "datetime64[ns]")
+    with pytest.raises(DataError, match=r"^data row 2: 'NaT' is no time like"):
+        series_from({"t": times, "y": np.zeros(3)}, target="y", time="t")
+    with pytest.raises(DataError, match=r"^data row 2, column 'y': the value is missing$"):
+        series_from({"y": np.array([0, np.nan])}, target="y")
+    (found,) = series_from({"t": times[[0, 2]], "y": np.zeros(2)}, target="y", time="t")
+    assert str(found.step) == "2 days"
+
+
 def test_a_series_is_named_where_there_are_several(write):
     path = write({"t": [1, 2, 4, 1, 2], "id": list("aaabb"), "y": [0] * 5})
     with pytest.raises(DataError, match=r"row 3 \(line 4\) \(series 'a'\): a gap: between 2 and 4 1 time is missing"):

@@ -67,6 +67,10 @@ def read_times(cells: Sequence[Any]) -> Times:
     Raises:
         DataError: one is missing or cannot be read; the message names its file and row.
     """
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
+        return cells.astype(np.int64)
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M" and not np.isnat(cells).any():
+        return cells.astype("datetime64[us]")
     for kind in (_whole, _float):
         if len(cells) and _fits(cells[0], kind):
             return _converted(cells, kind, np.int64 if kind is _whole else np.float64)
