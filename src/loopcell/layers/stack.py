@@ -287,7 +287,7 @@ class Stack(nn.Module):
 
     def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
         batch = x.shape[1]
-        if state is None and not len(x):
+        if state is None and x.shape[0] == 0:
             return self.initial_state(batch, device=x.device, dtype=x.dtype)  # it comes out as it is
         if state is None:
             sizes = self._executables[0].state_sizes

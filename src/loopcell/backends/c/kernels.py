@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -134,6 +135,13 @@ class Kernels:
                 *kernel.no_packs,
             ],
         )
+
+    def kept_width(self, sizes: Mapping[str, int]) -> int:
+        """Return how many numbers `forward_and_keep` keeps for every step of a row."""
+        loop = self.forward_and_keep.loop
+        kept = [index for key, index in loop.graph.results.items() if key.startswith("saved.")]
+        kept += [loop.graph.results[f"state.{state}"] for state in self.kept_states]
+        return sum(sizes[loop.size(index)] if loop.graph.nodes[index].dims else 1 for index in kept)
 
     def _chunk(self, kernel: Kernel, sizes: list[int], rows: Rows) -> int:
         """Return how many steps are computed ahead at a time: as many as stay in the second-level cache."""

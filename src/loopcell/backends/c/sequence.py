@@ -75,17 +75,14 @@ class Call:
         rows: lengths and resets, as the kernels are told.
         masks: gives the same as the reference path is told.
         index: int64 [N], the place in [T * B] of every row of the kept tensors; None where it is the same.
+        kept_rows: N, the steps of all rows.
     """
 
     recipe: Recipe
     rows: Rows
     masks: HasMasks
     index: Tensor | None
-
-    @property
-    def kept_rows(self) -> int:
-        """N, the steps of all rows."""
-        return self.rows.steps * self.rows.batch if self.index is None else self.index.shape[0]
+    kept_rows: int
 
 
 def run_fused(call: Call, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
@@ -303,12 +300,12 @@ class _Reverse(_Given):
             strides[2 * place + 1] = kept.shape[1]
         width = sum(column.count for column in self.block.values())
         block = like.new_empty((call.kept_rows, width))
-        for key, column in self.block.items():
-            put(key, block, column.start, width)
+        for key, where in self.block.items():
+            put(key, block, where.start, width)
         width = sum(column.count for column in self.vectors.values())
         sums = like.new_zeros((rows.threads, width))
-        for key, column in self.vectors.items():
-            put(key, sums, column.start, width)
+        for key, where in self.vectors.items():
+            put(key, sums, where.start, width)
         others = {key: like.new_empty((call.kept_rows, width)) for key, width in self.others.items()}
         by_row = {
             key: (like.new_empty if key.startswith("state.") else like.new_zeros)((rows.batch, width))
@@ -437,7 +434,7 @@ def _reference_gradients(
 ) -> list[Tensor | None]:
     recipe = call.recipe
     count = len(recipe.keys)
-    named = Weights(tuple(tensors[count:]), recipe.parts).named()
+    named = Weights(tuple(tensors[count:]), recipe.parts, "").named()
     leaves: dict[str, Tensor | int] = {f"size.{name}": size for name, size in recipe.sizes.items()}
     leaves |= dict(zip(recipe.keys, tensors[:count], strict=True))
     leaves |= {f"parameter.{name}": value for name, value in named.items()}
