@@ -1,22 +1,169 @@
-"""Text into sequences: files, vocabularies, token files, lanes.
+"""Text, tables, series, audio and images into sequences; public data sets."""
 
-Files are `Source`s; `split_sources` holds some of them out; a vocabulary's `build_from_sources` learns its
-tokens; `tokenize` writes a `TokenFile`; `Lanes` reads that in chunks for truncated backpropagation through
-time.
-"""
-
-from loopcell.data.bpe import BpeVocabulary
-from loopcell.data.byte import ByteVocabulary
-from loopcell.data.char import CharVocabulary
-from loopcell.data.jamo import JamoVocabulary
-from loopcell.data.kinds import VOCABULARIES, vocabulary_class, vocabulary_from_json
-from loopcell.data.lanes import Chunk, Lanes
-from loopcell.data.split import Stream, split_held_out, split_sources
-from loopcell.data.text import Source, byte_blocks, read_bytes, read_text, text_blocks
-from loopcell.data.tokens import TokenFile, tokenize, write_tokens
-from loopcell.data.vocabulary import Vocabulary
+from loopcell.data.examples import (
+    Batches,
+    Padded,
+    Ragged,
+    Split,
+    as_numbers,
+    as_sequence,
+    as_sequences,
+    check_finite,
+    pad,
+    split_groups,
+    split_in_time,
+    split_random,
+    split_stratified,
+    stratified_folds,
+)
+from loopcell.data.features import (
+    FEATURES,
+    Audio,
+    Features,
+    ImagePixels,
+    ImageRows,
+    LogMel,
+    MelStream,
+    Mfcc,
+    RawAudio,
+    Standardiser,
+    audio_chunks,
+    audio_rate,
+    features_from_json,
+    features_to_json,
+    image_size,
+    read_audio,
+    read_image,
+    resample,
+)
+from loopcell.data.public import (
+    Fetched,
+    PublicFile,
+    PublicSet,
+    fetch,
+    public_sets,
+)
+from loopcell.data.readers import (
+    KINDS,
+    Column,
+    Delimited,
+    Kind,
+    Origin,
+    Origins,
+    Record,
+    Records,
+    Skipped,
+    kind_of,
+    open_store,
+    pair,
+    read,
+    store,
+    where,
+)
+from loopcell.data.series import (
+    Series,
+    Step,
+    Window,
+    WindowBatch,
+    Windows,
+    calendar,
+    read_times,
+    regular_step,
+    series_from,
+)
+from loopcell.data.text import (
+    VOCABULARIES,
+    BpeVocabulary,
+    ByteVocabulary,
+    CharVocabulary,
+    Chunk,
+    JamoVocabulary,
+    Lanes,
+    Source,
+    Stream,
+    TokenFile,
+    Vocabulary,
+    WordVocabulary,
+    byte_blocks,
+    read_bytes,
+    read_text,
+    split_held_out,
+    split_sources,
+    text_blocks,
+    tokenize,
+    vocabulary_class,
+    vocabulary_from_json,
+    write_tokens,
+)
 
 __all__ = [
+    # examples
+    "Batches",
+    "Padded",
+    "Ragged",
+    "Split",
+    "as_numbers",
+    "as_sequence",
+    "as_sequences",
+    "check_finite",
+    "pad",
+    "split_groups",
+    "split_in_time",
+    "split_random",
+    "split_stratified",
+    "stratified_folds",
+    # features
+    "FEATURES",
+    "Audio",
+    "Features",
+    "ImagePixels",
+    "ImageRows",
+    "LogMel",
+    "MelStream",
+    "Mfcc",
+    "RawAudio",
+    "Standardiser",
+    "audio_chunks",
+    "audio_rate",
+    "features_from_json",
+    "features_to_json",
+    "image_size",
+    "read_audio",
+    "read_image",
+    "resample",
+    # public
+    "Fetched",
+    "PublicFile",
+    "PublicSet",
+    "fetch",
+    "public_sets",
+    # readers
+    "KINDS",
+    "Column",
+    "Delimited",
+    "Kind",
+    "Origin",
+    "Origins",
+    "Record",
+    "Records",
+    "Skipped",
+    "kind_of",
+    "open_store",
+    "pair",
+    "read",
+    "store",
+    "where",
+    # series
+    "Series",
+    "Step",
+    "Window",
+    "WindowBatch",
+    "Windows",
+    "calendar",
+    "read_times",
+    "regular_step",
+    "series_from",
+    # text
     "VOCABULARIES",
     "BpeVocabulary",
     "ByteVocabulary",
@@ -28,6 +175,7 @@ __all__ = [
     "Stream",
     "TokenFile",
     "Vocabulary",
+    "WordVocabulary",
     "byte_blocks",
     "read_bytes",
     "read_text",

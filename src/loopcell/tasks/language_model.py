@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loopcell.data.kinds import vocabulary_from_json
-from loopcell.data.vocabulary import Vocabulary
+from loopcell.data.text.kinds import vocabulary_from_json
+from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
