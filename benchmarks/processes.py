@@ -35,16 +35,20 @@ def pin(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
-def run_module(module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Any:
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """This process' variables and further ones; Python finds this tree's packages first."""
+    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **variables}
+
+
+def run_module(module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> Any:
     """Run a module in a process of its own and read the JSON of its last line.
 
     Raises:
         ProcessError: it failed.
     """
-    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **(environment or {})}
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, env=variables, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, env=environment(variables), capture_output=True, text=True, check=False)
     if done.returncode:
         raise ProcessError(f"{' '.join(command[1:])} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -91,8 +91,8 @@ def drawn(key: str) -> Figures:
     """A count of the run over drawn cells."""
 
     def found(measured: Measured) -> list[Figure]:
-        rows = measured.rows.get("fuzz", ())
-        return [Figure(key, float(row[key])) for row in rows] or [Figure(key, None, "not run")]
+        counts = [row[key] for row in measured.rows.get("fuzz", ())]
+        return [Figure(key, float(sum(counts)) if counts else None, "not run")]
 
     return found
 
