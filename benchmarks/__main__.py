@@ -61,7 +61,9 @@ def wanted(suites: Sequence[str], only: Sequence[str], clock: str) -> list[Part]
     if unknown:
         raise SystemExit(f"there is no suite {unknown[0]!r}; there are {', '.join(SUITES)}")
     parts = [part for name in suites or SUITES for part in SUITES[name].parts]
-    return [part for part in parts if all(text in part.name for text in only) and (clock == "wall" or part.threads == 1)]
+    return [
+        part for part in parts if all(text in part.name for text in only) and (clock == "wall" or part.threads == 1)
+    ]
 
 
 def measure(parts: Sequence[Part], run: Run) -> list[str]:
@@ -101,13 +103,20 @@ def options() -> argparse.ArgumentParser:
     suites = "; ".join(f"{name}: {suite.what}" for name, suite in SUITES.items())
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"which suites, all by default. {suites}")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="TEXT", help="only parts whose name holds TEXT, as in --only lstm"
+        "--only",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="only parts whose name holds TEXT, as in --only lstm",
     )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no part after so many; go on later")
     parser.add_argument("--again", action="store_true", help="measure anew what is there")
     parser.add_argument("--quick", action="store_true", help="see that everything works; figures mean nothing")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: where others use the machine too; one thread only"
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="cpu: where others use the machine too; one thread only",
     )
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="where results go (benchmarks/results)")
     parser.add_argument("--report", action="store_true", help="measure nothing; judge and draw what is there")

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from benchmarks.measure import Patience, Samples, alternate, ratios, spread
@@ -47,7 +46,6 @@ class Contestant:
     path: str | None = None
     jobs: int = 1
 
-
     def within(self, context: Callable[[], AbstractContextManager[object]]) -> Contestant:
         """The same contestant, each call within a context of its own."""
 
@@ -83,9 +81,7 @@ class Settings:
     clock: str = "wall"
 
 
-def hold(
-    case: Mapping[str, Any], entries: Sequence[Contestant | Absent], settings: Settings
-) -> dict[str, Any]:
+def hold(case: Mapping[str, Any], entries: Sequence[Contestant | Absent], settings: Settings) -> dict[str, Any]:
     """Check every contestant, then time those that are right, in turns.
 
     Args:
@@ -131,8 +127,8 @@ def complaint(entry: Contestant) -> str:
         return ""
     worst = max(far, key=lambda name: math.inf if math.isnan(far[name]) else far[name])
     return (
-        f"{len(far)} of {len(entry.truth)} tensors are off, most of all {worst}, by {far[worst]:.2g} of its largest entry "
-        f"({_allowed(entry, worst):.2g} is allowed)"
+        f"{len(far)} of {len(entry.truth)} tensors are off, most of all {worst}, by {far[worst]:.2g} of its largest "
+        f"entry ({_allowed(entry, worst):.2g} is allowed)"
     )
 
 

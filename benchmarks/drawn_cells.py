@@ -1,21 +1,20 @@
 """Cells of drawn equations, in drawn forms: the kernels beside the reference path, forward and every gradient.
 
-The drawer is that of the property tests. A seed gives a cell, and a seed and a number one of its cases: sizes, layers,
-directions, lengths, resets, how the input lies in memory, threads. A case is compared in float64 and in float32, and its
-forward pass once more without gradients.
+The drawer is that of the property tests. A seed gives a cell, and a seed and a number one of its cases: sizes,
+layers, directions, lengths, resets, how the input lies in memory, threads. A case is compared in float64 and in
+float32, and its forward pass once more without gradients.
 
-How close is close enough follows from the case. Drawn equations may magnify rounding, and then two right answers differ. How
-much they do is seen where the reference path in float32 leaves the one in float64, so a kernel in float32 may be a few times
-as far off, and one in float64 by as much less as its grain is finer. Where a drawn `where` or `relu` stands exactly on its
-edge, rounding decides the branch: a case that fails on its data is run on other data, and only fails if it does there too.
+How close is close enough follows from the case. Drawn equations may magnify rounding, and then two right answers
+differ. How much they do is seen where the reference path in float32 leaves the one in float64, so a kernel in float32
+may be a few times as far off, and one in float64 by as much less as its grain is finer. Where a drawn `where` or
+`relu` stands exactly on its edge, rounding decides the branch: a case that fails on its data is run on other data,
+and only fails if it does there too.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +28,7 @@ from tests.laws.drawn import cell_of, draw
 WIDTHS = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33)
 STEPS = (0, 1, 2, 3, 4, 5, 7, 9)
 BATCHES = (1, 1, 2, 3, 4, 6, 7, 13)
-LARGE_CHANCE, LARGE = 0.05, {"hidden_size": 70, "steps": 12, "batch": 19}
+LARGE_CHANCE, LARGE = 0.05, (70, 12, 19)
 """Now and then large enough that the kernels share the rows out among threads."""
 FACTOR = 20
 """How many times as far off as the reference path in float32 a kernel may be."""
@@ -70,19 +69,19 @@ class Form:
 
 def drawn_cell(seed: int) -> Cell:
     """The cell of a seed."""
-    return cell_of(draw(random.Random(seed)))
+    cell: Cell = cell_of(draw(random.Random(seed)))
+    return cell
 
 
 def drawn_form(cell: Cell, seed: int, number: int) -> Form:
     """One of a cell's cases."""
     chance = random.Random(f"{seed}/{number}")
-    sizes = {"hidden_size": chance.choice(WIDTHS), "steps": chance.choice(STEPS), "batch": chance.choice(BATCHES)}
-    sizes = LARGE if chance.random() < LARGE_CHANCE else sizes
-    T, B = sizes["steps"], sizes["batch"]
+    small = (chance.choice(WIDTHS), chance.choice(STEPS), chance.choice(BATCHES))
+    H, T, B = LARGE if chance.random() < LARGE_CHANCE else small
     lengths = torch.tensor([chance.randint(0, T) for _ in range(B)]) if chance.random() < 0.4 else None
     reset = torch.tensor([[chance.random() < 0.3 for _ in range(B)] for _ in range(T)], dtype=torch.bool).view(T, B)
     return Form(
-        Case(cell, input_size=chance.randint(1, 6), **sizes),
+        Case(cell, input_size=chance.randint(1, 6), hidden_size=H, steps=T, batch=B),
         num_layers=chance.choice((1, 1, 2, 3)),
         bidirectional=chance.random() < 0.4,
         lengths=lengths,
@@ -96,8 +95,8 @@ def compare(form: Form) -> str:
     """Compare kernels and reference path on one case.
 
     Returns:
-        "" if they agree; "borderline: ..." if they differ on one set of data only; "not finite" if the reference path in
-        float64 gives no finite numbers; else what differs.
+        "" if they agree; "borderline: ..." if they differ on one set of data only; "not finite" if the reference path
+        in float64 gives no finite numbers; else what differs.
     """
     torch.set_num_threads(form.threads)
     difference = _difference(form, seed=0)
@@ -131,7 +130,11 @@ def everything(form: Form, dtype: torch.dtype, seed: int) -> Observed:
     found = observe(net, how, x, state)
     with torch.no_grad():
         y, final = how(x, state)
-    return found | {"the output without gradients": y} | {f"{name} without gradients": part for name, part in final.items()}
+    return (
+        found
+        | {"the output without gradients": y}
+        | {f"{name} without gradients": part for name, part in final.items()}
+    )
 
 
 def is_fused(form: Form) -> bool:

@@ -3,10 +3,10 @@
     python -m benchmarks.fuzz --cases 20000 --minutes 9      (again and again, until all are there)
     python -m benchmarks.fuzz --seed 1234                    (one cell again, with its equations)
 
-What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and cells and
-cases are counted apart. And nine batches in ten are compiled with -O1 in the place of -O3, by naming in $CC a script that
-changes that flag and nothing else; the tenth is compiled as users compile. A batch is a process with a cache of its own, so
-that a crash is one cell's failure and not the end.
+What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
+cells and cases are counted apart. And nine batches in ten are compiled with -O1 in the place of -O3, by naming in $CC
+a script that changes that flag and nothing else; the tenth is compiled as users compile. A batch is a process with a
+cache of its own, so that a crash is one cell's failure and not the end.
 """
 
 from __future__ import annotations
@@ -63,24 +63,14 @@ class Batch(NamedTuple):
 
 
 def run_batch(batch: Batch) -> dict[str, Any]:
-    """Try all cells of a batch; after a crash, those behind the one that crashed.
+    """Try all cells of a batch.
 
     Returns:
         The row of the result: how many cells and cases, what failed, what was borderline.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        lines, seed, end = Path(scratch) / "lines", batch.first, batch.first + CELLS_A_BATCH
-        variables = environment({"LOOPCELL_CACHE": f"{scratch}/kernels", "OMP_WAIT_POLICY": "passive", **_compiler(batch, scratch)})
-        crashed: list[dict[str, Any]] = []
-        while seed < end:
-            why = _process(["benchmarks.fuzz_batch", str(seed), str(end - seed), str(batch.forms), str(lines)], variables)
-            if not why:
-                break
-            seed = _begun(lines)
-            crashed.append({"seed": seed, "form": None, "what": why})
-            seed += 1
-        done = [line for line in _read(lines) if "cases" in line]
+        done, crashed = _tried(batch, Path(scratch))
     failures = [failure for cell in done for failure in cell["failures"]] + crashed
     return {
         "flag": batch.flag,
@@ -92,6 +82,33 @@ def run_batch(batch: Batch) -> dict[str, Any]:
         "borderline": [one for cell in done for one in cell["borderline"]],
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _tried(batch: Batch, scratch: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What became of each cell, and which crashed; after a crash, those behind it are tried in another process."""
+    variables = {"LOOPCELL_CACHE": str(scratch / "kernels"), "OMP_WAIT_POLICY": "passive", **_compiler(batch, scratch)}
+    done: list[dict[str, Any]] = []
+    crashed: list[dict[str, Any]] = []
+    seed, end = batch.first, batch.first + CELLS_A_BATCH
+    while seed < end:
+        file = scratch / f"from-{seed}"
+        arguments = ["benchmarks.fuzz_batch", str(seed), str(end - seed), str(batch.forms), str(file)]
+        why = _process(arguments, environment(variables))
+        lines = _read(file)
+        done += [line for line in lines if "cases" in line]
+        if not why:
+            break
+        if not lines:
+            raise SystemExit(f"no cell was tried: {why}")
+        seed = max(line["begins"] for line in lines if "begins" in line)
+        crashed.append({"seed": seed, "form": None, "what": why})
+        seed += 1
+    return done, crashed
+
+
+def run_in_time(batch: Batch, end: float) -> dict[str, Any] | None:
+    """Run a batch, unless it is too late to begin."""
+    return run_batch(batch) if time.monotonic() < end else None
 
 
 def _process(arguments: list[str], variables: dict[str, str]) -> str:
@@ -111,29 +128,23 @@ def _process(arguments: list[str], variables: dict[str, str]) -> str:
     return f"the process ended with {done.returncode}: {done.stderr.strip()[-300:]}" if done.returncode else ""
 
 
-def _begun(lines: Path) -> int:
-    """The seed of the cell that was begun last."""
-    begun = [line["begins"] for line in _read(lines) if "begins" in line]
-    if not begun:
-        raise SystemExit("the process that tries cells does not start; run python -m benchmarks.fuzz --seed 0")
-    return int(begun[-1])
-
-
 def _read(lines: Path) -> list[dict[str, Any]]:
-    """Every whole line; the last may be cut off."""
-    if not lines.exists():
-        return []
-    return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    """Every whole line; a crash may have cut off the last."""
+    text = lines.read_text(encoding="utf-8") if lines.exists() else ""
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _compiler(batch: Batch, scratch: str) -> dict[str, str]:
+def _compiler(batch: Batch, scratch: Path) -> dict[str, str]:
     """The variable that names the compiler, where it is not the usual one."""
-    usual = next((found for name in (os.environ.get("CC", ""), "cc", "gcc", "clang") if name and (found := shutil.which(name))), None)
+    usual = next(
+        (found for name in (os.environ.get("CC", ""), "cc", "gcc", "clang") if name and (found := shutil.which(name))),
+        None,
+    )
     if usual is None:
         raise SystemExit("there is no C compiler, so there are no kernels to compare")
     if batch.flag == "-O3":
         return {}
-    script = Path(scratch) / "cc"
+    script = scratch / "cc"
     script.write_text(CHANGED_FLAG.format(compiler=usual), encoding="utf-8")
     script.chmod(0o700)
     return {"CC": str(script)}
@@ -155,11 +166,14 @@ def run(batches: list[Batch], file: SuiteFile, minutes: float, workers: int) -> 
     end = time.monotonic() + 60 * minutes
     waiting = [batch for batch in batches if batch.name not in file.parts]
     with ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(lambda one=batch: run_batch(one) if time.monotonic() < end else None): batch for batch in waiting}
+        running = {pool.submit(run_in_time, batch, end): batch for batch in waiting}
         for done in as_completed(running):
             if (row := done.result()) is not None:
                 file.add(running[done].name, [row])
-                print(f"{running[done].name}: {row['cases']} cases, {row['failed']} failed, {row['seconds']} s", flush=True)
+                print(
+                    f"{running[done].name}: {row['cases']} cases, {row['failed']} failed, {row['seconds']} s",
+                    flush=True,
+                )
 
 
 def main() -> int:

@@ -37,11 +37,12 @@ def _tried(seed: int, number: int) -> str:
 def main(first: int, cells: int, forms: int, file: Path) -> None:
     """Write a line when a cell begins and one when it is done, so that a crash names its cell."""
     warnings.simplefilter("error")  # a cell whose kernels cannot be built would warn, and run on the reference path
-    with file.open("a", encoding="utf-8") as lines:
+    with file.open("w", encoding="utf-8") as lines:
         for seed in range(first, first + cells):
             for content in ({"begins": seed}, None):
                 print(json.dumps(content or try_cell(seed, forms)), file=lines, flush=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), Path(sys.argv[4]))
+    first_seed, number_of_cells, forms_of_each = map(int, sys.argv[1:4])
+    main(first_seed, number_of_cells, forms_of_each, Path(sys.argv[4]))

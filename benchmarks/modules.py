@@ -36,7 +36,9 @@ class Job(Protocol):
 
     def __call__(
         self, name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None
-    ) -> Contestant: ...
+    ) -> Contestant:
+        """Make it."""
+        ...
 
 
 def forward(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Contestant:

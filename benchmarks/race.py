@@ -63,7 +63,7 @@ def _lanes(tokens: Tensor, lanes: int) -> Tensor:
 
 def chunks(lanes: Tensor, steps: int) -> list[tuple[Tensor, Tensor]]:
     """Inputs and targets, each [T, B], one after the other."""
-    inputs, targets = lanes[:-1].split(steps), lanes[1:].split(steps)
+    inputs, targets = torch.split(lanes[:-1], steps), torch.split(lanes[1:], steps)
     return list(zip(inputs, targets, strict=True))
 
 
@@ -114,7 +114,7 @@ class Racer:
     def update(self, inputs: Tensor, targets: Tensor, clip: float) -> None:
         """One step of Adam."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss(inputs, targets).backward()
+        self.loss(inputs, targets).backward()  # type: ignore[no-untyped-call]  # torch's
         nn.utils.clip_grad_norm_(self.model.parameters(), clip)
         self.optimizer.step()
 

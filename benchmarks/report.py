@@ -1,4 +1,4 @@
-"""What was measured, for readers: the verdict on every target, tables and a plot in docs/, the table of the front pages."""
+"""What was measured, for readers: the verdict on every target, and tables and a plot in docs/."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.plot import draw
 from benchmarks.results import read, rows_of, write
 from benchmarks.suites.part import Row
 from benchmarks.targets import TARGETS
-from benchmarks.verdict import Figure, Measured, Verdict, judge
+from benchmarks.verdict import Measured, Verdict, judge
 from loopcell.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ def report(folder: Path, *, is_published: bool) -> None:
         is_published: these are the project's own figures: the page of the documentation shows them.
     """
     paths = sorted(path for path in folder.glob("*.json") if "parts" in read(path))
-    machine = next((read(path)["machine"] for path in paths), {})
+    machine: dict[str, Any] = next((read(path)["machine"] for path in paths), {})
     measured = Measured({path.stem: rows_of(path) for path in paths}, machine)
     verdicts = [judge(target, measured) for target in TARGETS]
     write(folder / "targets.json", {"machine": machine, "code": _codes(paths), "targets": [*map(as_json, verdicts)]})
@@ -72,7 +72,8 @@ def lines(verdicts: Iterable[Verdict]) -> Iterable[str]:
 def targets_table(verdicts: Iterable[Verdict]) -> str:
     """Verdicts as Markdown."""
     rows = [
-        [verdict.target.what, bar_of(verdict), value_of(verdict), verdict.word, cases_of(verdict)] for verdict in verdicts
+        [verdict.target.what, bar_of(verdict), value_of(verdict), verdict.word, cases_of(verdict)]
+        for verdict in verdicts
     ]
     return markdown(["figure", "bar", "measured", "", "cases that fall short"], rows)
 
@@ -112,7 +113,11 @@ PEERS = ("torch.nn", "JAX", "ONNX Runtime", "reference")
 
 def table(grid: Sequence[Row], threads: int) -> str:
     """The grid as Markdown: our milliseconds, and everybody else's time over ours."""
-    found = {(row["cell"], row["job"], Shape(*(row[axis] for axis in "TBIH"))): row for row in grid if row["threads"] == threads}
+    found = {
+        (row["cell"], row["job"], Shape(*(row[axis] for axis in "TBIH"))): row
+        for row in grid
+        if row["threads"] == threads
+    }
     head = ["", "T, B, I, H", *(f"{job}, {what}" for job in ("forward", "training") for what in ("ms", *PEERS))]
     del head[2 + 1 + len(PEERS) + 1 + PEERS.index("ONNX Runtime")]  # it trains none
     body = []
@@ -129,7 +134,10 @@ def cells_of(row: Row | None, names: Sequence[str]) -> list[str]:
     if row is None or "loopcell" not in row["times"]:
         return [""] * (1 + len(names))
     ratios = row["ratios"]
-    return [f"{row['times']['loopcell']['median']:.3g}", *(f"{ratios[name]['median']:.2f}" if name in ratios else "" for name in names)]
+    return [
+        f"{row['times']['loopcell']['median']:.3g}",
+        *(f"{ratios[name]['median']:.2f}" if name in ratios else "" for name in names),
+    ]
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:

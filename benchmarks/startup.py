@@ -2,8 +2,9 @@
 
     python -m benchmarks.startup lstm training
 
-Libraries are imported and PyTorch is warm before the clock starts; then the equations are read, the network is made, code is
-generated, compiled or taken from the cache, loaded, and run. What comes out is compared with the reference path afterwards.
+Libraries are imported and PyTorch is warm before the clock starts; then the equations are read, the network is made,
+code is generated, compiled or taken from the cache, loaded, and run. What comes out is compared with the reference
+path afterwards.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import torch
 from torch import Tensor
 
 import loopcell
+from benchmarks.grid import Shape
 from benchmarks.invented import invent
 
-T, B, I, H = 20, 4, 16, 32
+SIZES = Shape(20, 4, 16, 32)
 
 
 def listed(name: str) -> Callable[[], loopcell.Cell]:
@@ -50,10 +52,10 @@ JOBS = {"forward": forward, "training": training}
 
 def first_result(cell: str, job: str) -> dict[str, Any]:
     """Measure; the result says which path ran and how far it was from the reference path."""
-    make, do, x = CELLS[cell], JOBS[job], torch.randn(T, B, I)
-    training(torch.nn.GRU(I, H), x)
+    make, do, x = CELLS[cell], JOBS[job], torch.randn(SIZES.T, SIZES.B, SIZES.I)
+    training(torch.nn.GRU(SIZES.I, SIZES.H), x)
     started = time.perf_counter()
-    network = loopcell.Recurrent(make(), I, H)
+    network = loopcell.Recurrent(make(), SIZES.I, SIZES.H)
     found = do(network, x)
     seconds = time.perf_counter() - started
     with loopcell.backend("reference"):

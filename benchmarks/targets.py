@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import geometric_mean
 
-from benchmarks import roof
+from benchmarks import roof, startup as first_result
 from benchmarks.grid import CELLS, LARGE, SHAPES, THREADS, WIDE, Shape
+from benchmarks.peers import python_loop
 from benchmarks.suites import bf16, custom, memory, ragged, stacked, startup, threads
 from benchmarks.verdict import Cases, Figure, Measured, Number, Target, over, share_of, slower_than
 
@@ -15,13 +16,12 @@ BOTH = (*FORWARD, *TRAINING)
 STEP = Shape(20, 1, 128, 128)
 GATED = ("lstm", "gru")
 
+Figures = Callable[[Measured], list[Figure]]
+
 
 def grid(number: Number, jobs: Sequence[str], cells: Sequence[str] = CELLS, sizes: Sequence[Shape] = SHAPES) -> Figures:
     """Figures of the grid, at every number of threads."""
     return Cases("grid", cells, sizes, jobs, THREADS).figures(number)
-
-
-Figures = Callable[[Measured], list[Figure]]
 
 
 def on_amx(figures: Figures) -> Figures:
@@ -46,7 +46,9 @@ def against(peer: str, jobs: Sequence[str]) -> list[Target]:
 
 def mean(cell: str, job: str, bar: float) -> Target:
     """The geometric mean of one cell against torch.nn."""
-    return Target(f"{cell}, {job}, against torch.nn, geometric mean", bar, grid(over("torch.nn"), (job,), (cell,)), geometric_mean)
+    return Target(
+        f"{cell}, {job}, against torch.nn, geometric mean", bar, grid(over("torch.nn"), (job,), (cell,)), geometric_mean
+    )
 
 
 def of_roof(job: str, bar: float) -> Target:
@@ -72,7 +74,7 @@ def custom_cells(sizes: Sequence[Shape], jobs: Sequence[str], number: Callable[[
 
 def seconds(kind: str) -> Figures:
     """Seconds from the equations to the first output."""
-    return Cases("startup", startup.CELLS, (startup.SIZES,), FORWARD).figures(
+    return Cases("startup", tuple(first_result.CELLS), (first_result.SIZES,), FORWARD).figures(
         lambda row: float(row["seconds"][kind]["median"])
     )
 
@@ -97,7 +99,13 @@ def drawn(key: str) -> Figures:
     return found
 
 
-TARGETS: tuple[Target, ...] = (
+def one_step(peer: str, bar: float) -> Target:
+    """A step of a stream."""
+    figures = Cases("step", GATED, (STEP,), ("step",)).figures(over(peer))
+    return Target(f"one step, B = 1, H = 128, against {peer}", bar, figures)
+
+
+SEQUENCES = (
     Target("forward against torch.nn, every cell and size", 1.0, grid(over("torch.nn"), FORWARD)),
     Target("training against torch.nn, every cell and size", 1.0, grid(over("torch.nn"), TRAINING)),
     mean("lstm", "forward", 1.6),
@@ -110,21 +118,50 @@ TARGETS: tuple[Target, ...] = (
     of_roof("training", 0.75),
     *against("JAX", BOTH),
     *against("ONNX Runtime", FORWARD),
-    Target("one step, B = 1, H = 128, against torch.nn", 20.0, Cases("step", GATED, (STEP,), ("step",)).figures(over("torch.nn"))),
-    Target("one step, B = 1, H = 128, against ONNX Runtime", 3.0, Cases("step", GATED, (STEP,), ("step",)).figures(over("ONNX Runtime"))),
+)
+FORMS = (
+    one_step("torch.nn", 20.0),
+    one_step("ONNX Runtime", 3.0),
     Target("forward in bf16 against our fp32, H >= 256 and B >= 32", 2.0, in_bf16(bf16.FP32, FORWARD)),
     Target("training in bf16 against our fp32, H >= 256 and B >= 32", 1.8, in_bf16(bf16.FP32, TRAINING)),
     Target("bf16 against torch.nn in bf16", 1.0, in_bf16(bf16.THEIRS, BOTH)),
-    Target("rows of different lengths against PackedSequence, T = 1000, B = 32", 10.0, Cases("ragged", CELLS, (ragged.SIZES,), BOTH).figures(over(ragged.PACKED))),
-    Target("several layers, both directions, against torch.nn", 1.0, Cases("stacked", CELLS, (stacked.SIZES,), BOTH, forms=tuple(stacked.FORMS)).figures(over("torch.nn"))),
-    Target("custom cells: time over our own LSTM or GRU", 1.3, custom_cells(custom.SIZES, BOTH, lambda own: slower_than(f"{custom.OWN} {own}")), max, at_most=True),
-    Target("custom cells against a loop in Python, training, (100, 32, 64, 128)", 15.0, custom_cells(custom.SIZES[:1], TRAINING, lambda _: over("Python loop"))),
-    Target("from a new cell to its first result", 3.0, seconds(startup.NEW), max, at_most=True, unit=" s"),
-    Target("from the cache to the first result, in a new process", 0.05, seconds(startup.CACHED), max, at_most=True, unit=" s"),
-    Target("peak memory in training: torch.nn's over ours", 1.0, Cases("memory", CELLS, memory.SIZES, TRAINING).figures(over("torch.nn"))),
+    Target(
+        "rows of different lengths against PackedSequence, T = 1000, B = 32",
+        10.0,
+        Cases("ragged", CELLS, (ragged.SIZES,), BOTH).figures(over(ragged.PACKED)),
+    ),
+    Target(
+        "several layers, both directions, against torch.nn",
+        1.0,
+        Cases("stacked", CELLS, (stacked.SIZES,), BOTH, forms=tuple(stacked.FORMS)).figures(over("torch.nn")),
+    ),
+    Target(
+        "custom cells: time over our own LSTM or GRU",
+        1.3,
+        custom_cells(custom.SIZES, BOTH, lambda own: slower_than(f"{custom.OWN} {own}")),
+        max,
+        at_most=True,
+    ),
+    Target(
+        "custom cells against a loop in Python, training, (100, 32, 64, 128)",
+        15.0,
+        custom_cells(custom.SIZES[:1], TRAINING, lambda _: over(python_loop.NAME)),
+    ),
     Target("two threads over one, B >= 32", 1.7, Cases("threads", CELLS, WIDE, BOTH, (2,)).figures(over(threads.ONE))),
-    Target("tinyshakespeare to a loss of 1.50, LSTM", 1.6, time_to_loss("lstm")),
-    Target("tinyshakespeare to a loss of 1.50, GRU", 2.0, time_to_loss("gru")),
+)
+COSTS = (
+    Target("from a new cell to its first result", 3.0, seconds(startup.NEW), max, at_most=True, unit=" s"),
+    Target("from the cache, in a new process", 0.05, seconds(startup.CACHED), max, at_most=True, unit=" s"),
+    Target(
+        "peak memory in training: torch.nn's over ours",
+        1.0,
+        Cases("memory", CELLS, memory.SIZES, TRAINING).figures(over("torch.nn")),
+    ),
+)
+WHOLE = (
+    Target("tinyshakespeare to a loss of 1.50, LSTM, against torch.nn", 1.6, time_to_loss("lstm")),
+    Target("tinyshakespeare to a loss of 1.50, GRU, against torch.nn", 2.0, time_to_loss("gru")),
     Target("drawn cells: cases compared with the reference path", 20_000, drawn("cases"), unit=""),
     Target("drawn cells: cases that differ", 0, drawn("failed"), max, at_most=True, unit=""),
-)  # fmt: skip
+)
+TARGETS: tuple[Target, ...] = (*SEQUENCES, *FORMS, *COSTS, *WHOLE)

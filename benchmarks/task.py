@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks.contest import Observed
 from benchmarks.grid import Shape
 
-CLASSES: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CLASSES: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 STATES = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 Network = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]

@@ -2,10 +2,11 @@
 
     python -m benchmarks.time_to_loss lstm --minutes 9      (again and again, until it says that both are there)
 
-One training loop, run on two models that start from the same numbers and read the same text in the same order; only the
-recurrent module is another. They take turns of a few updates, so that both meet the same machine. Only training is timed:
-forward, backward, clipping, Adam. Everything is kept in a file between two calls. Before the first turn the loss and every
-gradient of both are compared, and at the end their validation losses, update by update: where they differ there is no figure.
+One training loop, run on two models that start from the same numbers and read the same text in the same order; only
+the recurrent module is another. They take turns of a few updates, so that both meet the same machine. Only training
+is timed: forward, backward, clipping, Adam. Everything is kept in a file between two calls. Before the first turn the
+loss and every gradient of both are compared, and at the end their validation losses, update by update: where they
+differ there is no figure.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def restore(race: Race, path: Path, about: Mapping[str, Any]) -> bool:
         return False
     race.updates = content.facts["updates"]
     for name, racer in race.racers.items():
-        mine = {key.removeprefix(f"{name}/"): value for key, value in content.tensors.items() if key.startswith(f"{name}/")}
+        mine = {
+            key.removeprefix(f"{name}/"): value for key, value in content.tensors.items() if key.startswith(f"{name}/")
+        }
         racer.model.load_state_dict(_below(mine, "model/"))
         _restore_adam(racer.optimizer, _below(mine, "adam/"))
         parts = tuple(value for _, value in sorted(_below(mine, "state/").items()))

@@ -1,7 +1,7 @@
 """Targets: a number from each row that counts, summed up and held against a bar.
 
-A target names every case that it is about. A case that was not measured, or where a side was absent or wrong, is named in
-the verdict, and a target with such a case is not reached, whatever the others say.
+A target names every case that it is about. A case that was not measured, or where a side was absent or wrong, is
+named in the verdict, and a target with such a case is not reached, whatever the others say.
 """
 
 from __future__ import annotations

@@ -91,10 +91,11 @@ def training(task: Task, truth: Observed) -> Contestant:
     """A training pass: the gradients of the input and of every weight."""
     weights, x, cotangent = _weights(task), jnp.asarray(task.x.numpy()), jnp.asarray(task.cotangent.numpy())
 
-    @jax.jit
-    def compiled(weights: Arrays, x: jax.Array, cotangent: jax.Array) -> Any:
+    def both_ways(weights: Arrays, x: jax.Array, cotangent: jax.Array) -> Any:
         y, pull = jax.vjp(lambda weights, x: scan(task, weights, x)[0], weights, x)
         return y, pull(cotangent)
+
+    compiled = jax.jit(both_ways)
 
     def run() -> Any:
         return jax.block_until_ready(compiled(weights, x, cotangent))
@@ -113,11 +114,11 @@ def step(task: Task, truth: Observed) -> Contestant:
     weights, xs = _weights(task), [jnp.asarray(one.numpy()) for one in task.x]
     one_step, merged = STEPS[task.cell]
 
-    @jax.jit
-    def compiled(weights: Arrays, state: State, x: jax.Array) -> State:
+    def once(weights: Arrays, state: State, x: jax.Array) -> State:
         projected = x @ weights["weight_ih_l0"] + weights["bias_ih_l0"]
         return one_step(state, projected + weights["bias_hh_l0"] if merged else projected, weights, "l0")
 
+    compiled = jax.jit(once)
     rest = (jnp.zeros((task.sizes.B, task.sizes.H)),) * len(task.states)
     carried = [rest]
 

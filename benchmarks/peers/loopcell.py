@@ -23,7 +23,9 @@ REFERENCE = "reference"
 def network_for(task: Task) -> Any:
     """The same network with the same weights."""
     theirs = task.module
-    ours = CLASSES[task.cell](theirs.input_size, theirs.hidden_size, theirs.num_layers, bidirectional=theirs.bidirectional)
+    ours = CLASSES[task.cell](
+        theirs.input_size, theirs.hidden_size, theirs.num_layers, bidirectional=theirs.bidirectional
+    )
     ours.load_state_dict(theirs.state_dict())
     return ours
 
@@ -44,7 +46,7 @@ def training(task: Task, truth: Observed) -> Contestant:
 
 
 def contestant(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Contestant:
-    """loopcell at a job, with rows of different lengths if so wished."""
+    """Loopcell at a job, with rows of different lengths if so wished."""
     module = network_for(task)
     return replace(job(NAME, module, modules.network_of(module, lengths), task, truth), path=path(module))
 
@@ -68,5 +70,3 @@ def step(task: Task, truth: Observed) -> Contestant | Absent:
         return {"the outputs": torch.stack([fresh.step(one).reshape(task.sizes.B, -1).clone() for one in task.x])}
 
     return Contestant(NAME, lambda: stepper.step(x), observe, truth)
-
-

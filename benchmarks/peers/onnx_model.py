@@ -32,7 +32,10 @@ def model(task: Task, *, carries_state: bool = False, has_lengths: bool = False)
         A model from x [T, B, I] to y, which is [T, D, B, H] as ONNX has it, and the final states, each [L * D, B, H].
     """
     layers = range(task.module.num_layers)
-    optional = [*(["lengths"] if has_lengths else []), *([f"initial_{name}" for name in task.states] if carries_state else [])]
+    optional = [
+        *(["lengths"] if has_lengths else []),
+        *([f"initial_{name}" for name in task.states] if carries_state else []),
+    ]
     nodes = [node for layer in layers for node in _layer(task, layer, optional)]
     nodes += [_stacked(state, [f"{state}{layer}" for layer in layers]) for state in task.states if len(layers) > 1]
     weights = {name: array for layer in layers for name, array in layer_weights(task, layer).items()}
@@ -52,7 +55,7 @@ def output_sizes(task: Task) -> dict[str, tuple[int, ...]]:
     """The sizes of a model's outputs, by name."""
     T, B, _, H = task.sizes
     D = 1 + task.module.bidirectional
-    return {"y": (T, D, B, H)} | {state: (task.module.num_layers * D, B, H) for state in task.states}
+    return {"y": (T, D, B, H)} | dict.fromkeys(task.states, (task.module.num_layers * D, B, H))
 
 
 def layer_weights(task: Task, layer: int) -> dict[str, Array]:
@@ -64,7 +67,11 @@ def layer_weights(task: Task, layer: int) -> dict[str, Array]:
         return [reordered(found[f"{name}_l{layer}{way}"], ORDERS[task.cell]) for way in ways]
 
     biases = [np.concatenate(pair) for pair in zip(of("bias_ih"), of("bias_hh"), strict=True)]
-    return {f"W{layer}": np.stack(of("weight_ih")), f"R{layer}": np.stack(of("weight_hh")), f"B{layer}": np.stack(biases)}
+    return {
+        f"W{layer}": np.stack(of("weight_ih")),
+        f"R{layer}": np.stack(of("weight_hh")),
+        f"B{layer}": np.stack(biases),
+    }
 
 
 def reordered(packed: Tensor, order: Sequence[int]) -> Array:
@@ -103,7 +110,7 @@ def _stacked(state: str, parts: Sequence[str]) -> onnx.NodeProto:
 
 
 def _input(task: Task, name: str) -> onnx.ValueInfoProto:
-    T, B, I, H = task.sizes
+    T, B, _, H = task.sizes
     if name == "lengths":
         return helper.make_tensor_value_info(name, TensorProto.INT32, [B])
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [T, B, I] if name == "x" else [1, B, H])
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [T, B, task.sizes.I] if name == "x" else [1, B, H])

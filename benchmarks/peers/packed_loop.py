@@ -1,7 +1,7 @@
 """The custom cells as loops in Python by somebody who knows what PyTorch's time goes into.
 
-The input's product is made for the whole sequence at once, and the gates of a step are one product. Parameters are packed
-for that; `packs` says which of the author's parameters lie one under the other.
+The input's product is made for the whole sequence at once, and the gates of a step are one product. Parameters are
+packed for that; `packs` says which of the author's parameters lie one under the other.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ States = tuple[Tensor, ...]
 def lstm_layer_norm(x: Tensor, p: Packed) -> tuple[Tensor, States]:
     """Ba, Kiros, Hinton, 2016 (arXiv 1607.06450), eq. 20-22, gate by gate."""
     H = p["U"].shape[1]
-    inputs = F.layer_norm((x @ p["W"].T).unflatten(-1, (4, H)), (H,)) * p["gain_x"].view(4, H) + p["shift"].view(4, H)
+    inputs = F.layer_norm((x @ p["W"].T).view(*x.shape[:2], 4, H), (H,)) * p["gain_x"].view(4, H) + p["shift"].view(
+        4, H
+    )
     gain, (h, c), outputs = p["gain_h"].view(4, H), _rest(x, H, 2), []
     for one in inputs:
-        z = one + F.layer_norm((h @ p["U"].T).unflatten(-1, (4, H)), (H,)) * gain
+        z = one + F.layer_norm((h @ p["U"].T).view(-1, 4, H), (H,)) * gain
         i, f, g, o = z.unbind(1)
         c = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h = sigmoid(o) * tanh(F.layer_norm(c, (H,), p["gain_c"], p["shift_c"]))
@@ -102,7 +104,7 @@ class Loop:
         found: dict[str, Tensor] = {}
         for name, parts in self.packs.items():
             rows = [parameters[part].shape[0] for part in parts]
-            found |= dict(zip(parts, packed[name].split(rows), strict=True))
+            found |= dict(zip(parts, torch.split(packed[name], rows), strict=True))
         return found
 
 
@@ -128,7 +130,8 @@ LOOPS = {
         {"W": _gates("W", "rzn"), "b": _gates("b", "rzn"), "U_rz": ("U.r", "U.z"), "U_n": ("U.n",)},
     ),
     "invented": Loop(
-        invented, {space: _gates(space, gates) for space, gates in (("W", "aks"), ("U", "aks"), ("b", "aks"), ("p", "k"))}
+        invented,
+        {space: _gates(space, gates) for space, gates in (("W", "aks"), ("U", "aks"), ("b", "aks"), ("p", "k"))},
     ),
 }
 

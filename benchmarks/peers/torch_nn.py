@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,11 @@ from benchmarks.contest import Contestant, Observed
 from benchmarks.task import Task
 
 NAME = "torch.nn"
-CELL_CLASSES: dict[str, type[nn.RNNCellBase]] = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
+CELL_CLASSES: dict[str, Callable[[int, int], nn.RNNCellBase]] = {
+    "rnn": nn.RNNCell,
+    "lstm": nn.LSTMCell,
+    "gru": nn.GRUCell,
+}
 
 
 def forward(task: Task, truth: Observed) -> Contestant:

@@ -23,7 +23,7 @@ def autocast() -> torch.autocast:
 
 
 def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Contestant | Absent:
-    """loopcell under autocast, where it has kernels for that."""
+    """Loopcell under autocast, where it has kernels for that."""
     module = ours.network_for(task)
     with autocast():
         plan = module.plan()[0]

@@ -1,6 +1,7 @@
 """Cells that torch.nn does not have: beside our own LSTM or GRU of the same size, and beside loops in Python.
 
-The bare products say how much faster than a loop anything could be."""
+The bare products say how much faster than a loop anything could be.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,11 @@ def row(part: Part, name: str, settings: Settings) -> Row:
     slack = errors(loop.observe(), truth)
     own = ours.contestant(job, beside, modules.truth_of(job, beside))
     entries = [
-        replace(job(ours.NAME, module.l0, modules.network_of(module), beside, truth), slack=slack, path=ours.path(module)),
+        replace(
+            job(ours.NAME, module.get_submodule("l0"), modules.network_of(module), beside, truth),
+            slack=slack,
+            path=ours.path(module),
+        ),
         replace(own, name=f"{OWN} {BESIDE[part.cell]}"),
         replace(loop, slack=slack),
         replace(packed(part.cell, parameters, beside.x, beside.cotangent, truth), slack=slack),

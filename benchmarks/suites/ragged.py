@@ -1,7 +1,7 @@
 """Rows of different lengths: loopcell's `lengths=` beside a PackedSequence in torch.nn.
 
-Lengths are uniform in 1..T. Both sides start from a padded input and end with a padded output, as data come and as losses
-want them. A second row of the result says what the padding costs: the same with every row T long.
+Lengths are uniform in 1..T. Both sides start from a padded input and end with a padded output, as data come and as
+losses want them. A second row of the result says what the padding costs: the same with every row T long.
 """
 
 from __future__ import annotations

@@ -7,13 +7,11 @@ from dataclasses import asdict
 
 from benchmarks import startup
 from benchmarks.contest import Settings
-from benchmarks.grid import Shape
 from benchmarks.measure import QUICK, spread
 from benchmarks.processes import run_module
 from benchmarks.suites.part import Part, Row, Suite
 
 CELLS = tuple(startup.CELLS)
-SIZES = Shape(startup.T, startup.B, startup.I, startup.H)
 ROUNDS, WARM_PROCESSES = 3, 3
 CLOSE = 1e-4
 NEW, CACHED = "a new cell", "from the cache, in a new process"
@@ -49,6 +47,6 @@ def row(part: Part, job: str, rounds: int) -> Row:
 SUITE = Suite(
     "startup",
     "from a cell's equations to its first result",
-    tuple(Part("startup", cell, SIZES) for cell in CELLS),
+    tuple(Part("startup", cell, startup.SIZES) for cell in CELLS),
     run,
 )

@@ -27,6 +27,4 @@ def run(part: Part, settings: Settings) -> list[Row]:
     return [hold(part.case("step"), entries, settings)]
 
 
-SUITE = Suite(
-    "step", "one step at a time", tuple(Part("step", cell, sizes) for cell in CELLS for sizes in SIZES), run
-)
+SUITE = Suite("step", "one step at a time", tuple(Part("step", cell, sizes) for cell in CELLS for sizes in SIZES), run)
