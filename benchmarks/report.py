@@ -33,8 +33,9 @@ def report(folder: Path, *, is_published: bool) -> None:
     machine: dict[str, Any] = next((read(path)["machine"] for path in paths), {})
     measured = Measured({path.stem: rows_of(path) for path in paths}, machine)
     verdicts = [judge(target, measured) for target in TARGETS]
-    write(folder / "targets.json", {"machine": machine, "code": _codes(paths), "targets": [*map(as_json, verdicts)]})
-    print("\n".join(lines(verdicts)))
+    content = {"machine": machine, "code": _codes(paths), "targets": [*map(as_json, verdicts)]}
+    write(folder / "targets.json", {**content, "disturbed": disturbed(measured)})
+    print(*lines(verdicts), quiet_line(measured), sep="\n")
     if is_published:
         publish(measured, verdicts)
 
@@ -44,9 +45,10 @@ def publish(measured: Measured, verdicts: Sequence[Verdict]) -> None:
     grid = measured.rows.get("grid", ())
     draw(grid, PLOT)
     tables = [f"{threads} thread{'s' if threads > 1 else ''}:\n\n{table(grid, threads)}" for threads in THREADS]
-    insert(PAGE, "machine", machine_line(measured.machine))
+    insert(PAGE, "machine", f"{machine_line(measured.machine)} {quiet_line(measured)}")
     insert(PAGE, "targets", targets_table(verdicts))
     insert(PAGE, "grid", "\n\n".join(tables))
+    insert(PAGE, "steps", step_table(measured.rows.get("step", ())))
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -138,6 +140,44 @@ def cells_of(row: Row | None, names: Sequence[str]) -> list[str]:
         f"{row['times']['loopcell']['median']:.3g}",
         *(f"{ratios[name]['median']:.2f}" if name in ratios else "" for name in names),
     ]
+
+
+STEPPERS = ("torch.nn", "torch.nn cell", "JAX", "ONNX Runtime", "ONNX Runtime, bound memory", "reading the weights")
+
+
+def step_table(steps: Sequence[Row]) -> str:
+    """Single steps as Markdown: our microseconds, and everybody else's time over ours."""
+    head = ["", "H", "us", *STEPPERS]
+    body = []
+    for row in steps:
+        if "loopcell" in row["times"]:
+            times = [f"{row['ratios'][name]['median']:.3g}" if name in row["ratios"] else "" for name in STEPPERS]
+            body.append([row["cell"], str(row["H"]), f"{1e3 * row['times']['loopcell']['median']:.3g}", *times])
+    return markdown(head, body) if body else "Not measured yet."
+
+
+UNDISTURBED = 0.95
+"""The least part of a core that a process with one thread has, where nobody else wants it."""
+
+
+def disturbed(measured: Measured) -> list[str]:
+    """The one-thread rows in which loopcell had less of its core than that: somebody else was at work."""
+    found = []
+    for suite, rows in measured.rows.items():
+        for row in rows:
+            cores = [time["cores"] for name, time in row.get("times", {}).items() if name.startswith("loopcell")]
+            if row.get("threads") == 1 and cores and min(cores) < UNDISTURBED:
+                found.append(f"{suite} {row['cell']} ({','.join(str(row[axis]) for axis in 'TBIH')}) {row['job']}")
+    return found
+
+
+def quiet_line(measured: Measured) -> str:
+    """Whether the machine was quiet, in a sentence."""
+    rows = disturbed(measured)
+    one = sum(row.get("threads") == 1 and "times" in row for rows in measured.rows.values() for row in rows)
+    if not rows:
+        return f"In all {one} rows with one thread the process had its core to itself."
+    return f"In {len(rows)} of {one} rows with one thread others took part of the core: {_first(rows, len(rows))}."
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """ONNX Runtime, forward only: it trains no LSTM, GRU or RNN nodes.
 
-Inputs and outputs are bound once, so that a call copies and allocates nothing: of its ways to be called the fastest.
+It can be called in two ways. `run` is the usual one: arrays in, new arrays out, as a network of PyTorch has it. With
+bound memory a call writes where it was told to before, and allocates nothing; the results name that apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,51 +20,85 @@ from benchmarks.contest import Contestant, Observed
 from benchmarks.peers.onnx_model import model, output_sizes
 from benchmarks.task import Task, named
 
-NAME = "ONNX Runtime"
+NAME, BOUND = "ONNX Runtime", "ONNX Runtime, bound memory"
 
 
 def forward(task: Task, truth: Observed) -> Contestant:
     """A forward pass."""
-    return _forward(task, model(task), {"x": task.x.numpy()}, truth)
+    return _run(model(task), {"x": task.x.numpy()}, truth)
 
 
 def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Contestant:
     """A forward pass over rows of different lengths [B]."""
     inputs = {"x": task.x.numpy(), "lengths": lengths.to(torch.int32).numpy()}
-    return _forward(task, model(task, has_lengths=True), inputs, truth)
+    return _run(model(task, has_lengths=True), inputs, truth)
 
 
-def _forward(task: Task, made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Contestant:
-    bound = Bound(
-        session(made),
-        {name: in_its_memory(array) for name, array in inputs.items()},
-        {name: in_its_memory(np.zeros(shape, np.float32)) for name, shape in output_sizes(task).items()},
-    )
+def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Contestant:
+    of = session(made)
+
+    def run() -> Any:
+        return of.run(None, inputs)
+
+    return Contestant(NAME, run, lambda: _named(*map(torch.from_numpy, run())), truth)
+
+
+def forward_bound(task: Task, truth: Observed) -> Contestant:
+    """A forward pass with bound memory."""
+    outputs = {name: zeros(sizes) for name, sizes in output_sizes(task).items()}
+    bound = Bound(session(model(task)), {"x": in_its_memory(task.x.numpy())}, outputs)
 
     def observe() -> Observed:
         bound.run()
-        y = bound.output("y").transpose(1, 2).flatten(2)
-        return named(y, tuple(bound.output(state) for state in task.states))
+        return _named(*(tensor_of(place) for place in outputs.values()))
 
-    return Contestant(NAME, bound.run, observe, truth)
+    return Contestant(BOUND, bound.run, observe, truth)
+
+
+def _named(y: Tensor, *states: Tensor) -> Observed:
+    return named(y.transpose(1, 2).flatten(2), states)  # from [T, D, B, H]
 
 
 def step(task: Task, truth: Observed) -> Contestant:
-    """One step after the other."""
-    timed = Steps(task)
+    """One step after the other, the states that came out going in again."""
+    of = session(_one_step(task))
+    start = {f"initial_{name}": np.zeros((1, task.sizes.B, task.sizes.H), np.float32) for name in task.states}
+
+    def once(feed: dict[str, Any]) -> dict[str, Any]:
+        _, *states = of.run(None, feed)
+        return {"x": feed["x"], **dict(zip(start, states, strict=True))}
+
+    carried = [{"x": task.x[:1].numpy(), **start}]
+
+    def run() -> None:
+        carried[0] = once(carried[0])
 
     def observe() -> Observed:
-        fresh = Steps(task)
+        feed, outputs = {"x": task.x[:1].numpy(), **start}, []
+        for x in task.x.unsqueeze(1):
+            feed = once({**feed, "x": x.numpy()})
+            outputs.append(torch.from_numpy(feed["initial_h"])[0])
+        return {"the outputs": torch.stack(outputs)}
+
+    return Contestant(NAME, run, observe, truth)
+
+
+def step_bound(task: Task, truth: Observed) -> Contestant:
+    """One step after the other with bound memory."""
+    timed = BoundSteps(task)
+
+    def observe() -> Observed:
+        fresh = BoundSteps(task)
         return {"the outputs": torch.stack([fresh.step(x) for x in task.x])}
 
-    return Contestant(NAME, timed.run, observe, truth)
+    return Contestant(BOUND, timed.run, observe, truth)
 
 
 class Bound:
     """A session with its inputs and outputs bound."""
 
     def __init__(self, of: Any, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        self._session, self._outputs = of, outputs
+        self._session = of
         self._binding = of.io_binding()
         for name, place in inputs.items():
             self._binding.bind_ortvalue_input(name, place)
@@ -74,23 +109,21 @@ class Bound:
         """Run once, into the bound outputs."""
         self._session.run_with_iobinding(self._binding)
 
-    def output(self, name: str) -> Tensor:
-        """What the last run wrote."""
-        return torch.from_numpy(self._outputs[name].numpy().copy())
 
-
-class Steps:
+class BoundSteps:
     """One step after the other: two sets of states, each in turn what is read and what is written."""
 
     def __init__(self, task: Task) -> None:
-        _, B, _, H = task.sizes
-        made = model(replace(task, sizes=task.sizes._replace(T=1)), carries_state=True)
-        of = session(made)
+        of, sizes = session(_one_step(task)), (1, task.sizes.B, task.sizes.H)
         self._x = in_its_memory(task.x[:1].numpy().copy())  # written to, and the array's memory is not copied
-        y = in_its_memory(np.zeros((1, 1, B, H), np.float32))
-        sets = [{name: in_its_memory(np.zeros((1, B, H), np.float32)) for name in task.states} for _ in range(2)]
+        self._y = zeros((1, *sizes))
+        sets = [{name: zeros(sizes) for name in task.states} for _ in range(2)]
         self._bound = [
-            Bound(of, {"x": self._x} | {f"initial_{name}": place for name, place in read.items()}, {"y": y} | written)
+            Bound(
+                of,
+                {"x": self._x} | {f"initial_{name}": place for name, place in read.items()},
+                {"y": self._y} | written,
+            )
             for read, written in (sets, sets[::-1])
         ]
         self._turn = 0
@@ -104,7 +137,11 @@ class Steps:
         """Take one step with x [B, I]; returns the output [B, H]."""
         self._x.update_inplace(x.unsqueeze(0).numpy())
         self.run()
-        return self._bound[0].output("y")[0, 0]
+        return tensor_of(self._y)[0, 0]
+
+
+def _one_step(task: Task) -> onnx.ModelProto:
+    return model(replace(task, sizes=task.sizes._replace(T=1)), carries_state=True)
 
 
 def session(made: onnx.ModelProto) -> Any:
@@ -118,3 +155,13 @@ def session(made: onnx.ModelProto) -> Any:
 def in_its_memory(array: Any) -> Any:
     """An array as ONNX Runtime keeps it, in the same memory."""
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+def zeros(sizes: Sequence[int]) -> Any:
+    """Zeros in its memory."""
+    return in_its_memory(np.zeros(sizes, np.float32))
+
+
+def tensor_of(place: Any) -> Tensor:
+    """A copy of what lies in its memory."""
+    return torch.from_numpy(place.numpy().copy())

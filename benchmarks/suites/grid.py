@@ -25,6 +25,7 @@ def forward(part: Part, settings: Settings) -> Row:
     truth = truth_of(modules.forward, task)
     first = ours.forward(task, truth)
     others = peers(FORWARD, lambda peer: peer.forward(task, truth))
+    others += peers(("onnxruntime",), lambda peer: peer.forward_bound(task, truth))
     roofs = roof.products(part.cell, part.sizes, "forward") if part.sizes.is_large else []
     return hold(part.case("forward"), [first, ours.on_reference(first), *others, *roofs], settings)
 

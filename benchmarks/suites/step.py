@@ -21,6 +21,7 @@ def run(part: Part, settings: Settings) -> list[Row]:
     entries = [
         ours.step(task, truth),
         *peers(("torch_nn", "jax", "onnxruntime"), lambda peer: peer.step(task, truth)),
+        *peers(("onnxruntime",), lambda peer: peer.step_bound(task, truth)),
         torch_nn.cell_step(task, truth),
         roof.reading(list(task.module.parameters())),
     ]

@@ -33,7 +33,10 @@ def whole_sequences(name, cell, layers, both):
     if isinstance(found, Absent):
         return None
     task = make_task(cell, Shape(6, 3, 4, 5), num_layers=layers, bidirectional=both)
-    wrong = complaint(found.forward(task, modules.truth_of(modules.forward, task)))
+    truth = modules.truth_of(modules.forward, task)
+    wrong = complaint(found.forward(task, truth))
+    if hasattr(found, "forward_bound"):
+        wrong += complaint(found.forward_bound(task, truth))
     if hasattr(found, "training"):
         wrong += complaint(found.training(task, modules.truth_of(modules.training, task)))
     return wrong
@@ -46,11 +49,13 @@ def steps(name, cell):
         return None
     task = make_task(cell, Shape(6, 1, 4, 5))
     before = task.x.clone()
-    contestant = found.step(task, torch_nn.step_truth(task))
-    wrong = complaint(contestant)
-    contestant.run()
-    contestant.run()
-    wrong += complaint(contestant)
+    wrong = ""
+    for ready in (found.step, getattr(found, "step_bound", found.step)):
+        contestant = ready(task, torch_nn.step_truth(task))
+        wrong += complaint(contestant)
+        contestant.run()
+        contestant.run()
+        wrong += complaint(contestant)
     return wrong + ("" if torch.equal(task.x, before) else "everybody's input was changed")
 
 

@@ -10,6 +10,7 @@ from benchmarks import report
 from benchmarks.grid import SHAPES, Shape, shape
 from benchmarks.results import SuiteFile, rows_of
 from benchmarks.suites.part import Part, part_from_json
+from benchmarks.verdict import Measured
 
 
 def test_a_file_goes_on_where_it_stopped(tmp_path):
@@ -52,7 +53,7 @@ def test_figures_are_put_between_their_marks(tmp_path):
 
 def test_the_documentation_has_a_place_for_everything():
     text = report.PAGE.read_text(encoding="utf-8")
-    for name in ("machine", "targets", "grid"):
+    for name in ("machine", "targets", "grid", "steps"):
         assert text.count(f"<!-- figures: {name} -->") == 1
 
 
@@ -72,3 +73,22 @@ def test_the_table_has_a_row_for_every_cell_and_size_and_no_figure_that_is_not_t
 def test_numbers_have_three_figures():
     shown = {0.8: "0.8", 20.0: "20", 1.234567: "1.23", 20000.0: "20000", 0.0: "0"}
     assert [report.number(value) for value in shown] == list(shown.values())
+
+
+def test_rows_are_named_in_which_others_were_at_work():
+    row = {"cell": "rnn", **SHAPES[0]._asdict(), "threads": 1, "job": "forward"}
+    alone, shared = ({**row, "times": {"loopcell": {"cores": cores}, "JAX": {"cores": 0.1}}} for cores in (1.0, 0.5))
+    assert report.disturbed(Measured({"grid": [alone]})) == []
+    assert report.quiet_line(Measured({"grid": [alone]})).startswith("In all 1 rows")
+    found = Measured({"grid": [alone, shared, {**shared, "threads": 2}]})
+    assert report.disturbed(found) == ["grid rnn (1,1,64,64) forward"]
+    assert report.quiet_line(found).startswith("In 1 of 2 rows with one thread others took part of the core")
+
+
+def test_files_of_two_states_of_the_code_are_told_apart(tmp_path, capsys):
+    for name, code in (("grid", "a"), ("step", "b")):
+        SuiteFile(tmp_path / f"{name}.json", {"machine": {}, "code": code}).add("one", [])
+    report.report(tmp_path, is_published=False)
+    content = json.loads((tmp_path / "targets.json").read_text())
+    assert content["code"] == {"grid": "a", "step": "b"}
+    assert {target["verdict"] for target in content["targets"]} == {"not measured"}
