@@ -25,7 +25,7 @@ SAME_CURVE = 0.03
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, and how."""
+    """What is trained, and how: Adam, its rate going down on a straight line to 0 after the last pass."""
 
     hidden_size: int = 512
     embedding_size: int = 128
@@ -111,8 +111,10 @@ class Racer:
         self.state = detached(state)
         return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
-    def update(self, inputs: Tensor, targets: Tensor, clip: float) -> None:
+    def update(self, inputs: Tensor, targets: Tensor, rate: float, clip: float) -> None:
         """One step of Adam."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         self.loss(inputs, targets).backward()  # type: ignore[no-untyped-call]  # torch's
         nn.utils.clip_grad_norm_(self.model.parameters(), clip)
@@ -154,7 +156,15 @@ class Race:
     def is_over(self) -> bool:
         """Both have reached the target, or there were enough passes."""
         done = all(racer.reached(self.recipe.target) for racer in self.racers.values())
-        return done or self.updates >= self.recipe.most_passes * len(self.chunks)
+        return done or self.updates >= self._most_updates
+
+    @property
+    def _most_updates(self) -> int:
+        return self.recipe.most_passes * len(self.chunks)
+
+    def rate(self, update: int) -> float:
+        """The learning rate of an update."""
+        return self.recipe.learning_rate * max(0.0, 1 - update / self._most_updates)
 
     def compare_start(self) -> None:
         """Check that both sides begin with the same loss and gradients.
@@ -182,7 +192,7 @@ class Race:
             for update in range(self.updates, self.updates + self.recipe.updates_a_turn):
                 place = update % len(self.chunks)
                 racer.state = racer.state if place else None
-                racer.update(*self.chunks[place], self.recipe.clip)
+                racer.update(*self.chunks[place], self.rate(update), self.recipe.clip)
             racer.seconds += time.perf_counter() - started
         self.updates += self.recipe.updates_a_turn
         if (number + 1) % self.recipe.turns_between_evaluations == 0:

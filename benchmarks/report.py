@@ -47,7 +47,8 @@ def publish(measured: Measured, verdicts: Sequence[Verdict]) -> None:
     tables = [f"{threads} thread{'s' if threads > 1 else ''}:\n\n{table(grid, threads)}" for threads in THREADS]
     insert(PAGE, "machine", f"{machine_line(measured.machine)} {quiet_line(measured)}")
     insert(PAGE, "targets", targets_table(verdicts))
-    insert(PAGE, "grid", "\n\n".join(tables))
+    picture = f"![Times over loopcell's, by cell and size](images/{PLOT.name})"
+    insert(PAGE, "grid", "\n\n".join([picture, *tables]))
     insert(PAGE, "steps", step_table(measured.rows.get("step", ())))
 
 

@@ -71,7 +71,7 @@ class Verdict:
         value: the summed-up number; None where nothing was measured.
         reached: whether it reaches the bar, with no case missing.
         count: how many cases were measured.
-        short: cases that do not reach the bar by themselves, the furthest first.
+        short: where every case is to reach the bar, those that do not, the furthest first; none for a mean.
         missing: cases without a number.
     """
 
@@ -98,7 +98,8 @@ def judge(target: Target, measured: Measured) -> Verdict:
     there = [(figure.value, figure) for figure in figures if figure.value is not None]
     missing = tuple(figure for figure in figures if figure.value is None)
     value = target.total([number for number, _ in there]) if there else None
-    short = sorted((pair for pair in there if not target.passes(pair[0])), key=lambda pair: pair[0])
+    is_for_each = target.total in (min, max)
+    short = sorted((pair for pair in there if is_for_each and not target.passes(pair[0])), key=lambda pair: pair[0])
     ordered = reversed(short) if target.at_most else short
     reached = value is not None and target.passes(value) and not missing
     return Verdict(target, value, reached, len(there), tuple(figure for _, figure in ordered), missing)
