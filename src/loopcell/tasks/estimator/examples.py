@@ -1,0 +1,134 @@
+"""Examples by number, and the batches of them that the training engine reads."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from loopcell.data import Batches, Ragged, pad
+from loopcell.tasks.targets import IGNORED
+
+Indices = npt.NDArray[np.int64]
+BatchT = TypeVar("BatchT")
+
+
+class Examples(ABC, Generic[BatchT]):
+    """What a network is trained or scored on.
+
+    Attributes:
+        lengths: int64 [N]; examples of similar length share a batch, so that there is little padding.
+    """
+
+    lengths: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.lengths)
+
+    @abstractmethod
+    def batch(self, indices: Indices) -> BatchT:
+        """Put some examples into tensors."""
+
+    def in_order_of_length(self, batch_size: int) -> Iterator[tuple[Indices, BatchT]]:
+        """All examples, in batches of similar length: what reads without learning goes this way."""
+        order = np.argsort(self.lengths, kind="stable")
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            yield indices, self.batch(indices)
+
+
+class SequenceBatch(NamedTuple):
+    """Sequences side by side, time first.
+
+    Attributes:
+        inputs: token ids [T, B] or numbers [T, B, I], zero past each row's end.
+        lengths: int64 [B].
+        targets: [B] or [B, K] for a target a sequence; [T, B] for one a step, `IGNORED` past each row's end. Empty
+            where nothing is known.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor
+
+
+class SequenceExamples(Examples[SequenceBatch]):
+    """Sequences, and a target for each of them or for each of their steps.
+
+    Args:
+        inputs: N sequences.
+        targets: an array [N] or [N, K], sequences of numbers as long as the inputs, or None.
+    """
+
+    def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
+        self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
+
+    def batch(self, indices: Indices) -> SequenceBatch:
+        """Pad some sequences to the longest of them."""
+        padded = pad(self.inputs.take(indices))
+        return SequenceBatch(padded.values, padded.lengths, self._targets(indices))
+
+    def _targets(self, indices: Indices) -> Tensor:
+        if self.targets is None:
+            return torch.empty(0)
+        if isinstance(self.targets, Ragged):
+            return pad(self.targets.take(indices), value=IGNORED).values
+        return torch.from_numpy(self.targets[indices])
+
+
+class ShuffledBatches(Generic[BatchT]):
+    """Every example once an epoch, in batches of similar length and in an order that the epoch's number decides.
+
+    Args:
+        examples: all of them.
+        batch_size: B.
+        seed: of the order.
+    """
+
+    def __init__(self, examples: Examples[BatchT], batch_size: int, seed: int) -> None:
+        self._examples, self.batch_size = examples, batch_size
+        self._batches = Batches(examples.lengths, batch_size=batch_size, seed=seed)
+        self.begin_epoch(0)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._order)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Shuffle for epoch 0, 1, ..."""
+        self._order = self._batches.epoch(epoch)
+
+    def chunk(self, index: int) -> BatchT:
+        """Batch `index` of the epoch."""
+        return self._examples.batch(self._order[index])
+
+
+class SortedBatches(Generic[BatchT]):
+    """Every example once, always in the same order: what a model is held against while it learns.
+
+    Args:
+        examples: all of them.
+        batch_size: B.
+    """
+
+    def __init__(self, examples: Examples[BatchT], batch_size: int) -> None:
+        self._examples, self.batch_size = examples, batch_size
+        order = np.argsort(examples.lengths, kind="stable")
+        self._order = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    def __len__(self) -> int:
+        """Batches."""
+        return len(self._order)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Every epoch is alike."""
+
+    def chunk(self, index: int) -> BatchT:
+        """Batch `index`."""
+        return self._examples.batch(self._order[index])

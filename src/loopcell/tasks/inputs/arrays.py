@@ -1,0 +1,75 @@
+"""Arrays of numbers, [T, I] with T of each its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy.typing as npt
+from torch import Tensor
+
+from loopcell.data import Ragged, Standardiser, as_sequences
+from loopcell.tasks.config import MOST_UNITS
+from loopcell.tasks.inputs.input import FirstLayer, Input
+from loopcell.tasks.settings import NetworkSettings
+
+
+class ArrayInput(Input):
+    """Arrays [T, I] of numbers; [T] is a sequence of single numbers.
+
+    Args:
+        input_size: I, how many numbers a step has.
+    """
+
+    kind: ClassVar[str] = "array"
+
+    def __init__(self, input_size: int) -> None:
+        self.input_size = input_size
+
+    @classmethod
+    def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
+        """Look at how many numbers a step has."""
+        return cls(as_sequences(X, min_steps=0)[0].shape[1])
+
+    def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
+        """Give every example as float32 [T, I]; NaN and infinity are refused."""
+        yield from as_sequences(X, input_size=self.input_size, min_steps=0)
+
+    def first_layer(self, settings: NetworkSettings) -> FirstLayer:
+        """A scaler."""
+        return ScaledNumbers(self.input_size)
+
+    def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
+        """Learn mean and deviation of each of the I numbers over all steps."""
+        assert isinstance(layer, ScaledNumbers)
+        layer.scaler.fit(sequences)
+
+    def to_json(self) -> dict[str, Any]:
+        """How many numbers a step has."""
+        return {"kind": self.kind, "input_size": self.input_size}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; ValueError for anything else."""
+        size = stored["input_size"]
+        if not isinstance(size, int) or not 0 < size <= MOST_UNITS:
+            raise ValueError(f"its input_size is {size!r}")
+        return cls(size)
+
+
+class ScaledNumbers(FirstLayer):
+    """Numbers with mean 0 and deviation 1 over the training data; the scaler is a part of the model.
+
+    Args:
+        input_size: I.
+    """
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__()
+        self.scaler = Standardiser(input_size)
+        self.output_size = input_size
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Scale [T, B, I]."""
+        scaled: Tensor = self.scaler(inputs)
+        return scaled
