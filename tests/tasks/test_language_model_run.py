@@ -12,7 +12,7 @@ import torch
 
 from loopcell import cells
 from loopcell.data import CharVocabulary, TokenFile
-from loopcell.data.tokens import HEADER_BYTES, write_tokens
+from loopcell.data.text.tokens import HEADER_BYTES, write_tokens
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks import (

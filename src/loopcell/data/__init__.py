@@ -1,22 +1,93 @@
-"""Text into sequences: files, vocabularies, token files, lanes.
+"""Text, tables, series, audio and images into sequences; public data sets."""
 
-Files are `Source`s; `split_sources` holds some of them out; a vocabulary's `build_from_sources` learns its
-tokens; `tokenize` writes a `TokenFile`; `Lanes` reads that in chunks for truncated backpropagation through
-time.
-"""
-
-from loopcell.data.bpe import BpeVocabulary
-from loopcell.data.byte import ByteVocabulary
-from loopcell.data.char import CharVocabulary
-from loopcell.data.jamo import JamoVocabulary
-from loopcell.data.kinds import VOCABULARIES, vocabulary_class, vocabulary_from_json
-from loopcell.data.lanes import Chunk, Lanes
-from loopcell.data.split import Stream, split_held_out, split_sources
-from loopcell.data.text import Source, byte_blocks, read_bytes, read_text, text_blocks
-from loopcell.data.tokens import TokenFile, tokenize, write_tokens
-from loopcell.data.vocabulary import Vocabulary
+from loopcell.data.examples import (
+    Batches,
+    Padded,
+    Ragged,
+    Split,
+    as_numbers,
+    as_sequence,
+    as_sequences,
+    check_finite,
+    check_lengths_match,
+    pad,
+    split_groups,
+    split_in_time,
+    split_random,
+    split_stratified,
+    stratified_folds,
+)
+from loopcell.data.readers import (
+    KINDS,
+    Column,
+    Delimited,
+    Kind,
+    Origin,
+    Origins,
+    Record,
+    Records,
+    Skipped,
+    kind_of,
+    pair,
+    read,
+    where,
+)
+from loopcell.data.text import (
+    VOCABULARIES,
+    BpeVocabulary,
+    ByteVocabulary,
+    CharVocabulary,
+    Chunk,
+    JamoVocabulary,
+    Lanes,
+    Source,
+    Stream,
+    TokenFile,
+    Vocabulary,
+    byte_blocks,
+    read_bytes,
+    read_text,
+    split_held_out,
+    split_sources,
+    text_blocks,
+    tokenize,
+    vocabulary_class,
+    vocabulary_from_json,
+    write_tokens,
+)
 
 __all__ = [
+    # examples
+    "Batches",
+    "Padded",
+    "Ragged",
+    "Split",
+    "as_numbers",
+    "as_sequence",
+    "as_sequences",
+    "check_finite",
+    "check_lengths_match",
+    "pad",
+    "split_groups",
+    "split_in_time",
+    "split_random",
+    "split_stratified",
+    "stratified_folds",
+    # readers
+    "KINDS",
+    "Column",
+    "Delimited",
+    "Kind",
+    "Origin",
+    "Origins",
+    "Record",
+    "Records",
+    "Skipped",
+    "kind_of",
+    "pair",
+    "read",
+    "where",
+    # text
     "VOCABULARIES",
     "BpeVocabulary",
     "ByteVocabulary",

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loopcell.data.kinds import vocabulary_from_json
-from loopcell.data.vocabulary import Vocabulary
+from loopcell.data.text.kinds import vocabulary_from_json
+from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.layers import Recurrent, State

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.text import Source, file_size
-from loopcell.data.vocabulary import Unknown, Vocabulary
+from loopcell.data.text.source import Source, file_size
+from loopcell.data.text.vocabulary import Unknown, Vocabulary
 from loopcell.errors import DataError, FileFormatError, InputError
 from loopcell.files import atomic_write
 

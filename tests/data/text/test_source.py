@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from loopcell.data.text import Source, byte_blocks, read_bytes, read_text, text_blocks
+from loopcell.data.text.source import Source, byte_blocks, read_bytes, read_text, text_blocks
 from loopcell.errors import DataError, InputError
 
 TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

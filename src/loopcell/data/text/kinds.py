@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from loopcell.data.bpe import BpeVocabulary
-from loopcell.data.byte import ByteVocabulary
-from loopcell.data.char import CharVocabulary
-from loopcell.data.jamo import JamoVocabulary
-from loopcell.data.vocabulary import Vocabulary
+from loopcell.data.text.bpe import BpeVocabulary
+from loopcell.data.text.byte import ByteVocabulary
+from loopcell.data.text.char import CharVocabulary
+from loopcell.data.text.jamo import JamoVocabulary
+from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.errors import FileFormatError, UsageError
 
 VOCABULARIES: dict[str, type[Vocabulary]] = {

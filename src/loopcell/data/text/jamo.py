@@ -15,8 +15,8 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import characters as chars
-from loopcell.data.vocabulary import UNKNOWN_CHARACTER, Ids, Unknown, Vocabulary, unknown_characters
+from loopcell.data.text import characters as chars
+from loopcell.data.text.vocabulary import UNKNOWN_CHARACTER, Ids, Unknown, Vocabulary, unknown_characters
 
 LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.text import Source
+from loopcell.data.text.source import Source
 from loopcell.errors import DataError, UsageError
 
 

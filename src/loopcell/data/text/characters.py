@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.vocabulary import Ids
+from loopcell.data.text.vocabulary import Ids
 from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 
 

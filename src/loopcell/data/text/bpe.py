@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from loopcell.data.byte import stream_utf8, to_utf8
-from loopcell.data.vocabulary import Ids, Unknown, Vocabulary
+from loopcell.data.text.byte import stream_utf8, to_utf8
+from loopcell.data.text.vocabulary import Ids, Unknown, Vocabulary
 from loopcell.errors import DataError, FileFormatError, InputError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:

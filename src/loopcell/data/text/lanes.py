@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.data.tokens import valid_starts
+from loopcell.data.text.tokens import valid_starts
 from loopcell.errors import InputError
 
 

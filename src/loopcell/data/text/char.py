@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from loopcell.data import characters as chars
-from loopcell.data.vocabulary import UNKNOWN_CHARACTER, Ids, Unknown, Vocabulary, unknown_characters
+from loopcell.data.text import characters as chars
+from loopcell.data.text.vocabulary import UNKNOWN_CHARACTER, Ids, Unknown, Vocabulary, unknown_characters
 
 RESERVED = 1  # id 0: the unknown token
 

@@ -23,8 +23,8 @@ from loopcell.data import (
     vocabulary_class,
     vocabulary_from_json,
 )
-from loopcell.data.bpe import LONGEST_TOKEN, _byte_spelling
-from loopcell.data.jamo import LITERAL
+from loopcell.data.text.bpe import LONGEST_TOKEN, _byte_spelling
+from loopcell.data.text.jamo import LITERAL
 from loopcell.errors import DataError, FileFormatError, InputError, MissingExtraError, UsageError
 
 # Everything that Hangul can be: syllables, conjoining jamo (modern and old, with both extensions), compatibility

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.text import Source, text_blocks
+from loopcell.data.text.source import Source, text_blocks
 from loopcell.errors import DataError, InputError
 
 Ids: TypeAlias = npt.NDArray[np.int64]

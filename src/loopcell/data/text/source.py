@@ -75,7 +75,7 @@ def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
                 left -= len(block)
                 yield block
     except OSError as error:
-        raise _unreadable(source.path, error) from error
+        raise unreadable(source.path, error) from error
 
 
 def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]:
@@ -110,7 +110,7 @@ def file_size(path: Path) -> int:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{path} is a folder; name the files in it")
     if not stat.S_ISREG(status.st_mode):
@@ -130,7 +130,8 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes | None, path: Path,
         ) from error
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> DataError:
+def unreadable(path: Path, error: OSError | ValueError) -> DataError:
+    """The error of a file that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return DataError(f"there is no file {path}")
     if isinstance(error, PermissionError):

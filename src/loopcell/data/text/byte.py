@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.text import Source, byte_blocks
-from loopcell.data.vocabulary import Ids, Unknown, Vocabulary
+from loopcell.data.text.source import Source, byte_blocks
+from loopcell.data.text.vocabulary import Ids, Unknown, Vocabulary
 from loopcell.errors import DataError, UsageError
 
 SIZE = 256

@@ -1,0 +1,27 @@
+"""Files, folders and frames as rows that know where they came from.
+
+`kinds.py` is the table of kinds of files and how they are told apart; each kind's reader gives rows one after the
+other; `read` puts them together.
+"""
+
+from loopcell.data.readers.delimited import Delimited
+from loopcell.data.readers.kinds import KINDS, Kind, kind_of
+from loopcell.data.readers.read import pair, read
+from loopcell.data.readers.records import Column, Origin, Origins, Record, Records, where
+from loopcell.data.readers.skipped import Skipped
+
+__all__ = [
+    "KINDS",
+    "Column",
+    "Delimited",
+    "Kind",
+    "Origin",
+    "Origins",
+    "Record",
+    "Records",
+    "Skipped",
+    "kind_of",
+    "pair",
+    "read",
+    "where",
+]

@@ -1,0 +1,79 @@
+"""Text by the line, JSON lines, and FASTA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from loopcell.data.readers.lines import lines
+from loopcell.data.readers.reading import FileRows, Reading, one_column
+from loopcell.data.readers.records import Origin, Record, file_origin
+from loopcell.errors import DataError
+
+
+def read_lines(path: Path, reading: Reading) -> FileRows:
+    """Text: every line is a row with the column `text`, empty lines too (the lines of two files may be pairs)."""
+    found = enumerate(lines(path, reading.encoding), 1)
+    return one_column("text", ((file_origin(path, number, number), line.rstrip("\r\n")) for number, line in found))
+
+
+def read_json_lines(path: Path, reading: Reading) -> FileRows:
+    """JSON lines: an object a line; the columns are the names in the first one."""
+    rows = _json_rows(path, reading)
+    first = next(rows, None)
+    if first is None:
+        return FileRows((), iter(()))
+    return FileRows(tuple(first.values), chain([first], rows))
+
+
+def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
+    row = 0
+    for number, line in enumerate(lines(path, reading.encoding), 1):
+        if not line.strip():
+            reading.skipped.add("blank lines", f"{path} line {number}")
+            continue
+        row += 1
+        origin = file_origin(path, row, number)
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reading.bad_row(origin, "lines that are not JSON", f"this is not JSON ({error})")
+            continue
+        if isinstance(value, dict):
+            yield Record(value, origin)
+        else:
+            reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {_short(line)}")
+
+
+def read_fasta(path: Path, reading: Reading) -> FileRows:
+    """FASTA: `id`, `description` and `sequence`, whose lines are joined."""
+    return FileRows(("id", "description", "sequence"), _fasta_rows(path, reading))
+
+
+def _fasta_rows(path: Path, reading: Reading) -> Iterator[Record]:
+    title: str | None = None
+    origin, parts = file_origin(path), list[str]()
+    for number, line in enumerate(lines(path, reading.encoding), 1):
+        text = line.strip()
+        if text.startswith(">"):
+            if title is not None:
+                yield _fasta_record(title, parts, origin)
+            title, parts, origin = text[1:], [], file_origin(path, origin.row + 1, number)
+        elif title is not None:
+            parts.append(text)
+        elif text and not text.startswith(";"):  # a comment of the format's first days
+            raise DataError(f"{path} line {number} is not FASTA: a sequence begins with a line '>name'")
+    if title is not None:
+        yield _fasta_record(title, parts, origin)
+
+
+def _fasta_record(title: str, parts: list[str], origin: Origin) -> Record:
+    name, _, description = title.partition(" ")
+    return Record({"id": name, "description": description.strip(), "sequence": "".join(parts)}, origin)
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 40 else text[:40] + "...")

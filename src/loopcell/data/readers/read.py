@@ -1,0 +1,141 @@
+"""`read`: any of our kinds of data as rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from loopcell.data.readers.columnar import FrameRecords
+from loopcell.data.readers.delimited import Delimited
+from loopcell.data.readers.folders import FolderRecords
+from loopcell.data.readers.kinds import kind_named, kind_of
+from loopcell.data.readers.lines import check_encoding
+from loopcell.data.readers.reading import Reader, Reading
+from loopcell.data.readers.records import Record, Records
+from loopcell.errors import DataError, UsageError
+
+
+def read(
+    source: Any, *, kind: str | Delimited | None = None, encoding: str = "utf-8", skip_bad_rows: bool = False
+) -> Records:
+    """Open data as rows that are read when they are iterated, as often as you like, in constant memory.
+
+    Args:
+        source: a path; several paths, read one after the other; a folder; or a data frame (polars, pandas,
+            PyArrow). Files may be compressed (`.gz`, `.zst`).
+        kind: the kind of the files, one of `KINDS`, or a `Delimited` with its details. None: each file's kind
+            is known by its ending and its first bytes.
+        encoding: of text files.
+        skip_bad_rows: leave out rows that cannot be read, and count them (`skipped`), instead of refusing the file.
+
+    Returns:
+        The rows. A text has the column `text`; FASTA `id`, `description`, `sequence`; the UEA/UCR formats `series`
+        and `label`; npy and idx `values`; sound and images `path`; a folder of class folders adds `label`, and a
+        folder of files `file`.
+
+    Raises:
+        DataError: there is no such file, or none in the folder, or its kind cannot be told. What is wrong in a file
+            is said when it is read.
+        UsageError: there is no such kind or encoding, or no source.
+        MissingExtraError: reading this kind needs an optional package; the message names it.
+    """
+    reading = Reading(encoding=check_encoding(encoding), skip_bad_rows=skip_bad_rows)
+    reader = kind_named(kind).reader if isinstance(kind, str) else kind
+    if hasattr(source, "__arrow_c_stream__"):
+        return FrameRecords(source)
+    paths = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(paths, Sequence) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise UsageError(f"read takes a path, several paths, a folder or a data frame, got {type(source).__name__}")
+    if not paths:
+        raise UsageError("there are no files to read")
+    files = [Path(path) for path in paths]
+    if len(files) == 1 and files[0].is_dir():
+        return FolderRecords(files[0], reader, reading)
+    return FileRecords([(path, reader or kind_of(path).reader) for path in files], reading)
+
+
+class FileRecords(Records):
+    """The rows of files, one file after the other."""
+
+    def __init__(self, files: Sequence[tuple[Path, Reader]], reading: Reading) -> None:
+        super().__init__()
+        self._files, self._reading = list(files), reading
+        self._opened: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    def __str__(self) -> str:
+        names = [str(path) for path, _ in self._files]
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the first file."""
+        return self._open_first()[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the first file's reader has to say."""
+        return self._open_first()[1]
+
+    def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
+        """Give the rows in order, as `Records.read`."""
+        self.skipped.clear()
+        reading = Reading(self._reading.encoding, columns, self._reading.skip_bad_rows, self.skipped)
+        return chain.from_iterable(reader(path, reading).rows for path, reader in self._files)
+
+    def _open_first(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if self._opened is None:
+            path, reader = self._files[0]
+            found = reader(path, Reading(encoding=self._reading.encoding, skip_bad_rows=self._reading.skip_bad_rows))
+            self._opened = (found.columns, found.notes)
+        return self._opened
+
+
+def pair(left: Records, right: Records, *, names: tuple[str, str] = ("source", "target")) -> Records:
+    """Put two data sets of one column each side by side, row by row: the two files of a translation.
+
+    Raises:
+        DataError: one of them has several columns. While reading: one has more rows than the other.
+    """
+    return _Pairs((left, right), names)
+
+
+class _Pairs(Records):
+    """Two data sets of one column each, side by side."""
+
+    def __init__(self, sides: tuple[Records, Records], names: tuple[str, str]) -> None:
+        super().__init__()
+        for side in sides:
+            if len(side.columns) != 1:
+                raise DataError(f"{side} has the columns {', '.join(side.columns)}; a side of a pair has one")
+        self._sides, self._names = sides, names
+
+    def __str__(self) -> str:
+        return f"{self._sides[0]} and {self._sides[1]}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the two sides."""
+        return self._names
+
+    def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
+        """Give the pairs in order; DataError where one side has more rows than the other."""
+        left, right = (iter(side) for side in self._sides)
+        names, count = [side.columns[0] for side in self._sides], 0
+        for one in left:
+            other = next(right, None)
+            if other is None:
+                raise self._unequal(count + 1 + sum(1 for _ in left), count)
+            count += 1
+            values = (one.get(names[0]), other.get(names[1]))
+            yield Record(dict(zip(self._names, values, strict=True)), one.origin)
+        more = sum(1 for _ in right)
+        if more:
+            raise self._unequal(count, count + more)
+
+    def _unequal(self, left: int, right: int) -> DataError:
+        return DataError(
+            f"{self._sides[0]} has {left:,} rows and {self._sides[1]} has {right:,}: row by row they are pairs"
+        )

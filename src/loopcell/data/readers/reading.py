@@ -1,0 +1,69 @@
+"""How a pass reads a file, and what a reader gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from loopcell.data.readers.records import Origin, Record, file_origin
+from loopcell.data.readers.skipped import Skipped
+from loopcell.errors import DataError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One pass.
+
+    Attributes:
+        encoding: of text files.
+        columns: the columns that are asked for; a reader may give more. None: all.
+        skip_bad_rows: whether a row that cannot be read is counted and left out, rather than an error.
+        skipped: where it is counted.
+    """
+
+    encoding: str = "utf-8"
+    columns: tuple[str, ...] | None = None
+    skip_bad_rows: bool = False
+    skipped: Skipped = field(default_factory=Skipped)
+
+    def bad_row(self, origin: Origin, kind: str, reason: str) -> None:
+        """Refuse a row, or count it.
+
+        Args:
+            origin: the row.
+            kind: what rows like this are called when they are counted ("rows with too few values").
+            reason: the sentence about this one.
+
+        Raises:
+            DataError: rows are not to be skipped.
+        """
+        if not self.skip_bad_rows:
+            raise DataError(f"{origin}: {reason}")
+        self.skipped.add(kind, str(origin))
+
+
+class FileRows(NamedTuple):
+    """An opened file: the names of its columns, its rows, and what the user should know about how it is read."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[Record]
+    notes: tuple[str, ...] = ()
+
+
+Reader: TypeAlias = Callable[[Path, Reading], FileRows]
+
+
+def one_column(name: str, values: Iterator[tuple[Origin, Any]]) -> FileRows:
+    """A file of one column."""
+    return FileRows((name,), (Record({name: value}, origin) for origin, value in values))
+
+
+def reader_of(name: str, values: Callable[[Path], Iterator[Any]]) -> Reader:
+    """The reader of a kind whose files are one value after the other, in the column `name`."""
+
+    def read(path: Path, _reading: Reading) -> FileRows:
+        return one_column(name, ((file_origin(path, row), value) for row, value in enumerate(values(path), 1)))
+
+    return read

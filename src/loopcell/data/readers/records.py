@@ -1,0 +1,193 @@
+"""Rows with their origin: what every reader gives, and columns of them in memory."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.readers.skipped import Skipped
+from loopcell.errors import DataError
+
+
+class Origin(NamedTuple):
+    """Where a row came from.
+
+    Attributes:
+        file: the file's path, or a word for what is no file ("frame").
+        row: its number among the file's rows, from 1; 0 for the file itself. A header is no row.
+        line: the line of the file where it starts, from 1; 0 where the file has no lines.
+    """
+
+    file: str
+    row: int = 0
+    line: int = 0
+
+    def __str__(self) -> str:
+        """`reviews.tsv row 17 (line 18)`."""
+        if not self.row:
+            return self.file
+        line = f" (line {self.line})" if self.line and self.line != self.row else ""
+        return f"{self.file} row {self.row}{line}"
+
+
+class Record(NamedTuple):
+    """One row: its values by column, and where it came from."""
+
+    values: Mapping[str, Any]
+    origin: Origin
+
+    def get(self, name: str) -> Any:
+        """The value of a column.
+
+        Raises:
+            DataError: the row has no such column.
+        """
+        try:
+            return self.values[name]
+        except KeyError:
+            raise DataError(f"{self.origin}: {missing_column(name, tuple(self.values))}") from None
+
+
+class Records(ABC):
+    """Rows that are read anew, one after the other, each time they are iterated; memory does not grow with them.
+
+    Attributes:
+        skipped: what the last pass (or the one under way) left out, and why.
+    """
+
+    def __init__(self) -> None:
+        self.skipped = Skipped()
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns; of JSON lines, those of the first one. Reads no further than it must."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
+        return ()
+
+    @abstractmethod
+    def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
+        """Give the rows in order; with `columns`, rows that may have these alone.
+
+        Raises:
+            DataError: a file cannot be read as asked; the message names the file and the row.
+        """
+
+    def __iter__(self) -> Iterator[Record]:
+        """All rows in order; errors as `read`."""
+        return self.read()
+
+    def load(self, *names: str) -> tuple[Column, ...]:
+        """Read some columns into memory, in one pass.
+
+        Returns:
+            One `Column` for each name, in this order.
+
+        Raises:
+            DataError: there is no such column, or no rows at all, or as `read`.
+        """
+        for name in names:
+            if name not in self.columns:
+                raise DataError(f"{self}: {missing_column(name, self.columns)}")
+        found: tuple[list[Any], ...] = tuple([] for _ in names)
+        origins = Origins()
+        for record in self.read(names):
+            for values, name in zip(found, names, strict=True):
+                values.append(record.get(name))
+            origins.append(record.origin)
+        if not len(origins):
+            raise DataError(f"{self} has no rows" + (f" that can be used: {self.skipped}" if self.skipped else ""))
+        return tuple(Column(values, origins, name) for values, name in zip(found, names, strict=True))
+
+    def column(self, name: str) -> Column:
+        """Read one column into memory; errors as `load`."""
+        return self.load(name)[0]
+
+
+class Origins(Sequence[Origin]):
+    """Many origins in little memory: 20 bytes each."""
+
+    def __init__(self, origins: Sequence[Origin] = ()) -> None:
+        self._names: dict[str, int] = {}
+        self._files, self._rows, self._lines = array("i"), array("q"), array("q")
+        for origin in origins:
+            self.append(origin)
+
+    def append(self, origin: Origin) -> None:
+        """Add one at the end."""
+        self._files.append(self._names.setdefault(origin.file, len(self._names)))
+        self._rows.append(origin.row)
+        self._lines.append(origin.line)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Origin: ...
+    @overload
+    def __getitem__(self, index: slice) -> Origins: ...
+    def __getitem__(self, index: int | slice) -> Origin | Origins:
+        if isinstance(index, slice):
+            return Origins([self[at] for at in range(*index.indices(len(self)))])
+        return Origin(list(self._names)[self._files[index]], self._rows[index], self._lines[index])
+
+
+class Column(Sequence[Any]):
+    """One column of a data set in memory, which knows where each value came from.
+
+    Indexing gives values; a slice and `take` give columns with their origins.
+    """
+
+    def __init__(self, values: Sequence[Any], origins: Sequence[Origin], name: str = "") -> None:
+        if len(values) != len(origins):
+            raise DataError(f"a column has an origin for each value, got {len(values)} and {len(origins)}")
+        self.values, self.origins, self.name = values, origins, name
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Column: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Column(self.values[index], self.origins[index], self.name)
+        return self.values[index]
+
+    def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Column:
+        """The column of the values at `indices`, in their order."""
+        places = [int(index) for index in indices]
+        chosen = [self.origins[place] for place in places]
+        return Column([self.values[place] for place in places], Origins(chosen), self.name)
+
+    def __repr__(self) -> str:
+        return f"<column {self.name!r} of {len(self)} values>"
+
+
+def where(examples: Any, index: int) -> str:
+    """Name an example for an error: its file and row where `examples` knows them, else `X[16]`."""
+    origins = getattr(examples, "origins", None)
+    return f"X[{index}]" if origins is None else str(origins[index])
+
+
+def missing_column(name: str, columns: Sequence[str]) -> str:
+    """The sentence about a column that is not there."""
+    near = difflib.get_close_matches(name, columns, n=1)
+    shown = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
+    return f"there is no column {name!r}: " + (f"did you mean {near[0]}? " if near else "") + f"there are {shown}"
+
+
+def file_origin(path: Path, row: int = 0, line: int = 0) -> Origin:
+    """The origin of a row of a file."""
+    return Origin(str(path), row, line)

@@ -1,0 +1,41 @@
+"""Text into sequences: files, vocabularies, token files, lanes.
+
+Files are `Source`s; `split_sources` holds some of them out; a vocabulary's `build_from_sources` learns its
+tokens; `tokenize` writes a `TokenFile`; `Lanes` reads that in chunks for truncated backpropagation through
+time.
+"""
+
+from loopcell.data.text.bpe import BpeVocabulary
+from loopcell.data.text.byte import ByteVocabulary
+from loopcell.data.text.char import CharVocabulary
+from loopcell.data.text.jamo import JamoVocabulary
+from loopcell.data.text.kinds import VOCABULARIES, vocabulary_class, vocabulary_from_json
+from loopcell.data.text.lanes import Chunk, Lanes
+from loopcell.data.text.source import Source, byte_blocks, read_bytes, read_text, text_blocks
+from loopcell.data.text.split import Stream, split_held_out, split_sources
+from loopcell.data.text.tokens import TokenFile, tokenize, write_tokens
+from loopcell.data.text.vocabulary import Vocabulary
+
+__all__ = [
+    "VOCABULARIES",
+    "BpeVocabulary",
+    "ByteVocabulary",
+    "CharVocabulary",
+    "Chunk",
+    "JamoVocabulary",
+    "Lanes",
+    "Source",
+    "Stream",
+    "TokenFile",
+    "Vocabulary",
+    "byte_blocks",
+    "read_bytes",
+    "read_text",
+    "split_held_out",
+    "split_sources",
+    "text_blocks",
+    "tokenize",
+    "vocabulary_class",
+    "vocabulary_from_json",
+    "write_tokens",
+]
