@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from loopcell.files.tensors import read_tensor_file
-from loopcell.tasks.estimator.examples import BatchT, Examples, ShuffledBatches, SortedBatches
+from loopcell.tasks.estimator.examples import BatchT, ExampleBatches, Examples
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
@@ -108,8 +108,8 @@ def optimise(
     size, seed = goal.config.batch_size, goal.config.seed
     work = Work(
         step=NetworkStep[BatchT](network),
-        chunks=ShuffledBatches(training, size, seed),
-        validation=None if held_out is None else SortedBatches(held_out, READING_FACTOR * size),
+        chunks=ExampleBatches(training, size, seed),
+        validation=held_out and ExampleBatches(held_out, READING_FACTOR * size, seed, shuffle=False),
         export=keep,
     )
     console = Console(stderr=True) if goal.progress else None

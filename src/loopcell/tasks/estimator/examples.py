@@ -36,10 +36,8 @@ class Examples(ABC, Generic[BatchT]):
         """Put some examples into tensors."""
 
     def in_order_of_length(self, batch_size: int) -> Iterator[tuple[Indices, BatchT]]:
-        """All examples, in batches of similar length: what reads without learning goes this way."""
-        order = np.argsort(self.lengths, kind="stable")
-        for start in range(0, len(order), batch_size):
-            indices = order[start : start + batch_size]
+        """All examples with their numbers, in batches of similar length: what reads without learning goes this way."""
+        for indices in Batches(self.lengths, batch_size=batch_size, shuffle=False).epoch(0):
             yield indices, self.batch(indices)
 
 
@@ -82,53 +80,29 @@ class SequenceExamples(Examples[SequenceBatch]):
         return torch.from_numpy(self.targets[indices])
 
 
-class ShuffledBatches(Generic[BatchT]):
-    """Every example once an epoch, in batches of similar length and in an order that the epoch's number decides.
+class ExampleBatches(Generic[BatchT]):
+    """The batches of every epoch, as the training loop reads them.
 
     Args:
-        examples: all of them.
+        examples: all of them; each is in one batch of an epoch.
         batch_size: B.
-        seed: of the order.
+        seed: of the order, together with the epoch's number.
+        shuffle: False for the same order in every epoch.
     """
 
-    def __init__(self, examples: Examples[BatchT], batch_size: int, seed: int) -> None:
+    def __init__(self, examples: Examples[BatchT], batch_size: int, seed: int, *, shuffle: bool = True) -> None:
         self._examples, self.batch_size = examples, batch_size
-        self._batches = Batches(examples.lengths, batch_size=batch_size, seed=seed)
+        self._batches = Batches(examples.lengths, batch_size=batch_size, seed=seed, shuffle=shuffle)
         self.begin_epoch(0)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return len(self._order)
+        return len(self._batches)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Shuffle for epoch 0, 1, ..."""
+        """Put the batches of epoch 0, 1, ... into their order."""
         self._order = self._batches.epoch(epoch)
 
     def chunk(self, index: int) -> BatchT:
         """Batch `index` of the epoch."""
-        return self._examples.batch(self._order[index])
-
-
-class SortedBatches(Generic[BatchT]):
-    """Every example once, always in the same order: what a model is held against while it learns.
-
-    Args:
-        examples: all of them.
-        batch_size: B.
-    """
-
-    def __init__(self, examples: Examples[BatchT], batch_size: int) -> None:
-        self._examples, self.batch_size = examples, batch_size
-        order = np.argsort(examples.lengths, kind="stable")
-        self._order = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self._order)
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Every epoch is alike."""
-
-    def chunk(self, index: int) -> BatchT:
-        """Batch `index`."""
         return self._examples.batch(self._order[index])

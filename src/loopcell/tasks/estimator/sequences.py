@@ -44,7 +44,7 @@ class SequenceEstimator(Estimator):
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
         """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
 
-    def _prepare(self, network: nn.Module, training: SequenceExamples) -> None:
+    def _prepare(self, training: SequenceExamples) -> None:
         """Put what the network keeps of the training part into it, such as counts of labels."""
 
     def _finish(self, held_out: SequenceExamples) -> None:
@@ -63,6 +63,10 @@ class SequenceEstimator(Estimator):
             y: what is true of them.
             training: the training data, for baselines that have to learn; None leaves these out.
         """
+
+    def _reader(self, settings: NetworkSettings) -> SequenceReader:
+        """What reads the sequences: a network has it under the name `reader`."""
+        return SequenceReader(self.input_.first_layer(settings), settings)
 
     # --- fit -------------------------------------------------------------------------------------------------------
 
@@ -97,7 +101,7 @@ class SequenceEstimator(Estimator):
             self.network_ = self._network(settings)
             reader: SequenceReader = self.network_.get_submodule("reader")  # type: ignore[assignment]
             self.input_.prepare(reader.first, training.inputs)
-            self._prepare(self.network_, training)
+            self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
                 self._finish(held_out)

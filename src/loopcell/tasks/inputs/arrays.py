@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import Ragged, Standardiser, as_sequences
-from loopcell.tasks.config import MOST_UNITS
+from loopcell.data import Ragged, as_sequences
+from loopcell.tasks.inputs.standardiser import Standardiser
 from loopcell.tasks.inputs.input import FirstLayer, Input
 from loopcell.tasks.settings import NetworkSettings
 
@@ -52,7 +52,7 @@ class ArrayInput(Input):
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; ValueError for anything else."""
         size = stored["input_size"]
-        if not isinstance(size, int) or not 0 < size <= MOST_UNITS:
+        if not isinstance(size, int) or not 0 < size <= 2**20:
             raise ValueError(f"its input_size is {size!r}")
         return cls(size)
 

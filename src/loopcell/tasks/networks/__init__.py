@@ -4,5 +4,6 @@ from loopcell.tasks.networks.aligned import Aligned
 from loopcell.tasks.networks.crf import LinearChainCRF
 from loopcell.tasks.networks.many_to_one import ManyToOne
 from loopcell.tasks.networks.reader import SequenceReader
+from loopcell.tasks.networks.temperature import fitted_temperature
 
-__all__ = ["Aligned", "LinearChainCRF", "ManyToOne", "SequenceReader"]
+__all__ = ["Aligned", "LinearChainCRF", "ManyToOne", "SequenceReader", "fitted_temperature"]

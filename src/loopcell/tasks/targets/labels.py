@@ -13,6 +13,8 @@ from loopcell.errors import DataError
 
 IGNORED = -100
 """The number of a label that is not known: nothing is learned from it. It is `ignore_index` of torch's losses."""
+UNSEEN = -1
+"""The number of a label that training did not have: the model cannot give it."""
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 KINDS: tuple[type, ...] = (bool, int, float, str)
@@ -59,13 +61,17 @@ class Labels:
         """K."""
         return len(self.values)
 
-    def numbers(self, y: Sequence[Any]) -> Numbers:
+    def numbers(self, y: Sequence[Any], *, strict: bool = True) -> Numbers:
         """The number of each label, int64 [N]; `IGNORED` for None.
 
+        Args:
+            y: labels.
+            strict: refuse a label that training did not have; else its number is `UNSEEN`.
+
         Raises:
-            DataError: a label that training did not have; the sentence says where.
+            DataError: what is no label, or with `strict` one that training did not have; the sentence says where.
         """
-        return np.array([self._number(given, y, index) for index, given in enumerate(y)], dtype=np.int64)
+        return np.array([self._number(given, y, index, strict) for index, given in enumerate(y)], dtype=np.int64)
 
     def decoded(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
         """The labels of numbers."""
@@ -86,13 +92,13 @@ class Labels:
             raise ValueError("a label is there twice")
         return cls(stored)
 
-    def _number(self, given: Any, y: Sequence[Any], index: int) -> int:
+    def _number(self, given: Any, y: Sequence[Any], index: int, strict: bool) -> int:
         if given is None:
             return IGNORED
         label = plain_label(given, y, index)
-        if label not in self._numbers:
+        if label not in self._numbers and strict:
             raise DataError(f"{where(y, index)}: the label {label!r} is not among those of the training data")
-        return self._numbers[label]
+        return self._numbers.get(label, UNSEEN)
 
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
