@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -75,7 +76,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         held_out: Examples[BatchT] | None,
         seed: int,
         *,
-        run: str | Path | None = None,
+        run: str | PathLike[str] | None = None,
         resumed: bool = False,
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
@@ -83,6 +84,18 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         folder = None if run is None else self._run_folder(Path(run), seed, resumed)
         goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
         self.outcome_ = optimise(self.network_, training, held_out, goal)
+
+    def _ended(self, run: str | PathLike[str] | None) -> Self:
+        """The last lines of every `fit`: write the model as it is now, and pass an interruption on.
+
+        Raises:
+            KeyboardInterrupt: training was interrupted; what it came to is kept.
+        """
+        if run is not None:
+            self.save(RunFolder(Path(run)).model)
+        if self.outcome_.reason == "interrupted":
+            raise KeyboardInterrupt
+        return self
 
     def _run_folder(self, path: Path, seed: int, resumed: bool) -> RunFolder:
         if resumed:
@@ -118,7 +131,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         cell = json.loads(find_cell(settings.cell).to_json())
         return {"task": self.task, "config": config, "cell": cell, "learned": self._learned()}
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
 
         Raises:
@@ -128,7 +141,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         write_model(Path(path), self.task, network, {key: value for key, value in self.facts().items() if key != "task"})
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | PathLike[str]) -> Self:
         """Read what `save` wrote, on any machine; the file is checked and runs no code.
 
         Raises:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from loopcell.data import Ragged, split_random
 from loopcell.tasks.estimator.base import Estimator
@@ -76,7 +75,7 @@ class SequenceEstimator(Estimator):
         y: Sequence[Any],
         *,
         validation: Pair | None = None,
-        run: str | Path | None = None,
+        run: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> Self:
         """Learn from examples.
@@ -105,11 +104,7 @@ class SequenceEstimator(Estimator):
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
                 self._finish(held_out)
-        if run is not None:
-            self.save(Path(run) / "model.safetensors")
-        if self.outcome_.reason == "interrupted":
-            raise KeyboardInterrupt
-        return self
+        return self._ended(run)
 
     def _learn_data(
         self, given: tuple[Part, Part], validation: Pair | None, settings: NetworkSettings, seed: int

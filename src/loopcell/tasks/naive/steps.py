@@ -18,6 +18,24 @@ from loopcell.tasks.targets import IGNORED
 Ids = npt.NDArray[Any]
 
 
+def tags_without_history(
+    training: tuple[Sequence[Ids], Sequence[Ids]], sequences: Sequence[Ids]
+) -> tuple[str, list[npt.NDArray[np.int64]]]:
+    """What a model without memory that learned from some sequences says of others.
+
+    Args:
+        training: sequences, of token ids [T] or of numbers [T, I], and the numbers of their labels [T].
+        sequences: others.
+
+    Returns:
+        The baseline's name, and the label numbers of each sequence.
+    """
+    tokens = sequences[0].ndim == 1
+    model: ContextTable | StepLogistic = ContextTable() if tokens else StepLogistic()
+    name = "token between its neighbours" if tokens else "step logistic"
+    return name, model.fit(*training).predict(sequences)
+
+
 class ContextTable:
     """For a token and its two neighbours the label that they most often had; else by the token alone; else by nothing."""
 

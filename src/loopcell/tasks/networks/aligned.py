@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from loopcell.layers import State
+from loopcell.tasks.networks.many_to_one import precise
 from loopcell.tasks.networks.reader import SequenceReader
 
 
@@ -26,4 +27,4 @@ class Aligned(nn.Module):
     ) -> tuple[Tensor, State]:
         """Read [T, B] or [T, B, I]; gives [T, B, K] and the state after each row's last step."""
         steps, state = self.reader(inputs, lengths, state)
-        return self.head(steps), state
+        return precise(self.head(steps)), state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from loopcell.tasks.networks.pooling import POOLINGS
@@ -27,5 +28,9 @@ class ManyToOne(nn.Module):
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Read [T, B] or [T, B, I] of rows with lengths [B]; gives [B, K]."""
         steps, _ = self.reader(inputs, lengths)
-        scores: Tensor = self.head(self.pooling(steps, lengths))
-        return scores
+        return precise(self.head(self.pooling(steps, lengths)))
+
+
+def precise(numbers: Tensor) -> Tensor:
+    """Numbers in float32 at least, as losses and probabilities want them."""
+    return numbers if numbers.dtype == torch.float64 else numbers.float()

@@ -15,7 +15,7 @@ from torch.nn import functional
 from loopcell.data import where
 from loopcell.errors import DataError
 from loopcell.tasks.scores.classification import class_metrics, set_metrics
-from loopcell.tasks.targets.labels import Labels
+from loopcell.tasks.targets.labels import Labels, Named, distinct
 
 Array = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float64]
@@ -162,7 +162,7 @@ class LabelSets(Classes):
         matrix = as_matrix(y)
         if matrix is not None:
             return cls(Labels(range(matrix.shape[1])), as_matrix=True)
-        return cls(Labels.learn([label for index in range(len(y)) for label in _members(y, index)]), as_matrix=False)
+        return cls(Labels.learn(distinct(y, _members)), as_matrix=False)
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> npt.NDArray[np.float32]:
         """Rows of zeros and ones, float32 [N, K]; without `strict` labels that training did not have are left out."""
@@ -173,7 +173,8 @@ class LabelSets(Classes):
             return matrix
         rows = np.zeros((len(y), len(self.labels)), dtype=np.float32)
         for index in range(len(y)):
-            known = self.labels.numbers(Named(_members(y, index), where(y, index)), strict=strict)
+            members = list(_members(y, index))
+            known = self.labels.numbers(Named(members, [where(y, index)] * len(members)), strict=strict)
             rows[index, known[known >= 0]] = 1.0
         return rows
 
@@ -232,19 +233,6 @@ def learn_classes(y: Sequence[Any]) -> Classes:
 def classes_from_json(stored: Mapping[str, Any]) -> Classes:
     """Read what `Classes.to_json` gave; any exception for anything else."""
     return KINDS[stored["kind"]].from_json(stored)
-
-
-class Named(Sequence[Any]):
-    """Values of one example, each of which an error names as the example."""
-
-    def __init__(self, values: Collection[Any], name: str) -> None:
-        self._values, self.origins = list(values), [name] * len(values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._values[index]
 
 
 def as_matrix(y: Sequence[Any]) -> npt.NDArray[np.float32] | None:

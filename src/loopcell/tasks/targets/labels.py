@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -99,6 +99,35 @@ class Labels:
         if label not in self._numbers and strict:
             raise DataError(f"{where(y, index)}: the label {label!r} is not among those of the training data")
         return self._numbers.get(label, UNSEEN)
+
+
+class Named(Sequence[Any]):
+    """Values, and what an error calls each of them: labels within examples go by the names of the examples."""
+
+    def __init__(self, values: list[Any], origins: list[str]) -> None:
+        self.values, self.origins = values, origins
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.values[index]
+
+
+def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collection[Any]]) -> Named:
+    """The distinct labels of each example, one example after the other.
+
+    Args:
+        y: examples.
+        members: the labels of an example.
+    """
+    values: list[Any] = []
+    origins: list[str] = []
+    for index in range(len(y)):
+        found = list(dict.fromkeys(members(y, index)))
+        values += found
+        origins += [where(y, index)] * len(found)
+    return Named(values, origins)
 
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
