@@ -1,0 +1,42 @@
+"""Sounds and images as sequences `[T, I]`, and the scaler that a model keeps.
+
+`audio.py` and `images.py` read files; `mel.py` has the equations of filter banks; `kinds.py` puts them together
+into features that a model stores as JSON.
+"""
+
+from loopcell.data.features.audio import Audio, audio_chunks, audio_rate, read_audio, resample
+from loopcell.data.features.images import image_size, read_image
+from loopcell.data.features.kinds import (
+    FEATURES,
+    Features,
+    ImagePixels,
+    ImageRows,
+    LogMel,
+    MelStream,
+    Mfcc,
+    RawAudio,
+    features_from_json,
+    features_to_json,
+)
+from loopcell.data.features.standardiser import Standardiser
+
+__all__ = [
+    "FEATURES",
+    "Audio",
+    "Features",
+    "ImagePixels",
+    "ImageRows",
+    "LogMel",
+    "MelStream",
+    "Mfcc",
+    "RawAudio",
+    "Standardiser",
+    "audio_chunks",
+    "audio_rate",
+    "features_from_json",
+    "features_to_json",
+    "image_size",
+    "read_audio",
+    "read_image",
+    "resample",
+]

@@ -1,0 +1,165 @@
+"""Sound from WAV, FLAC and OGG files, whole or in chunks, through libsndfile; another sample rate through soxr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.extras import require
+from loopcell.data.readers.opening import require_uncompressed
+from loopcell.errors import DataError, UsageError
+
+Floats = npt.NDArray[np.float32]
+
+BLOCK_FRAMES = 1 << 16
+LONGEST = 1 << 28  # values in memory at once, a gigabyte of float32: 100 minutes of mono at 44,100 Hz
+
+
+class Audio(NamedTuple):
+    """Sound.
+
+    Attributes:
+        samples: float32 `[N, C]`, N samples of C channels, -1 to 1.
+        sample_rate: samples a second, Hz.
+    """
+
+    samples: Floats
+    sample_rate: int
+
+
+def read_audio(path: str | os.PathLike[str], *, sample_rate: int | None = None) -> Audio:
+    """Read a file of sound into memory.
+
+    Args:
+        path: a WAV, FLAC or OGG file.
+        sample_rate: the rate to resample to, Hz; None: the file's own.
+
+    Raises:
+        DataError: it is no such file, is empty, truncated or damaged, has a sample that is not finite, or is too
+            long for memory (`audio_chunks` reads it then).
+        MissingExtraError: soundfile is not installed, or soxr is needed and is not.
+    """
+    blocks, total = [], 0
+    with _opened(Path(path)) as file:
+        for block in _blocks(Path(path), file, sample_rate):
+            blocks.append(block)
+            total += block.size
+            if total > LONGEST:
+                raise DataError(f"{path} has more than {LONGEST:,} samples: read it with audio_chunks")
+        return Audio(np.concatenate(blocks), sample_rate or int(file.samplerate))
+
+
+def audio_chunks(path: str | os.PathLike[str], steps: int, *, sample_rate: int | None = None) -> Iterator[Floats]:
+    """Read a file of sound chunk by chunk, holding one chunk at a time.
+
+    Yields:
+        float32 `[steps, C]`; the last one may be shorter.
+
+    Raises:
+        DataError: as `read_audio`, except for the length. UsageError: `steps` is below 1.
+    """
+    if steps < 1:
+        raise UsageError(f"a chunk has at least 1 step, got {steps}")
+    with _opened(Path(path)) as file:
+        rest = np.empty((0, file.channels), np.float32)
+        for block in _blocks(Path(path), file, sample_rate):
+            ready = np.concatenate([rest, block])
+            whole = len(ready) // steps * steps
+            yield from (ready[start : start + steps] for start in range(0, whole, steps))
+            rest = ready[whole:]
+        if len(rest):
+            yield rest
+
+
+def audio_rate(path: str | os.PathLike[str]) -> int:
+    """The sample rate of a file, Hz; errors as `read_audio`."""
+    with _opened(Path(path)) as file:
+        return int(file.samplerate)
+
+
+def resample(samples: Floats, rate: int, sample_rate: int) -> Floats:
+    """Bring samples `[N, C]` from one rate to another, by soxr at high quality.
+
+    Raises:
+        MissingExtraError: soxr is not installed.
+    """
+    if rate == sample_rate:
+        return samples
+    soxr = require("soxr", "audio", "another sample rate needs")
+    found: Floats = soxr.resample(np.ascontiguousarray(samples), rate, sample_rate).astype(np.float32, copy=False)
+    return found
+
+
+def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
+    """The file's samples, checked, at the rate that is asked for."""
+    blocks = _read(path, file)
+    if sample_rate in (None, file.samplerate):
+        yield from blocks
+        return
+    soxr = require("soxr", "audio", f"{path} has {file.samplerate} Hz, not {sample_rate}: resampling needs")
+    stream = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros((0, file.channels), np.float32), last=True)
+
+
+def _read(path: Path, file: Any) -> Iterator[Floats]:
+    count = 0
+    while True:
+        block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        wrong = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        if len(wrong):
+            at = count + int(wrong[0])
+            raise DataError(f"{path}: sample {at + 1} (at {at / file.samplerate:.3f} s) is not a finite number")
+        count += len(block)
+        yield block
+    if count < file.frames:
+        raise DataError(f"{path} is truncated: it promises {file.frames:,} samples and has {count:,}")
+    if not count:
+        raise DataError(f"{path} has no samples")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file, open; what libsndfile has against it is a DataError."""
+    require_uncompressed(path, "sound")
+    _check_wav(path)
+    soundfile = require("soundfile", "audio", "sound files need")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DataError(f"{path} cannot be read as sound: {str(error).splitlines()[0]}") from error
+
+
+def _check_wav(path: Path) -> None:
+    """Refuse a WAV file whose sound is cut off: libsndfile reads what is there and says nothing."""
+    with path.open("rb") as file:
+        riff = file.read(12)
+        if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
+            return
+        promised = _data_chunk(file)
+        there = path.stat().st_size - file.tell()
+    if promised is None:
+        raise DataError(f"{path} is truncated: it ends before its sound begins")
+    # A program that writes to a pipe does not know the size and leaves 0 or the largest one.
+    if promised not in (0, 0xFFFFFFFF, 0x7FFFFFFF) and promised > there:
+        raise DataError(f"{path} is truncated: it promises {promised:,} bytes of sound and has {there:,}")
+
+
+def _data_chunk(file: BinaryIO) -> int | None:
+    """Go to the sound of a WAV file and give its size in bytes; None when there is none."""
+    while len(header := file.read(8)) == 8:
+        size = int.from_bytes(header[4:], "little")
+        if header[:4] == b"data":
+            return size
+        file.seek(size + size % 2, os.SEEK_CUR)
+    return None

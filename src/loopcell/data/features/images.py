@@ -1,0 +1,95 @@
+"""Images from PNG and JPEG files, through Pillow."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.extras import require
+from loopcell.data.readers.opening import require_uncompressed
+from loopcell.errors import DataError
+
+Floats = npt.NDArray[np.float32]
+LARGEST = 1 << 26  # pixels: 8192 x 8192
+
+
+def read_image(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, colour: bool = False) -> Floats:
+    """Read an image.
+
+    Args:
+        path: a PNG or JPEG file. The way up that a camera noted is kept to; transparency is not looked at.
+        size: height and width to scale it to; None: its own.
+        colour: three channels (red, green, blue) instead of the brightness.
+
+    Returns:
+        float32 `[H, W]`, or `[H, W, 3]` with `colour`; 0 is dark, 1 bright.
+
+    Raises:
+        DataError: it is no such file, is truncated or damaged, or has more than 2**26 pixels; nothing of such
+            an image is unpacked.
+        MissingExtraError: Pillow is not installed.
+    """
+    place = Path(path)
+    require_uncompressed(place, "an image")
+    with _opened(place) as image:
+        return _scaled(_upright(image), size, colour)
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """The height and width of an image, without unpacking it; errors as `read_image`."""
+    with _opened(Path(path)) as image:
+        return image.height, image.width
+
+
+def _upright(image: Any) -> Any:
+    return require("PIL.ImageOps", "images", "images need").exif_transpose(image)
+
+
+def _scaled(image: Any, size: tuple[int, int] | None, colour: bool) -> Floats:
+    if image.mode.startswith("I"):  # 16 bits of brightness, which Pillow would cut off at 255
+        values = np.asarray(image, np.float32) / np.float32(65535)
+        plain = require("PIL.Image", "images", "images need").fromarray(values)
+        grey = np.asarray(_resized(plain, size), np.float32)
+        return np.repeat(grey[:, :, None], 3, axis=2) if colour else grey
+    return np.asarray(_resized(image.convert("RGB" if colour else "L"), size), np.float32) / np.float32(255)
+
+
+def _resized(image: Any, size: tuple[int, int] | None) -> Any:
+    if size is None or size == (image.height, image.width):
+        return image
+    bilinear = require("PIL.Image", "images", "images need").Resampling.BILINEAR
+    return image.resize((size[1], size[0]), bilinear)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The image, open; what Pillow has against it is a DataError."""
+    pillow = require("PIL.Image", "images", "images need")
+    wrong = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, pillow.DecompressionBombError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)  # our own bound is below Pillow's
+            with pillow.open(path, formats=("PNG", "JPEG")) as image:
+                _check_size(path, image.height, image.width)
+                yield image
+    except pillow.UnidentifiedImageError as error:
+        raise DataError(f"{path} is neither PNG nor JPEG") from error
+    except wrong as error:
+        if isinstance(error, DataError):
+            raise
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise DataError(f"{path} cannot be read as an image: {reason}") from error
+
+
+def _check_size(path: Path, height: int, width: int) -> None:
+    if height * width > LARGEST:
+        raise DataError(f"{path} has {height:,} x {width:,} pixels; at most {LARGEST:,} are unpacked")

@@ -1,0 +1,109 @@
+"""Mel filter banks: the energy of a sound in bands as wide as the ear hears them, frame by frame.
+
+The equations are those of the HTK Book 3.4 (Young et al., 2006), section 5.4 and 5.6: frames under a window, the
+power spectrum, triangular filters that are even on the mel scale, the logarithm, and for MFCC a cosine transform.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.errors import UsageError
+
+Floats = npt.NDArray[np.float32]
+FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus infinity
+
+
+def mel(frequency: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Hz to mel: 2595 log10(1 + f / 700) (HTK Book, eq. 5.13; O'Shaughnessy 1987)."""
+    return 2595 * np.log10(1 + np.asarray(frequency, np.float64) / 700)
+
+
+def hertz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Mel to Hz, the inverse of `mel`."""
+    return 700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1)
+
+
+@lru_cache(maxsize=16)
+def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
+    """The weights of each frequency in each band, `[bands, fft_size / 2 + 1]`.
+
+    Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
+
+    Raises:
+        UsageError: a band lies between two frequencies of the spectrum, and would always be empty.
+    """
+    corners = hertz(np.linspace(0, mel(sample_rate / 2), bands + 2))
+    low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    frequencies = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
+    weights = np.minimum((frequencies - low) / (peak - low), (high - frequencies) / (high - peak)).clip(min=0)
+    empty = np.flatnonzero(weights.sum(axis=1) == 0)
+    if len(empty):
+        raise UsageError(
+            f"{bands} bands are too many for a spectrum of {fft_size // 2 + 1} frequencies: band {int(empty[0]) + 1} "
+            "has none; take fewer bands or a longer window"
+        )
+    weights.setflags(write=False)
+    return weights
+
+
+@lru_cache(maxsize=16)
+def cosines(coefficients: int, bands: int) -> npt.NDArray[np.float64]:
+    """The orthonormal cosine transform `[coefficients, bands]` (HTK Book, eq. 5.14, with the usual scale for k = 0)."""
+    k, j = np.arange(coefficients)[:, None], np.arange(bands)[None, :]
+    found = math.sqrt(2 / bands) * np.cos(math.pi * k / bands * (j + 0.5))
+    found[0] /= math.sqrt(2)
+    found.setflags(write=False)
+    return found
+
+
+def log_energies(frames: Floats, sample_rate: int, bands: int) -> Floats:
+    """The logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
+    width = frames.shape[1]
+    fft_size = 1 << (width - 1).bit_length()
+    spectrum = np.fft.rfft(frames * np.hanning(width + 1)[:-1], fft_size, axis=1)
+    energy = (np.abs(spectrum) ** 2) @ filter_bank(sample_rate, fft_size, bands).T
+    return np.log(np.maximum(energy, FLOOR)).astype(np.float32)
+
+
+class Framer:
+    """Cuts a stream of samples into overlapping frames, as soon as each is whole.
+
+    Frame t has the samples `t * hop .. t * hop + width - 1`. The last one is filled up with zeros, so that every
+    sample is in a frame.
+    """
+
+    def __init__(self, width: int, hop: int) -> None:
+        self._width, self._hop = width, hop
+        self._held = np.empty(0, np.float32)
+        self._covered = 0  # samples at the start of `_held` that some frame has had already
+
+    def push(self, samples: Floats) -> Floats:
+        """Take samples `[n]` and give the frames that are whole now, `[t, width]`."""
+        held = np.concatenate([self._held, samples])
+        count = max(0, (len(held) - self._width) // self._hop + 1)
+        self._keep(held, count)
+        return (
+            np.lib.stride_tricks.sliding_window_view(held, self._width)[:: self._hop][:count] if count else self._none()
+        )
+
+    def finish(self) -> Floats:
+        """Give the last frame, `[1, width]`, or none `[0, width]` if every sample has been in one."""
+        if len(self._held) <= self._covered:
+            return self._none()
+        last = np.zeros((1, self._width), np.float32)
+        last[0, : len(self._held)] = self._held
+        self._held, self._covered = self._held[:0], 0
+        return last
+
+    def _keep(self, held: Floats, frames: int) -> None:
+        self._held = held[frames * self._hop :]
+        if frames:
+            self._covered = max(0, self._width - self._hop)
+
+    def _none(self) -> Floats:
+        return np.empty((0, self._width), np.float32)

@@ -1,0 +1,221 @@
+"""Time series from tables, frames and arrays: one or several, with covariates, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.readers.read import read
+from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
+from loopcell.data.series.times import Step, Times, check_rising, read_times, regular_step, shown
+from loopcell.errors import DataError, UsageError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One time series of T steps.
+
+    Attributes:
+        name: the value of its id column; "" where there is one series only.
+        times: datetime64[us], int64 or float64, `[T]`, rising.
+        step: what lies between two times; None if that was not asked for, or there is one time only.
+        target: float64 `[T, K]`, what is to be forecast.
+        known: float64 `[T, P]`, covariates whose future is known (a holiday, a price that is set).
+        past: float64 `[T, Q]`, covariates that are known up to now only.
+        target_names: K names; `known_names` and `past_names` likewise.
+    """
+
+    name: str
+    times: Times
+    step: Step | None
+    target: Floats
+    known: Floats
+    past: Floats
+    target_names: tuple[str, ...]
+    known_names: tuple[str, ...] = ()
+    past_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of steps, T."""
+        return len(self.times)
+
+    def __getitem__(self, part: slice) -> Series:
+        """A stretch of the series, as views."""
+        if not isinstance(part, slice) or part.step not in (None, 1):
+            raise UsageError("a series is cut by a slice of neighbouring steps, such as series[:100]")
+        return replace(
+            self, times=self.times[part], target=self.target[part], known=self.known[part], past=self.past[part]
+        )
+
+    def __repr__(self) -> str:
+        step = f" every {self.step}" if self.step else ""
+        span = f", {shown(self.times[0])} to {shown(self.times[-1])}" if len(self) else ""
+        return f"<series {self.name!r}: {len(self):,} steps{step}{span}; {', '.join(self.target_names)}>"
+
+    def future_times(self, count: int) -> Times:
+        """The `count` times that follow the last one; UsageError where no step is known."""
+        if self.step is None:
+            raise UsageError(f"the series {self.name!r} has no regular step, so its future times are not known")
+        return self.step.after(self.times[-1], count)
+
+
+def series_from(
+    data: Any,
+    *,
+    target: str | Sequence[str] | None = None,
+    time: str | None = None,
+    series: str | None = None,
+    known: Sequence[str] = (),
+    past: Sequence[str] = (),
+    regular: bool = True,
+    missing: bool = False,
+) -> list[Series]:
+    """Make time series of a table.
+
+    Args:
+        data: whatever `read` takes (a path, several, a polars or pandas frame), `Records`, a mapping of names to
+            arrays, or an array `[T]` or `[T, K]`, all of whose columns are the target.
+        target: the column or columns to forecast; needed unless `data` is an array.
+        time: the column with the times (see `read_times`); None: rows are counted.
+        series: the column that tells series apart; None: there is one series.
+        known: covariates whose future is known.
+        past: covariates known up to now only.
+        regular: times have to be evenly spaced. False: they only have to rise.
+        missing: let values that are not there be NaN.
+
+    Returns:
+        The series in the order in which they first come.
+
+    Raises:
+        DataError: no such column; a value is missing or no number; a time comes twice, goes back, or there is a
+            gap. The message names the file and the row.
+        UsageError: no target, or a column is used twice.
+    """
+    targets = (target,) if isinstance(target, str) else tuple(target or ())
+    columns, targets = _columns(data, targets, (time, series, *known, *past))
+    numbers = {name: _numbers(columns[name], missing=missing) for name in (*targets, *known, *past)}
+    groups = _groups(columns[series]) if series else {"": np.arange(len(columns[targets[0]]))}
+    found = []
+    for name, rows in groups.items():
+        times, step = _times(columns[time] if time else None, rows, _namer(columns[targets[0]], rows, name), regular)
+        parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
+        names = (targets, tuple(known), tuple(past))
+        found.append(Series(name, times, step, parts["t"], parts["k"], parts["p"], *names))
+    return found
+
+
+def _columns(
+    data: Any, targets: tuple[str, ...], others: Sequence[str | None]
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The columns that are asked for, in memory, and the names of the targets."""
+    if isinstance(data, np.ndarray):
+        return _of_array(data, targets, others)
+    names = [name for name in (*targets, *others) if name is not None]
+    if not targets:
+        raise UsageError("name the column to forecast (target=)")
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise UsageError(f"the column {twice!r} is used twice; each is one of target, time, series, known or past")
+    if isinstance(data, Mapping):
+        return _of_mapping(data, names), targets
+    records = data if isinstance(data, Records) else read(data)
+    return dict(zip(names, records.load(*names), strict=True)), targets
+
+
+def _of_array(
+    array: npt.NDArray[Any], targets: tuple[str, ...], others: Sequence[str | None]
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    if any(name is not None for name in others):
+        raise UsageError(
+            "an array has no named columns: give time, series and covariates in a frame, or a dict of arrays"
+        )
+    values = array[:, None] if array.ndim == 1 else array
+    if values.ndim != 2 or not values.size:
+        raise DataError(f"a time series is an array [T] or [T, K], got {list(array.shape)}")
+    names = targets or tuple(f"target_{number}" for number in range(1, values.shape[1] + 1))
+    if len(names) != values.shape[1]:
+        raise UsageError(f"the array has {values.shape[1]} columns and there are {len(names)} target names")
+    return dict(zip(names, values.T, strict=True)), names
+
+
+def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    for name in names:
+        if name not in data:
+            raise DataError(f"data: {missing_column(name, tuple(data))}")
+    found = {name: np.asarray(data[name]) for name in names}
+    lengths = {name: len(column) if column.ndim == 1 else -1 for name, column in found.items()}
+    if len(set(lengths.values())) > 1 or -1 in lengths.values() or 0 in lengths.values():
+        raise DataError(f"the columns of a table are arrays [T] of one length, got {lengths}")
+    return found
+
+
+def _numbers(column: Sequence[Any], *, missing: bool) -> Floats:
+    """A column as float64; what is not there is NaN, if that is allowed."""
+    found = np.empty(len(column), np.float64)
+    for index in range(len(column)):
+        cell = column[index]
+        absent = cell is None or (isinstance(cell, str) and not cell.strip())
+        try:
+            found[index] = np.nan if absent else float(cell)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{_cell(column, index)}: {str(cell)[:40]!r} is not a number") from error
+    bad = np.flatnonzero(np.isinf(found) | (np.isnan(found) & (not missing)))
+    if len(bad):
+        at = int(bad[0])
+        what = "the value is missing" if np.isnan(found[at]) else "the value is infinite"
+        raise DataError(f"{_cell(column, at)}: {what}" + (f"; so are {len(bad) - 1:,} more" if len(bad) > 1 else ""))
+    return found
+
+
+def _cell(column: Sequence[Any], index: int) -> str:
+    name = column.name if isinstance(column, Column) else ""
+    return where(column, index) + (f", column {name!r}" if name else "")
+
+
+def _groups(column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
+    """The rows of each series."""
+    rows: dict[str, list[int]] = {}
+    for index in range(len(column)):
+        rows.setdefault(str(column[index]), []).append(index)
+    return {name: np.array(found) for name, found in rows.items()}
+
+
+def _times(
+    column: Sequence[Any] | None, rows: npt.NDArray[np.int64], named: Callable[[int], str], regular: bool
+) -> tuple[Times, Step | None]:
+    if column is None:
+        return np.arange(len(rows)), Step(1, clock=False)
+    chosen = column.take(rows) if isinstance(column, Column) else _Rows([column[row] for row in rows], rows)
+    times = read_times(chosen)
+    if regular:
+        return times, regular_step(times, named)
+    check_rising(times, named)
+    return times, None
+
+
+class _Rows(list[Any]):
+    """Some rows of an array, which remember where they stood."""
+
+    def __init__(self, values: list[Any], rows: npt.NDArray[np.int64]) -> None:
+        super().__init__(values)
+        self.origins = [Origin("data", int(row) + 1) for row in rows]
+
+
+def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:
+    """What names a step of a series in an error."""
+    of = f" (series {name!r})" if name else ""
+    return lambda at: (
+        f"{where(column, int(rows[at])) if hasattr(column, 'origins') else f'data row {rows[at] + 1}'}{of}"
+    )
+
+
+def _stack(numbers: Mapping[str, Floats], names: Sequence[str], rows: npt.NDArray[np.int64]) -> Floats:
+    if not names:
+        return np.empty((len(rows), 0))
+    return np.stack([numbers[name][rows] for name in names], axis=1)
