@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,6 +94,15 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
+
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
+        probabilities = self.predict_proba(X)
+        for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
+            if isinstance(label, list):
+                yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
+            else:
+                yield {"label": label, "probability": float(row.max())}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,6 +85,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         scaled = stacked(len(examples), parts, self.outputs_ or 1)
         rows: Numbers = scaled * network.scale.double().cpu().numpy() + network.mean.double().cpu().numpy()
         return rows if self.outputs_ else rows[:, 0]
+
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the number of each sequence, or its numbers, as JSON values."""
+        for value in self.predict(X).tolist():
+            yield {"values" if self.outputs_ else "value": value}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Squared and absolute error and R2, beside the training part's mean.

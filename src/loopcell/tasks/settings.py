@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, PositiveInt
 
 from loopcell.equations import Cell
 from loopcell.tasks.config import Probability, Size
@@ -43,6 +43,8 @@ def _random_state(value: object) -> object:
 
 
 def _class_weight(value: object) -> object:
+    if isinstance(value, list):  # as JSON keeps it
+        value = {label: weight for label, weight in value}
     weights = list(value.values()) if isinstance(value, dict) else []
     if value not in (None, "balanced") and not (weights and all(_is_weight(weight) for weight in weights)):
         raise ValueError('class weights are "balanced", None, or a dictionary from labels to numbers of at least 0')
@@ -58,7 +60,12 @@ Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
-ClassWeight = Annotated[Literal["balanced"] | dict[Any, float] | None, PlainValidator(_class_weight)]
+# JSON would make strings of labels that are numbers, so a model file has pairs.
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[Any, float] | None,
+    PlainValidator(_class_weight),
+    PlainSerializer(lambda value: list(value.items()) if isinstance(value, dict) else value),
+]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -75,8 +82,8 @@ class NetworkSettings:
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
-        features: what makes a sequence of a file, such as `loopcell.data.LogMel(...)`, where the input is paths; None
-            takes the usual features for that kind of file.
+        features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the usual
+            features for the kind of the first file, where the input is paths.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(

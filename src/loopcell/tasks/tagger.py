@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -140,6 +140,11 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             device = network.head.weight.device
             scores, state = network(batch.inputs.to(device), None, state)
         return self.labels_.decoded(scores[:, 0].argmax(-1).cpu().numpy()), state
+
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the labels of each sequence as JSON values."""
+        for labels in self.predict(X):
+            yield {"labels": labels.tolist()}
 
     def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
         """The share of steps with the right label, among those whose label is known."""

@@ -50,6 +50,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     task: ClassVar[str]
     network_: nn.Module
     outcome_: Outcome
+    source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     # --- what a task defines ---------------------------------------------------------------------------------------
 
@@ -81,7 +82,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
-        folder = None if run is None else self._run_folder(Path(run), seed, resumed)
+        own = {"seed": seed, "fingerprint": training.fingerprint()} if run else {}
+        folder = None if run is None else self._run_folder(RunFolder(Path(run)), own, resumed)
         goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
         self.outcome_ = optimise(self.network_, training, held_out, goal)
 
@@ -97,12 +99,18 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             raise KeyboardInterrupt
         return self
 
-    def _run_folder(self, path: Path, seed: int, resumed: bool) -> RunFolder:
+    def _run_folder(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> RunFolder:
+        """Make the folder of a new run, or look whether this one is that of the same job."""
+        job = {**self.facts(), **own}
         if resumed:
-            return RunFolder(path)
-        run = RunFolder.create(path)
-        run.write_json(run.config, {**self.facts(), "seed": seed})
-        return run
+            before = run.read_config()
+            if _comparable(before, job) != _comparable(job, job):
+                what = "other data" if before.get("fingerprint") != own["fingerprint"] else "other settings"
+                raise UsageError(f"the run {run.path} was started with {what}; it can only go on with the same")
+            return run
+        made = RunFolder.create(run.path)
+        made.write_json(made.config, {**job, "source": self.source_})
+        return made
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +174,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator = cls(**facts["config"], cell=Cell.from_json(json.dumps(facts["cell"])))
         estimator._restore(facts["learned"])
         return estimator
+
+
+def _comparable(facts: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """What two runs of one job have in common; how long it may take is no part of it."""
+    found = {key: facts.get(key) for key in like}
+    return json.loads(json.dumps({**found, "config": {**(found["config"] or {}), "time_limit": None}}))
 
 
 def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:

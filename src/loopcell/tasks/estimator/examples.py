@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -30,6 +31,10 @@ class Examples(ABC, Generic[BatchT]):
     def __len__(self) -> int:
         """N."""
         return len(self.lengths)
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What tells these examples from others: a run goes on with the same ones only."""
 
     @abstractmethod
     def batch(self, indices: Indices) -> BatchT:
@@ -66,6 +71,11 @@ class SequenceExamples(Examples[SequenceBatch]):
 
     def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
         self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
+
+    def fingerprint(self) -> str:
+        """A hash of all inputs and targets."""
+        targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
+        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets)
 
     def batch(self, indices: Indices) -> SequenceBatch:
         """Pad some sequences to the longest of them."""
@@ -106,3 +116,11 @@ class ExampleBatches(Generic[BatchT]):
     def chunk(self, index: int) -> BatchT:
         """Batch `index` of the epoch."""
         return self._examples.batch(self._order[index])
+
+
+def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+    """A hash of some arrays' contents."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

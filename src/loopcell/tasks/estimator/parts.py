@@ -44,6 +44,10 @@ class Part(Sequence[Any]):
             return Part(self.values, self.name, self.indices[index])
         return self.values[int(self.indices[index])]
 
+    def whole(self) -> Part:
+        """All that the user gave and this is a part of."""
+        return Part(self.values, self.name)
+
     def take(self, indices: Indices) -> Part:
         """Some of the part's examples."""
         return Part(self.values, self.name, self.indices[indices])
@@ -77,6 +81,8 @@ def as_part(values: object, name: str) -> Part:
     """
     if isinstance(values, Part):
         return values
+    if hasattr(values, "columns"):
+        raise InputError(f"{name} is a table; give one column of it, such as table['text']")
     if isinstance(values, str | bytes) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
         kind = "nothing" if values is None else f"a {type(values).__name__}"
         raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Ragged, split_random
+from loopcell.data import Ragged, split_random, where
 from loopcell.tasks.estimator.base import Estimator
 from loopcell.tasks.estimator.engine import private_randomness
 from loopcell.tasks.estimator.examples import SequenceExamples
@@ -28,16 +28,18 @@ class SequenceEstimator(Estimator):
     """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each.
 
     Attributes:
-        input_: how X becomes sequences: a vocabulary, the length of a vector, a feature of files.
+        input_: how X becomes sequences: a vocabulary, the length of a vector, features of files.
+        notes_: sentences about the training data that the user should know.
     """
 
     input_: Input
+    notes_: list[str]
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
 
     @abstractmethod
     def _learn(self, y: Part) -> None:
-        """Look at the targets of the training part: the labels that there are, ..."""
+        """Look at the targets: the labels that there are, ... Those held out of the same data are among them."""
 
     @abstractmethod
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
@@ -52,6 +54,10 @@ class SequenceEstimator(Estimator):
     def _split(self, y: Part, fraction: float, seed: int) -> Split:
         """Numbers of the examples to train on and of those to hold out."""
         return split_random(len(y), fraction, seed)
+
+    @abstractmethod
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
 
     @abstractmethod
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
@@ -96,29 +102,41 @@ class SequenceEstimator(Estimator):
         settings = checked(self)
         seed = settings.seed()
         with private_randomness(seed):
-            training, held_out = self._learn_data(as_pair(X, y), validation, settings, seed)
+            training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
             self.network_ = self._network(settings)
-            reader: SequenceReader = self.network_.get_submodule("reader")  # type: ignore[assignment]
-            self.input_.prepare(reader.first, training.inputs)
+            self.input_.prepare(self.network_.reader.first, training.inputs)
             self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
                 self._finish(held_out)
         return self._ended(run)
 
-    def _learn_data(
-        self, given: tuple[Part, Part], validation: Pair | None, settings: NetworkSettings, seed: int
-    ) -> tuple[SequenceExamples, SequenceExamples | None]:
-        """Split, learn vocabularies and labels from the training part alone, and encode both parts."""
-        (X, y), held_out = given, None if validation is None else as_pair(*validation)
+    def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
+        """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
+        return self._parts(X, y, validation, checked(self).seed())
+
+    def _parts(
+        self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
+    ) -> tuple[tuple[Part, Part], tuple[Part, Part] | None]:
+        inputs, targets = as_pair(X, y)
+        if validation is not None:
+            return (inputs, targets), as_pair(*validation)
         fraction = float(self.validation_fraction)
-        if held_out is None and round(fraction * len(X)):
-            train, rest = self._split(y, fraction, seed)
-            held_out = X.take(rest), y.take(rest)
-            X, y = X.take(train), y.take(train)
+        if not 0 < round(fraction * len(inputs)) < len(inputs):
+            return (inputs, targets), None
+        train, rest = self._split(targets, fraction, seed)
+        return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
+
+    def _learn_data(
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings
+    ) -> tuple[SequenceExamples, SequenceExamples | None]:
+        """Learn what the training part teaches of X and y, and encode both parts."""
+        (X, y), held_out = parts
         self.input_ = learn_input(X, settings)
-        self._learn(y)
-        return self._examples(X, y), None if held_out is None else self._examples(*held_out)
+        self._learn(y.whole())
+        training = self._examples(X, y)
+        self.notes_ = [note for note in (_empty_ones(X, training),) if note]
+        return training, None if held_out is None else self._examples(*held_out)
 
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
         inputs = self.input_.sequences(X)
@@ -136,3 +154,11 @@ class SequenceEstimator(Estimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         self.input_ = input_from_json(learned["input"])
+
+
+def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
+    """A sentence about sequences without a step, which say nothing of themselves."""
+    empty = np.flatnonzero(examples.lengths == 0)
+    if not len(empty):
+        return None
+    return f"{len(empty):,} of {len(X):,} training sequences are empty; the first is {where(X, int(empty[0]))}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import Ragged, as_sequences
-from loopcell.tasks.inputs.standardiser import Standardiser
+from loopcell.data import Ragged, Standardiser, as_sequence, where
+from loopcell.errors import DataError
 from loopcell.tasks.inputs.input import FirstLayer, Input
 from loopcell.tasks.settings import NetworkSettings
 
@@ -29,18 +30,33 @@ class ArrayInput(Input):
     @classmethod
     def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
         """Look at how many numbers a step has."""
-        return cls(as_sequences(X, min_steps=0)[0].shape[1])
+        first = next((index for index, example in enumerate(X) if np.size(example)), None)
+        if first is None:
+            raise DataError("every sequence is empty: there is nothing to learn from")
+        return cls(as_sequence(X[first], where(X, first)).shape[1])
 
     def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
         """Give every example as float32 [T, I]; NaN and infinity are refused."""
-        yield from as_sequences(X, input_size=self.input_size, min_steps=0)
+        for index, example in enumerate(X):
+            yield self._array(example, where(X, index))
+
+    def _array(self, example: Any, name: str) -> npt.NDArray[Any]:
+        if example is None or isinstance(example, str):
+            found = "nothing" if example is None else "a text"
+            raise DataError(f"{name}: an array of numbers was expected, as in the first example, not {found}")
+        if not np.size(example):  # an empty list does not know its I
+            return np.zeros((0, self.input_size), dtype=np.float32)
+        array = as_sequence(example, name)
+        if array.shape[1] != self.input_size:
+            raise DataError(f"{name} has {array.shape[1]} numbers a step, and the first example had {self.input_size}")
+        return array
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """A scaler."""
         return ScaledNumbers(self.input_size)
 
     def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
-        """Learn mean and deviation of each of the I numbers over all steps."""
+        """Learn mean and deviation of each of the I numbers over all steps of the training data."""
         assert isinstance(layer, ScaledNumbers)
         layer.scaler.fit(sequences)
 

@@ -11,13 +11,13 @@ import numpy as np
 from loopcell.data import where
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.arrays import ArrayInput
-#F
+from loopcell.tasks.inputs.features import FeatureInput
 from loopcell.tasks.inputs.input import Input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
 from loopcell.tasks.settings import NetworkSettings
 
-INPUTS: dict[str, type[Input]] = {kind.kind: kind for kind in (TextInput, TokenInput, ArrayInput)}
+INPUTS: dict[str, type[Input]] = {kind.kind: kind for kind in (TextInput, TokenInput, ArrayInput, FeatureInput)}
 
 
 def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
@@ -26,7 +26,8 @@ def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
     Raises:
         DataError: an example is of another kind than the first, or cannot be read.
     """
-    return _kind_of(X).learn(X, settings)
+    kind = FeatureInput if settings.features is not None else _kind_of(X)
+    return kind.learn(X, settings)
 
 
 def input_from_json(stored: object) -> Input:
@@ -42,6 +43,8 @@ def _kind_of(X: Sequence[Any]) -> type[Input]:
         raise DataError(f"{where(X, 0)} is nothing: every example needs a sequence")
     if isinstance(first, str):
         return TextInput
+    if isinstance(first, PathLike):
+        return FeatureInput
     # A list of strings may be empty at first; the first one that is not tells.
     step = next((example[0] for example in X if _is_list(example) and len(example)), None)
     return TokenInput if isinstance(step, str) else ArrayInput

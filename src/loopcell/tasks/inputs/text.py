@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Vocabulary, vocabulary_class, vocabulary_from_json, where
@@ -67,7 +66,7 @@ def _texts(X: Sequence[Any]) -> Iterator[str]:
     for index, text in enumerate(X):
         if not isinstance(text, str):
             raise DataError(f"{where(X, index)}: a text was expected, as in the first example, not {_described(text)}")
-        yield str(np.asarray(text).item()) if isinstance(text, np.str_) else text
+        yield str(text)  # NumPy's strings as Python's
 
 
 def _described(value: object) -> str:

@@ -71,6 +71,10 @@ class Classes(ABC):
         """Predictions in the form in which training had its labels."""
 
     @abstractmethod
+    def plain(self, probabilities: Probabilities) -> list[Any]:
+        """Predictions as JSON values: labels, or lists of labels."""
+
+    @abstractmethod
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
         """Figures of probabilities [N, K] against what is true."""
 
@@ -128,6 +132,11 @@ class OneLabel(Classes):
     def decided(self, probabilities: Probabilities) -> Array:
         """The most probable label of each example."""
         return self.labels.decoded(probabilities.argmax(-1))
+
+    def plain(self, probabilities: Probabilities) -> list[Any]:
+        """The most probable label of each example."""
+        labels: list[Any] = self.decided(probabilities).tolist()
+        return labels
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
         """Accuracy, macro-F1, log loss."""
@@ -198,10 +207,13 @@ class LabelSets(Classes):
 
     def decided(self, probabilities: Probabilities) -> npt.NDArray[np.int64] | list[tuple[Any, ...]]:
         """The labels that are more probable than not: rows of zeros and ones, or tuples."""
-        present = probabilities > 0.5
         if self.as_matrix:
-            return present.astype(np.int64)
-        return [tuple(self.labels.decoded(np.flatnonzero(row)).tolist()) for row in present]
+            return (probabilities > 0.5).astype(np.int64)
+        return [tuple(labels) for labels in self.plain(probabilities)]
+
+    def plain(self, probabilities: Probabilities) -> list[Any]:
+        """The labels that are more probable than not."""
+        return [self.labels.decoded(np.flatnonzero(row > 0.5)).tolist() for row in probabilities]
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
         """The share of examples with every label right, micro-F1, macro-F1, log loss."""
