@@ -12,8 +12,17 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
-from loopcell.tasks.estimator import Loss, Pair, Part, SequenceBatch, SequenceEstimator, SequenceExamples, Split
-from loopcell.tasks.estimator import as_pair, stacked
+from loopcell.tasks.estimator import (
+    Loss,
+    Pair,
+    Part,
+    SequenceBatch,
+    SequenceEstimator,
+    SequenceExamples,
+    Split,
+    as_pair,
+    stacked,
+)
 from loopcell.tasks.naive.classes import logistic_probabilities
 from loopcell.tasks.networks import ManyToOne, SequenceReader, fitted_temperature
 from loopcell.tasks.scores import ScoreTable, confusion
@@ -84,7 +93,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
 
     def predict(self, X: Sequence[Any]) -> Any:
         """Give the label of each sequence, or its labels, in the form in which training had them."""
-        return self.targets_.decided(self.predict_proba(X))
+        probabilities = self.predict_proba(X)
+        return self.targets_.decided(probabilities)
 
     def predict_proba(self, X: Sequence[Any]) -> Probabilities:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
@@ -94,6 +104,13 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """The share of sequences whose label is right; of several labels all have to be."""
+        X, y = as_pair(X, y)
+        probabilities = self.predict_proba(X)
+        right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
+        return float(np.average(right, weights=sample_weight))
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
@@ -112,8 +129,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             y: their labels; one that training did not have counts as missed.
             training: (X, y) for logistic regression on n-grams, or on summaries of numbers; None leaves it out.
         """
-        (X, y), classes = as_pair(X, y), self.targets_
-        true, given = classes.numbers(y, strict=False), self.predict_proba(X)
+        X, y = as_pair(X, y)
+        given, classes = self.predict_proba(X), self.targets_
+        true = classes.numbers(y, strict=False)
         prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
         rows = {
             "model": classes.metrics(true, given),
@@ -123,7 +141,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             known = training[0], classes.numbers(as_pair(*training)[1])
             name, probabilities = logistic_probabilities(self.input_, known, X, len(classes.labels))
             rows[name] = classes.metrics(true, probabilities)
-        counts = confusion(true, given.argmax(-1), self.classes_) if true.ndim == 1 else None
+        counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
         labels = tuple(str(label) for label in self.classes_)
         return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
+from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator import Pair, SequenceEstimator
-from loopcell.tasks.file_examples import FileExamples, load_examples
+from loopcell.tasks.file_examples import load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable

@@ -14,21 +14,19 @@ class Task(NamedTuple):
     """One kind of model.
 
     Attributes:
-        module: where it is defined, in `loopcell.tasks`.
-        model: its class, with `load` and `save`.
+        model: its class in `loopcell.tasks`, with `load` and `save`.
         verb: what trains it: `loopcell train VERB`.
     """
 
-    module: str
     model: str
     verb: str
 
 
 TASKS = {
-    "language-model": Task("language_model", "LanguageModel", "lm"),
-    "sequence-classifier": Task("classifier", "SequenceClassifier", "classify"),
-    "sequence-regressor": Task("regressor", "SequenceRegressor", "regress"),
-    "sequence-tagger": Task("tagger", "SequenceTagger", "tag"),
+    "language-model": Task("LanguageModel", "lm"),
+    "sequence-classifier": Task("SequenceClassifier", "classify"),
+    "sequence-regressor": Task("SequenceRegressor", "regress"),
+    "sequence-tagger": Task("SequenceTagger", "tag"),
 }
 
 
@@ -40,7 +38,7 @@ def model_class(task: str) -> Any:
     """
     if task not in TASKS:
         raise FileFormatError(f"there is no task {task[:80]!r} in this loopcell; a newer one may have it")
-    return getattr(import_module(f"loopcell.tasks.{TASKS[task].module}"), TASKS[task].model)
+    return getattr(import_module("loopcell.tasks"), TASKS[task].model)
 
 
 def load_model(path: str | PathLike[str]) -> Any:

@@ -100,9 +100,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
             training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
         """
         X, y = as_pair(X, y)
-        true = as_number_rows(y).astype(np.float64)
+        true, predicted = as_number_rows(y).astype(np.float64), self.predict(X)
         mean = self.network_.mean.double().cpu().numpy()
-        given = {"model": self.predict(X).reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
+        given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
             name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
             given[name] = numbers.reshape(true.shape)

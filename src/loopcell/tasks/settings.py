@@ -1,4 +1,4 @@
-"""What estimators are told: their constructor arguments, with defaults and bounds. No torch here, so that flags are fast.
+"""What estimators are told: their constructor arguments, with defaults and bounds. No torch here: flags are fast.
 
 A settings class is a dataclass of keyword-only fields, so an estimator that derives from it has a constructor which
 stores its arguments as given, as scikit-learn asks. They are checked when `fit` is called.
@@ -44,7 +44,7 @@ def _random_state(value: object) -> object:
 
 def _class_weight(value: object) -> object:
     if isinstance(value, list):  # as JSON keeps it
-        value = {label: weight for label, weight in value}
+        value = dict(value)
     weights = list(value.values()) if isinstance(value, dict) else []
     if value not in (None, "balanced") and not (weights and all(_is_weight(weight) for weight in weights)):
         raise ValueError('class weights are "balanced", None, or a dictionary from labels to numbers of at least 0')
@@ -82,8 +82,8 @@ class NetworkSettings:
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
-        features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the usual
-            features for the kind of the first file, where the input is paths.
+        features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
+            usual features for the kind of the first file, where the input is paths.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(

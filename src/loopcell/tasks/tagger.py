@@ -23,6 +23,7 @@ from loopcell.tasks.estimator import (
     SequenceExamples,
     as_pair,
     as_part,
+    device_of,
     in_order,
 )
 from loopcell.tasks.naive.steps import tags_without_history
@@ -70,14 +71,16 @@ class TaggerNetwork(Aligned):
     def best(self, batch: SequenceBatch) -> Tensor:
         """The most probable labels, int64 [T, B]."""
         scores, _ = self(batch.inputs, batch.lengths)
-        return scores.argmax(-1) if self.crf is None else self.crf.best(scores, batch.lengths)
+        best: Tensor = scores.argmax(-1) if self.crf is None else self.crf.best(scores, batch.lengths)
+        return best
 
     def probabilities(self, batch: SequenceBatch) -> Tensor:
         """The probability of each label at each step, [T, B, K]; with a CRF given the whole row."""
         scores, _ = self(batch.inputs, batch.lengths)
         if self.crf is None:
-            return (scores / self.temperature).softmax(-1)
-        return self.crf.marginals(scores, batch.lengths)
+            probabilities: Tensor = (scores / self.temperature).softmax(-1)
+            return probabilities
+        return self.crf.marginals(scores.double(), batch.lengths)
 
 
 def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -112,7 +115,8 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
     def predict(self, X: Sequence[Any]) -> list[Array]:
         """Give the labels of each sequence, an array [T] each."""
-        return [self.labels_.decoded(numbers) for numbers in self._rows(self._unlabelled(X), TaggerNetwork.best)]
+        rows = self._rows(self._unlabelled(X), TaggerNetwork.best)
+        return [self.labels_.decoded(numbers) for numbers in rows]
 
     def predict_proba(self, X: Sequence[Any]) -> list[Array]:
         """Give the probability of each label at each step, an array [T, K] each, in the order of `classes_`."""
@@ -131,15 +135,14 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         Raises:
             UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet.
         """
-        network = self._fitted()
+        self._fitted()
         if self.crf or self.bidirectional:
             how = "has a CRF" if self.crf else "reads both ways"
-            raise UsageError(f"this tagger {how}, so its labels depend on steps that have not come; fit one that does not")
+            raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
         batch = self._examples(as_part([steps], "steps")).batch(np.zeros(1, dtype=np.int64))
         with torch.no_grad():
-            device = network.head.weight.device
-            scores, state = network(batch.inputs.to(device), None, state)
-        return self.labels_.decoded(scores[:, 0].argmax(-1).cpu().numpy()), state
+            scores, after = self.network_(batch.inputs.to(device_of(self.network_)), None, state)
+        return self.labels_.decoded(scores[:, 0].argmax(-1).cpu().numpy()), after
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""

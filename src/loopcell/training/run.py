@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-def train(  # noqa: PLR0913 - what a run consists of, each an object of its own
+def train(
     work: Work[ChunkT, StateT],
     config: TrainingConfig,
     fabric: Fabric,

@@ -1,7 +1,7 @@
 """The common base of all estimators: arguments, training, files, and sequences as input."""
 
 from loopcell.tasks.estimator.base import Estimator, in_order, stacked
-from loopcell.tasks.estimator.engine import Loss
+from loopcell.tasks.estimator.engine import Loss, device_of
 from loopcell.tasks.estimator.examples import Examples, SequenceBatch, SequenceExamples
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.estimator.sequences import Pair, SequenceEstimator, Split
@@ -18,6 +18,7 @@ __all__ = [
     "Split",
     "as_pair",
     "as_part",
+    "device_of",
     "in_order",
     "stacked",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -13,23 +14,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from pydantic import TypeAdapter
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell.equations import Cell
-from loopcell.errors import MissingExtraError, UsageError
-from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise
+from loopcell.errors import UsageError
+from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.settings import checked, settings_class
 from loopcell.training.loop import Outcome
 from loopcell.training.run_folder import RunFolder
-
-try:
-    from sklearn.base import BaseEstimator
-    from sklearn.exceptions import NotFittedError
-except ImportError as missing:
-    raise MissingExtraError('estimators need scikit-learn: pip install "loopcell[train]"') from missing
 
 # Where things run and how they are shown is no part of a model.
 NOT_KEPT = ("cell", "features", "random_state", "device", "progress")
@@ -71,6 +68,17 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     # --- training --------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _fitting(self, seed: int) -> Iterator[None]:
+        """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
+        vars(self).pop("network_", None)
+        try:
+            with private_randomness(seed):
+                yield
+        except BaseException:
+            vars(self).pop("network_", None)
+            raise
+
     def _train(
         self,
         training: Examples[BatchT],
@@ -101,7 +109,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def _run_folder(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> RunFolder:
         """Make the folder of a new run, or look whether this one is that of the same job."""
-        job = {**self.facts(), **own}
+        job = {"task": self.task, **self.facts(), **own}
         if resumed:
             before = run.read_config()
             if _comparable(before, job) != _comparable(job, job):
@@ -137,7 +145,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = json.loads(find_cell(settings.cell).to_json())
-        return {"task": self.task, "config": config, "cell": cell, "learned": self._learned()}
+        return {"config": config, "cell": cell, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
@@ -145,8 +153,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        network = self._fitted()
-        write_model(Path(path), self.task, network, {key: value for key, value in self.facts().items() if key != "task"})
+        write_model(Path(path), self.task, self._fitted(), self.facts())
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -159,7 +166,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         content = read_model(path, cls.task)
         with building(path):
             estimator = cls.from_facts(content.facts)
-            network = estimator._network(checked(estimator))
+            network = cls._network(estimator, checked(estimator))
         fill(path, network, content.tensors)
         estimator.network_ = network
         return estimator
@@ -170,7 +177,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         known = {field.name for field in fields(settings_class(cls))} - set(NOT_KEPT)
         unknown = facts["config"].keys() - known
         if unknown:
-            raise UsageError(f"its config has {sorted(unknown)[0][:80]!r}, which is none of this task's settings")
+            raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
         estimator = cls(**facts["config"], cell=Cell.from_json(json.dumps(facts["cell"])))
         estimator._restore(facts["learned"])
         return estimator
@@ -179,7 +186,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 def _comparable(facts: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs of one job have in common; how long it may take is no part of it."""
     found = {key: facts.get(key) for key in like}
-    return json.loads(json.dumps({**found, "config": {**(found["config"] or {}), "time_limit": None}}))
+    plain: dict[str, Any] = json.loads(json.dumps({**found, "config": {**(found["config"] or {}), "time_limit": None}}))
+    return plain
 
 
 def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:

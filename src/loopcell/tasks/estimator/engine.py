@@ -109,7 +109,7 @@ def optimise(
     work = Work(
         step=NetworkStep[BatchT](network),
         chunks=ExampleBatches(training, size, seed),
-        validation=held_out and ExampleBatches(held_out, READING_FACTOR * size, seed, shuffle=False),
+        validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
         export=keep,
     )
     console = Console(stderr=True) if goal.progress else None
@@ -118,6 +118,10 @@ def optimise(
         network.load_state_dict(kept or _best_of(goal.run))
     network.eval()
     return outcome
+
+
+def _reading(examples: Examples[BatchT], batch_size: int) -> ExampleBatches[BatchT]:
+    return ExampleBatches(examples, batch_size, seed=0, shuffle=False)
 
 
 def _best_of(run: RunFolder | None) -> dict[str, Tensor]:

@@ -9,13 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from loopcell.data import Ragged, split_random, where
 from loopcell.tasks.estimator.base import Estimator
-from loopcell.tasks.estimator.engine import private_randomness
 from loopcell.tasks.estimator.examples import SequenceExamples
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
-from loopcell.tasks.inputs import Input, input_from_json, learn_input
+from loopcell.tasks.inputs import FirstLayer, Input, input_from_json, learn_input
 from loopcell.tasks.networks.reader import SequenceReader
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import NetworkSettings, checked
@@ -101,10 +101,10 @@ class SequenceEstimator(Estimator):
         """
         settings = checked(self)
         seed = settings.seed()
-        with private_randomness(seed):
+        with self._fitting(seed):
             training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
             self.network_ = self._network(settings)
-            self.input_.prepare(self.network_.reader.first, training.inputs)
+            self.input_.prepare(_first_layer(self.network_), training.inputs)
             self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
@@ -154,6 +154,12 @@ class SequenceEstimator(Estimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         self.input_ = input_from_json(learned["input"])
+
+
+def _first_layer(network: nn.Module) -> FirstLayer:
+    reader = network.get_submodule("reader")
+    assert isinstance(reader, SequenceReader)
+    return reader.first
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:

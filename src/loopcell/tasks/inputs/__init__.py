@@ -7,4 +7,13 @@ from loopcell.tasks.inputs.kinds import input_from_json, learn_input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
 
-__all__ = ["ArrayInput", "FeatureInput", "FirstLayer", "Input", "TextInput", "TokenInput", "input_from_json", "learn_input"]
+__all__ = [
+    "ArrayInput",
+    "FeatureInput",
+    "FirstLayer",
+    "Input",
+    "TextInput",
+    "TokenInput",
+    "input_from_json",
+    "learn_input",
+]

@@ -9,8 +9,18 @@ from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
-from loopcell.data import Features, ImageRows, LogMel, Ragged, audio_rate, features_from_json, features_to_json
-from loopcell.data import image_size, kind_of, where
+from loopcell.data import (
+    Features,
+    ImageRows,
+    LogMel,
+    Ragged,
+    audio_rate,
+    features_from_json,
+    features_to_json,
+    image_size,
+    kind_of,
+    where,
+)
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.arrays import ScaledNumbers
 from loopcell.tasks.inputs.input import FirstLayer, Input

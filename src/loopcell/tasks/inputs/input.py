@@ -64,7 +64,8 @@ class Input(ABC):
         return Ragged.of(list(self.each(X)))
 
     def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
-        """Fit what the first layer has to know of the training data, such as its scale; nothing for tokens."""
+        """Fit what the first layer has to know of the training data, such as its scale."""
+        return  # nothing, for tokens
 
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X were never seen in training; 0 where there are no tokens."""

@@ -67,11 +67,11 @@ class TokenInput(Input):
         return sum(count(ids, UNKNOWN) for ids in self.each(X))
 
 
-def _lists(X: Sequence[Any]) -> Iterator[Sequence[str]]:
+def _lists(X: Sequence[Any]) -> Iterator[list[str]]:
     for index, example in enumerate(X):
         if isinstance(example, str) or not isinstance(example, Sequence | np.ndarray):
             raise DataError(f"{where(X, index)}: a list of tokens was expected, not a {type(example).__name__}")
         for step, token in enumerate(example):
             if not isinstance(token, str):
                 raise DataError(f"{where(X, index)}: token {step} is a {type(token).__name__}, not a string")
-        yield example
+        yield list(example)

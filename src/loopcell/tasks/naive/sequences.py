@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ def _summary(sequence: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def _tokens_and_pairs(tokens: Sequence[str]) -> list[tuple[str, ...]]:
-    return [*((token,) for token in tokens), *zip(tokens, tokens[1:], strict=False)]
+    return [*((token,) for token in tokens), *itertools.pairwise(tokens)]
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def tags_without_history(
 
 
 class ContextTable:
-    """For a token and its two neighbours the label that they most often had; else by the token alone; else by nothing."""
+    """The label that a token between its two neighbours most often had; else the token alone; else any."""
 
     def __init__(self) -> None:
         self._tables: list[dict[Hashable, int]] = []

@@ -46,7 +46,7 @@ class LinearChainCRF(nn.Module):
         return known - self.log_partition(emissions, lengths)
 
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """log Z of each row, [B], by the forward algorithm over [T, B, K]; 0 for a row of length 0."""
+        """Log Z of each row, [B], by the forward algorithm over [T, B, K]; 0 for a row of length 0."""
         if not len(emissions):
             return emissions.sum((0, 2))
         forward = self.start + emissions[0]

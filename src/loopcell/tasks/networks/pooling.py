@@ -79,7 +79,8 @@ class AttentionPooling(nn.Module):
         """How much each step counts, [T, B, 1], summing to one over a row's steps."""
         scores = self.query(torch.tanh(self.hidden(outputs)))
         lowest = torch.finfo(scores.dtype).min  # an infinity would make the softmax of an empty row NaN
-        return scores.masked_fill(~within(outputs, lengths), lowest).softmax(0)
+        weights: Tensor = scores.masked_fill(~within(outputs, lengths), lowest).softmax(0)
+        return weights
 
 
 POOLINGS: dict[PoolingName, type[LastPooling | MeanPooling | MaxPooling | AttentionPooling]] = {

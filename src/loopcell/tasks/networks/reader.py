@@ -38,7 +38,9 @@ class SequenceReader(nn.Module):
         )
         self.output_size = self.recurrent.output_size
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
         """Read a batch.
 
         Args:

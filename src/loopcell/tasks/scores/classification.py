@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ def set_metrics(
     return found
 
 
-def confusion(true: Numbers, given: Numbers, labels: Sequence[Any]) -> npt.NDArray[np.int64]:
-    """How often each true label (row) was given as each label (column), [K, K]."""
-    counts: npt.NDArray[np.int64] = confusion_matrix(true, given, labels=range(len(labels)))
+def confusion(true: Numbers, given: Numbers, labels: int) -> npt.NDArray[np.int64]:
+    """How often each true label (row) was given as each label (column), [K, K], of K `labels`."""
+    counts: npt.NDArray[np.int64] = confusion_matrix(true, given, labels=range(labels))
     return counts

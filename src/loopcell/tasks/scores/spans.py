@@ -50,7 +50,7 @@ def stretches(labels: Sequence[Any]) -> set[Span]:
 
 
 def span_f1(true: Sequence[set[Span]], given: Sequence[set[Span]]) -> float:
-    """F1 of spans that agree in start, stop and label, over all sequences; 1 where there are none and none are given."""
+    """F1 of spans that agree in start, stop and label, over all sequences; 1 where there are none on both sides."""
     right = sum(len(a & b) for a, b in zip(true, given, strict=True))
     total = sum(len(a) + len(b) for a, b in zip(true, given, strict=True))
     return 2 * right / total if total else 1.0

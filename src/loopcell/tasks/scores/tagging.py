@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from loopcell.tasks.scores.spans import are_entities, entities, span_f1, stretch
 
 
 def tag_metrics(
-    true: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]], labels: npt.NDArray[Any]
+    true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]], labels: npt.NDArray[Any]
 ) -> dict[str, float]:
     """Accuracy and macro-F1 a step, and F1 of entities or of stretches of one label.
 
@@ -22,7 +22,8 @@ def tag_metrics(
         given: the model's, as long.
         labels: all that the model knows.
     """
-    pairs = [(t, g) for a, b in zip(true, given, strict=True) for t, g in zip(a, b, strict=True) if t is not None]
+    steps = [list(zip(a, b, strict=True)) for a, b in zip(true, given, strict=True)]
+    pairs = [(t, g) for sequence in steps for t, g in sequence if t is not None]
     numbers = {label: number for number, label in enumerate(labels.tolist())}
     found = class_metrics(
         np.array([numbers.get(t, -1) for t, _ in pairs], dtype=np.int64),
@@ -30,16 +31,16 @@ def tag_metrics(
     )
     entity = are_entities([*numbers, *(t for t, _ in pairs)])
     spans, name = (entities, "entity F1") if entity else (stretches, "segment F1")
-    found[name] = span_f1(*([spans(part) for part in _known(true, given, which)] for which in (0, 1)))
+    found[name] = span_f1(*([spans(part) for part in _known(steps, which)] for which in (0, 1)))
     return found
 
 
-def _known(true: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]], which: int) -> list[list[Any]]:
+def _known(sequences: Sequence[Sequence[tuple[Any, Any]]], which: int) -> list[list[Any]]:
     """The sequences of one side, cut wherever the true label is not known."""
     parts: list[list[Any]] = []
-    for sequences in zip(true, given, strict=True):
+    for sequence in sequences:
         parts.append([])
-        for t, g in zip(*sequences, strict=True):
+        for t, g in sequence:
             if t is None:
                 parts.append([])
             else:

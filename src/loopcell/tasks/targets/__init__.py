@@ -1,8 +1,8 @@
 """What an estimator learns to give: labels as numbers, sets of labels, numbers."""
 
 from loopcell.tasks.targets.classes import Classes, classes_from_json, learn_classes
-from loopcell.tasks.targets.labels import IGNORED, Labels, label_weights
 from loopcell.tasks.targets.label_sequences import label_sequences, sequence_labels
+from loopcell.tasks.targets.labels import IGNORED, Labels, label_weights
 from loopcell.tasks.targets.numbers import as_number_rows
 
 __all__ = [

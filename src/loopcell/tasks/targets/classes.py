@@ -71,6 +71,10 @@ class Classes(ABC):
         """Predictions in the form in which training had its labels."""
 
     @abstractmethod
+    def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Whether the whole prediction for each example is right, bool [N]."""
+
+    @abstractmethod
     def plain(self, probabilities: Probabilities) -> list[Any]:
         """Predictions as JSON values: labels, or lists of labels."""
 
@@ -106,7 +110,7 @@ class OneLabel(Classes):
         return cls(Labels.learn(y))
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> npt.NDArray[np.int64]:
-        """The number of each example's label, int64 [N]; without `strict`, -1 for a label that training did not have."""
+        """The number of each label, int64 [N]; without `strict`, -1 for a label that training did not have."""
         for index in range(len(y)):
             if y[index] is None:
                 raise DataError(f"{where(y, index)} is nothing: every example needs a label")
@@ -137,6 +141,10 @@ class OneLabel(Classes):
         """The most probable label of each example."""
         labels: list[Any] = self.decided(probabilities).tolist()
         return labels
+
+    def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Whether each example's most probable label is its own, bool [N]."""
+        return np.asarray(probabilities.argmax(-1) == numbers)
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
         """Accuracy, macro-F1, log loss."""
@@ -189,7 +197,8 @@ class LabelSets(Classes):
 
     def counts(self, numbers: Array) -> npt.NDArray[np.int64]:
         """How many examples have each label, [K]."""
-        return numbers.sum(0).astype(np.int64)
+        counts: npt.NDArray[np.int64] = numbers.sum(0).astype(np.int64)
+        return counts
 
     def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
         """Binary cross-entropy of every label; its weight counts where the label is present."""
@@ -208,12 +217,17 @@ class LabelSets(Classes):
     def decided(self, probabilities: Probabilities) -> npt.NDArray[np.int64] | list[tuple[Any, ...]]:
         """The labels that are more probable than not: rows of zeros and ones, or tuples."""
         if self.as_matrix:
-            return (probabilities > 0.5).astype(np.int64)
+            present: npt.NDArray[np.int64] = (probabilities > 0.5).astype(np.int64)
+            return present
         return [tuple(labels) for labels in self.plain(probabilities)]
 
     def plain(self, probabilities: Probabilities) -> list[Any]:
         """The labels that are more probable than not."""
         return [self.labels.decoded(np.flatnonzero(row > 0.5)).tolist() for row in probabilities]
+
+    def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Whether all labels of each example are right, bool [N]."""
+        return np.asarray(((probabilities > 0.5) == numbers).all(-1))
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
         """The share of examples with every label right, micro-F1, macro-F1, log loss."""

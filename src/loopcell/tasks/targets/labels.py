@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
@@ -17,7 +18,7 @@ UNSEEN = -1
 """The number of a label that training did not have: the model cannot give it."""
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
-KINDS: tuple[type, ...] = (bool, int, float, str)
+KINDS: dict[type, str] = {bool: "a truth value", int: "a whole number", float: "a number", str: "a text"}
 MOST = 1_000_000
 
 
@@ -45,12 +46,11 @@ class Labels:
         for index, given in enumerate(y):
             if given is not None:
                 found.setdefault(plain_label(given, y, index), index)
-        kinds = {type(label): index for label, index in found.items()}
+        kinds = {type(label): index for label, index in reversed(found.items())}
         if len(kinds) > 1:
             (one, first), (other, second) = list(kinds.items())[:2]
             raise DataError(
-                f"labels are of one kind: {where(y, first)} is a {one.__name__} and "
-                f"{where(y, second)} is a {other.__name__}"
+                f"labels are of one kind: {where(y, second)} is {KINDS[other]}, and {where(y, first)} is {KINDS[one]}"
             )
         if len(found) < 2:
             only = f"every label is {next(iter(found))!r}" if found else "there is no label"
@@ -75,7 +75,8 @@ class Labels:
 
     def decoded(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
         """The labels of numbers."""
-        return self.values[numbers]
+        found: npt.NDArray[Any] = self.values[numbers]
+        return found
 
     def to_json(self) -> list[Any]:
         """The labels, sorted."""
@@ -86,7 +87,7 @@ class Labels:
         """Read what `to_json` gave; ValueError for anything else."""
         if not isinstance(stored, list) or not 2 <= len(stored) <= MOST:
             raise ValueError("its labels are not a list of two or more")
-        if len({type(label) for label in stored}) > 1 or not isinstance(stored[0], KINDS):
+        if len({type(label) for label in stored}) > 1 or type(stored[0]) not in KINDS:
             raise ValueError("its labels are not of one kind")
         if len(set(stored)) < len(stored):
             raise ValueError("a label is there twice")
@@ -134,14 +135,15 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
     """A label as Python's own string, whole number, number or truth value; DataError for anything else."""
     if isinstance(label, np.generic):
         label = label.item()
-    if not isinstance(label, KINDS) or label != label:
+    if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
         raise DataError(f"{where(y, index)}: {label!r} is not a label; labels are strings, numbers or truth values")
     return label
 
 
 def balanced(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
     """Weights [K] by which every label that occurs counts as much as another: N / (K * count)."""
-    return counts.sum() / (len(counts) * np.maximum(counts, 1))
+    weights: npt.NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    return weights
 
 
 def label_weights(
