@@ -37,6 +37,13 @@ from loopcell.data.features import (
     read_image,
     resample,
 )
+from loopcell.data.public import (
+    Fetched,
+    PublicFile,
+    PublicSet,
+    fetch,
+    public_sets,
+)
 from loopcell.data.readers import (
     KINDS,
     Column,
@@ -75,6 +82,7 @@ from loopcell.data.text import (
     Stream,
     TokenFile,
     Vocabulary,
+    WordVocabulary,
     byte_blocks,
     read_bytes,
     read_text,
@@ -123,6 +131,12 @@ __all__ = [
     "read_audio",
     "read_image",
     "resample",
+    # public
+    "Fetched",
+    "PublicFile",
+    "PublicSet",
+    "fetch",
+    "public_sets",
     # readers
     "KINDS",
     "Column",
@@ -159,6 +173,7 @@ __all__ = [
     "Stream",
     "TokenFile",
     "Vocabulary",
+    "WordVocabulary",
     "byte_blocks",
     "read_bytes",
     "read_text",

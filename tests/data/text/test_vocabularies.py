@@ -326,8 +326,8 @@ def test_korean_reviews_come_back_composed_and_decomposed(data_dir):
 def test_an_unknown_kind_gets_a_hint():
     with pytest.raises(UsageError, match="did you mean jamo"):
         vocabulary_class("jamos")
-    with pytest.raises(UsageError, match="there are char, byte, jamo, bpe"):
-        vocabulary_class("word")
+    with pytest.raises(UsageError, match="there are char, byte, jamo, bpe, word"):
+        vocabulary_class("sentencepiece")
 
 
 @pytest.mark.parametrize("kind", ["char", "jamo"])

@@ -46,7 +46,8 @@ def as_sequences(
 def as_sequence(example: Any, name: str, *, min_steps: int = 1, missing: bool = False) -> Floats:
     """Check one example, which `name` names in an error; as `as_sequences`."""
     try:
-        array = np.asarray(example, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            array = np.asarray(example, dtype=np.float32)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise DataError(f"{name} is not a sequence of numbers [T, I]: {_one_line(error)}") from error
     if array.ndim == 1:

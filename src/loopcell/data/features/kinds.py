@@ -84,11 +84,15 @@ class LogMel:
     def __post_init__(self) -> None:
         """Refuse settings that make no features; UsageError."""
         _check_positive(sample_rate=self.sample_rate, bands=self.bands)
-        if not 2 <= self.width <= 1 << 20 or not 1 <= self.step <= self.width:
+        if not 0 < self.hop <= self.window <= 10:
+            raise UsageError(f"0 < hop <= window <= 10 seconds, got a window of {self.window} and a hop of {self.hop}")
+        if not 2 <= self.width <= 1 << 20 or self.step < 1:
             raise UsageError(
-                f"frames have 2 samples to 2**20, and the hop is from 1 sample to a frame; a window of {self.window} s "
-                f"and a hop of {self.hop} s have {self.width} and {self.step} at {self.sample_rate} Hz"
+                f"a frame has 2 samples to 2**20, and a hop at least 1; at {self.sample_rate} Hz a window of "
+                f"{self.window} s has {self.width}, and a hop of {self.hop} s has {self.step}"
             )
+        if self.bands > self.width:
+            raise UsageError(f"{self.bands} bands are too many for frames of {self.width} samples")
         filter_bank(self.sample_rate, 1 << (self.width - 1).bit_length(), self.bands)
 
     @property
@@ -225,7 +229,7 @@ def features_to_json(features: RawAudio | LogMel | ImageRows) -> dict[str, objec
 
 def features_from_json(data: object) -> RawAudio | LogMel | ImageRows:
     """Read what `features_to_json` gave, trusting nothing in it; FileFormatError for anything else."""
-    if not isinstance(data, Mapping) or data.get("kind") not in FEATURES:
+    if not isinstance(data, Mapping) or str(data.get("kind")) not in FEATURES:
         raise FileFormatError("the stored features are of no known kind")
     kind = FEATURES[str(data["kind"])]
     given = {str(name): value for name, value in data.items() if name != "kind"}

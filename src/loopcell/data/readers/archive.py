@@ -134,9 +134,10 @@ def _cells(line: str) -> list[str]:
     """The values of an arff row: commas between them, quotes of either sort around them."""
     quote = "'" if line.startswith("'") else '"'
     try:
-        return [cell.strip() for cell in next(csv.reader([line], quotechar=quote, skipinitialspace=True))]
+        cells = next(csv.reader([line], quotechar=quote, skipinitialspace=True))
     except csv.Error as error:
         raise _BadRowError(f"it cannot be split into values ({error})") from error
+    return [re.sub(r"^(['\"])(.*)\1$", r"\2", cell.strip()) for cell in cells]
 
 
 def _numbers(cells: list[str], what: str) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from loopcell.data.readers.records import Origin, Record, Records
 from loopcell.errors import DataError
 
 BATCH_ROWS = 1024
+LAZY_ROWS = 1 << 16
 FRAME = "frame"
 
 
@@ -42,10 +43,13 @@ def read_arrow(path: Path, reading: Reading) -> FileRows:
 
 
 class FrameRecords(Records):
-    """The rows of a data frame: polars, pandas, PyArrow, or anything else that gives an Arrow stream."""
+    """The rows of a data frame: polars, pandas, PyArrow, or anything else that gives an Arrow stream.
+
+    A polars `LazyFrame` is computed anew in each pass, in parts.
+    """
 
     def __init__(self, frame: Any) -> None:
-        """Take a frame that has `__arrow_c_stream__`."""
+        """Take a frame for which `is_frame` holds."""
         super().__init__()
         self._pyarrow = require("pyarrow", "data", "data frames need")
         self._frame = frame
@@ -56,16 +60,35 @@ class FrameRecords(Records):
     @property
     def columns(self) -> tuple[str, ...]:
         """The frame's columns."""
-        return tuple(self._stream().schema.names)
+        if _is_lazy(self._frame):
+            return tuple(self._frame.collect_schema().names())
+        return tuple(self._stream(self._frame).schema.names)
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
-        batches = (batch.select(list(columns)) if columns else batch for batch in self._stream())
-        return _rows(FRAME, batches)
+        return _rows(FRAME, self._batches(columns))
 
-    def _stream(self) -> Any:
-        return self._pyarrow.RecordBatchReader.from_stream(self._frame)
+    def _batches(self, columns: tuple[str, ...] | None) -> Iterator[Any]:
+        if _is_lazy(self._frame):
+            chosen = self._frame.select(columns) if columns else self._frame
+            for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
+                yield from self._stream(part)
+            return
+        for batch in self._stream(self._frame):
+            yield batch.select(list(columns)) if columns else batch
+
+    def _stream(self, frame: Any) -> Any:
+        return self._pyarrow.RecordBatchReader.from_stream(frame)
+
+
+def is_frame(source: Any) -> bool:
+    """Whether this is a data frame that `FrameRecords` takes."""
+    return hasattr(source, "__arrow_c_stream__") or _is_lazy(source)
+
+
+def _is_lazy(source: Any) -> bool:
+    return hasattr(source, "collect_batches") and hasattr(source, "collect_schema")
 
 
 def _chosen(names: tuple[str, ...], reading: Reading) -> list[str]:

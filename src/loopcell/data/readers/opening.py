@@ -22,7 +22,7 @@ BUFFER_BYTES = 1 << 18
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ENDINGS = {".gz": "gzip", ".zst": "zstd"}
 ZSTD_WINDOW = 1 << 27  # bytes; what `zstd -d` allows too
-ZSTD_PIECE = 1 << 10  # bytes; 4 bytes may stand for 128 KiB, so this bounds what one piece becomes to 32 MiB
+ZSTD_PIECE = 1 << 9  # bytes; 4 bytes may stand for 128 KiB, so this bounds what one piece becomes to 16 MiB
 
 
 class _Readable(Protocol):

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from loopcell.data.readers.columnar import FrameRecords
+from loopcell.data.readers.columnar import FrameRecords, is_frame
 from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.folders import FolderRecords
 from loopcell.data.readers.kinds import kind_named, kind_of
@@ -44,7 +44,7 @@ def read(
     """
     reading = Reading(encoding=check_encoding(encoding), skip_bad_rows=skip_bad_rows)
     reader = kind_named(kind).reader if isinstance(kind, str) else kind
-    if hasattr(source, "__arrow_c_stream__"):
+    if is_frame(source):
         return FrameRecords(source)
     paths = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(paths, Sequence) or not all(isinstance(path, str | os.PathLike) for path in paths):

@@ -31,7 +31,7 @@ class Skipped:
         return self.total > 0
 
     def __str__(self) -> str:
-        """`3 rows skipped: 2 blank lines (first: a.csv row 7), ...`; `0 rows skipped` when there are none."""
-        parts = [f"{count:,} {reason} (first: {self._first[reason]})" for reason, count in self._counts.most_common()]
+        """`3 rows skipped (blank lines: 2, first at a.csv line 7; ...)`; `0 rows skipped` when there are none."""
+        parts = [f"{reason}: {count:,}, first at {self._first[reason]}" for reason, count in self._counts.most_common()]
         rows = "1 row" if self.total == 1 else f"{self.total:,} rows"
-        return f"{rows} skipped" + (": " + ", ".join(parts) if parts else "")
+        return f"{rows} skipped" + (f" ({'; '.join(parts)})" if parts else "")

@@ -15,6 +15,7 @@ from loopcell.data.text.source import Source, byte_blocks, read_bytes, read_text
 from loopcell.data.text.split import Stream, split_held_out, split_sources
 from loopcell.data.text.tokens import TokenFile, tokenize, write_tokens
 from loopcell.data.text.vocabulary import Vocabulary
+from loopcell.data.text.word import WordVocabulary
 
 __all__ = [
     "VOCABULARIES",
@@ -28,6 +29,7 @@ __all__ = [
     "Stream",
     "TokenFile",
     "Vocabulary",
+    "WordVocabulary",
     "byte_blocks",
     "read_bytes",
     "read_text",

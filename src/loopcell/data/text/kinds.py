@@ -10,15 +10,16 @@ from loopcell.data.text.byte import ByteVocabulary
 from loopcell.data.text.char import CharVocabulary
 from loopcell.data.text.jamo import JamoVocabulary
 from loopcell.data.text.vocabulary import Vocabulary
+from loopcell.data.text.word import WordVocabulary
 from loopcell.errors import FileFormatError, UsageError
 
 VOCABULARIES: dict[str, type[Vocabulary]] = {
-    kind.kind: kind for kind in (CharVocabulary, ByteVocabulary, JamoVocabulary, BpeVocabulary)
+    kind.kind: kind for kind in (CharVocabulary, ByteVocabulary, JamoVocabulary, BpeVocabulary, WordVocabulary)
 }
 
 
 def vocabulary_class(kind: str) -> type[Vocabulary]:
-    """The vocabulary of a kind: "char", "byte", "jamo" or "bpe".
+    """The vocabulary of a kind: "char", "byte", "jamo", "bpe" or "word".
 
     Raises:
         UsageError: there is no such kind.

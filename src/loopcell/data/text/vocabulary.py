@@ -1,6 +1,6 @@
 """What every vocabulary does: text to token ids and back.
 
-The kinds are `char`, `byte`, `jamo` and `bpe`, a file each; `kinds.py` has the table of them.
+The kinds are `char`, `byte`, `jamo`, `bpe` and `word`, a file each; `kinds.py` has the table of them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""Filter banks against the equations written out by hand, and a stream against the whole."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from loopcell.data import FEATURES, LogMel, Mfcc, features_from_json, features_to_json
+from loopcell.data.features.mel import hertz, mel
+from loopcell.errors import FileFormatError, UsageError
+
+RATE = 8000
+
+
+def by_hand(samples: np.ndarray, rate: int, width: int, hop: int, bands: int) -> np.ndarray:
+    """HTK Book 5.4 and 5.6, in loops: Hann window, sums of sines and cosines, triangles, logarithm."""
+    size = 1
+    while size < width:
+        size *= 2
+    mels = [2595 * math.log10(1 + f / 700) for f in (0, rate / 2)]
+    corners = [700 * (10 ** ((mels[0] + (mels[1] - mels[0]) * k / (bands + 1)) / 2595) - 1) for k in range(bands + 2)]
+    frames = []
+    start = 0
+    while True:
+        frame = [samples[start + n] if start + n < len(samples) else 0.0 for n in range(width)]
+        frame = [value * (0.5 - 0.5 * math.cos(2 * math.pi * n / width)) for n, value in enumerate(frame)]
+        power = []
+        for k in range(size // 2 + 1):
+            real = sum(value * math.cos(2 * math.pi * k * n / size) for n, value in enumerate(frame))
+            imaginary = sum(value * math.sin(2 * math.pi * k * n / size) for n, value in enumerate(frame))
+            power.append(real**2 + imaginary**2)
+        frequencies = [k * rate / size for k in range(size // 2 + 1)]
+        energies = [
+            sum(p * np.interp(f, corners[band : band + 3], [0, 1, 0]) for p, f in zip(power, frequencies, strict=True))
+            for band in range(bands)
+        ]
+        frames.append([math.log(max(energy, 1e-10)) for energy in energies])
+        if start + width >= len(samples):
+            return np.array(frames)
+        start += hop
+
+
+@pytest.mark.parametrize("length", [1, 39, 40, 41, 100, 130])
+def test_log_mel_is_the_book(length):
+    samples = np.random.default_rng(length).normal(size=length).astype(np.float32)
+    features = LogMel(sample_rate=RATE, bands=6, window=0.005, hop=0.002)
+    assert (features.width, features.step, features.input_size) == (40, 16, 6)
+    expected = by_hand(samples.astype(float), RATE, 40, 16, 6)
+    found = features(samples)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_mfcc_is_the_cosine_transform_of_log_mel():
+    samples = np.random.default_rng(0).normal(size=400).astype(np.float32)
+    log_mel = LogMel(sample_rate=RATE, bands=8, window=0.01)(samples)
+    found = Mfcc(sample_rate=RATE, bands=8, window=0.01, coefficients=5)(samples)
+    for k in range(5):
+        scale = math.sqrt((1 if k == 0 else 2) / 8)
+        expected = sum(log_mel[:, j] * math.cos(math.pi * k / 8 * (j + 0.5)) for j in range(8)) * scale
+        np.testing.assert_allclose(found[:, k], expected, atol=1e-5)
+    whole = Mfcc(sample_rate=RATE, bands=8, window=0.01, coefficients=8)(samples)
+    np.testing.assert_allclose((whole**2).sum(axis=1), (log_mel**2).sum(axis=1), rtol=1e-5)  # it is a rotation
+
+
+def test_the_mel_scale():
+    assert mel(1000) == pytest.approx(1000, abs=0.1)  # where the scale is anchored
+    assert hertz(mel(3456.7)) == pytest.approx(3456.7)
+
+
+def test_a_tone_is_loudest_in_its_band_and_silence_is_finite():
+    features = LogMel(sample_rate=RATE, bands=40)
+    centres = hertz(np.linspace(0, mel(RATE / 2), 42))[1:-1]
+    for band in (10, 20, 35):
+        tone = np.sin(2 * math.pi * centres[band] * np.arange(RATE) / RATE).astype(np.float32)
+        assert (features(tone)[5:-5].argmax(axis=1) == band).all()
+    assert np.isfinite(features(np.zeros(500, np.float32))).all()
+
+
+@settings(max_examples=60)
+@given(
+    length=st.integers(0, 400),
+    cuts=st.lists(st.integers(0, 400), max_size=6),
+    window=st.sampled_from([0.005, 0.01]),
+    hop=st.sampled_from([0.001, 0.003, 0.005]),
+    kind=st.sampled_from([LogMel, Mfcc]),
+)
+def test_a_stream_gives_what_the_whole_gives(length, cuts, window, hop, kind):
+    samples = np.random.default_rng(length).normal(size=length).astype(np.float32)
+    features = kind(sample_rate=RATE, bands=13, window=window, hop=hop)
+    stream = features.stream()
+    edges = [0, *sorted(min(cut, length) for cut in cuts), length]
+    parts = [stream.push(samples[start:stop]) for start, stop in pairwise(edges)]
+    pushed = np.concatenate(parts)
+    whole_frames = max(0, (length - features.width) // features.step + 1)
+    assert len(pushed) == whole_frames  # nothing is held back that is certain
+    streamed = np.concatenate([pushed, stream.finish()])
+    assert streamed.shape == (0 if not length else max(1, -(-(length - features.width) // features.step) + 1), 13)
+    if length:
+        np.testing.assert_allclose(streamed, features(samples), atol=1e-5)
+    assert len(stream.finish()) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings_", "reason"),
+    [
+        ({"sample_rate": 0}, "sample_rate is at least 1"),
+        ({"sample_rate": RATE, "bands": 0}, "bands is at least 1"),
+        (
+            {"sample_rate": RATE, "bands": 200},
+            "200 bands are too many for a spectrum of 129 frequencies: band 1 has none",
+        ),
+        ({"sample_rate": RATE, "bands": 10**12}, "1000000000000 bands are too many for frames of 200 samples"),
+        ({"sample_rate": RATE, "window": 0.0001, "hop": 0.0001}, "a frame has 2 samples to"),
+        ({"sample_rate": 10**9}, "a frame has 2 samples to"),
+        ({"sample_rate": RATE, "hop": 1e-5}, "a frame has 2 samples to"),
+        ({"sample_rate": RATE, "window": float("inf")}, "0 < hop <= window <= 10 seconds"),
+        ({"sample_rate": RATE, "hop": float("nan")}, "0 < hop <= window <= 10 seconds"),
+        ({"sample_rate": RATE, "hop": 0.1}, "0 < hop <= window <= 10 seconds"),
+        ({"sample_rate": RATE, "hop": 0}, "0 < hop <= window <= 10 seconds"),
+        ({"sample_rate": RATE, "coefficients": 41}, "there are 1 to 40 coefficients"),
+    ],
+)
+def test_settings_that_make_no_features(settings_, reason):
+    with pytest.raises(UsageError, match=reason):
+        Mfcc(**settings_)
+
+
+def test_features_are_stored_as_json_and_read_with_distrust():
+    images = {"height": 3, "width": 4, "colour": True}
+    made = [kind(**(images if name.startswith("image") else {"sample_rate": RATE})) for name, kind in FEATURES.items()]
+    for features in made:
+        assert features_from_json(features_to_json(features)) == features
+    for hostile in (
+        None,
+        {"kind": "pickle"},
+        {"kind": ["raw-audio"]},
+        {"kind": "raw-audio"},
+        {"kind": "raw-audio", "sample_rate": "8000", "channels": 1},
+        {"kind": "raw-audio", "sample_rate": True, "channels": 1},
+        {"kind": "raw-audio", "sample_rate": -1, "channels": 1},
+        {"kind": "raw-audio", "sample_rate": 8000, "channels": 1, "more": 1},
+        {**features_to_json(LogMel(sample_rate=RATE)), "window": float("inf")},
+        {**features_to_json(LogMel(sample_rate=RATE)), "window": float("nan")},
+        {**features_to_json(LogMel(sample_rate=RATE)), "bands": 10**9},
+    ):
+        with pytest.raises(FileFormatError, match=r"the stored .*features are"):
+            features_from_json(hostile)
