@@ -110,7 +110,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         X, y = as_pair(X, y)
         probabilities = self.predict_proba(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
-        return float(np.average(right, weights=sample_weight))
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return float(np.average(right.astype(np.float64), weights=weights))
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""

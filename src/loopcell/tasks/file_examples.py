@@ -40,8 +40,9 @@ def load_examples(spec: FileExamples) -> Loaded:
     records = open_records(spec.files)
     names = input_column(records, spec.input), _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     X, y = records.load(*names)
-    if spec.separator:
-        y = Column([_parts(cell, spec.separator) for cell in y.values], y.origins, y.name)
+    known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
+    # An empty cell of a table is a target that is not there, and no label of its own.
+    y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
     skipped = (str(records.skipped),) if records.skipped else ()
     return Loaded(X, y, (*records.notes, *skipped))
 

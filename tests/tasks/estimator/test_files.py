@@ -23,8 +23,7 @@ __all__ = ["one_thread"]
 def model():
     @cell
     def mine(x, h, *, W, U, b):
-        h = tanh(W.h @ x + U.h @ h + b.h)
-        return h
+        return tanh(W.h @ x + U.h @ h + b.h)
 
     return SequenceClassifier(**{**QUICK, "cell": mine}, epochs=2, pooling="attention", bidirectional=True).fit(
         *words(40)

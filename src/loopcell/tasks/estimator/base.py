@@ -71,12 +71,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     @contextmanager
     def _fitting(self, seed: int) -> Iterator[None]:
         """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
-        vars(self).pop("network_", None)
+        self.__dict__.pop("network_", None)
         try:
             with private_randomness(seed):
                 yield
         except BaseException:
-            vars(self).pop("network_", None)
+            self.__dict__.pop("network_", None)
             raise
 
     def _train(

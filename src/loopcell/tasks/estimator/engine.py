@@ -86,9 +86,7 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
         return ()
 
 
-def optimise(
-    network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, goal: Goal
-) -> Outcome:
+def optimise(network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, goal: Goal) -> Outcome:
     """Train a network; where examples are held out, it ends with the weights that fit them best.
 
     Raises:
