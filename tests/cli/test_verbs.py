@@ -106,7 +106,7 @@ def test_a_cell_of_ones_own_from_a_file(loopcell, text, tmp_path):
     assert loopcell("resume", folder).exit_code == 0
 
 
-@pytest.mark.parametrize("tokens", ["char", "byte", "jamo", "bpe"])
+@pytest.mark.parametrize("tokens", ["char", "byte", "jamo", "bpe", "word"])
 def test_korean_in_every_kind_of_tokens(loopcell, tmp_path, tokens):
     path = tmp_path / "ko.txt"
     path.write_text("나는 학교에 갑니다. 너는 집에 있어요.\n" * 60, encoding="utf-8")

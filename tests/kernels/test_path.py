@@ -127,7 +127,7 @@ def test_generated_code_compiles_without_a_warning(name, tmp_path):
     from loopcell.backends.c import Kernels
     from loopcell.passes import build_program
 
-    kernels = Kernels(build_program(cells.get(name).graph, training=True), torch.float32)
+    kernels = Kernels(build_program(cells.get(name).graph, training=True).fused, torch.float32)
     text = tmp_path / "kernel.c"
     text.write_text(kernels.text())
     command = ["gcc", "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-march=native", str(text)]
@@ -141,7 +141,7 @@ def test_a_cells_name_cannot_leave_its_comment(folder):
 
     name = "x */ __attribute__((constructor)) void f(void) { __builtin_trap(); } /* \\ ??/"
     hostile = cell(name=name)(lambda x, h, *, W: tanh(W.h @ x + h))
-    kernels = Kernels(build_program(hostile.graph, training=True), torch.float32)
+    kernels = Kernels(build_program(hostile.graph, training=True).fused, torch.float32)
     assert "constructor))" not in kernels.text()
     assert kernels.source.count("*/") == kernels.source.count("/*")
     assert Recurrent(hostile, 3, 4)(torch.zeros(1, 1, 3))[0].shape == (1, 1, 4)

@@ -31,7 +31,7 @@ FLAGS = (
     Flag("--dropout", LanguageModelConfig, "dropout", float, "After the embedding and after every layer."),
     Flag("--tied", LanguageModelConfig, "tied", bool, "The head reuses the embedding's matrix."),
     Flag("--size", LanguageModelConfig, "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
-    Flag("--tokens", TextConfig, "tokens", str, "char, byte, jamo or bpe."),
+    Flag("--tokens", TextConfig, "tokens", str, "char, byte, jamo, bpe or word."),
     Flag("--vocab-size", TextConfig, "vocabulary_size", int, "The most tokens in the vocabulary."),
     Flag("--val", TextConfig, "held_out_files", list[Path], "Text to evaluate on; may be given again."),
     Flag("--val-fraction", TextConfig, "held_out_fraction", float, "Without --val: hold out so much of the end."),

@@ -9,7 +9,6 @@ from loopcell.data.examples import (
     as_sequence,
     as_sequences,
     check_finite,
-    check_lengths_match,
     pad,
     split_groups,
     split_in_time,
@@ -55,8 +54,10 @@ from loopcell.data.readers import (
     Records,
     Skipped,
     kind_of,
+    open_store,
     pair,
     read,
+    store,
     where,
 )
 from loopcell.data.series import (
@@ -105,7 +106,6 @@ __all__ = [
     "as_sequence",
     "as_sequences",
     "check_finite",
-    "check_lengths_match",
     "pad",
     "split_groups",
     "split_in_time",
@@ -148,8 +148,10 @@ __all__ = [
     "Records",
     "Skipped",
     "kind_of",
+    "open_store",
     "pair",
     "read",
+    "store",
     "where",
     # series
     "Series",

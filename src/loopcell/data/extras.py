@@ -7,6 +7,8 @@ from types import ModuleType
 
 from loopcell.errors import MissingExtraError
 
+_PACKAGES = {"PIL": "Pillow"}  # the names that are not their module's
+
 
 def require(module: str, extra: str, what: str) -> ModuleType:
     """Import an optional library.
@@ -22,5 +24,5 @@ def require(module: str, extra: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:  # OSError: its shared library is missing
-        package = module.partition(".")[0]
+        package = _PACKAGES.get(module.partition(".")[0], module.partition(".")[0])
         raise MissingExtraError(f'{what} {package}: pip install "loopcell[{extra}]"') from error

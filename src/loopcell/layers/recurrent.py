@@ -15,6 +15,7 @@ from loopcell.errors import InputError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack
 from loopcell.layers.state import State
+from loopcell.runtime import Part, Weights
 
 _WIDE = 80
 """Letters that a network's parameters may take in one line of its description."""
@@ -100,7 +101,8 @@ class Recurrent(Stack):
         Raises:
             InputError: a shape, dtype or device is off.
         """
-        return self.run(x, state, lengths, reset)
+        y, new, _ = self.run(x, state, lengths, reset)
+        return y, new
 
     def reset_parameters(self) -> None:
         """Draw parameters anew: uniform in +-1/sqrt(H), as torch.nn, unless the cell says otherwise."""
@@ -117,6 +119,11 @@ class Recurrent(Stack):
         """Return the parameters of one layer and direction, by the names of the equations."""
         spaces: _Namespaces = getattr(self, _module_name(layer, direction))
         return spaces.all_by_name()
+
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the same as the tensors in which the network keeps them: one each."""
+        spaces: _Namespaces = getattr(self, _module_name(layer, direction))
+        return Weights(tuple(spaces.all_by_name().values()), spaces.parts)
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
@@ -141,6 +148,7 @@ class _Namespaces(nn.Module):
     ) -> None:
         super().__init__()
         self._places = tuple((name, *name.split(".", 1)) for name in shapes)
+        self.parts = {name: (Part(place, 0, -1),) for place, name in enumerate(shapes)}
         for name, space, gate in self._places:
             shape = shapes[name]
             if space not in self._modules:

@@ -73,6 +73,8 @@ def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | N
     steps, batch = x.shape[:2]
     lengths = _checked_lengths(lengths, steps, batch, x)
     reset = _checked_reset(reset, steps, batch, x)
+    if lengths is None and reset is None:
+        return Ragged(steps)
     mask = Rows(steps, lengths).valid()
     # What lies past a row's end is no episode of this row.
     return Ragged(steps, lengths, reset if reset is None or mask is None else reset & mask, mask)

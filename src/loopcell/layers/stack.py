@@ -16,9 +16,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
 from loopcell.layers.state import State, check_state_name
-from loopcell.runtime import Executable, Plan, choose
+from loopcell.layers.stepper import Stepper
+from loopcell.runtime import Executable, Plan, Weights, choose
 
 
 class Stack(nn.Module):
@@ -95,20 +97,73 @@ class Stack(nn.Module):
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
 
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the same as the tensors in which the network keeps them."""
+        return Weights.of(self.weights(layer, direction))
+
     @abstractmethod
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
 
+    def stepper(self, batch_size: int = 1, state: State | None = None) -> Stepper:
+        """Return the network one step at a time, for control loops, live audio and generation.
+
+        Args:
+            batch_size: B, how many rows every step has.
+            state: where to start; None starts at zero.
+
+        Raises:
+            InputError: the network is bidirectional, or the state does not fit.
+        """
+        return Stepper(self, batch_size, state)
+
+    def record(
+        self,
+        x: Tensor,
+        *names: str,
+        state: State | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+    ) -> Recording:
+        """Run as a call does, and return named quantities at every step of every layer.
+
+        Args:
+            x, state, lengths, reset: as in a call; x is a tensor.
+            names: the author's names of values, such as "i", "f", "c"; a state's name is the state after the step.
+                None: all that have a name.
+
+        Returns:
+            The output, the final state, and for every name one tensor [T, B, n] a layer and direction. Past a row's
+            end they are 0. They carry no gradient.
+
+        Raises:
+            InputError: there is no value of a name; or the input is off.
+        """
+        if isinstance(x, PackedSequence):
+            raise InputError("a recording takes a padded tensor and lengths=, not a PackedSequence")
+        names = names or self._executables[0].names
+        y, new, values = self.run(x, state, lengths, reset, record=names)
+        assert isinstance(y, Tensor)  # a tensor went in
+        return Recording(y, new, values)
+
+    def executable(self, layer: int) -> Executable:
+        """Return what runs a layer."""
+        return self._executables[layer]
+
+    def output_sizes(self) -> list[int]:
+        """Return the length of every layer's output, for one direction."""
+        return [executable.output_size for executable in self._executables]
+
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
-        weight = next(self.parameters(), torch.empty(0))
+        weight = first_parameter(self, torch.empty(0))
         return [choose(executable.cell.name, weight.device, weight.dtype) for executable in self._executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> State:
         """Return the state at rest: zeros [L * D, B, n] for each state of the cell."""
-        weight = next(self.parameters(), torch.empty(0))
+        weight = first_parameter(self, torch.empty(0))
         device, dtype = device or weight.device, dtype or weight.dtype
         rows = self.num_layers * self.num_directions
         sizes = self._executables[0].state_sizes
@@ -122,7 +177,8 @@ class Stack(nn.Module):
         state: State | None,
         lengths: Tensor | Sequence[int] | None,
         reset: Tensor | None,
-    ) -> tuple[Tensor | PackedSequence, State]:
+        record: tuple[str, ...] = (),
+    ) -> tuple[Tensor | PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
         if isinstance(x, PackedSequence):
             if lengths is not None or reset is not None:
@@ -138,41 +194,52 @@ class Stack(nn.Module):
         self._check_input(x, time_first)
         state = self._checked_state(state, time_first, unbatched)
         rows = ragged(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
-        y, new = self._layers(rows.without_padding(time_first), state, rows)
-        if unbatched:
-            return y.squeeze(1), new.map(lambda tensor: tensor.squeeze(1))
-        return (y.transpose(0, 1) if self.batch_first else y), new
+        y, new, recorded = self._layers(rows.without_padding(time_first), state, rows, record)
 
-    def _run_packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
+        def outer(tensor: Tensor) -> Tensor:
+            if unbatched:
+                return tensor.squeeze(1)
+            return tensor.transpose(0, 1) if self.batch_first else tensor
+
+        if unbatched:
+            new = new.map(lambda tensor: tensor.squeeze(1))
+        return outer(y), new, {name: tuple(map(outer, values)) for name, values in recorded.items()}
+
+    def _run_packed(
+        self, packed: PackedSequence, state: State | None
+    ) -> tuple[PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         x, packed_lengths = unpack(packed)
         self._check_input(packed.data, x)
         before = self._checked_state(state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
             before = before.select(packed.sorted_indices)
-        y, new = self._layers(x, before, ragged(x, packed_lengths, None))
+        y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None))
         if packed.unsorted_indices is not None:
             new = new.select(packed.unsorted_indices)
-        return repack(y, packed_lengths, packed), new
+        return repack(y, packed_lengths, packed), new, {}
 
-    def _layers(self, x: Tensor, state: State, rows: Ragged) -> tuple[Tensor, State]:
+    def _layers(
+        self, x: Tensor, state: State, rows: Ragged, record: tuple[str, ...] = ()
+    ) -> tuple[Tensor, State, dict[str, list[Tensor]]]:
         finals: list[list[Tensor]] = []
+        recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         ways = rows.directions(self.num_directions)
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.num_directions):
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner = rows.reverse(x) if direction else x
-                y, after = self._executables[layer](
-                    inner, before, self.weights(layer, direction), ways[direction], training=self.training
+                y, after, seen = self._executables[layer](
+                    inner, before, self.sources(layer, direction), ways[direction], training=self.training, record=record
                 )
+                for name, value in seen.items():
+                    recorded[name].append(rows.reverse(value) if direction else value)
                 outputs.append(rows.reverse(y) if direction else y)
                 finals.append(after)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        return x, State(
-            **{name: torch.stack(list(column)) for name, column in zip(state, zip(*finals, strict=True), strict=True)}
-        )
+        return x, State.of({name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)}), recorded
 
     def _make_executables(self) -> tuple[Executable, ...]:
         first = Executable(
@@ -208,9 +275,7 @@ class Stack(nn.Module):
             raise InputError(
                 f"the input must be {self._expected()}; got {list(x.shape)}, whose last axis is {x.shape[-1]}"
             )
-        weight = next(self.parameters(), None)
-        if weight is None:
-            return
+        weight = first_parameter(self, x)
         if weight.device != x.device:
             raise InputError(
                 f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
@@ -222,8 +287,13 @@ class Stack(nn.Module):
 
     def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
         batch = x.shape[1]
+        if state is None and not len(x):
+            return self.initial_state(batch, device=x.device, dtype=x.dtype)  # it comes out as it is
         if state is None:
-            return self.initial_state(batch, device=x.device, dtype=x.dtype)
+            sizes = self._executables[0].state_sizes
+            zeros = {size: x.new_zeros((1, batch, size)) for size in set(sizes.values())}  # read, and never written
+            rows = self.num_layers * self.num_directions
+            return State.of({name: zeros[size].expand(rows, batch, size) for name, size in sizes.items()})
         if not isinstance(state, State):
             raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
         if set(state) != set(self.cell.states):
@@ -235,7 +305,7 @@ class Stack(nn.Module):
         if unbatched:
             state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
         mixed = torch.is_autocast_enabled(x.device.type)
-        if not mixed and next(self.parameters(), None) is None:
+        if not mixed and not any(True for _ in self.parameters()):
             state = state.to(x.dtype)  # such a network has no dtype, so `initial_state` cannot know the input's
         rows = self.num_layers * self.num_directions
         for name, size in self._executables[0].state_sizes.items():
@@ -252,6 +322,22 @@ class Stack(nn.Module):
         if self.dropout:
             parts.append(f"dropout={self.dropout}")
         return ", ".join(parts)
+
+
+def first_parameter(module: nn.Module, default: Tensor) -> Tensor:
+    """Return some parameter of a module, or `default`; torch's own way to one asks every submodule by name."""
+    for parameter in module._parameters.values():
+        if parameter is not None:
+            return parameter
+    for child in module._modules.values():
+        found = default if child is None else first_parameter(child, default)
+        if found is not default:
+            return found
+    return default
+
+
+def _stacked(finals: list[Tensor]) -> Tensor:
+    return finals[0].unsqueeze(0) if len(finals) == 1 else torch.stack(finals)
 
 
 def _check_stack(num_layers: int, dropout: float) -> None:

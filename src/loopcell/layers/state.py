@@ -76,6 +76,13 @@ class State(Mapping[str, Tensor]):
         """B, the number of rows."""
         return next(iter(self.values())).shape[-2]
 
+    @classmethod
+    def of(cls, tensors: dict[str, Tensor]) -> State:
+        """Return the state of tensors whose names are known to be good."""
+        state = cls()
+        vars(state)["_tensors"] = tensors
+        return state
+
     def map(self, change: Callable[[Tensor], Tensor]) -> State:
         """Return the state with every tensor changed."""
         return State(**{name: change(tensor) for name, tensor in self.items()})
@@ -180,9 +187,7 @@ def _flatten(state: State) -> tuple[list[Tensor], tuple[str, ...]]:
 
 def _unflatten(tensors: Any, names: Any) -> State:
     # While a pytree is being mapped its leaves may be anything, so the check for tensors is left out.
-    state = State()
-    vars(state)["_tensors"] = dict(zip(names, tensors, strict=True))
-    return state
+    return State.of(dict(zip(names, tensors, strict=True)))
 
 
 pytree.register_pytree_node(

@@ -16,6 +16,7 @@ from loopcell.errors import InputError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, described, whole
 from loopcell.layers.state import State
+from loopcell.runtime import Part, Weights
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
@@ -57,6 +58,10 @@ class _TorchCompatible(Stack):
             for name, shape in self._shapes(layer).items():
                 parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
                 self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
+        self._packed_names = [
+            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
+        ]
+        self._parts = self._make_parts()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -82,6 +87,34 @@ class _TorchCompatible(Stack):
         if self.proj_size:
             named["P.h"] = packed["weight_hr"]
         return named
+
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the same as torch.nn packs them: one tensor for all gates of a product."""
+        names = self._packed_names[layer * self.num_directions + direction]
+        return Weights(tuple([getattr(self, name) for name in names]), self._parts)
+
+    def _make_parts(self) -> dict[str, tuple[Part, ...]]:
+        """Of which rows of which packed tensor each parameter of the equations is the sum."""
+        bases = list(self._shapes(0))
+        parts: dict[str, tuple[Part, ...]] = {}
+        for space, packed in _PACKED.items():
+            if packed not in bases:
+                continue
+            for gate, name in enumerate(self.gates):
+                count = -1 if space == "P" else self.hidden_size
+                part = Part(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
+                key = self._equations_name(space, name)
+                parts[key] = (*parts.get(key, ()), part)
+                if space == "P":
+                    break
+        return parts
+
+    def _equations_name(self, space: str, gate: str) -> str:
+        """Return which parameter of the equations a gate of a packed tensor is a part of."""
+        if space == "P":
+            return "P.h"
+        apart = f"{space}.{gate}" in self.cell.graph.parameters
+        return f"{space}.{gate}" if apart or space != "d" else f"b.{gate}"
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place; a bias goes to bias_ih, and bias_hh becomes 0 there."""
@@ -168,7 +201,7 @@ class RNN(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.RNN does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
 
@@ -213,7 +246,7 @@ class LSTM(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
         """Run as torch.nn.LSTM does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else _pair(hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else _pair(hx), lengths, reset)
         return y, (state["h"], state["c"])
 
 
@@ -259,7 +292,7 @@ class GRU(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.GRU does; lengths= and reset= as in `Recurrent.forward`."""
-        y, state = self.run(input, None if hx is None else State(h=hx), lengths, reset)
+        y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:

@@ -31,20 +31,36 @@ class OuterProduct:
 
 
 @dataclass(frozen=True)
+class InputProduct:
+    """A part of the input's gradient that waits for nobody: P^T d, for the whole sequence at once after the loop.
+
+    Attributes:
+        parameter: the matrix's name.
+        cotangent: key of d among the backward graph's results.
+    """
+
+    parameter: str
+    cotangent: str
+
+
+@dataclass(frozen=True)
 class Backward:
     """One step of the reverse loop.
 
     Attributes:
         graph: leaves: cotangent.output and cotangent.state.NAME, saved.NAME, and the loop's own leaves. Results:
             "state.NAME" (to the step before), "hoisted.NAME", "parameter.NAME" for vectors (to be summed over time and
-            batch), and "product.K", "operand.K" for the outer products.
+            batch), "input.NAME" for what reaches the input other than through a product, and "product.K",
+            "operand.K" for the outer products.
         outer: the products after the loop.
         saved: what the forward loop keeps for it: loop node by saved name.
+        into_input: the products after the loop that give the rest of the input's gradient.
     """
 
     graph: Graph
     outer: tuple[OuterProduct, ...]
     saved: dict[str, int]
+    into_input: tuple[InputProduct, ...] = ()
 
 
 def derive(loop: Graph) -> Backward:
@@ -63,16 +79,20 @@ class _Derivation:
         self.transposed: dict[int, list[Value]] = {}
         self.results: dict[str, Value] = {}
         self.outer: list[OuterProduct] = []
+        self.into_input: list[InputProduct] = []
 
     def run(self) -> Backward:
         for key, index in self.loop.results.items():
+            if key.startswith("record."):
+                continue  # what is only watched has no say in the gradient
             self._give(index, self.builder.leaf("cotangent", key, self.loop.nodes[index].dims))
         for index in reversed(range(len(self.loop.nodes))):
             self._visit(index, self.loop.nodes[index])
         self._zero_missing_states()
         graph = self.builder.build(f"d {self.loop.name}", self.results)
         used = {node.name for _, node in graph.leaves("saved")}
-        return Backward(graph, tuple(self.outer), {name: index for name, index in self.saved.items() if name in used})
+        saved = {name: index for name, index in self.saved.items() if name in used}
+        return Backward(graph, tuple(self.outer), saved, tuple(self.into_input))
 
     def _visit(self, index: int, node: Node) -> None:
         self._give_products(index)
@@ -80,7 +100,7 @@ class _Derivation:
         if cotangent is None:
             return
         if node.op in LEAVES:
-            if node.op in ("state", "hoisted", "parameter"):
+            if node.op in ("state", "hoisted", "parameter", "input"):
                 self.results[node.key] = cotangent
         elif node.op == "matmul":
             self._product(node, cotangent)
@@ -93,14 +113,18 @@ class _Derivation:
 
     def _product(self, node: Node, cotangent: Value) -> None:
         matrix, vector = node.args
-        self.transposed.setdefault(vector, []).extend((self._value(matrix), cotangent))
         place = len(self.outer)
         self.results[f"product.{place}"] = cotangent
-        operand = self.loop.nodes[vector]
-        key = operand.key if operand.op in ("state", "hoisted") else f"operand.{place}"
-        if operand.op not in ("state", "hoisted"):
+        operand, name = self.loop.nodes[vector], self.loop.nodes[matrix].name
+        if operand.op == "input":
+            self.into_input.append(InputProduct(name, f"product.{place}"))
+        else:
+            self.transposed.setdefault(vector, []).extend((self._value(matrix), cotangent))
+        at_hand = operand.op in ("state", "hoisted", "input")
+        key = operand.key if at_hand else f"operand.{place}"
+        if not at_hand:
             self.results[key] = self._value(vector)
-        self.outer.append(OuterProduct(self.loop.nodes[matrix].name, f"product.{place}", key))
+        self.outer.append(OuterProduct(name, f"product.{place}", key))
 
     def _give_products(self, index: int) -> None:
         """Add P^T d + Q^T e + ... of every product that read this value, as one packed product."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Graph, Node
-from loopcell.passes.dependence import SEQUENCE, STEP, dependence
+from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,32 @@ def hoist(graph: Graph) -> Hoisted:
         _loop(graph, names),
         frozenset(name for index, name in names.items() if kinds[index] == SEQUENCE),
     )
+
+
+@dataclass(frozen=True)
+class Held:
+    """One step in two parts: what holds for the whole sequence, and the rest.
+
+    Attributes:
+        once: leaves parameter, random (once a sequence), constant, size; results "hoisted.NAME".
+        core: everything else, with leaves "hoisted.NAME"; results as the cell's.
+    """
+
+    once: Graph
+    core: Graph
+
+
+def hold(graph: Graph) -> Held:
+    """Take out of a cell's graph what is the same at every step: functions of the parameters alone."""
+    graph = _regrouped(graph)
+    kinds = dependence(graph)
+    users = _users(graph)
+    names: dict[int, str] = {}
+    read = [arg for index, node in enumerate(graph.nodes) if kinds[index] != STATIC for arg in node.args]
+    for index in dict.fromkeys([*read, *graph.results.values()]):
+        if kinds[index] == STATIC and graph.nodes[index].args:
+            names[index] = _unused(_crossing_name(graph, users, index), set(names.values()))
+    return Held(_prologue(graph, names), _loop(graph, names))
 
 
 def _regrouped(graph: Graph) -> Graph:
@@ -99,15 +125,22 @@ def _summed(terms: list[tuple[int, int]], values: list[Value], start: Value | No
 def _frontier(graph: Graph, kinds: list[int]) -> dict[int, str]:
     """Name the values that cross from the prologue into the loop: after themselves, or after their first named user."""
     crossing: dict[int, str] = {}
+    held = {node.name for _, node in graph.leaves("hoisted")}
+    users = _users(graph)
+    needed = [arg for index, node in enumerate(graph.nodes) if kinds[index] == STEP for arg in node.args]
+    for index in [*needed, *graph.results.values()]:
+        if index not in crossing and _leaves_loop(graph, kinds, index):
+            crossing[index] = _unused(_crossing_name(graph, users, index), held.union(crossing.values()))
+    return crossing
+
+
+def _users(graph: Graph) -> dict[int, list[int]]:
+    """Return which values each value is an operand of."""
     users: dict[int, list[int]] = {}
     for index, node in enumerate(graph.nodes):
         for arg in node.args:
             users.setdefault(arg, []).append(index)
-    needed = [arg for index, node in enumerate(graph.nodes) if kinds[index] == STEP for arg in node.args]
-    for index in [*needed, *graph.results.values()]:
-        if index not in crossing and _leaves_loop(graph, kinds, index):
-            crossing[index] = _unused(_crossing_name(graph, users, index), set(crossing.values()))
-    return crossing
+    return users
 
 
 def _leaves_loop(graph: Graph, kinds: list[int], index: int) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from loopcell.equations.graph import Graph
 from loopcell.passes.derive import Backward
+from loopcell.passes.fuse import Fused, fuse
 from loopcell.passes.schedule import Phase
 
 
@@ -35,3 +37,8 @@ class Program:
         """Return the loop with what its reverse step needs kept among the results, as "saved.NAME"."""
         kept = {f"saved.{name}": index for name, index in self.backward.saved.items()}
         return replace(self.loop, results={**self.loop.results, **kept})
+
+    @cached_property
+    def fused(self) -> Fused:
+        """The same step, cut for kernels that take a whole sequence in one call."""
+        return fuse(self.cell)

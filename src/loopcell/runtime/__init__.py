@@ -1,7 +1,9 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
+from loopcell.backends.c import FusedSteps, StepLayer
+from loopcell.backends.weights import Part, Weights
 from loopcell.runtime.execute import Executable, Rows
 from loopcell.runtime.explain import explain
 from loopcell.runtime.plan import Plan, backend, choose
 
-__all__ = ["Executable", "Plan", "Rows", "backend", "choose", "explain"]
+__all__ = ["Executable", "FusedSteps", "Part", "Plan", "Rows", "StepLayer", "Weights", "backend", "choose", "explain"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,7 +61,8 @@ def backend(name: str) -> Iterator[None]:
 
 def _asked_for() -> str:
     name = _chosen.get() or os.environ.get("LOOPCELL_BACKEND", "auto")
-    _check(name)
+    if name not in BACKENDS:
+        _check(name)
     return name
 
 
@@ -85,22 +86,34 @@ def _can_compile() -> bool:
     return compiler() is not None
 
 
-# What stands against fused kernels, in the order in which it is asked. torch.compile comes first: it reads the
-# questions too, and must find nothing after this one.
-_OBSTACLES: tuple[tuple[Callable[[torch.device, torch.dtype], bool], str], ...] = (
-    (lambda device, dtype: torch.compiler.is_compiling(), "torch.compile is reading the network"),
-    (lambda device, dtype: _asked_for() == "reference", "it was asked for"),
-    (lambda device, dtype: device.type != "cpu", "the kernels are for the CPU"),
-    (lambda device, dtype: dtype not in (torch.float32, torch.float64), "the kernels are for float32 and float64"),
-    (lambda device, dtype: torch.is_autocast_enabled("cpu"), "autocast is on"),
-    (lambda device, dtype: _transformed(), "a torch.func transformation is at work"),
-    (lambda device, dtype: not _can_compile(), "there is no C compiler"),
-)
+def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
+    """Say whether kernels may run on tensors of a device and dtype, as things stand now."""
+    return _first_obstacle(device, dtype) is None
+
+
+def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Return what stands against fused kernels.
+
+    torch.compile comes first: it reads the questions too, and must find nothing after this one.
+    """
+    if torch.compiler.is_compiling():
+        return "torch.compile is reading the network"
+    if _asked_for() == "reference":
+        return "it was asked for"
+    if device.type != "cpu":
+        return "the kernels are for the CPU"
+    if dtype not in (torch.float32, torch.float64):
+        return "the kernels are for float32 and float64"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast is on"
+    if _transformed():
+        return "a torch.func transformation is at work"
+    return None if _can_compile() else "there is no C compiler"
 
 
 def choose(cell: str, device: torch.device, dtype: torch.dtype) -> Plan:
     """Choose the path for a cell on tensors of a device and dtype, as things stand now."""
-    for against, reason in _OBSTACLES:
-        if against(device, dtype):
-            return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
+    reason = _first_obstacle(device, dtype)
+    if reason is not None:
+        return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
     return Plan(cell, "fused C", "generated kernels for the CPU, forward and backward")

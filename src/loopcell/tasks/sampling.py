@@ -15,8 +15,8 @@ from loopcell.layers import State
 from loopcell.tasks.config import Choice
 from loopcell.tasks.language_model import LanguageModel
 
-# These kinds reserve a token for characters that they do not know, which nobody wants to read.
-KINDS_WITH_UNKNOWN = ("char", "jamo")
+# These kinds reserve a token for what they do not know, which nobody wants to read.
+KINDS_WITH_UNKNOWN = ("char", "jamo", "word")
 UNKNOWN = 0
 
 

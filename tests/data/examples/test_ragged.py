@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +44,37 @@ def test_a_folder_is_mapped_not_read(tmp_path):
     ragged = Ragged.write(tmp_path, [np.zeros((5, 2), np.float32)] * 3)
     assert isinstance(ragged.values, np.memmap)
     assert np.load(tmp_path / "values.npy").shape == (15, 2)  # NumPy reads it too
+
+
+def test_more_than_memory_is_written_one_sequence_at_a_time(tmp_path):
+    tracemalloc.start()
+    try:
+        ragged = Ragged.write(tmp_path, (np.full((1 << 18, 1), number, np.float32) for number in range(100)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert ragged.values.nbytes == 100 << 20
+    assert peak < 8 << 20
+    assert [float(ragged[number][-1, 0]) for number in (0, 99)] == [0, 99]
+
+
+def test_what_does_not_fit_in_memory_goes_to_a_folder_and_away_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    arrays = [np.full((100, 2), number, np.float32) for number in range(10)]
+    assert not isinstance(Ragged.of(iter(arrays)).values, np.memmap)
+    ragged = Ragged.of(iter(arrays), in_memory=2000)
+    assert isinstance(ragged.values, np.memmap)
+    assert len(list(tmp_path.iterdir())) == 1
+    for found, array in zip(ragged, arrays, strict=True):
+        np.testing.assert_array_equal(found, array)
+    last = ragged[9]
+    del ragged, found
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+    assert last[-1, 0] == 9  # what is still looked at stays readable
+    with pytest.raises(InputError, match="sequence 10 is"):
+        Ragged.of([*arrays, np.zeros(3)], in_memory=2000)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sequences_that_do_not_go_together(tmp_path):

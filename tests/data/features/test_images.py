@@ -131,5 +131,5 @@ def test_what_is_no_image(tmp_path, write):
 def test_pillow_is_an_extra(write, monkeypatch):
     path = write(GREY)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(MissingExtraError, match=r'images need PIL: pip install "loopcell\[images\]"'):
+    with pytest.raises(MissingExtraError, match=r'images need Pillow: pip install "loopcell\[images\]"'):
         read_image(path)

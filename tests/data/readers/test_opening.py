@@ -42,7 +42,7 @@ def test_what_was_written_is_read(write, name, size):
     data = bytes(at * at % 251 for at in range(min(size, 4099))) * (size // 4099 + 1)
     path = write(name, COMPRESSED[name](data[:size]))
     assert content(path) == data[:size]
-    assert head(path) == data[: min(size, 1 << 16)]
+    assert head(path, 500) == data[: min(size, 500)]
     assert plain_name(path).name == "a.txt"
 
 

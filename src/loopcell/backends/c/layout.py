@@ -1,12 +1,29 @@
-"""What a kernel is given: its tensors, sizes and packed weights, in order, and how products are blocked."""
+"""What a kernel is given: its tensors in order, and how its products are blocked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loopcell.equations.graph import Graph
-from loopcell.passes.sweeps import Contraction, Sweep, sweeps
+from loopcell.equations.graph import Graph, Node
+from loopcell.passes.sweeps import Contraction, Sweep, same_sizes, sweeps
+
+SEQUENCE, ROW, KEPT, WHOLE, ADDED = "sequence", "row", "kept", "whole", "added"
+"""How a tensor is walked: [T, B, n] with two strides; [B, n], the same at every step; one row for every valid step of
+every row, in the order of computation; the same for all, such as a parameter; one row a share, to be added up."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One tensor of a kernel.
+
+    Attributes:
+        key: a leaf's key, a result's with "=" before it, or "before.NAME" for the kept states.
+        walk: one of the five above.
+    """
+
+    key: str
+    walk: str
 
 
 @dataclass(frozen=True)
@@ -36,48 +53,86 @@ class Pack:
     Attributes:
         contraction: whose weights.
         blocking: how it is cut.
+        units, depth: names of the sizes: of the results, and of the operands one after the other.
     """
 
     contraction: Contraction
     blocking: Blocking
+    units: str
+    depth: tuple[str, ...]
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The parameters, gate by gate, or segment by segment where they are read by columns."""
+        return tuple(name for _, names in self.contraction.segments for name in names)
 
 
-class Layout:
-    """The arguments of a kernel.
+class Region:
+    """A graph as loops over units, with the packs of its products.
 
     Attributes:
         graph: what it computes.
         sweeps: the loops.
-        tensors: keys of the tensors: leaves as the graph has them, results with "=" before the key.
-        packs: the packed weights, after the tensors.
-        sizes: names of the sizes.
+        packs: the packed weights, in order.
+        crossing: the vectors that a later sweep or a product reads.
     """
 
     def __init__(self, graph: Graph, registers: int) -> None:
         self.graph = graph
         self.sweeps = sweeps(graph)
-        self.packs = tuple(_packs(self.sweeps, registers))
-        leaves = [node.key for _, node in graph.leaves() if node.op not in ("constant", "size")]
-        matrices = {
-            f"parameter.{name}" for pack in self.packs for _, names in pack.contraction.segments for name in names
-        }
-        self.tensors = tuple(dict.fromkeys(key for key in leaves if key not in matrices))
-        self.tensors += tuple(f"={key}" for key in graph.results)
-        sizes = [size for node in graph.nodes for size in node.dims]
-        self.sizes = tuple(dict.fromkeys([*sizes, *(node.name for _, node in graph.leaves("size"))]))
+        self.same = same_sizes(graph)
+        self.packs = tuple(self._packs(registers))
+        self.crossing = self._crossing()
 
-    def pack_of(self, contraction: Contraction) -> int:
-        """Return the number of a contraction's pack."""
-        return next(place for place, pack in enumerate(self.packs) if pack.contraction is contraction)
+    def size(self, index: int) -> str:
+        """Return the name of a vector's size."""
+        size = self.graph.nodes[index].dims[0]
+        return self.same.get(size, size)
+
+    def sizes(self) -> Iterator[str]:
+        """Yield the names of all sizes that the loops need."""
+        for node in self.graph.nodes:
+            yield from (self.same.get(size, size) for size in node.dims)
+            if node.op == "size":
+                yield node.name
+
+    def matrices(self) -> set[str]:
+        """Return the keys of the parameters that products read."""
+        return {f"parameter.{name}" for pack in self.packs for name in pack.matrices}
+
+    def leaves(self) -> dict[str, Node]:
+        """Return the leaves that are tensors, by key, matrices left out."""
+        matrices = self.matrices()
+        nodes = (node for _, node in self.graph.leaves() if node.op not in ("constant", "size"))
+        return {node.key: node for node in nodes if node.key not in matrices}
+
+    def _packs(self, registers: int) -> Iterator[Pack]:
+        for sweep in self.sweeps:
+            neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
+            widest = max((len(part.results) for part in sweep.contractions), default=1)
+            rows = max(1, min(8, registers // (widest * neighbours)))
+            for part in sweep.contractions:
+                depth = tuple(self.size(operand) for operand, _ in part.segments)
+                yield Pack(part, Blocking(len(part.results), neighbours, rows), self.size(part.results[0]), depth)
+
+    def _crossing(self) -> tuple[int, ...]:
+        sweep_of = {index: place for place, sweep in enumerate(self.sweeps) for index in _computed(sweep)}
+        needed: dict[int, None] = {}
+        for sweep in self.sweeps:
+            for part in sweep.contractions:
+                needed |= {operand: None for operand, _ in part.segments if self.graph.nodes[operand].args}
+        for index, node in enumerate(self.graph.nodes):
+            for arg in node.args:
+                crosses = arg in sweep_of and sweep_of.get(index) != sweep_of[arg]
+                if self.graph.nodes[arg].dims and crosses:
+                    needed[arg] = None
+        return tuple(sorted(needed))
 
 
-def _packs(loops: tuple[Sweep, ...], registers: int) -> Iterator[Pack]:
-    for sweep in loops:
-        neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
-        widest = max((len(part.results) for part in sweep.contractions), default=1)
-        rows = max(1, min(8, registers // (widest * neighbours)))
-        for part in sweep.contractions:
-            yield Pack(part, Blocking(len(part.results), neighbours, rows))
+def _computed(sweep: Sweep) -> Iterator[int]:
+    yield from (*sweep.scalars, *sweep.pointwise, *sweep.sums)
+    for part in sweep.contractions:
+        yield from part.results
 
 
 def _neighbours(gates: int) -> int:

@@ -1,6 +1,17 @@
 """The reference back end: programs as plain PyTorch, differentiable any number of times."""
 
 from loopcell.backends.reference.derived import DerivedProgram, run_derived
-from loopcell.backends.reference.sequence import Masks, ReferenceProgram, reference_program, run
+from loopcell.backends.reference.emit import Function, emit
+from loopcell.backends.reference.sequence import Masks, ReferenceProgram, call, reference_program, run
 
-__all__ = ["DerivedProgram", "Masks", "ReferenceProgram", "reference_program", "run", "run_derived"]
+__all__ = [
+    "DerivedProgram",
+    "Function",
+    "Masks",
+    "ReferenceProgram",
+    "call",
+    "emit",
+    "reference_program",
+    "run",
+    "run_derived",
+]

@@ -38,6 +38,7 @@ class ReferenceProgram:
         program: what is run.
         columns: keys of the hoisted values that differ from step to step.
         states: keys of the states.
+        recorded: keys of the values that are watched.
         output_size: the name of the output's size.
         prologue: what runs once, for the whole sequence.
         loop: what runs at every step.
@@ -47,9 +48,15 @@ class ReferenceProgram:
         self.program = program
         self.columns = tuple(f"hoisted.{name}" for name in _in_order(program) if name in program.varying)
         self.states = tuple(f"state.{state}" for state in program.loop.states)
+        self.recorded = tuple(key for key in program.loop.results if key.startswith("record."))
         self.output_size = program.loop.nodes[program.loop.results["output"]].dims[0]
         self.prologue = emit(program.prologue, f"{ascii_name(program.cell.name)}_prologue")
         self.loop = emit(program.loop, f"{ascii_name(program.cell.name)}_step", first=(*self.columns, *self.states))
+
+    def size_of(self, key: str) -> str:
+        """Return the name of a result's size; "" of a scalar's."""
+        dims = self.program.loop.nodes[self.program.loop.results[key]].dims
+        return dims[0] if dims else ""
 
     def loop_keys(self) -> tuple[str, ...]:
         """Return the keys of what the loop reads, the states first."""
@@ -69,7 +76,7 @@ def reference_program(program: Program) -> ReferenceProgram:
 
 def run(
     reference: ReferenceProgram, leaves: Leaves, masks: Masks
-) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]]]:
+) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Tensor]]:
     """Run a program over a sequence.
 
     Args:
@@ -78,13 +85,16 @@ def run(
         masks: lengths and resets.
 
     Returns:
-        The output [T, B, O] and the final states, each [B, n], in the cell's order.
+        The output [T, B, O], the final states, each [B, n], in the cell's order, and what is watched, [T, B, n] by
+        name, without a gradient.
     """
     values = {**leaves, **reference.hoisted(leaves)}
     return run_loop(reference, values, masks, length_of(leaves))
 
 
-def run_loop(reference: ReferenceProgram, values: Leaves, masks: Masks, steps: int) -> tuple[Tensor, list[Tensor]]:
+def run_loop(
+    reference: ReferenceProgram, values: Leaves, masks: Masks, steps: int
+) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
     """Run the loop over `steps` steps; autograd follows every operation."""
     columns = [_tensor(values[key]).unbind(0) for key in reference.columns]
     states = [_tensor(values[key]) for key in reference.states]
@@ -92,17 +102,26 @@ def run_loop(reference: ReferenceProgram, values: Leaves, masks: Masks, steps: i
     valid = None if masks.valid is None else masks.valid.unsqueeze(-1).unbind(0)
     reset = None if masks.reset is None else masks.reset.unsqueeze(-1).unbind(0)
     outputs: list[Tensor] = []
+    watched: dict[str, list[Tensor]] = {key: [] for key in reference.recorded}
     for t in range(steps):
         if reset is not None:
             states = [torch.where(reset[t], torch.zeros_like(state), state) for state in states]
         results = reference.loop.call(*(column[t] for column in columns), *states, *fixed)
-        output, *new = (batched(result, states[0]) for result in results)
+        by_key = dict(zip(reference.loop.results, (batched(result, states[0]) for result in results), strict=True))
+        output, new = by_key["output"], [by_key[key] for key in reference.states]
+        for key, values_of in watched.items():
+            value = by_key[key].detach()
+            values_of.append(value if valid is None else torch.where(valid[t], value, torch.zeros_like(value)))
         if valid is not None:
             output = torch.where(valid[t], output, torch.zeros_like(output))
             new = [torch.where(valid[t], after, before) for after, before in zip(new, states, strict=True)]
         outputs.append(output)
         states = new
-    return stacked(outputs, states[0], values, reference.output_size), states
+    recorded = {
+        key.removeprefix("record."): stacked(steps_of, states[0], values, reference.size_of(key))
+        for key, steps_of in watched.items()
+    }
+    return stacked(outputs, states[0], values, reference.output_size), states, recorded
 
 
 def batched(value: Tensor, like: Tensor) -> Tensor:
@@ -114,7 +133,7 @@ def stacked(outputs: list[Tensor], like: Tensor, values: Leaves, size: str) -> T
     """Stack the outputs over time; [0, B, O] if there are none."""
     if outputs:
         return torch.stack(outputs)
-    return like.new_zeros((0, *like.shape[:-1], int(values[f"size.{size}"])))
+    return like.new_zeros((0, *like.shape[:-1], int(values[f"size.{size}"]) if size else 1))
 
 
 def call(function: Function, leaves: Leaves) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
 from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.padding import Padded, pad
 from loopcell.data.examples.ragged import Ragged
-from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite, check_lengths_match
+from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
     Split,
     split_groups,
@@ -22,7 +22,6 @@ __all__ = [
     "as_sequence",
     "as_sequences",
     "check_finite",
-    "check_lengths_match",
     "pad",
     "split_groups",
     "split_in_time",

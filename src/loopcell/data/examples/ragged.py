@@ -7,18 +7,21 @@ A data set larger than memory is written once, example by example, and then read
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.ragged_files import OFFSETS, VALUES, check_like, open_writer
 from loopcell.errors import DataError, FileFormatError, InputError
-from loopcell.files import atomic_write
 
-HEADER_BYTES = 256  # more than any header of ours, and a multiple of 64 so that the values are aligned
-VALUES, OFFSETS = "values.npy", "offsets.npy"
+IN_MEMORY = 1 << 30  # bytes
 
 
 class Ragged(Sequence[npt.NDArray[Any]]):
@@ -32,23 +35,44 @@ class Ragged(Sequence[npt.NDArray[Any]]):
     def __init__(self, values: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> None:
         """Take the arrays as they are; InputError where they contradict each other."""
         if not _valid(offsets, len(values) if values.ndim else -1):
-            raise InputError(f"offsets go from 0 to the {len(values)} steps and never fall")
+            raise InputError("offsets go from 0 to the number of steps and never fall")
         self.values, self.offsets = values, offsets
 
     @classmethod
-    def of(cls, arrays: Iterable[npt.ArrayLike]) -> Ragged:
-        """Put sequences together in memory.
+    def of(cls, arrays: Iterable[npt.ArrayLike], *, in_memory: int = IN_MEMORY) -> Ragged:
+        """Put sequences together, in memory if they fit.
+
+        Args:
+            arrays: the sequences, `[T, ...]`, taken one after the other.
+            in_memory: the most bytes to hold; what has more goes to a temporary folder, which is mapped, and goes
+                away with this object.
 
         Raises:
             InputError: there are none, or their further axes or kinds of numbers differ.
+            FileWriteError: the temporary folder's disk is full, ...
         """
-        found = [np.asarray(array) for array in arrays]
+        rest, found, size = iter(arrays), list[npt.NDArray[Any]](), 0
+        for index, given in enumerate(rest):
+            found.append(np.asarray(given))
+            check_like(found[0], found[-1], index)
+            size += found[-1].nbytes
+            if size > in_memory:
+                return cls._spill(chain(found, rest))
         if not found:
             raise InputError("there are no sequences")
-        for index, array in enumerate(found):
-            _check_like(found[0], array, index)
         lengths = [len(array) for array in found]
         return cls(np.concatenate(found), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    @classmethod
+    def _spill(cls, arrays: Iterable[npt.ArrayLike]) -> Ragged:
+        folder = tempfile.mkdtemp(prefix="loopcell-")
+        try:
+            ragged = cls.write(folder, arrays)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(ragged, shutil.rmtree, folder, ignore_errors=True)
+        return ragged
 
     @classmethod
     def write(cls, folder: str | os.PathLike[str], arrays: Iterable[npt.ArrayLike]) -> Ragged:
@@ -64,13 +88,9 @@ class Ragged(Sequence[npt.NDArray[Any]]):
             InputError: there are none, or their further axes or kinds of numbers differ.
             FileWriteError: the disk is full, ...
         """
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        (place / OFFSETS).unlink(missing_ok=True)
-        with atomic_write(place / VALUES) as temporary, temporary.open("wb") as file:
-            offsets = _write_values(file, arrays)
-        with atomic_write(place / OFFSETS) as temporary, temporary.open("wb") as file:
-            np.save(file, offsets, allow_pickle=False)
+        with open_writer(Path(folder)) as writer:
+            for array in arrays:
+                writer.append(np.asarray(array))
         return cls.open(folder)
 
     @classmethod
@@ -86,11 +106,8 @@ class Ragged(Sequence[npt.NDArray[Any]]):
             raise DataError(f"{place} has no {VALUES} and {OFFSETS}, or was not written to its end")
         try:
             offsets = np.load(place / OFFSETS, allow_pickle=False)
-            values = (
-                np.load(place / VALUES, mmap_mode="r", allow_pickle=False)
-                if offsets[-1:].any()
-                else np.load(place / VALUES)
-            )
+            something = offsets[-1:].any()  # nothing cannot be mapped
+            values = np.load(place / VALUES, mmap_mode="r" if something else None, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise FileFormatError(f"{place} cannot be read: {error}") from error
         if not values.ndim or offsets.dtype != np.int64 or not _valid(offsets, len(values)):
@@ -115,39 +132,6 @@ class Ragged(Sequence[npt.NDArray[Any]]):
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[Any]]:
         """The sequences at `indices`, in their order."""
         return [self[int(index)] for index in indices]
-
-
-def _write_values(file: BinaryIO, arrays: Iterable[npt.ArrayLike]) -> npt.NDArray[np.int64]:
-    file.write(bytes(HEADER_BYTES))
-    offsets, first = [0], None
-    for index, given in enumerate(arrays):
-        array = np.asarray(given)
-        first = array[:0] if first is None else first
-        _check_like(first, array, index)
-        file.write(np.ascontiguousarray(array, first.dtype).data)
-        offsets.append(offsets[-1] + len(array))
-    if first is None:
-        raise InputError("there are no sequences")
-    file.seek(0)
-    file.write(_npy_header(first.dtype, (offsets[-1], *first.shape[1:])))
-    return np.array(offsets, np.int64)
-
-
-def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """The header of version 1.0 of NumPy's format, filled up to a fixed size."""
-    facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    start = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
-    return (start + repr(facts).encode()).ljust(HEADER_BYTES - 1) + b"\n"
-
-
-def _check_like(first: npt.NDArray[Any], array: npt.NDArray[Any], index: int) -> None:
-    if array.ndim < 1 or array.dtype.kind not in "biuf":
-        raise InputError(f"sequence {index} is to be numbers [T, ...], got {array.dtype} of {list(array.shape)}")
-    if array.shape[1:] != first.shape[1:] or array.dtype != first.dtype:
-        raise InputError(
-            f"sequence {index} is {array.dtype} of {list(array.shape)}, unlike the first one, "
-            f"which is {first.dtype} of {['T', *first.shape[1:]]}"
-        )
 
 
 def _valid(offsets: npt.NDArray[Any], steps: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.records import where
-from loopcell.errors import DataError, InputError
+from loopcell.errors import DataError
 
 Floats = npt.NDArray[np.float32]
 
@@ -87,12 +87,6 @@ def as_numbers(examples: Sequence[Any]) -> npt.NDArray[np.float64]:
     if len(wrong):
         raise DataError(f"{where(examples, int(wrong[0]))}: {_short(examples[int(wrong[0])])} is not a finite number")
     return found
-
-
-def check_lengths_match(X: Sequence[Any], y: Sequence[Any], what: str = "labels") -> None:
-    """Refuse unequal numbers of examples and labels; InputError."""
-    if len(X) != len(y):
-        raise InputError(f"there are {len(X):,} examples and {len(y):,} {what}; each example has its own")
 
 
 def _short(value: Any) -> str:

@@ -45,7 +45,7 @@ class _Array(NamedTuple):
             raw = stream.read(count * self.dtype.itemsize)
             if len(raw) < count * self.dtype.itemsize:
                 raise DataError(f"{self.name} is truncated: row {row + 1} of {self.rows:,} is not whole")
-            yield np.frombuffer(raw, self.dtype).reshape(self.shape).astype(self.dtype.newbyteorder("="))
+            yield np.frombuffer(raw, self.dtype).reshape(self.shape).astype(self.dtype.newbyteorder("="))[()]
 
 
 def read_npz(path: Path, reading: Reading) -> FileRows:

@@ -72,14 +72,16 @@ class FolderRecords(Records):
     def _class(self, path: Path) -> str:
         return path.relative_to(self._folder).parts[0]
 
+    def _is_hidden(self, path: Path) -> bool:
+        return any(part.startswith(".") for part in path.relative_to(self._folder).parts)
+
     def _list(self) -> list[Path]:
         try:
             found = sorted(path for path in self._folder.rglob("*") if path.is_file())
         except OSError as error:
             raise unreadable(self._folder, error) from error
-        hidden = [path for path in found if any(part.startswith(".") for part in path.relative_to(self._folder).parts)]
-        self._hidden = hidden
-        files = [path for path in found if path not in set(hidden)]
+        self._hidden = [path for path in found if self._is_hidden(path)]
+        files = [path for path in found if not self._is_hidden(path)]
         if not files:
             raise DataError(f"the folder {self._folder} has no files")
         loose = [path for path in files if path.parent == self._folder]

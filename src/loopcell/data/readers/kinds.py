@@ -17,6 +17,9 @@ from loopcell.data.readers.reading import FileRows, Reader, Reading, one_column,
 from loopcell.data.readers.records import file_origin
 from loopcell.errors import DataError, UsageError
 
+MAGIC_BYTES = 16  # of a binary file: there may be a million images in a folder
+TEXT_BYTES = 1 << 16  # of a text
+
 
 class Kind(NamedTuple):
     """A kind of file.
@@ -83,7 +86,7 @@ def kind_of(path: Path) -> Kind:
     """
     ending = plain_name(path).suffix.lower()
     by_ending = next((kind for kind in KINDS.values() if ending in kind.endings), None)
-    first = head(path)
+    first = head(path, MAGIC_BYTES if by_ending and by_ending.magics else TEXT_BYTES)
     by_bytes = next((kind for kind in KINDS.values() if _begins(first, kind)), None)
     if by_ending is None:
         return by_bytes or KINDS[_kind_of_text(first)]

@@ -17,7 +17,6 @@ from loopcell.errors import DataError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-HEAD_BYTES = 1 << 16
 BUFFER_BYTES = 1 << 18
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ENDINGS = {".gz": "gzip", ".zst": "zstd"}
@@ -76,10 +75,10 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         raise unreadable(path, error) from error
 
 
-def head(path: Path) -> bytes:
-    """The first bytes of a file, 64 KiB at most, decompressed; errors as `open_bytes`."""
+def head(path: Path, count: int) -> bytes:
+    """The first `count` bytes of a file, or all if it has fewer, decompressed; errors as `open_bytes`."""
     with open_bytes(path) as stream:
-        return stream.read(HEAD_BYTES)
+        return stream.read(count)
 
 
 def require_uncompressed(path: Path, what: str) -> None:

@@ -96,9 +96,7 @@ class Records(ABC):
         Raises:
             DataError: there is no such column, or no rows at all, or as `read`.
         """
-        for name in names:
-            if name not in self.columns:
-                raise DataError(f"{self}: {missing_column(name, self.columns)}")
+        self.check_columns(names)
         found: tuple[list[Any], ...] = tuple([] for _ in names)
         origins = Origins()
         for record in self.read(names):
@@ -106,8 +104,18 @@ class Records(ABC):
                 values.append(record.get(name))
             origins.append(record.origin)
         if not len(origins):
-            raise DataError(f"{self} has no rows" + (f" that can be used: {self.skipped}" if self.skipped else ""))
+            raise self.no_rows()
         return tuple(Column(values, origins, name) for values, name in zip(found, names, strict=True))
+
+    def check_columns(self, names: Sequence[str]) -> None:
+        """Refuse a name that no column has; DataError, with the names that there are."""
+        for name in names:
+            if name not in self.columns:
+                raise DataError(f"{self}: {missing_column(name, self.columns)}")
+
+    def no_rows(self) -> DataError:
+        """The error of a pass that gave nothing."""
+        return DataError(f"{self} has no rows" + (f" that can be used: {self.skipped}" if self.skipped else ""))
 
     def column(self, name: str) -> Column:
         """Read one column into memory; errors as `load`."""

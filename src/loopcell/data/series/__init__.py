@@ -1,6 +1,6 @@
 """Time series: from tables and frames, checked for gaps and duplicates, and cut into windows."""
 
-from loopcell.data.series.calendar import calendar
+from loopcell.data.series.cycles import calendar
 from loopcell.data.series.frames import Series, series_from
 from loopcell.data.series.times import Step, read_times, regular_step
 from loopcell.data.series.windows import Window, WindowBatch, Windows

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.readers.read import read
+from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
 from loopcell.data.series.times import Step, Times, check_rising, read_times, regular_step, shown
 from loopcell.errors import DataError, UsageError
@@ -99,8 +99,8 @@ def series_from(
     """
     targets = (target,) if isinstance(target, str) else tuple(target or ())
     columns, targets = _columns(data, targets, (time, series, *known, *past))
-    numbers = {name: _numbers(columns[name], missing=missing) for name in (*targets, *known, *past)}
-    groups = _groups(columns[series]) if series else {"": np.arange(len(columns[targets[0]]))}
+    numbers = {name: _numbers(name, columns[name], missing=missing) for name in (*targets, *known, *past)}
+    groups = _groups(series, columns[series]) if series else {"": np.arange(len(columns[targets[0]]))}
     found = []
     for name, rows in groups.items():
         times, step = _times(columns[time] if time else None, rows, _namer(columns[targets[0]], rows, name), regular)
@@ -155,33 +155,46 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
     return found
 
 
-def _numbers(column: Sequence[Any], *, missing: bool) -> Floats:
+def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
     """A column as float64; what is not there is NaN, if that is allowed."""
-    found = np.empty(len(column), np.float64)
-    for index in range(len(column)):
-        cell = column[index]
-        absent = cell is None or (isinstance(cell, str) and not cell.strip())
-        try:
-            found[index] = np.nan if absent else float(cell)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{_cell(column, index)}: {str(cell)[:40]!r} is not a number") from error
+    try:
+        found = np.array(column.values if isinstance(column, Column) else column, np.float64)  # all at once, mostly
+    except (TypeError, ValueError):
+        found = np.array([_number(name, column, index) for index in range(len(column))])
     bad = np.flatnonzero(np.isinf(found) | (np.isnan(found) & (not missing)))
     if len(bad):
         at = int(bad[0])
         what = "the value is missing" if np.isnan(found[at]) else "the value is infinite"
-        raise DataError(f"{_cell(column, at)}: {what}" + (f"; so are {len(bad) - 1:,} more" if len(bad) > 1 else ""))
+        raise DataError(
+            f"{_cell(name, column, at)}: {what}" + (f"; so are {len(bad) - 1:,} more" if len(bad) > 1 else "")
+        )
     return found
 
 
-def _cell(column: Sequence[Any], index: int) -> str:
-    name = column.name if isinstance(column, Column) else ""
-    return where(column, index) + (f", column {name!r}" if name else "")
+def _number(name: str, column: Sequence[Any], index: int) -> float:
+    cell = column[index]
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return float("nan")
+    try:
+        return float(cell)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{_cell(name, column, index)}: {str(cell)[:40]!r} is not a number") from error
 
 
-def _groups(column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
+def _cell(name: str, column: Sequence[Any], index: int) -> str:
+    return f"{_row(column, index)}, column {name!r}"
+
+
+def _row(column: Sequence[Any], index: int) -> str:
+    return where(column, index) if hasattr(column, "origins") else f"data row {index + 1}"
+
+
+def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
     """The rows of each series."""
     rows: dict[str, list[int]] = {}
     for index in range(len(column)):
+        if column[index] in (None, ""):
+            raise DataError(f"{_cell(name, column, index)}: the row does not say which series it belongs to")
         rows.setdefault(str(column[index]), []).append(index)
     return {name: np.array(found) for name, found in rows.items()}
 
@@ -191,7 +204,12 @@ def _times(
 ) -> tuple[Times, Step | None]:
     if column is None:
         return np.arange(len(rows)), Step(1, clock=False)
-    chosen = column.take(rows) if isinstance(column, Column) else _Rows([column[row] for row in rows], rows)
+    if isinstance(column, Column):
+        chosen: Any = column.take(rows)
+    else:
+        values: Any = np.asarray(column)[rows]
+        plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
+        chosen = values if plain else _Rows(list(values), rows)
     times = read_times(chosen)
     if regular:
         return times, regular_step(times, named)

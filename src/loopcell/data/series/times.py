@@ -67,6 +67,10 @@ def read_times(cells: Sequence[Any]) -> Times:
     Raises:
         DataError: one is missing or cannot be read; the message names its file and row.
     """
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
+        return cells.astype(np.int64)
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M" and not np.isnat(cells).any():
+        return cells.astype("datetime64[us]")
     for kind in (_whole, _float):
         if len(cells) and _fits(cells[0], kind):
             return _converted(cells, kind, np.int64 if kind is _whole else np.float64)
@@ -120,15 +124,17 @@ def shown(time: Any) -> str:
     """A time as a user writes it."""
     if not isinstance(time, np.datetime64):
         return f"{time:g}" if isinstance(time, float) else str(time)
-    text = str(time.astype("datetime64[us]")).replace("T", " ")
-    return re.sub(r"(:00)?\.0+$", "", text).removesuffix(" 00:00") if text.endswith("0") else text
+    whole, _, fraction = str(time.astype("datetime64[us]")).replace("T", " ").partition(".")
+    if fraction.strip("0"):
+        return f"{whole}.{fraction.rstrip('0')}"
+    return whole.removesuffix(":00").removesuffix(" 00:00")
 
 
 def _step(times: Times) -> Step:
-    """The usual step: that of the calendar, if the usual distance is months; else the median, refined by the mean."""
+    """The usual step: months, if times stand at the same place in theirs; else the median, refined by the mean."""
     clock = times.dtype.kind == "M"
     differences = np.diff(times).astype(np.float64)
-    usual = float(np.median(differences))
+    usual = float(np.sort(differences)[(len(differences) - 1) // 2])  # a distance that there is; of two, the smaller
     if clock and usual > 27 * 86_400e6 and _same_place_in_month(times):
         return Step(float(np.median(np.diff(_months(times)))), calendar=True)
     near = differences[np.abs(differences - usual) <= 2 * JITTER * usual]
@@ -175,7 +181,7 @@ def _irregular(
     if missing >= 1:
         what = f"a gap: between {between} {missing:,} time{'s are' if missing > 1 else ' is'} missing"
     else:
-        what = f"an uneven time: {between} are closer than a step"
+        what = f"an uneven time: {between} are not one step apart"
     more = f"; there are {len(wrong):,} such places" if len(wrong) > 1 else ""
     return DataError(
         f"{named(at)}: {what} (the usual step is {step}){more}. Fill them, or say regular=False to count rows as steps"

@@ -1,17 +1,94 @@
 /* Products: weights times rows, accumulated in registers. */
-/* acc[m][v] += a[m][k] * w[k][v] for V vectors and M rows, all accumulators in registers. */
-#define PRODUCT(V, M)                                                                                       \
-    static __attribute__((noinline, unused)) void product_##V##_##M(const real *restrict w, const real *restrict a, int64_t lda, int64_t K,   \
-                                  vec *restrict out) {                                                      \
-        vec acc[M][V];                                                                                      \
-        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                 \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] = out[m * V + v];                 \
-        for (int64_t k = 0; k < K; k++, w += V * LANES) {                                                   \
-            vec x[V];                                                                                       \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) x[v] = *(const vec *)(w + v * LANES);       \
-            _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                             \
-                _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] += a[m * lda + k] * x[v];     \
-        }                                                                                                   \
-        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                 \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) out[m * V + v] = acc[m][v];                 \
+
+/* acc[m][v] += a[m][k] * w[k][v] for V vectors and M rows, all accumulators in registers.
+ * Not to be inlined: among the equations the compiler would run out of registers and spill accumulators. */
+#define PRODUCT(V, M)                                                                                         \
+    static __attribute__((noinline, unused)) void product_##V##_##M(const real *restrict w, const real *const *rows, \
+                                                                    int64_t K, vec *restrict out) {           \
+        vec acc[M][V];                                                                                        \
+        const real *a[M];                                                                                     \
+        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++) a[m] = rows[m];                                   \
+        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                   \
+            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] = out[m * V + v];                   \
+        for (int64_t k = 0; k < K; k++, w += V * LANES) {                                                     \
+            vec x[V];                                                                                         \
+            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) x[v] = *(const vec *)(w + v * LANES);         \
+            _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                               \
+                _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] += a[m][k] * x[v];              \
+        }                                                                                                     \
+        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                   \
+            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) out[m * V + v] = acc[m][v];                   \
     }
+
+/* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [K, V, lanes] for the units from u0 on. */
+INLINE void pack_rows(real *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
+    const int units = u0 < n ? least(LANES, n - u0) : 0;
+    for (int64_t k0 = 0; k0 < K; k0 += LANES) {
+        const int deep = least(LANES, K - k0);
+        real block[LANES][LANES];
+        memset(block, 0, sizeof block);
+        for (int lane = 0; lane < units; lane++) memcpy(block[lane], from + (u0 + lane) * ld + k0, (size_t)deep * sizeof(real));
+        for (int k = 0; k < deep; k++)
+            for (int lane = 0; lane < LANES; lane++) to[(k0 + k) * V * LANES + lane] = block[lane][k];
+    }
+}
+
+/* The same for a matrix [K, n] that is read by columns. */
+INLINE void pack_columns(real *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
+    const int units = u0 < n ? least(LANES, n - u0) : 0;
+    for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
+}
+
+/* The sum of a vector's lanes, by halves. */
+INLINE real sum_of(vec v) {
+    _Pragma("GCC unroll 8") for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++) v[lane] += v[lane + half];
+    return v[0];
+}
+
+/* to[j] = the sum over k of w[j][k] * a[k]: weights where they lie, for so few rows that packing would cost more. */
+static __attribute__((noinline, unused)) void dots(const real *restrict w, int64_t ld, int count, const real *restrict a,
+                                                   int64_t K, real *restrict to) {
+    int j = 0;
+    for (; j + 4 <= count; j += 4, w += 4 * ld) {
+        vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+        int64_t k = 0;
+        for (; k + LANES <= K; k += LANES) {
+            const vec x = *(const vec *)(a + k);
+            s0 += *(const vec *)(w + k) * x;
+            s1 += *(const vec *)(w + ld + k) * x;
+            s2 += *(const vec *)(w + 2 * ld + k) * x;
+            s3 += *(const vec *)(w + 3 * ld + k) * x;
+        }
+        if (k < K) {
+            const int deep = (int)(K - k);
+            const vec x = load(a + k, deep);
+            s0 += load(w + k, deep) * x;
+            s1 += load(w + ld + k, deep) * x;
+            s2 += load(w + 2 * ld + k, deep) * x;
+            s3 += load(w + 3 * ld + k, deep) * x;
+        }
+        to[j] += sum_of(s0), to[j + 1] += sum_of(s1), to[j + 2] += sum_of(s2), to[j + 3] += sum_of(s3);
+    }
+    for (; j < count; j++, w += ld) {
+        vec s = {0};
+        for (int64_t k = 0; k < K; k += LANES) s += load(w + k, least(LANES, K - k)) * load(a + k, least(LANES, K - k));
+        to[j] += sum_of(s);
+    }
+}
+
+/* to[j] += the sum over k of a[k] * w[k][j], for up to N vectors of columns. */
+static __attribute__((noinline, unused)) void columns(const real *restrict w, int64_t ld, int count, const real *restrict a,
+                                                      int64_t K, vec *restrict to) {
+    for (int j = 0; j < count; j += LANES) {
+        const int k_lanes = least(LANES, count - j);
+        vec even = to[j / LANES], odd = {0};
+        int64_t k = 0;
+        for (; k + 2 <= K; k += 2) {
+            even += a[k] * load(w + k * ld + j, k_lanes);
+            odd += a[k + 1] * load(w + (k + 1) * ld + j, k_lanes);
+        }
+        if (k < K) even += a[k] * load(w + k * ld + j, k_lanes);
+        to[j / LANES] = even + odd;
+    }
+}

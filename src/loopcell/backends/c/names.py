@@ -1,0 +1,48 @@
+"""Names in generated C: the author's words, kept apart from C's and from those of the headers."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from loopcell.equations.graph import Graph
+from loopcell.equations.names import ascii_name
+
+HEADERS = ("vectors", "functions", "products", "rows")
+"""What every kernel begins with, in this order; the files lie in headers/."""
+
+_C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
+_Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
+NULL linux unix main errno stdin stdout stderr assert acc rows list share step ahead begin staying scratch memory weights
+"""
+_OURS = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
+
+
+@cache
+def headers() -> str:
+    """Return the text of the headers."""
+    folder = Path(__file__).parent / "headers"
+    return "\n".join((folder / f"{name}.h").read_text(encoding="utf-8") for name in HEADERS)
+
+
+@cache
+def _taken() -> frozenset[str]:
+    return frozenset(_C_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
+
+
+def value_names(graph: Graph) -> list[str]:
+    """Return the name in C of every value: its author's word, with a line under it where C or we have taken the word."""
+    names: list[str] = []
+    used: set[str] = set()
+    for index, node in enumerate(graph.nodes):
+        word = ascii_name(node.key.partition(".")[2].replace(".", "_") if not node.args else graph.name_of(index))
+        if node.op == "state":
+            word += "_before"
+        if word in _taken() or _OURS.fullmatch(word):
+            word += "_"
+        name = word if word not in used else f"{word}_{index}_"
+        used.add(name)
+        names.append(name)
+    return names

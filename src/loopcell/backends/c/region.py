@@ -1,0 +1,228 @@
+"""One region of a kernel in C: a graph's sweeps over a list of rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+
+from loopcell.backends.c.layout import Blocking, Pack, Region
+from loopcell.backends.c.names import value_names
+from loopcell.backends.c.spelling import SPELLING
+from loopcell.equations.graph import Node
+from loopcell.passes.sweeps import Contraction, Sweep
+
+
+class RegionWriter:
+    """Writes the loops of a region; subclasses say where its leaves, results and crossing values lie.
+
+    The text stands where `list` and `count` name the rows and how many there are. Inside a row the names are t, b, p
+    (step, row of the batch, row of the kept tensors), r (place in the list), u (unit) and k (how many units there are
+    from u on, at most a vector's).
+    """
+
+    def __init__(self, region: Region, first_pack: int) -> None:
+        self.region = region
+        self.graph = region.graph
+        self.first_pack = first_pack
+        self.names = value_names(region.graph)
+        self.scalars = [i for i, node in enumerate(self.graph.nodes) if node.args and not node.dims]
+
+    # -- what subclasses say ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def leaf_row(self, node: Node) -> str:
+        """Return where a leaf's row begins."""
+
+    @abstractmethod
+    def crossing_row(self, index: int) -> str:
+        """Return where the row of a value begins that one sweep computes and another reads."""
+
+    @abstractmethod
+    def scalar(self, index: int) -> str:
+        """Return the place of a row's scalar."""
+
+    @abstractmethod
+    def store(self, key: str, value: str) -> Iterator[str]:
+        """Yield the lines that store a result's vector."""
+
+    # -- the sweeps ------------------------------------------------------------------------------------
+
+    def lines(self) -> Iterator[str]:
+        """Yield the loops in order."""
+        for sweep in self.region.sweeps:
+            yield from self._sweep(sweep)
+        yield from self._leaf_results()
+
+    def _sweep(self, sweep: Sweep) -> Iterator[str]:
+        for index in sweep.sums:
+            yield f"for (int64_t r = 0; r < count; r++) {self.scalar(index)} = 0;"
+        if sweep.scalars:
+            yield from self._row_scalars(sweep)
+        if not sweep.size:
+            return
+        packs = [self._pack_of(part) for part in sweep.contractions]
+        rows = packs[0][1].blocking.rows if packs else 1
+        neighbours = packs[0][1].blocking.neighbours if packs else 1
+        block = "LANES" if neighbours == 1 else f"{neighbours} * LANES"
+        yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
+        yield f"for (int64_t r0 = 0; r0 < count; r0 += {rows}) {{"
+        if packs:
+            yield f"    const int m = least({rows}, count - r0);"
+        for number, pack in packs:
+            yield from indented(self._contraction(number, pack, sweep.size))
+        yield f"    for (int row_ = 0; row_ < {'m' if packs else '1'}; row_++) {{"
+        yield "        AT(r0 + row_);"
+        inner = 2
+        if neighbours > 1:
+            yield f"        for (int q = 0; q < {neighbours} && u0 + q * LANES < n_{sweep.size}; q++) {{"
+            inner = 3
+        place = "u0 + q * LANES" if neighbours > 1 else "u0"
+        yield from indented([f"const int64_t u = {place}; const int k = least(LANES, n_{sweep.size} - u);"], inner)
+        yield from indented(self._pointwise(sweep, packs), inner)
+        if neighbours > 1:
+            yield "        }"
+        yield "    }"
+        yield "}"
+
+    def _pack_of(self, part: Contraction) -> tuple[int, Pack]:
+        place = next(place for place, pack in enumerate(self.region.packs) if pack.contraction is part)
+        return self.first_pack + place, self.region.packs[place]
+
+    def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
+        blocking, part = pack.blocking, pack.contraction
+        lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
+        results = ", ".join(self.names[index] for index in part.results)
+        yield f"vec acc_{number}[{blocking.rows} * {blocking.vectors}] = {{0}}; /* {results} */"
+        yield "{"
+        if len(part.segments) > 1:
+            yield f"    const real *w = pack_{number} + u0 * {blocking.gates} * ({' + '.join(lengths)});"
+        else:
+            yield f"    const real *w = pack_{number} + u0 * {blocking.gates} * {lengths[0]};"
+        for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
+            if not place:
+                yield f"    const real *rows[{blocking.rows}];"
+            yield f"    for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
+            product = f"products_{blocking.vectors}_{blocking.rows}(m, w, rows, {length}, acc_{number});"
+            yield f"    if (!a->direct) {product}"
+            yield from indented(self._direct(number, pack, place, length, size))
+            if place + 1 < len(part.segments):
+                yield f"    w += {length} * {blocking.vectors} * LANES;"
+        yield "}"
+
+    def _direct(self, number: int, pack: Pack, place: int, length: str, size: str) -> Iterator[str]:
+        blocking, part = pack.blocking, pack.contraction
+        units = f"least({blocking.neighbours} * LANES, n_{size} - u0)"
+        yield "else for (int i = 0; i < m; i++) {"
+        if part.transposed:
+            matrix = f"matrix_{number}_{place}"
+            yield (
+                f"    columns({matrix} + u0, ld_{number}_{place}, {units}, rows[i], {length}, "
+                f"acc_{number} + i * {blocking.vectors});"
+            )
+        else:
+            for gate in range(blocking.gates):
+                yield (
+                    f"    dots(matrix_{number}_{gate} + u0 * ld_{number}_{gate}, ld_{number}_{gate}, {units}, rows[i], "
+                    f"{length}, (real *)(acc_{number} + i * {blocking.vectors} + {gate * blocking.neighbours}));"
+                )
+        yield "}"
+
+    def _row_of(self, operand: int) -> str:
+        node = self.graph.nodes[operand]
+        return self.crossing_row(operand) if node.args else self.leaf_row(node)
+
+    def _pointwise(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
+        known: set[int] = set()
+        for number, pack in packs:
+            blocking: Blocking = pack.blocking
+            for gate, index in enumerate(pack.contraction.results):
+                lane = f"{gate * blocking.neighbours}" + (" + q" if blocking.neighbours > 1 else "")
+                yield f"const vec {self.names[index]} = acc_{number}[row_ * {blocking.vectors} + {lane}];"
+                known.add(index)
+                yield from self._stores(index)
+        for index in [*sweep.pointwise, *sweep.sums]:
+            node = self.graph.nodes[index]
+            yield from self._fetched(node, known)
+            if index in sweep.sums:
+                yield f"{self.scalar(index)} += total({self._operand(node.args[0])}, k);"
+                continue
+            known.add(index)
+            yield f"const vec {self.names[index]} = {self._spelled(node)};"
+            yield from self._stores(index)
+
+    def _row_scalars(self, sweep: Sweep) -> Iterator[str]:
+        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+        yield "    AT(r0);"
+        yield "    const int64_t u = 0; const int k = 1;"
+        yield "    (void)u, (void)k;"
+        known: set[int] = set()
+        for index in sweep.scalars:
+            node = self.graph.nodes[index]
+            yield from indented(self._fetched(node, known))
+            known.add(index)
+            yield f"    const vec {self.names[index]} = {self._spelled(node)};"
+            yield f"    {self.scalar(index)} = {self.names[index]}[0];"
+        yield "}"
+
+    def _fetched(self, node: Node, known: set[int]) -> Iterator[str]:
+        """Yield the reading of a node's operands that this loop has not at hand."""
+        for arg in node.args:
+            if arg not in known and self.graph.nodes[arg].op != "constant":
+                known.add(arg)
+                yield f"const vec {self.names[arg]} = {self._fetch(arg)};"
+
+    def _spelled(self, node: Node) -> str:
+        return SPELLING[node.op].format(*(self._operand(arg) for arg in node.args))
+
+    def _operand(self, index: int) -> str:
+        node = self.graph.nodes[index]
+        return f"splat((real){node.value!r})" if node.op == "constant" else self.names[index]
+
+    def _fetch(self, index: int) -> str:
+        """Return how a value that this sweep did not compute is read."""
+        node = self.graph.nodes[index]
+        if node.op == "size":
+            return f"splat((real)n_{node.name})"
+        if node.args and not node.dims:
+            return f"splat({self.scalar(index)})"
+        row = self.crossing_row(index) if node.args else self.leaf_row(node)
+        return f"load({row} + u, k)" if node.dims else f"splat(*({row}))"
+
+    def _stores(self, index: int) -> Iterator[str]:
+        keys = [key for key, result in self.graph.results.items() if result == index]
+        if index in self.region.crossing and not self.crossing_is_result(index):
+            yield f"store({self.crossing_row(index)} + u, {self.names[index]}, k);"
+        for key in keys:
+            yield from self.store(key, self.names[index])
+
+    def crossing_is_result(self, index: int) -> bool:
+        """Say whether a crossing value lies in one of the results, so that storing it once is enough."""
+        del index
+        return False
+
+    def _leaf_results(self) -> Iterator[str]:
+        """Store results that no sweep over units computes: leaves, and scalars."""
+        for key in self.leaf_results():
+            index = self.graph.results[key]
+            node = self.graph.nodes[index]
+            width = f"n_{self.region.size(index)}" if node.dims else "1"
+            yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+            yield "    AT(r0);"
+            yield f"    for (int64_t u = 0; u < {width}; u += LANES) {{"
+            yield f"        const int k = least(LANES, {width} - u);"
+            value = f"splat((real){node.value!r})" if node.op == "constant" else self._fetch(index)
+            yield f"        const vec value = {value};"
+            yield from indented(self.store(key, "value"), 2)
+            yield "    }"
+            yield "}"
+
+    def leaf_results(self) -> list[str]:
+        """Return the keys of the results that are leaves or scalars and have to be stored."""
+        return [
+            key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars
+        ]
+
+
+def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:
+    """Yield lines moved to the right."""
+    return (f"{'    ' * levels}{line}" for line in lines)

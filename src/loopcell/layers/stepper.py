@@ -1,0 +1,140 @@
+"""Stepper: a network one step at a time, for control loops, live audio and generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from loopcell.errors import InputError
+from loopcell.layers.state import State
+from loopcell.runtime import FusedSteps, Rows, StepLayer
+
+if TYPE_CHECKING:
+    from loopcell.layers.stack import Stack
+
+
+class Stepper:
+    """A network one step at a time: no allocation, the state in place, the whole stack in one call.
+
+    Made by `net.stepper(batch_size=B)`. It runs what evaluation runs (no dropout, draws replaced by their means),
+    without gradients, on the weights as they were when it was made; `refresh()` takes them anew.
+
+    Attributes:
+        batch_size: B.
+    """
+
+    def __init__(self, net: Stack, batch_size: int, state: State | None = None) -> None:
+        if net.bidirectional:
+            raise InputError("a bidirectional network reads the future: it cannot go one step at a time")
+        self._net = net
+        self.batch_size = batch_size
+        start = net.initial_state(batch_size)
+        self._buffers = {name: torch.stack([tensor, tensor]) for name, tensor in start.items()}
+        like = next(iter(start.values()))
+        self._shape = torch.Size((batch_size, net.input_size))
+        self._dtype, self._device = like.dtype, like.device
+        self._outputs = [like.new_zeros(1, batch_size, size) for size in net.output_sizes()]
+        self._y = self._outputs[-1][0]
+        self._steps: FusedSteps | None = None
+        self._turn = 0
+        self.refresh()
+        if state is not None:
+            self.state = state
+
+    @property
+    def fused(self) -> bool:
+        """Whether generated kernels run; else each step is a call of the network."""
+        return self._steps is not None
+
+    @property
+    def state(self) -> State:
+        """The state now, a copy; setting it copies into the stepper."""
+        return State.of({name: buffer[self._now].clone() for name, buffer in self._buffers.items()})
+
+    @state.setter
+    def state(self, state: State) -> None:
+        if not isinstance(state, State) or set(state) != set(self._buffers):
+            raise InputError(f"a stepper's state is a loopcell.State with {', '.join(self._buffers)}")
+        for name, buffer in self._buffers.items():
+            if state[name].shape != buffer.shape[1:]:
+                raise InputError(
+                    f"state `{name}` must be [layers, batch, size] = {list(buffer.shape[1:])}; "
+                    f"got {list(state[name].shape)}"
+                )
+            buffer[self._now].copy_(state[name].detach())
+
+    def step(self, x: Tensor) -> Tensor:
+        """Take one step.
+
+        Args:
+            x: the input of this step, [B, I].
+
+        Returns:
+            The output [B, O]. It is overwritten by the next step: clone it to keep it.
+
+        Raises:
+            InputError: a shape, dtype or device is off.
+        """
+        if x.shape != self._shape or x.dtype != self._dtype or x.device != self._device:
+            raise InputError(
+                f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
+                f"got {x.dtype} {list(x.shape)} on {x.device}"
+            )
+        if self._steps is None:
+            return self._step_of_network(x)
+        if not x.is_contiguous():
+            x = x.contiguous()
+        self._steps.step(x.data_ptr())
+        return self._y
+
+    def reset(self, rows: Tensor | list[bool] | None = None) -> None:
+        """Start afresh: all rows, or those for which bool `rows` [B] is true."""
+        if rows is None:
+            for buffer in self._buffers.values():
+                buffer.zero_()
+        else:
+            self.state = self.state.reset(rows)
+
+    def refresh(self) -> None:
+        """Take the network's weights as they are now."""
+        state = self.state
+        self._steps = None
+        layers = self._layers()
+        if layers is not None:
+            self._steps = FusedSteps(layers)
+        self.state = state
+
+    @property
+    def _now(self) -> int:
+        return self._turn if self._steps is None else self._steps.turn
+
+    def _layers(self) -> list[StepLayer] | None:
+        layers = []
+        x = self._y.new_zeros(1, *self._shape)
+        with torch.no_grad():
+            for layer, output in enumerate(self._outputs):
+                pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
+                ready = self._net.executable(layer).prepared(
+                    x, [pair[0] for pair in pairs], self._net.sources(layer, 0), Rows(1)
+                )
+                if ready is None:
+                    return None
+                layers.append(StepLayer(*ready, pairs, output))
+                x = output
+        return layers
+
+    def _step_of_network(self, x: Tensor) -> Tensor:
+        was_training = self._net.training
+        self._net.train(False)
+        try:
+            with torch.no_grad():
+                shaped = x.unsqueeze(1 if self._net.batch_first else 0)
+                y, state, _ = self._net.run(shaped, self.state, None, None)
+        finally:
+            self._net.train(was_training)
+        assert isinstance(y, Tensor)  # a tensor went in
+        self.state = state
+        self._y.copy_(y.reshape(self._y.shape))
+        return self._y
