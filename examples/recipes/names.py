@@ -1,7 +1,7 @@
 """Surname to language: a sequence of characters in, one of 18 languages out.
 
-The data have no official split. Names that are there twice are taken once, and a fifth of the distinct names is held out;
-a name that several languages have is on one side only.
+The data have no official split. Names that are there twice are taken once, and a fifth of the distinct names is held
+out; a name that several languages have is on one side only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the recipes share: arguments, the clock, and where a result is written.
 
-A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little data
-and little time, to see that it works; its figures say nothing and are not written.
+A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little
+data and little time, to see that it works; its figures say nothing and are not written.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def test_a_regressor_and_a_tagger(loopcell, tmp_path):
     ("rows", "flags", "complaint"),
     [
         ("text,label\na,x\nb,y\n", ["--label", "mood"], "has no column 'mood'; it has text, label"),
-        ("a,b,c\n1,2,3\n4,5,6\n", [], "has the columns a, b, c: say with --input which one holds the sequence"),
+        ("a,b,c\n1,2,3\n4,5,6\n", [], "has the columns a, b, c: say with --label which one holds the target"),
         ("text,label\na,x\nb,x\n", [], "every label is 'x': there is nothing to tell apart"),
         ("text,label\na,x\nb,y\nc,\n", [], "row 3 (line 4) is nothing: every example needs a label"),
         ("text,label\na,x\nb,y\n", ["--hidden", "0"], "--hidden: input should be greater than or equal to 1, got 0"),
@@ -189,3 +189,52 @@ def test_a_language_model_predicts_no_rows(loopcell, run, table):
     result = loopcell("predict", run, table, "--input", "word")
     assert result.exit_code == 2
     assert "does not predict rows" in result.stderr
+
+
+def test_a_table_whose_rows_are_steps(loopcell, tmp_path):
+    table = tmp_path / "steps.csv"
+    rows = [
+        f"{wearer},{step},{step % 3},{'' if step == 5 else ('walk' if step % 3 else 'rest')}"
+        for wearer in range(12)
+        for step in range(9)
+    ]
+    table.write_text("wearer,t,level,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    run = tmp_path / "run"
+    columns = ["--by", "wearer", "--window", 6, "--input", "t,level"]
+    result = loopcell("train", "tag", table, *columns, *SMALL, "--epochs", 8, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "segment F1" in result.stdout
+    assert "2 sequences" in result.stdout  # a tenth of 24: each wearer's 9 steps are 6 and 3
+    lines = loopcell("predict", run, table, *columns).stdout.splitlines()
+    assert [len(json.loads(line)["labels"]) for line in lines] == [6, 3] * 12
+    assert loopcell("eval", run, table, *columns, "--train", table).exit_code == 0
+
+    table.write_text(table.read_text(encoding="utf-8").replace("3,1,1,walk", "3,one,1,walk"), encoding="utf-8")
+    result = loopcell("predict", run, table, *columns)
+    assert result.exit_code == 1
+    assert "row 29 (line 30): column 't' has 'one', which is not a number" in result.stderr
+    result = loopcell("train", "tag", table, "--by", "wearer", "--run", tmp_path / "r")
+    assert "say with --input which columns make a step, such as --input t,level" in result.stderr
+
+
+def test_files_larger_than_memory_give_the_model_of_a_list(table, monkeypatch):
+    from loopcell.data import Ragged
+    from loopcell.tasks import file_examples
+    from loopcell.tasks.config import FileExamples
+    from loopcell.tasks.inputs import input as inputs
+
+    X, y = words(120)
+    settings = {"cell": "gru", "hidden_size": 6, "epochs": 2, "device": "cpu"}
+    in_memory = SequenceClassifier(**settings).fit(X, y)
+    monkeypatch.setattr(file_examples, "IN_MEMORY", 100)
+    loaded = file_examples.load_examples(FileExamples(files=(table,), input="word", target="kind"))
+    assert not isinstance(loaded.X.values, list)
+
+    class Spilling(Ragged):
+        @classmethod
+        def of(cls, arrays, *, in_memory=100):
+            return Ragged.of(arrays, in_memory=in_memory)
+
+    monkeypatch.setattr(inputs, "Ragged", Spilling)
+    spilled = SequenceClassifier(**settings).fit(loaded.X, loaded.y)
+    assert (spilled.predict_proba(loaded.X) == in_memory.predict_proba(X)).all()

@@ -10,11 +10,11 @@ import typer
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
-from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR
+from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
-FLAGS: tuple[Flag, ...] = (INPUT, LABEL, SEPARATOR)
+FLAGS: tuple[Flag, ...] = (INPUT, LABEL, SEPARATOR, *STEPS)
 
 
 @with_flags(FLAGS)

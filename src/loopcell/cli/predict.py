@@ -10,26 +10,32 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say
+from loopcell.cli.train_estimators import INPUT, STEPS
 from loopcell.cli.values import find_model
+from loopcell.tasks.config import FileExamples
 
 ROWS_AT_ONCE = 1024
+FLAGS: tuple[Flag, ...] = (INPUT, *STEPS)
 
 
+@with_flags(FLAGS)
 def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON lines, else standard output.")] = None,
-    input_column: Annotated[str | None, typer.Option("--input", "--text", help="The column of the sequences.")] = None,
+    *,
     debug: Debug = False,
+    **typed: Any,
 ) -> None:
-    """Write a line of JSON for every row, in order; any number of rows takes little memory."""
+    """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
         from loopcell.files import atomic_write
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
-        lines = _lines(loaded, files, input_column)
+        lines = _lines(loaded, Settings(FLAGS, typed).build(FileExamples, files=files))
         if output is None:
             sys.stdout.writelines(lines)
             return
@@ -37,17 +43,15 @@ def predict(
             file.writelines(lines)
 
 
-def _lines(model: Any, files: list[Path], named: str | None) -> Iterator[str]:
+def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import as_column, blocks, input_column, open_records
+    from loopcell.tasks.file_examples import blocks, open_records
 
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
-    records = open_records(files)
-    column = input_column(records, named)
+    records = open_records(spec.files)
     unknown = 0
-    for block in blocks(records, column, ROWS_AT_ONCE):
-        X = as_column(block, column)
+    for X in blocks(records, spec, ROWS_AT_ONCE):
         unknown += model.input_.unknown(X)
         for found in model.describe(X):
             yield json.dumps(found, ensure_ascii=False) + "\n"

@@ -21,13 +21,18 @@ Held = Annotated[list[Path] | None, typer.Option("--val", help="Files to choose 
 CellName = Annotated[str, typer.Option("--cell", help="A cell's name, or FILE.py:NAME for one of your own.")]
 Run = Annotated[Path | None, typer.Option("--run", help="The run's folder, else a new one in runs/.")]
 
-INPUT = Flag("--input --text", FileExamples, "input", str, "The column of the sequences.")
+INPUT = Flag("--input --text", FileExamples, "input", str, "The column of the sequences, or those of a step: a,b,c.")
 LABEL = Flag("--label --target", FileExamples, "target", str, "The column of what is to be learned.")
 SEPARATOR = Flag("--label-separator", FileExamples, "separator", str, "What stands between several labels of a cell.")
 
+STEPS = (
+    Flag("--by", FileExamples, "by", str, "Rows are steps; a sequence ends where this column changes."),
+    Flag("--window", FileExamples, "window", int, "Rows are steps; the most of them in a sequence."),
+)
+
 CLASSIFY = (INPUT, LABEL, SEPARATOR, *flags_of(ClassifierSettings))
 REGRESS = (INPUT, LABEL, *flags_of(RegressorSettings))
-TAG = (INPUT, LABEL, *flags_of(TaggerSettings))
+TAG = (INPUT, LABEL, *STEPS, *flags_of(TaggerSettings))
 
 
 @with_flags(CLASSIFY)
@@ -52,7 +57,7 @@ def regress(
 def tag(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
-    """Train a tagger: a label for each step; a row has a list of steps and a list of labels."""
+    """Train a tagger: a label for each step. A row has lists of steps and labels, or is a step."""
     with reporting(debug):
         _train("sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
 

@@ -60,8 +60,8 @@ class Input(ABC):
         """Read what `to_json` gave; any exception for anything else."""
 
     def sequences(self, X: Sequence[Any]) -> Ragged:
-        """All examples in memory; errors as `learn`."""
-        return Ragged.of(list(self.each(X)))
+        """All examples: in memory, or in mapped files where they are too many; errors as `learn`."""
+        return Ragged.of(self.each(X))
 
     def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
         """Fit what the first layer has to know of the training data, such as its scale."""

@@ -12,7 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from loopcell.tasks.inputs import Input
-from loopcell.tasks.naive.sequences import features_of, quietly
+from loopcell.tasks.naive.sequences import features_of, first_ones, quietly
 
 REGULARISATION = 10.0  # scikit-learn's C; of 1, 10 and 100 the best one for short texts
 
@@ -32,14 +32,15 @@ def logistic_probabilities(
         The baseline's name, and probabilities [N, K].
     """
     features, name = features_of(kind)
+    known, targets, few = first_ones(*training)
     model = LogisticRegression(C=REGULARISATION, max_iter=300)
-    several = training[1].ndim == 2
+    several = targets.ndim == 2
     pipeline = make_pipeline(features, OneVsRestClassifier(model) if several else model)
     with quietly():
-        pipeline.fit(list(training[0]), training[1])
+        pipeline.fit(known, targets)
     given = pipeline.predict_proba(list(X))
     if several:
-        return f"{name} logistic", given
+        return f"{name} logistic{few}", given
     probabilities = np.zeros((len(X), labels))
     probabilities[:, pipeline.classes_] = given
-    return f"{name} logistic", probabilities
+    return f"{name} logistic{few}", probabilities

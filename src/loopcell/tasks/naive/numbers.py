@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from loopcell.tasks.inputs import Input
-from loopcell.tasks.naive.sequences import features_of
+from loopcell.tasks.naive.sequences import features_of, first_ones
 
 
 def ridge(
@@ -19,5 +19,6 @@ def ridge(
 ) -> tuple[str, npt.NDArray[np.float64]]:
     """What a ridge regression that learned from some examples gives for others: its name, and numbers [N, K]."""
     features, name = features_of(kind)
-    pipeline = make_pipeline(features, Ridge()).fit(list(training[0]), training[1])
-    return f"{name} ridge", pipeline.predict(list(X))
+    known, targets, few = first_ones(*training)
+    pipeline = make_pipeline(features, Ridge()).fit(known, targets)
+    return f"{name} ridge{few}", pipeline.predict(list(X))

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from loopcell.tasks.inputs import Input, TextInput, TokenInput
 
 MOST_N_GRAMS = 200_000
+MOST_EXAMPLES = 200_000
 
 
 def features_of(kind: Input) -> tuple[Pipeline, str]:
@@ -50,6 +51,15 @@ def _summary(sequence: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 def _tokens_and_pairs(tokens: Sequence[str]) -> list[tuple[str, ...]]:
     return [*((token,) for token in tokens), *itertools.pairwise(tokens)]
+
+
+def first_ones(X: Sequence[Any], y: npt.NDArray[Any]) -> tuple[list[Any], npt.NDArray[Any], str]:
+    """Examples that fit into memory: all of them, or evenly spread ones, with the words that say so."""
+    every = -(-len(X) // MOST_EXAMPLES)
+    if every == 1:
+        return list(X), y, ""
+    chosen = list(itertools.islice(X, 0, None, every))
+    return chosen, y[::every], f" ({len(chosen):,} examples)"
 
 
 @contextmanager
