@@ -11,7 +11,17 @@ from recipe import Result, main
 from loopcell import SequenceClassifier
 from loopcell.data import fetch, read, split_groups
 
-SETTINGS = {"cell": "gru", "hidden_size": 256, "bidirectional": True, "dropout": 0.5}
+SETTINGS = {
+    "cell": "gru",
+    "hidden_size": 256,
+    "bidirectional": True,
+    "dropout": 0.6,
+    "weight_decay": 0.1,
+    "epochs": 20,
+    "batch_size": 128,
+    "learning_rate": 4e-3,
+    "validation_fraction": 0.0,
+}
 
 
 def run(small: bool) -> Result:
