@@ -27,8 +27,8 @@ def test_steps_are_the_sequence(name, batch):
     stepper = net.stepper(batch, start)
     assert stepper.fused
     assert torch.allclose(steps_of(stepper, x), expected, atol=1e-12)
-    for name, tensor in stepper.state.items():
-        assert torch.allclose(tensor, last[name], atol=1e-12)
+    for state, tensor in stepper.state.items():
+        assert torch.allclose(tensor, last[state], atol=1e-12)
 
 
 def test_the_reference_path_steps_too():
@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused():
             stepper.step(x)
     with pytest.raises(InputError, match="state `h` must be"):
         stepper.state = State(h=torch.zeros(1, 3, 5), c=torch.zeros(1, 3, 5))
-    with pytest.raises(InputError, match="a stepper's state is a loopcell.State with h, c"):
+    with pytest.raises(InputError, match=r"a stepper's state is a loopcell\.State with h, c"):
         stepper.state = torch.zeros(1)
 
 
