@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopcell.backends.c import Call, KernelRows, Kernels, plain, run_fused
+from loopcell.backends.c.threads import granted
 from loopcell.backends.reference import Function, Masks, ReferenceProgram, call, emit, reference_program, run
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
@@ -162,7 +163,7 @@ class Executable:
             length=order and order.length,
             first=order and order.first,
             reset=rows.plain_reset,
-            threads=max(1, min(torch.get_num_threads(), batch)) if work > _MOST_WORK_ALONE else 1,
+            threads=granted(min(torch.get_num_threads(), batch)) if work > _MOST_WORK_ALONE else 1,
         )
         keys = (*leaves, *(f"base.{place}" for place in range(len(weights.bases))))
         made = Call(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from loopcell.backends.c import threads
 from loopcell.backends.c.build import build, vector_bytes
 from loopcell.backends.c.emit import ForwardKernel, Kernel, ReverseKernel
 from loopcell.backends.c.names import headers
@@ -123,7 +122,7 @@ class Kernels:
         strides = [stride for place in places for stride in place[1:]]
         strides += [stride for weight in weights for stride in (weight[1], 0)]
         return Arguments(
-            parallel=thread_pool(),
+            parallel=threads.entry(),
             threads=rows.threads,
             T=rows.steps,
             B=rows.batch,
@@ -226,14 +225,3 @@ def _products(vectors: int, most: int) -> str:
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
     head = f"INLINE void products_{vectors}_{most}(int m, const real *w, const real *const *rows, int64_t K, vec *out) {{"
     return "\n".join([head, "    switch (m) {", *cases, "    }", "}"])
-
-
-@cache
-def thread_pool() -> int | None:
-    """Return the entry of the thread pool that torch itself uses: one pool, and torch.set_num_threads holds."""
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
-        try:
-            return ctypes.cast(ctypes.CDLL(str(path)).GOMP_parallel, ctypes.c_void_p).value
-        except (OSError, AttributeError):
-            continue
-    return None
