@@ -54,12 +54,11 @@ def find(name: str, key: str) -> Path | None:
     places = [_OWN[os.getpid()]] if os.getpid() in _OWN else []
     with suppress(OSError):
         places.insert(0, _lasting())
-    for place in places:
+    for path in (path for place in places for path in sorted(place.glob(f"{escape(name)}-{key}-*.so"))):
         with suppress(OSError):
-            for path in sorted(place.glob(f"{escape(name)}-{key}-*.so")):
-                if _is_whole(path, key):
-                    return path
-                path.unlink()  # it would be read again each time
+            if _is_whole(path, key):
+                return path
+            path.unlink()  # damaged: it would be read again each time
     return None
 
 
@@ -71,8 +70,9 @@ def keep(name: str, key: str, content: bytes) -> Path:
     """
     try:
         return _written(_lasting(), name, key, content)
-    except (FileWriteError, OSError) as error:
-        _say_once(f"compiled kernels are not kept for later processes ({error}); LOOPCELL_CACHE names a folder for them")
+    except OSError as error:
+        reason = f"{error.filename}: {os.strerror(error.errno)}" if error.errno and error.filename else str(error)
+        _say_once(f"compiled kernels are not kept for later processes: {reason}; LOOPCELL_CACHE names a folder for them")
     return _written(_own(), name, key, content)
 
 

@@ -173,8 +173,8 @@ def _probed(command: tuple[str, ...], name: str, further: tuple[str, ...]) -> Ta
             build = Path(command[0]).stat()
         except (OSError, subprocess.SubprocessError):
             return None
-        if macros.returncode == 0:
-            defined = {words[1] for words in map(str.split, macros.stdout.splitlines()) if len(words) > 1}
+        defined = {words[1] for words in map(str.split, macros.stdout.splitlines()) if len(words) > 1}
+        if macros.returncode == 0 and "__VERSION__" in defined:
             width = next((width for macro, width in _VECTORS.items() if macro in defined), _ANY_VECTOR)
             return Target(command, flags, width, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
     return None
