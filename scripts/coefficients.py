@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
-from mpmath import atanh, cos, exp, expm1, fsum, frexp, inf, ldexp, log, lu_solve, matrix, mp, mpf, nint, pi, sqrt, tanh
+from mpmath import atanh, cos, exp, expm1, frexp, fsum, inf, ldexp, log, lu_solve, matrix, mp, mpf, nint, pi, sqrt, tanh
 
 mp.dps = 50
 

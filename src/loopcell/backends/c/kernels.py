@@ -6,12 +6,11 @@ import ctypes
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from loopcell.backends.c import threads
 from loopcell.backends.c.build import build, vector_bytes
 from loopcell.backends.c.forward import ForwardKernel
 from loopcell.backends.c.kernel import Kernel
@@ -122,7 +121,7 @@ class Kernels:
         return array(
             "q",
             [
-                thread_pool() or 0,
+                threads.entry() or 0,
                 rows.threads,
                 rows.steps,
                 rows.batch,
@@ -203,14 +202,3 @@ def _products(vectors: int, most: int) -> str:
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
     given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
     return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])
-
-
-@cache
-def thread_pool() -> int | None:
-    """Return the entry of the thread pool that torch itself uses: one pool, and torch.set_num_threads holds."""
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
-        try:
-            return ctypes.cast(ctypes.CDLL(str(path)).GOMP_parallel, ctypes.c_void_p).value
-        except (OSError, AttributeError):
-            continue
-    return None
