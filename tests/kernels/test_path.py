@@ -31,10 +31,10 @@ def test_the_plan_says_why():
     assert str(net().plan()[0]) == "gru: fused C (generated kernels for the CPU, forward and backward)"
     with loopcell.backend("reference"):
         assert str(net().plan()[0]) == "gru: reference (plain PyTorch, step by step: it was asked for)"
-    assert "float32 and float64" in net().bfloat16().plan()[0].reason
+    assert "computed in float32, results in bfloat16" in net().bfloat16().plan()[0].reason
     assert "for the CPU" in net().to("meta").plan()[0].reason
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert "autocast is on" in net().plan()[0].reason
+        assert "computed in float32, results in bfloat16" in net().plan()[0].reason
 
 
 def test_an_unknown_back_end():
@@ -54,9 +54,35 @@ def test_the_environment_names_one_for_the_process(monkeypatch):
         plan._chosen.reset(token)
 
 
-def test_half_precision_and_mixed_dtypes_take_the_reference_path():
-    y, _ = net().bfloat16()(torch.randn(3, 2, 3, dtype=torch.bfloat16))
-    assert y.dtype == torch.bfloat16
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_single(dtype):
+    half = net().to(dtype)
+    x = torch.randn(3, 2, 3, dtype=dtype, requires_grad=True)
+    y, state = half(x)
+    assert y.dtype == state.h.dtype == dtype
+    y.float().sum().backward()
+    single = net().float()
+    single.load_state_dict(half.state_dict())
+    wide = x.detach().float().requires_grad_()
+    expected, _ = single(wide)
+    expected.sum().backward()
+    assert torch.equal(y, expected.to(dtype))
+    assert x.grad.dtype == dtype
+    assert torch.allclose(x.grad.float(), wide.grad, rtol=0.01, atol=0.01)
+    assert half.l0.U.n.grad.dtype == dtype
+
+
+def test_autocast_gives_its_own_dtype_and_gradients_in_single():
+    network, x = net(), torch.randn(3, 2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, state = network(x)
+        y.float().sum().backward()
+    assert y.dtype == state.h.dtype == torch.bfloat16
+    assert network.l0.U.n.grad.dtype == torch.float32
+    assert torch.equal(y, network(x)[0].bfloat16())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        compiled, _ = network(x, state)  # a state of an earlier call is narrow
+    assert compiled.dtype == torch.bfloat16
 
 
 def test_without_a_compiler_there_is_one_warning(monkeypatch):

@@ -15,7 +15,7 @@ from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.runtime.fused import FusedCaller
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import may_fuse, operator_runs
+from loopcell.runtime.plan import may_fuse, narrow_results, operator_runs
 from loopcell.runtime.programs import Programs, known_names, watched
 from loopcell.runtime.rows import Rows
 
@@ -73,6 +73,9 @@ class Executable:
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
         """
+        narrow = narrow_results(x.dtype)
+        if narrow is not None and x.device.type == "cpu" and self._runs_fused(x):
+            return self._widened(x, states, weights, rows, narrow, training=training, record=record)
         caller = self._callers.get((training, record)) or self._caller(training, record)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
@@ -88,12 +91,35 @@ class Executable:
                 return run_fused(*caller.call(kernels, leaves, weights, rows))
         return caller.programs.run_reference(leaves, weights, self.sizes, rows)
 
+    def _runs_fused(self, x: Tensor) -> bool:
+        return operator_runs(x.device, x.dtype) if torch.compiler.is_compiling() else may_fuse(x.device, x.dtype)
+
+    def _widened(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Weights,
+        rows: Rows,
+        narrow: torch.dtype,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+        """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
+        wide = Weights(tuple([base.float() for base in weights.bases]), weights.parts, weights.text)
+        with torch.autocast("cpu", enabled=False):
+            y, new, seen = self(
+                x.float(), [state.float() for state in states], wide, rows, training=training, record=record
+            )
+        narrowed = {name: value.to(narrow) for name, value in seen.items()}
+        return y.to(narrow), [state.to(narrow) for state in new], narrowed
+
     def prepared(
         self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows
     ) -> tuple[Call, list[Tensor]] | None:
         """Return the kernel call for tensors like these, in evaluation; None where no kernel may run."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
-        if not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
+        if narrow_results(x.dtype) or not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
             return None
         caller = self._caller(False, ())
         kernels = caller.kernels(x.dtype)

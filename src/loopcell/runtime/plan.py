@@ -86,15 +86,30 @@ def _can_compile() -> bool:
     return compiler() is not None
 
 
+_NARROW = (torch.bfloat16, torch.float16)
+
+
+def narrow_results(dtype: torch.dtype) -> torch.dtype | None:
+    """Return the dtype of results where kernels compute in float32 for narrower ones: half precision, autocast."""
+    if dtype in _NARROW:
+        return dtype
+    if dtype == torch.float32 and torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu")
+    return None
+
+
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
     """Say whether kernels may run on tensors of a device and dtype, as things stand now."""
     return _first_obstacle(device, dtype) is None
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch's
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
     """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network."""
     return _obstacle_of_kernels(device, dtype) is None
+
+
+# What torch.compiler.assume_constant_result does: the compiler asks once. That function would import the whole compiler.
+operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -110,10 +125,8 @@ def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> str | None
         return "it was asked for"
     if device.type != "cpu":
         return "the kernels are for the CPU"
-    if dtype not in (torch.float32, torch.float64):
-        return "the kernels are for float32 and float64"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
+    if dtype not in (torch.float32, torch.float64, *_NARROW):
+        return f"there are no kernels for {str(dtype).removeprefix('torch.')}"
     return None if _can_compile() else "there is no C compiler"
 
 
@@ -122,4 +135,6 @@ def choose(cell: str, device: torch.device, dtype: torch.dtype) -> Plan:
     reason = _first_obstacle(device, dtype)
     if reason is not None:
         return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
-    return Plan(cell, "fused C", "generated kernels for the CPU, forward and backward")
+    narrow = narrow_results(dtype)
+    how = f"; computed in float32, results in {str(narrow).removeprefix('torch.')}" if narrow else ""
+    return Plan(cell, "fused C", f"generated kernels for the CPU, forward and backward{how}")
