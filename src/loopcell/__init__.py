@@ -40,7 +40,13 @@ if TYPE_CHECKING:
         orthogonal_ as orthogonal_,
     )
     from loopcell.runtime import backend as backend, explain as explain
-    from loopcell.tasks import LanguageModel as LanguageModel
+    from loopcell.tasks import (
+        LanguageModel as LanguageModel,
+        SequenceClassifier as SequenceClassifier,
+        SequenceRegressor as SequenceRegressor,
+        SequenceTagger as SequenceTagger,
+        load_model as load_model,
+    )
 
 __version__ = "0.1.0"
 
@@ -51,7 +57,7 @@ _HOMES = {
     ),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
-    "tasks": ("LanguageModel",),
+    "tasks": ("LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = ("cells", "errors", "testing")

@@ -64,7 +64,8 @@ def test_torch_export_gives_a_program_that_runs_in_another_process(tmp_path):
     torch.export.save(program, tmp_path / "program.pt2")
     torch.save({"x": longer, "y": net(longer)[0].detach()}, tmp_path / "expected.pt")
     script = f"""
-        import torch, loopcell
+        import torch
+        from loopcell import Recurrent
         program = torch.export.load({str(tmp_path / "program.pt2")!r})
         expected = torch.load({str(tmp_path / "expected.pt")!r}, weights_only=True)
         assert torch.allclose(program.module()(expected["x"])[0], expected["y"], atol=1e-6)

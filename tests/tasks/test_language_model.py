@@ -11,7 +11,7 @@ from loopcell.data import CharVocabulary
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks import LanguageModel, LanguageModelConfig
-from loopcell.tasks.language_model import MODEL
+from loopcell.tasks.model_file import MODEL
 
 
 def logits_of(model, text="the cat"):

@@ -59,6 +59,9 @@ class ToyChunks:
     def __len__(self):
         return math.ceil(self.steps / self.chunk_steps)
 
+    def begin_epoch(self, epoch):
+        """Every epoch reads the same stream."""
+
     def chunk(self, index):
         begin = index * self.chunk_steps
         end = min(begin + self.chunk_steps, self.steps)

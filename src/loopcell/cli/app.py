@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli import cells, evaluate, explain, resume, sample, train
+from loopcell.cli import cells, evaluate, explain, predict, resume, sample, train
 
 app = typer.Typer(
     name="loopcell",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
+app.command("predict")(predict.predict)
 app.command("eval")(evaluate.evaluate)
 app.command("resume")(resume.resume)
 app.command("cells")(cells.cells)

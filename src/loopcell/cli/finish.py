@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from loopcell.cli.reporting import INTERRUPTED, say
-from loopcell.cli.score_table import print_score
+from loopcell.cli.score_table import print_score, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from loopcell.tasks import TrainedLanguageModel
+    from loopcell.tasks.estimator_run import TrainedEstimator
+    from loopcell.training.loop import Outcome
+    from loopcell.training.run_folder import RunFolder
 
 
 def progress_console() -> Console:
@@ -24,13 +27,33 @@ def progress_console() -> Console:
 
 def report(result: TrainedLanguageModel) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
-    position, run = result.outcome.position, result.run
-    say(f"{result.outcome.reason}: {position.update:,} updates in {position.seconds:,.0f} s")
-    if result.outcome.reason == "interrupted":
-        say(f"to go on: loopcell resume {run.path}")
-        raise typer.Exit(INTERRUPTED)
+    _ending(result.outcome, result.run)
     if result.score:
         print_score(result.score)
+    _places(result.run)
+    say(f"sample: loopcell sample {result.run.model}")
+
+
+def report_estimator(result: TrainedEstimator) -> None:
+    """The same of an estimator: notes on the data, the held-out part beside baselines, the files."""
+    for note in result.notes:
+        say(f"note: {note}")
+    _ending(result.estimator.outcome_, result.run)
+    if result.score:
+        say("held out, to choose the best weights by:")
+        print_table(result.score)
+    _places(result.run)
+    say(f"predict: loopcell predict {result.run.model} FILE")
+
+
+def _ending(outcome: Outcome, run: RunFolder) -> None:
+    position = outcome.position
+    say(f"{outcome.reason}: {position.update:,} updates in {position.seconds:,.0f} s")
+    if outcome.reason == "interrupted":
+        say(f"to go on: loopcell resume {run.path}")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _places(run: RunFolder) -> None:
     say(f"model:  {run.model}")
     say(f"curve:  {run.metrics}")
-    say(f"sample: loopcell sample {run.model}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from loopcell.training.config import configure
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+ModelT = TypeVar("ModelT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
 
 
@@ -20,7 +21,7 @@ class Flag(NamedTuple):
 
     Attributes:
         names: such as "--chunk --seq-length".
-        concern: the configuration model that it belongs to.
+        concern: the configuration model, or the dataclass of settings, that it belongs to.
         field: the model's field.
         kind: the type of what is typed.
         help: what it does.
@@ -28,7 +29,7 @@ class Flag(NamedTuple):
     """
 
     names: str
-    concern: type[BaseModel]
+    concern: type[Any]
     field: str
     kind: Any
     help: str
@@ -36,7 +37,7 @@ class Flag(NamedTuple):
 
     def parameter(self) -> inspect.Parameter:
         """The flag as a parameter of a Typer command; None stands for "not given"."""
-        default = self.concern.model_fields[self.field].default
+        default = default_of(self.concern, self.field)
         told = isinstance(default, int | float | str) and not isinstance(default, bool)
         # In the help text: Typer would put a default that it did not find itself in parentheses.
         shown = f"{self.help}  [default: {default}]" if told else self.help
@@ -44,6 +45,13 @@ class Flag(NamedTuple):
         annotation = Annotated[self.kind | None, option]  # type: ignore[name-defined] # made while running
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(self.field, keyword, default=None, annotation=annotation)
+
+
+def default_of(concern: type[Any], name: str) -> Any:
+    """The default of a field."""
+    if issubclass(concern, BaseModel):
+        return concern.model_fields[name].default
+    return next(field.default for field in fields(concern) if field.name == name)
 
 
 def with_flags(flags: Iterable[Flag]) -> Callable[[FunctionT], FunctionT]:
@@ -83,5 +91,8 @@ class Settings:
         Raises:
             UsageError: a value is out of its bounds; the message names the flag.
         """
-        typed = {field: value for owner, field, value in self._values if owner is concern}
-        return configure(concern, typed | others, self._names)
+        return configure(concern, self.given(concern) | others, self._names)
+
+    def given(self, concern: type[Any]) -> dict[str, Any]:
+        """What was typed for one model, by field."""
+        return {field: value for owner, field, value in self._values if owner is concern}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli.finish import progress_console, report
+from loopcell.cli.finish import progress_console, report, report_estimator
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import parse_time
 
@@ -22,6 +22,13 @@ def resume(
     """Go on from the last checkpoint, as if the run had never stopped; before the first one, from the beginning."""
     with reporting(debug):
         seconds = None if time_limit is None else parse_time(time_limit)
-        from loopcell.tasks import resume_language_model
+        from loopcell.training.run_folder import RunFolder
 
-        report(resume_language_model(run, seconds, progress_console()))
+        if RunFolder(run).read_config().get("task") == "language-model":
+            from loopcell.tasks import resume_language_model
+
+            report(resume_language_model(run, seconds, progress_console()))
+        else:
+            from loopcell.tasks.estimator_run import resume_estimator
+
+            report_estimator(resume_estimator(run, seconds))

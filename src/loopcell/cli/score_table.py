@@ -8,6 +8,7 @@ from loopcell.cli.reporting import say
 
 if TYPE_CHECKING:
     from loopcell.tasks import Score
+    from loopcell.tasks.scores import ScoreTable
 
 UNITS = {"char": "characters", "byte": "bytes"}
 
@@ -30,3 +31,9 @@ def print_score(score: Score, text: str = "held-out text") -> None:
     )
     for name, nats, bits, perplexity in rows:
         say(f"{name:10}{nats:>12}{bits:>12}{perplexity:>18}".rstrip())
+
+
+def print_table(table: ScoreTable) -> None:
+    """Print an estimator's figures beside those of the baselines."""
+    for line in table.lines():
+        say(line)

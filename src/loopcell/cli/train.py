@@ -10,6 +10,7 @@ import typer
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.train_estimators import VERBS
 from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
 from loopcell.tasks.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
@@ -91,3 +92,7 @@ def lm(
 
         plan = LanguageModelPlan(text=text, model=model, training=training)
         report(train_language_model(plan, found, run, progress_console()))
+
+
+for _verb, _command in VERBS.items():
+    app.command(_verb)(_command)

@@ -15,6 +15,7 @@ from loopcell.errors import InputError, LoopcellError, UsageError
 if TYPE_CHECKING:
     from loopcell.equations import Cell
     from loopcell.tasks.config import LanguageModelConfig
+    from loopcell.tasks.settings import NetworkSettings
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 
@@ -47,23 +48,24 @@ def parse_sizes(pairs: list[str]) -> dict[str, int]:
     return sizes
 
 
-def demand_sizes(cell: Cell, config: LanguageModelConfig) -> None:
+def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings) -> None:
     """Hold the sizes that were typed against those that the cell names.
 
     Raises:
         UsageError: one is missing, is not the cell's, or does not fit the others.
     """
     own = [name for name in cell.sizes if name not in ("input", "hidden")]
-    for name in config.sizes:
+    sizes = config.sizes or {}
+    for name in sizes:
         if name not in own:
             has = f"its sizes are {', '.join(own)}" if own else "it has none"
-            raise UsageError(f"--size {name}={config.sizes[name]}: cell `{cell.name}` has no such size; {has}")
+            raise UsageError(f"--size {name}={sizes[name]}: cell `{cell.name}` has no such size; {has}")
     for name in own:
-        if name not in config.sizes:
+        if name not in sizes:
             raise UsageError(f"cell `{cell.name}` needs one more size: --size {name}=..., such as --size {name}=128")
     embedding = config.embedding_size or config.hidden_size
     try:
-        cell.resolve_sizes(input_size=embedding, hidden_size=config.hidden_size, sizes=config.sizes)
+        cell.resolve_sizes(input_size=embedding, hidden_size=config.hidden_size, sizes=sizes)
     except InputError as error:
         raise UsageError(str(error)) from error
 

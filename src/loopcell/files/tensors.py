@@ -75,6 +75,12 @@ def read_tensor_shapes(path: Path, kind: FileKind) -> dict[str, tuple[int, ...]]
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
+def read_facts(path: Path, kind: FileKind) -> dict[str, Any]:
+    """Read the facts alone; no tensor takes memory. Errors as `read_tensor_file`."""
+    with _opened(path, kind) as file:
+        return _facts(path, kind, file.metadata() or {})
+
+
 @contextmanager
 def _opened(path: Path, kind: FileKind) -> Iterator[Any]:
     """The file, open; what goes wrong with it in the block is a FileFormatError."""

@@ -59,7 +59,8 @@ class _TorchCompatible(Stack):
                 parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
                 self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
         self._packed_names = [
-            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
+            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)]
+            for layer, direction in self.places()
         ]
         self._parts = self._make_parts()
         self._parts_text = write_parts(self._parts)

@@ -7,4 +7,16 @@ from loopcell.runtime.explain import explain
 from loopcell.runtime.plan import Plan, backend, choose
 from loopcell.runtime.rows import Rows
 
-__all__ = ["Executable", "FusedSteps", "Part", "Plan", "Rows", "StepLayer", "Weights", "backend", "choose", "explain", "write_parts"]
+__all__ = [
+    "Executable",
+    "FusedSteps",
+    "Part",
+    "Plan",
+    "Rows",
+    "StepLayer",
+    "Weights",
+    "backend",
+    "choose",
+    "explain",
+    "write_parts",
+]

@@ -143,4 +143,4 @@ class Executable:
 def _are_alike(leaves: Mapping[str, Tensor], weights: Weights, x: Tensor) -> bool:
     """Say whether all tensors have one dtype and device: PyTorch converts what it can, a kernel reads memory."""
     dtype, device = x.dtype, x.device
-    return all([tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases)])
+    return all(tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c import Call, KernelRows, Kernels, Recipe, plain
+from loopcell.backends.c.threads import granted
 from loopcell.backends.weights import Weights
 from loopcell.runtime.programs import Programs, kernels_of
 from loopcell.runtime.rows import Rows
@@ -55,7 +56,7 @@ class FusedCaller:
         batch = tensors[0].shape[1]
         threads = 1
         if batch > 1 and rows.steps * batch * self._multiplications > _MOST_WORK_ALONE:
-            threads = max(1, min(torch.get_num_threads(), batch))
+            threads = granted(min(torch.get_num_threads(), batch))
         order = rows.order
         if order is None:
             told = KernelRows(rows.steps, batch, None, None, None, rows.plain_reset, threads)

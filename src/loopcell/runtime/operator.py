@@ -102,7 +102,11 @@ def run(
 
 @run.register_fake
 def _fake_run(
-    tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool
+    tensors: Sequence[Tensor],
+    lengths: Tensor | None,  # noqa: ARG001 - torch wants the operator's own signature
+    reset: Tensor | None,  # noqa: ARG001
+    what: str,
+    keep: bool,
 ) -> list[Tensor]:
     told = _what(what)
     like = tensors[0]
@@ -153,11 +157,11 @@ def run_back(
 @run_back.register_fake
 def _fake_run_back(
     tensors: Sequence[Tensor],
-    lengths: Tensor | None,
-    reset: Tensor | None,
-    what: str,
-    kept: Tensor,
-    arriving: Sequence[Tensor],
+    lengths: Tensor | None,  # noqa: ARG001 - torch wants the operator's own signature
+    reset: Tensor | None,  # noqa: ARG001
+    what: str,  # noqa: ARG001
+    kept: Tensor,  # noqa: ARG001
+    arriving: Sequence[Tensor],  # noqa: ARG001
     wanted: Sequence[bool],
 ) -> list[Tensor]:
     return [

@@ -13,6 +13,7 @@ from functools import cache
 import torch
 
 from loopcell.backends.c import compiler
+from loopcell.backends.c.target import ADVICE
 from loopcell.errors import UsageError
 
 BACKENDS = ("auto", "reference")
@@ -80,8 +81,7 @@ def _transformed() -> bool:
 def _can_compile() -> bool:
     if compiler() is None:
         warnings.warn(
-            "loopcell found no C compiler and runs on plain PyTorch, several times slower; install gcc or clang",
-            stacklevel=2,
+            f"loopcell found no C compiler and runs on plain PyTorch, several times slower: {ADVICE}", stacklevel=2
         )
     return compiler() is not None
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from loopcell.errors import MissingExtraError
+
 if TYPE_CHECKING:
+    from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.config import (
         Choice as Choice,
         LanguageModelConfig as LanguageModelConfig,
@@ -19,9 +22,13 @@ if TYPE_CHECKING:
         resume_language_model as resume_language_model,
         train_language_model as train_language_model,
     )
+    from loopcell.tasks.models import load_model as load_model
+    from loopcell.tasks.regressor import SequenceRegressor as SequenceRegressor
     from loopcell.tasks.sampling import sample as sample
+    from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
+    "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
     "language_model": ("LanguageModel",),
     "language_model_score": ("Score", "score_files"),
@@ -30,7 +37,10 @@ _HOMES = {
         "resume_language_model",
         "train_language_model",
     ),
+    "models": ("load_model",),
+    "regressor": ("SequenceRegressor",),
     "sampling": ("sample",),
+    "tagger": ("SequenceTagger",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -40,7 +50,12 @@ __all__ = sorted(_HOME)  # noqa: PLE0605 - made from the one table above
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'loopcell.tasks' has no attribute {name!r}")
-    return getattr(import_module(f"loopcell.tasks.{_HOME[name]}"), name)
+    try:
+        return getattr(import_module(f"loopcell.tasks.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "sklearn":
+            raise
+        raise MissingExtraError('estimators need scikit-learn: pip install "loopcell[train]"') from error
 
 
 def __dir__() -> list[str]:

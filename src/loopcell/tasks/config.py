@@ -1,4 +1,7 @@
-"""What a language model and its text are told: small models, a concern each. No torch here, so that flags are fast."""
+"""What a language model and its text are told, and where examples are: small models, a concern each.
+
+No torch here, so that flags are fast.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +66,32 @@ class LanguageModelPlan(Concern):
     text: TextConfig
     model: LanguageModelConfig = LanguageModelConfig()
     training: TrainingConfig = TrainingConfig()
+
+
+class FileExamples(Concern):
+    """Which files, and what in them.
+
+    Attributes:
+        files: tables, JSON lines, archives, a folder of class folders, ...
+        input: the column of the sequences, or the columns of a step with commas between them; None finds it where a
+            kind of file has one.
+        target: the column of what is to be learned; None finds `label`, `labels` or `target`.
+        separator: what stands between the labels of one cell, where an example has several.
+        by: rows are steps, and a sequence ends where the value of this column changes.
+        window: rows are steps, and a sequence has at most so many.
+    """
+
+    files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    input: str | None = None
+    target: str | None = None
+    separator: str | None = None
+    by: str | None = None
+    window: PositiveInt | None = None
+
+    @property
+    def of_steps(self) -> bool:
+        """Whether a row is a step, and not an example."""
+        return self.by is not None or self.window is not None
 
 
 class Choice(Concern):

@@ -13,31 +13,13 @@ from torch.nn import functional
 from loopcell.data.text.kinds import vocabulary_from_json
 from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.equations import Cell
-from loopcell.errors import FileFormatError, LoopcellError, UsageError
-from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.errors import FileFormatError, UsageError
 from loopcell.layers import Recurrent, State
 from loopcell.tasks.config import LanguageModelConfig
+from loopcell.tasks.model_file import building, fill, read_model, write_model
 
-MODEL = FileKind("loopcell", 1, "loopcell model")
 TASK = "language-model"
-
-# The dtypes that a model can be kept in: one for all of its weights.
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
-
-# What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
-HOSTILE = (
-    LoopcellError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 class LanguageModel(nn.Module):
@@ -107,12 +89,11 @@ class LanguageModel(nn.Module):
             FileWriteError: the disk is full, or the folder cannot be written.
         """
         facts = {
-            "task": TASK,
             "config": self.config.model_dump(),
             "vocabulary": self.vocabulary.to_json(),
             "cell": json.loads(self.cell.to_json()),
         }
-        write_tensor_file(Path(path), MODEL, TensorFile(dict(self.state_dict()), facts))
+        write_model(Path(path), TASK, self, facts)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -121,52 +102,21 @@ class LanguageModel(nn.Module):
         Raises:
             FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
         """
-        content = read_tensor_file(Path(path), MODEL)
-        if content.facts.get("task") != TASK:
-            raise FileFormatError(f"{path} holds the model of another task: {content.facts.get('task')!r}")
-        try:
-            # Without memory until the file's tensors turn out to be the ones that its sizes call for.
-            with torch.device("meta"):
-                model = cls(*_parts(content.facts))
-        except HOSTILE as error:
-            raise FileFormatError(f"{path} is damaged: {_first_line(error)}") from error
-        _check_tensors(path, content.tensors, model.state_dict())
-        _check_values(path, content.tensors)
-        model.load_state_dict(content.tensors, assign=True)
-        return model.eval()
+        path = Path(path)
+        content = read_model(path, TASK)
+        with building(path):
+            model = cls(*_parts(content.facts))
+        fill(path, model, content.tensors)
+        model._check_counts(path)
+        return model
+
+    def _check_counts(self, path: Path) -> None:
+        """Refuse counts that nobody can have counted."""
+        if int(self.token_counts.min()) < 0 or float(self.token_counts.double().sum()) > MOST_TOKENS:
+            raise FileFormatError(f"{path} is damaged: its token counts are not those of a text")
 
 
 def _parts(facts: dict[str, Any]) -> tuple[Cell, Vocabulary, LanguageModelConfig]:
     vocabulary = vocabulary_from_json(facts["vocabulary"])
     config = LanguageModelConfig.model_validate(facts["config"])
     return Cell.from_json(json.dumps(facts["cell"])), vocabulary, config
-
-
-def _check_tensors(path: str | Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Refuse a file whose tensors are not those that its sizes call for."""
-    for name in sorted(expected.keys() ^ found.keys()):
-        fault = "lacks the tensor" if name in expected else "has a tensor that does not belong to it:"
-        raise FileFormatError(f"{path} is damaged: it {fault} {name[:80]}")
-    for name, tensor in expected.items():
-        same_kind = found[name].dtype in (DTYPES if tensor.is_floating_point() else (tensor.dtype,))
-        if tensor.shape != found[name].shape or not same_kind:
-            raise FileFormatError(
-                f"{path} is damaged: the tensor {name} should be of shape {list(tensor.shape)} "
-                f"and is {found[name].dtype} of shape {list(found[name].shape)}"
-            )
-
-
-def _check_values(path: str | Path, found: dict[str, Tensor]) -> None:
-    """Refuse weights of several dtypes, and counts that nobody can have counted."""
-    kept = sorted({str(tensor.dtype) for name, tensor in found.items() if name != "token_counts"})
-    if len(kept) > 1:
-        raise FileFormatError(f"{path} is damaged: its weights are of several dtypes, {', '.join(kept)}")
-    counts = found["token_counts"]
-    if int(counts.min()) < 0 or float(counts.double().sum()) > MOST_TOKENS:
-        raise FileFormatError(f"{path} is damaged: its token counts are not those of a text")
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no {str(error.args[0])[:80]!r}"
-    return str(error).partition("\n")[0] or type(error).__name__

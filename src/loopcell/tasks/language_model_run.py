@@ -11,8 +11,9 @@ from loopcell.data import TokenFile, Vocabulary, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, LoopcellError
 from loopcell.tasks.config import LanguageModelPlan
-from loopcell.tasks.language_model import HOSTILE, TASK, LanguageModel
+from loopcell.tasks.language_model import TASK, LanguageModel
 from loopcell.tasks.language_model_step import LanguageModelStep
+from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.text_corpus import HeldOutFacts, check_tokens, open_token_files
 from loopcell.training.checkpoint import demand_fitting
 from loopcell.training.run_folder import RunFolder

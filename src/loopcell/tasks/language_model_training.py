@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +29,9 @@ from loopcell.tasks.text_corpus import (
 )
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
-from loopcell.training.loop import Outcome, Trainer, Work
-from loopcell.training.metrics import MetricsLog
-from loopcell.training.progress import ProgressDisplay
+from loopcell.training.loop import Outcome, Work
 from loopcell.training.randomness import seed_everything
-from loopcell.training.report import Observer
+from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder, free_folder
 
 if TYPE_CHECKING:
@@ -163,7 +160,6 @@ def _run(
     seed_everything(config.seed)
     model = LanguageModel(opened.cell, opened.vocabulary, opened.plan.model)
     model.token_counts.copy_(torch.from_numpy(count_tokens(opened.training)))
-    observers: list[Observer] = []
     work = Work(
         step=LanguageModelStep(model),
         chunks=_training_lanes(opened.training, config, fabric),
@@ -171,18 +167,8 @@ def _run(
         if opened.held_out is None
         else evaluation_lanes(opened.held_out, fabric.global_rank, fabric.world_size),
         export=lambda: model.save(run.model),
-        observers=observers,
     )
-    trainer = Trainer(work, config, fabric, run)
-    if resumed:
-        trainer.resume()
-    with ExitStack() as stack:
-        if fabric.is_global_zero:
-            update = trainer.position.update
-            observers.append(stack.enter_context(MetricsLog(run, update if resumed else None)))
-            if console:
-                observers.append(stack.enter_context(ProgressDisplay(console, trainer.total_updates, update)))
-        outcome = trainer.fit()
+    outcome = train(work, config, fabric, run, console=console, resumed=resumed)
     return TrainedLanguageModel(run, outcome, _score(model, opened, outcome))
 
 

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from loopcell.errors import UsageError
 
@@ -153,7 +162,7 @@ class TrainingConfig(Concern):
     batch_size: PositiveInt = 32
 
 
-ConcernT = TypeVar("ConcernT", bound=BaseModel)
+ConcernT = TypeVar("ConcernT")
 
 
 def configure(
@@ -162,12 +171,12 @@ def configure(
     """Build a configuration model; what does not fit is a UsageError of one sentence.
 
     Args:
-        model: the pydantic model.
+        model: the pydantic model, or a dataclass of pydantic's types.
         values: its fields; those that are absent take their default.
         names: the user's words for the fields, such as flags.
     """
     try:
-        return model.model_validate(dict(values))
+        return TypeAdapter(model).validate_python(dict(values))
     except ValidationError as error:
         raise UsageError(_sentence(error, names)) from error
 

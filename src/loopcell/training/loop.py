@@ -39,7 +39,7 @@ class Work(Generic[ChunkT, StateT]):
         step: the module to train.
         chunks: the data of this process.
         validation: held-out data of this process, if there is any.
-        export: writes the model for its users; called in the first process when the model is the best so far.
+        export: keeps the model for its users; called in the first process when the model is the best so far.
         observers: who is told about every update; in the first process only.
     """
 
@@ -70,10 +70,12 @@ class Trainer(Generic[ChunkT, StateT]):
         work: what to train on what.
         config: how.
         fabric: the device and the processes (`start_fabric`).
-        run: where checkpoints go.
+        run: where checkpoints go; None keeps none, and `export` alone sees the best model.
     """
 
-    def __init__(self, work: Work[ChunkT, StateT], config: TrainingConfig, fabric: Fabric, run: RunFolder) -> None:
+    def __init__(
+        self, work: Work[ChunkT, StateT], config: TrainingConfig, fabric: Fabric, run: RunFolder | None
+    ) -> None:
         if not len(work.chunks):
             raise TrainingError("there is nothing to train on: the data has not even one prediction to learn")
         self._work, self._config, self._fabric, self._run = work, config, fabric, run
@@ -94,6 +96,7 @@ class Trainer(Generic[ChunkT, StateT]):
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
+        self._work.chunks.begin_epoch(self.position.epoch)
         reason = self._ended_before()
         if self.position.update == 0:
             self._save(best=True)
@@ -110,6 +113,7 @@ class Trainer(Generic[ChunkT, StateT]):
             UsageError: the run had another number of processes.
             FileFormatError: the checkpoint is damaged or belongs to another run.
         """
+        assert self._run is not None, "a run without a folder has nothing to go back to"
         content = read_tensor_file(self._run.last, CHECKPOINT)
         processes = content.facts.get("processes")
         if processes != self._fabric.world_size:
@@ -144,7 +148,7 @@ class Trainer(Generic[ChunkT, StateT]):
         try:
             result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time()))
         except TrainingError as error:
-            raise _at(position.update + 1, error) from error
+            raise self._located(position.update + 1, error) from error
         position.update += 1
         position.chunk = indices.stop
         position.predictions += result.predictions
@@ -159,6 +163,7 @@ class Trainer(Generic[ChunkT, StateT]):
             return False
         self.position.epoch += 1
         self.position.chunk = 0
+        self._work.chunks.begin_epoch(self.position.epoch)
         self._updater.restart()
         return True
 
@@ -200,7 +205,7 @@ class Trainer(Generic[ChunkT, StateT]):
         try:
             demand_finite("held-out loss", loss)
         except TrainingError as error:
-            raise _at(self.position.update, error) from error
+            raise self._located(self.position.update, error) from error
         return loss
 
     def _held_out_loss(self) -> float:
@@ -212,6 +217,11 @@ class Trainer(Generic[ChunkT, StateT]):
         sums = torch.tensor(own, dtype=torch.float64, device=self._fabric.device)
         loss, count = cast(Tensor, self._fabric.all_reduce(sums, reduce_op="sum")).tolist()
         return Evaluation(loss, int(count)).loss
+
+    def _located(self, update: int, error: TrainingError) -> TrainingError:
+        """The error with the update at which it happened."""
+        kept = "; the last checkpoint stays" if self._run else ""
+        return TrainingError(f"at update {update} {error}{kept}")
 
     def _judge(self, loss: float) -> bool:
         """Compare with the best loss so far, and remember."""
@@ -250,6 +260,10 @@ class Trainer(Generic[ChunkT, StateT]):
 
         A kill in between leaves the older `last`, from which the same best model comes about again.
         """
+        if self._run is None:
+            if best:
+                self._work.export()
+            return
         tensors = self._updater.tensors()
         facts = {
             "position": self.position.model_dump(),
@@ -263,10 +277,6 @@ class Trainer(Generic[ChunkT, StateT]):
             self._work.export()
             write_tensor_file(self._run.best, CHECKPOINT, content)
         write_tensor_file(self._run.last, CHECKPOINT, content)
-
-
-def _at(update: int, error: TrainingError) -> TrainingError:
-    return TrainingError(f"at update {update} {error}; the last checkpoint stays")
 
 
 def _total_updates(chunks: ChunkSource[ChunkT], config: TrainingConfig) -> int:

@@ -49,7 +49,11 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
 
 
 class ChunkSource(Protocol[ChunkT_co]):
-    """Chunks of a stream that is read in lanes: chunk `i + 1` goes on where chunk `i` stopped."""
+    """What an epoch reads, by number: the chunks of a stream in lanes, or batches of whole sequences.
+
+    In a stream chunk `i + 1` goes on where chunk `i` stopped, and the state with it. Batches that have nothing to
+    do with each other go with a step whose state is empty, `()`.
+    """
 
     @property
     def batch_size(self) -> int:
@@ -57,9 +61,13 @@ class ChunkSource(Protocol[ChunkT_co]):
         ...
 
     def __len__(self) -> int:
-        """Chunks in one epoch."""
+        """Chunks in one epoch; the same number in every epoch."""
+        ...
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Give the chunks of epoch 0, 1, ... from here on: the same order whenever that epoch is asked for."""
         ...
 
     def chunk(self, index: int) -> ChunkT_co:
-        """Chunk `index`; the same one whenever it is asked for."""
+        """Chunk `index`; the same one whenever it is asked for within an epoch."""
         ...

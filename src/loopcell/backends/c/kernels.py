@@ -6,15 +6,16 @@ import ctypes
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from loopcell.backends.c import threads
 from loopcell.backends.c.build import build, vector_bytes
-from loopcell.backends.c.emit import ForwardKernel, Kernel, ReverseKernel
+from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.names import headers
+from loopcell.backends.c.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text
@@ -30,7 +31,7 @@ class Rows:
 
     Attributes:
         steps, batch: T and B.
-        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all rows are T long.
+        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all are T long.
         reset: bool [T, B] in one piece, or None.
         threads: how many share the rows.
     """
@@ -120,7 +121,7 @@ class Kernels:
         return array(
             "q",
             [
-                thread_pool() or 0,
+                threads.entry() or 0,
                 rows.threads,
                 rows.steps,
                 rows.batch,
@@ -199,16 +200,5 @@ def _comment(graph: Graph) -> str:
 def _products(vectors: int, most: int) -> str:
     """Return the function that takes the product for the number of rows that there are."""
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
-    head = f"INLINE void products_{vectors}_{most}(int m, const real *w, const real *const *rows, int64_t K, vec *out) {{"
-    return "\n".join([head, "    switch (m) {", *cases, "    }", "}"])
-
-
-@cache
-def thread_pool() -> int | None:
-    """Return the entry of the thread pool that torch itself uses: one pool, and torch.set_num_threads holds."""
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
-        try:
-            return ctypes.cast(ctypes.CDLL(str(path)).GOMP_parallel, ctypes.c_void_p).value
-        except (OSError, AttributeError):
-            continue
-    return None
+    given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
+    return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])

@@ -65,9 +65,11 @@ class RegionWriter:
         neighbours = packs[0][1].blocking.neighbours if packs else 1
         block = "LANES" if neighbours == 1 else f"{neighbours} * LANES"
         yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
-        yield f"for (int64_t r0 = 0; r0 < count; r0 += {rows}) {{"
         if packs:
-            yield f"    const int m = least({rows}, count - r0);"
+            yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
+            yield f"    m = evenly(count - r0, {rows});"
+        else:
+            yield "for (int64_t r0 = 0; r0 < count; r0++) {"
         for number, pack in packs:
             yield from indented(self._contraction(number, pack, sweep.size))
         yield f"    for (int row_ = 0; row_ < {'m' if packs else '1'}; row_++) {{"
@@ -102,7 +104,7 @@ class RegionWriter:
             if not place:
                 yield f"    const real *rows[{blocking.rows}];"
             yield f"    for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-            product = f"products_{blocking.vectors}_{blocking.rows}(m, w, rows, {length}, acc_{number});"
+            product = f"products_{blocking.vectors}_{blocking.rows}((int)m, w, rows, {length}, acc_{number});"
             yield f"    if (!a->direct) {product}"
             yield from indented(self._direct(number, pack, place, length, size))
             if place + 1 < len(part.segments):

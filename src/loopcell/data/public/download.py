@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from loopcell.backends.c.build import cache_folder
+from loopcell.backends.c import cache
 from loopcell.data.extras import require
 from loopcell.data.public.checksums import file_checksum, folder_checksum, unpack, unzip
 from loopcell.data.public.table import PublicFile, PublicSet, public_sets
@@ -69,7 +69,7 @@ def fetch(name: str) -> Fetched:
 
 def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
     """The file's place, checked."""
-    kept = cache_folder() / "data" / public.name
+    kept = cache.folder() / "data" / public.name
     named = os.environ.get("LOOPCELL_DATA", "")
     folders = [Path(named) / public.name, kept] if named else [kept]
     for ending in ("",) if file.unpack else ("", *ENDINGS):

@@ -107,6 +107,9 @@ class Lanes:
             raise InputError(f"a pass starts at a chunk from 0 to {len(self)}, got {start}")
         return (self.chunk(index) for index in range(start, len(self)))
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Every epoch reads the same chunks in the same order, as a stream has to be read."""
+
     def chunk(self, index: int) -> Chunk:
         """Give chunk `index`; InputError when it is not in 0 .. len - 1."""
         if not 0 <= index < len(self):

@@ -20,6 +20,13 @@
             _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) out[m * V + v] = acc[m][v];                   \
     }
 
+/* How many of `rows` rows to take now, at most `most`: groups as even as can be, as a small last one costs nearly as
+ * much as a full one. */
+INLINE int64_t evenly(int64_t rows, int64_t most) {
+    const int64_t groups = (rows + most - 1) / most;
+    return (rows + groups - 1) / groups;
+}
+
 /* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [K, V, lanes] for the units from u0 on. */
 INLINE void pack_rows(real *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
     const int units = u0 < n ? least(LANES, n - u0) : 0;

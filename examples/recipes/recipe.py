@@ -1,0 +1,83 @@
+"""What the recipes share: arguments, the clock, and where a result is written.
+
+A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little
+data and little time, to see that it works; its figures say nothing and are not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopcell.tasks.scores import ScoreTable
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A published figure.
+
+    Attributes:
+        figure: in words and numbers.
+        source: who measured it, and where it is written.
+    """
+
+    figure: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a recipe found.
+
+    Attributes:
+        figures: by name; the first one is what the recipe is about.
+        table: the figures beside baselines.
+        settings: what the model was told beside defaults.
+        facts: what else a reader should know: sizes, splits, the path that ran.
+    """
+
+    figures: dict[str, float]
+    table: ScoreTable
+    settings: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
+    """Run a recipe from the command line, print its table and write `benchmarks/results/recipes/NAME.json`."""
+    parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
+    parser.add_argument("--small", action="store_true", help="little data and time, to see that it works")
+    small = parser.parse_args().small
+    started = time.perf_counter()
+    result = run(small)
+    seconds = time.perf_counter() - started
+    print("\n".join(result.table.lines()))
+    figures = {name: round(value, 4) for name, value in result.figures.items()}
+    print(json.dumps({"figures": figures, "seconds": round(seconds, 1)}))
+    if not small:
+        print(f"written: {_write(result, figures, seconds, known)}")
+
+
+def _write(result: Result, figures: dict[str, float], seconds: float, known: Known | None) -> Path:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from machine import write_result
+
+    name = Path(sys.argv[0]).stem
+    content = {
+        "command": f"python examples/recipes/{name}.py",
+        "seconds": round(seconds, 1),
+        "figures": figures,
+        "known": {"figure": known.figure, "source": known.source} if known else None,
+        "table": {name: {k: round(v, 4) for k, v in row.items()} for name, row in result.table.rows.items()},
+        "data": result.table.data,
+        "settings": result.settings,
+        **result.facts,
+    }
+    return write_result(f"recipes/{name}", content)

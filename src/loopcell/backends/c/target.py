@@ -1,0 +1,186 @@
+"""Target: a compiler, its flags and the vectors that they allow; what kernels are built with.
+
+Three variables of the environment choose another than the machine's own:
+
+    LOOPCELL_TARGET   native (what this CPU has; the default), avx512, avx2 or plain (what every such CPU has)
+    CC                the compiler, as a shell reads it: "clang-18", "ccache gcc"
+    LOOPCELL_CFLAGS   flags after ours: "-O2 -g"
+
+Nothing here looks at the CPU: the compiler is asked for the macros that it predefines under the flags, which say what
+"native" means on every system, and also where flags take something away (-mno-avx512f).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from loopcell.backends.c import cache as kept
+from loopcell.errors import UsageError
+
+ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
+"""What to do about a missing compiler."""
+
+# Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for code
+# that runs no faster.
+FLAGS = ("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
+
+# What each target may be spelled like; a compiler takes the first that it understands. Zig's default is native, so it
+# has to be told to be plain; GCC and Clang do not know that word, and are plain by themselves.
+_ARM = platform.machine().lower() in ("aarch64", "arm64")
+_NATIVE = (("-mcpu=native",), ("-march=native",)) if _ARM else (("-march=native",), ("-mcpu=native",))
+_AVX2 = ("-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2")
+TARGETS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "native": (*_NATIVE, ()),
+    "avx512": ((*_AVX2, "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"),),
+    "avx2": (_AVX2,),
+    "plain": (("-mcpu=baseline",), ()),
+}
+
+# The headers of the kernels: a compiler without a C library is none.
+_PROBE = "#include <math.h>\n#include <stdint.h>\n#include <stdlib.h>\n#include <string.h>\n"
+_PROBE_SECONDS = 60
+_VECTORS = {"__AVX512F__": 64, "__AVX2__": 32}
+_ANY_VECTOR = 16
+
+
+@dataclass(frozen=True)
+class Target:
+    """What kernels are built with.
+
+    Attributes:
+        command: the compiler: its path, and words that come before any flag.
+        flags: those of every kernel.
+        vector_bytes: the widest vectors that the flags allow.
+        identity: what its output depends on: every macro that the compiler and the C library's headers define, among them
+            __VERSION__ and those of the CPU's features; and the program's size and date, which a rebuild of the same
+            version changes (`--version` would say less, and takes another process).
+    """
+
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    vector_bytes: int
+    identity: str
+
+    def __str__(self) -> str:
+        return shlex.join([*self.command, *self.flags])
+
+
+def target() -> Target | None:
+    """Return what kernels are built with, as the environment has it now; None where there is no compiler.
+
+    Raises:
+        UsageError: LOOPCELL_TARGET names none, or one that this machine or the compiler cannot have.
+    """
+    name = os.environ.get("LOOPCELL_TARGET", "") or "native"
+    if name not in TARGETS:
+        raise UsageError(f"LOOPCELL_TARGET names {name!r}; there are {', '.join(TARGETS)}")
+    asked = (os.environ.get("CC", ""), os.environ.get("PATH", ""))
+    return _chosen(name, _words("LOOPCELL_CFLAGS"), *asked)
+
+
+def compiler() -> str | None:
+    """Return the C compiler's command, or None where there is none."""
+    found = target()
+    return None if found is None else shlex.join(found.command)
+
+
+def vector_bytes() -> int:
+    """Return the width of the widest vectors that kernels may use."""
+    found = target()
+    return _ANY_VECTOR if found is None else found.vector_bytes
+
+
+def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS) -> subprocess.CompletedProcess[str]:
+    """Run a compiler, which never waits for us or for ever.
+
+    Zig keeps what it has built of its C library, 50 MB, and runs in circles where it cannot: it gets a folder of ours.
+
+    Raises:
+        OSError, subprocess.TimeoutExpired: it cannot be run, or does not end.
+    """
+    folder = str(kept.folder() / "zig")
+    environment = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder} | os.environ
+    return subprocess.run(  # noqa: S603 - the compiler that the user has, on our own text
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds,
+        env=environment,
+    )
+
+
+@cache
+def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target | None:
+    """PATH is an argument because the answer depends on it."""
+    natives = (_probed(command, "native", further) for command in _commands(cc))
+    native = next(filter(None, natives), None)
+    if cc and (native is None or native.command != _resolved(cc)):
+        warnings.warn(f"CC names {cc!r}, which is not there or does not compile as gcc and clang do", stacklevel=3)
+    if native is None or name == "native":
+        return native
+    found = _probed(native.command, name, further)
+    if found is None or found.vector_bytes > native.vector_bytes:
+        cannot = "cannot build for" if found is None else "can build for, and this CPU cannot run"
+        raise UsageError(f"LOOPCELL_TARGET names {name!r}, which {shlex.join(native.command)} {cannot}")
+    return found
+
+
+def _commands(cc: str) -> Iterator[tuple[str, ...]]:
+    """Every compiler there may be, best first: the user's, the system's, the one that comes as a wheel."""
+    # Windows: GCC's stack is not aligned for wide vectors there, so only what the user names, and Zig's Clang.
+    system = () if os.name == "nt" or _only_asks_for_xcode() else ("cc", "gcc", "clang")
+    for named in (cc, *system):
+        if words := _resolved(named):
+            yield words
+    wheel = importlib.util.find_spec("ziglang")
+    for folder in (wheel.submodule_search_locations or ()) if wheel else ():
+        zig = shutil.which(str(Path(folder) / "zig"))
+        if zig:
+            yield (zig, "cc")
+
+
+def _resolved(named: str) -> tuple[str, ...]:
+    """The words of a command, the first one as a path; nothing where there is no such program."""
+    words = shlex.split(named, posix=os.name != "nt")
+    found = shutil.which(words[0]) if words else None
+    return (found, *words[1:]) if found else ()
+
+
+def _only_asks_for_xcode() -> bool:
+    """Say whether this is a Mac whose /usr/bin/cc would open a window that offers to install the real one."""
+    if sys.platform != "darwin" or shutil.which("cc") != "/usr/bin/cc":
+        return False
+    return subprocess.run(["/usr/bin/xcode-select", "-p"], capture_output=True, check=False).returncode != 0
+
+
+def _probed(command: tuple[str, ...], name: str, further: tuple[str, ...]) -> Target | None:
+    for spelling in TARGETS[name]:
+        flags = (*FLAGS, *spelling, *further)
+        try:
+            macros = run((*command, *flags, "-dM", "-E", "-x", "c", "-"), _PROBE)
+            build = Path(command[0]).stat()
+        except (OSError, subprocess.SubprocessError):
+            return None
+        defined = {words[1] for words in map(str.split, macros.stdout.splitlines()) if len(words) > 1}
+        if macros.returncode == 0 and "__VERSION__" in defined:
+            width = next((width for macro, width in _VECTORS.items() if macro in defined), _ANY_VECTOR)
+            return Target(command, flags, width, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
+    return None
+
+
+def _words(variable: str) -> tuple[str, ...]:
+    return tuple(shlex.split(os.environ.get(variable, "")))

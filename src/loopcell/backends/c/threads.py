@@ -1,0 +1,58 @@
+"""Threads: the pool that PyTorch itself uses, and one thread in a process that was forked off one that used it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+
+
+class _Pool:
+    """What has become of the pool in this process.
+
+    Attributes:
+        used: kernels have started its threads, here or before a fork.
+        lost: there was a fork since. The child has a copy of the pool without its threads, and would wait for them for ever.
+    """
+
+    used = False
+    lost = False
+
+
+def granted(wanted: int) -> int:
+    """Return how many threads a kernel may have of those that it wants: all, or 1 where nothing starts threads."""
+    if wanted <= 1 or _Pool.lost or entry() is None:
+        return 1
+    _Pool.used = True
+    return wanted
+
+
+@cache
+def entry() -> int | None:
+    """Return the address of what starts threads, or None.
+
+    It is the `GOMP_parallel` of the OpenMP runtime that PyTorch runs on: so there is one pool, and
+    `torch.set_num_threads` and OMP_NUM_THREADS hold.
+    """
+    # The process as a whole first: where PyTorch finds the name itself, also one that LD_PRELOAD put before its own.
+    beside_torch = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    for library in (None, *map(str, beside_torch)):
+        try:
+            return ctypes.cast(ctypes.CDLL(library).GOMP_parallel, ctypes.c_void_p).value
+        except (OSError, AttributeError, TypeError):  # Windows has no "process as a whole"
+            continue
+    return None
+
+
+def _after_fork() -> None:
+    """In the child, before it does anything: PyTorch's own operations would wait for the lost threads just as well."""
+    if _Pool.used:
+        _Pool.lost = True
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,45 @@
+"""The flags that all estimators share, and those of their data."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from loopcell.cli.flags import Flag
+from loopcell.cli.values import parse_sizes, parse_time
+from loopcell.tasks.settings import NetworkSettings
+
+# Names, field, kind, help, and how what is typed is read.
+_ROWS: tuple[tuple[Any, ...], ...] = (
+    ("--hidden", "hidden_size", int, "Length of the hidden state."),
+    ("--layers", "num_layers", int, "Cells on top of each other."),
+    ("--bidirectional", "bidirectional", bool, "Read both ways."),
+    ("--dropout", "dropout", float, "Before, between and after the layers."),
+    ("--size", "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
+    ("--embedding", "embedding_size", int, "Length of a token's vector."),
+    ("--tokens", "tokens", str, "What a step of a text is: char, byte, jamo, bpe or word."),
+    ("--vocab-size", "vocabulary_size", int, "The most tokens in the vocabulary."),
+    ("--pooling", "pooling", str, "What is read of all steps: last, mean, max or attention."),
+    ("--crf", "crf", bool, "A CRF on top, which knows which label follows which."),
+    ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
+    ("--calibrate/--no-calibrate", "calibrate", bool, "Fit probabilities to the held-out part."),
+    ("--epochs", "epochs", int, "Passes over the data."),
+    ("--time-limit", "time_limit", str, "Stop after this time: 50m, 1h30m.", parse_time),
+    ("--patience", "patience", int, "Stop after so many passes without gain."),
+    ("--val-fraction", "validation_fraction", float, "Without --val: hold out so much of the data."),
+    ("--batch-size", "batch_size", int, "Sequences of an update."),
+    ("--lr", "learning_rate", float, "The largest learning rate of AdamW."),
+    ("--schedule", "schedule", str, "constant, linear or cosine."),
+    ("--warmup", "warmup", int, "Updates until the full rate."),
+    ("--weight-decay", "weight_decay", float, "Decay of the matrices."),
+    ("--clip", "clip", float, "Largest norm of the gradient; 0 for any."),
+    ("--device", "device", str, "auto, cpu, cuda, cuda:N or mps."),
+    ("--precision", "precision", str, "32-true, 64-true, bf16-mixed or bf16-true."),
+    ("--seed", "random_state", int, "Of everything that is drawn."),
+)
+
+
+def flags_of(settings: type[NetworkSettings]) -> tuple[Flag, ...]:
+    """The flags of an estimator: a row of the table for each of its settings that has one."""
+    names = {field.name for field in fields(settings)}
+    return tuple(Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)

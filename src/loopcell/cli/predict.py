@@ -1,0 +1,61 @@
+"""`loopcell predict MODEL FILE`: what a model says of every row of a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.reporting import Debug, reporting, say
+from loopcell.cli.train_estimators import INPUT, STEPS
+from loopcell.cli.values import find_model
+from loopcell.tasks.config import FileExamples
+
+ROWS_AT_ONCE = 1024
+FLAGS: tuple[Flag, ...] = (INPUT, *STEPS)
+
+
+@with_flags(FLAGS)
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
+    files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON lines, else standard output.")] = None,
+    *,
+    debug: Debug = False,
+    **typed: Any,
+) -> None:
+    """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
+    with reporting(debug):
+        from loopcell.files import atomic_write
+        from loopcell.tasks.models import load_model
+
+        loaded = load_model(find_model(model))
+        lines = _lines(loaded, Settings(FLAGS, typed).build(FileExamples, files=files))
+        if output is None:
+            sys.stdout.writelines(lines)
+            return
+        with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+
+
+def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
+    from loopcell.errors import UsageError
+    from loopcell.tasks.file_examples import blocks, open_records
+
+    if not hasattr(model, "describe"):
+        raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
+    records = open_records(spec.files)
+    unknown = 0
+    for X in blocks(records, spec, ROWS_AT_ONCE):
+        unknown += model.input_.unknown(X)
+        for found in model.describe(X):
+            yield json.dumps(found, ensure_ascii=False) + "\n"
+    if unknown:
+        say(f"note: {unknown:,} tokens were never seen in training and count as unknown", err=True)
+    if records.skipped:
+        say(f"note: {records.skipped}", err=True)

@@ -1,0 +1,86 @@
+"""`loopcell train classify | regress | tag FILE...`: estimators from files of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.finish import report_estimator
+from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.values import demand_sizes, find_cell
+from loopcell.tasks.config import FileExamples
+from loopcell.tasks.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
+
+Files = Annotated[list[Path], typer.Argument(help="Tables, JSON lines, archives, a folder.", metavar="FILE...")]
+Held = Annotated[list[Path] | None, typer.Option("--val", help="Files to choose the best weights by.")]
+CellName = Annotated[str, typer.Option("--cell", help="A cell's name, or FILE.py:NAME for one of your own.")]
+Run = Annotated[Path | None, typer.Option("--run", help="The run's folder, else a new one in runs/.")]
+
+INPUT = Flag("--input --text", FileExamples, "input", str, "The column of the sequences, or those of a step: a,b,c.")
+LABEL = Flag("--label --target", FileExamples, "target", str, "The column of what is to be learned.")
+SEPARATOR = Flag("--label-separator", FileExamples, "separator", str, "What stands between several labels of a cell.")
+
+STEPS = (
+    Flag("--by", FileExamples, "by", str, "Rows are steps; a sequence ends where this column changes."),
+    Flag("--window", FileExamples, "window", int, "Rows are steps; the most of them in a sequence."),
+)
+
+CLASSIFY = (INPUT, LABEL, SEPARATOR, *flags_of(ClassifierSettings))
+REGRESS = (INPUT, LABEL, *flags_of(RegressorSettings))
+TAG = (INPUT, LABEL, *STEPS, *flags_of(TaggerSettings))
+
+
+@with_flags(CLASSIFY)
+def classify(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a classifier: a label, or several, for each sequence."""
+    with reporting(debug):
+        _train("sequence-classifier", ClassifierSettings, (CLASSIFY, typed), (files, val, cell, run))
+
+
+@with_flags(REGRESS)
+def regress(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a regressor: a number for each sequence."""
+    with reporting(debug):
+        _train("sequence-regressor", RegressorSettings, (REGRESS, typed), (files, val, cell, run))
+
+
+@with_flags(TAG)
+def tag(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a tagger: a label for each step. A row has lists of steps and labels, or is a step."""
+    with reporting(debug):
+        _train("sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
+
+
+VERBS: dict[str, Callable[..., None]] = {"classify": classify, "regress": regress, "tag": tag}
+
+
+def _train(
+    task: str,
+    kind: type[NetworkSettings],
+    typed: tuple[tuple[Flag, ...], dict[str, Any]],
+    given: tuple[list[Path], list[Path] | None, str, Path | None],
+) -> None:
+    """Train the estimator of a task as it was typed, and report."""
+    files, val, cell, run = given
+    settings = Settings(*typed)
+    data = settings.build(FileExamples, files=files)
+    found = find_cell(cell)
+    checked = settings.build(kind, cell=found)
+    demand_sizes(found, checked)
+    from loopcell.tasks.estimator_run import train_estimator
+    from loopcell.tasks.models import model_class
+
+    estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
+    held_out = data.model_copy(update={"files": tuple(val)}) if val else None
+    report_estimator(train_estimator(estimator, data, held_out, run))

@@ -1,0 +1,24 @@
+"""The common base of all estimators: arguments, training, files, and sequences as input."""
+
+from loopcell.tasks.estimator.base import Estimator, in_order, stacked
+from loopcell.tasks.estimator.engine import Loss, device_of
+from loopcell.tasks.estimator.examples import Examples, SequenceBatch, SequenceExamples
+from loopcell.tasks.estimator.parts import Part, as_pair, as_part
+from loopcell.tasks.estimator.sequences import Pair, SequenceEstimator, Split
+
+__all__ = [
+    "Estimator",
+    "Examples",
+    "Loss",
+    "Pair",
+    "Part",
+    "SequenceBatch",
+    "SequenceEstimator",
+    "SequenceExamples",
+    "Split",
+    "as_pair",
+    "as_part",
+    "device_of",
+    "in_order",
+    "stacked",
+]

@@ -1,0 +1,170 @@
+"""SequenceEstimator: sequences in, and for each of them something that is known of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from loopcell.data import Ragged, split_random, where
+from loopcell.tasks.estimator.base import Estimator
+from loopcell.tasks.estimator.examples import SequenceExamples
+from loopcell.tasks.estimator.parts import Part, as_pair, as_part
+from loopcell.tasks.inputs import FirstLayer, Input, input_from_json, learn_input
+from loopcell.tasks.networks.reader import SequenceReader
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.settings import NetworkSettings, checked
+
+Pair = tuple[Any, Any]
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+class SequenceEstimator(Estimator):
+    """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each.
+
+    Attributes:
+        input_: how X becomes sequences: a vocabulary, the length of a vector, features of files.
+        notes_: sentences about the training data that the user should know.
+    """
+
+    input_: Input
+    notes_: list[str]
+
+    # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
+
+    @abstractmethod
+    def _learn(self, y: Part) -> None:
+        """Look at the targets: the labels that there are, ... Those held out of the same data are among them."""
+
+    @abstractmethod
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
+        """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        """Put what the network keeps of the training part into it, such as counts of labels."""
+
+    def _finish(self, held_out: SequenceExamples) -> None:
+        """What follows training, with the help of the held-out part, such as calibration."""
+
+    def _split(self, y: Part, fraction: float, seed: int) -> Split:
+        """Numbers of the examples to train on and of those to hold out."""
+        return split_random(len(y), fraction, seed)
+
+    @abstractmethod
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
+
+    @abstractmethod
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """The metrics of the task on (X, y), beside those of naive baselines.
+
+        Args:
+            X: examples.
+            y: what is true of them.
+            training: the training data, for baselines that have to learn; None leaves these out.
+        """
+
+    def _reader(self, settings: NetworkSettings) -> SequenceReader:
+        """What reads the sequences: a network has it under the name `reader`."""
+        return SequenceReader(self.input_.first_layer(settings), settings)
+
+    # --- fit -------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        *,
+        validation: Pair | None = None,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from examples.
+
+        Args:
+            X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
+            y: what is to be learned of each.
+            validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
+            run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
+            resume: go on with the run of that folder, with the same data.
+
+        Raises:
+            DataError: an example cannot be used; the sentence says which and why.
+            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            TrainingError: the loss is not finite.
+            KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
+        """
+        settings = checked(self)
+        seed = settings.seed()
+        with self._fitting(seed):
+            training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
+            self.network_ = self._network(settings)
+            self.input_.prepare(_first_layer(self.network_), training.inputs)
+            self._prepare(training)
+            self._train(training, held_out, seed, run=run, resumed=resume)
+            if held_out is not None:
+                self._finish(held_out)
+        return self._ended(run)
+
+    def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
+        """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
+        return self._parts(X, y, validation, checked(self).seed())
+
+    def _parts(
+        self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
+    ) -> tuple[tuple[Part, Part], tuple[Part, Part] | None]:
+        inputs, targets = as_pair(X, y)
+        if validation is not None:
+            return (inputs, targets), as_pair(*validation)
+        fraction = float(self.validation_fraction)
+        if not 0 < round(fraction * len(inputs)) < len(inputs):
+            return (inputs, targets), None
+        train, rest = self._split(targets, fraction, seed)
+        return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
+
+    def _learn_data(
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings
+    ) -> tuple[SequenceExamples, SequenceExamples | None]:
+        """Learn what the training part teaches of X and y, and encode both parts."""
+        (X, y), held_out = parts
+        self.input_ = learn_input(X, settings)
+        self._learn(y.whole())
+        training = self._examples(X, y)
+        self.notes_ = [note for note in (_empty_ones(X, training),) if note]
+        return training, None if held_out is None else self._examples(*held_out)
+
+    def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
+        inputs = self.input_.sequences(X)
+        return SequenceExamples(inputs, None if y is None else self._targets(y, inputs))
+
+    def _unlabelled(self, X: Sequence[Any]) -> SequenceExamples:
+        """Examples to predict for."""
+        self._fitted()
+        return self._examples(as_part(X, "X"))
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def _learned(self) -> dict[str, Any]:
+        return {"input": self.input_.to_json()}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        self.input_ = input_from_json(learned["input"])
+
+
+def _first_layer(network: nn.Module) -> FirstLayer:
+    reader = network.get_submodule("reader")
+    assert isinstance(reader, SequenceReader)
+    return reader.first
+
+
+def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
+    """A sentence about sequences without a step, which say nothing of themselves."""
+    empty = np.flatnonzero(examples.lengths == 0)
+    if not len(empty):
+        return None
+    return f"{len(empty):,} of {len(X):,} training sequences are empty; the first is {where(X, int(empty[0]))}"

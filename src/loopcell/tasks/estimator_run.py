@@ -1,0 +1,128 @@
+"""An estimator trained on files in a run folder, and going on with one: what the command line does."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopcell.errors import FileFormatError, LoopcellError, UsageError
+from loopcell.tasks.config import FileExamples
+from loopcell.tasks.estimator import Pair, SequenceEstimator
+from loopcell.tasks.file_examples import load_examples
+from loopcell.tasks.model_file import HOSTILE
+from loopcell.tasks.models import TASKS, model_class
+from loopcell.tasks.scores import ScoreTable
+from loopcell.training.run_folder import RunFolder, free_folder
+
+
+@dataclass(frozen=True)
+class TrainedEstimator:
+    """What came of a run.
+
+    Attributes:
+        run: its folder.
+        estimator: trained, or as far as it came when it was interrupted.
+        score: the held-out part beside the baselines; None when nothing was held out, or it was interrupted.
+        notes: what the user should know about how the data were read.
+    """
+
+    run: RunFolder
+    estimator: SequenceEstimator
+    score: ScoreTable | None
+    notes: tuple[str, ...]
+
+
+def train_estimator(
+    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+) -> TrainedEstimator:
+    """Train an estimator on files and keep everything in a new run folder.
+
+    Args:
+        estimator: with its arguments, not fitted.
+        data: what to train on.
+        held_out: what to choose the best weights by; None holds out a part of `data`.
+        folder: the run folder, new or empty; None finds a new name under `runs/`.
+
+    Raises:
+        DataError: an example cannot be used; the sentence names file and row.
+        UsageError: the folder is taken, or an argument is out of its bounds.
+        TrainingError: the loss is not finite.
+    """
+    name = f"{data.files[0].stem}-{TASKS[estimator.task].verb}"
+    run = RunFolder(folder or free_folder(Path("runs"), name))
+    sources = {"data": data.model_dump(mode="json"), "held_out": held_out and held_out.model_dump(mode="json")}
+    estimator.source_ = sources
+    existed = run.path.exists()
+    try:
+        return _fit(estimator, data, held_out, run, resume=False)
+    except BaseException:
+        if not existed and not run.last.exists():  # nothing was trained: nothing is left
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstimator:
+    """Go on with a run; its files have to be there, as they were.
+
+    Args:
+        folder: the run folder.
+        seconds: a time limit for the whole run in place of the one it was started with.
+
+    Raises:
+        UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
+        FileFormatError: a file of it is damaged.
+    """
+    run = RunFolder(folder)
+    config = run.read_config()
+    source = config.get("source")
+    if not source:
+        raise UsageError(f"{folder} was started from Python; go on with it there: fit(X, y, run=..., resume=True)")
+    try:
+        estimator = model_class(str(config["task"])).from_facts(config)
+        estimator.set_params(random_state=config["seed"], progress=True)
+        data = FileExamples.model_validate(source["data"])
+        held_out = source["held_out"] and FileExamples.model_validate(source["held_out"])
+    except LoopcellError:
+        raise
+    except HOSTILE as error:
+        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
+    if seconds is not None:
+        estimator.set_params(time_limit=seconds)
+    if run.never_began():
+        shutil.rmtree(run.path)
+        return train_estimator(estimator, data, held_out, folder)
+    estimator.source_ = source
+    return _fit(estimator, data, held_out, run, resume=True)
+
+
+def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
+    """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
+    known = load_examples(training) if training else None
+    examples = load_examples(data)
+    return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
+
+
+def _fit(
+    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
+) -> TrainedEstimator:
+    loaded = load_examples(data)
+    given = load_examples(held_out) if held_out else None
+    training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
+    try:
+        estimator.fit(*training, validation=rest, run=run.path, resume=resume)
+    except KeyboardInterrupt:
+        if not hasattr(estimator, "outcome_"):
+            raise
+        return TrainedEstimator(run, estimator, None, loaded.notes)
+    score = _scored(estimator, training, rest, run)
+    return TrainedEstimator(run, estimator, score, (*loaded.notes, *estimator.notes_))
+
+
+def _scored(estimator: Any, training: Pair, rest: Pair | None, run: RunFolder) -> ScoreTable | None:
+    if rest is None:
+        return None
+    score: ScoreTable = estimator.evaluate(*rest, training=training)
+    run.write_json(run.path / "score.json", score.to_json())
+    return score

@@ -1,0 +1,19 @@
+"""What may be given to an estimator as X, and how it becomes sequences: one file a kind."""
+
+from loopcell.tasks.inputs.arrays import ArrayInput
+from loopcell.tasks.inputs.features import FeatureInput
+from loopcell.tasks.inputs.input import FirstLayer, Input
+from loopcell.tasks.inputs.kinds import input_from_json, learn_input
+from loopcell.tasks.inputs.text import TextInput
+from loopcell.tasks.inputs.tokens import TokenInput
+
+__all__ = [
+    "ArrayInput",
+    "FeatureInput",
+    "FirstLayer",
+    "Input",
+    "TextInput",
+    "TokenInput",
+    "input_from_json",
+    "learn_input",
+]

@@ -1,0 +1,48 @@
+"""Every kind of model by the name of its task, as model files and run folders have it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from loopcell.errors import FileFormatError
+
+
+class Task(NamedTuple):
+    """One kind of model.
+
+    Attributes:
+        model: its class in `loopcell.tasks`, with `load` and `save`.
+        verb: what trains it: `loopcell train VERB`.
+    """
+
+    model: str
+    verb: str
+
+
+TASKS = {
+    "language-model": Task("LanguageModel", "lm"),
+    "sequence-classifier": Task("SequenceClassifier", "classify"),
+    "sequence-regressor": Task("SequenceRegressor", "regress"),
+    "sequence-tagger": Task("SequenceTagger", "tag"),
+}
+
+
+def model_class(task: str) -> Any:
+    """The class of a task's models.
+
+    Raises:
+        FileFormatError: no task has that name.
+    """
+    if task not in TASKS:
+        raise FileFormatError(f"there is no task {task[:80]!r} in this loopcell; a newer one may have it")
+    return getattr(import_module("loopcell.tasks"), TASKS[task].model)
+
+
+def load_model(path: str | PathLike[str]) -> Any:
+    """Read any model file: a `LanguageModel`, a `SequenceClassifier`, ...; errors as their `load`."""
+    from loopcell.tasks.model_file import read_task
+
+    return model_class(read_task(Path(path))).load(path)

@@ -1,0 +1,65 @@
+"""What reads the sequences in every estimator: a first layer for the kind of input, and recurrent layers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from loopcell import cells
+from loopcell.equations import Cell
+from loopcell.layers import Recurrent, State
+from loopcell.tasks.inputs import FirstLayer
+from loopcell.tasks.settings import NetworkSettings
+
+
+class SequenceReader(nn.Module):
+    """First layer, dropout, recurrent layers, dropout.
+
+    Args:
+        first: makes vectors [T, B, E] of the input's steps.
+        settings: the cell and the sizes.
+
+    Attributes:
+        output_size: O, the length of what comes out for each step; both directions together.
+    """
+
+    def __init__(self, first: FirstLayer, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.first = first
+        self.dropout = nn.Dropout(settings.dropout)
+        self.recurrent = Recurrent(
+            find_cell(settings.cell),
+            input_size=first.output_size,
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            bidirectional=settings.bidirectional,
+            dropout=settings.dropout if settings.num_layers > 1 else 0.0,
+            sizes=settings.sizes,
+        )
+        self.output_size = self.recurrent.output_size
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Read a batch.
+
+        Args:
+            inputs: token ids [T, B] or numbers [T, B, I].
+            lengths: steps of each row, [B]; None when all have T.
+            state: what was read before.
+
+        Returns:
+            Outputs [T, B, O], zero past each row's end, and the state after its last step.
+        """
+        vectors = self.dropout(self.first(inputs)).to(self._dtype())
+        outputs, state = self.recurrent(vectors, state, lengths=lengths)
+        return self.dropout(outputs), state
+
+    def _dtype(self) -> torch.dtype:
+        """That of the weights, which numbers from outside have not."""
+        return next(self.recurrent.parameters()).dtype
+
+
+def find_cell(cell: str | Cell) -> Cell:
+    """A cell of the library by its name, or the given cell; UsageError when no cell has that name."""
+    return cells.get(cell) if isinstance(cell, str) else cell

@@ -1,0 +1,137 @@
+"""SequenceRegressor: many-to-one, numbers for a whole sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import RegressorMixin
+from torch import Tensor
+from torch.nn import functional
+
+from loopcell.data import Ragged
+from loopcell.tasks.estimator import (
+    Loss,
+    Pair,
+    Part,
+    SequenceBatch,
+    SequenceEstimator,
+    SequenceExamples,
+    as_pair,
+    stacked,
+)
+from loopcell.tasks.naive.numbers import ridge
+from loopcell.tasks.networks import ManyToOne, SequenceReader
+from loopcell.tasks.scores import ScoreTable, regression_metrics
+from loopcell.tasks.settings import PoolingName, RegressorSettings
+from loopcell.tasks.targets import as_number_rows
+
+Numbers = npt.NDArray[np.float64]
+
+
+class RegressorNetwork(ManyToOne):
+    """K numbers, each on the scale of the training part.
+
+    Args:
+        reader: reads the sequences.
+        pooling: last, mean, max or attention.
+        outputs: K.
+
+    Attributes:
+        mean: [K], of the training part's targets; scale: [K], their deviation, 1 where they are all the same.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, reader: SequenceReader, pooling: PoolingName, outputs: int) -> None:
+        super().__init__(reader, pooling, outputs)
+        self.register_buffer("mean", torch.zeros(outputs))
+        self.register_buffer("scale", torch.ones(outputs))
+
+    def loss(self, batch: SequenceBatch) -> Loss:
+        """Squared error, on a scale on which the targets have deviation 1."""
+        scaled = (batch.targets - self.mean) / self.scale
+        total = functional.mse_loss(self(batch.inputs, batch.lengths), scaled.float(), reduction="sum")
+        return Loss(total, batch.targets.numel())
+
+
+class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+    """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
+
+    Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
+    `loopcell.tasks.settings`, all of them keywords with defaults.
+
+    y is [N], or [N, K] for K numbers each. Predictions have the same form.
+
+    Attributes:
+        outputs_: K, or None where y was [N].
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    task: ClassVar[str] = "sequence-regressor"
+    network_: RegressorNetwork
+    outputs_: int | None
+
+    def predict(self, X: Sequence[Any]) -> Numbers:
+        """Give the numbers of each sequence, float64 [N] or [N, K]."""
+        examples = self._unlabelled(X)
+        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        network = self.network_
+        scaled = stacked(len(examples), parts, self.outputs_ or 1)
+        rows: Numbers = scaled * network.scale.double().cpu().numpy() + network.mean.double().cpu().numpy()
+        return rows if self.outputs_ else rows[:, 0]
+
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the number of each sequence, or its numbers, as JSON values."""
+        for value in self.predict(X).tolist():
+            yield {"values" if self.outputs_ else "value": value}
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """Squared and absolute error and R2, beside the training part's mean.
+
+        Args:
+            X: sequences.
+            y: what is true of them.
+            training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
+        """
+        X, y = as_pair(X, y)
+        true, predicted = as_number_rows(y).astype(np.float64), self.predict(X)
+        mean = self.network_.mean.double().cpu().numpy()
+        given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
+        if training:
+            name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
+            given[name] = numbers.reshape(true.shape)
+        rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
+        return ScoreTable(f"{len(X):,} sequences", rows)
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _learn(self, y: Part) -> None:
+        self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
+        return as_number_rows(y)
+
+    def _network(self, settings: RegressorSettings) -> RegressorNetwork:
+        return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        targets = np.asarray(training.targets, dtype=np.float64)
+        deviation = targets.std(0)
+        self.network_.mean.copy_(torch.from_numpy(targets.mean(0)))
+        self.network_.scale.copy_(torch.from_numpy(np.where(deviation > 0, deviation, 1.0)))
+
+    def _learned(self) -> dict[str, Any]:
+        return {**super()._learned(), "outputs": self.outputs_}
+
+    def _restore(self, learned: dict[str, Any]) -> None:  # type: ignore[override]
+        super()._restore(learned)
+        outputs = learned["outputs"]
+        if outputs is not None and not (isinstance(outputs, int) and 0 < outputs <= 2**20):
+            raise ValueError(f"its outputs are {outputs!r}")
+        self.outputs_ = outputs

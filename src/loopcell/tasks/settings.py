@@ -1,0 +1,228 @@
+"""What estimators are told: their constructor arguments, with defaults and bounds. No torch here: flags are fast.
+
+A settings class is a dataclass of keyword-only fields, so an estimator that derives from it has a constructor which
+stores its arguments as given, as scikit-learn asks. They are checked when `fit` is called.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, PositiveInt
+
+from loopcell.equations import Cell
+from loopcell.tasks.config import Probability, Size
+from loopcell.training.config import (
+    Fraction,
+    Hardware,
+    Optimization,
+    PrecisionName,
+    RunLength,
+    ScheduleName,
+    TrainingConfig,
+    Truncation,
+    configure,
+)
+
+MOST_SEEDS = 2**32 - 2**16
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str | Cell):
+        raise ValueError("a cell is a name of loopcell.cells or made by @cell")
+    return value
+
+
+def _random_state(value: object) -> object:
+    seed = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_SEEDS
+    if not seed and value is not None and not hasattr(value, "randint"):
+        raise ValueError(f"a random state is a whole number below {MOST_SEEDS}, a numpy.random.RandomState or None")
+    return value
+
+
+def _class_weight(value: object) -> object:
+    if isinstance(value, list):  # as JSON keeps it
+        value = dict(value)
+    weights = list(value.values()) if isinstance(value, dict) else []
+    if value not in (None, "balanced") and not (weights and all(_is_weight(weight) for weight in weights)):
+        raise ValueError('class weights are "balanced", None, or a dictionary from labels to numbers of at least 0')
+    return value
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < float("inf")
+
+
+PoolingName = Literal["last", "mean", "max", "attention"]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+RandomState = Annotated[Any, PlainValidator(_random_state)]
+# JSON would make strings of labels that are numbers, so a model file has pairs.
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[Any, float] | None,
+    PlainValidator(_class_weight),
+    PlainSerializer(lambda value: list(value.items()) if isinstance(value, dict) else value),
+]
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class NetworkSettings:
+    """How the network is made that reads the sequences.
+
+    Args:
+        cell: a name of `loopcell.cells`, or a cell of your own.
+        hidden_size: H, the length of the hidden state.
+        num_layers: L, cells on top of each other.
+        bidirectional: read both ways; not for streams, where the end has not come yet.
+        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        sizes: further sizes that the cell names, such as {"proj": 64}.
+        embedding_size: E, the length of a token's vector, where the input is text or tokens.
+        tokens: what one step of a text is: char, byte, jamo, bpe or word.
+        vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
+            usual features for the kind of the first file, where the input is paths.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+    cell: CellChoice = "lstm"
+    hidden_size: Size = 128
+    num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
+    bidirectional: bool = False
+    dropout: Probability = 0.0
+    sizes: dict[str, Size] | None = None
+    embedding_size: Size = 64
+    tokens: str = "char"
+    vocabulary_size: PositiveInt | None = None
+    features: Any = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class TrainingSettings:
+    """How the network is trained, and when that ends.
+
+    Args:
+        epochs: passes over the data.
+        time_limit: seconds of training; None for as long as it takes.
+        patience: passes without a lower loss on the validation part after which training ends; None for all passes.
+        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing.
+        batch_size: sequences of one update.
+        learning_rate: the largest learning rate of AdamW.
+        schedule: what the rate does after the warm-up: constant, linear or cosine.
+        warmup: updates in which the rate rises; at most half of all.
+        weight_decay: decay of the matrices.
+        clip: the largest norm of the gradient; 0 for any.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: 32-true, 64-true, bf16-mixed or bf16-true.
+        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        progress: show a bar and the losses on standard error.
+    """
+
+    epochs: PositiveInt = 20
+    time_limit: Positive | None = None
+    patience: PositiveInt | None = 5
+    validation_fraction: Fraction = 0.1
+    batch_size: PositiveInt = 32
+    learning_rate: Positive = 2e-3
+    schedule: ScheduleName = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 100
+    weight_decay: NotNegative = 0.01
+    clip: NotNegative = 1.0
+    device: str = "auto"
+    precision: PrecisionName = "32-true"
+    random_state: RandomState = 1
+    progress: bool = False
+
+    def seed(self) -> int:
+        """A number for the random generators."""
+        if isinstance(self.random_state, int):
+            return self.random_state
+        return secrets.randbelow(2**31) if self.random_state is None else int(self.random_state.randint(2**31))
+
+    def training_config(self, seed: int) -> TrainingConfig:
+        """The same in the words of the training engine; an update takes a batch of whole sequences."""
+        return TrainingConfig(
+            truncation=Truncation(k1=1),
+            optimization=Optimization(
+                learning_rate=self.learning_rate,
+                schedule=self.schedule,
+                warmup=self.warmup,
+                weight_decay=self.weight_decay,
+                clip=self.clip,
+            ),
+            length=RunLength(epochs=self.epochs, time_limit=self.time_limit, patience=self.patience),
+            hardware=configure(Hardware, {"device": self.device, "precision": self.precision}),
+            seed=seed,
+            batch_size=self.batch_size,
+        )
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceClassifier` is told beside the above.
+
+    Args:
+        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention.
+        class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
+            count as much as frequent ones, or None for every example alike. With several labels an example, a class
+            counts so much more where it is present.
+        calibrate: divide the scores by a temperature that fits the validation part, so that probabilities are honest.
+    """
+
+    pooling: PoolingName = "last"
+    class_weight: ClassWeight = None
+    calibrate: bool = True
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class RegressorSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceRegressor` is told beside the above.
+
+    Args:
+        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention.
+    """
+
+    pooling: PoolingName = "last"
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class TaggerSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceTagger` is told beside the above.
+
+    Args:
+        crf: put a linear-chain CRF on the scores, which knows which label follows which.
+        class_weight: how much a step of a label counts in the loss, as for classes; not with a CRF.
+        calibrate: divide the scores by a temperature that fits the validation part; not with a CRF.
+    """
+
+    crf: bool = False
+    class_weight: ClassWeight = None
+    calibrate: bool = True
+
+
+SettingsT = TypeVar("SettingsT", bound=NetworkSettings | TrainingSettings)
+
+
+def checked(settings: SettingsT) -> SettingsT:
+    """The settings of an estimator as plain numbers and strings within their bounds.
+
+    Raises:
+        UsageError: one is out of its bounds; the sentence names it.
+    """
+    kind: type[SettingsT] = settings_class(type(settings))
+    return configure(kind, {field.name: _plain(getattr(settings, field.name)) for field in fields(kind)})
+
+
+def settings_class(estimator: type[Any]) -> Any:
+    """The class that declares an estimator's constructor arguments: its own or its nearest ancestor's."""
+    return next(kind for kind in estimator.__mro__ if "__dataclass_fields__" in vars(kind))
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number, as grids of parameters have them, as Python's; anything else as it is."""
+    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value

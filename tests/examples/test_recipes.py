@@ -1,0 +1,40 @@
+"""Every recipe runs at its small size, on the public data."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples" / "recipes"
+RECIPES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "recipe")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_at_its_small_size(name, data_dir, tmp_path):
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--small"]
+    place = {**os.environ, "LOOPCELL_DATA": str(data_dir), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=place)
+    assert done.returncode == 0, done.stderr
+    *table, last = done.stdout.splitlines()
+    figures = json.loads(last)["figures"]
+    assert figures
+    assert all(math.isfinite(value) for value in figures.values())
+    assert any(line.startswith("model ") for line in table)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_written_says_where_it_comes_from():
+    for path in (FOLDER.parents[1] / "benchmarks" / "results" / "recipes").glob("*.json"):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        assert found["command"] == f"python examples/recipes/{path.stem}.py"
+        assert path.stem in RECIPES
+        assert {"day", "machine", "seconds", "figures", "table", "settings"} <= found.keys()
+        if found["known"]:
+            assert found["known"]["figure"]
+            assert found["known"]["source"]

@@ -1,0 +1,36 @@
+"""Kernels are built without a warning wherever the tests build them; and for another target, where a test asks for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from loopcell.backends.c.target import target
+from loopcell.errors import UsageError
+from loopcell.runtime import execute
+
+STRICT = "-Wall -Wextra -Werror"
+
+
+@pytest.fixture(autouse=True)
+def _strict(monkeypatch):
+    """For the tests alone: a user's compiler may have warnings of its own."""
+    monkeypatch.setenv("LOOPCELL_CFLAGS", STRICT)
+
+
+@pytest.fixture
+def aimed(monkeypatch):
+    """Have kernels built for a target, and with a compiler, from now on in this test."""
+
+    def aim(name, cc=""):
+        monkeypatch.setenv("LOOPCELL_TARGET", name)
+        monkeypatch.setenv("CC", cc)
+        execute._kernels.cache_clear()
+        try:
+            found = target()
+        except UsageError as error:
+            pytest.skip(str(error))
+        assert found is not None, "these tests need a C compiler"
+        return found
+
+    yield aim
+    execute._kernels.cache_clear()

@@ -1,0 +1,113 @@
+"""Kernels outside of Python: under address and undefined-behaviour sanitizers, and on another processor."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+import torch
+
+from loopcell.backends.c.target import FLAGS, target
+from tests.kernels.standalone import Program, recorded
+from tests.kernels.test_laws import ALL
+from tests.laws.table import case
+
+# No optimisation: a sanitizer then sees every step, and what it is told to watch is compiled in seconds.
+SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ARM = "aarch64-linux-gnu-gcc"
+EMULATOR = "qemu-aarch64"
+
+SINGLE, DOUBLE = torch.float32, torch.float64
+CALLS = [
+    ("lstm", SINGLE),
+    ("lstm", DOUBLE),
+    ("gru", SINGLE),
+    ("lstm_layer_norm", SINGLE),
+    ("lstm_projected", SINGLE),
+    ("zoneout", SINGLE),
+]
+NARROW = [("lstm", SINGLE), ("lstm_layer_norm", SINGLE)]
+
+
+def recordings(name, dtype):
+    """Calls of odd sizes: units past a vector, one step of one row, rows of no steps, resets, training and inference."""
+    with recorded() as calls:
+        for sizes in ({"steps": 1, "batch": 1}, {"steps": 6, "batch": 7}):
+            tried = case(ALL[name], input_size=3, hidden_size=37, **sizes)
+            net = tried.net(dtype=dtype).train()
+            x, state = tried.inputs().to(dtype).requires_grad_(), tried.state(net).to(dtype)
+            for masks in ({}, {"lengths": tried.lengths(), "reset": tried.reset()}):
+                y, final = net(x, state, **masks)
+                (y.square().sum() + final.h.sum()).backward()
+            with torch.no_grad():
+                net(x, state, lengths=tried.lengths())
+    assert {call.function for call in calls} == {"forward", "forward_and_keep", "reverse"}
+    assert all(call.expected() for call in calls)
+    return calls
+
+
+@pytest.fixture(scope="module")
+def gcc(tmp_path_factory):
+    """gcc, where the programs that it sanitizes can be linked and run."""
+    command, folder = shutil.which("gcc"), tmp_path_factory.mktemp("sanitized")
+    if command is None:
+        pytest.skip("there is no gcc")
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    made = [command, *SANITIZED, str(folder / "empty.c"), "-o", str(folder / "empty")]
+    for words in (made, [str(folder / "empty")]):
+        if (ran := subprocess.run(words, capture_output=True, text=True, check=False)).returncode:
+            pytest.skip(f"gcc's sanitizers do not work here: {ran.stderr[:300]}")
+    return command
+
+
+@pytest.mark.parametrize(
+    ("width", "name", "dtype"),
+    [(width, *call) for width, calls in (("native", CALLS), ("avx2", NARROW), ("plain", NARROW)) for call in calls],
+)
+def test_no_step_past_the_end_and_nothing_undefined(width, name, dtype, gcc, aimed, tmp_path):
+    aimed(width, "gcc")
+    calls = recordings(name, dtype)
+    program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
+    for call in calls:
+        program.agrees(call)
+
+
+def test_a_step_past_the_end_would_be_noticed(gcc, aimed, tmp_path):
+    aimed("native", "gcc")
+    calls = recordings("gru", SINGLE)
+    program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
+    call = max(calls, key=lambda call: len(call.file()))
+    for number, region in enumerate(call.regions):
+        if region.dtype is SINGLE:
+            shorter = replace(region, before=region.before[:-4])
+            result = program.run(replace(call, regions=[*call.regions[:number], shorter, *call.regions[number + 1 :]]))
+            assert "AddressSanitizer: heap-buffer-overflow" in result.stderr
+
+
+@pytest.fixture
+def arm():
+    command, emulator = shutil.which(ARM), shutil.which(EMULATOR)
+    if command is None or emulator is None:
+        pytest.skip(f"this needs {ARM} and {EMULATOR}")
+    return command, emulator
+
+
+@pytest.mark.parametrize(("name", "dtype"), CALLS)
+def test_another_processor_gives_the_same(name, dtype, arm, aimed, tmp_path):
+    """The vectors of plain C are as wide as those of NEON, so the recorded calls are the ones that a Python there made."""
+    compiler, emulator = arm
+    aimed("plain")
+    calls = recordings(name, dtype)
+    program = Program.of(calls, [compiler, *FLAGS, "-static"], tmp_path, (emulator,))
+    for call in calls:
+        program.agrees(call)
+
+
+def test_another_processor_is_not_this_one(arm, aimed, tmp_path):
+    """The program of the test above is really one for that processor."""
+    aimed("plain")
+    program = Program.of(recordings("gru", SINGLE), [arm[0], *FLAGS, "-static"], tmp_path)
+    machine = program.path.read_bytes()[18:20]
+    assert machine == b"\xb7\x00"  # EM_AARCH64 in the ELF header

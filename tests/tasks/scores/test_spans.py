@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from loopcell.tasks.scores.spans import Span, are_entities, entities, span_f1, stretches
+from loopcell.tasks.scores.tagging import tag_metrics
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("B-P I-P O B-L", {(0, 2, "P"), (3, 4, "L")}),
+        ("B-P B-P I-P", {(0, 1, "P"), (1, 3, "P")}),
+        ("O I-P I-P O", {(1, 3, "P")}),  # without a B-, as a tagger may write it
+        ("B-P I-L", {(0, 1, "P"), (1, 2, "L")}),
+        ("B-P I-P E-P S-P", {(0, 3, "P"), (3, 4, "P")}),
+        ("S-P I-P", {(0, 1, "P"), (1, 2, "P")}),
+        ("O O", set()),
+        ("", set()),
+    ],
+)
+def test_entities(labels, expected):
+    assert entities(labels.split()) == {Span(*span) for span in expected}
+
+
+def test_stretches_leave_the_background_out():
+    assert stretches([0, 1, 1, 0, 2, 2]) == {Span(1, 3, 1), Span(4, 6, 2)}
+    assert stretches(["a", "a", "b"]) == {Span(0, 2, "a"), Span(2, 3, "b")}
+    assert stretches([]) == set()
+
+
+def test_which_labels_are_entities():
+    assert are_entities(["O", "B-PER", "I-PER"])
+    assert not are_entities(["O", "PER"])
+    assert not are_entities([0, 1])
+
+
+def test_f1_counts_spans_that_agree_in_full():
+    true = [{Span(0, 2, "P"), Span(3, 4, "L")}, {Span(0, 1, "P")}]
+    given = [{Span(0, 2, "P"), Span(3, 5, "L")}, set()]
+    assert span_f1(true, given) == pytest.approx(2 * 1 / (3 + 2))
+    assert span_f1([set()], [set()]) == 1.0
+
+
+def test_steps_that_nobody_knows_end_a_stretch_and_do_not_count():
+    import numpy as np
+
+    found = tag_metrics([[1, None, 1]], [[1, 0, 0]], np.array([0, 1]))
+    assert found["accuracy"] == 0.5
+    # true spans: (0,1) of the first part, (0,1) of the second; given: the first alone
+    assert found["segment F1"] == pytest.approx(2 * 1 / (2 + 1))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from loopcell import SequenceRegressor
+from loopcell.errors import DataError
+from tests.tasks.conftest import one_thread
+from tests.tasks.small import QUICK
+
+__all__ = ["one_thread"]
+
+
+def sums(count=200, seed=0):
+    """Arrays [T, 2], and the largest running sum of the first number, in hundreds."""
+    drawn = np.random.default_rng(seed)
+    X = [drawn.standard_normal((drawn.integers(1, 8), 2)).astype(np.float32) for _ in range(count)]
+    return X, np.array([100 * x[:, 0].cumsum().max() + 1000 for x in X])
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SequenceRegressor(**QUICK, epochs=25).fit(*sums())
+
+
+def test_it_learns_numbers_on_a_scale_of_their_own(model):
+    X, y = sums(80, seed=4)
+    given = model.predict(X)
+    assert given.shape == (80,)
+    assert given.dtype == np.float64
+    assert model.score(X, y) > 0.8  # R2, scikit-learn's
+
+
+def test_the_table_has_the_mean_and_a_ridge(model):
+    X, y = sums(80, seed=4)
+    table = model.evaluate(X, y, training=sums())
+    assert list(table.rows) == ["model", "mean", "summary ridge"]
+    assert table.model["MSE"] == pytest.approx(((model.predict(X) - y) ** 2).mean(), rel=1e-4)
+    assert table.rows["mean"]["R2"] == pytest.approx(0.0)
+    assert table.model["R2"] > table.rows["summary ridge"]["R2"]
+
+
+def test_several_numbers_each():
+    X, y = sums(60)
+    pairs = np.stack([y, [len(x) for x in X]], axis=1)
+    model = SequenceRegressor(**QUICK, epochs=3).fit(X, pairs)
+    assert model.predict(X[:5]).shape == (5, 2)
+    assert np.isfinite(model.evaluate(X, pairs).model["MSE"])
+
+
+def test_saved_and_loaded_it_gives_the_same_numbers(model, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    X, _ = sums(10, seed=4)
+    assert (SequenceRegressor.load(tmp_path / "m.safetensors").predict(X) == model.predict(X)).all()
+
+
+def test_text_to_a_number_and_targets_from_a_table():
+    texts = ["a" * n for n in range(1, 40)]
+    model = SequenceRegressor(**QUICK, epochs=3, validation_fraction=0).fit(texts, [str(n) for n in range(1, 40)])
+    assert model.outputs_ is None
+    assert model.predict(["aaa"]).shape == (1,)
+
+
+def test_a_target_that_is_no_number_is_named():
+    X, y = sums(20)
+    with pytest.raises(DataError, match=r"y\[7\]: 'many' is not a number"):
+        SequenceRegressor(**QUICK, epochs=1, validation_fraction=0).fit(X, [*y[:7], "many", *y[8:]])
+    with pytest.raises(DataError, match=r"y\[3\]: nan is not a finite number"):
+        SequenceRegressor(**QUICK, epochs=1).fit(X, [*y[:3], float("nan"), *y[4:]])
+    with pytest.raises(DataError, match=r"y\[2\]: .* is not 2 finite numbers"):
+        SequenceRegressor(**QUICK, epochs=1, validation_fraction=0).fit(X[:3], [[1, 2], [3, 4], [5]])
