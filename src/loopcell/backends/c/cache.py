@@ -101,7 +101,7 @@ def _lasting() -> Path:
     Raises:
         OSError: there is none, or none to be trusted.
     """
-    named = _named()
+    named = named_folder()
     named.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = named.lstat()
     if status.st_mode & stat.S_ISVTX and status.st_uid in _trusted():  # as /tmp: entries cannot be taken by others
@@ -114,7 +114,12 @@ def _lasting() -> Path:
     return named
 
 
-def _named() -> Path:
+def named_folder() -> Path:
+    """Return $LOOPCELL_CACHE, else `loopcell` in the user's cache folder, whether it is there or not.
+
+    Raises:
+        FileNotFoundError: the user has no home.
+    """
     named = os.environ.get("LOOPCELL_CACHE", "")
     if named:
         return Path(named).resolve()

@@ -69,7 +69,7 @@ def fetch(name: str) -> Fetched:
 
 def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
     """The file's place, checked."""
-    kept = cache.folder() / "data" / public.name
+    kept = _cache() / public.name
     named = os.environ.get("LOOPCELL_DATA", "")
     folders = [Path(named) / public.name, kept] if named else [kept]
     for ending in ("",) if file.unpack else ("", *ENDINGS):
@@ -85,6 +85,14 @@ def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
             return _download(file, kept, Path(work))
     except OSError as error:
         raise FileWriteError(f"the cache {kept} cannot be written: {error.strerror or error}") from error
+
+
+def _cache() -> Path:
+    """Where downloads are kept: beside compiled kernels, but never in a folder that goes away with the process."""
+    try:
+        return cache.named_folder() / "data"
+    except FileNotFoundError as error:
+        raise FileWriteError(f"there is no cache folder ({error}); let LOOPCELL_CACHE name one") from error
 
 
 def _download(file: PublicFile, kept: Path, work: Path) -> Path:
