@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,6 +127,7 @@ def options() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; 1 if a part failed or had to wait."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part which is being measured ends too
     asked: Any = options().parse_args(arguments)
     usual = RESULTS if asked.clock == "wall" and not asked.quick else QUICK_RESULTS
     run = Run(asked.to or usual, asked.quick, asked.clock, asked.again, asked.minutes)

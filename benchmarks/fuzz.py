@@ -1,6 +1,6 @@
 """Thousands of drawn cells, kernels beside the reference path: what fails is kept with its seed.
 
-    python -m benchmarks.fuzz --cases 20000 --minutes 9      (again and again, until all are there)
+    python -m benchmarks.fuzz --cases 20000 --minutes 7      (again and again, until all are there)
     python -m benchmarks.fuzz --seed 1234                    (one cell again, with its equations)
 
 What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from benchmarks.processes import environment
 from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
 
-CELLS_A_BATCH, SLOWEST_CELL = 25, 60.0
+CELLS_A_BATCH, SLOWEST_CELL = 10, 60.0
 """Seconds that a cell may take on average before its batch counts as hanging."""
 AS_USERS_COMPILE = 10
 """Every so manieth batch."""
@@ -181,7 +181,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--forms", type=int, default=8, help="cases of each cell")
-    parser.add_argument("--minutes", type=float, default=9.0, help="begin no batch after so many")
+    parser.add_argument("--minutes", type=float, default=7.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this cell, in this process")
     parser.add_argument("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")

@@ -116,9 +116,9 @@ class _Block:
 
     def __init__(self, call: Call, least: float) -> None:
         self.call = call
-        self.call()
-        self.call()
-        once = min(self._timed(1)[0] for _ in range(3)) if self._timed(1)[0] < LONG else self._timed(1)[0]
+        once = self._timed(1)[0]
+        if once < LONG:
+            once = min(self._timed(1)[0] for _ in range(4))
         self.repeats = max(1, round(least / once))
         self.warm = once < LONG
         self.seconds = once * (self.repeats + self.warm)
