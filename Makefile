@@ -1,6 +1,7 @@
 # make demo     train a small language model on text that every machine has, and sample from it
 # make test     the whole test suite (ARGS="-k lstm" or any other pytest options)
 # make check    lint, types, import walls, sizes
+# make bench    measure beside torch.nn, JAX and ONNX Runtime what is not measured yet (ARGS="--help" for more)
 # make clean    remove .venv and what the tools leave behind
 #
 # PYTHON=python3.12      the interpreter that .venv is made with (3.11 or newer)
@@ -20,7 +21,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
 	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
 
-.PHONY: help demo test check lint types walls size clean
+.PHONY: help demo test check bench lint types walls size clean
 .DELETE_ON_ERROR:
 
 help:
@@ -51,9 +52,12 @@ walls: $(VENV)/.installed-dev
 size: $(VENV)/.installed-dev
 	$(RUN) scripts/size.py src
 
+bench: $(VENV)/.installed-bench
+	$(RUN) -m benchmarks $(ARGS)
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests scripts examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests scripts examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: installed anew when the pins or the project's own needs change --------------------------------
 
@@ -72,4 +76,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(RUN)
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(PIP) --no-build-isolation -e '.[bench]'
 	@touch $@

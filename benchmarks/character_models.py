@@ -1,6 +1,6 @@
 """Character models on real text: the held-out loss over time, beside the baselines.
 
-python benchmarks/character_models.py shakespeare | nsmc-syllables | nsmc-jamo
+python -m benchmarks.character_models shakespeare | nsmc-syllables | nsmc-jamo
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from machine import RESULTS, data_folder, write_result
+import torch
 from rich.console import Console
 
+from benchmarks.machine import data_folder
+from benchmarks.results import RESULTS, heading, write
 from loopcell import LanguageModel, cells
 from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
 from loopcell.tasks.config import Choice
@@ -104,7 +107,7 @@ def run(name: str) -> dict[str, Any]:
     if score is None:
         raise SystemExit("nothing was held out")
     return {
-        "command": f"python benchmarks/character_models.py {name}",
+        "command": f"python -m benchmarks.character_models {name}",
         "cell": experiment.cell,
         "tokens": experiment.tokens,
         "path": str(model.recurrent.plan()[0]),
@@ -150,13 +153,15 @@ def draw(name: str, figures: dict[str, Any]) -> None:
 def main() -> None:
     """Run the named experiment."""
     if len(sys.argv) != 2 or sys.argv[1] not in EXPERIMENTS:
-        raise SystemExit(f"usage: python benchmarks/character_models.py {' | '.join(EXPERIMENTS)}")
+        raise SystemExit(f"usage: python -m benchmarks.character_models {' | '.join(EXPERIMENTS)}")
     name = sys.argv[1]
     figures = run(name)
     draw(name, figures)
     print(figures["sample"])
     print(figures["held_out"])
-    print(f"written: {write_result(name, figures)}")
+    about = {"day": datetime.now(UTC).date().isoformat(), **heading(threads=torch.get_num_threads())}
+    write(RESULTS / f"{name}.json", about | figures)
+    print(f"written: {RESULTS / name}.json")
 
 
 if __name__ == "__main__":

@@ -1,54 +1,101 @@
-"""What a figure was measured on, and writing it down."""
+"""What a figure was measured on: processor, cores, versions, and the state of the code."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import importlib.metadata
 import os
 import platform
-from datetime import UTC, datetime
+import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import loopcell
-
-RESULTS = Path(__file__).parent / "results"
+SOURCE = Path(__file__).parents[1] / "src" / "loopcell"
+LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "onnxruntime", "onnx", "loopcell")
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores and the versions."""
+    """The processor, its cores and caches, the compiler, and the versions of what is compared."""
     return {
         "processor": _processor(),
+        "vectors": _vectors(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "caches": _caches(),
         "system": f"{platform.system()} {platform.machine()}",
+        "compiler": _compiler(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "loopcell": loopcell.__version__,
+        **{name: version(name) for name in LIBRARIES},
     }
 
 
-def write_result(name: str, figures: dict[str, Any]) -> Path:
-    """Write `results/NAME.json`: the figures, the machine and the day."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    content = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), **figures}
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+def version(name: str) -> str | None:
+    """The installed version of a library; None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def code() -> str:
+    """A fingerprint of loopcell's sources, so that figures of two states of the code are never mixed."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in SOURCE.rglob("*") if path.suffix in {".py", ".h", ".c"}):
+        total.update(str(path.relative_to(SOURCE)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:12]
+
+
+def has_amx() -> bool:
+    """Whether the CPU multiplies tiles of bf16."""
+    return "amx_bf16" in _features()
 
 
 def data_folder() -> Path:
     """The folder that LOOPCELL_DATA names."""
     folder = os.environ.get("LOOPCELL_DATA", "")
-    if not Path(folder).is_dir() or not folder:
+    if not folder or not Path(folder).is_dir():
         raise SystemExit("LOOPCELL_DATA must name the folder of the data sets")
     return Path(folder)
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _vectors() -> str:
+    """The widest vectors, and what there is for bf16."""
+    features = _features()
+    widest = next((name for name in ("avx512f", "avx2", "asimd") if name in features), "unknown")
+    return ", ".join([widest, *(name for name in ("avx512_bf16", "amx_bf16") if name in features)])
+
+
+def _features() -> frozenset[str]:
+    return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
+
+
+def _cpuinfo(field: str) -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def _caches() -> dict[str, str]:
+    """Sizes of the first core's caches, such as {"L1 Data": "32K"}."""
+    sizes = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        sizes[f"L{level} {kind}"] = size
+    return sizes
+
+
+@cache
+def _compiler() -> str:
+    command = shutil.which(os.environ.get("CC", "cc"))
+    if command is None:
+        return "none"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]

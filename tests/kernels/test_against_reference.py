@@ -11,8 +11,8 @@ from loopcell import Recurrent
 from loopcell.testing import assert_all_close
 from loopcell.testing.case import observe
 from tests.kernels.test_laws import ALL
+from tests.laws.drawn import cell_of, drawings
 from tests.laws.table import case
-from tests.laws.test_any_equations import cell_of, drawings
 
 SIZES = {"input_size": 3, "hidden_size": 37, "steps": 6, "batch": 13}  # units past a block, rows past a group
 

@@ -32,16 +32,18 @@ class Weights:
     Attributes:
         bases: the tensors.
         parts: of which parts each parameter of the equations is the sum, by name such as "W.i".
+        text: the same as `write_parts` writes it.
     """
 
     bases: tuple[Tensor, ...]
     parts: Mapping[str, tuple[Part, ...]]
+    text: str
 
     @classmethod
     def of(cls, named: Mapping[str, Tensor]) -> Weights:
         """Take every parameter as a tensor of its own."""
         parts = {name: (Part(place, 0, -1),) for place, name in enumerate(named)}
-        return cls(tuple(named.values()), parts)
+        return cls(tuple(named.values()), parts, write_parts(parts))
 
     def named(self) -> dict[str, Tensor]:
         """Return every parameter under its own name, differentiable."""
@@ -55,3 +57,19 @@ class Weights:
         for other in others:
             first = first + other
         return first
+
+
+def write_parts(parts: Mapping[str, tuple[Part, ...]]) -> str:
+    """Write parts as text: "W.i=0:0:64;b.i=2:0:64+3:0:64", each base:start:count."""
+    return ";".join(
+        [name + "=" + "+".join([f"{p.base}:{p.start}:{p.count}" for p in sums]) for name, sums in parts.items()]
+    )
+
+
+def read_parts(text: str) -> dict[str, tuple[Part, ...]]:
+    """Read back what `write_parts` wrote."""
+    parts = {}
+    for entry in filter(None, text.split(";")):
+        name, _, sums = entry.partition("=")
+        parts[name] = tuple(Part(*map(int, part.split(":"))) for part in sums.split("+"))
+    return parts

@@ -21,25 +21,25 @@ class Recording(Mapping[str, tuple[Tensor, ...]]):
     Attributes:
         output: what the call returns.
         state: the state after each row's last step.
-        values: by name.
+        named: by name.
     """
 
     output: Tensor
     state: State
-    values: Mapping[str, tuple[Tensor, ...]]
+    named: Mapping[str, tuple[Tensor, ...]]
 
     def __getitem__(self, name: str) -> tuple[Tensor, ...]:
         try:
-            return self.values[name]
+            return self.named[name]
         except KeyError:
-            raise InputError(f"nothing was recorded under {name!r}; there is {', '.join(self.values)}") from None
+            raise InputError(f"nothing was recorded under {name!r}; there is {', '.join(self.named)}") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.named)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.named)
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{name}: {[list(value.shape) for value in values]}" for name, values in self.values.items())
+        shapes = ", ".join(f"{name}: {[list(value.shape) for value in values]}" for name, values in self.named.items())
         return f"Recording({shapes})"

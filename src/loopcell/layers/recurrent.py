@@ -15,7 +15,7 @@ from loopcell.errors import InputError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack
 from loopcell.layers.state import State
-from loopcell.runtime import Part, Weights
+from loopcell.runtime import Part, Weights, write_parts
 
 _WIDE = 80
 """Letters that a network's parameters may take in one line of its description."""
@@ -123,7 +123,7 @@ class Recurrent(Stack):
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as the tensors in which the network keeps them: one each."""
         spaces: _Namespaces = getattr(self, _module_name(layer, direction))
-        return Weights(tuple(spaces.all_by_name().values()), spaces.parts)
+        return Weights(tuple(spaces.all_by_name().values()), spaces.parts, spaces.parts_text)
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
@@ -149,6 +149,7 @@ class _Namespaces(nn.Module):
         super().__init__()
         self._places = tuple((name, *name.split(".", 1)) for name in shapes)
         self.parts = {name: (Part(place, 0, -1),) for place, name in enumerate(shapes)}
+        self.parts_text = write_parts(self.parts)
         for name, space, gate in self._places:
             shape = shapes[name]
             if space not in self._modules:

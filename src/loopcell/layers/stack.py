@@ -128,9 +128,12 @@ class Stack(nn.Module):
         """Run as a call does, and return named quantities at every step of every layer.
 
         Args:
-            x, state, lengths, reset: as in a call; x is a tensor.
+            x: the input, a tensor as in a call.
             names: the author's names of values, such as "i", "f", "c"; a state's name is the state after the step.
                 None: all that have a name.
+            state: as in a call.
+            lengths: as in a call.
+            reset: as in a call.
 
         Returns:
             The output, the final state, and for every name one tensor [T, B, n] a layer and direction. Past a row's
@@ -229,8 +232,9 @@ class Stack(nn.Module):
             for direction in range(self.num_directions):
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner = rows.reverse(x) if direction else x
+                weights, way = self.sources(layer, direction), ways[direction]
                 y, after, seen = self._executables[layer](
-                    inner, before, self.sources(layer, direction), ways[direction], training=self.training, record=record
+                    inner, before, weights, way, training=self.training, record=record
                 )
                 for name, value in seen.items():
                     recorded[name].append(rows.reverse(value) if direction else value)
@@ -239,7 +243,8 @@ class Stack(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        return x, State.of({name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)}), recorded
+        new = {name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)}
+        return x, State.of(new), recorded
 
     def _make_executables(self) -> tuple[Executable, ...]:
         first = Executable(
@@ -287,7 +292,7 @@ class Stack(nn.Module):
 
     def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
         batch = x.shape[1]
-        if state is None and not len(x):
+        if state is None and x.shape[0] == 0:
             return self.initial_state(batch, device=x.device, dtype=x.dtype)  # it comes out as it is
         if state is None:
             sizes = self._executables[0].state_sizes
@@ -326,10 +331,10 @@ class Stack(nn.Module):
 
 def first_parameter(module: nn.Module, default: Tensor) -> Tensor:
     """Return some parameter of a module, or `default`; torch's own way to one asks every submodule by name."""
-    for parameter in module._parameters.values():
+    for parameter in module._parameters.values():  # noqa: SLF001
         if parameter is not None:
             return parameter
-    for child in module._modules.values():
+    for child in module._modules.values():  # noqa: SLF001
         found = default if child is None else first_parameter(child, default)
         if found is not default:
             return found

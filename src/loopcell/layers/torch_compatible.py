@@ -16,7 +16,7 @@ from loopcell.errors import InputError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, described, whole
 from loopcell.layers.state import State
-from loopcell.runtime import Part, Weights
+from loopcell.runtime import Part, Weights, write_parts
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
@@ -59,9 +59,11 @@ class _TorchCompatible(Stack):
                 parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
                 self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
         self._packed_names = [
-            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
+            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)]
+            for layer, direction in self.places()
         ]
         self._parts = self._make_parts()
+        self._parts_text = write_parts(self._parts)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -91,7 +93,7 @@ class _TorchCompatible(Stack):
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as torch.nn packs them: one tensor for all gates of a product."""
         names = self._packed_names[layer * self.num_directions + direction]
-        return Weights(tuple([getattr(self, name) for name in names]), self._parts)
+        return Weights(tuple([getattr(self, name) for name in names]), self._parts, self._parts_text)
 
     def _make_parts(self) -> dict[str, tuple[Part, ...]]:
         """Of which rows of which packed tensor each parameter of the equations is the sum."""

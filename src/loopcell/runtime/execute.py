@@ -2,90 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.backends.c import Call, KernelRows, Kernels, Recipe, plain, run_fused
-from loopcell.backends.reference import Function, Masks, ReferenceProgram, call, emit, reference_program, run
+from loopcell.backends.c import Call, run_fused
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
-from loopcell.equations.graph import Graph, Node
-from loopcell.errors import InputError, LoopcellError
-from loopcell.passes import build_program
-from loopcell.passes.fuse import Fused
-from loopcell.runtime.plan import may_fuse
-
-
-@dataclass(frozen=True)
-class Order:
-    """The rows of a batch, those that run longest first; a kernel works on what still runs, and on nothing else.
-
-    Attributes:
-        rows: int64 [B].
-        length: int64 [B], in that order.
-        first: int64 [T + 1], the number of steps of all rows before each step.
-        index: int64 [N], the place in [T * B] of every step of every row, in the order of computation.
-    """
-
-    rows: Tensor
-    length: Tensor
-    first: Tensor
-    index: Tensor
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Where the rows of a batch end and start afresh.
-
-    Attributes:
-        steps: T.
-        lengths: int64 [B], or None where every row is T long.
-        reset: bool [T, B], true where a row's state becomes 0 before the step; never past a row's end. Or None.
-    """
-
-    steps: int
-    lengths: Int64[Tensor, " B"] | None = None
-    reset: Bool[Tensor, "T B"] | None = None
-
-    def valid(self) -> Bool[Tensor, "T B"] | None:
-        """Return where there is something to compute; None where everywhere."""
-        if self.lengths is None:
-            return None
-        return torch.arange(self.steps, device=self.lengths.device).unsqueeze(1) < self.lengths
-
-    def masks(self) -> Masks:
-        """Return the same as masks over [T, B]."""
-        return Masks(self.valid(), self.reset)
-
-    @property
-    def order(self) -> Order | None:
-        """The rows sorted by length; None where all are T long."""
-        return None if self.lengths is None else self._sorted
-
-    @cached_property
-    def _sorted(self) -> Order | None:
-        assert self.lengths is not None  # `order` has looked
-        if not self.lengths.numel() or int(self.lengths.min()) >= self.steps:
-            return None
-        length, rows = self.lengths.clamp(max=self.steps).sort(descending=True, stable=True)
-        runs = torch.arange(self.steps).unsqueeze(1) < length  # [T, B], in that order
-        first = torch.zeros(self.steps + 1, dtype=torch.int64)
-        torch.cumsum(runs.sum(1), 0, out=first[1:])
-        places = torch.arange(self.steps).unsqueeze(1) * len(rows) + rows
-        return Order(rows.contiguous(), length.contiguous(), first, places[runs])
-
-    @property
-    def plain_reset(self) -> Bool[Tensor, "T B"] | None:
-        """The resets in one piece, as kernels read them."""
-        return None if self.reset is None else self.reset.contiguous()
+from loopcell.equations.graph import Node
+from loopcell.runtime.fused import FusedCaller
+from loopcell.runtime.operator import describe, name_of, run as run_operator
+from loopcell.runtime.plan import may_fuse, operator_runs
+from loopcell.runtime.programs import Programs, known_names, watched
+from loopcell.runtime.rows import Rows
 
 
 class Executable:
@@ -108,16 +40,14 @@ class Executable:
         lengths = {key: sizes[graph.nodes[index].dims[0]] for key, index in graph.results.items()}
         self.output_size = lengths.pop("output")
         self.state_sizes = {key.removeprefix("state."): length for key, length in lengths.items()}
-        self._training = _Programs.of(graph, training=True)
-        self._evaluation = _Programs.of(graph, training=False)
+        self._names: dict[tuple[bool, tuple[str, ...]], str] = {}
+        self._callers: dict[tuple[bool, tuple[str, ...]], FusedCaller] = {}
+        for training in (True, False):
+            self._caller(training, ())
         self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
-        self.names = tuple(_known_names(graph))
+        self.names = tuple(known_names(graph))
         self._state_keys = tuple(f"state.{name}" for name in graph.states)
-        self._recipes: dict[object, Recipe] = {}
-        self._multiplications = sum(
-            math.prod(sizes[size] for size in shape) for shape in graph.parameters.values() if len(shape) > 1
-        )
         self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
 
     def __call__(
@@ -143,21 +73,20 @@ class Executable:
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
         """
-        programs = self._training if training else self._evaluation
-        if record:
-            programs = _Programs.of(_watched(self.cell.graph, record), training=training)
+        caller = self._callers.get((training, record)) or self._caller(training, record)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
-        if may_fuse(x.device, x.dtype) and _are_alike(leaves, weights, x):
-            kernels = _kernels(programs, x.dtype)
+        if torch.compiler.is_compiling():
+            if operator_runs(x.device, x.dtype):
+                return self._through_operator(caller, leaves, weights, rows, training=training, record=record)
+        elif may_fuse(x.device, x.dtype) and _are_alike(leaves, weights, x):
+            kernels = caller.kernels(x.dtype)
             if kernels is not None:
-                return run_fused(*self._fused_call(kernels, programs, leaves, weights, rows))
-        named = {f"parameter.{name}": weight for name, weight in weights.named().items()}
-        sizes = {f"size.{name}": size for name, size in self.sizes.items()}
-        return run(programs.reference, {**sizes, **leaves, **named}, rows.masks())
+                return run_fused(*caller.call(kernels, leaves, weights, rows))
+        return caller.programs.run_reference(leaves, weights, self.sizes, rows)
 
     def prepared(
         self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows
@@ -166,40 +95,38 @@ class Executable:
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
             return None
-        kernels = _kernels(self._evaluation, x.dtype)
-        return None if kernels is None else self._fused_call(kernels, self._evaluation, leaves, weights, rows)
+        caller = self._caller(False, ())
+        kernels = caller.kernels(x.dtype)
+        return None if kernels is None else caller.call(kernels, leaves, weights, rows)
 
-    def _fused_call(
-        self, kernels: Kernels, programs: _Programs, leaves: dict[str, Tensor], weights: Weights, rows: Rows
-    ) -> tuple[Call, list[Tensor]]:
-        if programs.once is not None:
-            named = {f"parameter.{name}": weight for name, weight in weights.named().items()}
-            sizes = {f"size.{name}": size for name, size in self.sizes.items()}
-            leaves = {**leaves, **programs.held({**sizes, **leaves, **named})}
-        recipe = self._recipe(kernels, programs, tuple(leaves), weights)
-        order, batch = rows.order, leaves[self._input].shape[1]
-        threads = 1
-        if batch > 1 and rows.steps * batch * self._multiplications > _MOST_WORK_ALONE:
-            threads = max(1, min(torch.get_num_threads(), batch))
-        if order is None:
-            kernel_rows = KernelRows(rows.steps, batch, None, None, None, rows.plain_reset, threads)
-        else:
-            kernel_rows = KernelRows(
-                rows.steps, batch, order.rows, order.length, order.first, rows.plain_reset, threads
-            )
-        tensors = [plain(tensor) for tensor in (*leaves.values(), *weights.bases)]
-        return Call(recipe, kernel_rows, rows, order and order.index), tensors
+    def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
+        """Return the text by which the operator knows this cell."""
+        return self._names[training, record]
 
-    def _recipe(self, kernels: Kernels, programs: _Programs, keys: tuple[str, ...], weights: Weights) -> Recipe:
-        """Return how to call kernels on such tensors, made once."""
-        key = (kernels, keys, id(weights.parts))
-        recipe = self._recipes.get(key)
-        if recipe is None or recipe.parts is not weights.parts:  # an id may be taken again by another mapping
-            recipe = Recipe(kernels, programs.reference, keys, weights.parts, weights.bases, self.sizes)
-            if len(self._recipes) > _MOST_RECIPES:
-                self._recipes.clear()
-            self._recipes[key] = recipe
-        return recipe
+    def _through_operator(
+        self,
+        caller: FusedCaller,
+        leaves: dict[str, Tensor],
+        weights: Weights,
+        rows: Rows,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+        leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
+        what = describe(self.operator_name(training=training, record=record), leaves, weights.text)
+        tensors = [*leaves.values(), *weights.bases]
+        keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        y, *rest = run_operator(tensors, rows.lengths, rows.reset, what, keep)
+        states, seen = rest[: len(self._state_keys)], rest[len(self._state_keys) : -1]
+        return y, states, dict(zip(record, seen, strict=True))
+
+    def _caller(self, training: bool, record: tuple[str, ...]) -> FusedCaller:
+        """Return the kernels of training or evaluation, with values to record; the same ones at every call."""
+        graph = watched(self.cell.graph, record) if record else self.cell.graph
+        caller = FusedCaller(Programs.of(graph, training=training), self.sizes)
+        self._names[training, record] = name_of(self.cell, caller, record, training=training)
+        return self._callers.setdefault((training, record), caller)
 
     def _dropped(self, name: str, weight: Tensor) -> Tensor:
         rate = self._dropped_weights.get(name, 0.0)
@@ -213,94 +140,7 @@ class Executable:
         return torch.bernoulli(chances) * random.scale
 
 
-_MOST_RECIPES = 64
-_MOST_WORK_ALONE = 200_000
-"""Multiplications below which waking a second thread costs more than it gives."""
-
-
 def _are_alike(leaves: Mapping[str, Tensor], weights: Weights, x: Tensor) -> bool:
     """Say whether all tensors have one dtype and device: PyTorch converts what it can, a kernel reads memory."""
     dtype, device = x.dtype, x.device
-    return all([tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases)])
-
-
-@dataclass(frozen=True, eq=False)
-class _Programs:
-    """A graph made ready for both back ends.
-
-    Attributes:
-        reference: for plain PyTorch.
-        fused: for kernels.
-        once: what is computed before a kernel is called; None if nothing.
-    """
-
-    reference: ReferenceProgram
-    fused: Fused
-    once: Function | None
-
-    @classmethod
-    def of(cls, graph: Graph, *, training: bool) -> _Programs:
-        """Return the programs of a graph, the same ones for every network of the cell."""
-        return _made(reference_program(build_program(graph, training=training)))
-
-    def held(self, leaves: Mapping[str, Tensor | int]) -> dict[str, Tensor]:
-        """Compute what holds for the whole sequence, by key."""
-        assert self.once is not None  # the caller has looked
-        return dict(zip(self.once.results, call(self.once, leaves), strict=True))
-
-
-@lru_cache(maxsize=256)
-def _made(reference: ReferenceProgram) -> _Programs:
-    fused = reference.program.fused
-    once = emit(fused.once, "once") if fused.once.results else None
-    return _Programs(reference, fused, once)
-
-
-def _known_names(graph: Graph) -> dict[str, int]:
-    """Return what can be recorded: values that have a name, and the states after the step."""
-    labels = {node.label: index for index, node in enumerate(graph.nodes) if node.label and node.args}
-    return {**labels, **{state: graph.results[f"state.{state}"] for state in graph.states}}
-
-
-@lru_cache(maxsize=256)
-def _watched_by_identity(key: _Identity, names: tuple[str, ...]) -> Graph:
-    graph = key.graph
-    known = _known_names(graph)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise InputError(f"cell `{graph.name}` has no value named {unknown[0]!r}; it has {', '.join(known)}")
-    return replace(graph, results={**graph.results, **{f"record.{name}": known[name] for name in names}})
-
-
-class _Identity:
-    """A graph as a cache key: graphs hold dictionaries, so the object itself is the key."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def __hash__(self) -> int:
-        return id(self.graph)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.graph is other.graph
-
-
-def _watched(graph: Graph, names: tuple[str, ...]) -> Graph:
-    """Return a cell's graph with named values among its results.
-
-    Raises:
-        InputError: there is no value of that name.
-    """
-    return _watched_by_identity(_Identity(graph), names)
-
-
-@lru_cache(maxsize=256)
-def _kernels(programs: _Programs, dtype: torch.dtype) -> Kernels | None:
-    """Return a program's compiled loops; None, with one warning, where they cannot be built."""
-    try:
-        return Kernels(programs.fused, dtype)
-    except LoopcellError as error:
-        warnings.warn(
-            f"no fused kernel for {programs.fused.core.name}, which runs on plain PyTorch: {error}", stacklevel=2
-        )
-        return None
+    return all(tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases))

@@ -91,13 +91,21 @@ def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
     return _first_obstacle(device, dtype) is None
 
 
-def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Return what stands against fused kernels.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # torch's
+def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
+    """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network."""
+    return _obstacle_of_kernels(device, dtype) is None
 
-    torch.compile comes first: it reads the questions too, and must find nothing after this one.
-    """
-    if torch.compiler.is_compiling():
-        return "torch.compile is reading the network"
+
+def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Return what stands against calling fused kernels here and now."""
+    reason = _obstacle_of_kernels(device, dtype)
+    if reason is None and _transformed():
+        return "a torch.func transformation is at work"
+    return reason
+
+
+def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> str | None:
     if _asked_for() == "reference":
         return "it was asked for"
     if device.type != "cpu":
@@ -106,8 +114,6 @@ def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
         return "the kernels are for float32 and float64"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
-    if _transformed():
-        return "a torch.func transformation is at work"
     return None if _can_compile() else "there is no C compiler"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c.build import build, vector_bytes
-from loopcell.backends.c.emit import ForwardKernel, Kernel, ReverseKernel
+from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.names import headers
+from loopcell.backends.c.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text
@@ -29,7 +32,7 @@ class Rows:
 
     Attributes:
         steps, batch: T and B.
-        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all rows are T long.
+        order, length, first: int64 [B], [B], [T + 1]: see `arguments` in headers/rows.h; None where all are T long.
         reset: bool [T, B] in one piece, or None.
         threads: how many share the rows.
     """
@@ -135,6 +138,13 @@ class Kernels:
             ],
         )
 
+    def kept_width(self, sizes: Mapping[str, int]) -> int:
+        """Return how many numbers `forward_and_keep` keeps for every step of a row."""
+        loop = self.forward_and_keep.loop
+        kept = [index for key, index in loop.graph.results.items() if key.startswith("saved.")]
+        kept += [loop.graph.results[f"state.{state}"] for state in self.kept_states]
+        return sum(sizes[loop.size(index)] if loop.graph.nodes[index].dims else 1 for index in kept)
+
     def _chunk(self, kernel: Kernel, sizes: list[int], rows: Rows) -> int:
         """Return how many steps are computed ahead at a time: as many as stay in the second-level cache."""
         if rows.steps == 1:
@@ -191,8 +201,8 @@ def _comment(graph: Graph) -> str:
 def _products(vectors: int, most: int) -> str:
     """Return the function that takes the product for the number of rows that there are."""
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
-    head = f"INLINE void products_{vectors}_{most}(int m, const real *w, const real *const *rows, int64_t K, vec *out) {{"
-    return "\n".join([head, "    switch (m) {", *cases, "    }", "}"])
+    given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
+    return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])
 
 
 @cache

@@ -9,13 +9,13 @@ from pathlib import Path
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 
-HEADERS = ("vectors", "functions", "products", "rows")
+HEADERS = ("vectors", "coefficients", "functions", "products", "rows")
 """What every kernel begins with, in this order; the files lie in headers/."""
 
 _C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
 _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
-NULL linux unix main errno stdin stdout stderr assert acc rows list share step ahead begin staying scratch memory weights
+NULL linux unix main errno stdin stdout stderr assert acc rows list share step ahead begin staying scratch memory
 """
 _OURS = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
 
@@ -33,7 +33,7 @@ def _taken() -> frozenset[str]:
 
 
 def value_names(graph: Graph) -> list[str]:
-    """Return the name in C of every value: its author's word, with a line under it where C or we have taken the word."""
+    """Return the name in C of every value: its author's word, with a "_" after it where C or we have taken the word."""
     names: list[str] = []
     used: set[str] = set()
     for index, node in enumerate(graph.nodes):

@@ -60,7 +60,8 @@ class FusedSteps:
         self._lists = tuple(
             (ctypes.c_void_p * len(layers))(*(block.buffer_info()[0] for block in blocks)) for blocks in self._blocks
         )
-        self._arguments = tuple((ctypes.addressof(self._functions), ctypes.addressof(x), len(layers)) for x in self._lists)
+        functions = ctypes.addressof(self._functions)
+        self._arguments = tuple((functions, ctypes.addressof(blocks), len(layers)) for blocks in self._lists)
 
     @property
     def turn(self) -> int:

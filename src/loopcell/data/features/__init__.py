@@ -1,23 +1,14 @@
 """Sounds and images as sequences `[T, I]`, and the scaler that a model keeps.
 
-`audio.py` and `images.py` read files; `mel.py` has the equations of filter banks; `kinds.py` puts them together
-into features that a model stores as JSON.
+`audio.py` and `images.py` read files, `mel.py` has the equations of filter banks; `sounds.py` and `pictures.py` are
+the features; `kinds.py` is the table of them, and how a model stores them.
 """
 
 from loopcell.data.features.audio import Audio, audio_chunks, audio_rate, read_audio, resample
 from loopcell.data.features.images import image_size, read_image
-from loopcell.data.features.kinds import (
-    FEATURES,
-    Features,
-    ImagePixels,
-    ImageRows,
-    LogMel,
-    MelStream,
-    Mfcc,
-    RawAudio,
-    features_from_json,
-    features_to_json,
-)
+from loopcell.data.features.kinds import FEATURES, Features, features_from_json, features_to_json
+from loopcell.data.features.pictures import ImagePixels, ImageRows
+from loopcell.data.features.sounds import LogMel, MelStream, Mfcc, RawAudio
 from loopcell.data.features.standardiser import Standardiser
 
 __all__ = [

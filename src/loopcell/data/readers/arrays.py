@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -22,6 +24,9 @@ from loopcell.errors import DataError
 
 LARGEST_ROW = 1 << 30  # bytes
 NUMERIC = "biufUM"  # kinds of NumPy's dtypes: whole numbers, floats, text, times
+
+# What zipfile lets through of a damaged or encrypted archive, or of one packed in a way that Python has not.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError)
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -54,7 +59,7 @@ def read_npz(path: Path, reading: Reading) -> FileRows:
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = [_npz_array(path, archive, member) for member in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except _ZIP_ERRORS as error:
         raise DataError(f"{path} cannot be read as npz: {error}") from error
     columns = [array for array in arrays if array.rows >= 0]
     scalars = [array.name for array in arrays if array.rows < 0]
@@ -100,7 +105,7 @@ def _npz_rows(path: Path, arrays: list[_Array]) -> Iterator[Record]:
                 streams.append(array.read(stream))
             for row, values in enumerate(zip(*streams, strict=True), 1):
                 yield Record(dict(zip(names, values, strict=True)), file_origin(path, row))
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except _ZIP_ERRORS as error:
         raise DataError(f"{path} is damaged: {error}") from error
 
 
@@ -119,7 +124,7 @@ def _npy_header(name: str, stream: BinaryIO) -> _Array:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, SyntaxError, TokenError) as error:  # NumPy reads the header as Python's literal
         raise DataError(f"{name} is not an npy array: {error}") from error
     if dtype.kind not in NUMERIC:
         raise DataError(f"{name} has values of dtype {dtype}, not numbers or text; pickled objects are never read")

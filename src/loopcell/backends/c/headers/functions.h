@@ -1,61 +1,165 @@
-/* Functions of the op table over vectors. */
-#define BY_LANE(name, function)                                         \
-    INLINE vec name(vec a) {                                            \
-        for (int lane = 0; lane < LANES; lane++) a[lane] = function(a[lane]); \
-        return a;                                                       \
-    }
-BY_LANE(v_log, REAL_(log))
-BY_LANE(v_sqrt, REAL_(sqrt))
-
-INLINE real one_softplus(real x) { return REAL_(log1p)(REAL_(exp)(-REAL_(fabs)(x))) + (x > 0 ? x : x == x ? 0 : x); }
-BY_LANE(v_softplus, one_softplus)
-
-#if REAL_IS_DOUBLE
-INLINE real one_sigmoid(real x) {
-    real e = exp(-fabs(x)), s = 1 / (1 + e);
-    return x < 0 ? e * s : s;
-}
-BY_LANE(v_exp, exp)
-BY_LANE(v_tanh, tanh)
-BY_LANE(v_sigmoid, one_sigmoid)
+/* Functions of the op table over vectors. The numbers are in coefficients.h.
+ *
+ * exp, sigmoid, tanh and softplus stand on e^x = 2^n e^r, with n the whole number nearest to x / ln(2), and so r small: a
+ * polynomial gives e^r - 1. To round to n, a number is added that is so large (SHIFT) that nothing after the point is left;
+ * n is then found in the low bits of the sum, and a shift puts it where the exponent of 2^n belongs.
+ * With AVX-512 a table of 16 floats is one register, and reading it one instruction. There n counts sixteenths in fp32,
+ * 2^n comes from a table, and r is so small that the polynomial is short.
+ */
+#if defined(AVX512) && !REAL_IS_DOUBLE
+#define TABLES
+#define STEP_BITS 4
+#define LOOK_UP(table, index) _mm512_permutexvar_ps((__m512i)(index), _mm512_load_ps(table))
 #else
-/* exp: x = n ln 2 + r with |r| <= ln(2)/2, e^r by a polynomial, 2^n in two factors so that subnormals come out right. */
-INLINE vec v_exp(vec x) {
-    vec c = choose(x > 89.0f, splat(89.0f), choose(x < -104.0f, splat(-104.0f), x));
-    vec n = c * 1.44269504f;
-    n = (n + 12582912.0f) - 12582912.0f; /* to the nearest whole number */
-    vec r = c - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
-    vec p = splat(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    mask i = __builtin_convertvector(n, mask);
-    mask half = i >> 1;
-    vec scale1 = (vec)((half + 127) << 23), scale2 = (vec)((i - half + 127) << 23);
-    return choose(x == x, p * scale1 * scale2, x);
-}
+#define STEP_BITS 0
+#endif
 
-/* sigmoid: e^-|x| never overflows, so that far below 0 it fades through the subnormals as it should. */
-INLINE vec v_sigmoid(vec x) {
-    vec e = v_exp(-v_abs(x)), s = 1.0f / (1.0f + e);
-    return choose(x < 0, e * s, s);
-}
+/* e^LOWEST is 0 and e^HIGHEST infinite, tanh(FLAT) is 1. SCALE keeps the powers in a sigmoid from being subnormal. */
+#if REAL_IS_DOUBLE
+#define DIGITS 52
+#define MIDDLE 1023
+#define LOWEST -746
+#define HIGHEST 710
+#define FLAT 20
+#define SCALE 64
+#define SMALLEST_NORMAL DBL_MIN
+#else
+#define DIGITS 23
+#define MIDDLE 127
+#define LOWEST -104
+#define HIGHEST 89
+#define FLAT 9.02f
+#define SCALE 24
+#define SMALLEST_NORMAL FLT_MIN
+#endif
+#define SHIFT ((real)(3ull << (DIGITS - STEP_BITS - 1)))
+#define ONE_BITS ((integer)MIDDLE << DIGITS)
+#define HALF_BIT ((integer)1 << (DIGITS - 1))
+#define SIGN_BIT ((integer)(1ull << (sizeof(real) * 8 - 1)))
 
-/* tanh: a polynomial around 0, where the other form would lose digits; 1 - 2 / (e^2x + 1) further out. */
-INLINE vec v_tanh(vec x) {
-    vec a = v_abs(x), z = x * x;
-    vec p = splat(-5.70498872745e-3f);
-    p = p * z + 2.06390887954e-2f;
-    p = p * z + -5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z + -3.33332819422e-1f;
-    vec near = x + x * z * p;
-    vec far = 1.0f - 2.0f / (v_exp(a + a) + 1.0f);
-    far = choose(x < 0, -far, far);
-    return choose(a < 0.625f, near, choose(x == x, far, x));
+/* b where the two are equal or one is NaN, as x86 has it. */
+#ifdef X86
+INLINE vec lesser(vec a, vec b) { return X86(min)(a, b); }
+INLINE vec larger(vec a, vec b) { return X86(max)(a, b); }
+INLINE vec v_sqrt(vec a) { return X86(sqrt)(a); }
+#else
+INLINE vec lesser(vec a, vec b) { return choose(a < b, a, b); }
+INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
+INLINE vec v_sqrt(vec a) {
+    for (int lane = 0; lane < LANES; lane++) a[lane] = REAL_IS_DOUBLE ? sqrt(a[lane]) : sqrtf(a[lane]);
+    return a;
 }
 #endif
+
+/* As torch: a NaN in either operand is the result, and of two zeros the second; relu keeps -0. */
+INLINE vec v_min(vec a, vec b) { return choose(a != a, a, lesser(a, b)); }
+INLINE vec v_max(vec a, vec b) { return choose(a != a, a, larger(a, b)); }
+INLINE vec v_relu(vec a) { return larger(splat(0), a); }
+INLINE vec v_abs(vec a) { return (vec)((bits)a & ~SIGN_BIT); }
+
+INLINE vec clamped(vec x, real low, real high) { return larger(splat(low), lesser(splat(high), x)); }
+INLINE vec signed_as(vec a, vec b) { return (vec)((bits)a | ((bits)b & SIGN_BIT)); }
+
+/* terms[0] + sign terms[1] x + terms[2] x^2 + ...; a long one as two chains in x^2, which need not wait for each other. */
+#define POLYNOMIAL(x, sign, terms) polynomial(x, sign, terms, (int)(sizeof(terms) / sizeof(*terms)))
+INLINE vec polynomial(vec x, int sign, const real *terms, int count) {
+#define TERM(k) splat((k) % 2 ? sign * terms[k] : terms[k])
+    vec sum = TERM(count - 1);
+    if (count < 7) {
+        for (int k = count - 2; k >= 0; k--) sum = mul_add(sum, x, TERM(k));
+        return sum;
+    }
+    const vec z = x * x;
+    vec other = TERM(count - 2);
+    for (int k = count - 3; k >= 0; k -= 2) sum = mul_add(sum, z, TERM(k));
+    for (int k = count - 4; k >= 0; k -= 2) other = mul_add(other, z, TERM(k));
+    return count % 2 ? mul_add(other, x, sum) : mul_add(sum, x, other);
+}
+
+/* e^(sign x) = 2^n (1 + sign q). The low bits of t are n + offset. */
+typedef struct {
+    vec t, n, q;
+} power;
+
+INLINE power power_of(vec x, int sign, real offset) {
+    const vec t = mul_add(x, splat(sign * LOG2_E), splat(SHIFT + offset)), n = t - (SHIFT + offset);
+    const vec near = add_mul(x, -sign, n, splat(LN2_HIGH)), r = add_mul(near, -sign, n, splat(LN2_LOW));
+#ifdef TABLES
+    const vec small = near; /* near enough to r for the small terms, and sooner there */
+#else
+    const vec small = r;
+#endif
+    return (power){t, n, add_mul(r, sign, small * small, POLYNOMIAL(small, sign, EXP_TERMS))};
+}
+
+INLINE vec v_exp(vec x) {
+    const power p = power_of(clamped(x, LOWEST, HIGHEST), 1, 0);
+#if defined(TABLES)
+    const vec root = LOOK_UP(ROOTS, p.t);
+    return X86(scalef)(mul_add(root, p.q, root), p.n);
+#elif defined(AVX512)
+    return X86(scalef)(p.q + 1, p.n);
+#else /* 2^n in two factors, so that neither is subnormal or infinite */
+    const bits n = (bits)p.t, half = n >> 1;
+    const vec first = (vec)((half << DIGITS) + ONE_BITS), second = (vec)(((n - half) << DIGITS) + ONE_BITS);
+    return (p.q + 1) * first * second;
+#endif
+}
+
+/* 1 / (1 + e^-x), multiplied throughout by a UNIT that keeps e^-x in the range of normal numbers. Its digits are chosen too:
+ * as 1.5 the denominator is rounded where it does least harm; in the table it makes 16 powers come out nearly exact. */
+INLINE vec v_sigmoid(vec x) {
+    const power p = power_of(clamped(x, LOWEST, SCALE), -1, MIDDLE - SCALE);
+#ifdef TABLES
+    const vec scale = (vec)(((bits)p.t << (DIGITS - STEP_BITS)) + (bits)LOOK_UP(UNIT_ROOTS, p.t));
+#else
+    const vec scale = (vec)(((bits)p.t << DIGITS) + HALF_BIT);
+#endif
+    return UNIT / (scale + add_mul(splat(UNIT), -1, scale, p.q));
+}
+
+#ifdef TABLES
+/* 16 cells between 0 and FLAT with a polynomial each, in the distance from the cell's edge. The cells are a quarter of an
+ * octave wide if counted from -TANH_START, so that the number of a cell is in the bits of the sum. */
+INLINE vec v_tanh(vec x) {
+    const vec a = lesser(splat(FLAT), v_abs(x)), moved = a + TANH_START;
+    const bits cell = (bits)moved >> (DIGITS - 2);
+    const vec from_edge = a - ((vec)(cell << (DIGITS - 2)) - TANH_START);
+    vec y = LOOK_UP(TANH_TERMS[5], cell);
+    _Pragma("GCC unroll 8") for (int k = 4; k >= 0; k--) y = mul_add(y, from_edge, LOOK_UP(TANH_TERMS[k], cell));
+    return signed_as(y, x);
+}
+#else
+/* (1 - e) / (1 + e) with e = e^-2|x| = 2^n (1 - q). Near 0, n is 0 and the numerator q, so that no digits are lost. */
+INLINE vec v_tanh(vec x) {
+    const vec a = lesser(splat(FLAT), v_abs(x));
+    const power p = power_of(a + a, -1, MIDDLE);
+    const vec scale = (vec)((bits)p.t << DIGITS);
+    return signed_as(mul_add(scale, p.q, 1 - scale) / add_mul(1 + scale, -1, scale, p.q), x);
+}
+#endif
+
+/* log(2^k (1 + f)), with 1 + f between the roots of 1/2 and 2: f - f^2/2 + s (f^2/2 + rest), where s = f / (2 + f). */
+INLINE vec log_of(vec f, vec k) {
+    const vec s = f / (f + 2), z = s * s, half = f * f * (real)0.5, rest = z * POLYNOMIAL(z, 1, LOG_TERMS);
+    return mul_add(k, splat(LN2_HIGH), f - (half - mul_add(s, half + rest, k * LN2_LOW)));
+}
+
+INLINE vec v_log(vec x) {
+    const bits small = x < SMALLEST_NORMAL;
+    const vec normal = choose(small, x * ((integer)1 << DIGITS), x);
+    const bits k = ((bits)normal - ROOT_HALF_BITS) >> DIGITS;
+    const real shift = (real)(3ull << (DIGITS - 1));
+    vec whole = (vec)(k + (bits)splat(shift)) - shift; /* k as a real */
+    whole = choose(small, whole - DIGITS, whole);
+    vec y = log_of((vec)((bits)normal - (k << DIGITS)) - 1, whole);
+    y = choose(x < INFINITY, y, x);
+    return choose(x > 0, y, choose(x == 0, splat(-INFINITY), splat(NAN)));
+}
+
+/* max(x, 0) + log(1 + e^-|x|) */
+INLINE vec v_softplus(vec x) {
+    const vec e = v_exp(-v_abs(x));
+    const bits high = e > (real)0.41421356237309504880; /* 1 + e beyond the root of 2: half of it has its log taken */
+    return larger(splat(0), x) + log_of(choose(high, (e - 1) * (real)0.5, e), choose(high, splat(1), splat(0)));
+}

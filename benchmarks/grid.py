@@ -1,0 +1,53 @@
+"""The grid: which cells, and which sizes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shape(NamedTuple):
+    """Steps, batch, length of the input, length of the hidden state."""
+
+    T: int
+    B: int
+    I: int  # noqa: E741 - the field's letter
+    H: int
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the time is the products', so that their roof is the bar."""
+        return self.H >= 256 and self.B >= 32
+
+
+def shape(text: str) -> Shape:
+    """Read what `str` of a shape wrote."""
+    return Shape(*map(int, text.split(",")))
+
+
+CELLS = ("rnn", "lstm", "gru")
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+SHAPES = (
+    Shape(1, 1, 64, 64),
+    Shape(1, 1, 128, 128),
+    Shape(1, 1, 256, 256),
+    Shape(1, 1, 512, 512),
+    Shape(100, 1, 128, 128),
+    Shape(100, 8, 128, 128),
+    Shape(100, 32, 64, 128),
+    Shape(100, 32, 128, 256),
+    Shape(128, 64, 256, 512),
+    Shape(50, 128, 512, 512),
+    Shape(784, 64, 1, 128),
+    Shape(4000, 4, 16, 64),
+)
+LARGE = tuple(one for one in SHAPES if one.is_large)
+WIDE = tuple(one for one in SHAPES if one.B >= 32)
+THREADS = (1, 2)
+
+
+def flops(cell: str, sizes: Shape) -> int:
+    """Floating point operations of the products of one forward pass; a training pass has three times as many."""
+    return 2 * sizes.T * sizes.B * GATES[cell] * sizes.H * (sizes.I + sizes.H)

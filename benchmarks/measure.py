@@ -1,0 +1,136 @@
+"""Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
+
+A block is one call whose time is not taken, to warm caches and to let threads of the one before fall asleep, and then
+as many timed calls as make the clock's grain small. The order turns with each round. A ratio is taken within a round,
+where both sides met the same machine, and its median over the rounds is what is reported.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+
+LONG = 0.05
+"""Seconds above which a call needs no untimed one before it."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to measure.
+
+    Attributes:
+        seconds: of one contest, about; the fewest rounds are run in any case.
+        block: seconds of one contestant's turn, at least.
+        fewest, most: bounds on the number of rounds.
+    """
+
+    seconds: float = 8.0
+    block: float = 0.01
+    fewest: int = 5
+    most: int = 61
+
+    def rounds(self, seconds_a_round: float) -> int:
+        """As many as the time allows, and an odd number, so that the median is a measured one."""
+        return min(max(int(self.seconds / seconds_a_round), self.fewest), self.most) | 1
+
+
+QUICK = Patience(seconds=0.3, block=0.001, fewest=3, most=5)
+"""To see that everything works; no figure from it is worth keeping."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Seconds a call, one entry for each round: on the wall, and of all the process's threads together."""
+
+    wall: tuple[float, ...]
+    cpu: tuple[float, ...]
+
+    @property
+    def cores(self) -> float:
+        """How many cores were busy: above the number of threads asked for, a contestant cheats."""
+        return statistics.median(cpu / wall for cpu, wall in zip(self.cpu, self.wall, strict=True))
+
+    def by(self, clock: str) -> tuple[float, ...]:
+        """The entries of one clock, "wall" or "cpu"."""
+        return {"wall": self.wall, "cpu": self.cpu}[clock]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median between its quartiles."""
+
+    low: float
+    median: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """The quartiles of at least one value."""
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def ratios(theirs: Sequence[float], ours: Sequence[float]) -> Spread:
+    """Their time over ours, round by round: above 1, we are faster."""
+    return spread([their / our for their, our in zip(theirs, ours, strict=True)])
+
+
+def alternate(calls: Mapping[str, Call], patience: Patience) -> dict[str, Samples]:
+    """Time calls in turns.
+
+    Args:
+        calls: what to call, by name.
+        patience: how long.
+
+    Returns:
+        The samples of each, equally many, in the order of the rounds.
+    """
+    blocks = {name: _Block(call, patience.block) for name, call in calls.items()}
+    order = list(blocks)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in order}
+    gc.collect()
+    gc.disable()
+    try:
+        for turn in range(patience.rounds(sum(block.seconds for block in blocks.values()))):
+            start = turn % len(order)
+            for name in order[start:] + order[:start]:
+                taken[name].append(blocks[name].run())
+    finally:
+        gc.enable()
+    return {name: Samples(*zip(*times, strict=True)) for name, times in taken.items()}
+
+
+class _Block:
+    """One contestant's turn.
+
+    Attributes:
+        repeats: timed calls of a turn.
+        seconds: what a turn takes, about.
+    """
+
+    def __init__(self, call: Call, least: float) -> None:
+        self.call = call
+        self.call()
+        self.call()
+        once = min(self._timed(1)[0] for _ in range(3)) if self._timed(1)[0] < LONG else self._timed(1)[0]
+        self.repeats = max(1, round(least / once))
+        self.warm = once < LONG
+        self.seconds = once * (self.repeats + self.warm)
+
+    def run(self) -> tuple[float, float]:
+        """Seconds a call, on the wall and of the CPU."""
+        if self.warm:
+            self.call()
+        return self._timed(self.repeats)
+
+    def _timed(self, repeats: int) -> tuple[float, float]:
+        cpu, wall = time.process_time(), time.perf_counter()
+        for _ in range(repeats):
+            self.call()
+        return (time.perf_counter() - wall) / repeats, (time.process_time() - cpu) / repeats

@@ -1,0 +1,62 @@
+"""Result files: `results/NAME.json`, one a suite, each from one machine and one state of the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import code, machine
+from loopcell.files import atomic_write
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def heading(**about: Any) -> dict[str, Any]:
+    """What stands over figures: where they were measured, on what code, and how."""
+    return {"machine": machine(), "code": code(), **about}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A result file; an empty one where there is none."""
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(content, dict)  # whoever wrote something else there has to look
+    return content
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a result file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class SuiteFile:
+    """The file of a suite: a heading, and rows by part, so that a run can go on where it stopped.
+
+    Parts that were measured under another heading (another machine, other code) are not kept beside new ones.
+
+    Args:
+        path: the file.
+        about: the heading.
+    """
+
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self.path, self._about = path, dict(about)
+        found = read(path)
+        same = all(found.get(name) == value for name, value in self._about.items())
+        self.parts: dict[str, Any] = found.get("parts", {}) if same else {}
+
+    def add(self, part: str, rows: Any) -> None:
+        """Write the file with one more part in it."""
+        self.parts[part] = {"day": datetime.now(UTC).date().isoformat(), "rows": rows}
+        write(self.path, {**self._about, "parts": self.parts})
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """All rows of a suite's file."""
+    return [row for part in read(path).get("parts", {}).values() for row in part["rows"]]

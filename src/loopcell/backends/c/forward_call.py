@@ -1,0 +1,61 @@
+"""Calling the forward kernel on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.given import Given
+from loopcell.backends.c.gradients import lay_out
+
+if TYPE_CHECKING:
+    from loopcell.backends.c.sequence import Call, Recipe
+
+
+class ForwardCall(Given):
+    """The forward loop; with what the reverse loop needs kept, if the kernel keeps it.
+
+    What is kept lies side by side in one block [N, width].
+    """
+
+    def __init__(self, recipe: Recipe, kernel: ForwardKernel, bases: Sequence[Tensor]) -> None:
+        super().__init__(recipe, kernel, bases)
+        graph = kernel.loop.graph
+        shown = ["output", *(key for key in graph.results if key.startswith("record."))]
+        self.shown = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in shown]
+        self.states = [
+            (self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states
+        ]
+        saved = [key for key in graph.results if key.startswith("saved.")]
+        states = [f"state.{state}" for state in kernel.states if state in kernel.kept_states]
+        self.columns = lay_out([*saved, *states], lambda key: recipe.width(kernel, key))
+        self.kept_width = sum(column.count for column in self.columns.values())
+        slots = [f"={key}" for key in saved] + [f"before.{state.removeprefix('state.')}" for state in states]
+        self.kept = [(self.places[s], c.start) for s, c in zip(slots, self.columns.values(), strict=True)]
+
+    def run(self, call: Call, tensors: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Return the output, the final states and what is watched, and the block of what is kept."""
+        rows, like = call.rows, tensors[0]
+        addresses, strides, alive = self.look_up(tensors)
+        made = []
+        for place, width in self.shown:
+            shape = (rows.steps, rows.batch, width)
+            tensor = like.new_empty(shape) if rows.order is None else like.new_zeros(shape)
+            addresses[place] = tensor.data_ptr()
+            strides[2 * place], strides[2 * place + 1] = rows.batch * width, width
+            made.append(tensor)
+        states = []
+        for place, width in self.states:
+            tensor = like.new_empty((rows.batch, width))
+            addresses[place], strides[2 * place + 1] = tensor.data_ptr(), width
+            states.append(tensor)
+        kept = like.new_empty((call.kept_rows, self.kept_width)) if self.kept_width else like.new_empty(0)
+        start, size = kept.data_ptr(), kept.element_size()
+        for place, column in self.kept:
+            addresses[place], strides[2 * place + 1] = start + column * size, self.kept_width
+        self.recipe.kernels.call(self.kernel, addresses, strides, self.sizes, rows)
+        del alive
+        return [made[0], *states, *made[1:]], kept

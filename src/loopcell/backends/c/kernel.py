@@ -1,0 +1,170 @@
+"""What every kernel shares: what it is given, the frame of its C functions, and how its weights are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from loopcell.backends.c.layout import SEQUENCE, WHOLE, Pack, Region, Slot
+from loopcell.backends.c.places import tensor
+from loopcell.backends.c.region import indented
+
+
+class Kernel:
+    """One loop over a sequence as a C function.
+
+    Attributes:
+        name: of the C function.
+        regions: its graphs.
+        slots: the tensors it is given, in order.
+        packs: the packed weights, in order.
+        sizes: names of the sizes, in order.
+        matrices: names of the parameters that products read, in the order in which the kernel is given them.
+        no_packs: room for the addresses of packed weights.
+        computed_ahead: the sizes, by their places, of what is computed before the loop; -1 for a scalar.
+    """
+
+    def __init__(self, name: str, regions: tuple[Region, ...], slots: Iterable[Slot]) -> None:
+        self.name = name
+        self.regions = regions
+        self.slots = tuple(slots)
+        self.packs: tuple[Pack, ...] = tuple(pack for region in regions for pack in region.packs)
+        self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
+        self.matrices = tuple(name for pack in self.packs for name in pack.matrices)
+        self.no_packs = (0,) * len(self.packs)
+        self.computed_ahead: tuple[int, ...] = ()
+
+    def products(self) -> Iterator[tuple[int, int]]:
+        """Yield (vectors, most rows) of every product function that is called."""
+        return ((pack.blocking.vectors, pack.blocking.rows) for pack in self.packs)
+
+    def text(self) -> str:
+        """Return the C text."""
+        parts = [self._share(), self._pack_room(), self._pack(), [self._shared()]]
+        return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+    def _shared(self) -> str:
+        return f"SHARED({self.name}, {len(self.sizes)}, {len(self.slots) + len(self.matrices)})"
+
+    # -- the frame -------------------------------------------------------------------------------------
+
+    def _share(self) -> Iterator[str]:
+        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in self.pieces()]
+        yield f"static int64_t {self.name}_bytes(const arguments *a, int64_t rows) {{"
+        yield from indented(self._sizes())
+        yield f"    const int64_t listed = room_for({self.listed()} + 1, sizeof(row));"
+        total = " + ".join(["listed", *(f"room({count})" for _, _, count in pieces)])
+        yield f"    return {total} + 64;"
+        yield "}"
+        yield ""
+        yield f"static void {self.name}_share(arguments *restrict a, share s, int64_t piece, char *memory) {{"
+        yield "    const int64_t rows = s.count;"
+        yield from indented(self._sizes())
+        yield from indented(self._tensors())
+        yield "    row *all = (row *)memory;"
+        yield f"    memory += room_for({self.listed()} + 1, sizeof(row));"
+        for kind, name, count in pieces:
+            cast = "(double *)" if kind == "double" else ""
+            yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
+        yield "    (void)memory, (void)piece, (void)rows;"
+        yield from indented(self.body())
+        yield "}"
+
+    def body(self) -> Iterator[str]:
+        """Yield what a thread does with its share."""
+        raise NotImplementedError
+
+    def pieces(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the scratch memory of a share: (C type, name, how many)."""
+        raise NotImplementedError
+
+    def listed(self) -> str:
+        """Return how many rows are listed at a time."""
+        return "rows"
+
+    def _sizes(self) -> Iterator[str]:
+        for place, size in enumerate(self.sizes):
+            yield f"const int64_t n_{size} = a->size[{place}];"
+        yield "".join(f"(void)n_{size}; " for size in self.sizes).rstrip() or "(void)a;"
+
+    def _tensors(self) -> Iterator[str]:
+        for place, slot in enumerate(self.slots):
+            name = tensor(slot.key)
+            const = "" if slot.key.startswith(("=", "before.")) else "const "
+            yield f"{const}real *restrict {name} = a->at[{place}];"
+            if slot.walk == SEQUENCE:
+                yield f"const int64_t {name}_t = a->stride[{2 * place}], {name}_b = a->stride[{2 * place + 1}];"
+            elif slot.walk != WHOLE:
+                yield f"const int64_t {name}_b = a->stride[{2 * place + 1}];"
+        for number, pack in enumerate(self.packs):
+            yield f"const real *pack_{number} = a->pack[{number}];"
+            for place, _ in enumerate(pack.matrices):
+                yield self._matrix(number, place)
+                yield self._leading(number, place)
+
+    def _matrix_place(self, number: int, place: int) -> int:
+        before = sum(len(pack.matrices) for pack in self.packs[:number])
+        return len(self.slots) + before + place
+
+    def _matrix(self, number: int, place: int) -> str:
+        return f"const real *matrix_{number}_{place} = a->at[{self._matrix_place(number, place)}];"
+
+    def _leading(self, number: int, place: int) -> str:
+        return f"const int64_t ld_{number}_{place} = a->stride[{2 * self._matrix_place(number, place)}];"
+
+    # -- packing ---------------------------------------------------------------------------------------
+
+    def _pack_room(self) -> Iterator[str]:
+        rooms = [f"room({self._packed(pack)})" for pack in self.packs]
+        yield f"static int64_t {self.name}_pack_bytes(const arguments *a) {{"
+        yield from indented(self._sizes())
+        yield f"    return {' + '.join(rooms) or '0'} + 64;"
+        yield "}"
+        yield ""
+        yield f"static void {self.name}_pack_places(arguments *a, char *memory) {{"
+        yield from indented(self._sizes())
+        for number, pack in enumerate(self.packs):
+            yield f"    a->pack[{number}] = cut(&memory, {self._packed(pack)});"
+        yield "    (void)memory;"
+        yield "}"
+
+    def _packed(self, pack: Pack) -> str:
+        """Return how many numbers a pack has."""
+        block = f"({pack.blocking.neighbours} * LANES)"
+        blocks = f"((n_{pack.units} + {block} - 1) / {block} * {block})"
+        return f"{blocks} * {pack.blocking.gates} * ({' + '.join(f'n_{size}' for size in pack.depth)})"
+
+    def _pack(self) -> Iterator[str]:
+        yield f"static int {self.name}_pack(arguments *a, int64_t piece) {{"
+        yield from indented(self._sizes())
+        for number, pack in enumerate(self.packs):
+            yield from indented(self._pack_one(number, pack))
+        yield "    (void)piece;"
+        yield "    return 0;"
+        yield "}"
+
+    def _pack_one(self, number: int, pack: Pack) -> Iterator[str]:
+        blocking = pack.blocking
+        depth = " + ".join(f"n_{size}" for size in pack.depth)
+        yield f"if (piece * {blocking.neighbours} * LANES < n_{pack.units}) {{"
+        for place, _ in enumerate(pack.matrices):
+            yield f"    {self._matrix(number, place)}"
+            yield f"    {self._leading(number, place)}"
+        yield f"    const int64_t u0 = piece * {blocking.neighbours} * LANES;"
+        yield f"    real *to = (real *)a->pack[{number}] + u0 * {blocking.gates} * ({depth});"
+        yield f"    for (int q = 0; q < {blocking.neighbours}; q++) {{"
+        done = ""
+        for place, _ in enumerate(pack.matrices):
+            deep = f"n_{pack.depth[place if pack.contraction.transposed else 0]}"
+            gate = 0 if pack.contraction.transposed else place
+            function = "pack_columns" if pack.contraction.transposed else "pack_rows"
+            at = f"to + ({gate * blocking.neighbours} + q) * LANES{done}"
+            yield (
+                f"        {function}({at}, matrix_{number}_{place}, ld_{number}_{place}, n_{pack.units}, {deep}, "
+                f"{blocking.vectors}, u0 + q * LANES);"
+            )
+            if pack.contraction.transposed:
+                done += f" + {deep} * {blocking.vectors} * LANES"
+        yield "    }"
+        yield "    return 1;"
+        yield "}"
+        yield f"piece -= (n_{pack.units} + {blocking.neighbours} * LANES - 1) / ({blocking.neighbours} * LANES);"

@@ -1,0 +1,130 @@
+"""The reverse kernel: the derived step against the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loopcell.backends.c.kernel import Kernel
+from loopcell.backends.c.layout import KEPT, ROW, Region, Slot
+from loopcell.backends.c.places import ScratchWriter, gradient_walk, leaf_row, place_of, summed, swap, tensor, walk_of
+from loopcell.backends.c.region import indented
+from loopcell.equations.graph import Graph, Node
+from loopcell.equations.names import ascii_name
+
+REVERSE_STEPS_AT_ONCE = 32
+"""Steps whose gradients of vectors are added in the kernel's precision before they join the sum in double."""
+
+
+class ReverseKernel(Kernel):
+    """The derived step against the order of time.
+
+    Attributes:
+        added: keys of the results that are summed over rows and steps.
+    """
+
+    def __init__(self, graph: Graph, registers: int) -> None:
+        self.region = Region(graph, registers)
+        self.states = graph.states
+        self.added = tuple(key for key in graph.results if key.startswith("parameter."))
+        leaves = self.region.leaves()
+        slots = [Slot(f"cotangent.state.{state}", ROW) for state in self.states]
+        slots += [Slot(key, walk_of(node)) for key, node in leaves.items() if not key.startswith("cotangent.state.")]
+        slots += [Slot(f"={key}", gradient_walk(key)) for key in graph.results]
+        super().__init__("reverse", (self.region,), slots)
+        self.writer = _Reverse(self, self.region, 0)
+
+    def state_size(self, state: str) -> str:
+        """Return the C name of a state's length."""
+        return f"n_{self.region.size(self.region.graph.results[f'state.{state}'])}"
+
+    def pieces(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the states' cotangents, the sums, and what crosses from sweep to sweep."""
+        for state in self.states:
+            for when in ("now", "next"):
+                yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
+        for key in self.added:
+            yield "real", summed(key), self._width(key)
+            yield "double", f"{summed(key)}_total", self._width(key)
+        yield from self.writer.pieces()
+
+    def _width(self, key: str) -> str:
+        index = self.region.graph.results[key]
+        return f"n_{self.region.size(index)}" if self.region.graph.nodes[index].dims else "1"
+
+    def body(self) -> Iterator[str]:
+        """Yield the walk back through time."""
+        for key in self.added:
+            yield f"memset({summed(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
+            yield f"memset({summed(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
+        yield "row *list = all;"
+        yield "int64_t before = 0;"
+        yield "for (int64_t step = a->T - 1; step >= 0; step--) {"
+        yield "    const int64_t count = rows_at(a, s, step, list);"
+        yield "    for (; before < count; before++) { /* rows that end here */"
+        yield "        AT(before);"
+        for state in self.states:
+            from_, size = tensor(f"cotangent.state.{state}"), self.state_size(state)
+            to = f"now_{ascii_name(state)} + r * {size}"
+            yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){size} * sizeof(real));"
+        yield "    }"
+        yield from indented(self.writer.lines())
+        yield from indented(self._resets())
+        for state in self.states:
+            yield "    " + swap(ascii_name(state))
+        if self.added:
+            yield f"    if (step % {REVERSE_STEPS_AT_ONCE} == 0) {{"
+            for key in self.added:
+                yield f"        add_to({summed(key)}_total, {summed(key)}, {self._width(key)});"
+            yield "    }"
+        yield "}"
+        yield from self._finish()
+
+    def _finish(self) -> Iterator[str]:
+        yield "for (int64_t r = 0; r < s.count; r++) {"
+        yield "    const int64_t b = batch_row(a, s, r);"
+        for state in self.states:
+            from_, to, size = tensor(f"cotangent.state.{state}"), tensor(f"=state.{state}"), self.state_size(state)
+            value = f"r < before ? now_{ascii_name(state)} + r * {size} : {from_} + b * {from_}_b"
+            yield f"    memcpy({to} + b * {to}_b, {value}, (size_t){size} * sizeof(real));"
+        yield "}"
+        for key in self.added:
+            to, total = tensor(f"={key}"), f"{summed(key)}_total"
+            yield f"for (int64_t u = 0; u < {self._width(key)}; u++) {to}[piece * {to}_b + u] = (real){total}[u];"
+
+    def _resets(self) -> Iterator[str]:
+        yield "if (a->reset) for (int64_t i = 0; i < count; i++) {"
+        yield "    AT(i);"
+        yield "    if (!a->reset[t * a->B + b]) continue;"
+        for state in self.states:
+            size = self.state_size(state)
+            yield f"    memset(next_{ascii_name(state)} + r * {size}, 0, (size_t){size} * sizeof(real));"
+        yield "}"
+
+
+class _Reverse(ScratchWriter):
+    """The derived step."""
+
+    def __init__(self, kernel: ReverseKernel, region: Region, first_pack: int) -> None:
+        super().__init__(region, first_pack)
+        self.kernel = kernel
+
+    def leaf_row(self, node: Node) -> str:
+        if node.key.startswith("cotangent.state."):
+            state = node.key.removeprefix("cotangent.state.")
+            return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
+        return leaf_row(node)
+
+    def store(self, key: str, value: str) -> Iterator[str]:
+        if key in self.kernel.added:
+            yield f"store({summed(key)} + u, load({summed(key)} + u, k) + {value}, k);"
+        elif key.startswith("hoisted."):
+            at = f"{place_of(f'={key}', ROW)} + u"
+            yield f"store({at}, load({at}, k) + {value}, k);"
+        elif key.startswith("state."):
+            state = key.removeprefix("state.")
+            yield f"store(next_{ascii_name(state)} + r * {self.kernel.state_size(state)} + u, {value}, k);"
+        else:
+            yield f"store({place_of(f'={key}', KEPT)} + u, {value}, k);"
+
+    def walk(self, key: str) -> str:
+        return gradient_walk(key)

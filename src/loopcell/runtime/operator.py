@@ -1,0 +1,222 @@
+"""The one operator: a cell over a sequence as torch.compile and torch.export see it, whole.
+
+Called outside a compiler, a cell goes straight to its kernels; inside one it is this operator: opaque, with shapes that
+follow from its arguments, so that nothing is unrolled and nothing is compiled again when T or B change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.weights import Part, Weights, read_parts
+from loopcell.equations import Cell
+from loopcell.equations.serialise import graph_from_json, graph_to_json
+from loopcell.runtime.fused import FusedCaller
+from loopcell.runtime.programs import Programs, watched
+from loopcell.runtime.rows import Rows
+
+Parts = Mapping[str, tuple[Part, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class What:
+    """What the operator runs.
+
+    Attributes:
+        caller: the cell's kernels.
+        keys: what the tensors are; after them come the bases of the weights.
+        parts: of which parts of the bases each parameter is the sum.
+    """
+
+    caller: FusedCaller
+    keys: tuple[str, ...]
+    parts: Parts
+
+    def split(self, tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor], Weights]:
+        """Return the tensors by key, and the parameters."""
+        count = len(self.keys)
+        return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.parts, "")
+
+
+_CALLERS: dict[str, FusedCaller] = {}
+
+
+def name_of(cell: Cell, caller: FusedCaller, record: tuple[str, ...], *, training: bool) -> str:
+    """Return the text by which the operator knows a cell: all of it, so that an exported program is whole."""
+    told = {
+        "graph": graph_to_json(cell.graph),
+        "training": training,
+        "record": record,
+        "sizes": dict(caller.sizes),
+    }
+    text = json.dumps(told)
+    _CALLERS.setdefault(text, caller)
+    return text
+
+
+def describe(caller: str, leaves: Iterable[str], parts: str) -> str:
+    """Return the operator's text: the cell, what the tensors are, and of which parts of them parameters are made."""
+    return "\n".join([caller, ",".join(leaves), parts])
+
+
+@lru_cache(maxsize=1024)
+def _what(text: str) -> What:
+    caller, keys, parts = text.split("\n")
+    return What(_CALLERS.get(caller) or _read(caller), tuple(keys.split(",")), read_parts(parts))
+
+
+def _read(text: str) -> FusedCaller:
+    """Make ready a cell that another process has named."""
+    told = json.loads(text)
+    graph = graph_from_json(told["graph"])
+    record = tuple(told["record"])
+    programs = Programs.of(watched(graph, record) if record else graph, training=bool(told["training"]))
+    return FusedCaller(programs, {str(name): int(size) for name, size in told["sizes"].items()})
+
+
+@torch.library.custom_op("loopcell::run", mutates_args=(), device_types="cpu")
+def run(
+    tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool
+) -> list[Tensor]:
+    """Run a cell over a sequence; return the output, the states, what is watched, and what is kept for `run_back`."""
+    told = _what(what)
+    leaves, weights = told.split(tensors)
+    rows = Rows(tensors[0].shape[0], lengths, reset)
+    kernels = told.caller.kernels(tensors[0].dtype)
+    if kernels is None:
+        y, states, seen = told.caller.programs.run_reference(leaves, weights, told.caller.sizes, rows)
+        return _apart([y, *states, *seen.values(), y.new_empty(0)], tensors)
+    call, plain = told.caller.call(kernels, leaves, weights, rows)
+    call.kept_rows = rows.steps * tensors[0].shape[1]  # a compiler has to know the size before it knows the lengths
+    forward = call.recipe.training if keep else call.recipe.inference
+    results, kept = forward.run(call, plain)
+    return [*results, kept]
+
+
+@run.register_fake
+def _fake_run(
+    tensors: Sequence[Tensor],
+    lengths: Tensor | None,  # noqa: ARG001 - torch wants the operator's own signature
+    reset: Tensor | None,  # noqa: ARG001
+    what: str,
+    keep: bool,
+) -> list[Tensor]:
+    told = _what(what)
+    like = tensors[0]
+    steps, batch, _ = like.shape
+    kernels = told.caller.kernels(like.dtype)
+    graph, sizes = told.caller.programs.reference.program.loop, told.caller.sizes
+
+    def width(key: str) -> int:
+        dims = graph.nodes[graph.results[key]].dims
+        return sizes[dims[0]] if dims else 1
+
+    kept = like.new_empty((steps * batch, kernels.kept_width(sizes))) if keep and kernels else like.new_empty(0)
+    return [
+        like.new_empty((steps, batch, width("output"))),
+        *(like.new_empty((batch, width(key))) for key in graph.results if key.startswith("state.")),
+        *(like.new_empty((steps, batch, width(key))) for key in graph.results if key.startswith("record.")),
+        kept,
+    ]
+
+
+@torch.library.custom_op("loopcell::run_back", mutates_args=(), device_types="cpu")
+def run_back(
+    tensors: Sequence[Tensor],
+    lengths: Tensor | None,
+    reset: Tensor | None,
+    what: str,
+    kept: Tensor,
+    arriving: Sequence[Tensor],
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    """Return the gradient of every tensor of `run`, zeros where none reaches it; an empty one where none is wanted."""
+    told = _what(what)
+    leaves, weights = told.split(tensors)
+    rows = Rows(tensors[0].shape[0], lengths, reset)
+    kernels = told.caller.kernels(tensors[0].dtype)
+    if kernels is None:
+        found = _by_reference(told, tensors, rows, arriving, wanted)
+    else:
+        call, plain = told.caller.call(kernels, leaves, weights, rows)
+        found = call.recipe.reverse.run(call, plain, kept[: call.kept_rows], tuple(arriving), wanted)
+    given = [
+        tensor.new_empty(0) if not want else torch.zeros_like(tensor) if gradient is None else gradient.contiguous()
+        for tensor, gradient, want in zip(tensors, found, wanted, strict=True)
+    ]
+    return _apart(given, (*tensors, kept, *arriving))
+
+
+@run_back.register_fake
+def _fake_run_back(
+    tensors: Sequence[Tensor],
+    lengths: Tensor | None,  # noqa: ARG001 - torch wants the operator's own signature
+    reset: Tensor | None,  # noqa: ARG001
+    what: str,  # noqa: ARG001
+    kept: Tensor,  # noqa: ARG001
+    arriving: Sequence[Tensor],  # noqa: ARG001
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    return [
+        tensor.new_empty(tensor.shape) if want else tensor.new_empty(0)
+        for tensor, want in zip(tensors, wanted, strict=True)
+    ]
+
+
+def _by_reference(
+    told: What, tensors: Sequence[Tensor], rows: Rows, arriving: Sequence[Tensor], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    with torch.enable_grad():
+        leaves = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
+        by_key, weights = told.split(leaves)
+        y, states, _ = told.caller.programs.run_reference(by_key, weights, told.caller.sizes, rows)
+    inputs = [leaf for leaf in leaves if leaf.requires_grad]
+    found = iter(torch.autograd.grad([y, *states], inputs, list(arriving), allow_unused=True))
+    return [next(found) if want else None for want in wanted]
+
+
+def _apart(results: list[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
+    """Copy what shares memory with another result or with what was given: an operator may return neither."""
+    taken = {tensor.untyped_storage().data_ptr() for tensor in given}
+    apart = []
+    for result in results:
+        memory = result.untyped_storage().data_ptr()
+        apart.append(result.clone() if memory in taken and memory else result)
+        taken.add(memory)
+    return apart
+
+
+def _set_up(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    tensors, lengths, reset, what, _ = inputs
+    ctx.what, ctx.count = what, len(tensors)
+    ctx.wanted = [tensor.requires_grad for tensor in tensors]
+    ctx.arriving = len([key for key in _what(what).keys if key.startswith("state.")]) + 1
+    ctx.shapes = [tensor.shape for tensor in output[: ctx.arriving]]
+    ctx.save_for_backward(*tensors, output[-1], lengths, reset)
+
+
+def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tensor | None], None, None, None, None]:
+    *rest, lengths, reset = ctx.saved_tensors
+    tensors, kept = rest[: ctx.count], rest[ctx.count]
+    arriving = [
+        tensors[0].new_zeros(shape) if gradient is None else gradient
+        for gradient, shape in zip(gradients, ctx.shapes, strict=False)
+    ]
+    found = run_back(tensors, lengths, reset, ctx.what, kept, arriving, ctx.wanted)
+    return (
+        [gradient if want else None for gradient, want in zip(found, ctx.wanted, strict=True)],
+        None,
+        None,
+        None,
+        None,
+    )
+
+
+run.register_autograd(_differentiate, setup_context=_set_up)
