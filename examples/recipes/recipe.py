@@ -54,26 +54,28 @@ def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
     """Run a recipe from the command line, print its table and write `benchmarks/results/recipes/NAME.json`."""
     parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
     parser.add_argument("--small", action="store_true", help="little data and time, to see that it works")
-    small = parser.parse_args().small
-    started = time.perf_counter()
-    result = run(small)
-    seconds = time.perf_counter() - started
+    parser.add_argument("--busy", action="store_true", help="say in the result that the machine had other work too")
+    typed = parser.parse_args()
+    started, worked = time.perf_counter(), time.process_time()
+    result = run(typed.small)
+    spent = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
+    spent = {name: round(value, 1) for name, value in spent.items()}
     print("\n".join(result.table.lines()))
     figures = {name: round(value, 4) for name, value in result.figures.items()}
-    print(json.dumps({"figures": figures, "seconds": round(seconds, 1)}))
-    if not small:
-        print(f"written: {_write(result, figures, seconds, known)}")
+    print(json.dumps({"figures": figures, **spent}))
+    if not typed.small:
+        busy = {"busy": "the machine had other work at the same time, so `seconds` are more than it takes"}
+        print(f"written: {_write(result, {'figures': figures, **spent, **(busy if typed.busy else {})}, known)}")
 
 
-def _write(result: Result, figures: dict[str, float], seconds: float, known: Known | None) -> Path:
+def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from machine import write_result
 
     name = Path(sys.argv[0]).stem
     content = {
         "command": f"python examples/recipes/{name}.py",
-        "seconds": round(seconds, 1),
-        "figures": figures,
+        **found,
         "known": {"figure": known.figure, "source": known.source} if known else None,
         "table": {name: {k: round(v, 4) for k, v in row.items()} for name, row in result.table.rows.items()},
         "data": result.table.data,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -82,7 +86,8 @@ def test_predict_reads_block_by_block(loopcell, trained, tmp_path, monkeypatch):
     result = loopcell("predict", trained[0], path)
     assert result.exit_code == 0, result.output
     assert result.stdout.count("\n") == 22
-    assert "note: 3 tokens were never seen in training and count as unknown" in result.stderr
+    note = f"note: 3 tokens were never seen in training and count as unknown, first in {path} row 21"
+    assert note in result.stderr
 
 
 def test_eval_prints_metrics_beside_baselines(loopcell, trained, table):
@@ -100,6 +105,28 @@ def test_a_run_of_files_is_resumed(loopcell, trained):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output
     assert "complete: 32 updates" in result.output
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(loopcell, table, tmp_path):
+    run = tmp_path / "run"
+    flags = [*SMALL, "--input", "word", "--label", "kind", "--epochs", "3000", "--patience", "3000", "--run", run]
+    command = [sys.executable, "-m", "loopcell.cli", "train", "classify", table, *flags]
+    started = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.csv").exists() or (run / "metrics.csv").read_text().count("\n") < 4:
+        assert started.poll() is None, started.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    output, errors = started.communicate(timeout=60)
+    assert started.returncode == 130, errors
+    assert f"to go on: loopcell resume {run}" in output
+    assert load_model(run / "model.safetensors").classes_.tolist() == ["other", "same"]
+    result = loopcell("resume", run, "--time-limit", "1s")
+    assert result.exit_code == 0, result.output
+    assert "time limit: " in result.stdout
 
 
 def test_a_run_whose_file_has_changed_is_not(loopcell, table, tmp_path):

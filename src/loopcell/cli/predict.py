@@ -44,18 +44,23 @@ def predict(
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
+    from loopcell.data import where
     from loopcell.errors import UsageError
     from loopcell.tasks.file_examples import blocks, open_records
 
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     records = open_records(spec.files)
-    unknown = 0
+    unknown, first = 0, ""
     for X in blocks(records, spec, ROWS_AT_ONCE):
-        unknown += model.input_.unknown(X)
+        found_now = model.input_.unknown(X)
+        if found_now and not unknown:
+            first = where(X, next(i for i in range(len(X)) if model.input_.unknown(X[i : i + 1])))
+        unknown += found_now
         for found in model.describe(X):
             yield json.dumps(found, ensure_ascii=False) + "\n"
     if unknown:
-        say(f"note: {unknown:,} tokens were never seen in training and count as unknown", err=True)
+        many = f"{unknown:,} tokens were" if unknown > 1 else "1 token was"
+        say(f"note: {many} never seen in training and count as unknown, first in {first}", err=True)
     if records.skipped:
         say(f"note: {records.skipped}", err=True)

@@ -21,4 +21,4 @@ def ridge(
     features, name = features_of(kind)
     known, targets, few = first_ones(*training)
     pipeline = make_pipeline(features, Ridge()).fit(known, targets)
-    return f"{name} ridge{few}", pipeline.predict(list(X))
+    return f"{name} ridge{few}", pipeline.predict(list(X)).reshape(len(X), -1)

@@ -43,10 +43,12 @@ class Labels:
             DataError: labels of different kinds, a label that is none, or fewer than two of them.
         """
         found: dict[Any, int] = {}
+        kinds: dict[type, int] = {}
         for index, given in enumerate(y):
             if given is not None:
-                found.setdefault(plain_label(given, y, index), index)
-        kinds = {type(label): index for label, index in reversed(found.items())}
+                label = plain_label(given, y, index)
+                found.setdefault(label, index)
+                kinds.setdefault(type(label), index)
         if len(kinds) > 1:
             (one, first), (other, second) = list(kinds.items())[:2]
             raise DataError(
