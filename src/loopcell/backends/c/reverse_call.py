@@ -27,8 +27,8 @@ class ReverseCall(Given):
     def __init__(self, recipe: Recipe, bases: Sequence[Tensor]) -> None:
         kernels = recipe.kernels
         super().__init__(recipe, kernels.reverse, bases)
-        self.alias = kernels.alias
-        backward, results = kernels.fused.backward, kernels.back.results
+        self.alias = kernels.loops.alias
+        backward, results = kernels.fused.backward, kernels.loops.back.results
         order = {name: place for place, name in enumerate(recipe.parts)}
 
         def width(key: str) -> int:

@@ -1,0 +1,77 @@
+"""A cell's loops as C text: two forward, one back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.kernel import Kernel
+from loopcell.backends.c.reverse import ReverseKernel
+from loopcell.equations.graph import Graph
+from loopcell.equations.names import ascii_name
+from loopcell.equations.printing import text as equations
+from loopcell.passes.fuse import Fused
+
+
+class Loops:
+    """The loops of a cell.
+
+    Args:
+        fused: the cell.
+        registers: how many vectors may hold running sums.
+
+    Attributes:
+        forward, forward_and_keep, reverse: the loops.
+        back: the reverse step, each value stored once.
+        alias: results of the reverse step that are another one's: {key: the other's key}.
+        kept_states: names of the states whose values before each step the reverse loop needs.
+    """
+
+    def __init__(self, fused: Fused, registers: int) -> None:
+        self.fused = fused
+        self.back, self.alias = _deduplicated(fused.backward.graph)
+        operands = {outer.operand for outer in fused.backward.outer}
+        states = {node.key for _, node in self.back.leaves("state")} | operands
+        self.kept_states = frozenset(name for name in fused.core.states if f"state.{name}" in states)
+        self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers)
+        self.forward_and_keep = ForwardKernel("forward_and_keep", fused.training, self.kept_states, registers)
+        self.reverse = ReverseKernel(self.back, registers)
+
+    def all(self) -> tuple[Kernel, ...]:
+        """Return the three loops."""
+        return (self.forward, self.forward_and_keep, self.reverse)
+
+    def text(self) -> str:
+        """Return the C text, without the headers that it stands on."""
+        shapes = sorted({shape for kernel in self.all() for shape in kernel.products()})
+        each = sorted({(vectors, rows) for vectors, most in shapes for rows in range(1, most + 1)})
+        products = [f"PRODUCT({vectors}, {rows})" for vectors, rows in each]
+        products += [_products(vectors, most) for vectors, most in shapes]
+        return "\n".join(["", _comment(self.fused.core), *products, "", *(kernel.text() for kernel in self.all())])
+
+
+def _deduplicated(graph: Graph) -> tuple[Graph, dict[str, str]]:
+    """Return the reverse step with each value stored once, and which results share a store.
+
+    Sums and what travels to the step before are stores of their own kind.
+    """
+    apart = {key: i for key, i in graph.results.items() if key.startswith(("state.", "parameter.", "hoisted."))}
+    first: dict[int, str] = {}
+    for key, index in graph.results.items():
+        if key not in apart:
+            first.setdefault(index, key)
+    alias = {key: first[i] for key, i in graph.results.items() if key not in apart and first[i] != key}
+    return replace(graph, results=apart | {key: index for index, key in first.items()}), alias
+
+
+def _comment(graph: Graph) -> str:
+    """Return the equations as a C comment; a cell's name is free text, and must not be able to end it."""
+    lines = [ascii_name(graph.name), "", *equations(graph).replace("*/", "* /").splitlines()]
+    return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
+
+
+def _products(vectors: int, most: int) -> str:
+    """Return the function that takes the product for the number of rows that there are."""
+    cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
+    given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
+    return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])

@@ -1,0 +1,705 @@
+
+/*
+ * gru
+ *
+ * r = sigmoid(W.r @ x + b.r + U.r @ h)
+ * z = sigmoid(W.z @ x + b.z + U.z @ h)
+ * n = tanh(W.n @ x + b.n + r * (U.n @ h + d.n))
+ * h = (1 - z) * n + z * h
+ */
+PRODUCT(3, 1)
+PRODUCT(3, 2)
+PRODUCT(3, 3)
+PRODUCT(3, 4)
+PRODUCT(3, 5)
+PRODUCT(3, 6)
+PRODUCT(3, 7)
+PRODUCT(3, 8)
+PRODUCT(4, 1)
+PRODUCT(4, 2)
+PRODUCT(4, 3)
+PRODUCT(4, 4)
+PRODUCT(4, 5)
+PRODUCT(4, 6)
+INLINE void products_3_8(int m, const real *w, const real *const *rows, int64_t K, vec *out) {
+    switch (m) {
+    case 8: product_3_8(w, rows, K, out); break;
+    case 7: product_3_7(w, rows, K, out); break;
+    case 6: product_3_6(w, rows, K, out); break;
+    case 5: product_3_5(w, rows, K, out); break;
+    case 4: product_3_4(w, rows, K, out); break;
+    case 3: product_3_3(w, rows, K, out); break;
+    case 2: product_3_2(w, rows, K, out); break;
+    case 1: product_3_1(w, rows, K, out); break;
+    }
+}
+INLINE void products_4_6(int m, const real *w, const real *const *rows, int64_t K, vec *out) {
+    switch (m) {
+    case 6: product_4_6(w, rows, K, out); break;
+    case 5: product_4_5(w, rows, K, out); break;
+    case 4: product_4_4(w, rows, K, out); break;
+    case 3: product_4_3(w, rows, K, out); break;
+    case 2: product_4_2(w, rows, K, out); break;
+    case 1: product_4_1(w, rows, K, out); break;
+    }
+}
+
+static int64_t forward_bytes(const arguments *a, int64_t rows) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+}
+
+static void forward_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+    const int64_t rows = s.count;
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    const real *restrict of_state_h = a->at[0];
+    const int64_t of_state_h_b = a->stride[1];
+    const real *restrict of_input_x = a->at[1];
+    const int64_t of_input_x_t = a->stride[2], of_input_x_b = a->stride[3];
+    const real *restrict of_parameter_b_r = a->at[2];
+    const real *restrict of_parameter_b_z = a->at[3];
+    const real *restrict of_parameter_b_n = a->at[4];
+    const real *restrict of_parameter_d_n = a->at[5];
+    real *restrict to_output = a->at[6];
+    const int64_t to_output_t = a->stride[12], to_output_b = a->stride[13];
+    real *restrict to_state_h = a->at[7];
+    const int64_t to_state_h_b = a->stride[15];
+    const real *pack_0 = a->pack[0];
+    const real *matrix_0_0 = a->at[8];
+    const int64_t ld_0_0 = a->stride[16];
+    const real *matrix_0_1 = a->at[9];
+    const int64_t ld_0_1 = a->stride[18];
+    const real *matrix_0_2 = a->at[10];
+    const int64_t ld_0_2 = a->stride[20];
+    const real *pack_1 = a->pack[1];
+    const real *matrix_1_0 = a->at[11];
+    const int64_t ld_1_0 = a->stride[22];
+    const real *matrix_1_1 = a->at[12];
+    const int64_t ld_1_1 = a->stride[24];
+    const real *matrix_1_2 = a->at[13];
+    const int64_t ld_1_2 = a->stride[26];
+    row *all = (row *)memory;
+    memory += room_for(a->chunk * rows + 1, sizeof(row));
+    real *now_h = cut(&memory, rows * n_hidden);
+    real *next_h = cut(&memory, rows * n_hidden);
+    real *ahead_r_in = cut(&memory, a->chunk * rows * n_hidden);
+    real *ahead_z_in = cut(&memory, a->chunk * rows * n_hidden);
+    real *ahead_n_in = cut(&memory, a->chunk * rows * n_hidden);
+    (void)memory, (void)piece, (void)rows;
+    {
+        const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
+        (void)later;
+        for (int64_t r = 0; r < s.count; r++) {
+            const int64_t b = batch_row(a, s, r);
+            memcpy((r < staying ? now_h + r * n_hidden : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
+        }
+    }
+    for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
+        const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
+        {
+            const row *list = all;
+            int64_t count = 0;
+            for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
+            (void)list;
+            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+                m = evenly(count - r0, 8);
+                vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
+                {
+                    const real *w = pack_0 + u0 * 3 * n_input;
+                    const real *rows[8];
+                    for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
+                    if (!a->direct) products_3_8((int)m, w, rows, n_input, acc_0);
+                    else for (int i = 0; i < m; i++) {
+                        dots(matrix_0_0 + u0 * ld_0_0, ld_0_0, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 0));
+                        dots(matrix_0_1 + u0 * ld_0_1, ld_0_1, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 1));
+                        dots(matrix_0_2 + u0 * ld_0_2, ld_0_2, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 2));
+                    }
+                }
+                for (int row_ = 0; row_ < m; row_++) {
+                    AT(r0 + row_);
+                    const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+                    const vec W_r_x = acc_0[row_ * 3 + 0];
+                    const vec W_z_x = acc_0[row_ * 3 + 1];
+                    const vec W_n_x = acc_0[row_ * 3 + 2];
+                    const vec b_r = load(of_parameter_b_r + u, k);
+                    const vec t4_ = (W_r_x + b_r);
+                    store(ahead_r_in + r * n_hidden + u, t4_, k);
+                    const vec b_z = load(of_parameter_b_z + u, k);
+                    const vec t8_ = (W_z_x + b_z);
+                    store(ahead_z_in + r * n_hidden + u, t8_, k);
+                    const vec b_n = load(of_parameter_b_n + u, k);
+                    const vec t12_ = (W_n_x + b_n);
+                    store(ahead_n_in + r * n_hidden + u, t12_, k);
+                }
+            }
+        }
+        int64_t begin = 0;
+        for (int64_t step = t0; step < t1; step++) {
+            const row *list = all + begin;
+            const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
+            const int64_t later = first_row(a, step + 1) + s.from;
+            (void)later;
+            if (a->reset) for (int64_t i = 0; i < count; i++) {
+                AT(i);
+                if (!a->reset[t * a->B + b]) continue;
+                memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            }
+            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+                m = evenly(count - r0, 8);
+                vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
+                {
+                    const real *w = pack_1 + u0 * 3 * n_hidden;
+                    const real *rows[8];
+                    for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = now_h + r * n_hidden; }
+                    if (!a->direct) products_3_8((int)m, w, rows, n_hidden, acc_1);
+                    else for (int i = 0; i < m; i++) {
+                        dots(matrix_1_0 + u0 * ld_1_0, ld_1_0, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 0));
+                        dots(matrix_1_1 + u0 * ld_1_1, ld_1_1, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 1));
+                        dots(matrix_1_2 + u0 * ld_1_2, ld_1_2, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 2));
+                    }
+                }
+                for (int row_ = 0; row_ < m; row_++) {
+                    AT(r0 + row_);
+                    const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+                    const vec U_r_h = acc_1[row_ * 3 + 0];
+                    const vec U_z_h = acc_1[row_ * 3 + 1];
+                    const vec U_n_h = acc_1[row_ * 3 + 2];
+                    const vec r_in = load(ahead_r_in + (begin + r) * n_hidden + u, k);
+                    const vec t4_ = (r_in + U_r_h);
+                    const vec r_ = v_sigmoid(t4_);
+                    const vec z_in = load(ahead_z_in + (begin + r) * n_hidden + u, k);
+                    const vec t9_ = (z_in + U_z_h);
+                    const vec z_ = v_sigmoid(t9_);
+                    const vec d_n = load(of_parameter_d_n + u, k);
+                    const vec t15_ = (U_n_h + d_n);
+                    const vec t16_ = (r_ * t15_);
+                    const vec n_in_ = load(ahead_n_in + (begin + r) * n_hidden + u, k);
+                    const vec t17_ = (n_in_ + t16_);
+                    const vec n_ = v_tanh(t17_);
+                    const vec t20_ = (splat((real)1.0) - z_);
+                    const vec t21_ = (t20_ * n_);
+                    const vec h_before = load(now_h + r * n_hidden + u, k);
+                    const vec t22_ = (z_ * h_before);
+                    const vec h_ = (t21_ + t22_);
+                    store(to_output + t * to_output_t + b * to_output_b + u, h_, k);
+                    store((r < staying ? next_h + r * n_hidden : to_state_h + b * to_state_h_b) + u, h_, k);
+                }
+            }
+            { real *last = now_h; now_h = next_h; next_h = last; }
+            begin += count;
+        }
+    }
+}
+
+static int64_t forward_pack_bytes(const arguments *a) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input)) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden)) + 64;
+}
+
+static void forward_pack_places(arguments *a, char *memory) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input));
+    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden));
+    (void)memory;
+}
+
+static int forward_pack(arguments *a, int64_t piece) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    if (piece * 1 * LANES < n_hidden) {
+        const real *matrix_0_0 = a->at[8];
+        const int64_t ld_0_0 = a->stride[16];
+        const real *matrix_0_1 = a->at[9];
+        const int64_t ld_0_1 = a->stride[18];
+        const real *matrix_0_2 = a->at[10];
+        const int64_t ld_0_2 = a->stride[20];
+        const int64_t u0 = piece * 1 * LANES;
+        real *to = (real *)a->pack[0] + u0 * 3 * (n_input);
+        for (int q = 0; q < 1; q++) {
+            pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 3, u0 + q * LANES);
+            pack_rows(to + (1 + q) * LANES, matrix_0_1, ld_0_1, n_hidden, n_input, 3, u0 + q * LANES);
+            pack_rows(to + (2 + q) * LANES, matrix_0_2, ld_0_2, n_hidden, n_input, 3, u0 + q * LANES);
+        }
+        return 1;
+    }
+    piece -= (n_hidden + 1 * LANES - 1) / (1 * LANES);
+    if (piece * 1 * LANES < n_hidden) {
+        const real *matrix_1_0 = a->at[11];
+        const int64_t ld_1_0 = a->stride[22];
+        const real *matrix_1_1 = a->at[12];
+        const int64_t ld_1_1 = a->stride[24];
+        const real *matrix_1_2 = a->at[13];
+        const int64_t ld_1_2 = a->stride[26];
+        const int64_t u0 = piece * 1 * LANES;
+        real *to = (real *)a->pack[1] + u0 * 3 * (n_hidden);
+        for (int q = 0; q < 1; q++) {
+            pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 3, u0 + q * LANES);
+            pack_rows(to + (1 + q) * LANES, matrix_1_1, ld_1_1, n_hidden, n_hidden, 3, u0 + q * LANES);
+            pack_rows(to + (2 + q) * LANES, matrix_1_2, ld_1_2, n_hidden, n_hidden, 3, u0 + q * LANES);
+        }
+        return 1;
+    }
+    piece -= (n_hidden + 1 * LANES - 1) / (1 * LANES);
+    (void)piece;
+    return 0;
+}
+
+SHARED(forward, 2, 14)
+
+static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    return listed + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+}
+
+static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+    const int64_t rows = s.count;
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    const real *restrict of_state_h = a->at[0];
+    const int64_t of_state_h_b = a->stride[1];
+    const real *restrict of_input_x = a->at[1];
+    const int64_t of_input_x_t = a->stride[2], of_input_x_b = a->stride[3];
+    const real *restrict of_parameter_b_r = a->at[2];
+    const real *restrict of_parameter_b_z = a->at[3];
+    const real *restrict of_parameter_b_n = a->at[4];
+    const real *restrict of_parameter_d_n = a->at[5];
+    real *restrict to_output = a->at[6];
+    const int64_t to_output_t = a->stride[12], to_output_b = a->stride[13];
+    real *restrict to_state_h = a->at[7];
+    const int64_t to_state_h_b = a->stride[15];
+    real *restrict to_saved_z = a->at[8];
+    const int64_t to_saved_z_b = a->stride[17];
+    real *restrict to_saved_n = a->at[9];
+    const int64_t to_saved_n_b = a->stride[19];
+    real *restrict to_saved_r = a->at[10];
+    const int64_t to_saved_r_b = a->stride[21];
+    real *restrict to_saved_U_n_h = a->at[11];
+    const int64_t to_saved_U_n_h_b = a->stride[23];
+    real *restrict of_before_h = a->at[12];
+    const int64_t of_before_h_b = a->stride[25];
+    const real *pack_0 = a->pack[0];
+    const real *matrix_0_0 = a->at[13];
+    const int64_t ld_0_0 = a->stride[26];
+    const real *matrix_0_1 = a->at[14];
+    const int64_t ld_0_1 = a->stride[28];
+    const real *matrix_0_2 = a->at[15];
+    const int64_t ld_0_2 = a->stride[30];
+    const real *pack_1 = a->pack[1];
+    const real *matrix_1_0 = a->at[16];
+    const int64_t ld_1_0 = a->stride[32];
+    const real *matrix_1_1 = a->at[17];
+    const int64_t ld_1_1 = a->stride[34];
+    const real *matrix_1_2 = a->at[18];
+    const int64_t ld_1_2 = a->stride[36];
+    row *all = (row *)memory;
+    memory += room_for(a->chunk * rows + 1, sizeof(row));
+    real *ahead_r_in = cut(&memory, a->chunk * rows * n_hidden);
+    real *ahead_z_in = cut(&memory, a->chunk * rows * n_hidden);
+    real *ahead_n_in = cut(&memory, a->chunk * rows * n_hidden);
+    (void)memory, (void)piece, (void)rows;
+    {
+        const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
+        (void)later;
+        for (int64_t r = 0; r < s.count; r++) {
+            const int64_t b = batch_row(a, s, r);
+            memcpy((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
+        }
+    }
+    for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
+        const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
+        {
+            const row *list = all;
+            int64_t count = 0;
+            for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
+            (void)list;
+            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+                m = evenly(count - r0, 8);
+                vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
+                {
+                    const real *w = pack_0 + u0 * 3 * n_input;
+                    const real *rows[8];
+                    for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
+                    if (!a->direct) products_3_8((int)m, w, rows, n_input, acc_0);
+                    else for (int i = 0; i < m; i++) {
+                        dots(matrix_0_0 + u0 * ld_0_0, ld_0_0, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 0));
+                        dots(matrix_0_1 + u0 * ld_0_1, ld_0_1, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 1));
+                        dots(matrix_0_2 + u0 * ld_0_2, ld_0_2, least(1 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 3 + 2));
+                    }
+                }
+                for (int row_ = 0; row_ < m; row_++) {
+                    AT(r0 + row_);
+                    const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+                    const vec W_r_x = acc_0[row_ * 3 + 0];
+                    const vec W_z_x = acc_0[row_ * 3 + 1];
+                    const vec W_n_x = acc_0[row_ * 3 + 2];
+                    const vec b_r = load(of_parameter_b_r + u, k);
+                    const vec t4_ = (W_r_x + b_r);
+                    store(ahead_r_in + r * n_hidden + u, t4_, k);
+                    const vec b_z = load(of_parameter_b_z + u, k);
+                    const vec t8_ = (W_z_x + b_z);
+                    store(ahead_z_in + r * n_hidden + u, t8_, k);
+                    const vec b_n = load(of_parameter_b_n + u, k);
+                    const vec t12_ = (W_n_x + b_n);
+                    store(ahead_n_in + r * n_hidden + u, t12_, k);
+                }
+            }
+        }
+        int64_t begin = 0;
+        for (int64_t step = t0; step < t1; step++) {
+            const row *list = all + begin;
+            const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
+            const int64_t later = first_row(a, step + 1) + s.from;
+            (void)later;
+            if (a->reset) for (int64_t i = 0; i < count; i++) {
+                AT(i);
+                if (!a->reset[t * a->B + b]) continue;
+                memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+            }
+            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+                m = evenly(count - r0, 8);
+                vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
+                {
+                    const real *w = pack_1 + u0 * 3 * n_hidden;
+                    const real *rows[8];
+                    for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_before_h + p * of_before_h_b; }
+                    if (!a->direct) products_3_8((int)m, w, rows, n_hidden, acc_1);
+                    else for (int i = 0; i < m; i++) {
+                        dots(matrix_1_0 + u0 * ld_1_0, ld_1_0, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 0));
+                        dots(matrix_1_1 + u0 * ld_1_1, ld_1_1, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 1));
+                        dots(matrix_1_2 + u0 * ld_1_2, ld_1_2, least(1 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 3 + 2));
+                    }
+                }
+                for (int row_ = 0; row_ < m; row_++) {
+                    AT(r0 + row_);
+                    const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+                    const vec U_r_h = acc_1[row_ * 3 + 0];
+                    const vec U_z_h = acc_1[row_ * 3 + 1];
+                    const vec U_n_h = acc_1[row_ * 3 + 2];
+                    store(to_saved_U_n_h + p * to_saved_U_n_h_b + u, U_n_h, k);
+                    const vec r_in = load(ahead_r_in + (begin + r) * n_hidden + u, k);
+                    const vec t4_ = (r_in + U_r_h);
+                    const vec r_ = v_sigmoid(t4_);
+                    store(to_saved_r + p * to_saved_r_b + u, r_, k);
+                    const vec z_in = load(ahead_z_in + (begin + r) * n_hidden + u, k);
+                    const vec t9_ = (z_in + U_z_h);
+                    const vec z_ = v_sigmoid(t9_);
+                    store(to_saved_z + p * to_saved_z_b + u, z_, k);
+                    const vec d_n = load(of_parameter_d_n + u, k);
+                    const vec t15_ = (U_n_h + d_n);
+                    const vec t16_ = (r_ * t15_);
+                    const vec n_in_ = load(ahead_n_in + (begin + r) * n_hidden + u, k);
+                    const vec t17_ = (n_in_ + t16_);
+                    const vec n_ = v_tanh(t17_);
+                    store(to_saved_n + p * to_saved_n_b + u, n_, k);
+                    const vec t20_ = (splat((real)1.0) - z_);
+                    const vec t21_ = (t20_ * n_);
+                    const vec h_before = load(of_before_h + p * of_before_h_b + u, k);
+                    const vec t22_ = (z_ * h_before);
+                    const vec h_ = (t21_ + t22_);
+                    store(to_output + t * to_output_t + b * to_output_b + u, h_, k);
+                    store((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b) + u, h_, k);
+                }
+            }
+            begin += count;
+        }
+    }
+}
+
+static int64_t forward_and_keep_pack_bytes(const arguments *a) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input)) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden)) + 64;
+}
+
+static void forward_and_keep_pack_places(arguments *a, char *memory) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input));
+    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden));
+    (void)memory;
+}
+
+static int forward_and_keep_pack(arguments *a, int64_t piece) {
+    const int64_t n_input = a->size[0];
+    const int64_t n_hidden = a->size[1];
+    (void)n_input; (void)n_hidden;
+    if (piece * 1 * LANES < n_hidden) {
+        const real *matrix_0_0 = a->at[13];
+        const int64_t ld_0_0 = a->stride[26];
+        const real *matrix_0_1 = a->at[14];
+        const int64_t ld_0_1 = a->stride[28];
+        const real *matrix_0_2 = a->at[15];
+        const int64_t ld_0_2 = a->stride[30];
+        const int64_t u0 = piece * 1 * LANES;
+        real *to = (real *)a->pack[0] + u0 * 3 * (n_input);
+        for (int q = 0; q < 1; q++) {
+            pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 3, u0 + q * LANES);
+            pack_rows(to + (1 + q) * LANES, matrix_0_1, ld_0_1, n_hidden, n_input, 3, u0 + q * LANES);
+            pack_rows(to + (2 + q) * LANES, matrix_0_2, ld_0_2, n_hidden, n_input, 3, u0 + q * LANES);
+        }
+        return 1;
+    }
+    piece -= (n_hidden + 1 * LANES - 1) / (1 * LANES);
+    if (piece * 1 * LANES < n_hidden) {
+        const real *matrix_1_0 = a->at[16];
+        const int64_t ld_1_0 = a->stride[32];
+        const real *matrix_1_1 = a->at[17];
+        const int64_t ld_1_1 = a->stride[34];
+        const real *matrix_1_2 = a->at[18];
+        const int64_t ld_1_2 = a->stride[36];
+        const int64_t u0 = piece * 1 * LANES;
+        real *to = (real *)a->pack[1] + u0 * 3 * (n_hidden);
+        for (int q = 0; q < 1; q++) {
+            pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 3, u0 + q * LANES);
+            pack_rows(to + (1 + q) * LANES, matrix_1_1, ld_1_1, n_hidden, n_hidden, 3, u0 + q * LANES);
+            pack_rows(to + (2 + q) * LANES, matrix_1_2, ld_1_2, n_hidden, n_hidden, 3, u0 + q * LANES);
+        }
+        return 1;
+    }
+    piece -= (n_hidden + 1 * LANES - 1) / (1 * LANES);
+    (void)piece;
+    return 0;
+}
+
+SHARED(forward_and_keep, 2, 19)
+
+static int64_t reverse_bytes(const arguments *a, int64_t rows) {
+    const int64_t n_hidden = a->size[0];
+    (void)n_hidden;
+    const int64_t listed = room_for(rows + 1, sizeof(row));
+    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(rows * n_hidden) + 64;
+}
+
+static void reverse_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+    const int64_t rows = s.count;
+    const int64_t n_hidden = a->size[0];
+    (void)n_hidden;
+    const real *restrict of_cotangent_state_h = a->at[0];
+    const int64_t of_cotangent_state_h_b = a->stride[1];
+    const real *restrict of_cotangent_output = a->at[1];
+    const int64_t of_cotangent_output_t = a->stride[2], of_cotangent_output_b = a->stride[3];
+    const real *restrict of_saved_z = a->at[2];
+    const int64_t of_saved_z_b = a->stride[5];
+    const real *restrict of_saved_n = a->at[3];
+    const int64_t of_saved_n_b = a->stride[7];
+    const real *restrict of_state_h = a->at[4];
+    const int64_t of_state_h_b = a->stride[9];
+    const real *restrict of_saved_r = a->at[5];
+    const int64_t of_saved_r_b = a->stride[11];
+    const real *restrict of_saved_U_n_h = a->at[6];
+    const int64_t of_saved_U_n_h_b = a->stride[13];
+    const real *restrict of_parameter_d_n = a->at[7];
+    real *restrict to_parameter_d_n = a->at[8];
+    const int64_t to_parameter_d_n_b = a->stride[17];
+    real *restrict to_parameter_b_n = a->at[9];
+    const int64_t to_parameter_b_n_b = a->stride[19];
+    real *restrict to_parameter_b_z = a->at[10];
+    const int64_t to_parameter_b_z_b = a->stride[21];
+    real *restrict to_parameter_b_r = a->at[11];
+    const int64_t to_parameter_b_r_b = a->stride[23];
+    real *restrict to_state_h = a->at[12];
+    const int64_t to_state_h_b = a->stride[25];
+    real *restrict to_product_0 = a->at[13];
+    const int64_t to_product_0_b = a->stride[27];
+    real *restrict to_product_1 = a->at[14];
+    const int64_t to_product_1_b = a->stride[29];
+    real *restrict to_product_2 = a->at[15];
+    const int64_t to_product_2_b = a->stride[31];
+    real *restrict to_product_4 = a->at[16];
+    const int64_t to_product_4_b = a->stride[33];
+    const real *pack_0 = a->pack[0];
+    const real *matrix_0_0 = a->at[17];
+    const int64_t ld_0_0 = a->stride[34];
+    const real *matrix_0_1 = a->at[18];
+    const int64_t ld_0_1 = a->stride[36];
+    const real *matrix_0_2 = a->at[19];
+    const int64_t ld_0_2 = a->stride[38];
+    row *all = (row *)memory;
+    memory += room_for(rows + 1, sizeof(row));
+    real *now_h = cut(&memory, rows * n_hidden);
+    real *next_h = cut(&memory, rows * n_hidden);
+    real *sum_d_n = cut(&memory, n_hidden);
+    double *sum_d_n_total = (double *)cut(&memory, 2 * n_hidden);
+    real *sum_b_n = cut(&memory, n_hidden);
+    double *sum_b_n_total = (double *)cut(&memory, 2 * n_hidden);
+    real *sum_b_z = cut(&memory, n_hidden);
+    double *sum_b_z_total = (double *)cut(&memory, 2 * n_hidden);
+    real *sum_b_r = cut(&memory, n_hidden);
+    double *sum_b_r_total = (double *)cut(&memory, 2 * n_hidden);
+    real *scratch_9 = cut(&memory, rows * n_hidden);
+    (void)memory, (void)piece, (void)rows;
+    memset(sum_d_n, 0, (size_t)n_hidden * sizeof(real));
+    memset(sum_d_n_total, 0, (size_t)n_hidden * sizeof(double));
+    memset(sum_b_n, 0, (size_t)n_hidden * sizeof(real));
+    memset(sum_b_n_total, 0, (size_t)n_hidden * sizeof(double));
+    memset(sum_b_z, 0, (size_t)n_hidden * sizeof(real));
+    memset(sum_b_z_total, 0, (size_t)n_hidden * sizeof(double));
+    memset(sum_b_r, 0, (size_t)n_hidden * sizeof(real));
+    memset(sum_b_r_total, 0, (size_t)n_hidden * sizeof(double));
+    row *list = all;
+    int64_t before = 0;
+    for (int64_t step = a->T - 1; step >= 0; step--) {
+        const int64_t count = rows_at(a, s, step, list);
+        for (; before < count; before++) { /* rows that end here */
+            AT(before);
+            memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
+        }
+        for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+        for (int64_t r0 = 0; r0 < count; r0++) {
+            for (int row_ = 0; row_ < 1; row_++) {
+                AT(r0 + row_);
+                const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                const vec state_h = load(now_h + r * n_hidden + u, k);
+                const vec t2_ = (output + state_h);
+                const vec z_ = load(of_saved_z + p * of_saved_z_b + u, k);
+                const vec t5_ = (splat((real)1.0) - z_);
+                const vec h_before = load(of_state_h + p * of_state_h_b + u, k);
+                const vec t8_ = (t2_ * h_before);
+                const vec t9_ = (t2_ * z_);
+                store(scratch_9 + r * n_hidden + u, t9_, k);
+                const vec n_ = load(of_saved_n + p * of_saved_n_b + u, k);
+                const vec t10_ = (t2_ * n_);
+                const vec t11_ = (t2_ * t5_);
+                const vec t12_ = (t8_ - t10_);
+                const vec U_n_h = load(of_saved_U_n_h + p * of_saved_U_n_h_b + u, k);
+                const vec d_n = load(of_parameter_d_n + u, k);
+                const vec t16_ = (U_n_h + d_n);
+                const vec t17_ = (n_ * n_);
+                const vec t18_ = (splat((real)1.0) - t17_);
+                const vec t19_ = (t11_ * t18_);
+                store(sum_b_n + u, load(sum_b_n + u, k) + t19_, k);
+                store(to_product_1 + p * to_product_1_b + u, t19_, k);
+                const vec t20_ = (t19_ * t16_);
+                const vec r_ = load(of_saved_r + p * of_saved_r_b + u, k);
+                const vec t21_ = (t19_ * r_);
+                store(sum_d_n + u, load(sum_d_n + u, k) + t21_, k);
+                store(to_product_0 + p * to_product_0_b + u, t21_, k);
+                const vec t23_ = (z_ * t5_);
+                const vec t24_ = (t12_ * t23_);
+                store(sum_b_z + u, load(sum_b_z + u, k) + t24_, k);
+                store(to_product_2 + p * to_product_2_b + u, t24_, k);
+                const vec t26_ = (splat((real)1.0) - r_);
+                const vec t27_ = (r_ * t26_);
+                const vec t28_ = (t20_ * t27_);
+                store(sum_b_r + u, load(sum_b_r + u, k) + t28_, k);
+                store(to_product_4 + p * to_product_4_b + u, t28_, k);
+            }
+        }
+        for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+        for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+            m = evenly(count - r0, 6);
+            vec acc_0[6 * 4] = {0}; /* t30_ */
+            {
+                const real *w = pack_0 + u0 * 1 * (n_hidden + n_hidden + n_hidden);
+                const real *rows[6];
+                for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_0 + p * to_product_0_b; }
+                if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                else for (int i = 0; i < m; i++) {
+                    columns(matrix_0_0 + u0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
+                }
+                w += n_hidden * 4 * LANES;
+                for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_2 + p * to_product_2_b; }
+                if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                else for (int i = 0; i < m; i++) {
+                    columns(matrix_0_1 + u0, ld_0_1, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
+                }
+                w += n_hidden * 4 * LANES;
+                for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_4 + p * to_product_4_b; }
+                if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                else for (int i = 0; i < m; i++) {
+                    columns(matrix_0_2 + u0, ld_0_2, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
+                }
+            }
+            for (int row_ = 0; row_ < m; row_++) {
+                AT(r0 + row_);
+                for (int q = 0; q < 4 && u0 + q * LANES < n_hidden; q++) {
+                    const int64_t u = u0 + q * LANES; const int k = least(LANES, n_hidden - u);
+                    const vec t30_ = acc_0[row_ * 4 + 0 + q];
+                    const vec t9_ = load(scratch_9 + r * n_hidden + u, k);
+                    const vec t31_ = (t9_ + t30_);
+                    store(next_h + r * n_hidden + u, t31_, k);
+                }
+            }
+        }
+        if (a->reset) for (int64_t i = 0; i < count; i++) {
+            AT(i);
+            if (!a->reset[t * a->B + b]) continue;
+            memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+        }
+        { real *last = now_h; now_h = next_h; next_h = last; }
+        if (step % 32 == 0) {
+            add_to(sum_d_n_total, sum_d_n, n_hidden);
+            add_to(sum_b_n_total, sum_b_n, n_hidden);
+            add_to(sum_b_z_total, sum_b_z, n_hidden);
+            add_to(sum_b_r_total, sum_b_r, n_hidden);
+        }
+    }
+    for (int64_t r = 0; r < s.count; r++) {
+        const int64_t b = batch_row(a, s, r);
+        memcpy(to_state_h + b * to_state_h_b, r < before ? now_h + r * n_hidden : of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
+    }
+    for (int64_t u = 0; u < n_hidden; u++) to_parameter_d_n[piece * to_parameter_d_n_b + u] = (real)sum_d_n_total[u];
+    for (int64_t u = 0; u < n_hidden; u++) to_parameter_b_n[piece * to_parameter_b_n_b + u] = (real)sum_b_n_total[u];
+    for (int64_t u = 0; u < n_hidden; u++) to_parameter_b_z[piece * to_parameter_b_z_b + u] = (real)sum_b_z_total[u];
+    for (int64_t u = 0; u < n_hidden; u++) to_parameter_b_r[piece * to_parameter_b_r_b + u] = (real)sum_b_r_total[u];
+}
+
+static int64_t reverse_pack_bytes(const arguments *a) {
+    const int64_t n_hidden = a->size[0];
+    (void)n_hidden;
+    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden + n_hidden + n_hidden)) + 64;
+}
+
+static void reverse_pack_places(arguments *a, char *memory) {
+    const int64_t n_hidden = a->size[0];
+    (void)n_hidden;
+    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden + n_hidden + n_hidden));
+    (void)memory;
+}
+
+static int reverse_pack(arguments *a, int64_t piece) {
+    const int64_t n_hidden = a->size[0];
+    (void)n_hidden;
+    if (piece * 4 * LANES < n_hidden) {
+        const real *matrix_0_0 = a->at[17];
+        const int64_t ld_0_0 = a->stride[34];
+        const real *matrix_0_1 = a->at[18];
+        const int64_t ld_0_1 = a->stride[36];
+        const real *matrix_0_2 = a->at[19];
+        const int64_t ld_0_2 = a->stride[38];
+        const int64_t u0 = piece * 4 * LANES;
+        real *to = (real *)a->pack[0] + u0 * 1 * (n_hidden + n_hidden + n_hidden);
+        for (int q = 0; q < 4; q++) {
+            pack_columns(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_hidden, 4, u0 + q * LANES);
+            pack_columns(to + (0 + q) * LANES + n_hidden * 4 * LANES, matrix_0_1, ld_0_1, n_hidden, n_hidden, 4, u0 + q * LANES);
+            pack_columns(to + (0 + q) * LANES + n_hidden * 4 * LANES + n_hidden * 4 * LANES, matrix_0_2, ld_0_2, n_hidden, n_hidden, 4, u0 + q * LANES);
+        }
+        return 1;
+    }
+    piece -= (n_hidden + 4 * LANES - 1) / (4 * LANES);
+    (void)piece;
+    return 0;
+}
+
+SHARED(reverse, 1, 20)
