@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import execute, plan
+from loopcell.runtime import plan, programs
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monke
     def broken(*_):
         raise BuildError("the compiler has had enough")
 
-    monkeypatch.setattr(execute, "Kernels", broken)
-    execute._kernels.cache_clear()
+    monkeypatch.setattr(programs, "Kernels", broken)
+    programs.kernels_of.cache_clear()
     try:
         with pytest.warns(
             UserWarning, match="no fused kernel for gru, which runs on plain PyTorch: the compiler has had"
@@ -82,7 +82,7 @@ def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monke
             y, _ = net()(torch.randn(3, 2, 3))
         assert y.shape == (3, 2, 4)
     finally:
-        execute._kernels.cache_clear()
+        programs.kernels_of.cache_clear()
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the flags are those of GCC")
