@@ -6,7 +6,7 @@ import pytest
 
 from loopcell.backends.c.target import target
 from loopcell.errors import UsageError
-from loopcell.runtime import execute
+from loopcell.runtime import programs
 
 STRICT = "-Wall -Wextra -Werror"
 
@@ -24,7 +24,7 @@ def aimed(monkeypatch):
     def aim(name, cc=""):
         monkeypatch.setenv("LOOPCELL_TARGET", name)
         monkeypatch.setenv("CC", cc)
-        execute._kernels.cache_clear()
+        programs.kernels_of.cache_clear()
         try:
             found = target()
         except UsageError as error:
@@ -33,4 +33,4 @@ def aimed(monkeypatch):
         return found
 
     yield aim
-    execute._kernels.cache_clear()
+    programs.kernels_of.cache_clear()

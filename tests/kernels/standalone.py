@@ -1,9 +1,9 @@
 """A kernel's calls taken out of Python: recorded as memory, and replayed by a C program of its own (standalone.c).
 
 So kernels run under sanitizers, and on other processors, without a Python there. What the arguments mean is not known
-here: a recording is the struct, the arrays that it keeps alive, and the tensors whose address somebody asked for; a word
-that is an address in one of these is a pointer. When the arguments change, only `recorded` has to know where a library is
-loaded and where the struct is made.
+here: a recording is the struct `arguments`, and the tensors whose address somebody asked for; a word that is an address in
+one of these is a pointer. When the arguments change, only `recorded` has to know where a library is loaded and where the
+struct is made.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import subprocess
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import pytest
 import torch
 
 from loopcell.backends.c import kernels
-from loopcell.runtime import execute
+from loopcell.runtime import programs
 
 DRIVER = Path(__file__).with_name("standalone.c")
 WORD = 8
@@ -30,7 +31,7 @@ TOLERANCES = {torch.float32: 1e-4, torch.float64: 1e-10}  # another compiler add
 
 @dataclass
 class Region:
-    """A piece of memory; `dtype` is None for the struct and its arrays, which hold addresses."""
+    """A piece of memory; `dtype` is None for the struct, which holds addresses."""
 
     address: int
     dtype: torch.dtype | None
@@ -93,11 +94,11 @@ def recorded() -> Iterator[list[Recording]]:
         patch.setattr(torch.Tensor, "data_ptr", lambda tensor: recorder.asked(tensor, data_ptr(tensor)))
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
-        execute._kernels.cache_clear()
+        programs.kernels_of.cache_clear()
         try:
             yield recorder.recordings
         finally:
-            execute._kernels.cache_clear()
+            programs.kernels_of.cache_clear()
             torch.use_deterministic_algorithms(False)
             torch.set_num_threads(before)
 
@@ -105,11 +106,11 @@ def recorded() -> Iterator[list[Recording]]:
 @dataclass
 class _Recorder:
     recordings: list[Recording] = field(default_factory=list)
-    structs: dict[int, ctypes.Structure] = field(default_factory=dict)
+    structs: dict[int, array] = field(default_factory=dict)
     tensors: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def saw(self, arguments):
-        self.structs[ctypes.addressof(arguments)] = arguments
+        self.structs[arguments.buffer_info()[0]] = arguments
         return arguments
 
     def asked(self, tensor, address):
@@ -117,8 +118,7 @@ class _Recorder:
         return address
 
     def call(self, source, function, name, address):
-        arguments = self.structs[address]
-        regions = [_region(piece) for piece in (arguments, *_arrays(arguments))]
+        regions = [Region(address, None, self.structs[address].tobytes())]
         regions += [
             Region(start, tensor.dtype, ctypes.string_at(start, tensor.untyped_storage().nbytes()))
             for start, tensor in self.tensors.items()
@@ -139,26 +139,12 @@ class _Library:
 
     def __getitem__(self, name):
         function = self.library[name]
+        function.restype, function.argtypes = None, (ctypes.c_void_p,)
 
         def call(address):
-            function.restype, function.argtypes = None, (ctypes.c_void_p,)
             self.recorder.call(self.source, function, name, address)
 
         return call
-
-
-def _arrays(kept):
-    """The arrays that a struct keeps alive, however deep ctypes puts them."""
-    if isinstance(kept, ctypes.Array):
-        yield kept
-    inner = kept._objects if isinstance(kept, (ctypes.Array, ctypes.Structure)) else kept
-    for one in inner.values() if isinstance(inner, dict) else inner if isinstance(inner, tuple) else ():
-        yield from _arrays(one)
-
-
-def _region(piece) -> Region:
-    address = ctypes.addressof(piece)
-    return Region(address, None, ctypes.string_at(address, ctypes.sizeof(piece)))
 
 
 def _reached(regions: list[Region]) -> list[Region]:

@@ -9,12 +9,9 @@ import torch
 
 import loopcell
 from loopcell import Recurrent, cells
-from loopcell.backends.c import build as building
-from loopcell.backends.c.build import BuildError, build
+from loopcell.backends.c.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import execute, plan
-
-SOURCE = "int answer(void) { return 42; }\n"
+from loopcell.runtime import plan, programs
 
 
 @pytest.fixture
@@ -102,8 +99,8 @@ def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monke
     def broken(*_):
         raise BuildError("the compiler has had enough")
 
-    monkeypatch.setattr(execute, "Kernels", broken)
-    execute._kernels.cache_clear()
+    monkeypatch.setattr(programs, "Kernels", broken)
+    programs.kernels_of.cache_clear()
     try:
         with pytest.warns(
             UserWarning, match="no fused kernel for gru, which runs on plain PyTorch: the compiler has had"
@@ -111,38 +108,7 @@ def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monke
             y, _ = net()(torch.randn(3, 2, 3))
         assert y.shape == (3, 2, 4)
     finally:
-        execute._kernels.cache_clear()
-
-
-def test_a_library_is_built_once(folder, monkeypatch):
-    assert build(SOURCE, "once").answer() == 42
-    (entry,) = folder.iterdir()
-    built = entry.stat().st_mtime_ns
-    assert build(SOURCE, "once").answer() == 42
-    assert entry.stat().st_mtime_ns == built
-    assert build(SOURCE.replace("42", "43"), "once").answer() == 43
-    assert len(list(folder.iterdir())) == 2
-
-
-def test_a_damaged_entry_is_built_again(folder):
-    build(SOURCE, "damaged")
-    (entry,) = folder.iterdir()
-    other = SOURCE.replace("42", "44")
-    broken = building._cached(other, "damaged")
-    broken.write_bytes(entry.read_bytes()[:200])
-    assert build(other, "damaged").answer() == 44
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("LOOPCELL_CACHE", str(tmp_path / "file" / "below"))
-    assert build(SOURCE.replace("42", "45"), "elsewhere").answer() == 45
-
-
-def test_code_that_the_compiler_refuses(folder):
-    with pytest.raises(BuildError, match="refused a generated kernel"):
-        build("int answer(void) { return }", "refused")
-    assert not list(folder.iterdir())
+        programs.kernels_of.cache_clear()
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the flags are those of GCC")

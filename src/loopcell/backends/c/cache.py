@@ -67,10 +67,12 @@ def keep(name: str, key: str, content: bytes) -> Path:
     Raises:
         FileWriteError: there is no folder at all that can be written.
     """
+    place = None
     try:
-        return _written(_lasting(), name, key, content)
+        place = _lasting()
+        return _written(place, name, key, content)
     except OSError as error:
-        reason = f"{error.filename}: {os.strerror(error.errno)}" if error.errno and error.filename else str(error)
+        reason = f"{error.filename or place}: {os.strerror(error.errno)}" if error.errno else str(error)
         _say_once(f"compiled kernels are not kept for later processes: {reason}; LOOPCELL_CACHE names a folder for them")
     return _written(_own(), name, key, content)
 
@@ -148,13 +150,13 @@ def _own() -> Path:
     pid = os.getpid()
     if pid not in _OWN:
         _OWN[pid] = Path(tempfile.mkdtemp(prefix="loopcell-"))
-        atexit.register(_remove_own, pid)
+        atexit.register(_remove, _OWN[pid], pid)
     return _OWN[pid]
 
 
-def _remove_own(pid: int) -> None:
+def _remove(own: Path, pid: int) -> None:
     if os.getpid() == pid:
-        shutil.rmtree(_OWN.pop(pid), ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 @cache
