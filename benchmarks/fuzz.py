@@ -4,9 +4,8 @@
     python -m benchmarks.fuzz --seed 1234                    (one cell again, with its equations)
 
 What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
-cells and cases are counted apart. And nine batches in ten are compiled with -O1 in the place of -O3, by naming in $CC
-a script that changes that flag and nothing else; the tenth is compiled as users compile. A batch is a process with a
-cache of its own, so that a crash is one cell's failure and not the end.
+cells and cases are counted apart. LOOPCELL_CFLAGS=-O1 or -O0 in the environment makes it quicker, and the result says
+so. A batch is a process with a cache of its own, so that a crash is one cell's failure and not the end.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,16 +26,6 @@ from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
 
 CELLS_A_BATCH, SLOWEST_CELL = 10, 60.0
 """Seconds that a cell may take on average before its batch counts as hanging."""
-AS_USERS_COMPILE = 10
-"""Every so manieth batch."""
-CHANGED_FLAG = """#!/bin/sh
-for word in "$@"; do
-    shift
-    test "$word" = -O3 && word=-O1
-    set -- "$@" "$word"
-done
-exec "{compiler}" "$@"
-"""
 
 
 class Batch(NamedTuple):
@@ -56,11 +44,6 @@ class Batch(NamedTuple):
         """As the result file has it."""
         return f"cells {self.first} to {self.first + CELLS_A_BATCH - 1}, {self.forms} forms each"
 
-    @property
-    def flag(self) -> str:
-        """How its kernels are optimised."""
-        return "-O3" if self.number % AS_USERS_COMPILE == 0 else "-O1"
-
 
 def run_batch(batch: Batch) -> dict[str, Any]:
     """Try all cells of a batch.
@@ -73,7 +56,6 @@ def run_batch(batch: Batch) -> dict[str, Any]:
         done, crashed = _tried(batch, Path(scratch))
     failures = [failure for cell in done for failure in cell["failures"]] + crashed
     return {
-        "flag": batch.flag,
         "cells": len(done) + len(crashed),
         "cases": sum(cell["cases"] for cell in done) + len(crashed),
         "not_finite": sum(cell["not_finite"] for cell in done),
@@ -86,14 +68,14 @@ def run_batch(batch: Batch) -> dict[str, Any]:
 
 def _tried(batch: Batch, scratch: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What became of each cell, and which crashed; after a crash, those behind it are tried in another process."""
-    variables = {"LOOPCELL_CACHE": str(scratch / "kernels"), "OMP_WAIT_POLICY": "passive", **_compiler(batch, scratch)}
+    variables = environment({"LOOPCELL_CACHE": str(scratch / "kernels"), "OMP_WAIT_POLICY": "passive"})
     done: list[dict[str, Any]] = []
     crashed: list[dict[str, Any]] = []
     seed, end = batch.first, batch.first + CELLS_A_BATCH
     while seed < end:
         file = scratch / f"from-{seed}"
         arguments = ["benchmarks.fuzz_batch", str(seed), str(end - seed), str(batch.forms), str(file)]
-        why = _process(arguments, environment(variables))
+        why = _process(arguments, variables)
         lines = _read(file)
         done += [line for line in lines if "cases" in line]
         if not why:
@@ -132,22 +114,6 @@ def _read(lines: Path) -> list[dict[str, Any]]:
     """Every whole line; a crash may have cut off the last."""
     text = lines.read_text(encoding="utf-8") if lines.exists() else ""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-
-def _compiler(batch: Batch, scratch: Path) -> dict[str, str]:
-    """The variable that names the compiler, where it is not the usual one."""
-    usual = next(
-        (found for name in (os.environ.get("CC", ""), "cc", "gcc", "clang") if name and (found := shutil.which(name))),
-        None,
-    )
-    if usual is None:
-        raise SystemExit("there is no C compiler, so there are no kernels to compare")
-    if batch.flag == "-O3":
-        return {}
-    script = scratch / "cc"
-    script.write_text(CHANGED_FLAG.format(compiler=usual), encoding="utf-8")
-    script.chmod(0o700)
-    return {"CC": str(script)}
 
 
 def show(seed: int, forms: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ RESULTS = Path(__file__).parent / "results"
 
 def heading(**about: Any) -> dict[str, Any]:
     """What stands over figures: where they were measured, on what code, and how."""
-    return {"machine": machine(), "code": code(), **about}
+    asked = {name: os.environ[name] for name in ("LOOPCELL_TARGET", "LOOPCELL_CFLAGS") if os.environ.get(name)}
+    return {"machine": machine(), "code": code(), "environment": asked, **about}
 
 
 def read(path: Path) -> dict[str, Any]:
