@@ -12,8 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from loopcell.tasks.scores import ScoreTable
 
@@ -69,17 +72,21 @@ def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
 
 
 def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from machine import write_result
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.results import RESULTS, heading, write
 
     name = Path(sys.argv[0]).stem
-    content = {
+    path = RESULTS / "recipes" / f"{name}.json"
+    about = {
+        "day": datetime.now(UTC).date().isoformat(),
         "command": f"python examples/recipes/{name}.py",
+        "threads": torch.get_num_threads(),
         **found,
         "known": {"figure": known.figure, "source": known.source} if known else None,
-        "table": {name: {k: round(v, 4) for k, v in row.items()} for name, row in result.table.rows.items()},
+        "table": {row: {k: round(v, 4) for k, v in figures.items()} for row, figures in result.table.rows.items()},
         "data": result.table.data,
         "settings": result.settings,
         **result.facts,
     }
-    return write_result(f"recipes/{name}", content)
+    write(path, heading(**about))
+    return path

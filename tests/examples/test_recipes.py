@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parents[2] / "examples" / "recipes"
 RECIPES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "recipe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_at_its_small_size(name, data_dir, tmp_path):
     command = [sys.executable, str(FOLDER / f"{name}.py"), "--small"]

@@ -10,7 +10,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from loopcell import LanguageModel, SequenceClassifier, SequenceTagger, cell, load_model, tanh
-from loopcell.errors import FileFormatError
+from loopcell.errors import FileFormatError, InputError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.model_file import MODEL
 from tests.tasks.conftest import one_thread
@@ -134,6 +134,14 @@ def test_a_file_cut_short_is_refused(path):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(FileFormatError, match="is not a loopcell model, or not a whole one"):
         load_model(path)
+
+
+def test_weights_that_are_no_numbers_give_no_answers(path, tmp_path):
+    def spoil(facts, tensors):
+        tensors["head.bias"] = torch.full_like(tensors["head.bias"], float("nan"))
+
+    with pytest.raises(InputError, match="the model gives scores that are not finite: its weights are damaged"):
+        load_model(changed(path, spoil)).predict(["ab"])
 
 
 def test_nothing_is_saved_or_predicted_before_it_is_fitted(tmp_path):

@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell.equations import Cell
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, UsageError
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
@@ -130,7 +130,11 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         device = device_of(network)
         with torch.no_grad():
             for indices, batch in examples.in_order_of_length(READING_FACTOR * int(self.batch_size)):
-                yield indices, read(on_device(batch, device))
+                yield indices, _demand_finite(read(on_device(batch, device)))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn whether there is a network."""
+        return hasattr(self, "network_")
 
     def _fitted(self) -> nn.Module:
         if not hasattr(self, "network_"):
@@ -181,6 +185,14 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator = cls(**facts["config"], cell=Cell.from_json(json.dumps(facts["cell"])))
         estimator._restore(facts["learned"])
         return estimator
+
+
+def _demand_finite(found: list[Any] | Tensor) -> list[Any] | Tensor:
+    """Refuse to answer with what is not a number."""
+    values = [found] if isinstance(found, Tensor) else map(torch.as_tensor, found)
+    if not all(bool(torch.isfinite(value).all()) for value in values):
+        raise InputError("the model gives scores that are not finite: its weights are damaged")
+    return found
 
 
 def _comparable(facts: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
