@@ -1,4 +1,4 @@
-"""The numbers of the kernels' functions: polynomials that are nearest to exp, log and tanh, rounded to floats and doubles.
+"""The numbers of the kernels' functions: polynomials nearest to exp, log and tanh, rounded to floats and doubles.
 
     python scripts/coefficients.py > src/loopcell/backends/c/headers/coefficients.h
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from operator import mul
 
 from mpmath import atanh, cos, exp, expm1, frexp, fsum, inf, ldexp, log, lu_solve, matrix, mp, mpf, nint, pi, sqrt, tanh
 
@@ -19,8 +20,8 @@ Function = Callable[[mpf], mpf]
 FLOAT, DOUBLE = 24, 53
 LN2 = log(2)
 
-TANH_START, TANH_END, TANH_TERMS = mpf("0.625"), mpf("9.02"), 6
-"""Cells of tanh are quarters of octaves from TANH_START on, less TANH_START; 16 of them reach beyond TANH_END."""
+TANH_START, TANH_TERMS = mpf("0.625"), 6
+"""The 16 cells of tanh are quarters of octaves from TANH_START on, less TANH_START: up to 9.375, where tanh is 1."""
 
 UNIT = mpf(float.fromhex("0x1.91760ap+0"))
 """Of all floats c between 1.25 and 1.6 the one with which c 2^(j/16), j = 0 to 15, are nearest to floats: 0.21 ulp."""
@@ -42,35 +43,35 @@ def main() -> None:
 
 
 def shared(digits: int, log_terms: int, high: int) -> Iterator[str]:
-    """What every variant has: ln(2) in two parts, the first so short (`high` digits) that n times it is exact, and log."""
+    """What every variant has: log, and ln(2) in two parts, the first so short that n times it is exact."""
     first = rounded(LN2, high)
     yield f"#define LOG2_E {literal(1 / LN2, digits)}"
     yield f"#define LN2_HIGH {literal(first, digits)}"
     yield f"#define LN2_LOW {literal(LN2 - first, digits)}"
-    bits = struct.unpack("<q", struct.pack("<d", float(rounded(sqrt(mpf(0.5)), DOUBLE))))[0]
-    if digits == FLOAT:
-        bits = as_bits(sqrt(mpf(0.5)))
-    yield f"#define ROOT_HALF_BITS {bits:#x}"
+    yield f"#define ROOT_HALF_BITS {as_bits(sqrt(mpf(0.5)), digits):#x}"
     most = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2
-    # log(1 + f) = 2 atanh(s) = 2 s + s z G(z), with z = s^2
-    terms = rounded_fit(lambda z: (2 * atanh(sqrt(z)) / sqrt(z) - 2) / z, lambda z: z / 2, log_terms, 0, most, digits)
-    yield array("LOG_TERMS", "real", terms, digits)
+    # log(1 + f) = 2 atanh(s) = 2 s + s z P(z), with s = f / (2 + f) and z = s^2
+    terms = rounded_fit(
+        lambda z: (2 * atanh(sqrt(z)) / sqrt(z) - 2) / z, lambda z: z / 2, log_terms, (mpf(0), most), digits
+    )
+    yield array("LOG_TERMS[]", "real", terms, digits)
 
 
 def portable(digits: int, exp_terms: int, scale: int) -> Iterator[str]:
     """e^r - 1 = r + r^2 P(r) for |r| up to ln(2) / 2."""
     yield f"#define UNIT {literal(ldexp(mpf('1.5'), -scale), digits)}"
-    yield array("EXP_TERMS", "real", exp_rest(exp_terms, LN2 / 2, digits), digits)
+    yield array("EXP_TERMS[]", "real", exp_terms_of(exp_terms, LN2 / 2, digits), digits)
 
 
 def tables() -> Iterator[str]:
     """The same for |r| up to ln(2) / 32, the powers 2^(j/16), and tanh by cells."""
     yield f"#define UNIT {literal(ldexp(UNIT, -24), FLOAT)}"
-    yield array("EXP_TERMS", "real", exp_rest(2, LN2 / 32, FLOAT), FLOAT)
+    yield array("EXP_TERMS[]", "real", exp_terms_of(2, LN2 / 32, FLOAT), FLOAT)
     powers = [mpf(2) ** (mpf(j) / 16) for j in range(16)]
     yield array("ROOTS[16]", "float", powers, FLOAT)
     # What is left of the bits of UNIT 2^(j/16), as those of a float, when j is added to them by a shift.
-    left = [as_bits(UNIT * power) - as_bits(mpf(1)) - (j << 19) for j, power in enumerate(powers)]
+    one = as_bits(mpf(1), FLOAT)
+    left = [as_bits(UNIT * power, FLOAT) - one - (j << 19) for j, power in enumerate(powers)]
     yield listed("UNIT_ROOTS[16]", "int32_t", [str(number) for number in left])
     yield f"#define TANH_START {literal(TANH_START, FLOAT)}"
     cells = dict(tanh_cells())
@@ -83,30 +84,34 @@ def tanh_cells() -> Iterator[tuple[int, list[mpf]]]:
     """The number of each cell, from the bits of its edge, and its polynomial in the distance from the edge."""
     edge = TANH_START
     for _ in range(16):
-        end = edge + ldexp(mpf(1), int(frexp(edge)[1]) - 3)
-        low, width = edge - TANH_START, min(end - TANH_START, TANH_END) - (edge - TANH_START)
-        if low:
-            terms = rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), TANH_TERMS, 0, width, FLOAT)
-        else:  # x + x^2 P(x), so that what is tiny stays as it is
-            terms = [mpf(0), mpf(1)]
-            terms += rounded_fit(lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, 0, width, FLOAT)
-        yield as_bits(edge) >> 21 & 15, terms
-        edge = end
+        low, width = edge - TANH_START, ldexp(mpf(1), int(frexp(edge)[1]) - 3)
+        yield as_bits(edge, FLOAT) >> 21 & 15, tanh_terms(low, width)
+        edge += width
 
 
-def exp_rest(count: int, most: mpf, digits: int) -> list[mpf]:
+def tanh_terms(low: mpf, width: mpf) -> list[mpf]:
+    """The polynomial of one cell; of the first x + x^2 P(x), so that what is tiny stays as it is."""
+    if low:
+        return rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), TANH_TERMS, (mpf(0), width), FLOAT)
+    rest = rounded_fit(
+        lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, (mpf(0), width), FLOAT
+    )
+    return [mpf(0), mpf(1), *rest]
+
+
+def exp_terms_of(count: int, most: mpf, digits: int) -> list[mpf]:
     """The terms of P in e^r - 1 = r + r^2 P(r), |r| up to `most` and a little more, since n is rounded by a product."""
     reach = most * mpf("1.001")
-    return rounded_fit(lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / exp(r), count, -reach, reach, digits)
+    return rounded_fit(lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / exp(r), count, (-reach, reach), digits)
 
 
 # --- fits -----------------------------------------------------------------------------------------------------------
 
 
-def rounded_fit(f: Function, weight: Function, count: int, low: mpf, high: mpf, digits: int) -> list[mpf]:
-    """The terms of a polynomial of `digits` binary digits for which the greatest weight(x) |f(x) - P(x)| is small."""
+def rounded_fit(f: Function, weight: Function, count: int, ends: tuple[mpf, mpf], digits: int) -> list[mpf]:
+    """The terms, of `digits` binary digits, of a P for which the greatest weight(x) |f(x) - P(x)| is small."""
     done: list[mpf] = []
-    points = nodes(mpf(low), mpf(high), 16 * (count + 1))
+    points = nodes(*ends, 16 * (count + 1))
     weights = [weight(x) for x in points]
     while len(done) < count:
         rest = [f(x) - fsum(term * x**k for k, term in enumerate(done)) for x in points]
@@ -115,23 +120,23 @@ def rounded_fit(f: Function, weight: Function, count: int, low: mpf, high: mpf, 
     return done
 
 
-def fit(points: list[mpf], values: list[mpf], weights: list[mpf], powers: Iterable[int]) -> list[mpf]:
+def fit(points: list[mpf], values: list[mpf], weights: list[mpf], powers: range) -> list[mpf]:
     """Terms of the given powers with the least greatest weighted error at the points: Remez' exchange."""
     rows = [[w * x**k for k in powers] for x, w in zip(points, weights, strict=True)]
     aims = [w * value for w, value in zip(weights, values, strict=True)]
     terms = least_squares(rows, aims)
     best, found = inf, terms
     for _ in range(15):
-        errors = [aim - fsum(t * r for t, r in zip(terms, row, strict=True)) for aim, row in zip(aims, rows, strict=True)]
+        errors = [aim - fsum(map(mul, terms, row)) for aim, row in zip(aims, rows, strict=True)]
         worst = max(map(abs, errors))
         if worst < best:
             best, found = worst, terms
         peaks = alternating(errors, len(terms) + 1)
         if len(peaks) <= len(terms):
             break
-        solved = list(lu_solve(matrix([[*rows[i], (-1) ** k] for k, i in enumerate(peaks)]), matrix([aims[i] for i in peaks])))
-        terms = solved[:-1]
-        if abs(abs(solved[-1]) / worst - 1) < 1e-4:
+        levelled = [[*rows[i], (-1) ** k] for k, i in enumerate(peaks)]
+        *terms, level = lu_solve(matrix(levelled), matrix([aims[i] for i in peaks]))
+        if abs(abs(level) / worst - 1) < 1e-4:
             break
     return found
 
@@ -140,7 +145,8 @@ def least_squares(rows: list[list[mpf]], aims: list[mpf]) -> list[mpf]:
     """The solution of the normal equations; 50 digits are enough for them."""
     places = range(len(rows[0]))
     square = [[fsum(row[i] * row[j] for row in rows) for j in places] for i in places]
-    return list(lu_solve(matrix(square), matrix([fsum(row[i] * aim for row, aim in zip(rows, aims, strict=True)) for i in places])))
+    side = [fsum(row[i] * aim for row, aim in zip(rows, aims, strict=True)) for i in places]
+    return list(lu_solve(matrix(square), matrix(side)))
 
 
 def alternating(errors: list[mpf], count: int) -> list[int]:
@@ -171,9 +177,10 @@ def rounded(x: mpf, digits: int) -> mpf:
     return ldexp(nint(ldexp(mantissa, digits)), int(exponent) - digits)
 
 
-def as_bits(x: mpf) -> int:
-    """The bits of the nearest float."""
-    return int(struct.unpack("<i", struct.pack("<f", float(rounded(x, FLOAT))))[0])
+def as_bits(x: mpf, digits: int) -> int:
+    """The bits of the nearest float or double."""
+    integer, real = ("<i", "<f") if digits == FLOAT else ("<q", "<d")
+    return int(struct.unpack(integer, struct.pack(real, float(rounded(x, digits))))[0])
 
 
 def literal(x: mpf, digits: int) -> str:
@@ -186,11 +193,11 @@ def literal(x: mpf, digits: int) -> str:
 
 def array(name: str, kind: str, numbers: Iterable[mpf], digits: int) -> str:
     """The definition of an array of floats or doubles."""
-    return listed(name if "[" in name else f"{name}[]", kind, [literal(number, digits) for number in numbers])
+    return listed(name, kind, [literal(number, digits) for number in numbers])
 
 
 def listed(name: str, kind: str, numbers: list[str]) -> str:
-    """The definition of an array."""
+    """The definition of an array; a table is aligned, to be read as a vector."""
     aligned = " __attribute__((aligned(64)))" if "16" in name else ""
     return f"static const {kind} {name}{aligned} = {{\n    {broken(numbers, '    ')}}};"
 

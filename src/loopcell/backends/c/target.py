@@ -31,9 +31,13 @@ from loopcell.errors import UsageError
 ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
 """What to do about a missing compiler."""
 
+# Products are fused with sums only where the C says so (mul_add in headers/vectors.h), not where a compiler sees fit.
 # Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for code
 # that runs no faster.
-FLAGS = ("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = (
+    *("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC"),
+    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+)
 
 # What each target may be spelled like; a compiler takes the first that it understands. Zig's default is native, so it
 # has to be told to be plain; GCC and Clang do not know that word, and are plain by themselves.

@@ -1,10 +1,10 @@
 /* Functions of the op table over vectors. The numbers are in coefficients.h.
  *
- * exp, sigmoid, tanh and softplus stand on e^x = 2^n e^r, with n the whole number nearest to x / ln(2), and so r small: a
- * polynomial gives e^r - 1. To round to n, a number is added that is so large (SHIFT) that nothing after the point is left;
- * n is then found in the low bits of the sum, and a shift puts it where the exponent of 2^n belongs.
- * With AVX-512 a table of 16 floats is one register, and reading it one instruction. There n counts sixteenths in fp32,
- * 2^n comes from a table, and r is so small that the polynomial is short.
+ * exp, sigmoid, tanh and softplus stand on e^x = 2^n e^r, with n the whole number nearest to x / ln(2): r is small, and
+ * a polynomial gives e^r - 1. To round to n, a number is added that is so large (SHIFT) that nothing after the point is
+ * left; n then stands in the low bits of the sum, and a shift puts it where the exponent of 2^n belongs.
+ * With AVX-512 a table of 16 floats is one register, and reading it one instruction. There, in fp32, n goes by
+ * sixteenths, the fractions of 2^n are in a table, and r is so small that the polynomial is short.
  */
 #if defined(AVX512) && !REAL_IS_DOUBLE
 #define TABLES
@@ -16,25 +16,25 @@
 
 /* e^LOWEST is 0 and e^HIGHEST infinite, tanh(FLAT) is 1. SCALE keeps the powers in a sigmoid from being subnormal. */
 #if REAL_IS_DOUBLE
-#define DIGITS 52
-#define MIDDLE 1023
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
 #define LOWEST -746
 #define HIGHEST 710
 #define FLAT 20
 #define SCALE 64
 #define SMALLEST_NORMAL DBL_MIN
 #else
-#define DIGITS 23
-#define MIDDLE 127
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
 #define LOWEST -104
 #define HIGHEST 89
-#define FLAT 9.02f
+#define FLAT 9.3f
 #define SCALE 24
 #define SMALLEST_NORMAL FLT_MIN
 #endif
-#define SHIFT ((real)(3ull << (DIGITS - STEP_BITS - 1)))
-#define ONE_BITS ((integer)MIDDLE << DIGITS)
-#define HALF_BIT ((integer)1 << (DIGITS - 1))
+#define SHIFT ((real)(3ull << (MANTISSA_BITS - STEP_BITS - 1)))
+#define ONE_BITS ((integer)EXPONENT_BIAS << MANTISSA_BITS)
+#define HALF_BIT ((integer)1 << (MANTISSA_BITS - 1)) /* 1.5 has it, and no other */
 #define SIGN_BIT ((integer)(1ull << (sizeof(real) * 8 - 1)))
 
 /* b where the two are equal or one is NaN, as x86 has it. */
@@ -46,8 +46,12 @@ INLINE vec v_sqrt(vec a) { return X86(sqrt)(a); }
 INLINE vec lesser(vec a, vec b) { return choose(a < b, a, b); }
 INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
 INLINE vec v_sqrt(vec a) {
+#ifdef NEON
+    return NEON(vsqrt)(a);
+#else
     for (int lane = 0; lane < LANES; lane++) a[lane] = REAL_IS_DOUBLE ? sqrt(a[lane]) : sqrtf(a[lane]);
     return a;
+#endif
 }
 #endif
 
@@ -60,7 +64,7 @@ INLINE vec v_abs(vec a) { return (vec)((bits)a & ~SIGN_BIT); }
 INLINE vec clamped(vec x, real low, real high) { return larger(splat(low), lesser(splat(high), x)); }
 INLINE vec signed_as(vec a, vec b) { return (vec)((bits)a | ((bits)b & SIGN_BIT)); }
 
-/* terms[0] + sign terms[1] x + terms[2] x^2 + ...; a long one as two chains in x^2, which need not wait for each other. */
+/* terms[0] + sign terms[1] x + terms[2] x^2 + ...; a long one as two chains in x^2 that do not wait for each other. */
 #define POLYNOMIAL(x, sign, terms) polynomial(x, sign, terms, (int)(sizeof(terms) / sizeof(*terms)))
 INLINE vec polynomial(vec x, int sign, const real *terms, int count) {
 #define TERM(k) splat((k) % 2 ? sign * terms[k] : terms[k])
@@ -100,31 +104,30 @@ INLINE vec v_exp(vec x) {
 #elif defined(AVX512)
     return X86(scalef)(p.q + 1, p.n);
 #else /* 2^n in two factors, so that neither is subnormal or infinite */
-    const bits n = (bits)p.t, half = n >> 1;
-    const vec first = (vec)((half << DIGITS) + ONE_BITS), second = (vec)(((n - half) << DIGITS) + ONE_BITS);
-    return (p.q + 1) * first * second;
+    const bits n = (bits)p.t, half = n >> 1, other = n - half;
+    return (p.q + 1) * (vec)((half << MANTISSA_BITS) + ONE_BITS) * (vec)((other << MANTISSA_BITS) + ONE_BITS);
 #endif
 }
 
-/* 1 / (1 + e^-x), multiplied throughout by a UNIT that keeps e^-x in the range of normal numbers. Its digits are chosen too:
- * as 1.5 the denominator is rounded where it does least harm; in the table it makes 16 powers come out nearly exact. */
+/* 1 / (1 + e^-x), with a UNIT for 1 that keeps UNIT e^-x among the normal numbers. Its digits are chosen as well: they
+ * decide where the denominator is rounded coarsely, and with tables how exact the 16 powers are. */
 INLINE vec v_sigmoid(vec x) {
-    const power p = power_of(clamped(x, LOWEST, SCALE), -1, MIDDLE - SCALE);
+    const power p = power_of(clamped(x, LOWEST, SCALE), -1, EXPONENT_BIAS - SCALE);
 #ifdef TABLES
-    const vec scale = (vec)(((bits)p.t << (DIGITS - STEP_BITS)) + (bits)LOOK_UP(UNIT_ROOTS, p.t));
+    const vec scale = (vec)(((bits)p.t << (MANTISSA_BITS - STEP_BITS)) + (bits)LOOK_UP(UNIT_ROOTS, p.t));
 #else
-    const vec scale = (vec)(((bits)p.t << DIGITS) + HALF_BIT);
+    const vec scale = (vec)(((bits)p.t << MANTISSA_BITS) + HALF_BIT);
 #endif
     return UNIT / (scale + add_mul(splat(UNIT), -1, scale, p.q));
 }
 
 #ifdef TABLES
-/* 16 cells between 0 and FLAT with a polynomial each, in the distance from the cell's edge. The cells are a quarter of an
- * octave wide if counted from -TANH_START, so that the number of a cell is in the bits of the sum. */
+/* 16 cells between 0 and FLAT, each with a polynomial in the distance from its edge. Moved by TANH_START they are
+ * quarters of octaves, so that a cell's number is read from the bits. */
 INLINE vec v_tanh(vec x) {
     const vec a = lesser(splat(FLAT), v_abs(x)), moved = a + TANH_START;
-    const bits cell = (bits)moved >> (DIGITS - 2);
-    const vec from_edge = a - ((vec)(cell << (DIGITS - 2)) - TANH_START);
+    const bits cell = (bits)moved >> (MANTISSA_BITS - 2);
+    const vec from_edge = a - ((vec)(cell << (MANTISSA_BITS - 2)) - TANH_START);
     vec y = LOOK_UP(TANH_TERMS[5], cell);
     _Pragma("GCC unroll 8") for (int k = 4; k >= 0; k--) y = mul_add(y, from_edge, LOOK_UP(TANH_TERMS[k], cell));
     return signed_as(y, x);
@@ -133,8 +136,8 @@ INLINE vec v_tanh(vec x) {
 /* (1 - e) / (1 + e) with e = e^-2|x| = 2^n (1 - q). Near 0, n is 0 and the numerator q, so that no digits are lost. */
 INLINE vec v_tanh(vec x) {
     const vec a = lesser(splat(FLAT), v_abs(x));
-    const power p = power_of(a + a, -1, MIDDLE);
-    const vec scale = (vec)((bits)p.t << DIGITS);
+    const power p = power_of(a + a, -1, EXPONENT_BIAS);
+    const vec scale = (vec)((bits)p.t << MANTISSA_BITS);
     return signed_as(mul_add(scale, p.q, 1 - scale) / add_mul(1 + scale, -1, scale, p.q), x);
 }
 #endif
@@ -147,12 +150,12 @@ INLINE vec log_of(vec f, vec k) {
 
 INLINE vec v_log(vec x) {
     const bits small = x < SMALLEST_NORMAL;
-    const vec normal = choose(small, x * ((integer)1 << DIGITS), x);
-    const bits k = ((bits)normal - ROOT_HALF_BITS) >> DIGITS;
-    const real shift = (real)(3ull << (DIGITS - 1));
+    const vec normal = choose(small, v_abs(x) * ((integer)1 << MANTISSA_BITS), x);
+    const bits k = ((bits)normal - ROOT_HALF_BITS) >> MANTISSA_BITS;
+    const real shift = (real)(3ull << (MANTISSA_BITS - 1));
     vec whole = (vec)(k + (bits)splat(shift)) - shift; /* k as a real */
-    whole = choose(small, whole - DIGITS, whole);
-    vec y = log_of((vec)((bits)normal - (k << DIGITS)) - 1, whole);
+    whole = choose(small, whole - MANTISSA_BITS, whole);
+    vec y = log_of((vec)((bits)normal - (k << MANTISSA_BITS)) - 1, whole);
     y = choose(x < INFINITY, y, x);
     return choose(x > 0, y, choose(x == 0, splat(-INFINITY), splat(NAN)));
 }

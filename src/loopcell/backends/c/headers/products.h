@@ -14,7 +14,8 @@
             vec x[V];                                                                                         \
             _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) x[v] = *(const vec *)(w + v * LANES);         \
             _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                               \
-                _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] += a[m][k] * x[v];              \
+                _Pragma("GCC unroll 8") for (int v = 0; v < V; v++)                                           \
+                    acc[m][v] = mul_add(splat(a[m][k]), x[v], acc[m][v]);                                     \
         }                                                                                                     \
         _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                   \
             _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) out[m * V + v] = acc[m][v];                   \
@@ -46,13 +47,6 @@ INLINE void pack_columns(real *restrict to, const real *from, int64_t ld, int64_
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
 }
 
-/* The sum of a vector's lanes, by halves. */
-INLINE real sum_of(vec v) {
-    _Pragma("GCC unroll 8") for (int half = LANES / 2; half > 0; half /= 2)
-        for (int lane = 0; lane < half; lane++) v[lane] += v[lane + half];
-    return v[0];
-}
-
 /* to[j] = the sum over k of w[j][k] * a[k]: weights where they lie, for so few rows that packing would cost more. */
 static __attribute__((noinline, unused)) void dots(const real *restrict w, int64_t ld, int count, const real *restrict a,
                                                    int64_t K, real *restrict to) {
@@ -62,24 +56,27 @@ static __attribute__((noinline, unused)) void dots(const real *restrict w, int64
         int64_t k = 0;
         for (; k + LANES <= K; k += LANES) {
             const vec x = *(const vec *)(a + k);
-            s0 += *(const vec *)(w + k) * x;
-            s1 += *(const vec *)(w + ld + k) * x;
-            s2 += *(const vec *)(w + 2 * ld + k) * x;
-            s3 += *(const vec *)(w + 3 * ld + k) * x;
+            s0 = mul_add(*(const vec *)(w + k), x, s0);
+            s1 = mul_add(*(const vec *)(w + ld + k), x, s1);
+            s2 = mul_add(*(const vec *)(w + 2 * ld + k), x, s2);
+            s3 = mul_add(*(const vec *)(w + 3 * ld + k), x, s3);
         }
         if (k < K) {
             const int deep = (int)(K - k);
             const vec x = load(a + k, deep);
-            s0 += load(w + k, deep) * x;
-            s1 += load(w + ld + k, deep) * x;
-            s2 += load(w + 2 * ld + k, deep) * x;
-            s3 += load(w + 3 * ld + k, deep) * x;
+            s0 = mul_add(load(w + k, deep), x, s0);
+            s1 = mul_add(load(w + ld + k, deep), x, s1);
+            s2 = mul_add(load(w + 2 * ld + k, deep), x, s2);
+            s3 = mul_add(load(w + 3 * ld + k, deep), x, s3);
         }
         to[j] += sum_of(s0), to[j + 1] += sum_of(s1), to[j + 2] += sum_of(s2), to[j + 3] += sum_of(s3);
     }
     for (; j < count; j++, w += ld) {
         vec s = {0};
-        for (int64_t k = 0; k < K; k += LANES) s += load(w + k, least(LANES, K - k)) * load(a + k, least(LANES, K - k));
+        for (int64_t k = 0; k < K; k += LANES) {
+            const int deep = least(LANES, K - k);
+            s = mul_add(load(w + k, deep), load(a + k, deep), s);
+        }
         to[j] += sum_of(s);
     }
 }
@@ -92,10 +89,10 @@ static __attribute__((noinline, unused)) void columns(const real *restrict w, in
         vec even = to[j / LANES], odd = {0};
         int64_t k = 0;
         for (; k + 2 <= K; k += 2) {
-            even += a[k] * load(w + k * ld + j, k_lanes);
-            odd += a[k + 1] * load(w + (k + 1) * ld + j, k_lanes);
+            even = mul_add(splat(a[k]), load(w + k * ld + j, k_lanes), even);
+            odd = mul_add(splat(a[k + 1]), load(w + (k + 1) * ld + j, k_lanes), odd);
         }
-        if (k < K) even += a[k] * load(w + k * ld + j, k_lanes);
+        if (k < K) even = mul_add(splat(a[k]), load(w + k * ld + j, k_lanes), even);
         to[j / LANES] = even + odd;
     }
 }

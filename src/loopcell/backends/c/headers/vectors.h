@@ -44,7 +44,7 @@ typedef integer bits __attribute__((vector_size(LANES * sizeof(real)), aligned(s
 #endif
 
 /* a * b + c and c + sign * a * b, rounded once where the machine can. The compiler may not do so by itself
- * (-ffp-contract=off): it would in one place and not in another, and the same equations would then not come out alike in
+ * (-ffp-contract=off): it would in one place and not in another, and the same equations would come out differently in
  * training and in inference. */
 #if defined(X86) && (defined(AVX512) || defined(__FMA__))
 INLINE vec mul_add(vec a, vec b, vec c) { return X86(fmadd)(a, b, c); }
@@ -95,14 +95,24 @@ INLINE void store(real *p, vec v, int k) {
 #endif
 }
 
-/* The sum of the first k lanes, by halves. */
-INLINE real total(vec v, int k) {
-    if (k < LANES) {
-        bits lanes;
-        for (int lane = 0; lane < LANES; lane++) lanes[lane] = lane;
-        v = choose(lanes < k, v, splat(0));
-    }
+/* The sum of a vector's lanes, by halves; of the first k lanes. */
+INLINE real sum_of(vec v) {
+#ifdef AVX512
+    return X86(reduce_add)(v);
+#else
     _Pragma("GCC unroll 8") for (int half = LANES / 2; half > 0; half /= 2)
         for (int lane = 0; lane < half; lane++) v[lane] += v[lane + half];
     return v[0];
+#endif
+}
+
+INLINE real total(vec v, int k) {
+    if (k < LANES) {
+#ifdef AVX512
+        v = X86(maskz_mov)((1u << k) - 1, v);
+#else
+        _Pragma("GCC unroll 8") for (int lane = 0; lane < LANES; lane++) v[lane] = lane < k ? v[lane] : 0;
+#endif
+    }
+    return sum_of(v);
 }

@@ -1,0 +1,165 @@
+"""How exact the kernels' functions are: every float there is, through each build of them, beside double precision.
+
+    python benchmarks/accuracy.py                all 2^32 floats; about half an hour
+    python benchmarks/accuracy.py --every 1009   every 1009th
+
+Errors are in units in the last place (ulp) of the float nearest to the exact value; 0.5 is what rounding itself costs.
+The C library's double precision stands in for the exact value: its own error is some 2^-29 of such a unit, and at each
+worst input it is checked against 50 digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import torch
+from machine import write_result
+from torch import Tensor
+
+from loopcell.backends.c import compiler
+from loopcell.backends.c.functions import BUILDS, Functions
+
+BOUNDS = {"exp": 2.0, "sigmoid": 2.0, "tanh": 2.0, "log": 2.0, "softplus": 4.0, "sqrt": 0.5}
+"""What is promised, in ulp."""
+
+FLOATS = 1 << 32
+BLOCK = 1 << 20
+
+mpmath.mp.dps = 50
+EXACT = {
+    "exp": mpmath.exp,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "tanh": mpmath.tanh,
+    "log": mpmath.log,
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "sqrt": mpmath.sqrt,
+}
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The worst of a build so far.
+
+    Attributes:
+        error: in ulp.
+        at, found: the input and what came out.
+        nearest: how many results were the nearest float.
+    """
+
+    error: float = -1.0
+    at: float = 0.0
+    found: float = 0.0
+    nearest: int = 0
+
+    def joined(self, other: Worst) -> Worst:
+        """The worse of two, with the counts of both."""
+        worse = max(self, other, key=lambda worst: worst.error)
+        return replace(worse, nearest=self.nearest + other.nearest)
+
+
+def builds() -> dict[str, Functions]:
+    """Every build that this machine's compilers make, by name."""
+    commands = [path for path in map(shutil.which, ("gcc", "clang")) if path] or [compiler()]
+    return {
+        f"{Path(command).name} {name}": Functions(torch.float32, flags, command)
+        for command in commands
+        if command
+        for name, flags in BUILDS.items()
+    }
+
+
+def reference() -> ctypes.CDLL:
+    """accuracy.c, built; without the flags that let a compiler be loose."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "accuracy.so"
+        source = Path(__file__).with_suffix(".c")
+        subprocess.run([compiler() or "cc", "-O2", "-fPIC", "-shared", source, "-o", made, "-lm"], check=True)
+        library = ctypes.CDLL(str(made))
+    library.worst.restype = ctypes.c_double
+    return library
+
+
+def pointer(tensor: Tensor) -> ctypes.c_void_p:
+    """The address of its numbers."""
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def blocks(library: ctypes.CDLL, every: int) -> Iterator[Tensor]:
+    """All floats in the order of their bits, or every so many-th of them."""
+    for first in range(0, FLOATS, BLOCK):
+        x = torch.empty(BLOCK)
+        library.inputs(ctypes.c_uint64(first), ctypes.c_int64(BLOCK), pointer(x))
+        yield x if every == 1 else x[-first % every :: every].contiguous()
+
+
+def measure(library: ctypes.CDLL, op: str, built: dict[str, Functions], every: int) -> dict[str, Worst]:
+    """The worst of each build over all blocks."""
+    found = {name: Worst() for name in built}
+    for x in blocks(library, every):
+        exact = torch.empty(len(x), dtype=torch.float64)
+        library[f"exact_{op}"](pointer(x), ctypes.c_int64(len(x)), pointer(exact))
+        known: list[tuple[Tensor, Worst]] = []  # compilers agree, so most results have been looked at before
+        for name, functions in built.items():
+            y = functions(op, x)
+            same = (worst for other, worst in known if torch.equal(other.view(torch.int32), y.view(torch.int32)))
+            worst = next(same, None) or block_worst(library, x, y, exact)
+            known.append((y, worst))
+            found[name] = found[name].joined(worst)
+    return found
+
+
+def block_worst(library: ctypes.CDLL, x: Tensor, y: Tensor, exact: Tensor) -> Worst:
+    """The worst of one block."""
+    where, nearest = ctypes.c_int64(), ctypes.c_int64()
+    count = ctypes.c_int64(len(x))
+    error = library.worst(pointer(y), pointer(exact), count, ctypes.byref(where), ctypes.byref(nearest))
+    return Worst(error, float(x[where.value]), float(y[where.value]), nearest.value)
+
+
+def checked(op: str, worst: Worst) -> float:
+    """The error of a build's worst result against 50 digits: what double precision said, or the reference is wrong."""
+    if worst.error == float("inf"):
+        raise SystemExit(f"{op}({worst.at}) = {worst.found}: a wrong NaN, infinity or zero")
+    exact = EXACT[op](mpmath.mpf(worst.at))
+    exponent = max(int(mpmath.frexp(exact)[1]) - 1, -126)
+    error = float(abs(worst.found - exact) / mpmath.mpf(2) ** (exponent - 23))
+    if abs(error - worst.error) > 1e-4:
+        raise SystemExit(f"{op}({worst.at.hex()}): {error} ulp by 50 digits, {worst.error} by double precision")
+    return error
+
+
+def main() -> None:
+    """Run every function, print and write."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--every", type=int, default=1, help="1 for all floats; others are not written down")
+    every: int = options.parse_args().every
+    library, built = reference(), builds()
+    inputs = -(-FLOATS // every)
+    functions: dict[str, Any] = {}
+    for op, bound in BOUNDS.items():
+        functions[op] = {"bound_ulp": bound}
+        for name, worst in measure(library, op, built, every).items():
+            error = checked(op, worst)
+            share = round(100 * worst.nearest / inputs, 2)
+            print(f"{op:9} {name:14} {error:.4f} ulp at {worst.at.hex()} ({worst.at:g}); {share}% nearest", flush=True)
+            if error > bound:
+                raise SystemExit(f"{op} is promised within {bound} ulp")
+            at = {"input": worst.at.hex(), "result": worst.found.hex()}
+            functions[op][name] = {"worst_ulp": round(error, 4), **at, "nearest_percent": share}
+    if every == 1:
+        figures = {"command": "python benchmarks/accuracy.py", "dtype": "float32", "inputs": inputs}
+        figures |= {"functions": functions}
+        print(f"written: {write_result('accuracy', figures)}")
+
+
+if __name__ == "__main__":
+    main()
