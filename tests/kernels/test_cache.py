@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loopcell.backends.c import cache
-from loopcell.backends.c import build as building
+from loopcell.backends.c import build as building, cache
 from loopcell.backends.c.build import BuildError, build
 from loopcell.backends.c.target import target
 

@@ -152,7 +152,7 @@ def test_what_is_tiny_or_large_is_passed_on_or_levels_out(built, dtype):
     assert_same(functions("sigmoid", large), torch.ones_like(large))
     assert_same(functions("softplus", large), large)
     assert functions("tanh", samples(dtype, 20, 20_000)).abs().max() == 1
-    assert 0 <= functions("sigmoid", samples(dtype, 20, 20_000)).aminmax().min
+    assert functions("sigmoid", samples(dtype, 20, 20_000)).aminmax().min >= 0
 
 
 EXACT = ("add", "sub", "mul", "div", "neg", "relu", "abs", "minimum", "maximum", "greater", "where", "sized", "expand")
