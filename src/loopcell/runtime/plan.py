@@ -108,8 +108,8 @@ def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
     return _obstacle_of_kernels(device, dtype) is None
 
 
-# What torch.compiler.assume_constant_result does: the compiler asks once. That function would import the whole compiler.
-operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]
+# The compiler asks once. torch.compiler.assume_constant_result does just this, and imports the whole compiler for it.
+operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
