@@ -1,4 +1,4 @@
-"""Kernels are built without a warning wherever the tests build them; and for another target, where a test asks for it."""
+"""Kernels are built without a warning wherever these tests build them; for another target, where a test asks for it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A kernel's calls taken out of Python: recorded as memory, and replayed by a C program of its own (standalone.c).
 
 So kernels run under sanitizers, and on other processors, without a Python there. What the arguments mean is not known
-here: a recording is the struct `arguments`, and the tensors whose address somebody asked for; a word that is an address in
-one of these is a pointer. When the arguments change, only `recorded` has to know where a library is loaded and where the
-struct is made.
+here: a recording is the struct `arguments`, and the tensors whose address somebody asked for; a word that is an address
+in one of these is a pointer. When the arguments change, only `recorded` has to know where a library is loaded and where
+the struct is made.
 """
 
 from __future__ import annotations

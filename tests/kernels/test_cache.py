@@ -49,9 +49,8 @@ def is_not_kept(reason):
     cache._OWN.clear()
     sentence = rf"not kept for later processes: .*{reason}.*; LOOPCELL_CACHE names a folder for them"
     with pytest.warns(UserWarning, match=sentence) as said:
-        assert build(OTHER, "lost").answer() == 43
-        assert build(SOURCE, "lost").answer() == 42
-        assert build(OTHER, "lost").answer() == 43
+        answers = [build(source, "lost").answer() for source in (OTHER, SOURCE, OTHER)]
+    assert answers == [43, 42, 43]
     assert len(said) == 1
     assert len(entries(cache._OWN[os.getpid()])) == 2
 
@@ -90,7 +89,9 @@ def test_a_damaged_entry_is_not_loaded_and_built_again(folder, damage):
     other = folder / "another.so"
     key = building._key(SOURCE, target())
     path = cache.keep("damaged", key, building._compiled(SOURCE, target()))
-    other.write_bytes(cache.keep("other", building._key(OTHER, target()), building._compiled(OTHER, target())).read_bytes())
+    build(OTHER, "other")
+    (kept,) = folder.glob("other-*.so")
+    kept.rename(other)
     before = path.read_bytes()
     damage(path, other)
     assert path.read_bytes() != before
@@ -252,7 +253,8 @@ def test_code_that_the_compiler_refuses(folder):
 
 def python(text, **environment):
     command = [sys.executable, "-c", textwrap.dedent(text)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=os.environ | environment, **pipes)
 
 
 def test_processes_that_build_the_same_at_once(folder):
@@ -301,6 +303,6 @@ def test_a_folder_of_one_process_is_gone_with_it_and_not_with_its_child(tmp_path
     """
     one = python(text, LOOPCELL_CACHE=str(tmp_path / "here" / "file.py" / "x"), TMPDIR=str(tmp_path / "here"))
     (tmp_path / "here" / "file.py").write_text("")
-    out, err = one.communicate(timeout=300)
+    _, err = one.communicate(timeout=300)
     assert one.returncode == 0, err
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["file.py"]

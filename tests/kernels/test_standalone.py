@@ -32,7 +32,7 @@ NARROW = [("lstm", SINGLE)]
 
 
 def recordings(name, dtype):
-    """Calls of odd sizes: units past a vector, one step of one row, rows of no steps, resets, training and inference."""
+    """Calls of odd sizes: units past a vector, one step of one row, rows of no steps; resets, training, inference."""
     with recorded() as calls:
         for sizes in ({"steps": 1, "batch": 1}, {"steps": 6, "batch": 7}):
             tried = case(ALL[name], input_size=3, hidden_size=37, **sizes)
@@ -98,7 +98,7 @@ def arm():
 
 @pytest.mark.parametrize(("name", "dtype"), CALLS)
 def test_another_processor_gives_the_same(name, dtype, arm, aimed, tmp_path):
-    """The vectors of plain C are as wide as those of NEON, so the recorded calls are the ones that a Python there made."""
+    """The vectors of plain C are as wide as those of NEON, so the recorded calls are those that a Python there makes."""
     compiler, emulator = arm
     aimed("plain")
     calls = recordings(name, dtype)

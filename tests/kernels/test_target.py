@@ -1,4 +1,4 @@
-"""What kernels are built with: compilers that are there, that are not, and that are odd; and how wide vectors may be."""
+"""What kernels are built with: compilers that are there, are not, or are odd; and how wide vectors may be."""
 
 from __future__ import annotations
 
@@ -129,7 +129,8 @@ def test_a_cc_that_is_of_no_use_is_said(cc, programs, monkeypatch):
     programs("cl", "exit 2")
     usual = programs("cc", pretends(native="__AVX2__"))
     monkeypatch.setenv("CC", cc)
-    with pytest.warns(UserWarning, match=f"CC names '{cc}', which is not there or does not compile as gcc and clang do"):
+    sentence = f"CC names '{cc}', which is not there or does not compile as gcc and clang do"
+    with pytest.warns(UserWarning, match=sentence):
         assert compiler() == str(usual)
 
 

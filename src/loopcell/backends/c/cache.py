@@ -1,11 +1,11 @@
 """Cache: where compiled kernels are kept, and which of those that lie there are run.
 
-An entry is one file, NAME-KEY-DIGEST.so: KEY says what it was made from, DIGEST what it is (a hash over the key and the
-content). So it is written in one step, two processes that make the same one do not meet, and what is damaged, cut off or
-renamed shows before it is loaded.
+An entry is one file, NAME-KEY-DIGEST.so: KEY says what it was made from, DIGEST what it is (a hash over the key and
+the content). So it is written in one step, two processes that make the same one do not meet, and what is damaged, cut
+off or renamed shows before it is loaded.
 
-A library is code that will run as whoever loads it. Entries are therefore taken only from a folder that nobody but this
-user and root can write to, and only where they belong to one of the two.
+A library is code that will run as whoever loads it. Entries are therefore taken only from a folder that nobody but
+this user and root can write to, and only where they belong to one of the two.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from loopcell.files import atomic_write
 _ROOT = 0
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
+_ADVICE = "LOOPCELL_CACHE names a folder for them"
+
 _OWN: dict[int, Path] = {}
 """By process, a folder that is gone with it. A forked process makes another: its parent may end first."""
 
 
-class _Untrusted(OSError):
+class _UntrustedError(OSError):
     """A folder or entry that somebody else could have written."""
 
 
 def folder() -> Path:
     """Return where kernels are kept for later processes, or for this one alone where there is no such place.
 
-    $LOOPCELL_CACHE, else `loopcell` in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), made if need be. In a folder
-    that everybody may write to, as /tmp, it is a subfolder of the user's own.
+    $LOOPCELL_CACHE, else `loopcell` in the user's cache folder ($XDG_CACHE_HOME or ~/.cache), made if need be. In a
+    sticky folder, as /tmp, it is a subfolder of the user's own.
     """
     with suppress(OSError):
         found = _lasting()
@@ -73,7 +75,7 @@ def keep(name: str, key: str, content: bytes) -> Path:
         return _written(place, name, key, content)
     except OSError as error:
         reason = f"{error.filename or place}: {os.strerror(error.errno)}" if error.errno else str(error)
-        _say_once(f"compiled kernels are not kept for later processes: {reason}; LOOPCELL_CACHE names a folder for them")
+        _say_once(f"compiled kernels are not kept for later processes: {reason}; {_ADVICE}")
     return _written(_own(), name, key, content)
 
 
@@ -111,7 +113,7 @@ def _lasting() -> Path:
         named.mkdir(exist_ok=True, mode=0o700)
         status = named.lstat()
         if not stat.S_ISDIR(status.st_mode):
-            raise _Untrusted(f"{named} is not a folder")
+            raise _UntrustedError(f"{named} is not a folder")
     _refuse_strangers(named, status)
     return named
 
@@ -136,9 +138,9 @@ def _refuse_strangers(path: Path, status: os.stat_result) -> None:
     if os.name == "nt":  # folders of a user's own are that by their access list, which Python does not show
         return
     if status.st_uid not in _trusted():
-        raise _Untrusted(f"{path} belongs to another user")
+        raise _UntrustedError(f"{path} belongs to another user")
     if status.st_mode & _OTHERS_WRITE:
-        raise _Untrusted(f"others can write to {path}")
+        raise _UntrustedError(f"others can write to {path}")
 
 
 def _trusted() -> tuple[int, ...]:

@@ -32,8 +32,8 @@ ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
 """What to do about a missing compiler."""
 
 # Products are fused with sums only where the C says so (mul_add in headers/vectors.h), not where a compiler sees fit.
-# Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for code
-# that runs no faster.
+# Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for
+# code that runs no faster.
 FLAGS = (
     *("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
@@ -66,9 +66,9 @@ class Target:
         command: the compiler: its path, and words that come before any flag.
         flags: those of every kernel.
         vector_bytes: the widest vectors that the flags allow.
-        identity: what its output depends on: every macro that the compiler and the C library's headers define, among them
-            __VERSION__ and those of the CPU's features; and the program's size and date, which a rebuild of the same
-            version changes (`--version` would say less, and takes another process).
+        identity: what its output depends on: every macro that the compiler and the C library's headers define, among
+            them __VERSION__ and those of the CPU's features; and the program's size and date, which a rebuild of the
+            same version changes (`--version` would say less, and takes another process).
     """
 
     command: tuple[str, ...]
@@ -128,8 +128,8 @@ def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS
 
 
 @cache
-def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target | None:
-    """PATH is an argument because the answer depends on it."""
+def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target | None:  # noqa: ARG001
+    """PATH is an argument because the answer depends on it, and is kept."""
     natives = (_probed(command, "native", further) for command in _commands(cc))
     native = next(filter(None, natives), None)
     if cc and (native is None or native.command != _resolved(cc)):

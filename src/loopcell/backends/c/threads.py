@@ -15,7 +15,8 @@ class _Pool:
 
     Attributes:
         used: kernels have started its threads, here or before a fork.
-        lost: there was a fork since. The child has a copy of the pool without its threads, and would wait for them for ever.
+        lost: there was a fork since. The child has a copy of the pool without its threads, and would wait for them for
+            ever.
     """
 
     used = False
