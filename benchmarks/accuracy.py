@@ -1,7 +1,7 @@
 """How exact the kernels' functions are: every float there is, through each build of them, beside double precision.
 
-    python benchmarks/accuracy.py                all 2^32 floats; about half an hour
-    python benchmarks/accuracy.py --every 1009   every 1009th
+    python -m benchmarks.accuracy                all 2^32 floats, half an hour; it can be stopped, and goes on
+    python -m benchmarks.accuracy --every 1009   every 1009th; written nowhere
 
 Errors are in units in the last place (ulp) of the float nearest to the exact value; 0.5 is what rounding itself costs.
 The C library's double precision stands in for the exact value: its own error is some 2^-29 of such a unit, and at each
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -22,11 +23,13 @@ from typing import Any
 
 import mpmath
 import torch
-from machine import write_result
 from torch import Tensor
 
+from benchmarks.functions import built_for
+from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell.backends.c import compiler
-from loopcell.backends.c.functions import BUILDS, Functions
+from loopcell.backends.c.functions import Functions
+from loopcell.backends.c.target import TARGETS
 
 BOUNDS = {"exp": 2.0, "sigmoid": 2.0, "tanh": 2.0, "log": 2.0, "softplus": 4.0, "sqrt": 0.5}
 """What is promised, in ulp."""
@@ -68,13 +71,9 @@ class Worst:
 
 def builds() -> dict[str, Functions]:
     """Every build that this machine's compilers make, by name."""
-    commands = [path for path in map(shutil.which, ("gcc", "clang")) if path] or [compiler()]
-    return {
-        f"{Path(command).name} {name}": Functions(torch.float32, flags, command)
-        for command in commands
-        if command
-        for name, flags in BUILDS.items()
-    }
+    commands = [name for name in ("gcc", "clang") if shutil.which(name)] or [""]
+    made = {f"{cc} {target}".strip(): built_for(target, torch.float32, cc) for cc in commands for target in TARGETS}
+    return {name: functions for name, functions in made.items() if functions}
 
 
 def reference() -> ctypes.CDLL:
@@ -82,7 +81,8 @@ def reference() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "accuracy.so"
         source = Path(__file__).with_suffix(".c")
-        subprocess.run([compiler() or "cc", "-O2", "-fPIC", "-shared", source, "-o", made, "-lm"], check=True)
+        command = [*shlex.split(compiler() or "cc"), "-O2", "-fPIC", "-shared", str(source), "-o", str(made), "-lm"]
+        subprocess.run(command, check=True)
         library = ctypes.CDLL(str(made))
     library.worst.restype = ctypes.c_double
     return library
@@ -137,28 +137,33 @@ def checked(op: str, worst: Worst) -> float:
     return error
 
 
+def rows(op: str, found: dict[str, Worst], inputs: int) -> list[dict[str, Any]]:
+    """A row for each build, checked and printed."""
+    made = []
+    for name, worst in found.items():
+        error, share = checked(op, worst), round(100 * worst.nearest / inputs, 2)
+        print(f"{op:9} {name:14} {error:.4f} ulp at {worst.at.hex()} ({worst.at:g}); {share}% nearest", flush=True)
+        if error > BOUNDS[op]:
+            raise SystemExit(f"{op} is promised within {BOUNDS[op]} ulp")
+        at = {"input": worst.at.hex(), "result": worst.found.hex()}
+        made.append({"build": name, "worst_ulp": round(error, 4), **at, "nearest_percent": share})
+    return made
+
+
 def main() -> None:
     """Run every function, print and write."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--every", type=int, default=1, help="1 for all floats; others are not written down")
     every: int = options.parse_args().every
-    library, built = reference(), builds()
     inputs = -(-FLOATS // every)
-    functions: dict[str, Any] = {}
-    for op, bound in BOUNDS.items():
-        functions[op] = {"bound_ulp": bound}
-        for name, worst in measure(library, op, built, every).items():
-            error = checked(op, worst)
-            share = round(100 * worst.nearest / inputs, 2)
-            print(f"{op:9} {name:14} {error:.4f} ulp at {worst.at.hex()} ({worst.at:g}); {share}% nearest", flush=True)
-            if error > bound:
-                raise SystemExit(f"{op} is promised within {bound} ulp")
-            at = {"input": worst.at.hex(), "result": worst.found.hex()}
-            functions[op][name] = {"worst_ulp": round(error, 4), **at, "nearest_percent": share}
-    if every == 1:
-        figures = {"command": "python benchmarks/accuracy.py", "dtype": "float32", "inputs": inputs}
-        figures |= {"functions": functions}
-        print(f"written: {write_result('accuracy', figures)}")
+    about = heading(command="python -m benchmarks.accuracy", dtype="float32", inputs=inputs, bounds_ulp=BOUNDS)
+    file = SuiteFile(RESULTS / "accuracy.json", about)
+    library, built = reference(), builds()
+    for op in BOUNDS:
+        if every > 1:
+            rows(op, measure(library, op, built, every), inputs)
+        elif op not in file.parts:
+            file.add(op, rows(op, measure(library, op, built, every), inputs))
 
 
 if __name__ == "__main__":

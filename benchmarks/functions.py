@@ -1,6 +1,6 @@
 """What the kernels' functions cost: cycles a vector, and beside PyTorch's own.
 
-    python benchmarks/functions.py
+    python -m benchmarks.functions
 
 Cycles come from a chain of additions, one a cycle, timed in turn with the functions on thread CPU time: so the figures
 are ratios within one run, and hold on a machine that does other things too. 2048 numbers are in the first-level cache,
@@ -10,6 +10,8 @@ and vectors do not wait for each other, as in a kernel. PyTorch runs on one thre
 from __future__ import annotations
 
 import ctypes
+import os
+import shlex
 import subprocess
 import tempfile
 import time
@@ -18,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import write_result
 
+from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell.backends.c import compiler
-from loopcell.backends.c.functions import BUILDS, Functions
+from loopcell.backends.c.functions import Functions
+from loopcell.backends.c.target import TARGETS
+from loopcell.errors import UsageError
 
 OPS = ("exp", "sigmoid", "tanh", "log", "softplus", "sqrt", "relu", "abs")
 PEERS = {"exp": torch.exp, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "log": torch.log, "sqrt": torch.sqrt}
@@ -32,6 +36,15 @@ CHAIN = (
     + 'x += 3; __asm__ volatile("" : "+r"(x));' * 8
     + "} }"
 )
+
+
+def built_for(target: str, dtype: torch.dtype, cc: str = "") -> Functions | None:
+    """The functions for a target and with a compiler; None where this machine cannot have the target."""
+    os.environ |= {"LOOPCELL_TARGET": target, "CC": cc}
+    try:
+        return Functions(dtype)
+    except UsageError:
+        return None
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -45,7 +58,7 @@ def chain() -> Callable[[], Any]:
     """ADDITIONS additions that wait for each other."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "chain.so"
-        command = [compiler() or "cc", "-O2", "-fPIC", "-shared", "-x", "c", "-", "-o", made]
+        command = [*shlex.split(compiler() or "cc"), "-O2", "-fPIC", "-shared", "-x", "c", "-", "-o", str(made)]
         subprocess.run(command, input=CHAIN.encode(), check=True)
         function = ctypes.CDLL(str(made)).chain
     return lambda: function(ctypes.c_long(ADDITIONS))
@@ -74,21 +87,31 @@ def in_turn(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, fl
     return first, second
 
 
+def measured(name: str, dtype: torch.dtype, additions: Callable[[], Any]) -> list[dict[str, Any]]:
+    """A row for each function of a build."""
+    functions = built_for(name, dtype)
+    if functions is None:
+        return []
+    rows = []
+    for op in OPS:
+        row: dict[str, Any] = {"op": op, "lanes": functions.lanes, "cycles_a_vector": cycles(functions, op, additions)}
+        if name == "native" and op in PEERS:
+            row["torch_ratio"] = beside_torch(functions, op)
+        print(name, functions.dtype, row, flush=True)
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Measure every build, print and write."""
     torch.set_num_threads(1)
     additions = chain()
-    rows: list[dict[str, Any]] = []
-    for name, flags in BUILDS.items():
+    about = heading(command="python -m benchmarks.functions", clock="thread CPU time", turns=ROUNDS)
+    file = SuiteFile(RESULTS / "functions.json", about)
+    for name in TARGETS:
         for dtype in (torch.float32, torch.float64):
-            functions = Functions(dtype, flags)
-            row: dict[str, Any] = {"build": name, "dtype": str(dtype).removeprefix("torch."), "lanes": functions.lanes}
-            row["cycles_a_vector"] = {op: cycles(functions, op, additions) for op in OPS}
-            if name == "native":
-                row["torch_ratio"] = {op: beside_torch(functions, op) for op in PEERS}
-            print(row, flush=True)
-            rows.append(row)
-    print(f"written: {write_result('functions', {'command': 'python benchmarks/functions.py', 'rows': rows})}")
+            file.add(f"{name} {str(dtype).removeprefix('torch.')}", measured(name, dtype, additions))
+    print(f"written: {file.path}")
 
 
 if __name__ == "__main__":
