@@ -98,7 +98,7 @@ def arm():
 
 @pytest.mark.parametrize(("name", "dtype"), CALLS)
 def test_another_processor_gives_the_same(name, dtype, arm, aimed, tmp_path):
-    """The vectors of plain C are as wide as those of NEON, so the recorded calls are those that a Python there makes."""
+    """Vectors of plain C are as wide as those of NEON, so the recorded calls are those that a Python there makes."""
     compiler, emulator = arm
     aimed("plain")
     calls = recordings(name, dtype)
