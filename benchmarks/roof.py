@@ -73,7 +73,9 @@ def _library() -> Any | None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "read_weights.so"
-        flags = ["-O3", "-march=native", "-ffast-math", "-fPIC", "-shared"]
+        # Not -ffast-math: a library linked with it makes the whole process round subnormal numbers to zero.
+        sums = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
+        flags = ["-O3", "-march=native", *sums, "-fPIC", "-shared"]
         subprocess.run([compiler, *flags, str(SOURCE), "-o", str(made)], check=True)
         library = ctypes.CDLL(str(made))
     library.sum_all.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]

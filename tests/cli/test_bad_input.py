@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks.language_model import MODEL
+from loopcell.tasks.model_file import MODEL
 from tests.cli.conftest import SMALL
 
 
