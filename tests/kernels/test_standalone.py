@@ -85,7 +85,7 @@ def test_a_step_past_the_end_would_be_noticed(gcc, aimed, tmp_path):
         regions = list(call.regions)
         regions[number] = replace(regions[number], before=regions[number].before[:-4])
         noticed += "AddressSanitizer: heap-buffer-overflow" in program.run(replace(call, regions=regions)).stderr
-    assert noticed > len(floats) / 2  # not all: a call need not touch the last number of everything
+    assert noticed >= 3  # not all: a call need not touch the last number of everything
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def run(
     call.kept_rows = rows.steps * tensors[0].shape[1]  # a compiler has to know the size before it knows the lengths
     forward = call.recipe.training if keep else call.recipe.inference
     results, kept = forward.run(call, plain)
-    return [*results, kept]
+    return [*results, kept if keep else kept.new_empty(0)]
 
 
 @run.register_fake

@@ -52,7 +52,9 @@ class ForwardCall(Given):
             tensor = like.new_empty((rows.batch, width))
             addresses[place], strides[2 * place + 1] = tensor.data_ptr(), width
             states.append(tensor)
-        kept = like.new_empty((call.kept_rows, self.kept_width)) if self.kept_width else like.new_empty(0)
+        kept = like.new_empty((call.kept_rows, self.kept_width))
+        if call.index is not None:
+            kept[call.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
         start, size = kept.data_ptr(), kept.element_size()
         for place, column in self.kept:
             addresses[place], strides[2 * place + 1] = start + column * size, self.kept_width
