@@ -15,6 +15,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--layers", "num_layers", int, "Cells on top of each other."),
     ("--bidirectional", "bidirectional", bool, "Read both ways."),
     ("--dropout", "dropout", float, "Before, between and after the layers."),
+    ("--token-dropout", "token_dropout", float, "Of whole tokens."),
     ("--size", "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
     ("--embedding", "embedding_size", int, "Length of a token's vector."),
     ("--tokens", "tokens", str, "What a step of a text is: char, byte, jamo, bpe or word."),

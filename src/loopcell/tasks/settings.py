@@ -78,6 +78,7 @@ class NetworkSettings:
         num_layers: L, cells on top of each other.
         bidirectional: read both ways; not for streams, where the end has not come yet.
         dropout: the probability that a number is dropped before, between and after the layers, in training.
+        token_dropout: the probability that a whole token is dropped, in training: no answer may hang on one token.
         sizes: further sizes that the cell names, such as {"proj": 64}.
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
@@ -95,6 +96,7 @@ class NetworkSettings:
     num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
     bidirectional: bool = False
     dropout: Probability = 0.0
+    token_dropout: Probability = 0.0
     sizes: dict[str, Size] | None = None
     embedding_size: Size = 64
     tokens: str = "char"

@@ -86,6 +86,19 @@ def test_a_row_of_a_file_is_named_as_such():
         SequenceClassifier(**QUICK, validation_fraction=0).fit(X, ["x", "y"])
 
 
+def test_whole_tokens_are_dropped_in_training_and_never_after():
+    layer = learn_input(["abcd"], NetworkSettings(embedding_size=3, token_dropout=0.5)).first_layer(
+        NetworkSettings(embedding_size=3, token_dropout=0.5)
+    )
+    ids = torch.ones(200, 50, dtype=torch.int64)
+    torch.manual_seed(0)
+    given = layer(ids)
+    zeros = (given == 0).all(-1)
+    assert zeros.float().mean().item() == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(given[~zeros], layer.embedding(ids)[~zeros])  # what stays is not scaled
+    assert torch.equal(layer.eval()(ids), layer.embedding(ids))
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ class TextInput(Input):
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """An embedding."""
-        return TokenEmbedding(len(self.vocabulary), settings.embedding_size, self._unknown)
+        return TokenEmbedding(len(self.vocabulary), settings, self._unknown)
 
     def to_json(self) -> dict[str, Any]:
         """The vocabulary."""

@@ -46,7 +46,7 @@ class TokenInput(Input):
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """An embedding."""
-        return TokenEmbedding(len(self.tokens) + 1, settings.embedding_size, UNKNOWN)
+        return TokenEmbedding(len(self.tokens) + 1, settings, UNKNOWN)
 
     def to_json(self) -> dict[str, Any]:
         """The tokens in the order of their ids."""
