@@ -21,6 +21,7 @@ import torch
 from loopcell.tasks.scores import ScoreTable
 
 ROOT = Path(__file__).parents[2]
+HEAD = "| recipe | what is measured | model | baselines | published | time |\n|---|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,26 @@ class Result:
     table: ScoreTable
     settings: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def table(results: Path) -> list[str]:
+    """The lines of the documentation's table: one for each result that was written."""
+    found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results.glob("*.json"))]
+    return [HEAD, *(_row(name, result) for name, result in found)]
+
+
+def _row(name: str, result: dict[str, Any]) -> str:
+    metric, figure = next(iter(result["figures"].items()))
+    key = (
+        metric
+        if metric in result["table"]["model"]
+        else next(metric for metric, value in result["table"]["model"].items() if value == figure)
+    )
+    others = [f"{row} {figures[key]:.4f}" for row, figures in result["table"].items() if row != "model"]
+    known = result["known"]["figure"] if result["known"] else ""
+    minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
+    link = f"[{name}](../examples/recipes/{name}.py)"
+    return f"| {link} | {metric}, {result['data']} | {figure:.4f} | {', '.join(others)} | {known} | {minutes} |"
 
 
 def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
@@ -90,3 +111,7 @@ def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
     }
     write(path, heading(**about))
     return path
+
+
+if __name__ == "__main__":
+    print("\n".join(table(ROOT / "benchmarks" / "results" / "recipes")))

@@ -30,6 +30,14 @@ def test_a_recipe_at_its_small_size(name, data_dir, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_documentation_shows_what_was_written():
+    shown = (FOLDER.parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "recipe.py")], capture_output=True, text=True, check=True, cwd=FOLDER
+    )
+    assert done.stdout in shown
+
+
 def test_what_is_written_says_where_it_comes_from():
     for path in (FOLDER.parents[1] / "benchmarks" / "results" / "recipes").glob("*.json"):
         found = json.loads(path.read_text(encoding="utf-8"))
