@@ -412,25 +412,27 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
                 store(to_product_0 + p * to_product_0_b + u, t7_, k);
             }
         }
-        for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
-        for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-            m = evenly(count - r0, 6);
-            vec acc_0[6 * 4] = {0}; /* t9_ */
-            {
-                const real *w = pack_0 + u0 * 1 * n_hidden;
-                const real *rows[6];
-                for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_0 + p * to_product_0_b; }
-                if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
-                else for (int i = 0; i < m; i++) {
-                    columns(matrix_0_0 + u0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
+        if (step || a->start) {
+            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t r0 = 0, m; r0 < count; r0 += m) {
+                m = evenly(count - r0, 6);
+                vec acc_0[6 * 4] = {0}; /* t9_ */
+                {
+                    const real *w = pack_0 + u0 * 1 * n_hidden;
+                    const real *rows[6];
+                    for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_0 + p * to_product_0_b; }
+                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                    else for (int i = 0; i < m; i++) {
+                        columns(matrix_0_0 + u0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
+                    }
                 }
-            }
-            for (int row_ = 0; row_ < m; row_++) {
-                AT(r0 + row_);
-                for (int q = 0; q < 4 && u0 + q * LANES < n_hidden; q++) {
-                    const int64_t u = u0 + q * LANES; const int k = least(LANES, n_hidden - u);
-                    const vec t9_ = acc_0[row_ * 4 + 0 + q];
-                    store(next_h + r * n_hidden + u, t9_, k);
+                for (int row_ = 0; row_ < m; row_++) {
+                    AT(r0 + row_);
+                    for (int q = 0; q < 4 && u0 + q * LANES < n_hidden; q++) {
+                        const int64_t u = u0 + q * LANES; const int k = least(LANES, n_hidden - u);
+                        const vec t9_ = acc_0[row_ * 4 + 0 + q];
+                        store(next_h + r * n_hidden + u, t9_, k);
+                    }
                 }
             }
         }
@@ -444,7 +446,7 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
             add_to(sum_b_h_total, sum_b_h, n_hidden);
         }
     }
-    for (int64_t r = 0; r < s.count; r++) {
+    if (a->start) for (int64_t r = 0; r < s.count; r++) {
         const int64_t b = batch_row(a, s, r);
         memcpy(to_state_h + b * to_state_h_b, r < before ? now_h + r * n_hidden : of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
     }

@@ -87,10 +87,10 @@ def recorded() -> Iterator[list[Recording]]:
     """Record every call of a kernel in the block: one thread, and NaN in memory that nobody has written."""
     recorder = _Recorder()
     before = torch.get_num_threads()
-    build, arguments, data_ptr = kernels.build, kernels.Kernels.arguments, torch.Tensor.data_ptr
+    build, run, data_ptr = kernels.build, kernels.Kernels.run, torch.Tensor.data_ptr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "build", lambda source, name: _Library(recorder, source, build(source, name)))
-        patch.setattr(kernels.Kernels, "arguments", lambda *given, **named: recorder.saw(arguments(*given, **named)))
+        patch.setattr(kernels.Kernels, "run", lambda made, name, block: run(made, name, recorder.saw(block)))
         patch.setattr(torch.Tensor, "data_ptr", lambda tensor: recorder.asked(tensor, data_ptr(tensor)))
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)

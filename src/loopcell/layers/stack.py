@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers.again import Again, stacked
 from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
 from loopcell.layers.state import State, check_state_name
@@ -62,22 +63,29 @@ class Stack(nn.Module):
         self.dropout = float(dropout)
         self.sizes = {name: whole(size) for name, size in (sizes or {}).items()}
         self._executables = self._make_executables()
+        self._again = Again(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what travels in a pickle: the cell does, the functions made from it are made again."""
-        return {name: value for name, value in vars(self).items() if name != "_executables"}
+        return {name: value for name, value in self._lasting().items() if name != "_executables"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's
         self._executables = self._make_executables()
+        self._again = Again(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
         """Copy parameters and settings; the cell and what was made from it never change, and are shared."""
         for shared in (self.cell, self._executables):
             memo[id(shared)] = shared
         new = memo[id(self)] = type(self).__new__(type(self))
-        vars(new).update(copy.deepcopy(vars(self), memo))
+        vars(new).update(copy.deepcopy(self._lasting(), memo))
+        vars(new)["_again"] = Again(new)
         return new
+
+    def _lasting(self) -> dict[str, Any]:
+        """Return what a copy has too: all but the memory of calls."""
+        return {name: value for name, value in vars(self).items() if name != "_again"}
 
     @property
     def num_directions(self) -> int:
@@ -183,6 +191,12 @@ class Stack(nn.Module):
         record: tuple[str, ...] = (),
     ) -> tuple[Tensor | PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
+        form = self._again.form(x) if lengths is None and reset is None and not record else None
+        if form is not None:
+            assert isinstance(x, Tensor)  # nothing else has a form
+            again = self._again.run(form, x, state)
+            if again is not None:
+                return *again, {}
         if isinstance(x, PackedSequence):
             if lengths is not None or reset is not None:
                 raise InputError(
@@ -206,6 +220,8 @@ class Stack(nn.Module):
 
         if unbatched:
             new = new.map(lambda tensor: tensor.squeeze(1))
+        if form is not None:
+            self._again.remember(form, x)
         return outer(y), new, {name: tuple(map(outer, values)) for name, values in recorded.items()}
 
     def _run_packed(
@@ -243,7 +259,7 @@ class Stack(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        new = {name: _stacked([final[place] for final in finals]) for place, name in enumerate(state)}
+        new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(state)}
         return x, State.of(new), recorded
 
     def _make_executables(self) -> tuple[Executable, ...]:
@@ -339,10 +355,6 @@ def first_parameter(module: nn.Module, default: Tensor) -> Tensor:
         if found is not default:
             return found
     return default
-
-
-def _stacked(finals: list[Tensor]) -> Tensor:
-    return finals[0].unsqueeze(0) if len(finals) == 1 else torch.stack(finals)
 
 
 def _check_stack(num_layers: int, dropout: float) -> None:

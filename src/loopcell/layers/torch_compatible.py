@@ -93,7 +93,10 @@ class _TorchCompatible(Stack):
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as torch.nn packs them: one tensor for all gates of a product."""
         names = self._packed_names[layer * self.num_directions + direction]
-        return Weights(tuple([getattr(self, name) for name in names]), self._parts, self._parts_text)
+        kept = self._parameters  # torch's own way to an attribute takes longer; parametrizations need it
+        bases = [kept.get(name) for name in names]
+        found = [getattr(self, name) if base is None else base for name, base in zip(names, bases, strict=True)]
+        return Weights(tuple(found), self._parts, self._parts_text)
 
     def _make_parts(self) -> dict[str, tuple[Part, ...]]:
         """Of which rows of which packed tensor each parameter of the equations is the sum."""

@@ -1,13 +1,15 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
-from loopcell.backends.c import FusedSteps, StepLayer
+from loopcell.backends.c import Call, FusedSteps, StepLayer, run_fused
+from loopcell.backends.c.threads import granted
 from loopcell.backends.weights import Part, Weights, write_parts
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.explain import explain
-from loopcell.runtime.plan import Plan, backend, choose
+from loopcell.runtime.plan import Plan, backend, choose, nothing_special
 from loopcell.runtime.rows import Rows
 
 __all__ = [
+    "Call",
     "Executable",
     "FusedSteps",
     "Part",
@@ -18,5 +20,8 @@ __all__ = [
     "backend",
     "choose",
     "explain",
+    "granted",
+    "nothing_special",
+    "run_fused",
     "write_parts",
 ]

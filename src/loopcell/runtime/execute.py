@@ -115,13 +115,15 @@ class Executable:
         return y.to(narrow), [state.to(narrow) for state in new], narrowed
 
     def prepared(
-        self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows
+        self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows, *, training: bool = False
     ) -> tuple[Call, list[Tensor]] | None:
-        """Return the kernel call for tensors like these, in evaluation; None where no kernel may run."""
+        """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if narrow_results(x.dtype) or not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
             return None
-        caller = self._caller(False, ())
+        if training and (self._draws or self._dropped_weights):
+            return None
+        caller = self._callers[training, ()]
         kernels = caller.kernels(x.dtype)
         return None if kernels is None else caller.call(kernels, leaves, weights, rows)
 

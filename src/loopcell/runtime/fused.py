@@ -31,6 +31,7 @@ class FusedCaller:
         self.programs = programs
         self.sizes = sizes
         self._recipes: dict[object, Recipe] = {}
+        self._calls: dict[tuple[Recipe, int, int, int], Call] = {}
         shapes = programs.fused.core.parameters.values()
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
@@ -57,12 +58,25 @@ class FusedCaller:
         threads = 1
         if batch > 1 and rows.steps * batch * self._multiplications > _MOST_WORK_ALONE:
             threads = granted(min(torch.get_num_threads(), batch))
-        order = rows.order
+        order, reset = rows.order, rows.plain_reset
+        if order is None and reset is None:
+            return self._plain_call(recipe, rows.steps, batch, threads), tensors
         if order is None:
-            told = KernelRows(rows.steps, batch, None, None, None, rows.plain_reset, threads)
+            told = KernelRows(rows.steps, batch, None, None, None, reset, threads)
             return Call(recipe, told, rows, None, rows.steps * batch), tensors
-        told = KernelRows(rows.steps, batch, order.rows, order.length, order.first, rows.plain_reset, threads)
+        told = KernelRows(rows.steps, batch, order.rows, order.length, order.first, reset, threads)
         return Call(recipe, told, rows, order.index, order.index.shape[0]), tensors
+
+    def _plain_call(self, recipe: Recipe, steps: int, batch: int, threads: int) -> Call:
+        """Return what to run where no row ends early or starts afresh: the same at every such call."""
+        key = (recipe, steps, batch, threads)
+        call = self._calls.get(key)
+        if call is None:
+            told = KernelRows(steps, batch, None, None, None, None, threads)
+            if len(self._calls) > _MOST_RECIPES:
+                self._calls.clear()
+            call = self._calls.setdefault(key, Call(recipe, told, Rows(steps), None, steps * batch))
+        return call
 
     def _recipe(self, kernels: Kernels, keys: tuple[str, ...], weights: Weights) -> Recipe:
         """Return how to call kernels on such tensors, made once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,9 +82,7 @@ def _read(text: str) -> FusedCaller:
 
 
 @torch.library.custom_op("loopcell::run", mutates_args=(), device_types="cpu")
-def run(
-    tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool
-) -> list[Tensor]:
+def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool) -> list[Tensor]:
     """Run a cell over a sequence; return the output, the states, what is watched, and what is kept for `run_back`."""
     told = _what(what)
     leaves, weights = told.split(tensors)
@@ -94,10 +92,11 @@ def run(
         y, states, seen = told.caller.programs.run_reference(leaves, weights, told.caller.sizes, rows)
         return _apart([y, *states, *seen.values(), y.new_empty(0)], tensors)
     call, plain = told.caller.call(kernels, leaves, weights, rows)
-    call.kept_rows = rows.steps * tensors[0].shape[1]  # a compiler has to know the size before it knows the lengths
+    # A compiler has to know the size before it knows the lengths.
+    call = replace(call, kept_rows=rows.steps * tensors[0].shape[1])
     forward = call.recipe.training if keep else call.recipe.inference
     results, kept = forward.run(call, plain)
-    return [*results, kept if keep else kept.new_empty(0)]
+    return [*results, tensors[0].new_empty(0) if kept is None else kept]
 
 
 @run.register_fake

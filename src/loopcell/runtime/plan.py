@@ -103,6 +103,11 @@ def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
     return _first_obstacle(device, dtype) is None
 
 
+def nothing_special() -> bool:
+    """Say whether kernels run as they are: no autocast, no transformation, no other back end."""
+    return not (torch.is_autocast_enabled("cpu") or _transformed() or _asked_for() == "reference")
+
+
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
     """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network."""
     return _obstacle_of_kernels(device, dtype) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,38 +27,41 @@ class ForwardCall(Given):
         graph = kernel.loop.graph
         shown = ["output", *(key for key in graph.results if key.startswith("record."))]
         self.shown = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in shown]
-        self.states = [
-            (self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states
-        ]
+        self.states = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states]
         saved = [key for key in graph.results if key.startswith("saved.")]
         states = [f"state.{state}" for state in kernel.states if state in kernel.kept_states]
         self.columns = lay_out([*saved, *states], lambda key: recipe.width(kernel, key))
+        self.keeps = kernel is recipe.kernels.forward_and_keep
         self.kept_width = sum(column.count for column in self.columns.values())
         slots = [f"={key}" for key in saved] + [f"before.{state.removeprefix('state.')}" for state in states]
         self.kept = [(self.places[s], c.start) for s, c in zip(slots, self.columns.values(), strict=True)]
 
-    def run(self, call: Call, tensors: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """Return the output, the final states and what is watched, and the block of what is kept."""
+    def run(self, call: Call, tensors: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
+        """Return the output, the final states and what is watched, and the block of what is kept, if anything is."""
         rows, like = call.rows, tensors[0]
-        addresses, strides, alive = self.look_up(tensors)
+        block, alive = self.begin(call, tensors)
         made = []
         for place, width in self.shown:
             shape = (rows.steps, rows.batch, width)
             tensor = like.new_empty(shape) if rows.order is None else like.new_zeros(shape)
-            addresses[place] = tensor.data_ptr()
-            strides[2 * place], strides[2 * place + 1] = rows.batch * width, width
+            self.put(block, place, tensor.data_ptr(), width)
+            block[self.strides + 2 * place] = rows.batch * width
             made.append(tensor)
-        states = []
         for place, width in self.states:
             tensor = like.new_empty((rows.batch, width))
-            addresses[place], strides[2 * place + 1] = tensor.data_ptr(), width
-            states.append(tensor)
+            self.put(block, place, tensor.data_ptr(), width)
+            made.append(tensor)
+        kept = self._keep(call, like, block) if self.keeps else None
+        self.recipe.kernels.call(self.kernel, block)
+        del alive
+        count = len(self.shown)
+        return [made[0], *made[count:], *made[1:count]], kept
+
+    def _keep(self, call: Call, like: Tensor, block: array[int]) -> Tensor:
         kept = like.new_empty((call.kept_rows, self.kept_width))
         if call.index is not None:
             kept[call.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
         start, size = kept.data_ptr(), kept.element_size()
         for place, column in self.kept:
-            addresses[place], strides[2 * place + 1] = start + column * size, self.kept_width
-        self.recipe.kernels.call(self.kernel, addresses, strides, self.sizes, rows)
-        del alive
-        return [made[0], *states, *made[1:]], kept
+            self.put(block, place, start + column * size, self.kept_width)
+        return kept

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from loopcell.backends.c.kernel import Kernel
+from loopcell.backends.c.kernels import DATA
 from loopcell.backends.c.layout import SEQUENCE
 
 if TYPE_CHECKING:
-    from loopcell.backends.c.sequence import Recipe
+    from loopcell.backends.c.sequence import Call, Recipe
+
+Where = tuple[int, tuple[int, ...]]
+"""The address and the strides of a base."""
 
 
 class Given:
@@ -26,14 +31,13 @@ class Given:
         places = {slot.key: place for place, slot in enumerate(kernel.slots)}
         self.places = places
         self.given = [
-            (places[key], place, self.walks[key] == SEQUENCE)
-            for place, key in enumerate(recipe.keys)
-            if key in places
+            (places[key], place, self.walks[key] == SEQUENCE) for place, key in enumerate(recipe.keys) if key in places
         ]
         vectors = [slot.key.removeprefix("parameter.") for slot in kernel.slots if slot.key.startswith("parameter.")]
         names = [(places[f"parameter.{name}"], name) for name in vectors]
         names += [(len(kernel.slots) + place, name) for place, name in enumerate(kernel.matrices)]
-        self.known: tuple[object, list[int], list[int]] | None = None
+        self.at = DATA + len(self.sizes)
+        self.strides = self.at + len(kernel.slots) + len(kernel.matrices)
         self.single: list[tuple[int, int, int]] = []
         self.summed: dict[tuple[int, ...], list[tuple[int, int]]] = {}
         for place, name in names:
@@ -46,43 +50,49 @@ class Given:
             else:
                 self.summed.setdefault(bases_of, []).append((place, parts[0].start))
 
-    def look_up(self, tensors: Sequence[Tensor]) -> tuple[list[int], list[int], list[Tensor]]:
-        """Return addresses and strides, with zeros for what the call makes, and what must stay alive until its end."""
+    def begin(self, call: Call, tensors: Sequence[Tensor]) -> tuple[array[int], list[Tensor]]:
+        """Return the kernel's arguments, with zeros for what the call makes, and what must stay alive until its end."""
         bases = tensors[self.count :]
         where = [(base.data_ptr(), base.stride()) for base in bases]
-        known = self.known
+        known = call.blocks.get(self)
         if known is None or known[0] != where:
-            known = self.known = (where, *self._parameters(bases))
-        addresses, strides = known[1].copy(), known[2].copy()
+            known = call.blocks[self] = (where, self._block(call, where, bases))
+        block = known[1][:]
+        at, strides = self.at, self.strides
         for place, which, is_sequence in self.given:
             tensor = tensors[which]
-            addresses[place] = tensor.data_ptr()
+            block[at + place] = tensor.data_ptr()
             if is_sequence:
-                strides[2 * place], strides[2 * place + 1], _ = tensor.stride()
+                block[strides + 2 * place], block[strides + 2 * place + 1], _ = tensor.stride()
             elif tensor.dim() == 2:
-                strides[2 * place + 1] = tensor.stride(0)
+                block[strides + 2 * place + 1] = tensor.stride(0)
         alive = []
         for which_ones, places in self.summed.items():
-            total = bases[which_ones[0]].detach()
+            total = bases[which_ones[0]]
             for which in which_ones[1:]:
-                total = total + bases[which].detach()
+                total = total + bases[which]
             alive.append(total)
             start, leading = total.data_ptr(), total.stride(0) if total.dim() else 0
             for place, first in places:
-                addresses[place] = start + first * leading * total.element_size()
-                strides[2 * place] = leading
-        return addresses, strides, alive
+                block[at + place] = start + first * leading * total.element_size()
+                block[strides + 2 * place] = leading
+        return block, alive
 
-    def _parameters(self, bases: Sequence[Tensor]) -> tuple[list[int], list[int]]:
-        """Return addresses and strides of the parameters that lie in one base; the same until a base moves."""
+    def put(self, block: array[int], place: int, address: int, from_row_to_row: int) -> None:
+        """Enter where a tensor of the call lies."""
+        block[self.at + place] = address
+        block[self.strides + 2 * place + 1] = from_row_to_row
+
+    def _block(self, call: Call, where: list[Where], bases: Sequence[Tensor]) -> array[int]:
+        """Return the arguments as they are at every such call, until a base moves."""
         addresses = [0] * (len(self.kernel.slots) + len(self.kernel.matrices))
         strides = [0] * (2 * len(addresses))
         for place, which, first in self.single:
-            base = bases[which]
-            leading = base.stride(0) if base.dim() else 0
-            addresses[place] = base.data_ptr() + first * leading * base.element_size()
+            start, steps = where[which]
+            leading = steps[0] if steps else 0
+            addresses[place] = start + first * leading * bases[which].element_size()
             strides[2 * place] = leading
-        return addresses, strides
+        return self.recipe.kernels.arguments(self.kernel, addresses, strides, self.sizes, call.rows)
 
 
 def plain(tensor: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from loopcell.backends.c.kernels import Kernels
 from loopcell.backends.weights import Part
 from loopcell.passes.derive import Backward
 
@@ -48,6 +50,7 @@ class MatrixGradients:
         parts: of which parts of the bases each parameter is the sum.
         lengths: the first axis of each base.
         columns: where each cotangent lies.
+        kernels: where the function for few steps lies.
     """
 
     def __init__(
@@ -56,40 +59,50 @@ class MatrixGradients:
         parts: Mapping[str, tuple[Part, ...]],
         lengths: Sequence[int],
         columns: Mapping[str, Column],
+        kernels: Kernels,
     ) -> None:
+        self.kernels = kernels
         self.parts = parts
         self.lengths = lengths
         self.outer = list(self._runs((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer))
-        self.into_input = list(
-            self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input)
-        )
+        self.into_input = list(self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input))
 
     def of_matrices(
         self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T."""
+        few = block.shape[0] <= _FEW_ROWS
         found: dict[int, Tensor] = {}
+        asked = array("q", [0, block.shape[0]])
+        alive = []
         for run in self.outer:
             if not wanted[run.base]:
                 continue
-            d = block[:, run.columns.start : run.columns.start + run.columns.count]
-            v = operand(run.operand)
-            if run.rows.count == self.lengths[run.base]:
-                product = d.t() @ v
-                found[run.base] = found[run.base].add_(product) if run.base in found else product
-                continue
-            base = found.get(run.base)
+            d, v = _columns(block, run.columns), operand(run.operand)
+            whole = run.rows.count == self.lengths[run.base]
+            base, new = found.get(run.base), run.base not in found
             if base is None:
-                base = found[run.base] = torch.zeros_like(bases[run.base], memory_format=torch.contiguous_format)
-            rows = base.narrow(0, run.rows.start, run.rows.count)
-            rows.addmm_(d.t(), v)
+                base = found[run.base] = (torch.empty_like if whole else torch.zeros_like)(
+                    bases[run.base], memory_format=torch.contiguous_format
+                )
+            rows = base if whole else base.narrow(0, run.rows.start, run.rows.count)
+            if few:
+                asked[0] += 1
+                asked.extend(_outer_product(d, v, rows, add=not new))
+                alive += [d, v]
+            elif whole and new:
+                torch.mm(d.t(), v, out=rows)
+            else:
+                rows.addmm_(d.t(), v)
+        if asked[0]:
+            self.kernels.run("outer_products", asked)
         return found
 
     def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
         """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
         gradient = start
         for run in self.into_input:
-            d = block[:, run.columns.start : run.columns.start + run.columns.count]
+            d = _columns(block, run.columns)
             matrix = bases[run.base].detach().narrow(0, run.rows.start, run.rows.count)
             gradient = d @ matrix if gradient is None else gradient.addmm_(d, matrix)
         return gradient
@@ -114,6 +127,21 @@ class MatrixGradients:
 
     def _count(self, base: int, count: int) -> int:
         return self.lengths[base] if count < 0 else count
+
+
+_FEW_ROWS = 4
+"""Steps of all rows up to which a call to torch's products costs more than the products."""
+
+
+def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
+    """Return an `outer_product` of headers/gradients.h: what to[i, j] is the sum of, over the steps."""
+    (_, rows), (_, columns) = d.shape, v.shape
+    return (d.data_ptr(), v.data_ptr(), d.stride(0), v.stride(0), to.data_ptr(), to.stride(0), rows, columns, add)
+
+
+def _columns(block: Tensor, column: Column) -> Tensor:
+    """Return some columns of a block, or the block: a call to torch costs more than a small product."""
+    return block if column.count == block.shape[1] else block.narrow(1, column.start, column.count)
 
 
 def _follows(last: _Run, run: _Run) -> bool:

@@ -61,7 +61,8 @@ class Kernels:
         dtype: torch.float32 or torch.float64.
         loops: the generated text.
         forward, forward_and_keep, reverse: the loops.
-        functions: their entries in the library, by name; each takes the address of an `arguments`.
+        functions: their entries in the library, by name; each takes the address of a struct: `arguments` of
+            headers/rows.h, and `outer_products` the one of headers/gradients.h.
     """
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
@@ -73,7 +74,8 @@ class Kernels:
         self.forward_and_keep = self.loops.forward_and_keep
         self.reverse = self.loops.reverse
         library = build(self.text(), ascii_name(fused.core.name)[:60])
-        self.functions = {kernel.name: library[kernel.name] for kernel in self.loops.all()}
+        names = [*(kernel.name for kernel in self.loops.all()), "outer_products"]
+        self.functions = {name: library[name] for name in names}
         for function in self.functions.values():
             function.restype = None
             function.argtypes = (ctypes.c_void_p,)
@@ -84,28 +86,32 @@ class Kernels:
         double = int(self.dtype == torch.float64)
         return f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n{headers()}{self.loops.text()}"
 
-    def call(self, kernel: Kernel, addresses: list[int], strides: list[int], sizes: list[int], rows: Rows) -> None:
-        """Run one of the loops.
-
-        Args:
-            kernel: `forward`, `forward_and_keep` or `reverse`.
-            addresses: of the kernel's slots and matrices, in order.
-            strides: two for each of them.
-            sizes: as the kernel names them.
-            rows: how the rows run.
+    def call(self, kernel: Kernel, block: array[int]) -> None:
+        """Run one of the loops on what `arguments` returned, completed.
 
         Raises:
             LoopcellError: memory ran out.
         """
-        block = self.arguments(kernel, addresses, strides, sizes, rows)
-        self.functions[kernel.name](block.buffer_info()[0])
+        self.run(kernel.name, block)
         if block[FAILED]:
             raise LoopcellError("there is not enough memory to run this network")
+
+    def run(self, function: str, block: array[int]) -> None:
+        """Call one of the library's functions on a struct of 64-bit numbers."""
+        self.functions[function](block.buffer_info()[0])
 
     def arguments(
         self, kernel: Kernel, addresses: list[int], strides: list[int], sizes: list[int], rows: Rows
     ) -> array[int]:
-        """Return the struct `arguments` of headers/rows.h for a call."""
+        """Return the struct `arguments` of headers/rows.h for a call.
+
+        Args:
+            kernel: `forward`, `forward_and_keep` or `reverse`.
+            addresses: of the kernel's slots and matrices, in order; zeros may be filled in later.
+            strides: two for each of them.
+            sizes: as the kernel names them.
+            rows: how the rows run.
+        """
         few = rows.steps * rows.batch <= _FEW_ROWS
         return array(
             "q",
@@ -150,7 +156,7 @@ _AHEAD_BYTES = 256 * 1024
 
 FAILED = 13
 """The place of `failed` in the struct."""
-_SET_BY_THE_CALL = (0,) * 7
-"""memory, next, failed, and the four places in `data`."""
-DIRECT, PACKED, MEMORY, DATA = 5, 6, 11, 18
-"""The places of `direct`, `packed`, `memory` and `data`."""
+_SET_BY_THE_CALL = (0,) * 8
+"""memory, next, failed, start, and the four places in `data`."""
+DIRECT, PACKED, MEMORY, START, DATA = 5, 6, 11, 14, 19
+"""The places of `direct`, `packed`, `memory`, `start` and `data`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 
-HEADERS = ("vectors", "coefficients", "functions", "products", "rows")
+HEADERS = ("vectors", "coefficients", "functions", "products", "gradients", "rows")
 """What every kernel begins with, in this order; the files lie in headers/."""
 
 _C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long

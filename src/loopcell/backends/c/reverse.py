@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from loopcell.backends.c.kernel import Kernel
@@ -10,6 +11,7 @@ from loopcell.backends.c.places import ScratchWriter, gradient_walk, leaf_row, p
 from loopcell.backends.c.region import indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.names import ascii_name
+from loopcell.passes.sweeps import Sweep
 
 REVERSE_STEPS_AT_ONCE = 32
 """Steps whose gradients of vectors are added in the kernel's precision before they join the sum in double."""
@@ -80,7 +82,7 @@ class ReverseKernel(Kernel):
         yield from self._finish()
 
     def _finish(self) -> Iterator[str]:
-        yield "for (int64_t r = 0; r < s.count; r++) {"
+        yield "if (a->start) for (int64_t r = 0; r < s.count; r++) {"
         yield "    const int64_t b = batch_row(a, s, r);"
         for state in self.states:
             from_, to, size = tensor(f"cotangent.state.{state}"), tensor(f"=state.{state}"), self.state_size(state)
@@ -107,6 +109,19 @@ class _Reverse(ScratchWriter):
     def __init__(self, kernel: ReverseKernel, region: Region, first_pack: int) -> None:
         super().__init__(region, first_pack)
         self.kernel = kernel
+
+    def _sweep(self, sweep: Sweep) -> Iterator[str]:
+        lines = super()._sweep(sweep)
+        if not self._serves_states_alone(sweep):
+            return lines
+        return itertools.chain(["if (step || a->start) {"], indented(lines), ["}"])
+
+    def _serves_states_alone(self, sweep: Sweep) -> bool:
+        """Say whether a sweep computes nothing but what travels to the step before: the first step may do without."""
+        computed = {*sweep.pointwise, *(index for part in sweep.contractions for index in part.results)}
+        stored = [key for key, index in self.graph.results.items() if index in computed]
+        crosses = computed & set(self.region.crossing)
+        return not (sweep.sums or sweep.scalars or crosses) and all(key.startswith("state.") for key in stored)
 
     def leaf_row(self, node: Node) -> str:
         if node.key.startswith("cotangent.state."):

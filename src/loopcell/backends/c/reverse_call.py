@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from loopcell.backends.c.given import Given, plain
 from loopcell.backends.c.gradients import Column, MatrixGradients, lay_out
+from loopcell.backends.c.kernels import START
 
 if TYPE_CHECKING:
+    from loopcell.backends.c.kernels import Rows
     from loopcell.backends.c.sequence import Call, Recipe
 
 
@@ -47,7 +50,14 @@ class ReverseCall(Given):
         self.rows = {key: width(key) for key in results if key.startswith(("state.", "hoisted."))}
         columns = self.block | {key: self.block[other] for key, other in self.alias.items() if other in self.block}
         lengths = [len(base) if base.dim() else 1 for base in bases]
-        self.products = MatrixGradients(backward, recipe.parts, lengths, columns)
+        self.products = MatrixGradients(backward, recipe.parts, lengths, columns, kernels)
+        self.states = [recipe.keys.index(key) for key in recipe.reference.states]
+        self.arriving_states = [(self.places[f"cotangent.{key}"], self.rows[key]) for key in recipe.reference.states]
+        self.block_width = sum(column.count for column in self.block.values())
+        self.vectors_width = sum(column.count for column in self.vectors.values())
+        self.kept_width = recipe.training.kept_width
+        self.vector_pieces = self._vector_pieces(bases)
+        self.zeros: dict[int, Tensor] = {}
         self.output_width = recipe.width(kernels.forward_and_keep, "output")
         self.kept = [
             (self.places[key], column.start) for key, column in recipe.training.columns.items() if key in self.places
@@ -63,71 +73,68 @@ class ReverseCall(Given):
     ) -> list[Tensor | None]:
         """Return the gradient of every tensor of the call, in order."""
         rows, like = call.rows, tensors[0]
-        addresses, strides, alive = self.look_up(tensors)
-        alive += self._arrive(call, arriving, like, addresses, strides)
-
-        def put(key: str, tensor: Tensor, column: int, width: int) -> None:
-            place = self.places[f"={key}"]
-            addresses[place] = tensor.data_ptr() + column * tensor.element_size()
-            strides[2 * place + 1] = width
-
+        block, alive = self.begin(call, tensors)
+        start = block[START] = any(wanted[place] for place in self.states)
+        alive += self._arrive(rows, arriving, like, block)
+        address, size = kept.data_ptr(), kept.element_size()
         for place, column in self.kept:
-            addresses[place] = kept.data_ptr() + column * kept.element_size()
-            strides[2 * place + 1] = kept.shape[1]
-        width = sum(column.count for column in self.block.values())
-        block = like.new_empty((call.kept_rows, width))
-        for key, where in self.block.items():
-            put(key, block, where.start, width)
-        width = sum(column.count for column in self.vectors.values())
-        sums = like.new_zeros((rows.threads, width))
-        for key, where in self.vectors.items():
-            put(key, sums, where.start, width)
+            self.put(block, place, address + column * size, self.kept_width)
+        cotangents = like.new_empty((call.kept_rows, self.block_width))
+        self._put_columns(block, self.block, cotangents)
+        sums = like.new_zeros((rows.threads, self.vectors_width))
+        self._put_columns(block, self.vectors, sums)
         others = {key: like.new_empty((call.kept_rows, width)) for key, width in self.others.items()}
         by_row = {
             key: (like.new_empty if key.startswith("state.") else like.new_zeros)((rows.batch, width))
             for key, width in self.rows.items()
+            if start or not key.startswith("state.")
         }
         for key, tensor in (*others.items(), *by_row.items()):
-            put(key, tensor, 0, tensor.shape[1])
-        self.recipe.kernels.call(self.kernel, addresses, strides, self.sizes, rows)
+            self.put(block, self.places[f"={key}"], tensor.data_ptr(), tensor.shape[1])
+        self.recipe.kernels.call(self.kernel, block)
         del alive
         others |= {key: others[other] for key, other in self.alias.items() if other in others}
-        done = _Done(call, tensors, kept, block, sums, others, by_row)
+        done = _Done(call, tensors, kept, cotangents, sums, others, by_row)
         return self._collected(done, wanted)
 
-    def _arrive(
-        self,
-        call: Call,
-        arriving: tuple[Tensor | None, ...],
-        like: Tensor,
-        addresses: list[int],
-        strides: list[int],
-    ) -> list[Tensor]:
+    def _put_columns(self, block: array[int], columns: Mapping[str, Column], tensor: Tensor) -> None:
+        """Enter what lies side by side in one tensor."""
+        start, size, width = tensor.data_ptr(), tensor.element_size(), tensor.shape[1]
+        for key, column in columns.items():
+            self.put(block, self.places[f"={key}"], start + column.start * size, width)
+
+    def _arrive(self, rows: Rows, arriving: tuple[Tensor | None, ...], like: Tensor, block: array[int]) -> list[Tensor]:
         """Enter the gradients that arrive; return what must stay alive."""
-        rows = call.rows
         d_output, *d_states = arriving
         alive = []
         place = self.places.get("cotangent.output")
         if place is not None:
             if d_output is None:
-                row = like.new_zeros(self.output_width)
-                alive.append(row)
-                addresses[place] = row.data_ptr()
-            elif d_output.numel() and not d_output.stride(0) and not d_output.stride(1):
-                row = d_output[0, 0].contiguous()  # one row for all: the gradient of a sum
-                alive.append(row)
-                addresses[place] = row.data_ptr()
+                d_output = self._zeros(like, self.output_width)
+                self.put(block, place, d_output.data_ptr(), 0)
+            elif rows.steps * rows.batch > 1 and not d_output.stride(0) and not d_output.stride(1):
+                d_output = d_output[0, 0].contiguous()  # one row for all: the gradient of a sum
+                self.put(block, place, d_output.data_ptr(), 0)
             else:
                 d_output = plain(d_output)
-                alive.append(d_output)
-                addresses[place] = d_output.data_ptr()
-                strides[2 * place], strides[2 * place + 1], _ = d_output.stride()
-        for key, d_state in zip(self.recipe.reference.states, d_states, strict=True):
-            place = self.places[f"cotangent.{key}"]
-            arrived = like.new_zeros((rows.batch, self.rows[key])) if d_state is None else plain(d_state)
+                block[self.strides + 2 * place], leading, _ = d_output.stride()
+                self.put(block, place, d_output.data_ptr(), leading)
+            alive.append(d_output)
+        for (place, width), d_state in zip(self.arriving_states, d_states, strict=True):
+            if d_state is None:
+                self.put(block, place, self._zeros(like, width).data_ptr(), 0)
+                continue
+            arrived = plain(d_state)
             alive.append(arrived)
-            addresses[place], strides[2 * place + 1] = arrived.data_ptr(), arrived.stride(0)
+            self.put(block, place, arrived.data_ptr(), arrived.stride(0))
         return alive
+
+    def _zeros(self, like: Tensor, width: int) -> Tensor:
+        """Return a row of zeros, one for all that read it: nobody writes it."""
+        row = self.zeros.get(width)
+        if row is None:
+            row = self.zeros[width] = like.new_zeros(width)
+        return row
 
     def _collected(self, done: _Done, wanted: Sequence[bool]) -> list[Tensor | None]:
         keys = self.recipe.keys
@@ -153,31 +160,41 @@ class ReverseCall(Given):
         """Return [N, n]: what a matrix was multiplied with, by step."""
         column = self.recipe.training.columns.get(key)
         if column is not None:
-            return done.kept[:, column.start : column.start + column.count]
+            return done.kept.narrow(1, column.start, column.count)
         if key in self.recipe.keys:
             return done.gathered(done.tensors[self.recipe.keys.index(key)])
         return done.others[key]
 
     def _add_vectors(self, gradients: dict[int, Tensor], bases: Sequence[Tensor], sums: Tensor) -> None:
         """Add the gradients of vectors to those of the bases in which they lie."""
-        row = sums[0] if sums.shape[0] == 1 else sums.sum(0)
-        pieces: dict[int, list[tuple[int, Column]]] = {}
-        for key, column in self.vectors.items():
-            for part in self.recipe.parts[key.removeprefix("parameter.")]:
-                pieces.setdefault(part.base, []).append((part.start, column))
-        for base, found in pieces.items():
+        row = sums.view(-1) if sums.shape[0] == 1 else sums.sum(0)
+        for base, (found, whole) in self.vector_pieces.items():
             tensor = bases[base]
-            found.sort(key=lambda piece: piece[0])
-            start, count = found[0][1].start, sum(column.count for _, column in found)
-            adjacent = all(a.start + a.count == b.start for (_, a), (_, b) in pairwise(found))
-            if base not in gradients and adjacent and count == tensor.numel():
-                gradients[base] = row[start : start + count].view(tensor.shape)
+            if base not in gradients and whole is not None:
+                part = row if whole.count == row.shape[0] else row.narrow(0, whole.start, whole.count)
+                gradients[base] = part if tensor.dim() == 1 else part.view(tensor.shape)
                 continue
             if base not in gradients:
                 gradients[base] = torch.zeros_like(tensor, memory_format=torch.contiguous_format)
             flat = gradients[base].view(-1)
             for place, column in found:
                 flat[place : place + column.count] += row[column.start : column.start + column.count]
+
+    def _vector_pieces(self, bases: Sequence[Tensor]) -> dict[int, tuple[list[tuple[int, Column]], Column | None]]:
+        """Return for every base which vectors begin where in it, and the columns that are just this base, if any."""
+        pieces: dict[int, list[tuple[int, Column]]] = {}
+        for key, column in self.vectors.items():
+            for part in self.recipe.parts[key.removeprefix("parameter.")]:
+                pieces.setdefault(part.base, []).append((part.start, column))
+        found: dict[int, tuple[list[tuple[int, Column]], Column | None]] = {}
+        for base, places in pieces.items():
+            places.sort(key=lambda place: place[0])
+            columns = [column for _, column in places]
+            adjacent = all(a.start + a.count == b.start for a, b in pairwise(columns))
+            count = sum(column.count for column in columns)
+            whole = Column(columns[0].start, count) if adjacent and count == bases[base].numel() else None
+            found[base] = places, whole
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +212,9 @@ class _Done:
     def gathered(self, tensor: Tensor) -> Tensor:
         """Return [N, n] of a tensor [T, B, n], or of one that holds for all steps."""
         steps, batch = self.call.rows.steps, self.call.rows.batch
-        flat = tensor.expand(steps, batch, tensor.shape[-1]).reshape(steps * batch, tensor.shape[-1])
+        if tensor.shape[:-1] != (steps, batch):
+            tensor = tensor.expand(steps, batch, tensor.shape[-1])
+        flat = tensor.reshape(steps * batch, tensor.shape[-1])
         return flat if self.call.index is None else flat.index_select(0, self.call.index)
 
     def spread(self, gradient: Tensor | None, like: Tensor) -> Tensor | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from loopcell.backends.c.forward_call import ForwardCall
+from loopcell.backends.c.given import Given, Where
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
@@ -76,6 +78,7 @@ class Call:
         masks: gives the same as the reference path is told.
         index: int64 [N], the place in [T * B] of every row of the kept tensors; None where it is the same.
         kept_rows: N, the steps of all rows.
+        blocks: the arguments of the kernels as far as they stay the same, and for which addresses of the weights.
     """
 
     recipe: Recipe
@@ -83,6 +86,7 @@ class Call:
     masks: HasMasks
     index: Tensor | None
     kept_rows: int
+    blocks: dict[Given, tuple[list[Where], array[int]]] = field(default_factory=dict)
 
 
 def run_fused(call: Call, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:

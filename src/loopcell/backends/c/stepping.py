@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.kernels import DATA, DIRECT, MEMORY, PACKED
+from loopcell.backends.c.kernels import DIRECT, MEMORY, PACKED
 from loopcell.backends.c.sequence import Call
 
 _LINE = 64
@@ -46,7 +46,7 @@ class FusedSteps:
         self._blocks: tuple[list[array[int]], list[array[int]]] = ([], [])
         first = layers[0].call.recipe
         place = first.inference.places.get(first.keys[0])
-        self._input = -1 if place is None else DATA + len(first.inference.sizes) + place
+        self._input = -1 if place is None else first.inference.at + place
         for place_in_stack, layer in enumerate(layers):
             if place_in_stack:
                 layer.tensors[0] = layers[place_in_stack - 1].output
@@ -84,23 +84,19 @@ class FusedSteps:
             tensors = list(layer.tensors)
             for place, pair in enumerate(layer.states):
                 tensors[recipe.keys.index(recipe.reference.states[place])] = pair[turn]
-            addresses, strides, alive = forward.look_up(tensors)
+            block, alive = forward.begin(layer.call, tensors)
             self._alive += [tensors, alive]
             (place, width), *_ = forward.shown
-            addresses[place] = layer.output.data_ptr()
-            strides[2 * place], strides[2 * place + 1] = rows.batch * width, width
+            forward.put(block, place, layer.output.data_ptr(), width)  # one step: there is none to the next
             for (place, width), pair in zip(forward.states, layer.states, strict=True):
-                addresses[place], strides[2 * place + 1] = pair[1 - turn].data_ptr(), width
-            block = kernels.arguments(forward.kernel, addresses, strides, forward.sizes, rows)
+                forward.put(block, place, pair[1 - turn].data_ptr(), width)
             if rows.threads == 1:
                 block[MEMORY] = self._memory(kernels.library.forward_memory, block)
             if forward.kernel.packs:
                 if turn == 0:
                     block[DIRECT] = 0
                     start = self._memory(kernels.library.forward_packed_memory, block)
-                    kernels.library.forward_pack_into(
-                        ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start)
-                    )
+                    kernels.library.forward_pack_into(ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start))
                     packed = block[-len(forward.kernel.packs) :]
                 else:
                     block[DIRECT], block[PACKED] = 0, 1

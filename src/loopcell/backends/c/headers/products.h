@@ -81,18 +81,33 @@ static __attribute__((noinline, unused)) void dots(const real *restrict w, int64
     }
 }
 
-/* to[j] += the sum over k of a[k] * w[k][j], for up to N vectors of columns. */
+/* to[j] += the sum over k of a[k] * w[k][j], a few vectors of columns at a time, so that memory is read in pieces that
+ * its prefetchers follow. */
 static __attribute__((noinline, unused)) void columns(const real *restrict w, int64_t ld, int count, const real *restrict a,
                                                       int64_t K, vec *restrict to) {
-    for (int j = 0; j < count; j += LANES) {
-        const int k_lanes = least(LANES, count - j);
-        vec even = to[j / LANES], odd = {0};
+    int j = 0;
+    for (; j + 4 * LANES <= count; j += 4 * LANES, to += 4) {
+        vec even[4], odd[4];
+        _Pragma("GCC unroll 8") for (int v = 0; v < 4; v++) even[v] = to[v], odd[v] = splat(0);
+        const real *p = w + j;
+        int64_t k = 0;
+        for (; k + 2 <= K; k += 2, p += 2 * ld)
+            _Pragma("GCC unroll 8") for (int v = 0; v < 4; v++) {
+                even[v] = mul_add(splat(a[k]), *(const vec *)(p + v * LANES), even[v]);
+                odd[v] = mul_add(splat(a[k + 1]), *(const vec *)(p + ld + v * LANES), odd[v]);
+            }
+        if (k < K) _Pragma("GCC unroll 8") for (int v = 0; v < 4; v++) even[v] = mul_add(splat(a[k]), *(const vec *)(p + v * LANES), even[v]);
+        _Pragma("GCC unroll 8") for (int v = 0; v < 4; v++) to[v] = even[v] + odd[v];
+    }
+    for (; j < count; j += LANES, to++) {
+        const int lanes = least(LANES, count - j);
+        vec even = *to, odd = {0};
         int64_t k = 0;
         for (; k + 2 <= K; k += 2) {
-            even = mul_add(splat(a[k]), load(w + k * ld + j, k_lanes), even);
-            odd = mul_add(splat(a[k + 1]), load(w + (k + 1) * ld + j, k_lanes), odd);
+            even = mul_add(splat(a[k]), load(w + k * ld + j, lanes), even);
+            odd = mul_add(splat(a[k + 1]), load(w + (k + 1) * ld + j, lanes), odd);
         }
-        if (k < K) even = mul_add(splat(a[k]), load(w + k * ld + j, k_lanes), even);
-        to[j / LANES] = even + odd;
+        if (k < K) even = mul_add(splat(a[k]), load(w + k * ld + j, lanes), even);
+        *to = even + odd;
     }
 }

@@ -14,6 +14,7 @@ typedef struct {
     char *memory;          /* scratch memory for one thread, or NULL: the call asks for its own */
     int64_t next;          /* the next piece of work that nobody has taken yet */
     int64_t failed;        /* set where memory ran out */
+    int64_t start;         /* the way back: somebody wants the gradients of the states before the first step */
     const int64_t *size;   /* set by the call: where in `data` the following begin */
     void **at;
     const int64_t *stride;

@@ -1,0 +1,133 @@
+"""A call like an earlier one: what was looked up and checked then is not looked up and checked again.
+
+A network that is called for one step, or on one row, spends more time on finding its kernel than in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from loopcell.layers.state import State
+from loopcell.runtime import Call, Rows, granted, nothing_special, run_fused
+
+if TYPE_CHECKING:
+    from loopcell.layers.stack import Stack
+
+Form = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, int]
+"""What an input is like, and what else decides which kernel runs on it."""
+_MOST_FORMS = 64
+_KINDS = (Tensor, nn.Parameter)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What calls of one form have in common.
+
+    Attributes:
+        calls: what runs, by layer.
+        rest: the states at rest [B, n], of every layer; read, and never written.
+        shapes: of every state [L, B, n], by name.
+    """
+
+    calls: list[Call]
+    rest: list[Tensor]
+    shapes: dict[str, tuple[int, int, int]]
+
+    def starts(self, state: State | None, layer: int, dtype: torch.dtype) -> list[Tensor] | None:
+        """Return a layer's states before the first step; None if they are not such that a kernel can read them."""
+        if state is None:
+            return self.rest
+        found = []
+        for name, shape in self.shapes.items():
+            tensor = state.get(name)
+            if tensor is None or tensor.shape != shape or not _readable(tensor, dtype):
+                return None
+            found.append(tensor[layer])
+        return found if len(found) == len(state) else None
+
+
+class Again:
+    """The calls that a network has had, by form.
+
+    Args:
+        net: the network.
+    """
+
+    def __init__(self, net: Stack) -> None:
+        self._net = net
+        self._ready: dict[Form, Ready | None] = {}
+
+    def form(self, x: object) -> Form | None:
+        """Return the form of a call on an input alone; None if such calls are not remembered."""
+        if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not _readable(x, x.dtype):
+            return None
+        return x.shape, x.stride(), x.dtype, self._net.training, torch.get_num_threads()
+
+    def run(self, form: Form, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+        """Run the network as it ran before on such an input; None if it did not, or something is special now."""
+        ready = self._ready.get(form)
+        if ready is None or not nothing_special() or not (state is None or type(state) is State):
+            return None
+        net, dtype = self._net, x.dtype
+        if net.batch_first:
+            x = x.transpose(0, 1)
+        finals = []
+        for layer, call in enumerate(ready.calls):
+            if call.rows.threads > 1 and granted(call.rows.threads) != call.rows.threads:
+                return None  # in a process that was forked off
+            starts, weights = ready.starts(state, layer, dtype), net.sources(layer, 0)
+            if starts is None or weights.parts is not call.recipe.parts:
+                return None
+            for base in weights.bases:
+                if not _readable(base, dtype):
+                    return None
+            x, after, _ = run_fused(call, [x, *starts, *weights.bases])
+            finals.append(after)
+        new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(ready.shapes)}
+        return x.transpose(0, 1) if net.batch_first else x, State.of(new)
+
+    def remember(self, form: Form, x: Tensor) -> None:
+        """Make ready for calls like one that came, where kernels may run it and nothing is drawn."""
+        if form not in self._ready and nothing_special():
+            if len(self._ready) >= _MOST_FORMS:
+                self._ready.clear()
+            self._ready[form] = self._prepared(x)
+
+    def _prepared(self, x: Tensor) -> Ready | None:
+        net = self._net
+        if net.bidirectional or not x.numel() or (net.training and net.dropout):
+            return None
+        inner = x.detach().transpose(0, 1) if net.batch_first else x.detach()
+        steps, batch, _ = inner.shape
+        sizes = net.executable(0).state_sizes
+        rest = [x.new_zeros((batch, size)) for size in sizes.values()]
+        calls = []
+        for layer in range(net.num_layers):
+            executable = net.executable(layer)
+            found = executable.prepared(inner, rest, net.sources(layer, 0), Rows(steps), training=net.training)
+            if found is None or len(found[0].recipe.keys) != 1 + len(rest):  # more: computed from weights at each call
+                return None
+            calls.append(found[0])
+            inner = x.new_empty((steps, batch, executable.output_size))
+        shapes = {name: (net.num_layers, batch, size) for name, size in sizes.items()}
+        return Ready(calls, rest, shapes)
+
+
+def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Say whether a kernel can read a tensor where it lies."""
+    return (
+        type(tensor) in _KINDS
+        and tensor.dtype is dtype
+        and tensor.is_cpu
+        and (not tensor.dim() or tensor.stride(-1) == 1)
+    )
+
+
+def stacked(finals: Sequence[Tensor]) -> Tensor:
+    """Return [L * D, B, n] of the final states [B, n] of layers and directions."""
+    return finals[0].unsqueeze(0) if len(finals) == 1 else torch.stack(list(finals))
