@@ -33,11 +33,14 @@ class Blocking:
     Attributes:
         gates: G, results side by side.
         neighbours: N, vectors of neighbouring units taken together.
-        rows: M, rows at a time; G * N * M accumulators.
+        group: rows at a time of many: all running sums are in registers in one pass.
+        rows: M, the most rows at a time: so few that one group of them, in two passes of half of the vectors each, reads
+            every weight once where two groups would read it twice.
     """
 
     gates: int
     neighbours: int
+    group: int
     rows: int
 
     @property
@@ -110,10 +113,13 @@ class Region:
         for sweep in self.sweeps:
             neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
             widest = max((len(part.results) for part in sweep.contractions), default=1)
-            rows = max(1, min(8, registers // (widest * neighbours)))
+            group = max(1, min(8, registers // (widest * neighbours)))
+            vectors = [len(part.results) * neighbours for part in sweep.contractions]
+            halves = [count // 2 if count % 2 == 0 else count for count in vectors]
+            rows = max(group, min((registers // count for count in halves), default=1))
             for part in sweep.contractions:
                 depth = tuple(self.size(operand) for operand, _ in part.segments)
-                yield Pack(part, Blocking(len(part.results), neighbours, rows), self.size(part.results[0]), depth)
+                yield Pack(part, Blocking(len(part.results), neighbours, group, rows), self.size(part.results[0]), depth)
 
     def _crossing(self) -> tuple[int, ...]:
         sweep_of = {index: place for place, sweep in enumerate(self.sweeps) for index in _computed(sweep)}

@@ -33,6 +33,7 @@ class Loops:
         operands = {outer.operand for outer in fused.backward.outer}
         states = {node.key for _, node in self.back.leaves("state")} | operands
         self.kept_states = frozenset(name for name in fused.core.states if f"state.{name}" in states)
+        self.registers = registers
         self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers)
         self.forward_and_keep = ForwardKernel("forward_and_keep", fused.training, self.kept_states, registers)
         self.reverse = ReverseKernel(self.back, registers)
@@ -45,9 +46,12 @@ class Loops:
         """Return the C text, without the headers that it stands on."""
         shapes = sorted({shape for kernel in self.all() for shape in kernel.products()})
         each = sorted({(vectors, rows) for vectors, most in shapes for rows in range(1, most + 1)})
-        products = [f"PRODUCT({vectors}, {rows})" for vectors, rows in each]
+        products = [f"PRODUCT({vectors}, {rows}, {self._one_pass(vectors, rows)})" for vectors, rows in each]
         products += [_products(vectors, most) for vectors, most in shapes]
         return "\n".join(["", _comment(self.fused.core), *products, "", *(kernel.text() for kernel in self.all())])
+
+    def _one_pass(self, vectors: int, rows: int) -> int:
+        return vectors // 2 if vectors * rows > self.registers else vectors
 
 
 def _deduplicated(graph: Graph) -> tuple[Graph, dict[str, str]]:

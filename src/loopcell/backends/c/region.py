@@ -67,7 +67,7 @@ class RegionWriter:
         yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
         if packs:
             yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
-            yield f"    m = evenly(count - r0, {rows});"
+            yield f"    m = evenly(count, count - r0, {rows}, {packs[0][1].blocking.group});"
         else:
             yield "for (int64_t r0 = 0; r0 < count; r0++) {"
         for number, pack in packs:

@@ -1,31 +1,35 @@
 /* Products: weights times rows, accumulated in registers. */
 
-/* acc[m][v] += a[m][k] * w[k][v] for V vectors and M rows, all accumulators in registers.
+/* out[m][v] += a[m][k] * w[k][v] for V vectors and M rows, P vectors in one pass, their accumulators in registers.
  * Not to be inlined: among the equations the compiler would run out of registers and spill accumulators. */
-#define PRODUCT(V, M)                                                                                         \
+#define PRODUCT(V, M, P)                                                                                      \
     static __attribute__((noinline, unused)) void product_##V##_##M(const real *restrict w, const real *const *rows, \
                                                                     int64_t K, vec *restrict out) {           \
-        vec acc[M][V];                                                                                        \
         const real *a[M];                                                                                     \
-        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++) a[m] = rows[m];                                   \
-        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                   \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) acc[m][v] = out[m * V + v];                   \
-        for (int64_t k = 0; k < K; k++, w += V * LANES) {                                                     \
-            vec x[V];                                                                                         \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) x[v] = *(const vec *)(w + v * LANES);         \
-            _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                               \
-                _Pragma("GCC unroll 8") for (int v = 0; v < V; v++)                                           \
-                    acc[m][v] = mul_add(splat(a[m][k]), x[v], acc[m][v]);                                     \
+        _Pragma("GCC unroll 16") for (int m = 0; m < M; m++) a[m] = rows[m];                                  \
+        for (int pass = 0; pass < V; pass += P, w += P * LANES, out += P) {                                   \
+            vec acc[M][P];                                                                                    \
+            const real *p = w;                                                                                \
+            _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                              \
+                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) acc[m][v] = out[m * V + v];               \
+            for (int64_t k = 0; k < K; k++, p += V * LANES) {                                                 \
+                vec x[P];                                                                                     \
+                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) x[v] = *(const vec *)(p + v * LANES);     \
+                _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                          \
+                    _Pragma("GCC unroll 8") for (int v = 0; v < P; v++)                                       \
+                        acc[m][v] = mul_add(splat(a[m][k]), x[v], acc[m][v]);                                 \
+            }                                                                                                 \
+            _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                              \
+                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) out[m * V + v] = acc[m][v];               \
         }                                                                                                     \
-        _Pragma("GCC unroll 8") for (int m = 0; m < M; m++)                                                   \
-            _Pragma("GCC unroll 8") for (int v = 0; v < V; v++) out[m * V + v] = acc[m][v];                   \
     }
 
-/* How many of `rows` rows to take now, at most `most`: groups as even as can be, as a small last one costs nearly as
- * much as a full one. */
-INLINE int64_t evenly(int64_t rows, int64_t most) {
-    const int64_t groups = (rows + most - 1) / most;
-    return (rows + groups - 1) / groups;
+/* How many of the `left` rows to take now, of `all`: all of them if they are at most `most`, else at most `group`, in
+ * groups as even as can be, as a small last one costs nearly as much as a full one. */
+INLINE int64_t evenly(int64_t all, int64_t left, int64_t most, int64_t group) {
+    if (all <= most) return left;
+    const int64_t groups = (left + group - 1) / group;
+    return (left + groups - 1) / groups;
 }
 
 /* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [K, V, lanes] for the units from u0 on. */
