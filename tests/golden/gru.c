@@ -7,21 +7,27 @@
  * n = tanh(W.n @ x + b.n + r * (U.n @ h + d.n))
  * h = (1 - z) * n + z * h
  */
-PRODUCT(3, 1)
-PRODUCT(3, 2)
-PRODUCT(3, 3)
-PRODUCT(3, 4)
-PRODUCT(3, 5)
-PRODUCT(3, 6)
-PRODUCT(3, 7)
-PRODUCT(3, 8)
-PRODUCT(4, 1)
-PRODUCT(4, 2)
-PRODUCT(4, 3)
-PRODUCT(4, 4)
-PRODUCT(4, 5)
-PRODUCT(4, 6)
-INLINE void products_3_8(int m, const real *w, const real *const *rows, int64_t K, vec *out) {
+PRODUCT(3, 1, 3)
+PRODUCT(3, 2, 3)
+PRODUCT(3, 3, 3)
+PRODUCT(3, 4, 3)
+PRODUCT(3, 5, 3)
+PRODUCT(3, 6, 3)
+PRODUCT(3, 7, 3)
+PRODUCT(3, 8, 3)
+PRODUCT(4, 1, 4)
+PRODUCT(4, 2, 4)
+PRODUCT(4, 3, 4)
+PRODUCT(4, 4, 4)
+PRODUCT(4, 5, 4)
+PRODUCT(4, 6, 4)
+PRODUCT(4, 7, 2)
+PRODUCT(4, 8, 2)
+PRODUCT(4, 9, 2)
+PRODUCT(4, 10, 2)
+PRODUCT(4, 11, 2)
+PRODUCT(4, 12, 2)
+INLINE void products_3_8(int m, const factor *w, const factor *const *rows, int64_t K, vec *out) {
     switch (m) {
     case 8: product_3_8(w, rows, K, out); break;
     case 7: product_3_7(w, rows, K, out); break;
@@ -33,8 +39,14 @@ INLINE void products_3_8(int m, const real *w, const real *const *rows, int64_t 
     case 1: product_3_1(w, rows, K, out); break;
     }
 }
-INLINE void products_4_6(int m, const real *w, const real *const *rows, int64_t K, vec *out) {
+INLINE void products_4_12(int m, const factor *w, const factor *const *rows, int64_t K, vec *out) {
     switch (m) {
+    case 12: product_4_12(w, rows, K, out); break;
+    case 11: product_4_11(w, rows, K, out); break;
+    case 10: product_4_10(w, rows, K, out); break;
+    case 9: product_4_9(w, rows, K, out); break;
+    case 8: product_4_8(w, rows, K, out); break;
+    case 7: product_4_7(w, rows, K, out); break;
     case 6: product_4_6(w, rows, K, out); break;
     case 5: product_4_5(w, rows, K, out); break;
     case 4: product_4_4(w, rows, K, out); break;
@@ -69,14 +81,14 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t to_output_t = a->stride[12], to_output_b = a->stride[13];
     real *restrict to_state_h = a->at[7];
     const int64_t to_state_h_b = a->stride[15];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[8];
     const int64_t ld_0_0 = a->stride[16];
     const real *matrix_0_1 = a->at[9];
     const int64_t ld_0_1 = a->stride[18];
     const real *matrix_0_2 = a->at[10];
     const int64_t ld_0_2 = a->stride[20];
-    const real *pack_1 = a->pack[1];
+    const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[11];
     const int64_t ld_1_0 = a->stride[22];
     const real *matrix_1_1 = a->at[12];
@@ -108,10 +120,10 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             (void)list;
             for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 8);
+                m = evenly(count, count - r0, 8, 8);
                 vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
                 {
-                    const real *w = pack_0 + u0 * 3 * n_input;
+                    const factor *w = pack_0 + u0 * 3 * DEPTH(n_input);
                     const real *rows[8];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
                     if (!a->direct) products_3_8((int)m, w, rows, n_input, acc_0);
@@ -152,10 +164,10 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             }
             for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 8);
+                m = evenly(count, count - r0, 8, 8);
                 vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
                 {
-                    const real *w = pack_1 + u0 * 3 * n_hidden;
+                    const factor *w = pack_1 + u0 * 3 * DEPTH(n_hidden);
                     const real *rows[8];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = now_h + r * n_hidden; }
                     if (!a->direct) products_3_8((int)m, w, rows, n_hidden, acc_1);
@@ -202,15 +214,15 @@ static int64_t forward_pack_bytes(const arguments *a) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input)) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden)) + 64;
+    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_input))) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_hidden))) + 64;
 }
 
 static void forward_pack_places(arguments *a, char *memory) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input));
-    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_input)));
+    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -226,7 +238,7 @@ static int forward_pack(arguments *a, int64_t piece) {
         const real *matrix_0_2 = a->at[10];
         const int64_t ld_0_2 = a->stride[20];
         const int64_t u0 = piece * 1 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 3 * (n_input);
+        factor *to = (factor *)a->pack[0] + u0 * 3 * (DEPTH(n_input));
         for (int q = 0; q < 1; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 3, u0 + q * LANES);
             pack_rows(to + (1 + q) * LANES, matrix_0_1, ld_0_1, n_hidden, n_input, 3, u0 + q * LANES);
@@ -243,7 +255,7 @@ static int forward_pack(arguments *a, int64_t piece) {
         const real *matrix_1_2 = a->at[13];
         const int64_t ld_1_2 = a->stride[26];
         const int64_t u0 = piece * 1 * LANES;
-        real *to = (real *)a->pack[1] + u0 * 3 * (n_hidden);
+        factor *to = (factor *)a->pack[1] + u0 * 3 * (DEPTH(n_hidden));
         for (int q = 0; q < 1; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 3, u0 + q * LANES);
             pack_rows(to + (1 + q) * LANES, matrix_1_1, ld_1_1, n_hidden, n_hidden, 3, u0 + q * LANES);
@@ -293,14 +305,14 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const int64_t to_saved_U_n_h_b = a->stride[23];
     real *restrict of_before_h = a->at[12];
     const int64_t of_before_h_b = a->stride[25];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[13];
     const int64_t ld_0_0 = a->stride[26];
     const real *matrix_0_1 = a->at[14];
     const int64_t ld_0_1 = a->stride[28];
     const real *matrix_0_2 = a->at[15];
     const int64_t ld_0_2 = a->stride[30];
-    const real *pack_1 = a->pack[1];
+    const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[16];
     const int64_t ld_1_0 = a->stride[32];
     const real *matrix_1_1 = a->at[17];
@@ -330,10 +342,10 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             (void)list;
             for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 8);
+                m = evenly(count, count - r0, 8, 8);
                 vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
                 {
-                    const real *w = pack_0 + u0 * 3 * n_input;
+                    const factor *w = pack_0 + u0 * 3 * DEPTH(n_input);
                     const real *rows[8];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
                     if (!a->direct) products_3_8((int)m, w, rows, n_input, acc_0);
@@ -374,10 +386,10 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             }
             for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 8);
+                m = evenly(count, count - r0, 8, 8);
                 vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
                 {
-                    const real *w = pack_1 + u0 * 3 * n_hidden;
+                    const factor *w = pack_1 + u0 * 3 * DEPTH(n_hidden);
                     const real *rows[8];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_before_h + p * of_before_h_b; }
                     if (!a->direct) products_3_8((int)m, w, rows, n_hidden, acc_1);
@@ -427,15 +439,15 @@ static int64_t forward_and_keep_pack_bytes(const arguments *a) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input)) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden)) + 64;
+    return room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_input))) + room(((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_hidden))) + 64;
 }
 
 static void forward_and_keep_pack_places(arguments *a, char *memory) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_input));
-    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_input)));
+    a->pack[1] = cut(&memory, ((n_hidden + (1 * LANES) - 1) / (1 * LANES) * (1 * LANES)) * 3 * (DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -451,7 +463,7 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
         const real *matrix_0_2 = a->at[15];
         const int64_t ld_0_2 = a->stride[30];
         const int64_t u0 = piece * 1 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 3 * (n_input);
+        factor *to = (factor *)a->pack[0] + u0 * 3 * (DEPTH(n_input));
         for (int q = 0; q < 1; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 3, u0 + q * LANES);
             pack_rows(to + (1 + q) * LANES, matrix_0_1, ld_0_1, n_hidden, n_input, 3, u0 + q * LANES);
@@ -468,7 +480,7 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
         const real *matrix_1_2 = a->at[18];
         const int64_t ld_1_2 = a->stride[36];
         const int64_t u0 = piece * 1 * LANES;
-        real *to = (real *)a->pack[1] + u0 * 3 * (n_hidden);
+        factor *to = (factor *)a->pack[1] + u0 * 3 * (DEPTH(n_hidden));
         for (int q = 0; q < 1; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 3, u0 + q * LANES);
             pack_rows(to + (1 + q) * LANES, matrix_1_1, ld_1_1, n_hidden, n_hidden, 3, u0 + q * LANES);
@@ -527,7 +539,7 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t to_product_2_b = a->stride[31];
     real *restrict to_product_4 = a->at[16];
     const int64_t to_product_4_b = a->stride[33];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[17];
     const int64_t ld_0_0 = a->stride[34];
     const real *matrix_0_1 = a->at[18];
@@ -609,25 +621,25 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
         if (step || a->start) {
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_0[6 * 4] = {0}; /* t30_ */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_0[12 * 4] = {0}; /* t30_ */
                 {
-                    const real *w = pack_0 + u0 * 1 * (n_hidden + n_hidden + n_hidden);
-                    const real *rows[6];
+                    const factor *w = pack_0 + u0 * 1 * (DEPTH(n_hidden) + DEPTH(n_hidden) + DEPTH(n_hidden));
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_0 + p * to_product_0_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_0);
                     else for (int i = 0; i < m; i++) {
                         columns(matrix_0_0 + u0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
                     }
-                    w += n_hidden * 4 * LANES;
+                    w += DEPTH(n_hidden) * 4 * LANES;
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_2 + p * to_product_2_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_0);
                     else for (int i = 0; i < m; i++) {
                         columns(matrix_0_1 + u0, ld_0_1, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
                     }
-                    w += n_hidden * 4 * LANES;
+                    w += DEPTH(n_hidden) * 4 * LANES;
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_4 + p * to_product_4_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_0);
                     else for (int i = 0; i < m; i++) {
                         columns(matrix_0_2 + u0, ld_0_2, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
                     }
@@ -670,13 +682,13 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
 static int64_t reverse_pack_bytes(const arguments *a) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
-    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden + n_hidden + n_hidden)) + 64;
+    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden) + DEPTH(n_hidden) + DEPTH(n_hidden))) + 64;
 }
 
 static void reverse_pack_places(arguments *a, char *memory) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden + n_hidden + n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden) + DEPTH(n_hidden) + DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -691,11 +703,11 @@ static int reverse_pack(arguments *a, int64_t piece) {
         const real *matrix_0_2 = a->at[19];
         const int64_t ld_0_2 = a->stride[38];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 1 * (n_hidden + n_hidden + n_hidden);
+        factor *to = (factor *)a->pack[0] + u0 * 1 * (DEPTH(n_hidden) + DEPTH(n_hidden) + DEPTH(n_hidden));
         for (int q = 0; q < 4; q++) {
             pack_columns(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_hidden, 4, u0 + q * LANES);
-            pack_columns(to + (0 + q) * LANES + n_hidden * 4 * LANES, matrix_0_1, ld_0_1, n_hidden, n_hidden, 4, u0 + q * LANES);
-            pack_columns(to + (0 + q) * LANES + n_hidden * 4 * LANES + n_hidden * 4 * LANES, matrix_0_2, ld_0_2, n_hidden, n_hidden, 4, u0 + q * LANES);
+            pack_columns(to + (0 + q) * LANES + DEPTH(n_hidden) * 4 * LANES, matrix_0_1, ld_0_1, n_hidden, n_hidden, 4, u0 + q * LANES);
+            pack_columns(to + (0 + q) * LANES + DEPTH(n_hidden) * 4 * LANES + DEPTH(n_hidden) * 4 * LANES, matrix_0_2, ld_0_2, n_hidden, n_hidden, 4, u0 + q * LANES);
         }
         return 1;
     }

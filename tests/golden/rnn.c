@@ -4,14 +4,26 @@
  *
  * h = tanh(W.h @ x + b.h + U.h @ h)
  */
-PRODUCT(4, 1)
-PRODUCT(4, 2)
-PRODUCT(4, 3)
-PRODUCT(4, 4)
-PRODUCT(4, 5)
-PRODUCT(4, 6)
-INLINE void products_4_6(int m, const real *w, const real *const *rows, int64_t K, vec *out) {
+PRODUCT(4, 1, 4)
+PRODUCT(4, 2, 4)
+PRODUCT(4, 3, 4)
+PRODUCT(4, 4, 4)
+PRODUCT(4, 5, 4)
+PRODUCT(4, 6, 4)
+PRODUCT(4, 7, 2)
+PRODUCT(4, 8, 2)
+PRODUCT(4, 9, 2)
+PRODUCT(4, 10, 2)
+PRODUCT(4, 11, 2)
+PRODUCT(4, 12, 2)
+INLINE void products_4_12(int m, const factor *w, const factor *const *rows, int64_t K, vec *out) {
     switch (m) {
+    case 12: product_4_12(w, rows, K, out); break;
+    case 11: product_4_11(w, rows, K, out); break;
+    case 10: product_4_10(w, rows, K, out); break;
+    case 9: product_4_9(w, rows, K, out); break;
+    case 8: product_4_8(w, rows, K, out); break;
+    case 7: product_4_7(w, rows, K, out); break;
     case 6: product_4_6(w, rows, K, out); break;
     case 5: product_4_5(w, rows, K, out); break;
     case 4: product_4_4(w, rows, K, out); break;
@@ -43,10 +55,10 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t to_output_t = a->stride[6], to_output_b = a->stride[7];
     real *restrict to_state_h = a->at[4];
     const int64_t to_state_h_b = a->stride[9];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[5];
     const int64_t ld_0_0 = a->stride[10];
-    const real *pack_1 = a->pack[1];
+    const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[6];
     const int64_t ld_1_0 = a->stride[12];
     row *all = (row *)memory;
@@ -72,13 +84,13 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             (void)list;
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_0[6 * 4] = {0}; /* W_h_x */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_0[12 * 4] = {0}; /* W_h_x */
                 {
-                    const real *w = pack_0 + u0 * 1 * n_input;
-                    const real *rows[6];
+                    const factor *w = pack_0 + u0 * 1 * DEPTH(n_input);
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_input, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_input, acc_0);
                     else for (int i = 0; i < m; i++) {
                         dots(matrix_0_0 + u0 * ld_0_0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 4 + 0));
                     }
@@ -108,13 +120,13 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             }
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_1[6 * 4] = {0}; /* U_h_h */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_1[12 * 4] = {0}; /* U_h_h */
                 {
-                    const real *w = pack_1 + u0 * 1 * n_hidden;
-                    const real *rows[6];
+                    const factor *w = pack_1 + u0 * 1 * DEPTH(n_hidden);
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = now_h + r * n_hidden; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_1);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_1);
                     else for (int i = 0; i < m; i++) {
                         dots(matrix_1_0 + u0 * ld_1_0, ld_1_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 4 + 0));
                     }
@@ -142,15 +154,15 @@ static int64_t forward_pack_bytes(const arguments *a) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_input)) + room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden)) + 64;
+    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_input))) + room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden))) + 64;
 }
 
 static void forward_pack_places(arguments *a, char *memory) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_input));
-    a->pack[1] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_input)));
+    a->pack[1] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -162,7 +174,7 @@ static int forward_pack(arguments *a, int64_t piece) {
         const real *matrix_0_0 = a->at[5];
         const int64_t ld_0_0 = a->stride[10];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 1 * (n_input);
+        factor *to = (factor *)a->pack[0] + u0 * 1 * (DEPTH(n_input));
         for (int q = 0; q < 4; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 4, u0 + q * LANES);
         }
@@ -173,7 +185,7 @@ static int forward_pack(arguments *a, int64_t piece) {
         const real *matrix_1_0 = a->at[6];
         const int64_t ld_1_0 = a->stride[12];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[1] + u0 * 1 * (n_hidden);
+        factor *to = (factor *)a->pack[1] + u0 * 1 * (DEPTH(n_hidden));
         for (int q = 0; q < 4; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 4, u0 + q * LANES);
         }
@@ -212,10 +224,10 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const int64_t to_saved_h_b = a->stride[11];
     real *restrict of_before_h = a->at[6];
     const int64_t of_before_h_b = a->stride[13];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[7];
     const int64_t ld_0_0 = a->stride[14];
-    const real *pack_1 = a->pack[1];
+    const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[8];
     const int64_t ld_1_0 = a->stride[16];
     row *all = (row *)memory;
@@ -239,13 +251,13 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             (void)list;
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_0[6 * 4] = {0}; /* W_h_x */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_0[12 * 4] = {0}; /* W_h_x */
                 {
-                    const real *w = pack_0 + u0 * 1 * n_input;
-                    const real *rows[6];
+                    const factor *w = pack_0 + u0 * 1 * DEPTH(n_input);
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_input_x + t * of_input_x_t + b * of_input_x_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_input, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_input, acc_0);
                     else for (int i = 0; i < m; i++) {
                         dots(matrix_0_0 + u0 * ld_0_0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_input, (real *)(acc_0 + i * 4 + 0));
                     }
@@ -275,13 +287,13 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             }
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_1[6 * 4] = {0}; /* U_h_h */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_1[12 * 4] = {0}; /* U_h_h */
                 {
-                    const real *w = pack_1 + u0 * 1 * n_hidden;
-                    const real *rows[6];
+                    const factor *w = pack_1 + u0 * 1 * DEPTH(n_hidden);
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = of_before_h + p * of_before_h_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_1);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_1);
                     else for (int i = 0; i < m; i++) {
                         dots(matrix_1_0 + u0 * ld_1_0, ld_1_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, (real *)(acc_1 + i * 4 + 0));
                     }
@@ -309,15 +321,15 @@ static int64_t forward_and_keep_pack_bytes(const arguments *a) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_input)) + room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden)) + 64;
+    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_input))) + room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden))) + 64;
 }
 
 static void forward_and_keep_pack_places(arguments *a, char *memory) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_input));
-    a->pack[1] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_input)));
+    a->pack[1] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -329,7 +341,7 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
         const real *matrix_0_0 = a->at[7];
         const int64_t ld_0_0 = a->stride[14];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 1 * (n_input);
+        factor *to = (factor *)a->pack[0] + u0 * 1 * (DEPTH(n_input));
         for (int q = 0; q < 4; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_input, 4, u0 + q * LANES);
         }
@@ -340,7 +352,7 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
         const real *matrix_1_0 = a->at[8];
         const int64_t ld_1_0 = a->stride[16];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[1] + u0 * 1 * (n_hidden);
+        factor *to = (factor *)a->pack[1] + u0 * 1 * (DEPTH(n_hidden));
         for (int q = 0; q < 4; q++) {
             pack_rows(to + (0 + q) * LANES, matrix_1_0, ld_1_0, n_hidden, n_hidden, 4, u0 + q * LANES);
         }
@@ -376,7 +388,7 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t to_state_h_b = a->stride[9];
     real *restrict to_product_0 = a->at[5];
     const int64_t to_product_0_b = a->stride[11];
-    const real *pack_0 = a->pack[0];
+    const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[6];
     const int64_t ld_0_0 = a->stride[12];
     row *all = (row *)memory;
@@ -415,13 +427,13 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
         if (step || a->start) {
             for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
-                m = evenly(count - r0, 6);
-                vec acc_0[6 * 4] = {0}; /* t9_ */
+                m = evenly(count, count - r0, 12, 6);
+                vec acc_0[12 * 4] = {0}; /* t9_ */
                 {
-                    const real *w = pack_0 + u0 * 1 * n_hidden;
-                    const real *rows[6];
+                    const factor *w = pack_0 + u0 * 1 * DEPTH(n_hidden);
+                    const real *rows[12];
                     for (int i = 0; i < m; i++) { AT(r0 + i); rows[i] = to_product_0 + p * to_product_0_b; }
-                    if (!a->direct) products_4_6((int)m, w, rows, n_hidden, acc_0);
+                    if (!a->direct) products_4_12((int)m, w, rows, n_hidden, acc_0);
                     else for (int i = 0; i < m; i++) {
                         columns(matrix_0_0 + u0, ld_0_0, least(4 * LANES, n_hidden - u0), rows[i], n_hidden, acc_0 + i * 4);
                     }
@@ -456,13 +468,13 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
 static int64_t reverse_pack_bytes(const arguments *a) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
-    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden)) + 64;
+    return room(((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden))) + 64;
 }
 
 static void reverse_pack_places(arguments *a, char *memory) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
-    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (n_hidden));
+    a->pack[0] = cut(&memory, ((n_hidden + (4 * LANES) - 1) / (4 * LANES) * (4 * LANES)) * 1 * (DEPTH(n_hidden)));
     (void)memory;
 }
 
@@ -473,7 +485,7 @@ static int reverse_pack(arguments *a, int64_t piece) {
         const real *matrix_0_0 = a->at[6];
         const int64_t ld_0_0 = a->stride[12];
         const int64_t u0 = piece * 4 * LANES;
-        real *to = (real *)a->pack[0] + u0 * 1 * (n_hidden);
+        factor *to = (factor *)a->pack[0] + u0 * 1 * (DEPTH(n_hidden));
         for (int q = 0; q < 4; q++) {
             pack_columns(to + (0 + q) * LANES, matrix_0_0, ld_0_0, n_hidden, n_hidden, 4, u0 + q * LANES);
         }

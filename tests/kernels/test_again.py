@@ -141,3 +141,15 @@ def test_copies_remember_for_themselves(net):
         agree(other, x)
         agree(other, x)
     agree(net, x)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_goes_the_short_way_too(net, calls, dtype):
+    net.to(dtype)
+    x = torch.randn(4, 2, 3).to(dtype)
+    first = net(x)
+    torch.testing.assert_close(net(x), first, rtol=0, atol=0)
+    state = tuple(tensor.detach() for tensor in first[1])
+    expected = net(x, state, lengths=[4, 4] if not net.batch_first else [2] * 4)
+    torch.testing.assert_close(net(x, state), expected, rtol=0, atol=0)
+    assert calls() == [False, True, True]

@@ -49,6 +49,10 @@ class Weights:
         """Return every parameter under its own name, differentiable."""
         return {name: self._sum(parts) for name, parts in self.parts.items()}
 
+    def float(self) -> Weights:
+        """Return the same in float32, differentiable."""
+        return Weights(tuple([base.float() for base in self.bases]), self.parts, self.text)
+
     def _sum(self, parts: tuple[Part, ...]) -> Tensor:
         first, *others = (
             self.bases[part.base] if part.count < 0 else self.bases[part.base].narrow(0, part.start, part.count)

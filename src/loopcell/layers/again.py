@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.layers.state import State
-from loopcell.runtime import Call, Rows, granted, nothing_special, run_fused
+from loopcell.runtime import Call, Rows, granted, narrow_results, nothing_special, run_fused
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -32,11 +32,13 @@ class Ready:
         calls: what runs, by layer.
         rest: the states at rest [B, n], of every layer; read, and never written.
         shapes: of every state [L, B, n], by name.
+        narrow: the dtype of inputs and results that are half as long as what is computed with, or None.
     """
 
     calls: list[Call]
     rest: list[Tensor]
     shapes: dict[str, tuple[int, int, int]]
+    narrow: torch.dtype | None
 
     def starts(self, state: State | None, layer: int, dtype: torch.dtype) -> list[Tensor] | None:
         """Return a layer's states before the first step; None if they are not such that a kernel can read them."""
@@ -86,7 +88,12 @@ class Again:
             for base in weights.bases:
                 if not _readable(base, dtype):
                     return None
-            x, after, _ = run_fused(call, [x, *starts, *weights.bases])
+            tensors = [x, *starts, *weights.bases]
+            if ready.narrow is None:
+                x, after, _ = run_fused(call, tensors)
+            else:
+                x, after, _ = run_fused(call, [tensor.float() for tensor in tensors])
+                x, after = x.to(ready.narrow), [state.to(ready.narrow) for state in after]
             finals.append(after)
         new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(ready.shapes)}
         return x.transpose(0, 1) if net.batch_first else x, State.of(new)
@@ -102,20 +109,25 @@ class Again:
         net = self._net
         if net.bidirectional or not x.numel() or (net.training and net.dropout):
             return None
-        inner = x.detach().transpose(0, 1) if net.batch_first else x.detach()
+        narrow = narrow_results(x.dtype)
+        x = x.detach() if narrow is None else x.detach().float()
+        inner = x.transpose(0, 1) if net.batch_first else x
         steps, batch, _ = inner.shape
         sizes = net.executable(0).state_sizes
         rest = [x.new_zeros((batch, size)) for size in sizes.values()]
         calls = []
         for layer in range(net.num_layers):
             executable = net.executable(layer)
-            found = executable.prepared(inner, rest, net.sources(layer, 0), Rows(steps), training=net.training)
+            weights = net.sources(layer, 0)
+            if narrow is not None:
+                weights = weights.float()
+            found = executable.prepared(inner, rest, weights, Rows(steps), training=net.training, products=narrow)
             if found is None or len(found[0].recipe.keys) != 1 + len(rest):  # more: computed from weights at each call
                 return None
             calls.append(found[0])
             inner = x.new_empty((steps, batch, executable.output_size))
         shapes = {name: (net.num_layers, batch, size) for name, size in sizes.items()}
-        return Ready(calls, rest, shapes)
+        return Ready(calls, rest, shapes, narrow)
 
 
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:

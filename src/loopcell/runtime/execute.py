@@ -15,7 +15,7 @@ from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.runtime.fused import FusedCaller
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import may_fuse, narrow_results, operator_runs
+from loopcell.runtime.plan import kernel_products, may_fuse, narrow_results, operator_runs
 from loopcell.runtime.programs import Programs, known_names, watched
 from loopcell.runtime.rows import Rows
 
@@ -59,6 +59,7 @@ class Executable:
         *,
         training: bool,
         record: tuple[str, ...] = (),
+        products: torch.dtype | None = None,
     ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
         """Run the cell over a sequence.
 
@@ -69,6 +70,8 @@ class Executable:
             rows: lengths and resets.
             training: draw random numbers, rather than take their means.
             record: names of values to return at every step.
+            products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
+                None: nothing.
 
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
@@ -84,9 +87,12 @@ class Executable:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         if torch.compiler.is_compiling():
             if operator_runs(x.device, x.dtype):
-                return self._through_operator(caller, leaves, weights, rows, training=training, record=record)
+                leaves |= caller.programs.held(leaves, weights, self.sizes)
+                name = self.operator_name(training=training, record=record)
+                what = describe(name, leaves, weights.text, products)
+                return self._through_operator(what, leaves, weights, rows, record)
         elif may_fuse(x.device, x.dtype) and _are_alike(leaves, weights, x):
-            kernels = caller.kernels(x.dtype)
+            kernels = caller.kernels(kernel_products(products) or x.dtype)
             if kernels is not None:
                 return run_fused(*caller.call(kernels, leaves, weights, rows))
         return caller.programs.run_reference(leaves, weights, self.sizes, rows)
@@ -106,16 +112,28 @@ class Executable:
         record: tuple[str, ...],
     ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
-        wide = Weights(tuple([base.float() for base in weights.bases]), weights.parts, weights.text)
         with torch.autocast("cpu", enabled=False):
             y, new, seen = self(
-                x.float(), [state.float() for state in states], wide, rows, training=training, record=record
+                x.float(),
+                [state.float() for state in states],
+                weights.float(),
+                rows,
+                training=training,
+                record=record,
+                products=narrow,
             )
         narrowed = {name: value.to(narrow) for name, value in seen.items()}
         return y.to(narrow), [state.to(narrow) for state in new], narrowed
 
     def prepared(
-        self, x: Tensor, states: Sequence[Tensor], weights: Weights, rows: Rows, *, training: bool = False
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Weights,
+        rows: Rows,
+        *,
+        training: bool = False,
+        products: torch.dtype | None = None,
     ) -> tuple[Call, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
@@ -124,7 +142,7 @@ class Executable:
         if training and (self._draws or self._dropped_weights):
             return None
         caller = self._callers[training, ()]
-        kernels = caller.kernels(x.dtype)
+        kernels = caller.kernels(kernel_products(products) or x.dtype)
         return None if kernels is None else caller.call(kernels, leaves, weights, rows)
 
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
@@ -132,17 +150,8 @@ class Executable:
         return self._names[training, record]
 
     def _through_operator(
-        self,
-        caller: FusedCaller,
-        leaves: dict[str, Tensor],
-        weights: Weights,
-        rows: Rows,
-        *,
-        training: bool,
-        record: tuple[str, ...],
+        self, what: str, leaves: Mapping[str, Tensor], weights: Weights, rows: Rows, record: tuple[str, ...]
     ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
-        leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
-        what = describe(self.operator_name(training=training, record=record), leaves, weights.text)
         tensors = [*leaves.values(), *weights.bases]
         keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         y, *rest = run_operator(tensors, rows.lengths, rows.reset, what, keep)

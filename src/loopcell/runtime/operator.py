@@ -15,10 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from loopcell.backends.c import Kernels
 from loopcell.backends.weights import Part, Weights, read_parts
 from loopcell.equations import Cell
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.runtime.fused import FusedCaller
+from loopcell.runtime.plan import kernel_products
 from loopcell.runtime.programs import Programs, watched
 from loopcell.runtime.rows import Rows
 
@@ -33,11 +35,17 @@ class What:
         caller: the cell's kernels.
         keys: what the tensors are; after them come the bases of the weights.
         parts: of which parts of the bases each parameter is the sum.
+        products: what numbers are rounded to before they are multiplied, where kernels can do so; None: nothing.
     """
 
     caller: FusedCaller
     keys: tuple[str, ...]
     parts: Parts
+    products: torch.dtype | None
+
+    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+        """Return the compiled loops for tensors of a dtype; None where they cannot be built."""
+        return self.caller.kernels(kernel_products(self.products) or dtype)
 
     def split(self, tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor], Weights]:
         """Return the tensors by key, and the parameters."""
@@ -61,15 +69,19 @@ def name_of(cell: Cell, caller: FusedCaller, record: tuple[str, ...], *, trainin
     return text
 
 
-def describe(caller: str, leaves: Iterable[str], parts: str) -> str:
-    """Return the operator's text: the cell, what the tensors are, and of which parts of them parameters are made."""
-    return "\n".join([caller, ",".join(leaves), parts])
+def describe(caller: str, leaves: Iterable[str], parts: str, products: torch.dtype | None) -> str:
+    """Return the operator's text: the cell, what the tensors are, and of which parts of them parameters are made.
+
+    It asks for products in bfloat16, or for nothing; what a machine can do is seen where the operator runs.
+    """
+    return "\n".join([caller, ",".join(leaves), parts, "bfloat16" if products == torch.bfloat16 else ""])
 
 
 @lru_cache(maxsize=1024)
 def _what(text: str) -> What:
-    caller, keys, parts = text.split("\n")
-    return What(_CALLERS.get(caller) or _read(caller), tuple(keys.split(",")), read_parts(parts))
+    caller, keys, parts, products = text.split("\n")
+    found = _CALLERS.get(caller) or _read(caller)
+    return What(found, tuple(keys.split(",")), read_parts(parts), torch.bfloat16 if products else None)
 
 
 def _read(text: str) -> FusedCaller:
@@ -87,7 +99,7 @@ def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None,
     told = _what(what)
     leaves, weights = told.split(tensors)
     rows = Rows(tensors[0].shape[0], lengths, reset)
-    kernels = told.caller.kernels(tensors[0].dtype)
+    kernels = told.kernels(tensors[0].dtype)
     if kernels is None:
         y, states, seen = told.caller.programs.run_reference(leaves, weights, told.caller.sizes, rows)
         return _apart([y, *states, *seen.values(), y.new_empty(0)], tensors)
@@ -110,7 +122,7 @@ def _fake_run(
     told = _what(what)
     like = tensors[0]
     steps, batch, _ = like.shape
-    kernels = told.caller.kernels(like.dtype)
+    kernels = told.kernels(like.dtype)
     graph, sizes = told.caller.programs.reference.program.loop, told.caller.sizes
 
     def width(key: str) -> int:
@@ -140,7 +152,7 @@ def run_back(
     told = _what(what)
     leaves, weights = told.split(tensors)
     rows = Rows(tensors[0].shape[0], lengths, reset)
-    kernels = told.caller.kernels(tensors[0].dtype)
+    kernels = told.kernels(tensors[0].dtype)
     if kernels is None:
         found = _by_reference(told, tensors, rows, arriving, wanted)
     else:

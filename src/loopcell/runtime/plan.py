@@ -13,7 +13,7 @@ from functools import cache
 import torch
 
 from loopcell.backends.c import compiler
-from loopcell.backends.c.target import ADVICE
+from loopcell.backends.c.target import ADVICE, has_bf16
 from loopcell.errors import UsageError
 
 BACKENDS = ("auto", "reference")
@@ -98,6 +98,14 @@ def narrow_results(dtype: torch.dtype) -> torch.dtype | None:
     return None
 
 
+def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:
+    """Return what kernels round numbers to before they multiply them, where results have a dtype; None: nothing.
+
+    bfloat16 where the CPU multiplies it in one instruction; sums are float32. Everything else is computed in float32.
+    """
+    return narrow if narrow == torch.bfloat16 and has_bf16() else None
+
+
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
     """Say whether kernels may run on tensors of a device and dtype, as things stand now."""
     return _first_obstacle(device, dtype) is None
@@ -141,5 +149,8 @@ def choose(cell: str, device: torch.device, dtype: torch.dtype) -> Plan:
     if reason is not None:
         return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
     narrow = narrow_results(dtype)
-    how = f"; computed in float32, results in {str(narrow).removeprefix('torch.')}" if narrow else ""
+    how = ""
+    if narrow is not None:
+        products = "products in bfloat16, sums in float32" if kernel_products(narrow) else "computed in float32"
+        how = f"; {products}, results in {str(narrow).removeprefix('torch.')}"
     return Plan(cell, "fused C", f"generated kernels for the CPU, forward and backward{how}")

@@ -20,9 +20,9 @@ class ForwardKernel(Kernel):
         kept_states: names of the states whose values before each step are kept.
     """
 
-    def __init__(self, name: str, hoisted: Hoisted, kept_states: frozenset[str], registers: int) -> None:
-        self.ahead = Region(hoisted.prologue, registers)
-        self.loop = Region(hoisted.loop, registers)
+    def __init__(self, name: str, hoisted: Hoisted, kept_states: frozenset[str], registers: int, *, bf16: bool) -> None:
+        self.ahead = Region(hoisted.prologue, registers, bf16=bf16)
+        self.loop = Region(hoisted.loop, registers, bf16=bf16)
         self.kept_states = kept_states
         self.states = hoisted.loop.states
         leaves = {**self.ahead.leaves(), **self.loop.leaves()}
@@ -66,7 +66,9 @@ class ForwardKernel(Kernel):
         for name, index in self.ahead_writer.made():
             size = f" * n_{self.ahead.size(index)}" if self.ahead.graph.nodes[index].dims else ""
             yield "real", name, f"a->chunk * rows{size}"
+        yield from self.ahead_writer.narrow_pieces("a->chunk * rows")
         yield from self.loop_writer.pieces()
+        yield from self.loop_writer.narrow_pieces("rows")
 
     def body(self) -> Iterator[str]:
         """Yield the walk through time."""

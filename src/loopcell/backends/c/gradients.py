@@ -71,7 +71,45 @@ class MatrixGradients:
         self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T."""
-        few = block.shape[0] <= _FEW_ROWS
+        if block.shape[0] <= _FEW_ROWS:
+            return self._of_few(block, operand, bases, wanted)
+        block, seen = self._rounded(block), dict[str, Tensor]()
+        found: dict[int, Tensor] = {}
+        for run in self.outer:
+            if not wanted[run.base]:
+                continue
+            if run.operand not in seen:
+                seen[run.operand] = self._rounded(operand(run.operand))
+            d, v = _columns(block, run.columns), seen[run.operand]
+            if run.base not in found and run.rows.count == self.lengths[run.base]:
+                found[run.base] = torch.mm(d.t(), v).to(bases[run.base].dtype)
+                continue
+            rows = self._rows(found, run, bases[run.base])
+            if self.kernels.bf16:
+                rows += torch.mm(d.t(), v)
+            else:
+                rows.addmm_(d.t(), v)
+        return found
+
+    def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
+        """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
+        gradient, dtype = start, block.dtype
+        block = self._rounded(block) if self.into_input else block
+        for run in self.into_input:
+            d = _columns(block, run.columns)
+            matrix = self._rounded(bases[run.base].detach().narrow(0, run.rows.start, run.rows.count))
+            if gradient is None:
+                gradient = torch.mm(d, matrix).to(dtype)
+            elif self.kernels.bf16:
+                gradient += torch.mm(d, matrix)
+            else:
+                gradient.addmm_(d, matrix)
+        return gradient
+
+    def _of_few(
+        self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> dict[int, Tensor]:
+        """Return the same for few steps in all, in one call."""
         found: dict[int, Tensor] = {}
         asked = array("q", [0, block.shape[0]])
         alive = []
@@ -79,33 +117,29 @@ class MatrixGradients:
             if not wanted[run.base]:
                 continue
             d, v = _columns(block, run.columns), operand(run.operand)
-            whole = run.rows.count == self.lengths[run.base]
-            base, new = found.get(run.base), run.base not in found
-            if base is None:
-                base = found[run.base] = (torch.empty_like if whole else torch.zeros_like)(
-                    bases[run.base], memory_format=torch.contiguous_format
-                )
-            rows = base if whole else base.narrow(0, run.rows.start, run.rows.count)
-            if few:
-                asked[0] += 1
-                asked.extend(_outer_product(d, v, rows, add=not new))
-                alive += [d, v]
-            elif whole and new:
-                torch.mm(d.t(), v, out=rows)
-            else:
-                rows.addmm_(d.t(), v)
+            new = run.base not in found and run.rows.count == self.lengths[run.base]
+            if new:
+                found[run.base] = torch.empty_like(bases[run.base], memory_format=torch.contiguous_format)
+            rows = self._rows(found, run, bases[run.base])
+            asked[0] += 1
+            asked.extend(_outer_product(d, v, rows, add=not new))
+            alive += [d, v]
         if asked[0]:
             self.kernels.run("outer_products", asked)
         return found
 
-    def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
-        """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
-        gradient = start
-        for run in self.into_input:
-            d = _columns(block, run.columns)
-            matrix = bases[run.base].detach().narrow(0, run.rows.start, run.rows.count)
-            gradient = d @ matrix if gradient is None else gradient.addmm_(d, matrix)
-        return gradient
+    def _rows(self, found: dict[int, Tensor], run: _Run, base: Tensor) -> Tensor:
+        """Return the rows of a base's gradient to which a product belongs; the gradient starts at 0."""
+        gradient = found.get(run.base)
+        if gradient is None:
+            gradient = found[run.base] = torch.zeros_like(base, memory_format=torch.contiguous_format)
+        if run.rows.count == self.lengths[run.base]:
+            return gradient
+        return gradient.narrow(0, run.rows.start, run.rows.count)
+
+    def _rounded(self, tensor: Tensor) -> Tensor:
+        """Return what products multiply: numbers as they are, or rounded to bfloat16."""
+        return tensor.bfloat16() if self.kernels.bf16 else tensor
 
     def _runs(self, products: Iterator[tuple[str, str, Column]]) -> Iterator[_Run]:
         single = [

@@ -63,7 +63,7 @@ class Kernel:
         yield "    row *all = (row *)memory;"
         yield f"    memory += room_for({self.listed()} + 1, sizeof(row));"
         for kind, name, count in pieces:
-            cast = "(double *)" if kind == "double" else ""
+            cast = "" if kind == "real" else f"({kind} *)"
             yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
         yield "    (void)memory, (void)piece, (void)rows;"
         yield from indented(self.body())
@@ -96,7 +96,7 @@ class Kernel:
             elif slot.walk != WHOLE:
                 yield f"const int64_t {name}_b = a->stride[{2 * place + 1}];"
         for number, pack in enumerate(self.packs):
-            yield f"const real *pack_{number} = a->pack[{number}];"
+            yield f"const factor *pack_{number} = a->pack[{number}];"
             for place, _ in enumerate(pack.matrices):
                 yield self._matrix(number, place)
                 yield self._leading(number, place)
@@ -131,7 +131,7 @@ class Kernel:
         """Return how many numbers a pack has."""
         block = f"({pack.blocking.neighbours} * LANES)"
         blocks = f"((n_{pack.units} + {block} - 1) / {block} * {block})"
-        return f"{blocks} * {pack.blocking.gates} * ({' + '.join(f'n_{size}' for size in pack.depth)})"
+        return f"{blocks} * {pack.blocking.gates} * ({' + '.join(f'DEPTH(n_{size})' for size in pack.depth)})"
 
     def _pack(self) -> Iterator[str]:
         yield f"static int {self.name}_pack(arguments *a, int64_t piece) {{"
@@ -144,13 +144,13 @@ class Kernel:
 
     def _pack_one(self, number: int, pack: Pack) -> Iterator[str]:
         blocking = pack.blocking
-        depth = " + ".join(f"n_{size}" for size in pack.depth)
+        depth = " + ".join(f"DEPTH(n_{size})" for size in pack.depth)
         yield f"if (piece * {blocking.neighbours} * LANES < n_{pack.units}) {{"
         for place, _ in enumerate(pack.matrices):
             yield f"    {self._matrix(number, place)}"
             yield f"    {self._leading(number, place)}"
         yield f"    const int64_t u0 = piece * {blocking.neighbours} * LANES;"
-        yield f"    real *to = (real *)a->pack[{number}] + u0 * {blocking.gates} * ({depth});"
+        yield f"    factor *to = (factor *)a->pack[{number}] + u0 * {blocking.gates} * ({depth});"
         yield f"    for (int q = 0; q < {blocking.neighbours}; q++) {{"
         done = ""
         for place, _ in enumerate(pack.matrices):
@@ -163,7 +163,7 @@ class Kernel:
                 f"{blocking.vectors}, u0 + q * LANES);"
             )
             if pack.contraction.transposed:
-                done += f" + {deep} * {blocking.vectors} * LANES"
+                done += f" + DEPTH({deep}) * {blocking.vectors} * LANES"
         yield "    }"
         yield "    return 1;"
         yield "}"

@@ -58,7 +58,8 @@ class Kernels:
 
     Attributes:
         fused: what is run.
-        dtype: torch.float32 or torch.float64.
+        dtype: torch.float32 or torch.float64, of tensors.
+        bf16: products multiply numbers rounded to bfloat16, and add them up in float32; made for torch.bfloat16.
         loops: the generated text.
         forward, forward_and_keep, reverse: the loops.
         functions: their entries in the library, by name; each takes the address of a struct: `arguments` of
@@ -67,9 +68,10 @@ class Kernels:
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
         self.fused = fused
-        self.dtype = dtype
-        self.lanes = vector_bytes() // _BYTES[dtype]
-        self.loops = Loops(fused, registers=24 if vector_bytes() == 64 else 12)
+        self.bf16 = dtype == torch.bfloat16
+        self.dtype = torch.float32 if self.bf16 else dtype
+        self.lanes = vector_bytes() // _BYTES[self.dtype]
+        self.loops = Loops(fused, registers=24 if vector_bytes() == 64 else 12, bf16=self.bf16)
         self.forward = self.loops.forward
         self.forward_and_keep = self.loops.forward_and_keep
         self.reverse = self.loops.reverse
@@ -84,7 +86,8 @@ class Kernels:
     def text(self) -> str:
         """Return the whole C file: definitions, the headers, and the loops."""
         double = int(self.dtype == torch.float64)
-        return f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n{headers()}{self.loops.text()}"
+        words = f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n" + "#define BF16 1\n" * self.bf16
+        return f"{words}{headers()}{self.loops.text()}"
 
     def call(self, kernel: Kernel, block: array[int]) -> None:
         """Run one of the loops on what `arguments` returned, completed.

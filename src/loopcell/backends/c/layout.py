@@ -34,7 +34,7 @@ class Blocking:
         gates: G, results side by side.
         neighbours: N, vectors of neighbouring units taken together.
         group: rows at a time of many: all running sums are in registers in one pass.
-        rows: M, the most rows at a time: so few that one group of them, in two passes of half of the vectors each, reads
+        rows: M, the most rows at a time: so few that one group, in two passes of half of the vectors each, reads
             every weight once where two groups would read it twice.
     """
 
@@ -78,10 +78,12 @@ class Region:
         sweeps: the loops.
         packs: the packed weights, in order.
         crossing: the vectors that a later sweep or a product reads.
+        bf16: products multiply numbers rounded to bfloat16.
     """
 
-    def __init__(self, graph: Graph, registers: int) -> None:
+    def __init__(self, graph: Graph, registers: int, *, bf16: bool = False) -> None:
         self.graph = graph
+        self.bf16 = bf16
         self.sweeps = sweeps(graph)
         self.same = same_sizes(graph)
         self.packs = tuple(self._packs(registers))
@@ -119,7 +121,9 @@ class Region:
             rows = max(group, min((registers // count for count in halves), default=1))
             for part in sweep.contractions:
                 depth = tuple(self.size(operand) for operand, _ in part.segments)
-                yield Pack(part, Blocking(len(part.results), neighbours, group, rows), self.size(part.results[0]), depth)
+                yield Pack(
+                    part, Blocking(len(part.results), neighbours, group, rows), self.size(part.results[0]), depth
+                )
 
     def _crossing(self) -> tuple[int, ...]:
         sweep_of = {index: place for place, sweep in enumerate(self.sweeps) for index in _computed(sweep)}

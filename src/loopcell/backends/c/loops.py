@@ -19,6 +19,7 @@ class Loops:
     Args:
         fused: the cell.
         registers: how many vectors may hold running sums.
+        bf16: products multiply numbers rounded to bfloat16.
 
     Attributes:
         forward, forward_and_keep, reverse: the loops.
@@ -27,16 +28,18 @@ class Loops:
         kept_states: names of the states whose values before each step the reverse loop needs.
     """
 
-    def __init__(self, fused: Fused, registers: int) -> None:
+    def __init__(self, fused: Fused, registers: int, *, bf16: bool = False) -> None:
         self.fused = fused
         self.back, self.alias = _deduplicated(fused.backward.graph)
         operands = {outer.operand for outer in fused.backward.outer}
         states = {node.key for _, node in self.back.leaves("state")} | operands
         self.kept_states = frozenset(name for name in fused.core.states if f"state.{name}" in states)
         self.registers = registers
-        self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers)
-        self.forward_and_keep = ForwardKernel("forward_and_keep", fused.training, self.kept_states, registers)
-        self.reverse = ReverseKernel(self.back, registers)
+        self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, bf16=bf16)
+        self.forward_and_keep = ForwardKernel(
+            "forward_and_keep", fused.training, self.kept_states, registers, bf16=bf16
+        )
+        self.reverse = ReverseKernel(self.back, registers, bf16=bf16)
 
     def all(self) -> tuple[Kernel, ...]:
         """Return the three loops."""
@@ -77,5 +80,5 @@ def _comment(graph: Graph) -> str:
 def _products(vectors: int, most: int) -> str:
     """Return the function that takes the product for the number of rows that there are."""
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
-    given = "int m, const real *w, const real *const *rows, int64_t K, vec *out"
+    given = "int m, const factor *w, const factor *const *rows, int64_t K, vec *out"
     return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])

@@ -61,6 +61,9 @@ class RegionWriter:
         if not sweep.size:
             return
         packs = [self._pack_of(part) for part in sweep.contractions]
+        if self.region.bf16:
+            for number, pack in packs:
+                yield from self._narrowed(number, pack)
         rows = packs[0][1].blocking.rows if packs else 1
         neighbours = packs[0][1].blocking.neighbours if packs else 1
         block = "LANES" if neighbours == 1 else f"{neighbours} * LANES"
@@ -92,24 +95,48 @@ class RegionWriter:
 
     def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
         blocking, part = pack.blocking, pack.contraction
+        factors = "pairs" if self.region.bf16 else "rows"
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
+        depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
         yield f"vec acc_{number}[{blocking.rows} * {blocking.vectors}] = {{0}}; /* {results} */"
         yield "{"
         if len(part.segments) > 1:
-            yield f"    const real *w = pack_{number} + u0 * {blocking.gates} * ({' + '.join(lengths)});"
+            yield f"    const factor *w = pack_{number} + u0 * {blocking.gates} * ({' + '.join(depths)});"
         else:
-            yield f"    const real *w = pack_{number} + u0 * {blocking.gates} * {lengths[0]};"
+            yield f"    const factor *w = pack_{number} + u0 * {blocking.gates} * {depths[0]};"
         for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
             if not place:
                 yield f"    const real *rows[{blocking.rows}];"
+                if self.region.bf16:
+                    yield f"    const factor *pairs[{blocking.rows}];"
             yield f"    for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-            product = f"products_{blocking.vectors}_{blocking.rows}((int)m, w, rows, {length}, acc_{number});"
+            if self.region.bf16:
+                pairs = f"{narrowed(number, place)} + (r0 + i) * {depths[place]}"
+                yield f"    for (int i = 0; i < m; i++) pairs[i] = {pairs};"
+            product = f"products_{blocking.vectors}_{blocking.rows}((int)m, w, {factors}, {length}, acc_{number});"
             yield f"    if (!a->direct) {product}"
             yield from indented(self._direct(number, pack, place, length, size))
             if place + 1 < len(part.segments):
-                yield f"    w += {length} * {blocking.vectors} * LANES;"
+                yield f"    w += {depths[place]} * {blocking.vectors} * LANES;"
         yield "}"
+
+    def _narrowed(self, number: int, pack: Pack) -> Iterator[str]:
+        """Yield the rounding of what a product multiplies its weights with."""
+        yield "if (!a->direct) for (int64_t i = 0; i < count; i++) {"
+        yield "    AT(i);"
+        for place, (operand, _) in enumerate(pack.contraction.segments):
+            length = f"n_{self.region.size(operand)}"
+            to = f"{narrowed(number, place)} + i * DEPTH({length})"
+            yield f"    narrow({to}, {self._row_of(operand)}, {length});"
+        yield "}"
+
+    def narrow_pieces(self, rows: str) -> Iterator[tuple[str, str, str]]:
+        """Yield the scratch memory for rounded operands: (C type, name, how many)."""
+        if self.region.bf16:
+            for number, pack in enumerate(self.region.packs, self.first_pack):
+                for place, size in enumerate(pack.depth):
+                    yield "factor", narrowed(number, place), f"{rows} * DEPTH(n_{size})"
 
     def _direct(self, number: int, pack: Pack, place: int, length: str, size: str) -> Iterator[str]:
         blocking, part = pack.blocking, pack.contraction
@@ -221,6 +248,11 @@ class RegionWriter:
     def leaf_results(self) -> list[str]:
         """Return the keys of the results that are leaves or scalars and have to be stored."""
         return [key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars]
+
+
+def narrowed(number: int, place: int) -> str:
+    """Return the C name of the rounded operands of a segment of a pack."""
+    return f"narrow_{number}_{place}"
 
 
 def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:

@@ -24,8 +24,8 @@ class ReverseKernel(Kernel):
         added: keys of the results that are summed over rows and steps.
     """
 
-    def __init__(self, graph: Graph, registers: int) -> None:
-        self.region = Region(graph, registers)
+    def __init__(self, graph: Graph, registers: int, *, bf16: bool) -> None:
+        self.region = Region(graph, registers, bf16=bf16)
         self.states = graph.states
         self.added = tuple(key for key in graph.results if key.startswith("parameter."))
         leaves = self.region.leaves()
@@ -48,6 +48,7 @@ class ReverseKernel(Kernel):
             yield "real", summed(key), self._width(key)
             yield "double", f"{summed(key)}_total", self._width(key)
         yield from self.writer.pieces()
+        yield from self.writer.narrow_pieces("rows")
 
     def _width(self, key: str) -> str:
         index = self.region.graph.results[key]

@@ -66,6 +66,7 @@ class Target:
         command: the compiler: its path, and words that come before any flag.
         flags: those of every kernel.
         vector_bytes: the widest vectors that the flags allow.
+        bf16: whether there is an instruction for products of bfloat16.
         identity: what its output depends on: every macro that the compiler and the C library's headers define, among
             them __VERSION__ and those of the CPU's features; and the program's size and date, which a rebuild of the
             same version changes (`--version` would say less, and takes another process).
@@ -74,6 +75,7 @@ class Target:
     command: tuple[str, ...]
     flags: tuple[str, ...]
     vector_bytes: int
+    bf16: bool
     identity: str
 
     def __str__(self) -> str:
@@ -103,6 +105,12 @@ def vector_bytes() -> int:
     """Return the width of the widest vectors that kernels may use."""
     found = target()
     return _ANY_VECTOR if found is None else found.vector_bytes
+
+
+def has_bf16() -> bool:
+    """Say whether kernels may multiply numbers in bfloat16."""
+    found = target()
+    return found is not None and found.bf16
 
 
 def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS) -> subprocess.CompletedProcess[str]:
@@ -182,7 +190,8 @@ def _probed(command: tuple[str, ...], name: str, further: tuple[str, ...]) -> Ta
         defined = {words[1] for words in map(str.split, macros.stdout.splitlines()) if len(words) > 1}
         if macros.returncode == 0 and "__VERSION__" in defined:
             width = next((width for macro, width in _VECTORS.items() if macro in defined), _ANY_VECTOR)
-            return Target(command, flags, width, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
+            bf16 = "__AVX512BF16__" in defined
+            return Target(command, flags, width, bf16, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
     return None
 
 

@@ -1,23 +1,49 @@
 /* Products: weights times rows, accumulated in registers. */
 
+/* What is multiplied: numbers as they are; or, with BF16, pairs of neighbours along the depth, rounded to bfloat16, which
+ * one instruction multiplies and adds to a sum in float. */
+#if BF16
+typedef uint32_t factor;
+typedef uint32_t factors __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+#define DEPTH(K) (((K) + 1) / 2)
+INLINE factors all_of(factor x) { return x - (factors){0}; }
+INLINE vec product_sum(factors a, factors b, vec sum) { return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
+/* Round the K numbers of a row; an odd one gets a 0 beside it. */
+INLINE void narrow(factor *restrict to, const real *from, int64_t K) {
+    int64_t k = 0;
+    for (; k + LANES <= K; k += LANES, to += LANES / 2)
+        _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)load(from + k, LANES)));
+    if (k < K) {
+        const __m256bh pairs = _mm512_cvtneps_pbh((__m512)load(from + k, (int)(K - k)));
+        memcpy(to, &pairs, (size_t)DEPTH(K - k) * sizeof(factor));
+    }
+}
+#else
+typedef real factor;
+typedef vec factors;
+#define DEPTH(K) (K)
+INLINE vec all_of(real x) { return splat(x); }
+INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
+#endif
+
 /* out[m][v] += a[m][k] * w[k][v] for V vectors and M rows, P vectors in one pass, their accumulators in registers.
  * Not to be inlined: among the equations the compiler would run out of registers and spill accumulators. */
 #define PRODUCT(V, M, P)                                                                                      \
-    static __attribute__((noinline, unused)) void product_##V##_##M(const real *restrict w, const real *const *rows, \
+    static __attribute__((noinline, unused)) void product_##V##_##M(const factor *restrict w, const factor *const *rows, \
                                                                     int64_t K, vec *restrict out) {           \
-        const real *a[M];                                                                                     \
+        const factor *a[M];                                                                                   \
         _Pragma("GCC unroll 16") for (int m = 0; m < M; m++) a[m] = rows[m];                                  \
         for (int pass = 0; pass < V; pass += P, w += P * LANES, out += P) {                                   \
             vec acc[M][P];                                                                                    \
-            const real *p = w;                                                                                \
+            const factor *p = w;                                                                              \
             _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                              \
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) acc[m][v] = out[m * V + v];               \
-            for (int64_t k = 0; k < K; k++, p += V * LANES) {                                                 \
-                vec x[P];                                                                                     \
-                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) x[v] = *(const vec *)(p + v * LANES);     \
+            for (int64_t k = 0; k < DEPTH(K); k++, p += V * LANES) {                                          \
+                factors x[P];                                                                                 \
+                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) x[v] = *(const factors *)(p + v * LANES); \
                 _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                          \
                     _Pragma("GCC unroll 8") for (int v = 0; v < P; v++)                                       \
-                        acc[m][v] = mul_add(splat(a[m][k]), x[v], acc[m][v]);                                 \
+                        acc[m][v] = product_sum(all_of(a[m][k]), x[v], acc[m][v]);                            \
             }                                                                                                 \
             _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                              \
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) out[m * V + v] = acc[m][v];               \
@@ -32,23 +58,66 @@ INLINE int64_t evenly(int64_t all, int64_t left, int64_t most, int64_t group) {
     return (left + groups - 1) / groups;
 }
 
-/* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [K, V, lanes] for the units from u0 on. */
-INLINE void pack_rows(real *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
-    const int units = u0 < n ? least(LANES, n - u0) : 0;
-    for (int64_t k0 = 0; k0 < K; k0 += LANES) {
-        const int deep = least(LANES, K - k0);
-        real block[LANES][LANES];
-        memset(block, 0, sizeof block);
-        for (int lane = 0; lane < units; lane++) memcpy(block[lane], from + (u0 + lane) * ld + k0, (size_t)deep * sizeof(real));
-        for (int k = 0; k < deep; k++)
-            for (int lane = 0; lane < LANES; lane++) to[(k0 + k) * V * LANES + lane] = block[lane][k];
+/* Make rows columns: LANES vectors, two and two of them exchanging halves, quarters, ... */
+#if LANES == 16
+#define EACH(F, s) F(s, 0), F(s, 1), F(s, 2), F(s, 3), F(s, 4), F(s, 5), F(s, 6), F(s, 7), \
+                   F(s, 8), F(s, 9), F(s, 10), F(s, 11), F(s, 12), F(s, 13), F(s, 14), F(s, 15)
+#elif LANES == 8
+#define EACH(F, s) F(s, 0), F(s, 1), F(s, 2), F(s, 3), F(s, 4), F(s, 5), F(s, 6), F(s, 7)
+#elif LANES == 4
+#define EACH(F, s) F(s, 0), F(s, 1), F(s, 2), F(s, 3)
+#else
+#define EACH(F, s) F(s, 0), F(s, 1)
+#endif
+#define FIRST(s, j) ((j) & (s) ? LANES + (j) - (s) : (j))
+#define SECOND(s, j) ((j) & (s) ? LANES + (j) : (j) + (s))
+#if defined(__clang__) || __GNUC__ >= 12
+#define MIXED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define MIXED(a, b, ...) __builtin_shuffle(a, b, (bits){__VA_ARGS__})
+#endif
+#define EXCHANGE(s)                                                                \
+    if (s < LANES) _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & s)) { \
+        const vec a = r[i], b = r[(i + s) % LANES];                                \
+        r[i] = MIXED(a, b, EACH(FIRST, s % LANES));                                \
+        r[(i + s) % LANES] = MIXED(a, b, EACH(SECOND, s % LANES));                 \
+    }
+static __attribute__((noinline, unused)) void transpose(vec *r) { EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
+
+/* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [DEPTH(K), V, lanes] for the units from u0 on. */
+INLINE void pack_rows(factor *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
+    const int units = u0 < n ? least(LANES, n - u0) : 0, deep = LANES * (BF16 + 1);
+    for (int64_t k0 = 0; k0 < K; k0 += deep, to += LANES * V * LANES) {
+        const int numbers = least(deep, K - k0);
+        vec r[LANES] = {0};
+        for (int lane = 0; lane < units; lane++) {
+            const real *p = from + (u0 + lane) * ld + k0;
+#if BF16
+            const vec low = load(p, numbers), high = numbers > LANES ? load(p + LANES, numbers - LANES) : splat(0);
+            r[lane] = (vec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+#else
+            r[lane] = load(p, numbers);
+#endif
+        }
+        transpose(r);
+        for (int k = 0; k < DEPTH(numbers); k++) *(vec *)(to + k * V * LANES) = r[k];
     }
 }
 
 /* The same for a matrix [K, n] that is read by columns. */
-INLINE void pack_columns(real *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
+INLINE void pack_columns(factor *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
     const int units = u0 < n ? least(LANES, n - u0) : 0;
+#if BF16
+    for (int64_t k = 0; k < K; k += 2, to += V * LANES) {
+        const real *p = from + k * ld + u0;
+        const vec first = units ? load(p, units) : splat(0), second = units && k + 1 < K ? load(p + ld, units) : splat(0);
+        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
+        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
+        *(factors *)to = (factors)low | (factors)high << 16;
+    }
+#else
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
+#endif
 }
 
 /* to[j] = the sum over k of w[j][k] * a[k]: weights where they lie, for so few rows that packing would cost more. */

@@ -1,6 +1,6 @@
 /* Vectors: loads, stores, choices.
  *
- * REAL_IS_DOUBLE and LANES, how many reals a vector has, are defined before this.
+ * REAL_IS_DOUBLE and LANES, how many reals a vector has, are defined before this; BF16 where products multiply bfloat16.
  * The vectors are those of GCC and Clang, so one source serves AVX-512, AVX2, NEON and plain C.
  */
 #include <float.h>
@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifndef BF16
+#define BF16 0
+#endif
 
 #if REAL_IS_DOUBLE
 typedef double real;
