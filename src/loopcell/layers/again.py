@@ -68,6 +68,8 @@ class Again:
         """Return the form of a call on an input alone; None if such calls are not remembered."""
         if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not _readable(x, x.dtype):
             return None
+        if self._net.checkpoints:
+            return None
         return x.shape, x.stride(), x.dtype, self._net.training, torch.get_num_threads()
 
     def run(self, form: Form, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:

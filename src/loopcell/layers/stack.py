@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import operator
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,7 @@ class Stack(nn.Module):
         self.batch_first = batch_first
         self.dropout = float(dropout)
         self.sizes = {name: whole(size) for name, size in (sizes or {}).items()}
+        self._kept_steps: int | None = None
         self._executables = self._make_executables()
         self._again = Again(self)
 
@@ -93,6 +95,11 @@ class Stack(nn.Module):
         return 2 if self.bidirectional else 1
 
     @property
+    def checkpoints(self) -> bool:
+        """Whether the gradient computes again what `gradient_checkpointing_enable` did not keep."""
+        return self._kept_steps is not None
+
+    @property
     def output_size(self) -> int:
         """Length of the output: D times what the cell gives."""
         return self.num_directions * self._executables[0].output_size
@@ -112,6 +119,26 @@ class Stack(nn.Module):
     @abstractmethod
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
+
+    def gradient_checkpointing_enable(self, steps: int | None = None) -> None:
+        """Keep less memory for the gradient: the states every few steps; what lies between is computed again.
+
+        Results and gradients stay what they are, and training takes about one forward pass more. Inside torch.compile
+        it has no effect.
+
+        Args:
+            steps: between the states that are kept; None: the square root of T, which is where memory is least.
+
+        Raises:
+            InputError: steps is below 1.
+        """
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise InputError(f"steps is a whole number of at least 1, not {steps!r}")
+        self._kept_steps = steps or 0
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keep everything again that the gradient needs."""
+        self._kept_steps = None
 
     def stepper(self, batch_size: int = 1, state: State | None = None) -> Stepper:
         """Return the network one step at a time, for control loops, live audio and generation.
@@ -243,6 +270,7 @@ class Stack(nn.Module):
         finals: list[list[Tensor]] = []
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         ways = rows.directions(self.num_directions)
+        stretch = math.isqrt(rows.steps) if self._kept_steps == 0 else self._kept_steps or 0
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.num_directions):
@@ -250,7 +278,7 @@ class Stack(nn.Module):
                 inner = rows.reverse(x) if direction else x
                 weights, way = self.sources(layer, direction), ways[direction]
                 y, after, seen = self._executables[layer](
-                    inner, before, weights, way, training=self.training, record=record
+                    inner, before, weights, way, training=self.training, record=record, stretch=stretch
                 )
                 for name, value in seen.items():
                     recorded[name].append(rows.reverse(value) if direction else value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from loopcell.backends.c import Call, run_fused
 from loopcell.backends.weights import Weights
@@ -18,6 +20,9 @@ from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import kernel_products, may_fuse, narrow_results, operator_runs
 from loopcell.runtime.programs import Programs, known_names, watched
 from loopcell.runtime.rows import Rows
+
+Results = tuple[Tensor, list[Tensor], dict[str, Tensor]]
+"""The output [T, B, O], the final states [B, n], and what was recorded [T, B, n]."""
 
 
 class Executable:
@@ -60,6 +65,7 @@ class Executable:
         training: bool,
         record: tuple[str, ...] = (),
         products: torch.dtype | None = None,
+        stretch: int = 0,
     ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
         """Run the cell over a sequence.
 
@@ -72,22 +78,41 @@ class Executable:
             record: names of values to return at every step.
             products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
                 None: nothing.
+            stretch: steps between the states that are kept for the gradient, what lies between them being computed
+                again; 0: everything is kept that the gradient needs.
 
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
         """
         narrow = narrow_results(x.dtype)
         if narrow is not None and x.device.type == "cpu" and self._runs_fused(x):
-            return self._widened(x, states, weights, rows, narrow, training=training, record=record)
-        caller = self._callers.get((training, record)) or self._caller(training, record)
+            return self._widened(x, states, weights, rows, narrow, training=training, record=record, stretch=stretch)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
+        run = partial(self._run, training=training, record=record, products=products)
+        if stretch and not record and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            return self._in_stretches(run, leaves, weights, rows, stretch)
+        return run(leaves, weights, rows)
+
+    def _run(
+        self,
+        leaves: dict[str, Tensor],
+        weights: Weights,
+        rows: Rows,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+        products: torch.dtype | None,
+    ) -> Results:
+        """Run with the draws made, on the path that these tensors may take."""
+        x = leaves[self._input]
+        caller = self._callers.get((training, record)) or self._caller(training, record)
         if torch.compiler.is_compiling():
             if operator_runs(x.device, x.dtype):
-                leaves |= caller.programs.held(leaves, weights, self.sizes)
+                leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
                 name = self.operator_name(training=training, record=record)
                 what = describe(name, leaves, weights.text, products)
                 return self._through_operator(what, leaves, weights, rows, record)
@@ -96,6 +121,22 @@ class Executable:
             if kernels is not None:
                 return run_fused(*caller.call(kernels, leaves, weights, rows))
         return caller.programs.run_reference(leaves, weights, self.sizes, rows)
+
+    def _in_stretches(
+        self, run: Callable[..., Results], leaves: dict[str, Tensor], weights: Weights, rows: Rows, stretch: int
+    ) -> Results:
+        """Run a few steps at a time, and keep for the gradient only the states between these stretches."""
+        along = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
+        # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
+        parts = {key: torch.split(leaves[key], stretch) for key in along if key in leaves}
+        outputs = []
+        for place, start in enumerate(range(0, rows.steps, stretch)):
+            now = {**leaves, **{key: split[place] for key, split in parts.items()}}
+            stretch_of_rows = rows.part(start, min(start + stretch, rows.steps))
+            y, states, _ = checkpoint(run, now, weights, stretch_of_rows, use_reentrant=False, preserve_rng_state=False)
+            outputs.append(y)
+            leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
+        return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
 
     def _runs_fused(self, x: Tensor) -> bool:
         return operator_runs(x.device, x.dtype) if torch.compiler.is_compiling() else may_fuse(x.device, x.dtype)
@@ -110,7 +151,8 @@ class Executable:
         *,
         training: bool,
         record: tuple[str, ...],
-    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+        stretch: int,
+    ) -> Results:
         """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
         with torch.autocast("cpu", enabled=False):
             y, new, seen = self(
@@ -121,6 +163,7 @@ class Executable:
                 training=training,
                 record=record,
                 products=narrow,
+                stretch=stretch,
             )
         narrowed = {name: value.to(narrow) for name, value in seen.items()}
         return y.to(narrow), [state.to(narrow) for state in new], narrowed

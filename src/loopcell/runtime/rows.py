@@ -49,6 +49,11 @@ class Rows:
             return None
         return torch.arange(self.steps, device=self.lengths.device).unsqueeze(1) < self.lengths
 
+    def part(self, start: int, stop: int) -> Rows:
+        """Return the rows between two steps."""
+        lengths = None if self.lengths is None else (self.lengths - start).clamp(0, stop - start)
+        return Rows(stop - start, lengths, None if self.reset is None else self.reset[start:stop])
+
     def masks(self) -> Masks:
         """Return the same as masks over [T, B]."""
         return Masks(self.valid(), self.reset)
