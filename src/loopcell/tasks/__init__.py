@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.models import load_model as load_model
     from loopcell.tasks.regressor import SequenceRegressor as SequenceRegressor
     from loopcell.tasks.sampling import sample as sample
+    from loopcell.tasks.seq2seq import Seq2Seq as Seq2Seq
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "models": ("load_model",),
     "regressor": ("SequenceRegressor",),
     "sampling": ("sample",),
+    "seq2seq": ("Seq2Seq",),
     "tagger": ("SequenceTagger",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

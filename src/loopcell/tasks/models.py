@@ -24,6 +24,7 @@ class Task(NamedTuple):
 
 TASKS = {
     "language-model": Task("LanguageModel", "lm"),
+    "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
