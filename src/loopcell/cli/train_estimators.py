@@ -1,4 +1,4 @@
-"""`loopcell train classify | regress | tag | translate FILE...`: estimators from files of examples."""
+"""`loopcell train classify | regress | tag | translate | chat | caption FILE...`: estimators from files of examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.seq2seq_settings import Seq2SeqSettings, WritingSettings
+from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
 from loopcell.tasks.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
 
 Files = Annotated[list[Path], typer.Argument(help="Tables, JSON lines, archives, a folder.", metavar="FILE...")]
@@ -34,6 +34,8 @@ STEPS = (
 CLASSIFY = (INPUT, LABEL, SEPARATOR, *flags_of(ClassifierSettings))
 REGRESS = (INPUT, LABEL, *flags_of(RegressorSettings))
 TRANSLATE = (INPUT, LABEL, *flags_of(Seq2SeqSettings))
+CHAT = (INPUT, LABEL, *flags_of(ChatSettings))
+CAPTION = (INPUT, LABEL, *flags_of(CaptionerSettings))
 TAG = (INPUT, LABEL, *STEPS, *flags_of(TaggerSettings))
 
 
@@ -73,7 +75,32 @@ def translate(
         _train("seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
 
 
-VERBS: dict[str, Callable[..., None]] = {"classify": classify, "regress": regress, "tag": tag, "translate": translate}
+@with_flags(CHAT)
+def chat(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a Chat: an answer to what was said. Two files of lines, or a table with the columns named."""
+    with reporting(debug):
+        _train("chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
+
+
+@with_flags(CAPTION)
+def caption(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a Captioner: a text for an image or a vector."""
+    with reporting(debug):
+        _train("captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "classify": classify,
+    "regress": regress,
+    "tag": tag,
+    "translate": translate,
+    "chat": chat,
+    "caption": caption,
+}
 
 
 def paired(files: Sequence[Path], typed: Mapping[str, Any]) -> bool:
@@ -91,7 +118,7 @@ def _train(
     files, val, cell, run = given
     settings = Settings(*typed)
     # Only what writes has pairs of texts.
-    pairs = issubclass(kind, WritingSettings) and paired(files, typed[1])
+    pairs = issubclass(kind, Seq2SeqSettings) and paired(files, typed[1])
     data = settings.build(FileExamples, files=files, paired=pairs)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from loopcell.tasks.captioner import Captioner as Captioner
+    from loopcell.tasks.chat import Chat as Chat
     from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.config import (
         Choice as Choice,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
+    "captioner": ("Captioner",),
+    "chat": ("Chat",),
     "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
     "language_model": ("LanguageModel",),

@@ -23,6 +23,8 @@ class Task(NamedTuple):
 
 
 TASKS = {
+    "captioner": Task("Captioner", "caption"),
+    "chat": Task("Chat", "chat"),
     "language-model": Task("LanguageModel", "lm"),
     "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),

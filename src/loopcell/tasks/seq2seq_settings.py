@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -54,3 +54,30 @@ class Seq2SeqSettings(WritingSettings):
     bidirectional: bool = True
     target_tokens: str | None = None
     target_vocabulary_size: PositiveInt | None = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ChatSettings(Seq2SeqSettings):
+    """What a `Chat` is told beside the above.
+
+    Args:
+        history: how many turns of a conversation the encoder reads, the newest last.
+    """
+
+    history: PositiveInt = 1
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class CaptionerSettings(WritingSettings):
+    """What a `Captioner` is told beside `WritingSettings`.
+
+    Args:
+        attention: "none" for the vector alone, or "general" or "additive" over the places of an image.
+        channels: of the first layer of the convolution that reads an image.
+        encoder: a torch.nn.Module of yours from images [B, C, H, W] (or vectors [B, D]) to vectors [B, V], in place of
+            the convolution. It is not in the model file: `Captioner.load(path, encoder=...)` takes it again.
+    """
+
+    attention: AttentionName = "none"
+    channels: Annotated[int, Field(ge=1, le=4096)] = 16
+    encoder: Any = None

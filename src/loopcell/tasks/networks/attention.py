@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from loopcell.errors import UsageError
 from loopcell.tasks.networks.pooling import within
 
 
@@ -25,7 +26,7 @@ class DotAttention(nn.Module):
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
         if memory_size % query_size:
-            raise ValueError(f"attention: dot needs vectors of {query_size} numbers to look at, got {memory_size}")
+            raise UsageError(f"attention: dot needs vectors of {query_size} numbers to look at, got {memory_size}")
         self.query_size = query_size
 
     def keys(self, memory: Tensor) -> Tensor:

@@ -31,6 +31,12 @@ def chrf(true: Sequence[str], given: Sequence[str]) -> float:
     return float(_sacrebleu().corpus_chrf(list(given), [list(true)]).score)
 
 
+def distinct(texts: Sequence[str], size: int) -> float:
+    """How many different n-grams of words there are, as a share of all; 0 where there is none."""
+    grams = [tuple(words[at : at + size]) for words in map(str.split, texts) for at in range(len(words) - size + 1)]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
 def _sacrebleu() -> ModuleType:
     try:
         import sacrebleu

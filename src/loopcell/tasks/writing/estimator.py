@@ -73,7 +73,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     def candidates(self, X: Sequence[Any]) -> list[list[Candidate]]:
         """The answers of beam search to each input, at most `beam` of them, best first."""
-        return self._written(X, self._rules(), beam_search)
+        return self._beams(X, self._rules())
 
     def sample(
         self, X: Sequence[Any], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
@@ -144,6 +144,9 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
             ngram_block=settings.ngram_block,
             never=() if self.target_.unknown is None else (self.target_.unknown,),
         )
+
+    def _beams(self, X: Sequence[Any], rules: Rules) -> list[list[Candidate]]:
+        return self._written(X, rules, beam_search)
 
     def _written(self, X: Sequence[Any], rules: Rules, search: Search) -> list[list[Candidate]]:
         examples = self._unlabelled(X)
