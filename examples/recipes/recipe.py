@@ -67,7 +67,9 @@ def _row(name: str, result: dict[str, Any]) -> str:
         if metric in result["table"]["model"]
         else next(metric for metric, value in result["table"]["model"].items() if value == figure)
     )
-    others = [f"{row} {figures[key]:.4f}" for row, figures in result["table"].items() if row != "model"]
+    others = [
+        f"{row} {figures[key]:.4f}" for row, figures in result["table"].items() if row != "model" and key in figures
+    ]
     known = result["known"]["figure"] if result["known"] else ""
     minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
     link = f"[{name}](../examples/recipes/{name}.py)"

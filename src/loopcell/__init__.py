@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     )
     from loopcell.runtime import backend as backend, explain as explain
     from loopcell.tasks import (
+        Captioner as Captioner,
+        Chat as Chat,
         LanguageModel as LanguageModel,
+        Seq2Seq as Seq2Seq,
         SequenceClassifier as SequenceClassifier,
         SequenceRegressor as SequenceRegressor,
         SequenceTagger as SequenceTagger,
@@ -57,7 +60,10 @@ _HOMES = {
     ),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
-    "tasks": ("LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model"),
+    "tasks": (
+        "Captioner", "Chat", "LanguageModel", "Seq2Seq", "SequenceClassifier", "SequenceRegressor", "SequenceTagger",
+        "load_model",
+    ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = ("cells", "errors", "testing")

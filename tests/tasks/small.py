@@ -27,3 +27,10 @@ def parities(count=120, seed=0):
     """Strings over "ab", and after each step whether the number of a's so far is even or odd."""
     X, _ = words(count, seed)
     return X, [["odd" if text[: at + 1].count("a") % 2 else "even" for at in range(len(text))] for text in X]
+
+
+def reversals(count=300, seed=0):
+    """Strings over "abcd", and the same backwards in capitals."""
+    drawn = np.random.default_rng(seed)
+    X = ["".join(drawn.choice(list("abcd"), drawn.integers(1, 6))) for _ in range(count)]
+    return X, [text[::-1].upper() for text in X]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli import cells, evaluate, explain, predict, resume, sample, train
+from loopcell.cli import cells, chat, evaluate, explain, predict, resume, sample, train, translate
 
 app = typer.Typer(
     name="loopcell",
@@ -20,6 +20,8 @@ app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
 app.command("predict")(predict.predict)
 app.command("eval")(evaluate.evaluate)
+app.command("translate")(translate.translate)
+app.command("chat")(chat.chat)
 app.command("resume")(resume.resume)
 app.command("cells")(cells.cells)
 app.command("explain")(explain.explain)

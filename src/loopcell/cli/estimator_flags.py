@@ -13,13 +13,25 @@ from loopcell.tasks.settings import NetworkSettings
 _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--hidden", "hidden_size", int, "Length of the hidden state."),
     ("--layers", "num_layers", int, "Cells on top of each other."),
-    ("--bidirectional", "bidirectional", bool, "Read both ways."),
+    ("--bidirectional/--no-bidirectional", "bidirectional", bool, "Read both ways."),
     ("--dropout", "dropout", float, "Before, between and after the layers."),
     ("--token-dropout", "token_dropout", float, "Of whole tokens."),
     ("--size", "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
     ("--embedding", "embedding_size", int, "Length of a token's vector."),
     ("--tokens", "tokens", str, "What a step of a text is: char, byte, jamo, bpe or word."),
     ("--vocab-size", "vocabulary_size", int, "The most tokens in the vocabulary."),
+    ("--target-tokens", "target_tokens", str, "The same of a target text, else as --tokens."),
+    ("--target-vocab-size", "target_vocabulary_size", int, "The same of the targets, else as --vocab-size."),
+    ("--history", "history", int, "Turns of a conversation that the encoder reads."),
+    ("--channels", "channels", int, "Of the first layer that reads an image."),
+    ("--attention", "attention", str, "none (the context vector alone), dot, general or additive."),
+    ("--tied/--no-tied", "tied", bool, "The decoder's embedding is its head's matrix too."),
+    ("--label-smoothing", "label_smoothing", float, "The share of a target that all tokens have, in training."),
+    ("--teacher-forcing", "teacher_forcing", float, "At the end of training: the share of true tokens read."),
+    ("--beam", "beam", int, "Hypotheses kept while writing; 1 is the greedy way."),
+    ("--length-penalty", "length_penalty", float, "0 favours short answers, 1 compares means."),
+    ("--ngram-block", "ngram_block", int, "Nothing of so many tokens comes twice in an answer."),
+    ("--longest", "longest", int, "The most tokens of an answer."),
     ("--pooling", "pooling", str, "What is read of all steps: last, mean, max or attention."),
     ("--crf", "crf", bool, "A CRF on top, which knows which label follows which."),
     ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
@@ -39,8 +51,15 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--seed", "random_state", int, "Of everything that is drawn."),
 )
 
+WRITING = ("beam", "length_penalty", "ngram_block", "longest")
+
 
 def flags_of(settings: type[NetworkSettings]) -> tuple[Flag, ...]:
     """The flags of an estimator: a row of the table for each of its settings that has one."""
     names = {field.name for field in fields(settings)}
     return tuple(Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)
+
+
+def writing_flags(settings: type[NetworkSettings]) -> tuple[Flag, ...]:
+    """Those of them that say how a trained model writes."""
+    return tuple(flag for flag in flags_of(settings) if flag.field in WRITING)

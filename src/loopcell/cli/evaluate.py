@@ -10,7 +10,7 @@ import typer
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
-from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS
+from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS, paired
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
@@ -39,6 +39,8 @@ def evaluate(
             return
         from loopcell.tasks.estimator_run import evaluate_files
 
-        data = Settings(FLAGS, typed).build(FileExamples, files=files)
-        known = data.model_copy(update={"files": tuple(train)}) if train else None
+        settings = Settings(FLAGS, typed)
+        pairs = hasattr(loaded, "target_") and paired(files, typed)
+        data = settings.build(FileExamples, files=files, paired=pairs)
+        known = settings.build(FileExamples, files=train, paired=pairs) if train else None
         print_table(evaluate_files(loaded, data, known))

@@ -1,8 +1,8 @@
-"""`loopcell train classify | regress | tag FILE...`: estimators from files of examples."""
+"""`loopcell train classify | regress | tag | translate | chat | caption FILE...`: estimators from files of examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
+from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
 from loopcell.tasks.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
 
 Files = Annotated[list[Path], typer.Argument(help="Tables, JSON lines, archives, a folder.", metavar="FILE...")]
@@ -32,6 +33,9 @@ STEPS = (
 
 CLASSIFY = (INPUT, LABEL, SEPARATOR, *flags_of(ClassifierSettings))
 REGRESS = (INPUT, LABEL, *flags_of(RegressorSettings))
+TRANSLATE = (INPUT, LABEL, *flags_of(Seq2SeqSettings))
+CHAT = (INPUT, LABEL, *flags_of(ChatSettings))
+CAPTION = (INPUT, LABEL, *flags_of(CaptionerSettings))
 TAG = (INPUT, LABEL, *STEPS, *flags_of(TaggerSettings))
 
 
@@ -62,7 +66,46 @@ def tag(
         _train("sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
 
 
-VERBS: dict[str, Callable[..., None]] = {"classify": classify, "regress": regress, "tag": tag}
+@with_flags(TRANSLATE)
+def translate(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a Seq2Seq: a text for each text. Two files of lines, or a table with the columns named."""
+    with reporting(debug):
+        _train("seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
+
+
+@with_flags(CHAT)
+def chat(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a Chat: an answer to what was said. Two files of lines, or a table with the columns named."""
+    with reporting(debug):
+        _train("chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
+
+
+@with_flags(CAPTION)
+def caption(
+    files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a Captioner: a text for an image or a vector."""
+    with reporting(debug):
+        _train("captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "classify": classify,
+    "regress": regress,
+    "tag": tag,
+    "translate": translate,
+    "chat": chat,
+    "caption": caption,
+}
+
+
+def paired(files: Sequence[Path], typed: Mapping[str, Any]) -> bool:
+    """Whether two files are sources and targets: where no columns are named."""
+    return len(files) == 2 and not typed.get("input") and not typed.get("target")
 
 
 def _train(
@@ -74,7 +117,9 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    data = settings.build(FileExamples, files=files)
+    # Only what writes has pairs of texts.
+    pairs = issubclass(kind, Seq2SeqSettings) and paired(files, typed[1])
+    data = settings.build(FileExamples, files=files, paired=pairs)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
@@ -82,5 +127,5 @@ def _train(
     from loopcell.tasks.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
-    held_out = data.model_copy(update={"files": tuple(val)}) if val else None
+    held_out = settings.build(FileExamples, files=val, paired=pairs) if val else None
     report_estimator(train_estimator(estimator, data, held_out, run))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from loopcell.tasks.captioner import Captioner as Captioner
+    from loopcell.tasks.chat import Chat as Chat
     from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.config import (
         Choice as Choice,
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
     from loopcell.tasks.models import load_model as load_model
     from loopcell.tasks.regressor import SequenceRegressor as SequenceRegressor
     from loopcell.tasks.sampling import sample as sample
+    from loopcell.tasks.seq2seq import Seq2Seq as Seq2Seq
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
+    "captioner": ("Captioner",),
+    "chat": ("Chat",),
     "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
     "language_model": ("LanguageModel",),
@@ -40,6 +45,7 @@ _HOMES = {
     "models": ("load_model",),
     "regressor": ("SequenceRegressor",),
     "sampling": ("sample",),
+    "seq2seq": ("Seq2Seq",),
     "tagger": ("SequenceTagger",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

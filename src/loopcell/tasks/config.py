@@ -6,9 +6,9 @@ No torch here, so that flags are fast.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from loopcell.training.config import Concern, TrainingConfig
 
@@ -79,6 +79,7 @@ class FileExamples(Concern):
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
+        paired: there are two files, one of sequences and one of targets, line beside line.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -87,6 +88,13 @@ class FileExamples(Concern):
     separator: str | None = None
     by: str | None = None
     window: PositiveInt | None = None
+    paired: bool = False
+
+    @model_validator(mode="after")
+    def _two(self) -> Self:
+        if self.paired and len(self.files) != 2:
+            raise ValueError(f"a file of sources and one of targets were expected, got {len(self.files)}")
+        return self
 
     @property
     def of_steps(self) -> bool:

@@ -13,13 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loopcell.data import Column, Origin, Records, read, store
+from loopcell.data import Column, Origin, Records, pair, read, store
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.step_tables import step_sequences
 
 # The columns that hold a sequence in kinds of files that name their own columns.
-SEQUENCE_COLUMNS = ("text", "sequence", "series", "tokens", "values", "path")
+SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
 TARGET_COLUMNS = ("label", "labels", "target")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 
@@ -45,7 +45,7 @@ def load_examples(spec: FileExamples) -> Loaded:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
-    records = open_records(spec.files)
+    records = pair(*map(read, spec.files)) if spec.paired else open_records(spec.files)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         columns = step_columns(records, spec, target)

@@ -51,6 +51,15 @@ def read_task(path: Path) -> str:
     return str(read_facts(path, MODEL).get("task"))
 
 
+def read_learned(path: Path, task: str) -> Mapping[str, Any]:
+    """What a model file has learned beside its weights; errors as `read_model`."""
+    facts = read_facts(path, MODEL)
+    if facts.get("task") != task:
+        raise FileFormatError(f"{path} holds the model of another task: {facts.get('task')!r}")
+    learned = facts.get("learned")
+    return learned if isinstance(learned, Mapping) else {}
+
+
 def read_model(path: Path, task: str) -> TensorFile:
     """Read the parts of a model file.
 

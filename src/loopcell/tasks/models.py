@@ -23,7 +23,10 @@ class Task(NamedTuple):
 
 
 TASKS = {
+    "captioner": Task("Captioner", "caption"),
+    "chat": Task("Chat", "chat"),
     "language-model": Task("LanguageModel", "lm"),
+    "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from loopcell import SequenceClassifier, SequenceRegressor, SequenceTagger, cell, tanh
+from loopcell import Seq2Seq, SequenceClassifier, SequenceRegressor, SequenceTagger, cell, tanh
 from loopcell.errors import UsageError
 from loopcell.tasks.settings import checked
 from tests.tasks.conftest import one_thread
@@ -17,7 +17,7 @@ from tests.tasks.small import QUICK, parities, waves, words
 
 __all__ = ["one_thread"]
 
-ALL = (SequenceClassifier, SequenceRegressor, SequenceTagger)
+ALL = (Seq2Seq, SequenceClassifier, SequenceRegressor, SequenceTagger)
 
 
 @cell

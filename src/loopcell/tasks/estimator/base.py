@@ -29,7 +29,7 @@ from loopcell.training.loop import Outcome
 from loopcell.training.run_folder import RunFolder
 
 # Where things run and how they are shown is no part of a model.
-NOT_KEPT = ("cell", "features", "random_state", "device", "progress")
+NOT_KEPT = ("cell", "encoder", "features", "random_state", "device", "progress")
 
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
@@ -166,10 +166,15 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileFormatError: the file is missing, truncated, foreign, damaged, of a newer format or of another task.
         """
-        path = Path(path)
+        return cls._loaded(Path(path), {})
+
+    @classmethod
+    def _loaded(cls, path: Path, others: Mapping[str, Any]) -> Self:
+        """What a file holds, with the arguments that no file can hold; errors as `load`."""
         content = read_model(path, cls.task)
         with building(path):
             estimator = cls.from_facts(content.facts)
+            estimator.set_params(**others)
             network = cls._network(estimator, checked(estimator))
         fill(path, network, content.tensors)
         estimator.network_ = network

@@ -28,9 +28,9 @@ class Part(Sequence[Any]):
         self.indices = np.arange(len(self.values)) if indices is None else indices
 
     @property
-    def origins(self) -> _Origins:
+    def origins(self) -> Origins:
         """Where the examples came from; `loopcell.data.where` asks for it."""
-        return _Origins(self)
+        return Origins(self)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -53,7 +53,9 @@ class Part(Sequence[Any]):
         return Part(self.values, self.name, self.indices[indices])
 
 
-class _Origins(Sequence[str]):
+class Origins(Sequence[str]):
+    """Where the examples of a part came from, as a user would say it."""
+
     def __init__(self, part: Part) -> None:
         self._part = part
 

@@ -157,9 +157,9 @@ class SequenceEstimator(Estimator):
 
 
 def _first_layer(network: nn.Module) -> FirstLayer:
-    reader = network.get_submodule("reader")
-    assert isinstance(reader, SequenceReader)
-    return reader.first
+    first = network.get_submodule("reader").get_submodule("first")
+    assert isinstance(first, FirstLayer)
+    return first
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:

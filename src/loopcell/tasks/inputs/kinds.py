@@ -15,9 +15,11 @@ from loopcell.tasks.inputs.features import FeatureInput
 from loopcell.tasks.inputs.input import Input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
+from loopcell.tasks.inputs.vectors import VectorInput
 from loopcell.tasks.settings import NetworkSettings
 
-INPUTS: dict[str, type[Input]] = {kind.kind: kind for kind in (TextInput, TokenInput, ArrayInput, FeatureInput)}
+_KINDS: tuple[type[Input], ...] = (TextInput, TokenInput, ArrayInput, VectorInput, FeatureInput)
+INPUTS = {kind.kind: kind for kind in _KINDS}
 
 
 def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:

@@ -1,0 +1,59 @@
+"""`loopcell chat MODEL`: a conversation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.flags import Settings, with_flags
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.sample import FLAGS as CHOICE
+from loopcell.cli.values import find_model
+from loopcell.tasks.config import Choice
+from loopcell.tasks.seq2seq_settings import ChatSettings
+
+ASKED = ("beam", "length_penalty", "ngram_block", "longest", "history")
+FLAGS = (*CHOICE, *(flag for flag in flags_of(ChatSettings) if flag.field in ASKED))
+
+
+@with_flags(FLAGS)
+def chat(
+    model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
+    candidates: Annotated[int, typer.Option(min=1, help="Answers to show; the first one counts as said.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of answers that are drawn.")] = None,
+    *,
+    debug: Debug = False,
+    **typed: Any,
+) -> None:
+    """Answer every line that is typed; an empty one ends the conversation and begins another."""
+    with reporting(debug):
+        settings = Settings(FLAGS, typed)
+        settings.build(ChatSettings)  # names the flag that is out of its bounds
+        # Without a word about drawing, the answers are the best of beam search.
+        choice = settings.build(Choice) if settings.given(Choice) or seed is not None else None
+        from loopcell.tasks import Chat
+
+        loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))
+        turns: list[str] = []
+        for number, line in enumerate(_lines()):
+            if not line.strip():
+                turns = []
+                continue
+            turns.append(line)
+            found = loaded.reply(turns, candidates, choice=choice, seed=None if seed is None else seed + number)
+            for one in found:
+                text = one.text if isinstance(one.text, str) else " ".join(one.text)
+                sys.stdout.write(text if candidates == 1 else f"{one.log_probability:8.2f}  {text}")
+                sys.stdout.write("\n")
+            sys.stdout.flush()
+            turns.append(str(found[0].text))
+
+
+def _lines() -> Any:
+    """The lines of standard input, as soon as they are there."""
+    while line := sys.stdin.readline():
+        yield line.removesuffix("\n").removesuffix("\r")

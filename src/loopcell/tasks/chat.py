@@ -1,0 +1,95 @@
+"""Chat: a Seq2Seq over the turns of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from loopcell.data import where
+from loopcell.errors import DataError
+from loopcell.tasks.config import Choice
+from loopcell.tasks.estimator import Pair, Part, SequenceExamples
+from loopcell.tasks.estimator.parts import Origins
+from loopcell.tasks.inputs import learn_input
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.scores.texts import distinct
+from loopcell.tasks.seq2seq import Seq2Seq
+from loopcell.tasks.seq2seq_settings import ChatSettings
+from loopcell.tasks.writing import Candidate
+from loopcell.tasks.writing.estimator import plain
+
+BETWEEN = "\n"  # stands between two turns that are read together
+
+
+class Chat(ChatSettings, Seq2Seq):
+    """An answer to what was said: the turns in, the next one out.
+
+    Its arguments are those of `Seq2Seq` and of `ChatSettings`. An example of X is a text, what was said last, or a list
+    of texts, the turns so far with the newest last; the encoder reads the last `history` of them. y are the answers.
+
+    Vinyals, Le: A Neural Conversational Model, 2015 (arXiv 1506.05869).
+    """
+
+    task: ClassVar[str] = "chat"
+
+    def reply(
+        self, turns: str | Sequence[str], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
+    ) -> list[Candidate]:
+        """Answer.
+
+        Args:
+            turns: what was said, or all turns so far with the newest last.
+            n: answers, at most; beam search may find fewer.
+            choice: draw with this temperature, top-k and top-p; None takes the best of beam search.
+            seed: of the draw.
+
+        Returns:
+            Answers that differ, best first.
+        """
+        if choice is not None:
+            drawn = self.sample([turns], n, choice=choice, seed=seed)[0]
+            return list({one.text: one for one in drawn}.values())
+        rules = self._rules()
+        return self._beams([turns], rules._replace(beam=max(rules.beam, n)))[0][:n]
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """As for `Seq2Seq`, with distinct-1 and distinct-2: how many of all words, and pairs of words, are different.
+
+        Li et al.: A Diversity-Promoting Objective Function for Neural Conversation Models, 2016 (arXiv 1510.03055).
+        """
+        table = super().evaluate(X, y, training=training)
+        answers = [plain(text) for text in self.predict(X)]
+        found = {f"distinct-{size}": distinct(answers, size) for size in (1, 2)}
+        return ScoreTable(table.data, {**table.rows, "model": {**table.model, **found}})
+
+    def _learn_inputs(self, X: Part, settings: ChatSettings) -> None:
+        self.input_ = learn_input(self._joined(X), settings)
+
+    def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
+        return super()._examples(self._joined(X), y)
+
+    def _copied(self, X: Part) -> list[str]:
+        return [turn if isinstance(turn, str) else turn[-1] for turn in X]
+
+    def _joined(self, X: Part) -> Part:
+        """The turns of each example as one text."""
+        return Part(_Texts(X, int(self.history)), X.name)
+
+
+class _Texts(Sequence[str]):
+    """Each example's last turns as one text; knows where they came from."""
+
+    def __init__(self, X: Part, history: int) -> None:
+        self._X, self._history = X, history
+        self.origins: Origins = X.origins
+
+    def __len__(self) -> int:
+        return len(self._X)
+
+    def __getitem__(self, index: Any) -> Any:
+        turns = self._X[index]
+        if isinstance(turns, str):
+            return turns
+        if not isinstance(turns, list | tuple) or not all(isinstance(turn, str) for turn in turns):
+            raise DataError(f"{where(self._X, index)}: a text, or a list of turns that are texts, was expected")
+        return BETWEEN.join(turns[-self._history :])

@@ -1,0 +1,36 @@
+"""Vectors: one step of numbers an example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import where
+from loopcell.errors import DataError
+from loopcell.tasks.inputs.arrays import ArrayInput
+from loopcell.tasks.settings import NetworkSettings
+
+
+class VectorInput(ArrayInput):
+    """Vectors of numbers [D], all of one length; each is a sequence of one step."""
+
+    kind: ClassVar[str] = "vector"
+
+    @classmethod
+    def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
+        """Look at how many numbers a vector has."""
+        return cls(max(1, np.size(X[0])))
+
+    def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
+        """Give every vector as float32 [1, D]; NaN and infinity are refused."""
+        for index, example in enumerate(X):
+            shape = np.shape(example)
+            if shape != (self.input_size,) or example is None:
+                raise DataError(
+                    f"{where(X, index)}: a vector of {self.input_size} numbers was expected, as the first example is, "
+                    f"not {list(shape)}"
+                )
+            yield self._array(np.asarray(example)[None], where(X, index))

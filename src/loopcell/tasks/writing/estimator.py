@@ -1,0 +1,224 @@
+"""WritingEstimator: what has a decoder, whatever encodes its input."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from loopcell.data import Ragged
+from loopcell.tasks.config import Choice
+from loopcell.tasks.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
+from loopcell.tasks.estimator.engine import on_device
+from loopcell.tasks.inputs import learn_input
+from loopcell.tasks.networks.decoder import Encoded
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.scores.texts import bleu, text_metrics
+from loopcell.tasks.seq2seq_settings import WritingSettings
+from loopcell.tasks.settings import checked
+from loopcell.tasks.writing.network import Writer
+from loopcell.tasks.writing.search import Hypothesis, Rules, Step, beam_search, draw
+from loopcell.tasks.writing.target import TargetText, Written
+
+Search = Callable[[Step, Encoded, Rules], list[list[Hypothesis]]]
+
+
+class Candidate(NamedTuple):
+    """One answer of a model.
+
+    Attributes:
+        text: a text, or a list of tokens where the targets were such lists.
+        log_probability: in nats, of the whole answer with its end.
+    """
+
+    text: Written
+    log_probability: float
+
+
+class PairExamples(SequenceExamples):
+    """Inputs and targets that are sequences both: those go together whose lengths together are similar."""
+
+    def __init__(self, inputs: Ragged, targets: Ragged) -> None:
+        super().__init__(inputs, targets)
+        self.lengths = inputs.lengths + targets.lengths
+
+
+class WritingEstimator(WritingSettings, SequenceEstimator):
+    """y are texts, or lists of tokens, and so are predictions.
+
+    Attributes:
+        target_: how targets become tokens.
+        longest_: the most tokens of a training target, its end included.
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    target_: TargetText
+    longest_: int
+    network_: Writer
+
+    @abstractmethod
+    def _target_settings(self, settings: Any) -> Any:
+        """The settings by which the targets are cut into tokens."""
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Sequence[Any]) -> list[Written]:
+        """Write the best answer to each input: beam search, or greedy with `beam=1`."""
+        return [found[0].text for found in self.candidates(X)]
+
+    def candidates(self, X: Sequence[Any]) -> list[list[Candidate]]:
+        """The answers of beam search to each input, at most `beam` of them, best first."""
+        return self._beams(X, self._rules())
+
+    def sample(
+        self, X: Sequence[Any], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
+    ) -> list[list[Candidate]]:
+        """Draw n answers to each input, token by token; the best of them by the length-penalised score comes first.
+
+        Args:
+            X: inputs.
+            n: how many.
+            choice: temperature, top-k and top-p.
+            seed: the same seed gives the same answers; None draws a new one.
+        """
+        generator = torch.Generator()
+        generator.manual_seed(seed) if seed is not None else generator.seed()
+        rules = self._rules()._replace(beam=n)
+        drawn = choice or Choice()
+        return self._written(X, rules, lambda step, encoded, how: draw(step, encoded, how, drawn, generator))
+
+    def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
+        """Corpus BLEU, 0 to 100."""
+        inputs, targets = as_pair(X, y)
+        return bleu([plain(text) for text in targets], [plain(text) for text in self.predict(inputs)])
+
+    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the best answer to each input and its log-probability, as JSON values."""
+        for found in self.candidates(X):
+            yield {"text": found[0].text, "log_probability": found[0].log_probability}
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """BLEU, chrF and exact match of what is written; token accuracy and perplexity of the targets given.
+
+        Beside it the input copied, where it is a text, and with training data the most frequent target.
+        """
+        inputs, targets = as_pair(X, y)
+        true = [plain(text) for text in targets]
+        given = [plain(text) for text in self.predict(inputs)]
+        rows = {"model": {**text_metrics(true, given), **self._fit_of(inputs, targets)}}
+        copied = self._copied(inputs)
+        if copied is not None:
+            rows["copy"] = text_metrics(true, copied)
+        if training:
+            counts = Counter(plain(text) for text in as_pair(*training)[1])
+            (frequent, _), *_ = counts.most_common(1)
+            rows["most frequent"] = text_metrics(true, [frequent] * len(true))
+        return ScoreTable(f"{len(true):,} pairs", rows)
+
+    @torch.inference_mode()
+    def _fit_of(self, X: Part, y: Part) -> dict[str, float]:
+        """How well the model foresees the targets' tokens when it is given those before."""
+        log_probability, right, count = 0.0, 0, 0
+        for _, batch in self._batches(self._examples(X, y)):
+            found, hits = self.network_.scored(batch)
+            log_probability += float(found.double().sum())
+            right, count = right + int(hits.sum()), count + len(hits)
+        return {"token accuracy": right / count, "perplexity": math.exp(min(700.0, -log_probability / count))}
+
+    def _copied(self, X: Part) -> list[str] | None:
+        """The inputs as texts; None where they are none."""
+        return [plain(text) for text in X] if isinstance(X[0], str | list | tuple) and _is_text(X[0]) else None
+
+    def _rules(self) -> Rules:
+        settings = checked(self)
+        return Rules(
+            boundary=self.target_.size,
+            longest=settings.longest or self.longest_ + self.longest_ // 2 + 10,
+            beam=settings.beam,
+            length_penalty=settings.length_penalty,
+            ngram_block=settings.ngram_block,
+            never=() if self.target_.unknown is None else (self.target_.unknown,),
+        )
+
+    def _beams(self, X: Sequence[Any], rules: Rules) -> list[list[Candidate]]:
+        return self._written(X, rules, beam_search)
+
+    def _written(self, X: Sequence[Any], rules: Rules, search: Search) -> list[list[Candidate]]:
+        examples = self._unlabelled(X)
+
+        def parts() -> Iterator[tuple[Any, list[list[Hypothesis]]]]:
+            for indices, batch in self._batches(examples):
+                encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
+                yield indices, search(self.network_.decoder.step, encoded, rules)
+
+        with torch.inference_mode():
+            found: list[list[Hypothesis]] = in_order(len(examples), parts())
+        return [[Candidate(self.target_.text(one.tokens), one.log_probability) for one in some] for some in found]
+
+    def _batches(self, examples: SequenceExamples) -> Iterator[tuple[Any, Any]]:
+        """All examples in batches on the network's device, to be read without learning."""
+        device = device_of(self.network_)
+        for indices, batch in examples.in_order_of_length(int(self.batch_size)):
+            yield indices, on_device(batch, device)
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _learn_data(
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any
+    ) -> tuple[SequenceExamples, SequenceExamples | None]:
+        (X, y), held_out = parts
+        self._learn_inputs(X, settings)
+        self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
+        training = self._examples(X, y)
+        assert isinstance(training.targets, Ragged)
+        self.longest_ = int(training.targets.lengths.max())
+        self._updates = math.ceil(len(training) / settings.batch_size) * settings.epochs
+        self.notes_ = [
+            f"{count:,} of {len(X):,} training {what} are empty"
+            for what, count in (
+                ("inputs", int((training.inputs.lengths == 0).sum())),
+                ("targets", int((training.targets.lengths == 1).sum())),
+            )
+            if count
+        ]
+        return training, None if held_out is None else self._examples(*held_out)
+
+    def _learn_inputs(self, X: Part, settings: Any) -> None:
+        self.input_ = learn_input(X, settings)
+
+    def _learn(self, y: Part) -> None:
+        self.target_ = TargetText.learn(y, self._target_settings(checked(self)))
+
+    def _targets(self, y: Part, inputs: Ragged) -> Ragged:
+        return self.target_.numbers(y)
+
+    def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
+        found = super()._examples(X, y)
+        return PairExamples(found.inputs, found.targets) if isinstance(found.targets, Ragged) else found
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        self.network_.total_updates = self._updates
+
+    def _learned(self) -> dict[str, Any]:
+        return {**super()._learned(), "target": self.target_.to_json(), "longest": self.longest_}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.target_ = TargetText.from_json(learned["target"])
+        self.longest_ = learned["longest"]
+        if type(self.longest_) is not int or not 0 < self.longest_ < 2**31:
+            raise ValueError("its longest target is not a number of tokens")
+
+
+def plain(text: Any) -> str:
+    """A text as it is; a list of tokens as words."""
+    return text if isinstance(text, str) else " ".join(text)
+
+
+def _is_text(example: Any) -> bool:
+    return isinstance(example, str) or all(isinstance(token, str) for token in example)
