@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from loopcell.runtime import backend as backend, explain as explain
     from loopcell.tasks import (
+        Forecaster as Forecaster,
         LanguageModel as LanguageModel,
         SequenceClassifier as SequenceClassifier,
         SequenceRegressor as SequenceRegressor,
@@ -57,7 +58,9 @@ _HOMES = {
     ),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
-    "tasks": ("LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model"),
+    "tasks": (
+        "Forecaster", "LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model",
+    ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = ("cells", "errors", "testing")

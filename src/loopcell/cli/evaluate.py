@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.predict import is_of_series, series_source
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
 from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS
@@ -24,6 +26,10 @@ def evaluate(
     train: Annotated[
         list[Path] | None, typer.Option("--train", help="Training data, for baselines that have to learn.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="Series: the first time, or number of a step, that counts.")
+    ] = None,
+    stride: Annotated[int, typer.Option("--stride", help="Series: steps from one forecast to the next.")] = 1,
     *,
     debug: Debug = False,
     **typed: Any,
@@ -37,8 +43,12 @@ def evaluate(
         if isinstance(loaded, LanguageModel):
             print_score(score_files(loaded, files), "text")
             return
+        data = Settings(FLAGS, typed).build(FileExamples, files=files)
+        if is_of_series(loaded):
+            first = int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start
+            print_table(loaded.evaluate(series_source(data), start=first, stride=stride))
+            return
         from loopcell.tasks.estimator_run import evaluate_files
 
-        data = Settings(FLAGS, typed).build(FileExamples, files=files)
         known = data.model_copy(update={"files": tuple(train)}) if train else None
         print_table(evaluate_files(loaded, data, known))

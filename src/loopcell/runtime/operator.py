@@ -82,9 +82,7 @@ def _read(text: str) -> FusedCaller:
 
 
 @torch.library.custom_op("loopcell::run", mutates_args=(), device_types="cpu")
-def run(
-    tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool
-) -> list[Tensor]:
+def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool) -> list[Tensor]:
     """Run a cell over a sequence; return the output, the states, what is watched, and what is kept for `run_back`."""
     told = _what(what)
     leaves, weights = told.split(tensors)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         LanguageModelPlan as LanguageModelPlan,
         TextConfig as TextConfig,
     )
+    from loopcell.tasks.forecaster import Forecaster as Forecaster
+    from loopcell.tasks.forecasting import Backtest as Backtest, Forecast as Forecast, SeriesState as SeriesState
     from loopcell.tasks.language_model import LanguageModel as LanguageModel
     from loopcell.tasks.language_model_score import Score as Score, score_files as score_files
     from loopcell.tasks.language_model_training import (
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
+    "forecaster": ("Forecaster",),
+    "forecasting": ("Backtest", "Forecast", "SeriesState"),
     "language_model": ("LanguageModel",),
     "language_model_score": ("Score", "score_files"),
     "language_model_training": (

@@ -26,9 +26,7 @@ class ForwardCall(Given):
         graph = kernel.loop.graph
         shown = ["output", *(key for key in graph.results if key.startswith("record."))]
         self.shown = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in shown]
-        self.states = [
-            (self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states
-        ]
+        self.states = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states]
         saved = [key for key in graph.results if key.startswith("saved.")]
         states = [f"state.{state}" for state in kernel.states if state in kernel.kept_states]
         self.columns = lay_out([*saved, *states], lambda key: recipe.width(kernel, key))

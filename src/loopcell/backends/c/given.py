@@ -26,9 +26,7 @@ class Given:
         places = {slot.key: place for place, slot in enumerate(kernel.slots)}
         self.places = places
         self.given = [
-            (places[key], place, self.walks[key] == SEQUENCE)
-            for place, key in enumerate(recipe.keys)
-            if key in places
+            (places[key], place, self.walks[key] == SEQUENCE) for place, key in enumerate(recipe.keys) if key in places
         ]
         vectors = [slot.key.removeprefix("parameter.") for slot in kernel.slots if slot.key.startswith("parameter.")]
         names = [(places[f"parameter.{name}"], name) for name in vectors]

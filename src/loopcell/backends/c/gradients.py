@@ -60,9 +60,7 @@ class MatrixGradients:
         self.parts = parts
         self.lengths = lengths
         self.outer = list(self._runs((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer))
-        self.into_input = list(
-            self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input)
-        )
+        self.into_input = list(self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input))
 
     def of_matrices(
         self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]

@@ -220,9 +220,7 @@ class RegionWriter:
 
     def leaf_results(self) -> list[str]:
         """Return the keys of the results that are leaves or scalars and have to be stored."""
-        return [
-            key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars
-        ]
+        return [key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars]
 
 
 def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:

@@ -98,9 +98,7 @@ class FusedSteps:
                 if turn == 0:
                     block[DIRECT] = 0
                     start = self._memory(kernels.library.forward_packed_memory, block)
-                    kernels.library.forward_pack_into(
-                        ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start)
-                    )
+                    kernels.library.forward_pack_into(ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start))
                     packed = block[-len(forward.kernel.packs) :]
                 else:
                     block[DIRECT], block[PACKED] = 0, 1
