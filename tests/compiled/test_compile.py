@@ -29,9 +29,7 @@ def compiled_equals_eager(tried, backend, **form):
     assert_all_close(observe(net, compiled, x, state), expected, tolerance=10 * TOLERANCES[torch.float32])
 
 
-@pytest.mark.parametrize(
-    ("name", "form"), [("gru", {"num_layers": 2, "bidirectional": True}), ("lstm_layer_norm", {})]
-)
+@pytest.mark.parametrize(("name", "form"), [("gru", {"num_layers": 2, "bidirectional": True}), ("lstm_layer_norm", {})])
 def test_fullgraph(name, form):
     compiled_equals_eager(Case(cells.get(name), steps=T), "aot_eager", **form)
 

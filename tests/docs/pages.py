@@ -81,9 +81,7 @@ def _marker(page: Path, number: int, line: str) -> tuple[str, str] | None:
         return None
     verb, reason = found["verb"], found["reason"]
     if verb not in {"skip", "run"} or (verb == "skip") != bool(reason):
-        raise PageError(
-            f"{page.name}:{number}: write `snippet: skip REASON` or `snippet: run`, not {line.strip()}"
-        )
+        raise PageError(f"{page.name}:{number}: write `snippet: skip REASON` or `snippet: run`, not {line.strip()}")
     return verb, reason
 
 

@@ -275,7 +275,8 @@ def test_set_num_threads_holds(number):
 
 @POOL
 def test_fewer_threads_from_one_call_to_the_next():
-    in_a_process("""
+    in_a_process(
+        """
         wanted = []
         real = threads.granted
         from loopcell.runtime import fused
@@ -286,4 +287,6 @@ def test_fewer_threads_from_one_call_to_the_next():
             results.append(run())
         assert wanted == [4, 1, 2, 3], wanted
         assert all(same(one, results[0]) for one in results)
-    """, 4)
+    """,
+        4,
+    )

@@ -43,9 +43,7 @@ class Symbols:
     tanh, sigmoid, relu, exp, log = map(
         staticmethod, (loopcell.tanh, loopcell.sigmoid, loopcell.relu, loopcell.exp, loopcell.log)
     )
-    sqrt, softplus, mean, total = map(
-        staticmethod, (loopcell.sqrt, loopcell.softplus, loopcell.mean, loopcell.total)
-    )
+    sqrt, softplus, mean, total = map(staticmethod, (loopcell.sqrt, loopcell.softplus, loopcell.mean, loopcell.total))
     minimum, maximum, where = map(staticmethod, (loopcell.minimum, loopcell.maximum, loopcell.where))
 
     @staticmethod
@@ -60,9 +58,7 @@ class Symbols:
 class Tensors:
     """The same ops in torch: vectors [B, n], scalars [B, 1]."""
 
-    tanh, sigmoid, relu, exp, log = map(
-        staticmethod, (torch.tanh, torch.sigmoid, torch.relu, torch.exp, torch.log)
-    )
+    tanh, sigmoid, relu, exp, log = map(staticmethod, (torch.tanh, torch.sigmoid, torch.relu, torch.exp, torch.log))
     sqrt, softplus = map(staticmethod, (torch.sqrt, torch.nn.functional.softplus))
 
     @staticmethod
@@ -83,9 +79,7 @@ class Tensors:
 
     @staticmethod
     def where(condition, a, b):
-        return torch.where(
-            condition, torch.as_tensor(a, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64)
-        )
+        return torch.where(condition, torch.as_tensor(a, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64))
 
     @staticmethod
     def hidden(value):
@@ -160,9 +154,7 @@ def step_of(drawing):
             for space in "WUb"
         ]
         h, c = states
-        for space, shape in zip(
-            spaces, [(h.shape[-1], x.shape[-1]), (h.shape[-1],) * 2, (h.shape[-1],)], strict=True
-        ):
+        for space, shape in zip(spaces, [(h.shape[-1], x.shape[-1]), (h.shape[-1],) * 2, (h.shape[-1],)], strict=True):
             for name in NAMES:  # what the cell does not need has no parameter
                 if not hasattr(space, name):
                     setattr(space, name, x.new_zeros(shape))

@@ -38,7 +38,5 @@ def _is_input(cell, node):
 
 REGISTERED = {name: case(cells.get(name)) for name in cells.names()}
 OTHERS = {cell.name: case(cell) for cell in (*MODIFIED, *UNUSUAL.values())}
-SINGLE = {
-    name: case(cells.get(name), input_size=1, hidden_size=1, steps=1, batch=1) for name in cells.names()
-}
+SINGLE = {name: case(cells.get(name), input_size=1, hidden_size=1, steps=1, batch=1) for name in cells.names()}
 ODD = {name: case(cells.get(name), input_size=2, hidden_size=9, steps=7, batch=1) for name in cells.names()}

@@ -33,9 +33,7 @@ KINDS = {
 def by_hand(net, step, state_type, **masks):
     """The run of a network's own parameters by the plain runner, to be differentiated by autograd."""
     names = [
-        f"l{layer}{suffix}."
-        for layer in range(net.num_layers)
-        for suffix in ("", "_reverse")[: net.num_directions]
+        f"l{layer}{suffix}." for layer in range(net.num_layers) for suffix in ("", "_reverse")[: net.num_directions]
     ]
 
     def how(x, state):
@@ -45,9 +43,7 @@ def by_hand(net, step, state_type, **masks):
             for prefix in names
         ]
         size = net.output_size // net.num_directions
-        y, final = run_stack(
-            step, x, dict(state), layers, output_size=size, bidirectional=net.bidirectional, **masks
-        )
+        y, final = run_stack(step, x, dict(state), layers, output_size=size, bidirectional=net.bidirectional, **masks)
         return y, state_type(**final)
 
     return how

@@ -22,9 +22,7 @@ def expands():
     """A cell with `expand`, which equations cannot spell: broadcasting leaves it out, and only passes write it."""
     b = Builder()
     h = b.leaf("state", "h", ("hidden",))
-    product = b.apply(
-        "matmul", b.leaf("parameter", "W.h", ("hidden", "input")), b.leaf("input", "x", ("input",))
-    )
+    product = b.apply("matmul", b.leaf("parameter", "W.h", ("hidden", "input")), b.leaf("input", "x", ("input",)))
     new = b.apply("tanh", product + b.apply("expand", b.apply("sum", h), name="hidden"))
     return Cell(b.build("expands", {"output": new, "state.h": new}))
 

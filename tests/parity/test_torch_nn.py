@@ -72,9 +72,7 @@ def drawn(configuration, dtype):
         outer = outer[::-1]
     leaf = torch.randn(*outer, arguments["input_size"], dtype=dtype, requires_grad=True)
     rows = (c.rows,) if c.form == "unbatched" else (c.rows, c.batch)
-    h = torch.randn(
-        *rows, arguments.get("proj_size") or arguments["hidden_size"], dtype=dtype, requires_grad=True
-    )
+    h = torch.randn(*rows, arguments.get("proj_size") or arguments["hidden_size"], dtype=dtype, requires_grad=True)
     cell_state = torch.randn(*rows, arguments["hidden_size"], dtype=dtype, requires_grad=True)
     return leaf, h, cell_state
 
@@ -103,9 +101,7 @@ def observed(net, configuration, dtype):
     else:
         found["output"] = y
     parts = [tensor for tensor in found.values() if tensor.requires_grad]
-    loss = sum(
-        (part * torch.cos(torch.arange(part.numel(), dtype=dtype)).view(part.shape)).sum() for part in parts
-    )
+    loss = sum((part * torch.cos(torch.arange(part.numel(), dtype=dtype)).view(part.shape)).sum() for part in parts)
     wanted = {"input": leaf, **dict(net.named_parameters())}
     if configuration.given_state:
         wanted |= dict(zip(["initial h", "initial c"], states, strict=False))

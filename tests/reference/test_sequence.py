@@ -49,9 +49,7 @@ def test_a_reset_splits_a_row_into_two_sequences_in_both_directions():
     last[0::2] = 0  # forwards, the last one is
     y_first, final_first = theirs(x[:2], first)
     y_last, final_last = theirs(x[2:], last)
-    y, final = run_stack(
-        STEPS["rnn"], x, {"h": start}, layers, output_size=H, bidirectional=True, reset=reset
-    )
+    y, final = run_stack(STEPS["rnn"], x, {"h": start}, layers, output_size=H, bidirectional=True, reset=reset)
     torch.testing.assert_close(y, torch.cat([y_first, y_last]), rtol=0, atol=1e-12)
     torch.testing.assert_close(final["h"][0::2], final_last[0::2], rtol=0, atol=1e-12)
     torch.testing.assert_close(final["h"][1::2], final_first[1::2], rtol=0, atol=1e-12)

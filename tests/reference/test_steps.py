@@ -113,9 +113,7 @@ def test_coupled_gates_are_an_lstm_whose_input_gate_is_the_forget_gate_negated()
     close(STEPS["lstm_coupled"](x, states, p)[0], STEPS["lstm"](x, states, mirrored)[0])
 
 
-@pytest.mark.parametrize(
-    ("keeps", "lets"), [("gru", "gru_lets_after"), ("gru_keeps_before", "gru_lets_before")]
-)
+@pytest.mark.parametrize(("keeps", "lets"), [("gru", "gru_lets_after"), ("gru_keeps_before", "gru_lets_before")])
 def test_the_two_conventions_of_the_update_gate_mirror_each_other(keeps, lets):
     p, x, h = parameters(*"rzn"), drawn(BATCH, INPUT), drawn(BATCH, HIDDEN)
     p["d.n"] = drawn(HIDDEN)
@@ -203,9 +201,7 @@ def test_layer_norm_undoes_the_scale_of_a_product(name, gates, others, count):
         tuple(drawn(BATCH, HIDDEN) for _ in range(count)),
     )
     scaled = p | {f"W.{gates[0]}": 1e3 * p[f"W.{gates[0]}"]}
-    torch.testing.assert_close(
-        STEPS[name](x, states, scaled)[0], STEPS[name](x, states, p)[0], rtol=0, atol=1e-4
-    )
+    torch.testing.assert_close(STEPS[name](x, states, scaled)[0], STEPS[name](x, states, p)[0], rtol=0, atol=1e-4)
 
 
 def test_layer_normed_lstm_of_gain_zero_has_the_gates_of_its_shifts():
@@ -214,11 +210,7 @@ def test_layer_normed_lstm_of_gain_zero_has_the_gates_of_its_shifts():
         drawn(BATCH, INPUT),
         (drawn(BATCH, HIDDEN), drawn(BATCH, HIDDEN)),
     )
-    p |= {
-        name: torch.zeros_like(value)
-        for name, value in p.items()
-        if name.startswith("gain.") and name != "gain.c"
-    }
+    p |= {name: torch.zeros_like(value) for name, value in p.items() if name.startswith("gain.") and name != "gain.c"}
     _, (new_h, new_c) = STEPS["lstm_layer_norm"](x, (h, c), p)
     expected = torch.sigmoid(p["shift.f"]) * c + torch.sigmoid(p["shift.i"]) * torch.tanh(p["shift.g"])
     close(new_c, expected)

@@ -150,9 +150,7 @@ def json_mixed_up(monkeypatch):
 
 def starts_at_one(monkeypatch):
     def changed(original, net, x, state, masks):
-        return original(
-            x, net.initial_state(x.shape[1]).map(torch.ones_like) if state is None else state, **masks
-        )
+        return original(x, net.initial_state(x.shape[1]).map(torch.ones_like) if state is None else state, **masks)
 
     call(monkeypatch, changed)
 

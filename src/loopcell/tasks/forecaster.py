@@ -112,6 +112,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         found = []
         for series in self._read_table(data):
             before = kept.get(series.name)
+            if before is not None and not self.network_.remembers(before.memory):
+                raise UsageError(f"the state of {of(series.name)} was made by another model")
             one = self._ready(series if before is None else continued(series, before), before)
             if before is None:
                 self._demand_history(one)

@@ -97,8 +97,8 @@ class SeriesExamples(Examples[SeriesBatch]):
                 yield one, np.concatenate(found)
 
     def fingerprint(self) -> str:
-        """A hash of all values and covariates, and of where forecasts count."""
-        arrays = [array for one in self.series for array in (one.values, one.known, one.past)]
+        """A hash of all values and covariates, in their own units, and of where forecasts count."""
+        arrays = [part for one in self.series for part in (one.series.target, one.series.known, one.series.past)]
         return fingerprint(*arrays, np.array(self.stretches, dtype=np.int64))
 
     def batch(self, indices: Indices) -> SeriesBatch:

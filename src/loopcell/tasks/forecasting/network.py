@@ -73,6 +73,8 @@ class ForecastNetwork(nn.Module):
             sizes=settings.sizes,
         )
         self.straight = nn.Linear(self.lags, steps)
+        nn.init.zeros_(self.straight.weight)  # it begins as the naive forecast
+        nn.init.zeros_(self.straight.bias)
         self.context = nn.Linear(self.recurrent.output_size, steps * self._context_size(settings))
         self.ahead = self._ahead(settings) if sizes.known else None
 
@@ -94,6 +96,12 @@ class ForecastNetwork(nn.Module):
         """The memory of series that begin with the values [B, K]: as if they had always been there."""
         rows = first.shape[0] * (1 if self.together else first.shape[1])
         return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
+
+    def remembers(self, memory: Memory) -> bool:
+        """Whether a memory, of one series, could be this network's."""
+        own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
+        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
+        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
