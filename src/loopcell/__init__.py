@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from loopcell.runtime import backend as backend, explain as explain
     from loopcell.tasks import (
+        AnomalyDetector as AnomalyDetector,
         Forecaster as Forecaster,
         LanguageModel as LanguageModel,
         SequenceClassifier as SequenceClassifier,
@@ -59,7 +60,8 @@ _HOMES = {
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
     "tasks": (
-        "Forecaster", "LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model",
+        "AnomalyDetector", "Forecaster", "LanguageModel", "SequenceClassifier", "SequenceRegressor",
+        "SequenceTagger", "load_model",
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}

@@ -137,3 +137,28 @@ def test_a_request_that_makes_no_sense_is_one_sentence(loopcell, table, tmp_path
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_anomalies_from_the_shell(loopcell, tmp_path):
+    t = np.arange(400)
+    load = np.sin(t / 2) + np.random.default_rng(0).normal(0, 0.1, 400)
+    rows = [f"{step},{value:.4f},0" for step, value in zip(t, load, strict=True)]
+    (tmp_path / "quiet.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
+    rows[300] = "300,7,1"
+    (tmp_path / "new.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
+    settings = ["--time", "t", "--target", "x", "--label", "bad", "--history", 10, "--hidden", 6, "--device", "cpu"]
+    run = tmp_path / "run"
+    result = loopcell("train", "anomaly", tmp_path / "quiet.csv", *settings, "--epochs", 20, "--lr", 0.02, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "\njump " in result.stdout
+    lines = [json.loads(line) for line in loopcell("predict", run, tmp_path / "new.csv").stdout.splitlines()]
+    assert len(lines) == 400
+    assert lines[300]["time"] == 300
+    assert lines[300]["anomaly"] is True
+    result = loopcell("eval", run, tmp_path / "new.csv", "--start", "100")
+    assert result.exit_code == 0, result.output
+    assert "300 steps:" in result.stdout
+    assert "average precision" in result.stdout
+    assert loopcell("resume", run).exit_code == 0
+    result = loopcell("predict", run, tmp_path / "new.csv", "--state", tmp_path / "s")
+    assert "keeps no state" in result.stderr

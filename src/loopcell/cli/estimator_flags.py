@@ -22,6 +22,8 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--lags", "lags", int, "Last values that are seen at each step, else --history."),
     ("--together", "together", bool, "Read all targets at once, rather than each on its own."),
     ("--roll-out", "roll_out", bool, "Learn one step, and go on from each forecast."),
+    ("--alarms", "alarms", float, "Share of a quiet period that may lie above the threshold."),
+    ("--label", "label", str, "The column that says which steps are anomalous, for scores."),
     ("--head", "head", str, "mean, quantiles, student-t or negative-binomial."),
     ("--quantiles", "quantiles", str, "Levels: 0.1,0.5,0.9.", parse_numbers),
     ("--paths", "paths", int, "Futures that are drawn in a roll-out."),

@@ -45,10 +45,15 @@ def evaluate(
             return
         data = Settings(FLAGS, typed).build(FileExamples, files=files)
         if is_of_series(loaded):
-            first = int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start
-            print_table(loaded.evaluate(series_source(data), start=first, stride=stride))
+            print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
             return
         from loopcell.tasks.estimator_run import evaluate_files
 
         known = data.model_copy(update={"files": tuple(train)}) if train else None
         print_table(evaluate_files(loaded, data, known))
+
+
+def _places(model: Any, start: str | None, stride: int) -> dict[str, Any]:
+    """Where in a series scores begin: a time, or a number of a step; and for forecasts how they go on."""
+    first = int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start
+    return {"start": first, "stride": stride} if hasattr(model, "backtest") else {"start": first}

@@ -76,7 +76,7 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
         rows = [row for forecast in found for row in forecast.rows()]
         after.save(state)
     else:
-        raise UsageError(f"a {type(model).__name__} keeps no state")
+        raise UsageError(f"{type(model).__name__} keeps no state")
     for row in rows:
         yield json.dumps(row, ensure_ascii=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""`loopcell train forecast FILE...`: estimators from tables of time series."""
+"""`loopcell train forecast | anomaly FILE...`: estimators from tables of time series."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
-from loopcell.tasks.series_settings import ForecasterSettings, SeriesSettings
+from loopcell.tasks.series_settings import AnomalySettings, ForecasterSettings, SeriesSettings
 
 FORECAST = flags_of(ForecasterSettings)
+ANOMALY = flags_of(AnomalySettings)
 
 
 @with_flags(FORECAST)
@@ -26,8 +27,17 @@ def forecast(
         _train("forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
 
 
-SERIES_VERBS: dict[str, Callable[..., None]] = {"forecast": forecast}
-SERIES_TASKS = ("forecaster",)
+@with_flags(ANOMALY)
+def anomaly(
+    files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a detector of anomalies on quiet time series. A row of the table is a step."""
+    with reporting(debug):
+        _train("anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
+
+
+SERIES_VERBS: dict[str, Callable[..., None]] = {"forecast": forecast, "anomaly": anomaly}
+SERIES_TASKS = ("forecaster", "anomaly-detector")
 
 
 def _train(

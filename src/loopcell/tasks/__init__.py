@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from loopcell.tasks.anomaly_detector import AnomalyDetector as AnomalyDetector
     from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.config import (
         Choice as Choice,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
+    "anomaly_detector": ("AnomalyDetector",),
     "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
     "forecaster": ("Forecaster",),

@@ -28,6 +28,7 @@ TASKS = {
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
     "forecaster": Task("Forecaster", "forecast"),
+    "anomaly-detector": Task("AnomalyDetector", "anomaly"),
 }
 
 

@@ -109,3 +109,19 @@ class ForecasterSettings(SeriesSettings):
     paths: PositiveInt = 100
     calibrate: bool = True
     season: PositiveInt | None = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class AnomalySettings(SeriesSettings):
+    """What an `AnomalyDetector` is told beside the above.
+
+    Args:
+        horizon: f; each value is forecast 1, ..., f steps before it comes, and all of these errors count.
+        alarms: the share of the steps of a quiet period that may lie above the threshold.
+        label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
+            from it.
+    """
+
+    horizon: Steps = 1
+    alarms: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
+    label: str | None = None

@@ -156,7 +156,8 @@ def _side_by_side(points: list[Point]) -> Point:
 
 def _known(network: ForecastNetwork, one: ScaledSeries, places: Places) -> Tensor:
     """What is known of the f steps after each place, [N, 1, f, P]."""
-    steps = places[:, None] + np.arange(network.steps)
+    # A look past the end of the series is one of which only the first steps are asked for.
+    steps = np.minimum(places[:, None] + np.arange(network.steps), len(one) - 1)
     return torch.from_numpy(one.known[steps]).unsqueeze(1).to(device_of(network))
 
 
