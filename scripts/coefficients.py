@@ -93,9 +93,7 @@ def tanh_terms(low: mpf, width: mpf) -> list[mpf]:
     """The polynomial of one cell; of the first x + x^2 P(x), so that what is tiny stays as it is."""
     if low:
         return rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), TANH_TERMS, (mpf(0), width), FLOAT)
-    rest = rounded_fit(
-        lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, (mpf(0), width), FLOAT
-    )
+    rest = rounded_fit(lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, (mpf(0), width), FLOAT)
     return [mpf(0), mpf(1), *rest]
 
 

@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     )
     from loopcell.runtime import backend as backend, explain as explain
     from loopcell.tasks import (
+        AnomalyDetector as AnomalyDetector,
         Captioner as Captioner,
         Chat as Chat,
+        Forecaster as Forecaster,
         LanguageModel as LanguageModel,
         Seq2Seq as Seq2Seq,
         SequenceClassifier as SequenceClassifier,
@@ -61,8 +63,8 @@ _HOMES = {
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
     "tasks": (
-        "Captioner", "Chat", "LanguageModel", "Seq2Seq", "SequenceClassifier", "SequenceRegressor", "SequenceTagger",
-        "load_model",
+        "AnomalyDetector", "Captioner", "Chat", "Forecaster", "LanguageModel", "Seq2Seq", "SequenceClassifier",
+        "SequenceRegressor", "SequenceTagger", "load_model",
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}

@@ -6,11 +6,28 @@ from dataclasses import fields
 from typing import Any
 
 from loopcell.cli.flags import Flag
-from loopcell.cli.values import parse_sizes, parse_time
-from loopcell.tasks.settings import NetworkSettings
+from loopcell.cli.values import parse_names, parse_numbers, parse_sizes, parse_time
 
 # Names, field, kind, help, and how what is typed is read.
 _ROWS: tuple[tuple[Any, ...], ...] = (
+    ("--target", "target", str, "The column to forecast, or several: a,b,c.", parse_names),
+    ("--time", "time", str, "The column with the times."),
+    ("--series", "series", str, "The column that tells several series apart."),
+    ("--known", "known", str, "Covariates whose future is known: a,b.", parse_names),
+    ("--past", "past", str, "Covariates known up to now only: a,b.", parse_names),
+    ("--calendar", "calendar", str, "Cycles of the times as covariates: day,week,year.", parse_names),
+    ("--regular/--no-regular", "regular", bool, "Whether a gap in the times is an error."),
+    ("--horizon", "horizon", int, "How many steps ahead."),
+    ("--history", "history", int, "Steps that are read before a forecast counts."),
+    ("--lags", "lags", int, "Last values that are seen at each step, else --history."),
+    ("--together", "together", bool, "Read all targets at once, rather than each on its own."),
+    ("--roll-out", "roll_out", bool, "Learn one step, and go on from each forecast."),
+    ("--alarms", "alarms", float, "Share of a quiet period that may lie above the threshold."),
+    ("--label", "label", str, "The column that says which steps are anomalous, for scores."),
+    ("--head", "head", str, "mean, quantiles, student-t or negative-binomial."),
+    ("--quantiles", "quantiles", str, "Levels: 0.1,0.5,0.9.", parse_numbers),
+    ("--paths", "paths", int, "Futures that are drawn in a roll-out."),
+    ("--season", "season", int, "Steps of a season, for the baseline."),
     ("--hidden", "hidden_size", int, "Length of the hidden state."),
     ("--layers", "num_layers", int, "Cells on top of each other."),
     ("--bidirectional/--no-bidirectional", "bidirectional", bool, "Read both ways."),
@@ -54,7 +71,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
 WRITING = ("beam", "length_penalty", "ngram_block", "longest")
 
 
-def flags_of(settings: type[NetworkSettings]) -> tuple[Flag, ...]:
+def flags_of(settings: type[Any]) -> tuple[Flag, ...]:
     """The flags of an estimator: a row of the table for each of its settings that has one."""
     names = {field.name for field in fields(settings)}
     return tuple(Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.predict import is_of_series, series_source
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
 from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS, paired
@@ -24,6 +26,10 @@ def evaluate(
     train: Annotated[
         list[Path] | None, typer.Option("--train", help="Training data, for baselines that have to learn.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="Series: the first time, or number of a step, that counts.")
+    ] = None,
+    stride: Annotated[int, typer.Option("--stride", help="Series: steps from one forecast to the next.")] = 1,
     *,
     debug: Debug = False,
     **typed: Any,
@@ -37,10 +43,18 @@ def evaluate(
         if isinstance(loaded, LanguageModel):
             print_score(score_files(loaded, files), "text")
             return
+        pairs = hasattr(loaded, "target_") and paired(files, typed)
+        data = Settings(FLAGS, typed).build(FileExamples, files=files, paired=pairs)
+        if is_of_series(loaded):
+            print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
+            return
         from loopcell.tasks.estimator_run import evaluate_files
 
-        settings = Settings(FLAGS, typed)
-        pairs = hasattr(loaded, "target_") and paired(files, typed)
-        data = settings.build(FileExamples, files=files, paired=pairs)
-        known = settings.build(FileExamples, files=train, paired=pairs) if train else None
+        known = data.model_copy(update={"files": tuple(train)}) if train else None
         print_table(evaluate_files(loaded, data, known))
+
+
+def _places(model: Any, start: str | None, stride: int) -> dict[str, Any]:
+    """Where in a series scores begin: a time, or a number of a step; and for forecasts how they go on."""
+    first = int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start
+    return {"start": first, "stride": stride} if hasattr(model, "backtest") else {"start": first}

@@ -25,6 +25,9 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON lines, else standard output.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
+    ] = None,
     *,
     debug: Debug = False,
     **typed: Any,
@@ -35,12 +38,47 @@ def predict(
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
-        lines = _lines(loaded, Settings(FLAGS, typed).build(FileExamples, files=files))
+        spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+        lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
         if output is None:
             sys.stdout.writelines(lines)
             return
         with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.writelines(lines)
+
+
+def is_of_series(model: Any) -> bool:
+    """Whether a model reads tables of time series, whose columns it knows."""
+    from loopcell.tasks.forecasting import SeriesEstimator
+
+    return isinstance(model, SeriesEstimator)
+
+
+def series_source(spec: FileExamples) -> Path | list[Path]:
+    """The files of a table of series; UsageError when columns were named, which the model knows."""
+    from loopcell.errors import UsageError
+
+    if spec.model_fields_set - {"files"}:
+        raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
+    return spec.files[0] if len(spec.files) == 1 else list(spec.files)
+
+
+def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
+    from loopcell.errors import UsageError
+
+    source = series_source(spec)
+    if state is None:
+        rows = model.describe(source)
+    elif hasattr(model, "predict_next"):
+        from loopcell.tasks import SeriesState
+
+        found, after = model.predict_next(source, SeriesState.load(state) if state.exists() else None)
+        rows = [row for forecast in found for row in forecast.rows()]
+        after.save(state)
+    else:
+        raise UsageError(f"{type(model).__name__} keeps no state")
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:

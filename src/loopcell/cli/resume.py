@@ -9,6 +9,7 @@ import typer
 
 from loopcell.cli.finish import progress_console, report, report_estimator
 from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.train_series import SERIES_TASKS
 from loopcell.cli.values import parse_time
 
 
@@ -24,10 +25,15 @@ def resume(
         seconds = None if time_limit is None else parse_time(time_limit)
         from loopcell.training.run_folder import RunFolder
 
-        if RunFolder(run).read_config().get("task") == "language-model":
+        task = str(RunFolder(run).read_config().get("task"))
+        if task == "language-model":
             from loopcell.tasks import resume_language_model
 
             report(resume_language_model(run, seconds, progress_console()))
+        elif task in SERIES_TASKS:
+            from loopcell.tasks.series_run import resume_series
+
+            report_estimator(resume_series(run, seconds))
         else:
             from loopcell.tasks.estimator_run import resume_estimator
 

@@ -11,6 +11,7 @@ from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.train_estimators import VERBS
+from loopcell.cli.train_series import SERIES_VERBS
 from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
 from loopcell.tasks.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
@@ -94,5 +95,5 @@ def lm(
         report(train_language_model(plan, found, run, progress_console()))
 
 
-for _verb, _command in VERBS.items():
+for _verb, _command in {**VERBS, **SERIES_VERBS}.items():
     app.command(_verb)(_command)

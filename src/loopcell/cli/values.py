@@ -15,6 +15,7 @@ from loopcell.errors import InputError, LoopcellError, UsageError
 if TYPE_CHECKING:
     from loopcell.equations import Cell
     from loopcell.tasks.config import LanguageModelConfig
+    from loopcell.tasks.series_settings import SeriesSettings
     from loopcell.tasks.settings import NetworkSettings
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -48,7 +49,24 @@ def parse_sizes(pairs: list[str]) -> dict[str, int]:
     return sizes
 
 
-def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings) -> None:
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between them.
+
+    Raises:
+        UsageError: one is none.
+    """
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{text!r} are not numbers; write them like 0.1,0.5,0.9") from error
+
+
+def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings | SeriesSettings) -> None:
     """Hold the sizes that were typed against those that the cell names.
 
     Raises:
@@ -63,7 +81,7 @@ def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings) -> N
     for name in own:
         if name not in sizes:
             raise UsageError(f"cell `{cell.name}` needs one more size: --size {name}=..., such as --size {name}=128")
-    embedding = config.embedding_size or config.hidden_size
+    embedding = getattr(config, "embedding_size", None) or config.hidden_size
     try:
         cell.resolve_sizes(input_size=embedding, hidden_size=config.hidden_size, sizes=sizes)
     except InputError as error:

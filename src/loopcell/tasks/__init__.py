@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from loopcell.tasks.anomaly_detector import AnomalyDetector as AnomalyDetector
     from loopcell.tasks.captioner import Captioner as Captioner
     from loopcell.tasks.chat import Chat as Chat
     from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
         LanguageModelPlan as LanguageModelPlan,
         TextConfig as TextConfig,
     )
+    from loopcell.tasks.forecaster import Forecaster as Forecaster
+    from loopcell.tasks.forecasting import Backtest as Backtest, Forecast as Forecast, SeriesState as SeriesState
     from loopcell.tasks.language_model import LanguageModel as LanguageModel
     from loopcell.tasks.language_model_score import Score as Score, score_files as score_files
     from loopcell.tasks.language_model_training import (
@@ -31,10 +34,13 @@ if TYPE_CHECKING:
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
 
 _HOMES = {
+    "anomaly_detector": ("AnomalyDetector",),
     "captioner": ("Captioner",),
     "chat": ("Chat",),
     "classifier": ("SequenceClassifier",),
     "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
+    "forecaster": ("Forecaster",),
+    "forecasting": ("Backtest", "Forecast", "SeriesState"),
     "language_model": ("LanguageModel",),
     "language_model_score": ("Score", "score_files"),
     "language_model_training": (

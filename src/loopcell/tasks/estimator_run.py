@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.estimator import Pair, SequenceEstimator
+from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator
 from loopcell.tasks.file_examples import load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
@@ -29,7 +31,7 @@ class TrainedEstimator:
     """
 
     run: RunFolder
-    estimator: SequenceEstimator
+    estimator: Estimator
     score: ScoreTable | None
     notes: tuple[str, ...]
 
@@ -50,15 +52,24 @@ def train_estimator(
         UsageError: the folder is taken, or an argument is out of its bounds.
         TrainingError: the loss is not finite.
     """
-    name = f"{data.files[0].stem}-{TASKS[estimator.task].verb}"
+    estimator.source_ = {
+        "data": data.model_dump(mode="json"),
+        "held_out": held_out and held_out.model_dump(mode="json"),
+    }
+    with new_run(estimator, data.files, folder) as run:
+        return _fit(estimator, data, held_out, run, resume=False)
+
+
+@contextmanager
+def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) -> Iterator[RunFolder]:
+    """A run folder to train in; when nothing was trained there, nothing is left of it."""
+    name = f"{files[0].stem}-{TASKS[estimator.task].verb}"
     run = RunFolder(folder or free_folder(Path("runs"), name))
-    sources = {"data": data.model_dump(mode="json"), "held_out": held_out and held_out.model_dump(mode="json")}
-    estimator.source_ = sources
     existed = run.path.exists()
     try:
-        return _fit(estimator, data, held_out, run, resume=False)
+        yield run
     except BaseException:
-        if not existed and not run.last.exists():  # nothing was trained: nothing is left
+        if not existed and not run.last.exists():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 
@@ -74,27 +85,42 @@ def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstim
         UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
         FileFormatError: a file of it is damaged.
     """
+    run, estimator = reopened(folder, seconds)
+    with described(run):
+        data = FileExamples.model_validate(estimator.source_["data"])
+        given = estimator.source_["held_out"]
+        held_out = given and FileExamples.model_validate(given)
+    if run.never_began():
+        shutil.rmtree(run.path)
+        return train_estimator(estimator, data, held_out, folder)
+    return _fit(estimator, data, held_out, run, resume=True)
+
+
+def reopened(folder: Path, seconds: float | None) -> tuple[RunFolder, Any]:
+    """A run, and its estimator with the arguments and the `source_` that it was started with; errors as above."""
     run = RunFolder(folder)
     config = run.read_config()
     source = config.get("source")
     if not source:
         raise UsageError(f"{folder} was started from Python; go on with it there: fit(X, y, run=..., resume=True)")
-    try:
+    with described(run):
         estimator = model_class(str(config["task"])).from_facts(config)
         estimator.set_params(random_state=config["seed"], progress=True)
-        data = FileExamples.model_validate(source["data"])
-        held_out = source["held_out"] and FileExamples.model_validate(source["held_out"])
+        estimator.source_ = dict(source)
+    if seconds is not None:
+        estimator.set_params(time_limit=seconds)
+    return run, estimator
+
+
+@contextmanager
+def described(run: RunFolder) -> Iterator[None]:
+    """Turn what goes wrong while a run's config is read into a FileFormatError."""
+    try:
+        yield
     except LoopcellError:
         raise
     except HOSTILE as error:
         raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
-    if seconds is not None:
-        estimator.set_params(time_limit=seconds)
-    if run.never_began():
-        shutil.rmtree(run.path)
-        return train_estimator(estimator, data, held_out, folder)
-    estimator.source_ = source
-    return _fit(estimator, data, held_out, run, resume=True)
 
 
 def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:

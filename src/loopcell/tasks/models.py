@@ -30,6 +30,8 @@ TASKS = {
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
+    "forecaster": Task("Forecaster", "forecast"),
+    "anomaly-detector": Task("AnomalyDetector", "anomaly"),
 }
 
 

@@ -1,0 +1,58 @@
+"""`loopcell train forecast | anomaly FILE...`: estimators from tables of time series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.finish import report_estimator
+from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.train_estimators import CellName, Files, Held, Run
+from loopcell.cli.values import demand_sizes, find_cell
+from loopcell.tasks.series_settings import AnomalySettings, ForecasterSettings, SeriesSettings
+
+FORECAST = flags_of(ForecasterSettings)
+ANOMALY = flags_of(AnomalySettings)
+
+
+@with_flags(FORECAST)
+def forecast(
+    files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a forecaster: the next steps of time series. A row of the table is a step."""
+    with reporting(debug):
+        _train("forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
+
+
+@with_flags(ANOMALY)
+def anomaly(
+    files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
+) -> None:
+    """Train a detector of anomalies on quiet time series. A row of the table is a step."""
+    with reporting(debug):
+        _train("anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
+
+
+SERIES_VERBS: dict[str, Callable[..., None]] = {"forecast": forecast, "anomaly": anomaly}
+SERIES_TASKS = ("forecaster", "anomaly-detector")
+
+
+def _train(
+    task: str,
+    kind: type[SeriesSettings],
+    typed: tuple[tuple[Flag, ...], dict[str, Any]],
+    given: tuple[list[Path], list[Path] | None, str, Path | None],
+) -> None:
+    """Train the estimator of a task as it was typed, and report."""
+    files, val, cell, run = given
+    settings = Settings(*typed)
+    found = find_cell(cell)
+    demand_sizes(found, settings.build(kind, cell=found))
+    from loopcell.tasks.models import model_class
+    from loopcell.tasks.series_run import train_series
+
+    estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
+    report_estimator(train_series(estimator, files, val, run))

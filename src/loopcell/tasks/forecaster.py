@@ -1,0 +1,277 @@
+"""Forecaster: many-to-many over time, the steps of a series that have not come yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from loopcell.data import Series
+from loopcell.errors import DataError, UsageError
+from loopcell.tasks.estimator.engine import private_randomness
+from loopcell.tasks.forecasting import (
+    HEADS,
+    Ahead,
+    Backtest,
+    Direct,
+    Forecast,
+    Futures,
+    Head,
+    Kept,
+    RollOut,
+    ScaledSeries,
+    SeriesEstimator,
+    SeriesExamples,
+    SeriesState,
+    continued,
+    first_after,
+    in_units,
+    usual_season,
+    with_future,
+)
+from loopcell.tasks.forecasting.estimator import SeriesNetwork
+from loopcell.tasks.forecasting.network import Sizes
+from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
+from loopcell.tasks.naive.series import naive_error, seasonal_naive
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.scores.forecasts import Forecasts, forecast_metrics
+from loopcell.tasks.series_settings import ForecasterSettings
+from loopcell.tasks.settings import checked
+
+LEAST_TO_CALIBRATE = 100  # places in the held-out part
+
+
+class ForecasterNetwork(SeriesNetwork):
+    """A network of forecasts whose quantiles are moved.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns and series there are.
+        head: what is said of a value.
+        steps: how many steps the network looks ahead at once.
+
+    Attributes:
+        shift: [f, K, Q], what is added to the quantiles, on the scale of the series.
+    """
+
+    shift: Tensor
+
+    def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        self.register_buffer("shift", torch.zeros(settings.horizon, sizes.targets, len(head.levels)))
+
+
+class Forecaster(ForecasterSettings, SeriesEstimator):
+    """The next f steps of time series, with how far to trust them: loads, sales, sensors, counts.
+
+    Its arguments are those of `TrainingSettings`, `SeriesSettings` and `ForecasterSettings` in `loopcell.tasks`, all of
+    them keywords with defaults. Columns are named there, so `fit`, `predict` and `backtest` only take tables.
+
+    Attributes:
+        targets_: the names of the K targets.
+        names_: the names of the series that training had.
+        network_: the trained network, with the scales of each series.
+        outcome_: how training ended.
+    """
+
+    task: ClassVar[str] = "forecaster"
+    network_: ForecasterNetwork
+
+    # --- forecasts -------------------------------------------------------------------------------------------------
+
+    def predict(self, data: Any) -> list[Forecast]:
+        """Forecast the steps after the end of each series.
+
+        Args:
+            data: the history. Where covariates are known ahead, rows at the end with an empty target bring them.
+
+        Raises:
+            DataError: a series is shorter than `history`, or covariates of the steps ahead are missing.
+        """
+        return self.predict_next(data)[0]
+
+    def predict_next(self, data: Any, state: SeriesState | None = None) -> tuple[list[Forecast], SeriesState]:
+        """Forecast after rows that came, with what was read before: the history is not read again.
+
+        Args:
+            data: the new rows of the series, all of them or some.
+            state: what the call before returned; None at the beginning.
+
+        Returns:
+            A forecast for each series of the table, and the state to go on from, which also has what is kept of the
+            others. Rows that come in pieces of any size give the forecasts that they give at once.
+
+        Raises:
+            DataError: the rows do not follow those that were read before.
+        """
+        kept = dict(state or {})
+        found = []
+        for series in self._read_table(data):
+            before = kept.get(series.name)
+            if before is not None and not self.network_.remembers(before.memory):
+                raise UsageError(f"the state of {of(series.name)} was made by another model")
+            one = self._ready(series if before is None else continued(series, before), before)
+            if before is None:
+                self._demand_history(one)
+            elif not one.steps:
+                raise DataError(f"{of(series.name)} has no new step with a value")
+            futures, memory = self._look(one, np.array([one.steps]), before)
+            found.append(self._forecast(one, futures))
+            last = one.series.times[one.steps - 1]
+            kept[series.name] = Kept(last, one.series.step, one.scale, memory)
+        return found, SeriesState(kept)
+
+    def backtest(self, data: Any, *, start: Any = None, stride: int = 1) -> list[Backtest]:
+        """Forecast from place after place of each series, from what was known there, beside what came.
+
+        Args:
+            data: the series, history included.
+            start: the first step that is to be forecast: a time, or a number of steps, from the end if negative. None
+                takes the first one with `history` steps before it.
+            stride: steps from one place to the next.
+
+        Raises:
+            DataError: no series has a place to forecast from.
+        """
+        if stride < 1:
+            raise UsageError(f"stride is at least 1, got {stride}")
+        series = self._read_table(data)
+        return self._backtests(series, [0 if start is None else first_after(one, start) for one in series], stride)
+
+    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+        """Give each forecast step by step, as JSON values."""
+        for forecast in self.predict(data):
+            yield from forecast.rows()
+
+    # --- scores ----------------------------------------------------------------------------------------------------
+
+    def evaluate(self, data: Any, *, start: Any = None, stride: int = 1) -> ScoreTable:
+        """Errors, quantile loss and coverage of a backtest, beside the last value and the value a season ago.
+
+        Args:
+            data: the series, history included; arguments as in `backtest`.
+            start: leave out what training has seen.
+            stride: steps from one place to the next.
+        """
+        return self._scored(self.backtest(data, start=start, stride=stride))
+
+    def score(self, data: Any, y: None = None) -> float:
+        """Minus the mean squared error of a backtest on the model's scale: larger is better."""
+        return -float(self.evaluate(data).model["scaled MSE"])
+
+    def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
+        """The metrics on what `fit` with the same tables chose the best weights by; None where it held nothing out."""
+        if validation is not None:
+            return self.evaluate(validation)
+        series = self._read_table(data)
+        steps = [steps_that_have_been(one) for one in series]
+        cuts = self._cuts(steps, checked(self))
+        there = [step - cut >= int(self.horizon) for step, cut in zip(steps, cuts, strict=True)]
+        if cuts == steps or not any(there):
+            return None
+        return self._scored(self._backtests(series, cuts))
+
+    def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
+        season = self.season or usual_season(self.step_)
+        levels = self.network_.head_kind.levels
+        rows = {"model": forecast_metrics([_forecasts(one, season) for one in found], levels)}
+        for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
+            if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
+                rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
+        many = f"{len(found):,} series, " if len(found) > 1 else ""
+        return ScoreTable(f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps", rows)
+
+    def _backtests(self, series: Sequence[Series], firsts: Sequence[int], stride: int = 1) -> list[Backtest]:
+        history, horizon = self.network_.history, int(self.horizon)
+        found = []
+        for one, first in zip(series, firsts, strict=True):
+            steps = steps_that_have_been(one)
+            places = np.arange(max(first, history), steps - horizon + 1, stride)
+            if not len(places):
+                continue
+            ready = self._scaled(one[:steps])
+            futures, _ = self._look(ready, places, None)
+            mean, quantiles = in_units(futures, ready.scale)
+            levels = self.network_.head_kind.levels
+            found.append(Backtest(one[:steps], places, mean, levels, quantiles, ready.scale.size))
+        if not found:
+            raise DataError(
+                f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
+                f"after it (horizon), and the longest series has {max(map(len, series), default=0)}"
+            )
+        return found
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _head(self, settings: Any) -> Head:
+        return HEADS[settings.head](() if settings.head == "mean" else settings.quantiles)
+
+    def _steps(self, settings: Any) -> int:
+        if settings.roll_out and settings.past:
+            raise UsageError(
+                f"a roll-out would need {settings.past[0]!r} of steps that have not come; leave it out, or take the "
+                "direct way (roll_out=False)"
+            )
+        return 1 if settings.roll_out else int(settings.horizon)
+
+    def _network(self, settings: Any) -> ForecasterNetwork:
+        return ForecasterNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
+
+    def _finish(self, held_out: SeriesExamples | None) -> None:
+        """Move each quantile so that the share below it is right in the held-out part.
+
+        Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
+        """
+        head = self.network_.head_kind
+        if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
+            return
+        over = []
+        for one, places in held_out.places():
+            futures, _ = self._look(one, places, None)
+            true = one.values[places[:, None] + np.arange(self.horizon)]
+            over.append(true[..., None] - futures.quantiles)
+        errors = np.concatenate(over)
+        if len(errors) < LEAST_TO_CALIBRATE:
+            return
+        moved = [np.quantile(errors[..., at], level, axis=0) for at, level in enumerate(head.levels)]
+        self.network_.shift.copy_(torch.from_numpy(np.stack(moved, -1)))
+
+    # --- looking ahead ---------------------------------------------------------------------------------------------
+
+    def _ahead(self) -> Ahead:
+        if not self.roll_out:
+            return Direct()
+        return RollOut(int(self.horizon), 1 if self.head == "mean" else int(self.paths))
+
+    def _forecast(self, one: ScaledSeries, futures: Futures) -> Forecast:
+        """The futures of one place, the end, in the series' units."""
+        mean, quantiles = (part[0] for part in in_units(futures, one.scale))
+        ahead = slice(one.steps, one.steps + int(self.horizon))
+        levels = self.network_.head_kind.levels
+        return Forecast(one.series.name, one.series.times[ahead], self.targets_, mean, levels, quantiles)
+
+    def _ready(self, series: Series, before: Kept | None) -> ScaledSeries:
+        """A series with the steps to come."""
+        longer = with_future(series, steps_that_have_been(series), int(self.horizon))
+        return self._scaled(longer, None if before is None else before.scale)
+
+    def _look(self, one: ScaledSeries, places: npt.NDArray[np.int64], before: Kept | None) -> tuple[Futures, Any]:
+        memory = None if before is None else before.memory
+        with torch.no_grad(), private_randomness(0):
+            futures, memory = self._ahead()(self.network_, one, places, memory)
+        moved = futures.quantiles + self.network_.shift.double().cpu().numpy()
+        return Futures(futures.mean, np.sort(moved, -1)), memory
+
+
+def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:
+    """A backtest for its metrics; or that of the value some steps ago, repeated."""
+    before = one.series.target[: one.places[0]]
+    naive = naive_error(before, season)
+    if repeated is None:
+        return Forecasts(one.true, one.mean, one.quantiles if one.levels else None, one.size, naive)
+    guess = seasonal_naive(one.series.target, one.places, one.mean.shape[1], repeated)
+    return Forecasts(one.true, guess, None, one.size, naive)

@@ -1,0 +1,122 @@
+"""Tables to series, as an estimator was told, and whether they fit what it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from loopcell.data import Series, Step, series_from
+from loopcell.errors import DataError, InputError, UsageError
+from loopcell.tasks.forecasting.scaled import named, of, shown, steps_that_have_been
+from loopcell.tasks.forecasting.state import Kept
+from loopcell.tasks.series_settings import SeriesSettings
+
+JITTER = 0.1  # of a step, by which times may be off
+
+
+def read_series(data: Any, settings: SeriesSettings) -> list[Series]:
+    """Make the series of a table, a file, a frame or an array.
+
+    Raises:
+        DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
+        UsageError: no target is named, or a column twice; a calendar without times.
+    """
+    if isinstance(data, list | tuple) and data and isinstance(data[0], int | float):
+        data = np.asarray(data, dtype=np.float64)
+    if settings.calendar and not settings.time:
+        raise UsageError("calendar needs time stamps: name their column (time=)")
+    found = series_from(
+        data,
+        target=settings.target or None,
+        time=settings.time,
+        series=settings.series,
+        known=settings.known,
+        past=settings.past,
+        regular=settings.regular,
+        missing=bool(settings.known),  # rows at the end whose target is to come
+    )
+    if settings.calendar and found[0].times.dtype.kind != "M":
+        raise UsageError(f"calendar needs time stamps, and column {settings.time!r} has numbers")
+    return found
+
+
+def same_step(one: Step, other: Step) -> bool:
+    """Whether two steps are as good as the same."""
+    return (one.calendar, one.clock) == (other.calendar, other.clock) and _near(one.size, other.size)
+
+
+def demand_counts(series: Series) -> None:
+    """Refuse targets that are no counts; DataError names the first one."""
+    target = series.target[: steps_that_have_been(series)]
+    wrong = np.argwhere((target < 0) | (target != np.round(target)))
+    if len(wrong):
+        at, column = wrong[0]
+        raise DataError(
+            f"{named(series, int(at))}: {series.target_names[column]!r} is {target[at, column]:g}, and "
+            "head='negative-binomial' is for counts: whole numbers from 0 on"
+        )
+
+
+def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | None) -> None:
+    """Hold series against those of training: their columns and the step of their times.
+
+    Raises:
+        InputError: there are more or fewer targets.
+        DataError: the steps are others.
+    """
+    for one in series:
+        if len(one.target_names) != len(targets):
+            raise InputError(
+                f"the model was trained on {len(targets)} columns ({', '.join(targets)}), and {of(one.name)} has "
+                f"{len(one.target_names)}"
+            )
+        if one.step and step and not same_step(one.step, step):
+            raise DataError(f"{of(one.name)} has steps of {one.step}, and the model was trained on steps of {step}")
+
+
+def continued(series: Series, kept: Kept) -> Series:
+    """New rows of a series that was read before, with its step; rows that were only counted are counted on.
+
+    Raises:
+        DataError: they do not begin one step after those that were read.
+    """
+    if kept.step is not None and not kept.step.clock and series.times.dtype.kind == "i" and series.times[0] == 0:
+        series = replace(series, times=series.times + int(kept.time) + 1)
+    if series.times.dtype.kind != np.asarray(kept.time).dtype.kind:
+        raise DataError(f"{of(series.name)}: its times are of another kind than those that were read before")
+    series = replace(series, step=series.step or kept.step)
+    first = series.times[0]
+    if first <= kept.time:
+        raise DataError(
+            f"{of(series.name)}: the new rows begin at {shown(first)}, and it was read up to {shown(kept.time)} already"
+        )
+    if kept.step is not None:
+        expected = kept.step.after(kept.time, 1)[0]
+        size = expected - kept.time
+        if abs((first - expected) / size) > JITTER:
+            raise DataError(
+                f"{of(series.name)}: a gap: it was read up to {shown(kept.time)}, and the new rows begin at "
+                f"{shown(first)}; the next time is {shown(expected)}"
+            )
+    return series
+
+
+def usual_season(step: Step | None) -> int:
+    """Steps of the usual season: a day of hours or minutes, a week of days, a year of weeks, months or quarters."""
+    if step is None or not step.clock:
+        return 1
+    if step.calendar:
+        return 12 // int(step.size) if 12 % step.size == 0 else 1
+    minutes = step.size / 60e6
+    seasons: Mapping[float, int] = {7 * 24 * 60: 52, 24 * 60: 7}
+    if minutes in seasons:
+        return seasons[minutes]
+    day = 24 * 60 / minutes
+    return round(day) if 1 <= minutes < 24 * 60 and _near(day, round(day)) else 1
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= JITTER * min(a, b)

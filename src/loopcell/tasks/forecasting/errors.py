@@ -1,0 +1,59 @@
+"""How unusual an error is: its distance from the usual ones, where these spread in every direction as they do.
+
+Malhotra, Vig, Shroff, Agarwal: Long Short Term Memory Networks for Anomaly Detection in Time Series, 2015, with the
+Mahalanobis distance in place of a density: the order is the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Floats = npt.NDArray[np.float64]
+
+LEAST = 1e-9  # of the largest spread: a direction in which errors never differ is not divided by nothing
+
+
+class UsualErrors(nn.Module):
+    """Mean and spread of the errors [N, D] of a quiet period, and the threshold.
+
+    Args:
+        size: D.
+
+    Attributes:
+        mean: [D]; whiten: [D, D], with whiten' whiten the inverse of the covariance.
+        threshold: scalar, above which a distance is an alarm.
+    """
+
+    mean: Tensor
+    whiten: Tensor
+    threshold: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("whiten", torch.eye(size))
+        self.register_buffer("threshold", torch.ones(()))
+
+    def learn(self, errors: Floats, alarms: float) -> None:
+        """Learn what is usual; a share of `alarms` of the distances will lie above the threshold, of few errors none.
+
+        The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
+        """
+        from sklearn.covariance import ledoit_wolf
+
+        mean = errors.mean(0)
+        covariance, _ = ledoit_wolf(errors - mean, assume_centered=True)
+        spread = covariance + (LEAST * np.trace(covariance) + np.finfo(float).tiny) * np.eye(len(mean))
+        self.mean.copy_(torch.from_numpy(mean))
+        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(spread))))
+        found = np.sort(self.distance(errors))[::-1][int(alarms * len(errors))]
+        self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
+
+    def distance(self, errors: Floats) -> Floats:
+        """How far errors [N, D] are from the usual, [N]: 1 is what is to be expected."""
+        mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
+        found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
+        return found

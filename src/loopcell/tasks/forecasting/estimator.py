@@ -1,0 +1,299 @@
+"""SeriesEstimator: what forecasting and finding anomalies have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loopcell.data import Series, Step
+from loopcell.errors import DataError, UsageError
+from loopcell.tasks.estimator import Estimator
+from loopcell.tasks.forecasting.columns import demand_counts, demand_like, read_series, same_step
+from loopcell.tasks.forecasting.examples import SeriesExamples
+from loopcell.tasks.forecasting.heads import Head
+from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, shown, steps_that_have_been
+from loopcell.tasks.forecasting.scales import Scale, rounded, scale_of
+from loopcell.tasks.forecasting.state import step_from_json, step_to_json
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.series_settings import SeriesSettings
+from loopcell.tasks.settings import checked
+
+Span = tuple[int, int]
+
+
+class SeriesNetwork(ForecastNetwork):
+    """A network of forecasts and the scales of what it learned from.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns there are.
+        head: what is said of a value.
+        steps: f.
+
+    Attributes:
+        mean: [S, K] and size: [S, K], of the targets of each series.
+        covariate_mean: [P' + Q] and covariate_size: [P' + Q], of the covariates that are columns of the table.
+    """
+
+    mean: Tensor
+    size: Tensor
+    covariate_mean: Tensor
+    covariate_size: Tensor
+
+    def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        columns = len(settings.known) + len(settings.past)
+        self.register_buffer("mean", torch.zeros(sizes.series, sizes.targets))
+        self.register_buffer("size", torch.ones(sizes.series, sizes.targets))
+        self.register_buffer("covariate_mean", torch.zeros(columns))
+        self.register_buffer("covariate_size", torch.ones(columns))
+
+
+class SeriesEstimator(Estimator):
+    """X is a table of time series: a file, a polars or pandas frame, a dictionary of arrays, or an array [T] or [T, K].
+
+    Attributes:
+        targets_: the names of the K targets.
+        names_: the names of the S series that training had.
+        step_: what lies between two times; None where that was not asked for.
+        notes_: sentences about the training data that the user should know.
+    """
+
+    network_: SeriesNetwork
+    targets_: tuple[str, ...]
+    names_: tuple[str, ...]
+    step_: Step | None
+    notes_: list[str]
+
+    # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
+
+    @abstractmethod
+    def _head(self, settings: Any) -> Head:
+        """What is said of a value to come."""
+
+    @abstractmethod
+    def _steps(self, settings: Any) -> int:
+        """How many steps the network looks ahead."""
+
+    def _finish(self, held_out: SeriesExamples | None) -> None:
+        """What follows training, with the help of the held-out part."""
+
+    @abstractmethod
+    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+        """What the model says of a table, in rows of JSON values (`loopcell predict`)."""
+
+    @abstractmethod
+    def evaluate(self, data: Any) -> ScoreTable:
+        """The metrics of the task on a table, beside those of naive baselines."""
+
+    @abstractmethod
+    def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
+        """The metrics on what `fit` with the same tables chose the best weights by; None where it held nothing out."""
+
+    # --- fit -------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        y: None = None,
+        *,
+        validation: Any = None,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from time series.
+
+        Args:
+            data: a path, several, `Records`, a polars or pandas frame, a dictionary of arrays, an array [T] or [T, K].
+            y: nothing; scikit-learn's tools pass it.
+            validation: another table to choose the best weights by; None holds out `validation_fraction` of the steps
+                of each series, at its end.
+            run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
+            resume: go on with the run of that folder, with the same data.
+
+        Raises:
+            DataError: the data cannot be used; the sentence says where and why.
+            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            TrainingError: the loss is not finite.
+            KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
+        """
+        settings = checked(self)
+        seed = settings.seed()
+        with self._fitting(seed):
+            training, held_out = self._learn(self._table(data, settings), validation, settings)
+            self._train(training, held_out, seed, run=run, resumed=resume)
+            self._finish(held_out)
+        return self._ended(run)
+
+    def _table(self, data: Any, settings: SeriesSettings) -> list[Series]:
+        found = read_series(data, settings)
+        if self._head(settings).counts:
+            for one in found:
+                demand_counts(one)
+        return found
+
+    def _learn(
+        self, series: list[Series], validation: Any, settings: SeriesSettings
+    ) -> tuple[SeriesExamples, SeriesExamples | None]:
+        """Learn the names and the scales, make the network, and put both parts into examples."""
+        steps = [steps_that_have_been(one) for one in series]
+        cuts = self._cuts(steps, settings, whole=validation is not None)
+        self.targets_, self.step_ = series[0].target_names, _one_step(series)
+        self.names_ = tuple(one.name for one in series)
+        self._demand_length(series, cuts, steps, settings)
+        network = self.network_ = self._network(settings)
+        _learn_scales(network, series, cuts)
+        ready = [self._scaled(one) for one in series]
+        f = network.steps
+        training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
+        self.notes_ = _short_ones(ready, training)
+        if validation is not None:
+            others = [self._scaled(one) for one in self._table(validation, settings)]
+            return training, self._examples(others, [(0, one.steps - f + 1) for one in others])
+        spans = [(cut, step - f + 1) for cut, step in zip(cuts, steps, strict=True)]
+        held_out = self._examples(ready, spans)
+        return training, held_out if len(held_out) else None
+
+    def _examples(
+        self, series: Sequence[ScaledSeries], spans: Sequence[Span], *, moving: bool = False
+    ) -> SeriesExamples:
+        network = self.network_
+        return SeriesExamples(series, spans, network.history, network.steps, moving=moving)
+
+    def _cuts(self, steps: Sequence[int], settings: SeriesSettings, *, whole: bool = False) -> list[int]:
+        """Of each series the first step that is held out."""
+        fraction = 0.0 if whole else settings.validation_fraction
+        return [step - round(fraction * step) for step in steps]
+
+    def _demand_length(
+        self, series: Sequence[Series], cuts: Sequence[int], steps: Sequence[int], settings: SeriesSettings
+    ) -> None:
+        needed = settings.history + self._steps(settings)
+        if settings.lags and settings.lags > settings.history:
+            raise UsageError(f"lags is at most history ({settings.history}), got {settings.lags}")
+        if max(cuts) >= needed:
+            return
+        longest = int(np.argmax(cuts))
+        held = steps[longest] - cuts[longest]
+        raise DataError(
+            f"a history of {settings.history} and a horizon of {self._steps(settings)} need {needed} steps to train "
+            f"on, and the longest series has {cuts[longest]}"
+            + (f" (and {held} held out)" if held else "")
+            + "; ask for a shorter history or horizon"
+        )
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def _read_table(self, data: Any) -> list[Series]:
+        """The series of a table that is like the one of training."""
+        self._fitted()
+        settings = checked(self)
+        found = self._table(data, settings)
+        demand_like(found, self.targets_, self.step_)
+        return found
+
+    def _scaled(self, series: Series, scale: Scale | None = None) -> ScaledSeries:
+        """A series on the model's scale for it; one that training did not have is on its own."""
+        network, settings = self.network_, checked(self)
+        known = len(settings.known)
+        numbers = [tensor.double().cpu().numpy() for tensor in (network.covariate_mean, network.covariate_size)]
+        ahead, past = (Scale(*(part[cut] for part in numbers)) for cut in (slice(known), slice(known, None)))
+        return scaled(series, (scale or self._scale(series), ahead, past), settings.calendar)
+
+    def _scale(self, series: Series) -> Scale:
+        if series.name in self.names_:
+            row = self.names_.index(series.name)
+            mean, size = (part[row].double().cpu().numpy() for part in (self.network_.mean, self.network_.size))
+            return Scale(mean, size)
+        return scale_of(series.target[: steps_that_have_been(series)], counts=self.network_.head_kind.counts)
+
+    def _demand_history(self, one: ScaledSeries) -> None:
+        if one.steps < self.network_.history:
+            raise DataError(
+                f"{of(one.series.name)} has {one.steps} steps, and the model reads {self.network_.history} "
+                "before it says anything (history)"
+            )
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _network(self, settings: Any) -> SeriesNetwork: ...
+
+    def _sizes(self, settings: SeriesSettings) -> Sizes:
+        known = len(settings.known) + 2 * len(settings.calendar)
+        return Sizes(len(self.targets_), known, len(settings.past), len(self.names_))
+
+    def _learned(self) -> dict[str, Any]:
+        return {"targets": self.targets_, "series": self.names_, "step": step_to_json(self.step_)}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        targets, names = learned["targets"], learned["series"]
+        for what, found in (("targets", targets), ("series", names)):
+            if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+                raise ValueError(f"its {what} are no names")
+        self.targets_, self.names_, self.step_ = tuple(targets), tuple(names), step_from_json(learned["step"])
+
+
+def _learn_scales(network: SeriesNetwork, series: Sequence[Series], cuts: Sequence[int]) -> None:
+    """Put the scales of the training part into the network."""
+    for row, (one, cut) in enumerate(zip(series, cuts, strict=True)):
+        if cut:
+            scale = scale_of(one.target[:cut], counts=network.head_kind.counts)
+            network.mean[row], network.size[row] = (torch.from_numpy(part) for part in scale)
+    columns = [np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in zip(series, cuts, strict=True)]
+    mean, size = rounded(scale_of(np.concatenate(columns)))
+    network.covariate_mean.copy_(torch.from_numpy(mean))
+    network.covariate_size.copy_(torch.from_numpy(size))
+
+
+def _one_step(series: Sequence[Series]) -> Step | None:
+    """The step of all series.
+
+    Raises:
+        DataError: two series have different steps.
+    """
+    found = [(one, one.step) for one in series if one.step is not None]
+    if not found:
+        return None
+    first, step = found[0]
+    for one, other in found:
+        if not same_step(other, step):
+            raise DataError(
+                f"{of(first.name)} has steps of {step} and {of(one.name)} of {other}; a model is trained on one"
+            )
+    return step
+
+
+def _short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> list[str]:
+    """A sentence about series that nothing was learned from."""
+    used = {part.series for part in training.stretches}
+    short = [one.series.name for number, one in enumerate(series) if number not in used]
+    if not short:
+        return []
+    needed = f"{training.history} + {training.steps} steps"
+    return [
+        f"{len(short):,} of {len(series):,} series are too short to learn from ({needed}), the first is {short[0]!r}"
+    ]
+
+
+def first_after(series: Series, start: Any) -> int:
+    """The first step at or after a time; a whole number counts steps, from the end if it is negative.
+
+    Raises:
+        UsageError: it is neither a time of the series' kind nor a number of a step.
+    """
+    if isinstance(start, int) and not isinstance(start, bool):
+        return start if start >= 0 else max(0, len(series) + start)
+    try:
+        time = np.datetime64(start, "us") if series.times.dtype.kind == "M" else float(start)
+    except (TypeError, ValueError) as error:
+        example = shown(series.times[-1]) if len(series) else "2024-01-01"
+        raise UsageError(f"{start!r} is not a time to start from; write it like {example!r}, or count steps") from error
+    return int(np.searchsorted(series.times, time))

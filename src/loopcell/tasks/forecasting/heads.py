@@ -1,0 +1,189 @@
+"""What is said of a value to come: from n numbers of the network to a loss, a mean, quantiles and draws.
+
+The first `located` of the n numbers are places on the scale of the series; the network gives them relative to the
+newest value and adds it. The last axis of every tensor is that of the n numbers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from loopcell.tasks.series_settings import HeadName
+
+LEAST = 1e-3  # the smallest spread of a distribution, of a series with deviation 1
+
+
+class Head(ABC):
+    """One way to say what comes.
+
+    Args:
+        levels: Q levels between 0 and 1, rising.
+
+    Attributes:
+        numbers: n, how many numbers the network gives for each value.
+        located: how many of them are places.
+        counts: whether values are counts, which are divided by a scale but not centred.
+    """
+
+    numbers: int
+    located: int = 1
+    counts: ClassVar[bool] = False
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels = tuple(levels)
+
+    @abstractmethod
+    def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+        """The loss of each value, [...].
+
+        Args:
+            found: [..., n].
+            true: [...].
+            scale: [...], what the values were divided by.
+        """
+
+    def mean(self, found: Tensor) -> Tensor:
+        """What is to be expected, [...]."""
+        return found[..., 0]
+
+    @abstractmethod
+    def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
+        """The values at the levels, [..., Q]; [..., 0] where there are none."""
+
+    @abstractmethod
+    def draw(self, found: Tensor, scale: Tensor) -> Tensor:
+        """A value of each distribution, [...]."""
+
+
+class Mean(Head):
+    """The mean alone, by squared error; a draw is the mean."""
+
+    numbers = 1
+
+    def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+        """Squared error."""
+        return (found[..., 0] - true) ** 2
+
+    def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
+        """None."""
+        return found[..., :0]
+
+    def draw(self, found: Tensor, scale: Tensor) -> Tensor:
+        """The mean."""
+        return found[..., 0]
+
+
+class Quantiles(Head):
+    """The mean by squared error, and quantiles by the pinball loss (Koenker and Bassett, 1978).
+
+    Quantiles that cross are sorted, which never makes them worse (Chernozhukov, Fernandez-Val, Galichon, 2010).
+    """
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        super().__init__(levels)
+        self.numbers = self.located = 1 + len(self.levels)
+
+    def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+        """Half the squared error of the mean, and the mean pinball loss of the levels, twice."""
+        over = true.unsqueeze(-1) - found[..., 1:]
+        level = over.new_tensor(self.levels)
+        pinball = torch.maximum(level * over, (level - 1) * over).mean(-1)
+        return 0.5 * (found[..., 0] - true) ** 2 + 2 * pinball
+
+    def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
+        """Sorted."""
+        return found[..., 1:].sort(-1).values
+
+    def draw(self, found: Tensor, scale: Tensor) -> Tensor:
+        """By the inverse of the distribution, a straight line between levels and beyond the outer ones no further."""
+        places = self.quantiles(found, scale)
+        uniform = torch.rand_like(found[..., 0])
+        levels = found.new_tensor(self.levels)
+        after = torch.searchsorted(levels, uniform).clamp(1, max(len(levels) - 1, 1))
+        if len(levels) == 1:
+            return places[..., 0]
+        low, high = (places.gather(-1, index.unsqueeze(-1)).squeeze(-1) for index in (after - 1, after))
+        share = ((uniform - levels[after - 1]) / (levels[after] - levels[after - 1])).clamp(0, 1)
+        return low + share * (high - low)
+
+
+class StudentT(Head):
+    """Student's t with place, spread and degrees of freedom of its own for each value: heavy tails."""
+
+    numbers = 3
+
+    def _parts(self, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        place, spread, freedom = found.unbind(-1)
+        return place, functional.softplus(spread) + LEAST, 2 + LEAST + functional.softplus(freedom)
+
+    def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+        """The negative log-density, Gamma((v + 1) / 2) / (Gamma(v / 2) sqrt(pi v) s) (1 + z^2 / v)^(-(v + 1) / 2)."""
+        place, spread, freedom = self._parts(found)
+        both, half = (freedom + 1) / 2, freedom / 2
+        size = torch.lgamma(half) - torch.lgamma(both) + 0.5 * torch.log(torch.pi * freedom) + torch.log(spread)
+        return size + both * torch.log1p(((true - place) / spread) ** 2 / freedom)
+
+    def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
+        """By SciPy's inverse of the distribution."""
+        from scipy.stats import t
+
+        place, spread, freedom = (part.double().cpu().numpy()[..., None] for part in self._parts(found))
+        return torch.from_numpy(place + spread * t.ppf(np.array(self.levels), freedom)).to(found)
+
+    def draw(self, found: Tensor, scale: Tensor) -> Tensor:
+        """Drawn."""
+        place, spread, freedom = self._parts(found)
+        drawn: Tensor = torch.distributions.StudentT(freedom, place, spread, validate_args=False).sample()
+        return drawn
+
+
+class NegativeBinomial(Head):
+    """Counts: mean m and variance m + a m^2, in the form of Salinas, Flunkert, Gasthaus: DeepAR, 2017 (1704.04110)."""
+
+    numbers = 2
+    counts: ClassVar[bool] = True
+
+    def _parts(self, found: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and a, of the counts themselves."""
+        return (functional.softplus(found[..., 0]) + 1e-6) * scale, functional.softplus(found[..., 1]) + 1e-6
+
+    def mean(self, found: Tensor) -> Tensor:
+        """The mean, on the scale of the series."""
+        return functional.softplus(found[..., 0]) + 1e-6
+
+    def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
+        """The negative log-probability of the count, 1704.04110 eq. in section 3.1."""
+        mean, spread = self._parts(found, scale)
+        count, each = true * scale, 1 / spread
+        ways = torch.lgamma(count + each) - torch.lgamma(count + 1) - torch.lgamma(each)
+        return -(
+            ways - each * torch.log1p(spread * mean) + count * (torch.log(spread * mean) - torch.log1p(spread * mean))
+        )
+
+    def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
+        """By SciPy's inverse of the distribution."""
+        from scipy.stats import nbinom
+
+        mean, spread = (part.double().cpu().numpy()[..., None] for part in self._parts(found, scale))
+        counts = nbinom.ppf(np.array(self.levels), 1 / spread, 1 / (1 + spread * mean))
+        return torch.from_numpy(counts).to(found) / scale.unsqueeze(-1)
+
+    def draw(self, found: Tensor, scale: Tensor) -> Tensor:
+        """A Poisson count whose rate is drawn from a gamma distribution."""
+        mean, spread = self._parts(found, scale)
+        return torch.poisson(torch.distributions.Gamma(1 / spread, 1 / (spread * mean)).sample()) / scale
+
+
+HEADS: dict[HeadName, type[Head]] = {
+    "mean": Mean,
+    "quantiles": Quantiles,
+    "student-t": StudentT,
+    "negative-binomial": NegativeBinomial,
+}

@@ -1,0 +1,170 @@
+"""The network of forecasts: at every step the last values relative to the newest one, read by recurrent layers.
+
+For target k at step t, with the last d values on the scale of the series:
+
+    u_t = (x_{t-d+1} - x_t, ..., x_{t-1} - x_t, 0)
+    y_t = recurrent layers over [u_t, x_t, covariates of t]
+    forecast of t + j: x_t + (A u_t)_j + head_j(y_t, what is known of t + j)
+
+So a series that wanders off is read like one that stays; A is a linear autoregression beside the network (as in Lai et
+al.: LSTNet, 2018, arXiv 1703.07015).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from loopcell.layers import Recurrent, State
+from loopcell.tasks.estimator import Loss
+from loopcell.tasks.forecasting.examples import SeriesBatch
+from loopcell.tasks.forecasting.heads import Head
+from loopcell.tasks.networks.many_to_one import precise
+from loopcell.tasks.networks.reader import find_cell
+from loopcell.tasks.series_settings import SeriesSettings
+
+
+class Sizes(NamedTuple):
+    """How much there is: K targets, P covariates known ahead, Q known up to now, S series that training has."""
+
+    targets: int
+    known: int
+    past: int
+    series: int
+
+
+class Memory(NamedTuple):
+    """What the network has to keep of B series to go on.
+
+    Attributes:
+        recent: [d, B, K], the last d values.
+        recurrent: the state of the recurrent layers, of B * K rows or of B.
+    """
+
+    recent: Tensor
+    recurrent: State
+
+
+class ForecastNetwork(nn.Module):
+    """Forecasts of the next f steps after every step.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns there are.
+        head: what is said of a value.
+        steps: f.
+    """
+
+    def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__()
+        self.sizes, self.head_kind, self.steps = sizes, head, steps
+        self.history, self.lags = settings.history, settings.lags or settings.history
+        self.together = settings.together
+        self.columns = sizes.targets if settings.together else 1  # of a row
+        self.dropout = nn.Dropout(settings.dropout)
+        self.recurrent = Recurrent(
+            find_cell(settings.cell),
+            input_size=self.columns * (self.lags + 1) + sizes.known + sizes.past,
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            dropout=settings.dropout if settings.num_layers > 1 else 0.0,
+            sizes=settings.sizes,
+        )
+        self.straight = nn.Linear(self.lags, steps)
+        nn.init.zeros_(self.straight.weight)  # it begins as the naive forecast
+        nn.init.zeros_(self.straight.bias)
+        self.context = nn.Linear(self.recurrent.output_size, steps * self._context_size(settings))
+        self.ahead = self._ahead(settings) if sizes.known else None
+
+    def _context_size(self, settings: SeriesSettings) -> int:
+        return settings.hidden_size if self.sizes.known else self.columns * self.head_kind.numbers
+
+    def _ahead(self, settings: SeriesSettings) -> nn.Module:
+        """From what is known of a step to come and the context of its place in the horizon: the n numbers."""
+        return nn.Sequential(
+            nn.ReLU(),
+            nn.Linear(settings.hidden_size + self.sizes.known, settings.hidden_size),
+            nn.ReLU(),
+            nn.Linear(settings.hidden_size, self.columns * self.head_kind.numbers),
+        )
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def start(self, first: Tensor) -> Memory:
+        """The memory of series that begin with the values [B, K]: as if they had always been there."""
+        rows = first.shape[0] * (1 if self.together else first.shape[1])
+        return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
+
+    def remembers(self, memory: Memory) -> bool:
+        """Whether a memory, of one series, could be this network's."""
+        own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
+        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
+        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+
+    def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
+        """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
+
+        Args:
+            values: T is at least 1.
+            covariates: those known ahead, then the others.
+            memory: of what was read before; None at the beginning.
+
+        Returns:
+            Outputs [T, R, O] with R rows (B * K, or B where targets are read together), the last values at each step
+            [T, B, K, d], and the memory after the last step.
+        """
+        memory = self.start(values[0]) if memory is None else memory
+        seen = torch.cat([memory.recent, values])
+        windows = seen.unfold(0, self.lags, 1)[1:]  # [T, B, K, d]
+        inputs = self.dropout(self._inputs(windows, covariates)).to(self.straight.weight.dtype)
+        outputs, recurrent = self.recurrent(inputs, memory.recurrent)
+        return self.dropout(outputs), windows, Memory(seen[-self.lags :], recurrent)
+
+    def _inputs(self, windows: Tensor, covariates: Tensor) -> Tensor:
+        """[T, R, I] of windows [T, B, K, d] and covariates [T, B, C]."""
+        newest = windows[..., -1:]
+        found = torch.cat([windows - newest, newest], -1)
+        if self.together:
+            return torch.cat([found.flatten(2), covariates], -1)
+        spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
+        return torch.cat([found, spread], -1).flatten(1, 2)
+
+    def forecast(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
+        """The n numbers of each value to come, [N, B, K, f, n].
+
+        Args:
+            outputs: [N, R, O], of N steps.
+            windows: [N, B, K, d], the last values at these.
+            known: [N, B, f, P], what is known of the steps to come.
+        """
+        steps, batch, targets, _ = windows.shape
+        context = self.context(outputs).unflatten(-1, (self.steps, -1))  # [N, R, f, C]
+        if self.ahead is not None:
+            ahead = known.repeat_interleave(1 if self.together else targets, 1).to(context.dtype)
+            context = self.ahead(torch.cat([context, ahead], -1))
+        rows = targets // self.columns  # of a series
+        found = context.reshape(steps, batch, rows, self.steps, self.columns, self.head_kind.numbers)
+        # [N, B, rows, f, columns of a row, n]: one of the two is K, and the other 1.
+        found = precise(found.transpose(3, 4).flatten(2, 3))
+        newest = windows[..., -1:]
+        place = newest + precise(self.straight((windows - newest).to(self.straight.weight.dtype)))
+        located = self.head_kind.located
+        return torch.cat([found[..., :located] + place.unsqueeze(-1), found[..., located:]], -1)
+
+    # --- training --------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: SeriesBatch) -> Loss:
+        """The head's loss, summed over every value that every forecast of the batch was to say."""
+        first, f = self.history, self.steps
+        read = len(batch.values) - f
+        covariates = torch.cat([batch.known, batch.past], -1)
+        outputs, windows, _ = self.read(batch.values[:read], covariates[:read])
+        known = batch.known[first:].unfold(0, f, 1).transpose(2, 3)  # [m, B, f, P]
+        true = batch.values[first:].unfold(0, f, 1)  # [m, B, K, f]
+        found = self.forecast(outputs[first - 1 :], windows[first - 1 :], known)
+        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
+        counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
+        total = (losses * counts[..., None, None]).sum()
+        return Loss(total, int(counts.sum()) * true.shape[2] * f)

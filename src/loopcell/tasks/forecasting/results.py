@@ -1,0 +1,104 @@
+"""What a forecaster says: a forecast, and forecasts from many places of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import Series
+from loopcell.errors import InputError
+from loopcell.tasks.forecasting.futures import Futures
+from loopcell.tasks.forecasting.scaled import shown
+from loopcell.tasks.forecasting.scales import Scale
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The next f steps of one series, in its own units.
+
+    Attributes:
+        series: its name; "" where there is one.
+        times: [f].
+        target_names: K names.
+        mean: float64 [f, K].
+        levels: Q levels; none where the head knows the mean only.
+        quantiles: float64 [f, K, Q], rising in Q.
+    """
+
+    series: str
+    times: npt.NDArray[Any]
+    target_names: tuple[str, ...]
+    mean: Floats
+    levels: tuple[float, ...]
+    quantiles: Floats
+
+    def quantile(self, level: float) -> Floats:
+        """The values [f, K] below which so much of the future is expected to lie.
+
+        Raises:
+            InputError: it is none of `levels`.
+        """
+        if level not in self.levels:
+            raise InputError(f"this forecast has the quantiles {', '.join(map(str, self.levels)) or '(none)'}")
+        return self.quantiles[..., self.levels.index(level)]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A row for each step, as JSON values: time, series, and for each target the mean and the quantiles."""
+        for step, time in enumerate(self.times):
+            row: dict[str, Any] = {"series": self.series} if self.series else {}
+            row["time"] = shown(time) if isinstance(time, np.datetime64) else time.item()
+            for column, name in enumerate(self.target_names):
+                row[name] = float(self.mean[step, column])
+                for at, level in enumerate(self.levels):
+                    row[f"{name}_{level:g}"] = float(self.quantiles[step, column, at])
+            yield row
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Forecasts of one series from N places, each made from what was known then.
+
+    Attributes:
+        series: all of it, in its own units.
+        places: int64 [N], the first steps of the futures.
+        mean: float64 [N, f, K].
+        levels: Q levels.
+        quantiles: float64 [N, f, K, Q].
+        size: [K], what errors are divided by to stand on the model's scale.
+    """
+
+    series: Series
+    places: npt.NDArray[np.int64]
+    mean: Floats
+    levels: tuple[float, ...]
+    quantiles: Floats
+    size: Floats
+
+    @property
+    def true(self) -> Floats:
+        """What came, float64 [N, f, K]."""
+        found: Floats = self.series.target[self.places[:, None] + np.arange(self.mean.shape[1])]
+        return found
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, number: int) -> Forecast:
+        """The forecast from place `number`."""
+        place, f = int(self.places[number]), self.mean.shape[1]
+        times, names = self.series.times[place : place + f], self.series.target_names
+        mean, quantiles = self.mean[number], self.quantiles[number]
+        return Forecast(self.series.name, times, names, mean, self.levels, quantiles)
+
+
+def in_units(futures: Futures, scale: Scale) -> Futures:
+    """Futures in the units of a series."""
+    mean = scale.undo(futures.mean)
+    quantiles = scale.undo(futures.quantiles.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return Futures(mean, quantiles)

@@ -1,0 +1,126 @@
+"""ScaledSeries: a time series as the network reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import Series, calendar
+from loopcell.errors import DataError
+from loopcell.tasks.forecasting.scales import Scale
+
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ScaledSeries:
+    """One series of T steps, of which the last ones may be to come.
+
+    Attributes:
+        series: in the user's units; values that are to come are NaN.
+        steps: how many of the steps have been, at the beginning.
+        scale: of the targets.
+        values: float32 [T, K], the targets that have been, on the scale; zero where they are to come.
+        known: float32 [T, P], covariates known ahead, with those of the calendar.
+        past: float32 [T, Q], covariates known up to now; zero where they are to come.
+    """
+
+    series: Series
+    steps: int
+    scale: Scale
+    values: Floats32
+    known: Floats32
+    past: Floats32
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def with_future(series: Series, steps: int, count: int) -> Series:
+    """A series of which `steps` have been, with `count` steps after these; what is not known of them is NaN.
+
+    Raises:
+        DataError: covariates that are known ahead are not given for all of them.
+    """
+    there = len(series) - steps
+    if there >= count:
+        return series[: steps + count]
+    if series.known_names:
+        raise DataError(
+            f"{of(series.name)}: a forecast of {count} steps needs {', '.join(map(repr, series.known_names))} of all "
+            f"of them, and the table has {there} rows whose target is empty at its end; add {count - there} more"
+        )
+    more = series.future_times(count - there)
+
+    def longer(values: Floats) -> Floats:
+        return np.concatenate([values, np.full((len(more), values.shape[1]), np.nan)])
+
+    times = np.concatenate([series.times, more])
+    return replace(
+        series, times=times, target=longer(series.target), known=longer(series.known), past=longer(series.past)
+    )
+
+
+def scaled(series: Series, scales: tuple[Scale, Scale, Scale], cycles: tuple[str, ...]) -> ScaledSeries:
+    """Put a series on its scales: of targets, of known and of past covariates."""
+    target, known, past = scales
+    steps = steps_that_have_been(series)
+    ahead = known.apply(series.known)
+    if cycles:
+        ahead = np.concatenate([ahead, calendar(series.times, cycles)], axis=1)
+    return ScaledSeries(
+        series,
+        steps,
+        target,
+        _cut(target.apply(series.target), steps),
+        ahead.astype(np.float32),
+        _cut(past.apply(series.past), steps),
+    )
+
+
+def steps_that_have_been(series: Series) -> int:
+    """The steps before those at the end that have no target yet.
+
+    Raises:
+        DataError: a value is missing before that, or a covariate that is known ahead is.
+    """
+    there = np.isfinite(series.target).any(1)
+    steps = int(np.flatnonzero(there)[-1]) + 1 if there.any() else 0
+    for names, values, count in (
+        (series.target_names, series.target, steps),
+        (series.past_names, series.past, steps),
+        (series.known_names, series.known, len(series)),
+    ):
+        missing = np.argwhere(np.isnan(values[:count]))
+        if len(missing):
+            at, column = missing[0]
+            raise DataError(f"{named(series, int(at))}: the value of {names[column]!r} is missing")
+    return steps
+
+
+def named(series: Series, at: int) -> str:
+    """A step of a series, as an error names it."""
+    return f"{of(series.name)} at {shown(series.times[at])}"
+
+
+def of(name: str) -> str:
+    """A series, as an error names it."""
+    return f"series {name!r}" if name else "the series"
+
+
+def shown(time: Any) -> str:
+    """A time as a user writes it."""
+    if not isinstance(time, np.datetime64):
+        return f"{time:g}" if isinstance(time, float) else str(time)
+    text = str(time.astype("datetime64[us]")).replace("T", " ")
+    return text.removesuffix(".000000").removesuffix(":00").removesuffix(" 00:00")
+
+
+def _cut(values: npt.NDArray[np.float64], steps: int) -> Floats32:
+    found = values.astype(np.float32)
+    found[steps:] = 0.0
+    return found

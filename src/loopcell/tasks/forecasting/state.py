@@ -1,0 +1,136 @@
+"""SeriesState: what has to be kept of series to go on with them tomorrow, without their history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loopcell.data import Step
+from loopcell.errors import FileFormatError
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.layers import State
+from loopcell.tasks.forecasting.network import Memory
+from loopcell.tasks.forecasting.scales import Scale
+from loopcell.tasks.model_file import HOSTILE
+
+_KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
+
+
+class Kept(NamedTuple):
+    """Of one series.
+
+    Attributes:
+        time: of the last step that was read.
+        step: what lies between two times; None where that was not asked for.
+        scale: of its targets.
+        memory: of the network, a batch of one.
+    """
+
+    time: Any
+    step: Step | None
+    scale: Scale
+    memory: Memory
+
+
+class SeriesState(Mapping[str, Kept]):
+    """What was kept of each series, by name. A value: reading on gives another one.
+
+    Args:
+        kept: of each series.
+    """
+
+    def __init__(self, kept: Mapping[str, Kept]) -> None:
+        self._kept = dict(kept)
+
+    def __getitem__(self, name: str) -> Kept:
+        return self._kept[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __repr__(self) -> str:
+        return f"<state of {len(self):,} series>"
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the state to a file, whole or not at all.
+
+        Raises:
+            FileWriteError: the disk is full, or the folder cannot be written.
+        """
+        tensors: dict[str, Tensor] = {}
+        facts = []
+        for number, (name, kept) in enumerate(self.items()):
+            states = {f"{number}.state.{key}": tensor for key, tensor in kept.memory.recurrent.items()}
+            sizes = {"mean": torch.from_numpy(kept.scale.mean), "size": torch.from_numpy(kept.scale.size)}
+            tensors |= {f"{number}.recent": kept.memory.recent, **states}
+            tensors |= {f"{number}.scale.{key}": tensor for key, tensor in sizes.items()}
+            facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept)})
+        contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+        write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> SeriesState:
+        """Read a state back; the file is checked and runs no code.
+
+        Raises:
+            FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
+        """
+        content = read_tensor_file(Path(path), _KIND)
+        try:
+            return cls(
+                {
+                    str(facts["name"]): _kept(facts, number, content.tensors)
+                    for number, facts in enumerate(content.facts["series"])
+                }
+            )
+        except HOSTILE as error:
+            raise FileFormatError(f"{path} is damaged: it does not describe the state of series") from error
+
+
+def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) -> Kept:
+    recurrent = State(**{str(name): tensors[f"{number}.state.{name}"] for name in facts["states"]})
+    memory = Memory(tensors[f"{number}.recent"], recurrent)
+    mean, size = (tensors[f"{number}.scale.{name}"].double().numpy() for name in ("mean", "size"))
+    if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
+        raise ValueError("its tensors do not fit each other")
+    return Kept(*_time_from_json(facts), Scale(mean, size), memory)
+
+
+def _time_to_json(kept: Kept) -> dict[str, Any]:
+    time = str(kept.time) if isinstance(kept.time, np.datetime64) else np.asarray(kept.time).item()
+    return {"time": time, "step": step_to_json(kept.step)}
+
+
+def _time_from_json(facts: Mapping[str, Any]) -> tuple[Any, Step | None]:
+    time = facts["time"]
+    if isinstance(time, str):
+        time = np.datetime64(time, "us")
+        if np.isnat(time):
+            raise ValueError("its time is none")
+    elif not isinstance(time, int | float):
+        raise TypeError("its time is none")
+    return time, step_from_json(facts["step"])
+
+
+def step_to_json(step: Step | None) -> list[Any] | None:
+    """A step as JSON values."""
+    return None if step is None else [step.size, step.calendar, step.clock]
+
+
+def step_from_json(given: Any) -> Step | None:
+    """What `step_to_json` gave; ValueError for anything else."""
+    if given is None:
+        return None
+    size, months, clock = given
+    if not isinstance(size, int | float) or not 0 < size < float("inf") or {type(months), type(clock)} != {bool}:
+        raise ValueError("it is no step of times")
+    return Step(size, months, clock)

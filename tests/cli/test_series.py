@@ -1,0 +1,164 @@
+"""train forecast, predict, eval and resume on tables of time series."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from loopcell import load_model
+from loopcell.cli.estimator_flags import flags_of
+from loopcell.tasks.series_settings import ForecasterSettings
+from tests.cli.conftest import one_thread
+
+__all__ = ["one_thread"]
+
+SMALL = ["--time", "date", "--target", "load", "--horizon", 3, "--history", 12, "--hidden", 6, "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tables") / "loads.csv"
+    drawn = np.random.default_rng(0)
+    days = np.datetime64("2024-01-01") + np.arange(120)
+    rows = [f"{day},{10 + 3 * (number % 7) + drawn.normal():.3f}" for number, day in enumerate(days)]
+    path.write_text("\n".join(["date,load", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory):
+    from typer.testing import CliRunner
+
+    from loopcell.cli import app
+
+    folder = tmp_path_factory.mktemp("runs") / "loads"
+    arguments = ["train", "forecast", table, *SMALL, "--epochs", 4, "--lr", 0.02, "--run", folder]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_every_setting_has_a_flag():
+    known = {flag.field for flag in flags_of(ForecasterSettings)}
+    fields = {field.name for field in dataclasses.fields(ForecasterSettings)} - {"cell", "progress"}
+    assert known == fields
+
+
+def test_a_forecaster_from_a_table_beside_the_naive_ones(trained):
+    folder, output = trained
+    assert "complete: 4 updates" in output
+    assert "10 forecasts of 3 steps:" in output  # of the last 12 days
+    for name in ("model", "naive", "seasonal naive (7)"):
+        assert f"\n{name} " in output
+    score = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    assert {"MSE", "MAE", "MASE", "quantile loss", "coverage 80%"} <= score["rows"]["model"].keys()
+    assert load_model(folder / "model.safetensors").targets_ == ("load",)
+
+
+def test_predict_writes_a_line_a_step_to_come(loopcell, trained, table, tmp_path):
+    out = tmp_path / "out.jsonl"
+    assert loopcell("predict", trained[0], table, "-o", out).exit_code == 0
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [line["time"] for line in lines] == ["2024-04-30", "2024-05-01", "2024-05-02"]
+    assert list(lines[0]) == ["time", "load", "load_0.1", "load_0.5", "load_0.9"]
+    result = loopcell("predict", trained[0], table, "--input", "load")
+    assert result.exit_code == 2
+    assert "a model of time series knows its columns: leave out --input" in result.stderr
+
+
+def test_the_next_day_goes_on_from_a_state(loopcell, trained, table, tmp_path):
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("\n".join([header, *rows[:119]]) + "\n", encoding="utf-8")
+    second.write_text("\n".join([header, rows[119]]) + "\n", encoding="utf-8")
+    state = tmp_path / "state.safetensors"
+    assert loopcell("predict", trained[0], first, "--state", state).exit_code == 0
+    result = loopcell("predict", trained[0], second, "--state", state)
+    assert result.exit_code == 0, result.output
+    whole = loopcell("predict", trained[0], table).stdout
+    for one, other in zip(result.stdout.splitlines(), whole.splitlines(), strict=True):
+        assert json.loads(one) == pytest.approx(json.loads(other), abs=1e-4)
+    result = loopcell("predict", trained[0], second, "--state", state)
+    assert result.exit_code == 1
+    assert "the new rows begin at 2024-04-29, and it was read up to 2024-04-29 already" in result.stderr
+
+
+def test_eval_from_a_time_or_a_step(loopcell, trained, table):
+    for start in ("2024-04-20", "-10", "110"):
+        result = loopcell("eval", trained[0], table, "--start", start)
+        assert result.exit_code == 0, result.output
+        assert "8 forecasts of 3 steps:" in result.stdout
+    assert "3 forecasts of 3 steps:" in loopcell("eval", trained[0], table, "--start", "-10", "--stride", 3).stdout
+    result = loopcell("eval", trained[0], table, "--start", "soon")
+    assert result.exit_code == 2
+    assert "'soon' is not a time to start from; write it like '2024-04-29', or count steps" in result.stderr
+
+
+def test_a_run_is_resumed_and_one_of_other_data_is_not(loopcell, trained, table, tmp_path):
+    result = loopcell("resume", trained[0])
+    assert result.exit_code == 0, result.output
+    assert "complete: 4 updates" in result.output
+    copy = tmp_path / "loads.csv"
+    copy.write_bytes(table.read_bytes())
+    run = ["--run", tmp_path / "run", "--epochs", 1]
+    assert loopcell("train", "forecast", copy, *SMALL, *run, "--val", table).exit_code == 0
+    copy.write_text(copy.read_text(encoding="utf-8").replace("2024-01-01,", "2024-01-01,9"), encoding="utf-8")
+    result = loopcell("resume", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "was started with other data" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "complaint"),
+    [
+        (None, ["--target", "price"], "there is no column 'price': there are date, load"),
+        (None, ["--horizon", 200], "need 212 steps to train on, and the longest series has 108 (and 12 held out)"),
+        (None, ["--head", "oracle"], "--head: input should be 'mean', 'quantiles', 'student-t' or"),
+        (None, ["--quantiles", "low,high"], "'low,high' are not numbers; write them like 0.1,0.5,0.9"),
+        (None, ["--quantiles", "0.9,0.1"], "--quantiles: quantiles are numbers between 0 and 1 that rise"),
+        ("2024-01-20", [], "row 20 (line 21): a gap: between 2024-01-19 and 2024-01-21 1 time is missing"),
+        ("2024-01-20,x", [], "row 20 (line 21), column 'load': 'x' is not a number"),
+        ("2024-01-20,", [], "row 20 (line 21), column 'load': the value is missing"),
+        ("2024-01-19,7", [], "row 20 (line 21): the time 2024-01-19 is there twice"),
+    ],
+)  # fmt: skip
+def test_a_request_that_makes_no_sense_is_one_sentence(loopcell, table, tmp_path, change, flags, complaint):
+    copy = tmp_path / "t.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not (change == "2024-01-20" and line.startswith(change))]
+    kept = [change if change and "," in change and line.startswith("2024-01-20") else line for line in kept]
+    copy.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    result = loopcell("train", "forecast", copy, *SMALL, *flags, "--run", tmp_path / "r")
+    assert result.exit_code in (1, 2)
+    assert complaint in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_anomalies_from_the_shell(loopcell, tmp_path):
+    t = np.arange(400)
+    load = np.sin(t / 2) + np.random.default_rng(0).normal(0, 0.1, 400)
+    rows = [f"{step},{value:.4f},0" for step, value in zip(t, load, strict=True)]
+    (tmp_path / "quiet.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
+    rows[300] = "300,7,1"
+    (tmp_path / "new.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
+    settings = ["--time", "t", "--target", "x", "--label", "bad", "--history", 10, "--hidden", 6, "--device", "cpu"]
+    run = tmp_path / "run"
+    result = loopcell("train", "anomaly", tmp_path / "quiet.csv", *settings, "--epochs", 20, "--lr", 0.02, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "\njump " in result.stdout
+    lines = [json.loads(line) for line in loopcell("predict", run, tmp_path / "new.csv").stdout.splitlines()]
+    assert len(lines) == 400
+    assert lines[300]["time"] == 300
+    assert lines[300]["anomaly"] is True
+    result = loopcell("eval", run, tmp_path / "new.csv", "--start", "100")
+    assert result.exit_code == 0, result.output
+    assert "300 steps:" in result.stdout
+    assert "average precision" in result.stdout
+    assert loopcell("resume", run).exit_code == 0
+    result = loopcell("predict", run, tmp_path / "new.csv", "--state", tmp_path / "s")
+    assert "keeps no state" in result.stderr
