@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         SequenceClassifier as SequenceClassifier,
         SequenceRegressor as SequenceRegressor,
         SequenceTagger as SequenceTagger,
+        WordVectors as WordVectors,
         load_model as load_model,
     )
 
@@ -57,7 +58,9 @@ _HOMES = {
     ),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
     "runtime": ("backend", "explain"),
-    "tasks": ("LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "load_model"),
+    "tasks": (
+        "LanguageModel", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "WordVectors", "load_model",
+    ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = ("cells", "errors", "testing")

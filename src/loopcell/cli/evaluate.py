@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Print the metrics of the model's task, beside those of baselines."""
     with reporting(debug):
-        from loopcell.tasks import LanguageModel, score_files
+        from loopcell.tasks import LanguageModel, WordVectors, score_files
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
@@ -38,7 +38,11 @@ def evaluate(
             print_score(score_files(loaded, files), "text")
             return
         from loopcell.tasks.estimator_run import evaluate_files
+        from loopcell.tasks.file_examples import load_inputs
 
         data = Settings(FLAGS, typed).build(FileExamples, files=files)
+        if isinstance(loaded, WordVectors):
+            print_table(loaded.evaluate(load_inputs(data).X))
+            return
         known = data.model_copy(update={"files": tuple(train)}) if train else None
         print_table(evaluate_files(loaded, data, known))

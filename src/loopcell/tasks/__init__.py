@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.regressor import SequenceRegressor as SequenceRegressor
     from loopcell.tasks.sampling import sample as sample
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
+    from loopcell.tasks.word_vectors import WordVectors as WordVectors
 
 _HOMES = {
     "classifier": ("SequenceClassifier",),
@@ -41,6 +42,7 @@ _HOMES = {
     "regressor": ("SequenceRegressor",),
     "sampling": ("sample",),
     "tagger": ("SequenceTagger",),
+    "word_vectors": ("WordVectors",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

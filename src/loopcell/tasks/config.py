@@ -79,6 +79,8 @@ class FileExamples(Concern):
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
+        vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
+        frozen: those vectors stay as they are.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -87,6 +89,8 @@ class FileExamples(Concern):
     separator: str | None = None
     by: str | None = None
     window: PositiveInt | None = None
+    vectors: Path | None = None
+    frozen: bool = False
 
     @property
     def of_steps(self) -> bool:

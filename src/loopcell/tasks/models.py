@@ -27,6 +27,7 @@ TASKS = {
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
+    "word-vectors": Task("WordVectors", "vectors"),
 }
 
 

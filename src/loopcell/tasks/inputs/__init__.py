@@ -6,6 +6,7 @@ from loopcell.tasks.inputs.input import FirstLayer, Input
 from loopcell.tasks.inputs.kinds import input_from_json, learn_input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
+from loopcell.tasks.inputs.words import WordInput
 
 __all__ = [
     "ArrayInput",
@@ -14,6 +15,7 @@ __all__ = [
     "Input",
     "TextInput",
     "TokenInput",
+    "WordInput",
     "input_from_json",
     "learn_input",
 ]

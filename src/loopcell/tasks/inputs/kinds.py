@@ -15,9 +15,12 @@ from loopcell.tasks.inputs.features import FeatureInput
 from loopcell.tasks.inputs.input import Input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
+from loopcell.tasks.inputs.words import WordInput
 from loopcell.tasks.settings import NetworkSettings
 
-INPUTS: dict[str, type[Input]] = {kind.kind: kind for kind in (TextInput, TokenInput, ArrayInput, FeatureInput)}
+INPUTS: dict[str, type[Input]] = {
+    kind.kind: kind for kind in (TextInput, TokenInput, WordInput, ArrayInput, FeatureInput)
+}
 
 
 def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
@@ -27,6 +30,8 @@ def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
         DataError: an example is of another kind than the first, or cannot be read.
     """
     kind = FeatureInput if settings.features is not None else _kind_of(X)
+    if settings.embedding is not None:
+        kind = WordInput
     return kind.learn(X, settings)
 
 
