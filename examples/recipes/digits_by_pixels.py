@@ -16,7 +16,7 @@ from loopcell.data import ImagePixels, fetch, read
 from loopcell.tasks.scores import ScoreTable
 
 SETTINGS = {
-    "hidden_size": 128,
+    "hidden_size": 96,
     "pooling": "mean",
     "epochs": 8,
     "patience": None,
