@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         SequenceClassifier as SequenceClassifier,
         SequenceRegressor as SequenceRegressor,
         SequenceTagger as SequenceTagger,
+        WordVectors as WordVectors,
         load_model as load_model,
     )
 
@@ -64,7 +65,7 @@ _HOMES = {
     "runtime": ("backend", "explain"),
     "tasks": (
         "AnomalyDetector", "Captioner", "Chat", "Forecaster", "LanguageModel", "Seq2Seq", "SequenceClassifier",
-        "SequenceRegressor", "SequenceTagger", "load_model",
+        "SequenceRegressor", "SequenceTagger", "WordVectors", "load_model",
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}

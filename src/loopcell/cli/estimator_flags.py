@@ -77,6 +77,6 @@ def flags_of(settings: type[Any]) -> tuple[Flag, ...]:
     return tuple(Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)
 
 
-def writing_flags(settings: type[NetworkSettings]) -> tuple[Flag, ...]:
+def writing_flags(settings: type[Any]) -> tuple[Flag, ...]:
     """Those of them that say how a trained model writes."""
     return tuple(flag for flag in flags_of(settings) if flag.field in WRITING)

@@ -36,7 +36,7 @@ def evaluate(
 ) -> None:
     """Print the metrics of the model's task, beside those of baselines."""
     with reporting(debug):
-        from loopcell.tasks import LanguageModel, score_files
+        from loopcell.tasks import LanguageModel, WordVectors, score_files
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
@@ -49,7 +49,11 @@ def evaluate(
             print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
             return
         from loopcell.tasks.estimator_run import evaluate_files
+        from loopcell.tasks.file_examples import load_inputs
 
+        if isinstance(loaded, WordVectors):
+            print_table(loaded.evaluate(load_inputs(data).X))
+            return
         known = data.model_copy(update={"files": tuple(train)}) if train else None
         print_table(evaluate_files(loaded, data, known))
 

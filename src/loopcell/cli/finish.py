@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from loopcell.tasks import TrainedLanguageModel
     from loopcell.tasks.estimator_run import TrainedEstimator
+    from loopcell.tasks.vectors.run import LearnedVectors
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
 
@@ -44,6 +45,20 @@ def report_estimator(result: TrainedEstimator) -> None:
         print_table(result.score)
     _places(result.run)
     say(f"predict: loopcell predict {result.run.model} FILE")
+
+
+def report_vectors(result: LearnedVectors) -> None:
+    """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
+    for note in result.notes:
+        say(f"note: {note}")
+    outcome, words = result.vectors.outcome_, len(result.vectors.words_)
+    say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")
+    if result.score:
+        print_table(result.score)
+    say(f"model:  {result.run.model}")
+    say(f"nearest words: loopcell predict {result.run.model} WORDS.txt")
+    if outcome.reason == "interrupted":
+        raise typer.Exit(INTERRUPTED)
 
 
 def _ending(outcome: Outcome, run: RunFolder) -> None:

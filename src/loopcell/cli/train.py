@@ -12,6 +12,7 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.train_estimators import VERBS
 from loopcell.cli.train_series import SERIES_VERBS
+from loopcell.cli.train_vectors import vectors
 from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
 from loopcell.tasks.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
@@ -97,3 +98,4 @@ def lm(
 
 for _verb, _command in {**VERBS, **SERIES_VERBS}.items():
     app.command(_verb)(_command)
+app.command("vectors")(vectors)

@@ -31,12 +31,17 @@ STEPS = (
     Flag("--window", FileExamples, "window", int, "Rows are steps; the most of them in a sequence."),
 )
 
-CLASSIFY = (INPUT, LABEL, SEPARATOR, *flags_of(ClassifierSettings))
-REGRESS = (INPUT, LABEL, *flags_of(RegressorSettings))
+VECTORS = (
+    Flag("--vectors", FileExamples, "vectors", Path, "Word vectors to begin with: a model, or a file of word2vec."),
+    Flag("--frozen", FileExamples, "frozen", bool, "Leave these vectors as they are."),
+)
+
+CLASSIFY = (INPUT, LABEL, SEPARATOR, *VECTORS, *flags_of(ClassifierSettings))
+REGRESS = (INPUT, LABEL, *VECTORS, *flags_of(RegressorSettings))
+TAG = (INPUT, LABEL, *STEPS, *VECTORS, *flags_of(TaggerSettings))
 TRANSLATE = (INPUT, LABEL, *flags_of(Seq2SeqSettings))
 CHAT = (INPUT, LABEL, *flags_of(ChatSettings))
 CAPTION = (INPUT, LABEL, *flags_of(CaptionerSettings))
-TAG = (INPUT, LABEL, *STEPS, *flags_of(TaggerSettings))
 
 
 @with_flags(CLASSIFY)

@@ -66,6 +66,18 @@ def parse_numbers(text: str) -> tuple[float, ...]:
         raise UsageError(f"{text!r} are not numbers; write them like 0.1,0.5,0.9") from error
 
 
+def parse_lengths(text: str) -> tuple[int, int]:
+    """Two lengths such as 3-6, or one.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    parts = text.split("-")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f"{text!r} is not a range of lengths; write 3-6")
+    return int(parts[0]), int(parts[-1])
+
+
 def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings | SeriesSettings) -> None:
     """Hold the sizes that were typed against those that the cell names.
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.sampling import sample as sample
     from loopcell.tasks.seq2seq import Seq2Seq as Seq2Seq
     from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
+    from loopcell.tasks.word_vectors import WordVectors as WordVectors
 
 _HOMES = {
     "anomaly_detector": ("AnomalyDetector",),
@@ -53,6 +54,7 @@ _HOMES = {
     "sampling": ("sample",),
     "seq2seq": ("Seq2Seq",),
     "tagger": ("SequenceTagger",),
+    "word_vectors": ("WordVectors",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

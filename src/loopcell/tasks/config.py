@@ -80,6 +80,8 @@ class FileExamples(Concern):
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
         paired: there are two files, one of sequences and one of targets, line beside line.
+        vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
+        frozen: those vectors stay as they are.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -89,6 +91,8 @@ class FileExamples(Concern):
     by: str | None = None
     window: PositiveInt | None = None
     paired: bool = False
+    vectors: Path | None = None
+    frozen: bool = False
 
     @model_validator(mode="after")
     def _two(self) -> Self:

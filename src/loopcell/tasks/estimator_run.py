@@ -133,6 +133,10 @@ def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileE
 def _fit(
     estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
 ) -> TrainedEstimator:
+    if data.vectors:
+        from loopcell.tasks.vectors.run import ready_vectors
+
+        estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
     loaded = load_examples(data)
     given = load_examples(held_out) if held_out else None
     training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)

@@ -59,6 +59,26 @@ def load_examples(spec: FileExamples) -> Loaded:
     return Loaded(X, y, _notes(records))
 
 
+class LoadedInputs(NamedTuple):
+    """Sequences of which nothing is to be known.
+
+    Attributes:
+        X: the sequences.
+        notes: what the user should know of how they were read.
+    """
+
+    X: Column
+    notes: tuple[str, ...]
+
+
+def load_inputs(spec: FileExamples) -> LoadedInputs:
+    """Read sequences alone; errors as `load_examples`."""
+    records = open_records(spec.files)
+    name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
+    (X,) = _columns(records, spec.files, name)
+    return LoadedInputs(X, _notes(records))
+
+
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
     """The sequences in blocks of at most `size`, so that any number of them takes little memory."""
     if spec.of_steps:

@@ -23,15 +23,16 @@ class Task(NamedTuple):
 
 
 TASKS = {
+    "anomaly-detector": Task("AnomalyDetector", "anomaly"),
     "captioner": Task("Captioner", "caption"),
     "chat": Task("Chat", "chat"),
+    "forecaster": Task("Forecaster", "forecast"),
     "language-model": Task("LanguageModel", "lm"),
     "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
-    "forecaster": Task("Forecaster", "forecast"),
-    "anomaly-detector": Task("AnomalyDetector", "anomaly"),
+    "word-vectors": Task("WordVectors", "vectors"),
 }
 
 

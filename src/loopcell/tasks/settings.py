@@ -42,6 +42,13 @@ def _random_state(value: object) -> object:
     return value
 
 
+def drawn_seed(random_state: Any) -> int:
+    """A seed: the given one, a drawn one, or one that nobody knows."""
+    if isinstance(random_state, int):
+        return random_state
+    return secrets.randbelow(2**31) if random_state is None else int(random_state.randint(2**31))
+
+
 def _class_weight(value: object) -> object:
     if isinstance(value, list):  # as JSON keeps it
         value = dict(value)
@@ -83,6 +90,8 @@ class NetworkSettings:
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        embedding: vectors of words to begin with, from `WordVectors.as_embedding`; texts are cut into words as those
+            were, and `tokens` and `embedding_size` do not count. None learns a vector for each token from the start.
         features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
             usual features for the kind of the first file, where the input is paths.
     """
@@ -101,6 +110,7 @@ class NetworkSettings:
     embedding_size: Size = 64
     tokens: str = "char"
     vocabulary_size: PositiveInt | None = None
+    embedding: Any = None
     features: Any = None
 
 
@@ -142,9 +152,7 @@ class TrainingSettings:
 
     def seed(self) -> int:
         """A number for the random generators."""
-        if isinstance(self.random_state, int):
-            return self.random_state
-        return secrets.randbelow(2**31) if self.random_state is None else int(self.random_state.randint(2**31))
+        return drawn_seed(self.random_state)
 
     def training_config(self, seed: int) -> TrainingConfig:
         """The same in the words of the training engine; an update takes a batch of whole sequences."""
@@ -207,7 +215,7 @@ class TaggerSettings(NetworkSettings, TrainingSettings):
     calibrate: bool = True
 
 
-SettingsT = TypeVar("SettingsT", bound=NetworkSettings | TrainingSettings)
+SettingsT = TypeVar("SettingsT")
 
 
 def checked(settings: SettingsT) -> SettingsT:
@@ -216,8 +224,9 @@ def checked(settings: SettingsT) -> SettingsT:
     Raises:
         UsageError: one is out of its bounds; the sentence names it.
     """
-    kind: type[SettingsT] = settings_class(type(settings))
-    return configure(kind, {field.name: _plain(getattr(settings, field.name)) for field in fields(kind)})
+    kind = settings_class(type(settings))
+    found: SettingsT = configure(kind, {field.name: _plain(getattr(settings, field.name)) for field in fields(kind)})
+    return found
 
 
 def settings_class(estimator: type[Any]) -> Any:

@@ -28,8 +28,8 @@ from loopcell.tasks.settings import checked, settings_class
 from loopcell.training.loop import Outcome
 from loopcell.training.run_folder import RunFolder
 
-# Where things run and how they are shown is no part of a model.
-NOT_KEPT = ("cell", "encoder", "features", "random_state", "device", "progress")
+# Where things run, what was begun with and how it is shown is no part of a model.
+NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
 
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
@@ -148,8 +148,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
-        cell = json.loads(find_cell(settings.cell).to_json())
-        return {"config": config, "cell": cell, "learned": self._learned()}
+        cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
+        return {"config": config, **cell, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
@@ -187,7 +187,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         unknown = facts["config"].keys() - known
         if unknown:
             raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
-        estimator = cls(**facts["config"], cell=Cell.from_json(json.dumps(facts["cell"])))
+        cell = {"cell": Cell.from_json(json.dumps(facts["cell"]))} if "cell" in cls().get_params() else {}
+        estimator = cls(**facts["config"], **cell)
         estimator._restore(facts["learned"])
         return estimator
 

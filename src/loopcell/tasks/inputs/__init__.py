@@ -7,6 +7,7 @@ from loopcell.tasks.inputs.kinds import input_from_json, learn_input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
 from loopcell.tasks.inputs.vectors import VectorInput
+from loopcell.tasks.inputs.words import WordInput
 
 __all__ = [
     "ArrayInput",
@@ -16,6 +17,7 @@ __all__ = [
     "TextInput",
     "TokenInput",
     "VectorInput",
+    "WordInput",
     "input_from_json",
     "learn_input",
 ]

@@ -16,9 +16,10 @@ from loopcell.tasks.inputs.input import Input
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
 from loopcell.tasks.inputs.vectors import VectorInput
+from loopcell.tasks.inputs.words import WordInput
 from loopcell.tasks.settings import NetworkSettings
 
-_KINDS: tuple[type[Input], ...] = (TextInput, TokenInput, ArrayInput, VectorInput, FeatureInput)
+_KINDS: tuple[type[Input], ...] = (TextInput, TokenInput, WordInput, ArrayInput, VectorInput, FeatureInput)
 INPUTS = {kind.kind: kind for kind in _KINDS}
 
 
@@ -29,6 +30,8 @@ def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
         DataError: an example is of another kind than the first, or cannot be read.
     """
     kind = FeatureInput if settings.features is not None else _kind_of(X)
+    if settings.embedding is not None:
+        kind = WordInput
     return kind.learn(X, settings)
 
 

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from loopcell.tasks.inputs import Input, TextInput, TokenInput
+from loopcell.tasks.inputs import Input, TextInput, TokenInput, WordInput
 
 MOST_N_GRAMS = 200_000
 MOST_EXAMPLES = 200_000
@@ -32,8 +32,11 @@ def features_of(kind: Input) -> tuple[Pipeline, str]:
             analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, max_features=MOST_N_GRAMS
         )
         return make_pipeline(n_grams), "n-gram"
-    if isinstance(kind, TokenInput):
-        pairs = TfidfVectorizer(analyzer=_tokens_and_pairs, sublinear_tf=True, max_features=MOST_N_GRAMS)
+    if isinstance(kind, TokenInput | WordInput):
+        cut = kind.cutter.words if isinstance(kind, WordInput) else list
+        pairs = TfidfVectorizer(
+            analyzer=lambda example: _tokens_and_pairs(cut(example)), sublinear_tf=True, max_features=MOST_N_GRAMS
+        )
         return make_pipeline(pairs), "n-gram"
     return make_pipeline(FunctionTransformer(lambda X: summaries(kind, X)), StandardScaler()), "summary"
 

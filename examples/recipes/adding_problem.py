@@ -1,0 +1,66 @@
+"""The adding problem: of T pairs of a number and a mark, two are marked, far apart; what is the sum of the two numbers?
+
+Hochreiter and Schmidhuber: Long Short-Term Memory, 1997, in the form of Le, Jaitly and Hinton (2015): numbers are drawn
+evenly from 0 to 1, one mark stands in each half. Who always says 1 has a squared error of 1/6. Each cell gets the same
+data, and the state after the last step says the sum.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from recipe import Known, Result, main
+
+from loopcell import SequenceRegressor
+from loopcell.tasks.scores import ScoreTable
+
+SETTINGS = {
+    "hidden_size": 64,
+    "epochs": 20,
+    "patience": None,
+    "batch_size": 50,
+    "learning_rate": 4e-3,
+    "validation_fraction": 0.05,
+}
+CELLS = ("gru", "lstm", "min_gru", "rnn")
+LENGTHS = (200, 600)
+TRAINING, TEST = 10_000, 1_000
+KNOWN = Known(
+    "0.1767 for always saying 1; RNN fails, GRU 5e-5 at T=600",
+    "Bai, Kolter, Koltun: An Empirical Evaluation of Generic Convolutional and Recurrent Networks, 2018; not checked",
+)
+
+
+def run(small: bool) -> Result:
+    """Train each cell at each length, and score it on sums that it has not seen."""
+    settings = {**SETTINGS, "hidden_size": 8, "epochs": 1} if small else SETTINGS
+    rows: dict[str, dict[str, float]] = {cell: {} for cell in ("model", *CELLS[1:], "always the mean")}
+    spent: dict[str, float] = {}
+    for steps in (10, 20) if small else LENGTHS:
+        name = f"MSE, T={steps}"
+        learned, test = sums(TRAINING // (50 if small else 1), steps, 1), sums(TEST // (20 if small else 1), steps, 2)
+        for cell in CELLS:
+            began = time.process_time()
+            model = SequenceRegressor(cell=cell, **settings, progress=True).fit(*learned)
+            table = model.evaluate(*test)
+            spent[f"{cell}, T={steps}"] = round(time.process_time() - began, 1)
+            rows["model" if cell == CELLS[0] else cell][name] = table.model["MSE"]
+            rows["always the mean"][name] = table.rows["mean"]["MSE"]
+            print(f"{cell}, T={steps}: {table.model['MSE']:.6f} in {spent[f'{cell}, T={steps}']} s of processor time")
+    table = ScoreTable(f"sums of two of T numbers (the model is a {CELLS[0]})", rows)
+    return Result(dict(table.model), table, {"cell": CELLS[0], **settings}, {"processor seconds": spent})
+
+
+def sums(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences [count, T, 2] of numbers and marks, and the sums of the marked numbers."""
+    drawn = np.random.default_rng([seed, steps])
+    numbers, marks = drawn.random((count, steps)), np.zeros((count, steps))
+    for half in (drawn.integers(0, steps // 2, count), drawn.integers(steps // 2, steps, count)):
+        marks[np.arange(count), half] = 1
+    X = np.stack([numbers, marks], axis=2).astype(np.float32)
+    return X, (numbers * marks).sum(1)
+
+
+if __name__ == "__main__":
+    main(run, KNOWN)

@@ -1,0 +1,75 @@
+"""Word vectors from files in a folder, and vectors from a file for another estimator: what the command line does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopcell.errors import UsageError
+from loopcell.tasks.config import FileExamples
+from loopcell.tasks.file_examples import load_inputs
+from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.vectors.ready import ReadyVectors
+from loopcell.tasks.word_vectors import WordVectors
+from loopcell.training.run_folder import RunFolder, free_folder
+
+
+@dataclass(frozen=True)
+class LearnedVectors:
+    """What came of a run.
+
+    Attributes:
+        run: its folder.
+        vectors: learned, or as far as that came when it was interrupted.
+        score: of held-out text; None where there is none.
+        notes: what the user should know about how the text was read.
+    """
+
+    run: RunFolder
+    vectors: WordVectors
+    score: ScoreTable | None
+    notes: tuple[str, ...]
+
+
+def learn_vectors(
+    vectors: WordVectors, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+) -> LearnedVectors:
+    """Learn vectors from files and keep them in a new folder.
+
+    Args:
+        vectors: with its arguments, not fitted.
+        data: the text.
+        held_out: text to score on; None for no score.
+        folder: new or empty; None finds a new name under `runs/`.
+
+    Raises:
+        DataError: a file cannot be read; the sentence names file and row.
+        UsageError: the folder is taken, or an argument is out of its bounds.
+    """
+    run = RunFolder(folder or free_folder(Path("runs"), f"{data.files[0].stem}-vectors"))
+    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        raise UsageError(f"{run.path} already exists and is not empty; name another folder")
+    loaded = load_inputs(data)
+    rest = load_inputs(held_out) if held_out else None
+    try:
+        vectors.fit(loaded.X)
+    except KeyboardInterrupt:
+        if not hasattr(vectors, "network_"):
+            raise
+    run.path.mkdir(parents=True, exist_ok=True)
+    vectors.save(run.model)
+    score = vectors.evaluate(rest.X) if rest and vectors.outcome_.reason == "complete" else None
+    if score:
+        run.write_json(run.path / "score.json", score.to_json())
+    return LearnedVectors(run, vectors, score, (*loaded.notes, *vectors.notes_))
+
+
+def read_vectors(path: Path) -> WordVectors:
+    """Read vectors from a model file, the folder of its run, or a file of word2vec; errors as these."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    return WordVectors.load(file) if file.suffix == ".safetensors" else WordVectors.load_word2vec(file)
+
+
+def ready_vectors(path: Path, *, frozen: bool) -> ReadyVectors:
+    """The vectors of a file for `embedding=`; errors as `read_vectors`."""
+    return read_vectors(path).as_embedding(frozen=frozen)
