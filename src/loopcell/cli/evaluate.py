@@ -44,7 +44,7 @@ def evaluate(
             print_score(score_files(loaded, files), "text")
             return
         pairs = hasattr(loaded, "target_") and paired(files, typed)
-        data = Settings(FLAGS, typed).build(FileExamples, files=files, paired=pairs)
+        data = Settings(FLAGS, typed).build(FileExamples, files=files, **({"paired": True} if pairs else {}))
         if is_of_series(loaded):
             print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
             return
