@@ -123,3 +123,21 @@ def test_a_cell_that_has_no_use_for_its_input():
     x = torch.randn(5, 1, 2)
     with torch.no_grad():
         assert torch.allclose(steps_of(net.stepper(), x), net(x)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_steps_on_kernels_with_its_state_in_single(dtype):
+    torch.manual_seed(0)
+    net = loopcell.LSTM(6, 20, 2).to(dtype)
+    x = torch.randn(9, 3, 6).to(dtype)
+    stepper = net.stepper(batch_size=3)
+    assert stepper.fused
+    ys = [stepper.step(now).clone() for now in x]
+    y, (h, c) = net(x)
+    assert ys[0].dtype == stepper.state.h.dtype == dtype
+    torch.testing.assert_close(torch.stack(ys), y, rtol=0.02, atol=0.01)
+    torch.testing.assert_close(stepper.state.c, c, rtol=0.02, atol=0.02)
+    before = stepper.step(x[0]).clone()
+    stepper.state = State(h=h, c=c)
+    stepper.refresh()
+    torch.testing.assert_close(stepper.step(x[0]), before, rtol=0.02, atol=0.01)

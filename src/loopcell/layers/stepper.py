@@ -9,7 +9,7 @@ from torch import Tensor
 
 from loopcell.errors import InputError
 from loopcell.layers.state import State
-from loopcell.runtime import FusedSteps, Rows, StepLayer
+from loopcell.runtime import FusedSteps, Rows, StepLayer, may_fuse
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -31,12 +31,17 @@ class Stepper:
         self._net = net
         self.batch_size = batch_size
         start = net.initial_state(batch_size)
-        self._buffers = {name: torch.stack([tensor, tensor]) for name, tensor in start.items()}
         like = next(iter(start.values()))
         self._shape = torch.Size((batch_size, net.input_size))
         self._dtype, self._device = like.dtype, like.device
+        # Kernels compute in float32 where the network is in half precision: that is how the state is kept, too.
+        half = like.dtype in (torch.bfloat16, torch.float16) and may_fuse(like.device, like.dtype)
+        self._narrow = like.dtype if half else None
+        like = like if self._narrow is None else like.float()
+        self._buffers = {name: torch.stack([tensor, tensor]).to(like.dtype) for name, tensor in start.items()}
+        self._x = like.new_zeros(self._shape)
         self._outputs = [like.new_zeros(1, batch_size, size) for size in net.output_sizes()]
-        self._y = self._outputs[-1][0]
+        self._y = self._outputs[-1][0].to(self._dtype)
         self._steps: FusedSteps | None = None
         self._turn = 0
         self.refresh()
@@ -51,7 +56,7 @@ class Stepper:
     @property
     def state(self) -> State:
         """The state now, a copy; setting it copies into the stepper."""
-        return State.of({name: buffer[self._now].clone() for name, buffer in self._buffers.items()})
+        return State.of({name: buffer[self._now].to(self._dtype, copy=True) for name, buffer in self._buffers.items()})
 
     @state.setter
     def state(self, state: State) -> None:
@@ -84,10 +89,13 @@ class Stepper:
             )
         if self._steps is None:
             return self._step_of_network(x)
-        if not x.is_contiguous():
-            x = x.contiguous()
-        self._steps.step(x.data_ptr())
-        return self._y
+        if self._narrow is None:
+            if not x.is_contiguous():
+                x = x.contiguous()
+            self._steps.step(x.data_ptr())
+            return self._y
+        self._steps.step(self._x.copy_(x).data_ptr())
+        return self._y.copy_(self._outputs[-1][0])
 
     def reset(self, rows: Tensor | list[bool] | None = None) -> None:
         """Start afresh: all rows, or those for which bool `rows` [B] is true."""
@@ -99,12 +107,13 @@ class Stepper:
 
     def refresh(self) -> None:
         """Take the network's weights as they are now."""
-        state = self.state
+        state = [buffer[self._now].clone() for buffer in self._buffers.values()]
         self._steps = None
         layers = self._layers()
         if layers is not None:
             self._steps = FusedSteps(layers)
-        self.state = state
+        for buffer, tensor in zip(self._buffers.values(), state, strict=True):
+            buffer[self._now].copy_(tensor)
 
     @property
     def _now(self) -> int:
@@ -112,12 +121,15 @@ class Stepper:
 
     def _layers(self) -> list[StepLayer] | None:
         layers = []
-        x = self._y.new_zeros(1, *self._shape)
+        x = self._x.unsqueeze(0)
         with torch.no_grad():
             for layer, output in enumerate(self._outputs):
                 pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
+                weights = self._net.sources(layer, 0)
+                if self._narrow is not None:
+                    weights = weights.float()
                 ready = self._net.executable(layer).prepared(
-                    x, [pair[0] for pair in pairs], self._net.sources(layer, 0), Rows(1)
+                    x, [pair[0] for pair in pairs], weights, Rows(1), products=self._narrow
                 )
                 if ready is None:
                     return None

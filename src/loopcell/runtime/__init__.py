@@ -5,7 +5,7 @@ from loopcell.backends.c.threads import granted
 from loopcell.backends.weights import Part, Weights, write_parts
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.explain import explain
-from loopcell.runtime.plan import Plan, backend, choose, narrow_results, nothing_special
+from loopcell.runtime.plan import Plan, backend, choose, may_fuse, narrow_results, nothing_special
 from loopcell.runtime.rows import Rows
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "choose",
     "explain",
     "granted",
+    "may_fuse",
     "narrow_results",
     "nothing_special",
     "run_fused",
