@@ -207,11 +207,21 @@ def test_quantiles_are_moved_to_cover_the_held_out_part():
     settings = QUICK | {"epochs": 2, "validation_fraction": 0.5, "horizon": 2}
     shares = {}
     for calibrate in (True, False):
-        model = Forecaster(**settings, calibrate=calibrate).fit(wave(400))
+        model = Forecaster(**settings, calibrate=calibrate, follow=0.0).fit(wave(400))
         shares[calibrate] = model.evaluate(wave(400), start=200).model["coverage 80%"]
     assert shares[True] == pytest.approx(0.8, abs=0.02)
     assert abs(shares[False] - 0.8) > 0.05
     assert model.network_.shift.abs().max() == 0
+
+
+def test_quantiles_follow_a_series_that_gets_rougher():
+    calm, rough = wave(400), wave(400) + np.random.default_rng(9).normal(0, 1.5, (400, 2))
+    shares = {}
+    for rate in (0.0, 0.2):
+        model = Forecaster(**QUICK, follow=rate).fit(calm[:300])
+        shares[rate] = model.evaluate(np.concatenate([calm[:300], rough[:300]]), start=400).model["coverage 80%"]
+    assert shares[0.0] < 0.5
+    assert shares[0.2] > 0.65
 
 
 def test_saved_and_loaded_it_says_the_same(tmp_path):

@@ -26,6 +26,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--label", "label", str, "The column that says which steps are anomalous, for scores."),
     ("--head", "head", str, "mean, quantiles, student-t or negative-binomial."),
     ("--quantiles", "quantiles", str, "Levels: 0.1,0.5,0.9.", parse_numbers),
+    ("--follow", "follow", float, "How fast quantiles follow the values that come; 0 for not at all."),
     ("--paths", "paths", int, "Futures that are drawn in a roll-out."),
     ("--season", "season", int, "Steps of a season, for the baseline."),
     ("--hidden", "hidden_size", int, "Length of the hidden state."),

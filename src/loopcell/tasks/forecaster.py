@@ -33,14 +33,18 @@ from loopcell.tasks.forecasting import (
     usual_season,
     with_future,
 )
+from loopcell.tasks.forecasting.coverage import Tracked, follow, tracked
 from loopcell.tasks.forecasting.estimator import SeriesNetwork
-from loopcell.tasks.forecasting.network import Sizes
+from loopcell.tasks.forecasting.network import Memory, Sizes
 from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
 from loopcell.tasks.naive.series import naive_error, seasonal_naive
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.forecasts import Forecasts, forecast_metrics
 from loopcell.tasks.series_settings import ForecasterSettings
 from loopcell.tasks.settings import checked
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 LEAST_TO_CALIBRATE = 100  # places in the held-out part
 
@@ -112,17 +116,17 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         found = []
         for series in self._read_table(data):
             before = kept.get(series.name)
-            if before is not None and not self.network_.remembers(before.memory):
+            if before is not None and not self._fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             one = self._ready(series if before is None else continued(series, before), before)
             if before is None:
                 self._demand_history(one)
             elif not one.steps:
                 raise DataError(f"{of(series.name)} has no new step with a value")
-            futures, memory = self._look(one, np.array([one.steps]), before)
+            futures, memory, seen = self._look(one, np.array([one.steps]), before)
             found.append(self._forecast(one, futures))
             last = one.series.times[one.steps - 1]
-            kept[series.name] = Kept(last, one.series.step, one.scale, memory)
+            kept[series.name] = Kept(last, one.series.step, one.scale, memory, seen)
         return found, SeriesState(kept)
 
     def backtest(self, data: Any, *, start: Any = None, stride: int = 1) -> list[Backtest]:
@@ -194,7 +198,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             if not len(places):
                 continue
             ready = self._scaled(one[:steps])
-            futures, _ = self._look(ready, places, None)
+            futures = self._look(ready, places)[0]
             mean, quantiles = in_units(futures, ready.scale)
             levels = self.network_.head_kind.levels
             found.append(Backtest(one[:steps], places, mean, levels, quantiles, ready.scale.size))
@@ -231,7 +235,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return
         over = []
         for one, places in held_out.places():
-            futures, _ = self._look(one, places, None)
+            with torch.no_grad():
+                futures, _ = Direct()(self.network_, one, places)
             true = one.values[places[:, None] + np.arange(self.horizon)]
             over.append(true[..., None] - futures.quantiles)
         errors = np.concatenate(over)
@@ -259,12 +264,47 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         longer = with_future(series, steps_that_have_been(series), int(self.horizon))
         return self._scaled(longer, None if before is None else before.scale)
 
-    def _look(self, one: ScaledSeries, places: npt.NDArray[np.int64], before: Kept | None) -> tuple[Futures, Any]:
-        memory = None if before is None else before.memory
+    def _look(
+        self, one: ScaledSeries, places: Places, before: Kept | None = None
+    ) -> tuple[Futures, Memory, Tracked | None]:
+        """The futures of places, and what is to be kept after the last step."""
+        memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
+            if self._follows():
+                return self._followed(one, places, memory, kept or tracked(self._shift()))
             futures, memory = self._ahead()(self.network_, one, places, memory)
-        moved = futures.quantiles + self.network_.shift.double().cpu().numpy()
-        return Futures(futures.mean, np.sort(moved, -1)), memory
+        quantiles = futures.quantiles + self._shift()
+        return Futures(futures.mean, np.sort(quantiles, -1)), memory, None
+
+    def _followed(
+        self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
+    ) -> tuple[Futures, Memory, Tracked]:
+        """The same with quantiles that follow the values: so there is a forecast after every step."""
+        first = self.network_.history if memory is None else 1
+        every = np.arange(min(first, int(places[0])), one.steps + 1)
+        found: list[Futures] = []
+        for here, futures, after in Direct().blocks(self.network_, one, every, memory):
+            memory = after
+            came = one.values[here - 1].astype(np.float64)
+            levels = self.network_.head_kind.levels
+            quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.follow))
+            wanted = np.isin(here, places)
+            found.append(Futures(futures.mean[wanted], quantiles[wanted]))
+        assert memory is not None
+        return Futures(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
+
+    def _fits(self, before: Kept) -> bool:
+        """Whether a state could be this model's."""
+        seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
+        return seen and self.network_.remembers(before.memory)
+
+    def _follows(self) -> bool:
+        head = self.network_.head_kind
+        return self.follow > 0 and not self.roll_out and not head.counts and len(head.levels) > 1
+
+    def _shift(self) -> Floats:
+        found: Floats = self.network_.shift.double().cpu().numpy()
+        return found
 
 
 def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:

@@ -98,6 +98,8 @@ class ForecasterSettings(SeriesSettings):
         quantiles: the levels that forecasts are given at.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
         calibrate: move the quantiles so that as much of the held-out part lies below them as should; not in a roll-out.
+        follow: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
+            roll-out.
         season: steps of a season, for the seasonal naive baseline and MASE; None takes the usual one of the times'
             step (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
     """
@@ -108,6 +110,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
+    follow: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
     season: PositiveInt | None = None
 
 

@@ -62,15 +62,23 @@ class Direct(Ahead):
     ) -> tuple[Futures, Memory]:
         """One pass over the series, whatever the number of places."""
         found: list[Futures] = []
+        for _, futures, after in self.blocks(network, one, places, memory):
+            memory = after
+            found.append(futures)
+        assert memory is not None
+        return Futures(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory
+
+    def blocks(
+        self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
+    ) -> Iterator[tuple[Places, Futures, Memory]]:
+        """The same block by block: some of the places, their futures, and the memory after the block."""
         for start in range(0, one.steps, BLOCK):
             stop = min(start + BLOCK, one.steps)
             outputs, windows, memory = _read(network, one, slice(start, stop), memory)
             here = places[(places > start) & (places <= stop)]
             at = torch.from_numpy(here - 1 - start).to(outputs.device)
             raw = network.forecast(outputs[at], windows[at], _known(network, one, here))
-            found.append(_futures(network, raw, one))
-        assert memory is not None
-        return Futures(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory
+            yield here, _futures(network, raw, one), memory
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from loopcell.data import Step
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import State
+from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
 from loopcell.tasks.forecasting.scales import Scale
 from loopcell.tasks.model_file import HOSTILE
+
+NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow
 
 _KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
 
@@ -30,12 +33,14 @@ class Kept(NamedTuple):
         step: what lies between two times; None where that was not asked for.
         scale: of its targets.
         memory: of the network, a batch of one.
+        tracked: of quantiles that follow the values; None where they do not.
     """
 
     time: Any
     step: Step | None
     scale: Scale
     memory: Memory
+    tracked: Tracked | None = None
 
 
 class SeriesState(Mapping[str, Kept]):
@@ -73,6 +78,8 @@ class SeriesState(Mapping[str, Kept]):
             sizes = {"mean": torch.from_numpy(kept.scale.mean), "size": torch.from_numpy(kept.scale.size)}
             tensors |= {f"{number}.recent": kept.memory.recent, **states}
             tensors |= {f"{number}.scale.{key}": tensor for key, tensor in sizes.items()}
+            for key, array in (kept.tracked or NOTHING)._asdict().items():
+                tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
             facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept)})
         contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
@@ -102,7 +109,10 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
     mean, size = (tensors[f"{number}.scale.{name}"].double().numpy() for name in ("mean", "size"))
     if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
         raise ValueError("its tensors do not fit each other")
-    return Kept(*_time_from_json(facts), Scale(mean, size), memory)
+    seen = Tracked(*(tensors[f"{number}.tracked.{name}"].double().numpy() for name in Tracked._fields))
+    if seen.open.shape[1:] != seen.shift.shape or len(seen.open) != len(seen.shift):
+        raise ValueError("its quantiles do not fit each other")
+    return Kept(*_time_from_json(facts), Scale(mean, size), memory, seen if seen.shift.size else None)
 
 
 def _time_to_json(kept: Kept) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Coverage: quantiles that follow what came, so that the right share of the values lies below each.
+
+When a value x comes, each of the f forecasts of it that were made before is looked at, and its quantile q of level a is
+moved for the forecasts after it, by a share r of the width w between the outer quantiles:
+
+    shift <- shift + r w (a - [x <= q + shift])
+
+On average a quantile is left alone exactly when a share a of the values lies below it. This is the quantile tracker of
+Angelopoulos, Candes, Tibshirani: Conformal PID Control for Time Series Prediction, 2023 (arXiv 2307.16895).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+class Tracked(NamedTuple):
+    """What is kept between two steps.
+
+    Attributes:
+        shift: [f, K, Q], what quantiles are moved by.
+        open: [f, f, K, Q], the quantiles of the last f places before they are moved, newest first; NaN where there was
+            none.
+    """
+
+    shift: Floats
+    open: Floats
+
+
+def tracked(shift: Floats) -> Tracked:
+    """Nothing followed yet, from a shift [f, K, Q]."""
+    return Tracked(shift, np.full((len(shift), *shift.shape), np.nan))
+
+
+def follow(
+    before: Tracked, quantiles: Floats, came: Floats, levels: tuple[float, ...], rate: float
+) -> tuple[Floats, Tracked]:
+    """Move the quantiles of neighbouring places, each by what was known there.
+
+    Args:
+        before: what was kept.
+        quantiles: [N, f, K, Q] as the network gives them.
+        came: [N, K], the value just before each place.
+        levels: Q levels.
+        rate: r.
+
+    Returns:
+        The quantiles moved, rising in Q, and what is to be kept.
+    """
+    shift, waiting = before.shift.copy(), before.open.copy()
+    ahead = np.arange(len(shift))
+    moved, level = np.empty_like(quantiles), np.array(levels)
+    for number, (said, value) in enumerate(zip(quantiles, came, strict=True)):
+        old = waiting[ahead, ahead]  # [f, K, Q]: of the place j + 1 steps back its step j, which is the value that came
+        width = rate * (old[..., -1:] - old[..., :1])
+        step = width * (level - (value[:, None] <= old + shift))
+        shift += np.where(np.isfinite(old), step, 0.0)
+        moved[number] = said + shift
+        waiting = np.concatenate([said[None], waiting[:-1]])
+    return np.sort(moved, -1), Tracked(shift, waiting)
