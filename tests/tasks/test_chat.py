@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from loopcell import Chat, load_model
-from loopcell.errors import DataError
+from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Choice
 from loopcell.tasks.scores.texts import distinct
 from tests.tasks.conftest import one_thread
@@ -74,3 +74,9 @@ def test_what_is_no_conversation_is_named(model):
         model.predict(["hello", ["hello", 3]])
     with pytest.raises(DataError, match=r"X\[0\]: a text, or a list of turns"):
         Chat(**SMALL, validation_fraction=0.0).fit([None, "a"], ["b", "c"])
+
+
+def test_unknown_words_of_the_turns_that_are_read_are_counted(model):
+    assert model.unknown([["unheard", "hello", "bye"], ["unheard", "bye"], "unheard"]) == 2
+    with pytest.raises(UsageError, match="n: at least one answer has to be asked for, got 0"):
+        model.reply("hello", 0)

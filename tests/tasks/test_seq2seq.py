@@ -204,6 +204,15 @@ def test_with_its_own_words_in_place_of_all_it_reads_what_it_would_have_written(
     assert torch.equal(mixed[1:][known], own[:-1][known])
 
 
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+def test_every_precision_trains_and_writes(precision):
+    X, y = reversals(40)
+    model = Seq2Seq(**SMALL, epochs=1, precision=precision).fit(X, y)
+    assert len(model.predict(X)) == 40
+    with pytest.raises(UsageError, match="n: at least one answer has to be asked for, got 0"):
+        model.sample(X, 0)
+
+
 def test_a_grid_search_and_numbers_of_beams():
     X, y = reversals(40)
     spaced = [" ".join(text) for text in y]

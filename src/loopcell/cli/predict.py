@@ -91,9 +91,9 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     records = open_records(spec.files)
     unknown, first = 0, ""
     for X in blocks(records, spec, ROWS_AT_ONCE):
-        found_now = model.input_.unknown(X)
+        found_now = model.unknown(X)
         if found_now and not unknown:
-            first = where(X, next(i for i in range(len(X)) if model.input_.unknown(X[i : i + 1])))
+            first = where(X, next(i for i in range(len(X)) if model.unknown(X[i : i + 1])))
         unknown += found_now
         for found in model.describe(X):
             yield json.dumps(found, ensure_ascii=False) + "\n"

@@ -38,7 +38,7 @@ def translate(
         size = 1 if sys.stdin.isatty() else int(loaded.batch_size)
         unknown = 0
         for lines in _blocks(sys.stdin, size):
-            unknown += loaded.input_.unknown(lines)
+            unknown += loaded.unknown(lines)
             for found in loaded.candidates(lines):
                 _write(found[:n_best], several=n_best > 1)
             sys.stdout.flush()

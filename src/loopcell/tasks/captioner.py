@@ -85,7 +85,8 @@ class Captioner(CaptionerSettings, WritingEstimator):
         if self.vector_size_ is not None:
             return GivenEncoder(first, shape, settings.encoder, self.vector_size_)
         if shape.height:
-            return Convolution(first, shape, settings.channels, 2 * settings.hidden_size)
+            attends = settings.attention != "none"
+            return Convolution(first, shape, settings.channels, 2 * settings.hidden_size, attends=attends)
         return VectorEncoder(first, shape)
 
     def _learned(self) -> dict[str, Any]:

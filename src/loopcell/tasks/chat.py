@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from loopcell.data import where
-from loopcell.errors import DataError
+from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Choice
-from loopcell.tasks.estimator import Pair, Part, SequenceExamples
+from loopcell.tasks.estimator import Pair, Part, SequenceExamples, as_part
 from loopcell.tasks.estimator.parts import Origins
 from loopcell.tasks.inputs import learn_input
 from loopcell.tasks.scores import ScoreTable
@@ -45,7 +45,12 @@ class Chat(ChatSettings, Seq2Seq):
 
         Returns:
             Answers that differ, best first.
+
+        Raises:
+            UsageError: n is below 1.
         """
+        if n < 1:
+            raise UsageError(f"n: at least one answer has to be asked for, got {n}")
         if choice is not None:
             drawn = self.sample([turns], n, choice=choice, seed=seed)[0]
             return list({one.text: one for one in drawn}.values())
@@ -61,6 +66,10 @@ class Chat(ChatSettings, Seq2Seq):
         answers = [plain(text) for text in self.predict(X)]
         found = {f"distinct-{size}": distinct(answers, size) for size in (1, 2)}
         return ScoreTable(table.data, {**table.rows, "model": {**table.model, **found}})
+
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many tokens of the turns that are read were never seen in training."""
+        return super().unknown(self._joined(as_part(X, "X")))
 
     def _learn_inputs(self, X: Part, settings: ChatSettings) -> None:
         self.input_ = learn_input(self._joined(X), settings)

@@ -55,6 +55,10 @@ class SequenceEstimator(Estimator):
         """Numbers of the examples to train on and of those to hold out."""
         return split_random(len(y), fraction, seed)
 
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many tokens of X were never seen in training; 0 where there are no tokens."""
+        return self.input_.unknown(X)
+
     @abstractmethod
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""

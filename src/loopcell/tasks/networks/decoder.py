@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from loopcell.layers import Recurrent, State
 from loopcell.tasks.networks.attention import ATTENTIONS
+from loopcell.tasks.networks.many_to_one import precise
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.seq2seq_settings import WritingSettings
 
@@ -125,5 +126,5 @@ class Decoder(nn.Module):
     def step(self, tokens: Tensor, encoded: Encoded) -> tuple[Tensor, Encoded]:
         """Read one token a row, [B]; gives log-probabilities [B, V + 1] of the next one, and the state after it."""
         decoded = self(tokens.unsqueeze(0), encoded)
-        found = self.scores(decoded.vectors[0]).float().log_softmax(-1)
+        found = precise(self.scores(decoded.vectors[0])).log_softmax(-1)
         return found, encoded._replace(state=decoded.state)

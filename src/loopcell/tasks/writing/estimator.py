@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from loopcell.data import Ragged
+from loopcell.errors import UsageError
 from loopcell.tasks.config import Choice
 from loopcell.tasks.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.estimator.engine import on_device
@@ -85,7 +86,12 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
             n: how many.
             choice: temperature, top-k and top-p.
             seed: the same seed gives the same answers; None draws a new one.
+
+        Raises:
+            UsageError: n is below 1.
         """
+        if n < 1:
+            raise UsageError(f"n: at least one answer has to be asked for, got {n}")
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
         rules = self._rules()._replace(beam=n)

@@ -10,6 +10,7 @@ from loopcell.layers import State
 from loopcell.tasks.estimator import Loss, SequenceBatch
 from loopcell.tasks.networks import SequenceReader
 from loopcell.tasks.networks.decoder import Decoded, Decoder, Encoded
+from loopcell.tasks.networks.many_to_one import precise
 from loopcell.tasks.networks.pooling import LastPooling
 from loopcell.tasks.seq2seq_settings import WritingSettings
 from loopcell.tasks.targets import IGNORED
@@ -82,7 +83,7 @@ class Writer(nn.Module):
         vectors = self.decoder(tokens, encoded, lengths).vectors[known]
         smoothing = self.smoothing if self.training else 0.0
         total = functional.cross_entropy(
-            self.decoder.scores(vectors).float(), batch.targets[known], reduction="sum", label_smoothing=smoothing
+            precise(self.decoder.scores(vectors)), batch.targets[known], reduction="sum", label_smoothing=smoothing
         )
         return Loss(total, len(vectors))
 
@@ -90,7 +91,7 @@ class Writer(nn.Module):
         """Of every token of the targets its log-probability and whether it is the likeliest: each [N]."""
         known = batch.targets != IGNORED
         vectors = self(batch.inputs, batch.lengths, batch.targets).vectors[known]
-        found = self.decoder.scores(vectors).float().log_softmax(-1)
+        found = precise(self.decoder.scores(vectors)).log_softmax(-1)
         true = batch.targets[known]
         return found.gather(-1, true.unsqueeze(-1)).squeeze(-1), found.argmax(-1) == true
 

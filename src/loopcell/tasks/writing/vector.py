@@ -70,21 +70,25 @@ class Convolution(VectorEncoder):
         shape: as above.
         channels: of the first layer; they double from layer to layer, up to four times as many.
         vector_size: V.
+        attends: whether the decoder looks at the places.
     """
 
-    def __init__(self, first: FirstLayer, shape: Shape, channels: int, vector_size: int) -> None:
+    def __init__(self, first: FirstLayer, shape: Shape, channels: int, vector_size: int, *, attends: bool) -> None:
         super().__init__(first, shape)
         count = max(2, math.ceil(math.log2(max(shape.height, shape.width) / GRID)))
         sizes = [shape.channels, *(channels * min(2**layer, MOST_CHANNELS) for layer in range(count))]
         self.layers = nn.Sequential(*(_halved(*pair) for pair in pairwise(sizes)))
         height, width = (math.ceil(side / 2**count) for side in (shape.height, shape.width))
         self.vector = nn.Linear(sizes[-1] * height * width, vector_size)
+        # A convolution gives the same for the same wherever it stands; attention has to know where that is.
+        self.places = nn.Parameter(torch.zeros(height * width, 1, sizes[-1])) if attends else None
         self.vector_size, self.memory_size = vector_size, sizes[-1]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Read images' rows [H, B, W C]; gives vectors [B, V] and the places of the last layer, [h w, B, M]."""
-        places = self.layers(self.examples(inputs))
-        return torch.tanh(self.vector(places.flatten(1))), places.flatten(2).permute(2, 0, 1)
+        found = self.layers(self.examples(inputs))
+        memory = found.flatten(2).permute(2, 0, 1)
+        return torch.tanh(self.vector(found.flatten(1))), memory if self.places is None else memory + self.places
 
 
 class GivenEncoder(VectorEncoder):
