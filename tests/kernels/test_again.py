@@ -111,6 +111,22 @@ def test_what_is_wrong_is_still_said(net):
         net(x)
 
 
+@pytest.mark.parametrize("called", [False, True])
+def test_weights_of_another_shape_are_refused_before_memory_is_read(called):
+    for net in (loopcell.LSTM(3, 5), loopcell.Recurrent(loopcell.cells.get("gru"), 3, 5)):
+        x = torch.randn(4, 2, 3)
+        if called:
+            net(x)
+        owner, name = (net, "weight_hh_l0") if isinstance(net, loopcell.LSTM) else (net.l0.U, "n")
+        kept = getattr(owner, name).data
+        for wrong in (torch.randn(2, 2), kept[:-1], kept[:, :-1].contiguous()):
+            setattr(owner, name, nn.Parameter(wrong))
+            with pytest.raises(loopcell.errors.InputError, match="must be"):
+                net(x)
+        setattr(owner, name, nn.Parameter(kept))
+        agree(net, x)
+
+
 def test_modes_hold(net):
     x = torch.randn(4, 2, 3)
     net.dropout = 0.5

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from loopcell.backends.c.kernel import Kernel
@@ -15,8 +16,8 @@ from loopcell.backends.c.layout import SEQUENCE
 if TYPE_CHECKING:
     from loopcell.backends.c.sequence import Call, Recipe
 
-Where = tuple[int, tuple[int, ...]]
-"""The address and the strides of a base."""
+Where = tuple[int, tuple[int, ...], torch.Size]
+"""The address, the strides and the shape of a base."""
 
 
 class Given:
@@ -53,7 +54,7 @@ class Given:
     def begin(self, call: Call, tensors: Sequence[Tensor]) -> tuple[array[int], list[Tensor]]:
         """Return the kernel's arguments, with zeros for what the call makes, and what must stay alive until its end."""
         bases = tensors[self.count :]
-        where = [(base.data_ptr(), base.stride()) for base in bases]
+        where = [(base.data_ptr(), base.stride(), base.shape) for base in bases]
         known = call.blocks.get(self)
         if known is None or known[0] != where:
             known = call.blocks[self] = (where, self._block(call, where, bases))
@@ -85,10 +86,11 @@ class Given:
 
     def _block(self, call: Call, where: list[Where], bases: Sequence[Tensor]) -> array[int]:
         """Return the arguments as they are at every such call, until a base moves."""
+        self.recipe.check_shapes(bases)
         addresses = [0] * (len(self.kernel.slots) + len(self.kernel.matrices))
         strides = [0] * (2 * len(addresses))
         for place, which, first in self.single:
-            start, steps = where[which]
+            start, steps, _ = where[which]
             leading = steps[0] if steps else 0
             addresses[place] = start + first * leading * bases[which].element_size()
             strides[2 * place] = leading

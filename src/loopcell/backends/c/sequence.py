@@ -17,6 +17,7 @@ from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
 from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights
+from loopcell.errors import InputError
 
 
 @runtime_checkable
@@ -60,6 +61,21 @@ class Recipe:
         self.inference = ForwardCall(self, kernels.forward, bases)
         self.training = ForwardCall(self, kernels.forward_and_keep, bases)
         self.reverse = ReverseCall(self, bases)
+
+    def check_shapes(self, bases: Sequence[Tensor]) -> None:
+        """Refuse weights in which a kernel would read past the end.
+
+        Raises:
+            InputError: a tensor has not the shape that the equations need.
+        """
+        for name, dims in self.kernels.fused.core.parameters.items():
+            shape = tuple(self.sizes[size] for size in dims)
+            for part in self.parts[name]:
+                base = bases[part.base]
+                rows = base.shape[:1] if part.count < 0 else shape[:1]
+                fits = part.count < 0 or (part.count == shape[0] and part.start + part.count <= base.shape[0])
+                if not fits or (*rows, *base.shape[1:]) != shape:
+                    raise InputError(f"`{name}` must be {list(shape)}; the tensor that holds it is {list(base.shape)}")
 
     def width(self, kernel: Kernel, key: str) -> int:
         """Return the length of a result's vector."""
