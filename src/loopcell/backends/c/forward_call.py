@@ -11,6 +11,7 @@ from torch import Tensor
 from loopcell.backends.c.forward import ForwardKernel
 from loopcell.backends.c.given import Given
 from loopcell.backends.c.gradients import lay_out
+from loopcell.backends.c.memory import empty
 
 if TYPE_CHECKING:
     from loopcell.backends.c.sequence import Call, Recipe
@@ -43,7 +44,7 @@ class ForwardCall(Given):
         made = []
         for place, width in self.shown:
             shape = (rows.steps, rows.batch, width)
-            tensor = like.new_empty(shape) if rows.order is None else like.new_zeros(shape)
+            tensor = empty(like, shape) if rows.order is None else like.new_zeros(shape)
             self.put(block, place, tensor.data_ptr(), width)
             block[self.strides + 2 * place] = rows.batch * width
             made.append(tensor)
@@ -58,7 +59,7 @@ class ForwardCall(Given):
         return [made[0], *made[count:], *made[1:count]], kept
 
     def _keep(self, call: Call, like: Tensor, block: array[int]) -> Tensor:
-        kept = like.new_empty((call.kept_rows, self.kept_width))
+        kept = empty(like, (call.kept_rows, self.kept_width))
         if call.index is not None:
             kept[call.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
         start, size = kept.data_ptr(), kept.element_size()

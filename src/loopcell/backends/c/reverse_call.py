@@ -14,6 +14,7 @@ from torch import Tensor
 from loopcell.backends.c.given import Given, plain
 from loopcell.backends.c.gradients import Column, MatrixGradients, lay_out
 from loopcell.backends.c.kernels import START
+from loopcell.backends.c.memory import empty
 
 if TYPE_CHECKING:
     from loopcell.backends.c.kernels import Rows
@@ -79,11 +80,11 @@ class ReverseCall(Given):
         address, size = kept.data_ptr(), kept.element_size()
         for place, column in self.kept:
             self.put(block, place, address + column * size, self.kept_width)
-        cotangents = like.new_empty((call.kept_rows, self.block_width))
+        cotangents = empty(like, (call.kept_rows, self.block_width))
         self._put_columns(block, self.block, cotangents)
         sums = like.new_zeros((rows.threads, self.vectors_width))
         self._put_columns(block, self.vectors, sums)
-        others = {key: like.new_empty((call.kept_rows, width)) for key, width in self.others.items()}
+        others = {key: empty(like, (call.kept_rows, width)) for key, width in self.others.items()}
         by_row = {
             key: (like.new_empty if key.startswith("state.") else like.new_zeros)((rows.batch, width))
             for key, width in self.rows.items()
