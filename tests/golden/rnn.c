@@ -408,11 +408,10 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
             AT(before);
             memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
         }
-        for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
         for (int64_t r0 = 0; r0 < count; r0++) {
-            for (int row_ = 0; row_ < 1; row_++) {
-                AT(r0 + row_);
-                const int64_t u = u0; const int k = least(LANES, n_hidden - u);
+            AT(r0);
+            for (int64_t u = 0; u < n_hidden; u += LANES) {
+                const int k = least(LANES, n_hidden - u);
                 const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
                 const vec state_h = load(now_h + r * n_hidden + u, k);
                 const vec t2_ = (output + state_h);

@@ -149,7 +149,7 @@ class _Derivation:
     def _lift(self, index: int, node: Node) -> Value:
         if node.op in LEAVES:
             return self.builder.add(node)
-        if OPS[node.op].cheap and index not in self.deep:  # a long chain of cheap ones is not cheap
+        if self._is_cheap(node) and index not in self.deep:  # a long chain of cheap ones is not cheap
             value = self.builder.apply(node.op, *(self._value(arg) for arg in node.args), name=node.name)
             if node.label:
                 self.builder.label(value, node.label)
@@ -159,6 +159,11 @@ class _Derivation:
             name = f"{name}_{index}"
         self.saved[name] = index
         return self.builder.leaf("saved", name, node.dims)
+
+    def _is_cheap(self, node: Node) -> bool:
+        """Say whether to compute a value again; a vector over a scalar, as in a normalisation, costs less than keeping it."""
+        by_scalar = node.op == "div" and bool(node.dims) and not self.loop.nodes[node.args[1]].dims
+        return OPS[node.op].cheap or by_scalar
 
     def _zero_missing_states(self) -> None:
         """Give a state that nothing reads the cotangent 0, so that every state has one."""

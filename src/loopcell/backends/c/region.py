@@ -54,28 +54,43 @@ class RegionWriter:
         yield from self._leaf_results()
 
     def _sweep(self, sweep: Sweep) -> Iterator[str]:
-        for index in sweep.sums:
-            yield f"for (int64_t r = 0; r < count; r++) {self.scalar(index)} = 0;"
         if sweep.scalars:
             yield from self._row_scalars(sweep)
         if not sweep.size:
             return
         packs = [self._pack_of(part) for part in sweep.contractions]
+        yield from self._with_products(sweep, packs) if packs else self._row_by_row(sweep)
+
+    def _row_by_row(self, sweep: Sweep) -> Iterator[str]:
+        """Yield the loops of a sweep without products: along each row, as it lies in memory."""
+        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+        yield "    AT(r0);"
+        for index in sweep.sums:
+            yield f"    vec total_{index} = splat(0);"
+        yield f"    for (int64_t u = 0; u < n_{sweep.size}; u += LANES) {{"
+        yield f"        const int k = least(LANES, n_{sweep.size} - u);"
+        yield from indented(self._pointwise(sweep, []), 2)
+        yield "    }"
+        for index in sweep.sums:
+            yield f"    {self.scalar(index)} = sum_of(total_{index});"
+        yield "}"
+
+    def _with_products(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
+        """Yield the loops of a sweep with products: a block of units for all rows, while its weights are at hand."""
         if self.region.bf16:
             for number, pack in packs:
                 yield from self._narrowed(number, pack)
-        rows = packs[0][1].blocking.rows if packs else 1
-        neighbours = packs[0][1].blocking.neighbours if packs else 1
+        for index in sweep.sums:
+            yield f"for (int64_t r = 0; r < count; r++) {self.scalar(index)} = 0;"
+        blocking = packs[0][1].blocking
+        neighbours = blocking.neighbours
         block = "LANES" if neighbours == 1 else f"{neighbours} * LANES"
         yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
-        if packs:
-            yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
-            yield f"    m = evenly(count, count - r0, {rows}, {packs[0][1].blocking.group});"
-        else:
-            yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+        yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
+        yield f"    m = evenly(count, count - r0, {blocking.rows}, {blocking.group});"
         for number, pack in packs:
             yield from indented(self._contraction(number, pack, sweep.size))
-        yield f"    for (int row_ = 0; row_ < {'m' if packs else '1'}; row_++) {{"
+        yield "    for (int row_ = 0; row_ < m; row_++) {"
         yield "        AT(r0 + row_);"
         inner = 2
         if neighbours > 1:
@@ -173,7 +188,12 @@ class RegionWriter:
             node = self.graph.nodes[index]
             yield from self._fetched(node, known)
             if index in sweep.sums:
-                yield f"{self.scalar(index)} += total({self._operand(node.args[0])}, k);"
+                value = self._operand(node.args[0])
+                in_a_row, in_blocks = (
+                    f"total_{index} += first({value}, k);",
+                    f"{self.scalar(index)} += total({value}, k);",
+                )
+                yield in_blocks if packs else in_a_row
                 continue
             known.add(index)
             yield f"const vec {self.names[index]} = {self._spelled(node)};"

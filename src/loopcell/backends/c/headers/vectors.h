@@ -99,7 +99,7 @@ INLINE void store(real *p, vec v, int k) {
 #endif
 }
 
-/* The sum of a vector's lanes, by halves; of the first k lanes. */
+/* The sum of a vector's lanes, by halves. */
 INLINE real sum_of(vec v) {
 #ifdef AVX512
     return X86(reduce_add)(v);
@@ -110,7 +110,8 @@ INLINE real sum_of(vec v) {
 #endif
 }
 
-INLINE real total(vec v, int k) {
+/* The first k lanes, and zeros. */
+INLINE vec first(vec v, int k) {
     if (k < LANES) {
 #ifdef AVX512
         v = X86(maskz_mov)((1u << k) - 1, v);
@@ -118,5 +119,7 @@ INLINE real total(vec v, int k) {
         _Pragma("GCC unroll 8") for (int lane = 0; lane < LANES; lane++) v[lane] = lane < k ? v[lane] : 0;
 #endif
     }
-    return sum_of(v);
+    return v;
 }
+
+INLINE real total(vec v, int k) { return sum_of(first(v, k)); }
