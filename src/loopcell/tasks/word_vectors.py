@@ -203,6 +203,11 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
                 found[index] = self.vectors_[known].mean(0)
         return found
 
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many words of X have no vector of their own."""
+        self._fitted()
+        return self.input_.unknown(X)
+
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the vector of each example and the words nearest to it, as JSON values."""
         for vector in self.transform(X):
