@@ -23,12 +23,11 @@ SETTINGS = {
     "batch_size": 32,
     "learning_rate": 2e-3,
     "label_smoothing": 0.0,
-    "attention": "general",
 }
 DIGITS = "영일이삼사오육칠팔구"
 UNITS = ("천", "백", "십", "")
 SIDE, MOST = 14, 4
-STRIPS = {"train": 16_000, "t10k": 2_000}
+STRIPS = {"train": 40_000, "t10k": 2_000}
 
 
 def run(small: bool) -> Result:

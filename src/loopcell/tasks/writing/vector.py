@@ -161,5 +161,5 @@ class OneToMany(Writer):
 
 
 def _halved(before: int, after: int) -> nn.Sequential:
-    # No batch normalisation: with the small sets and batches of this library it made answers worse, not better.
+    # No batch normalisation: an example would learn something else beside other examples.
     return nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True))
