@@ -161,7 +161,7 @@ class _Derivation:
         return self.builder.leaf("saved", name, node.dims)
 
     def _is_cheap(self, node: Node) -> bool:
-        """Say whether to compute a value again; a vector over a scalar, as in a normalisation, costs less than keeping it."""
+        """Say whether to compute a value again; a vector over a scalar (a normalisation) costs less than keeping it."""
         by_scalar = node.op == "div" and bool(node.dims) and not self.loop.nodes[node.args[1]].dims
         return OPS[node.op].cheap or by_scalar
 
