@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 import loopcell
+import loopcell.layers  # the package brings its rooms when they are asked for: here, before the clock starts
 from benchmarks.grid import Shape
 from benchmarks.invented import invent
 
