@@ -1,7 +1,8 @@
 """Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
 
-A block is one call whose time is not taken, to warm caches and to let threads of the one before fall asleep, and then
-as many timed calls as make the clock's grain small. The order turns with each round. A ratio is taken within a round,
+A block is one call whose time is not taken, to warm caches, to let threads of the one before fall asleep and to get memory
+back (a virtual machine gives what nobody uses for seconds to its host), and then as many timed calls as make the clock's
+grain small. The order turns with each round. A ratio is taken within a round,
 where both sides met the same machine, and its median over the rounds is what is reported.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 Call = Callable[[], object]
 
 LONG = 0.05
-"""Seconds above which a call needs no untimed one before it."""
+"""Seconds above which a call's time is known from one."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,11 @@ class _Block:
         if once < LONG:
             once = min(self._timed(1)[0] for _ in range(4))
         self.repeats = max(1, round(least / once))
-        self.warm = once < LONG
-        self.seconds = once * (self.repeats + self.warm)
+        self.seconds = once * (self.repeats + 1)
 
     def run(self) -> tuple[float, float]:
         """Seconds a call, on the wall and of the CPU."""
-        if self.warm:
-            self.call()
+        self.call()
         return self._timed(self.repeats)
 
     def _timed(self, repeats: int) -> tuple[float, float]:
