@@ -1,9 +1,9 @@
 """Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
 
-A block is one call whose time is not taken, and then as many timed calls as make the clock's grain small. The first call
-warms caches, lets threads of the one before fall asleep, and gets memory back: a virtual machine gives what nobody uses for
-seconds to its host. The order turns with each round. A ratio is taken within a round, where both sides met the same machine,
-and its median over the rounds is what is reported.
+A block is one call whose time is not taken, and then as many timed calls as make the clock's grain small. The first
+call warms caches, lets threads of the one before fall asleep, and gets memory back: a virtual machine gives what nobody
+uses for seconds to its host. The order turns with each round. A ratio is taken within a round, where both sides met the
+same machine, and its median over the rounds is what is reported.
 """
 
 from __future__ import annotations
