@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.kernels import Kernels
+from loopcell.backends.c.kernels import FEW_ROWS, Kernels
 from loopcell.backends.weights import Part
 from loopcell.passes.derive import Backward
 
@@ -71,7 +71,7 @@ class MatrixGradients:
         self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T."""
-        if block.shape[0] <= _FEW_ROWS:
+        if block.shape[0] <= FEW_ROWS:
             return self._of_few(block, operand, bases, wanted)
         block, seen = self._rounded(block), dict[str, Tensor]()
         found: dict[int, Tensor] = {}
@@ -163,8 +163,6 @@ class MatrixGradients:
         return self.lengths[base] if count < 0 else count
 
 
-_FEW_ROWS = 4
-"""Steps of all rows up to which a call to torch's products costs more than the products."""
 
 
 def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:

@@ -115,7 +115,7 @@ class Kernels:
             sizes: as the kernel names them.
             rows: how the rows run.
         """
-        few = rows.steps * rows.batch <= _FEW_ROWS
+        few = rows.steps * rows.batch <= FEW_ROWS
         return array(
             "q",
             [
@@ -151,8 +151,8 @@ class Kernels:
         return max(1, min(rows.steps, _AHEAD_BYTES // max(1, bytes_a_step)))
 
 
-_FEW_ROWS = 4
-"""Up to so many rows and steps in all, packing the weights costs more than it gives."""
+FEW_ROWS = 4
+"""Up to so many steps of all rows, packing weights and calling a library of products cost more than they give."""
 _AHEAD_BYTES = 256 * 1024
 """Values computed ahead of the loop: what a core's second-level cache holds beside the weights."""
 
