@@ -87,7 +87,7 @@ def test_the_operator_keeps_torchs_rules():
     execute = net.executable(0)
     weights = net.sources(0, 0)
     leaves = {"input.x": torch.randn(4, 2, 3), "state.h": torch.randn(2, 5), "state.c": torch.randn(2, 5)}
-    what = operator.describe(execute.operator_name(training=False), leaves, weights.text)
+    what = operator.describe(execute.operator_name(training=False), leaves, weights.text, None)
     tensors = [tensor.detach().double().requires_grad_() for tensor in (*leaves.values(), *weights.bases)]
     for lengths in (None, torch.tensor([4, 2])):
         arguments = (tensors, lengths, None, what, True)
