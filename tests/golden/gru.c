@@ -291,7 +291,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const real *restrict of_parameter_b_z = a->at[3];
     const real *restrict of_parameter_b_n = a->at[4];
     const real *restrict of_parameter_d_n = a->at[5];
-    real *restrict to_output = a->at[6];
+    real *to_output = a->at[6];
     const int64_t to_output_t = a->stride[12], to_output_b = a->stride[13];
     real *restrict to_state_h = a->at[7];
     const int64_t to_state_h_b = a->stride[15];
@@ -303,7 +303,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const int64_t to_saved_r_b = a->stride[21];
     real *restrict to_saved_U_n_h = a->at[11];
     const int64_t to_saved_U_n_h_b = a->stride[23];
-    real *restrict of_before_h = a->at[12];
+    real *of_before_h = a->at[12];
     const int64_t of_before_h_b = a->stride[25];
     const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[13];

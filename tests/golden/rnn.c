@@ -216,13 +216,13 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const real *restrict of_input_x = a->at[1];
     const int64_t of_input_x_t = a->stride[2], of_input_x_b = a->stride[3];
     const real *restrict of_parameter_b_h = a->at[2];
-    real *restrict to_output = a->at[3];
+    real *to_output = a->at[3];
     const int64_t to_output_t = a->stride[6], to_output_b = a->stride[7];
     real *restrict to_state_h = a->at[4];
     const int64_t to_state_h_b = a->stride[9];
-    real *restrict to_saved_h = a->at[5];
+    real *to_saved_h = a->at[5];
     const int64_t to_saved_h_b = a->stride[11];
-    real *restrict of_before_h = a->at[6];
+    real *of_before_h = a->at[6];
     const int64_t of_before_h_b = a->stride[13];
     const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[7];

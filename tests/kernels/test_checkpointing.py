@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import loopcell
-from loopcell.backends.c.forward_call import ForwardCall
+from loopcell.backends.c.kept import KeptLayout
 from tests.kernels.test_laws import ALL
 from tests.laws.table import MODIFIED, case
 
@@ -61,14 +61,14 @@ def test_a_bidirectional_stack_with_dropout():
 
 def test_less_is_kept(monkeypatch):
     alive = []
-    keep = ForwardCall._keep
+    make = KeptLayout.make
 
-    def seen(*given):
-        block = keep(*given)
-        alive.append((weakref.ref(block), block.numel()))
-        return block
+    def seen(*given, **how):
+        kept = make(*given, **how)
+        alive.append((weakref.ref(kept.block), kept.block.numel()))
+        return kept
 
-    monkeypatch.setattr(ForwardCall, "_keep", seen)
+    monkeypatch.setattr(KeptLayout, "make", seen)
     net, x = loopcell.LSTM(8, 16), torch.randn(400, 2, 8)
     kept = []
     for _ in range(2):

@@ -116,7 +116,7 @@ class Again:
         inner = x.transpose(0, 1) if net.batch_first else x
         steps, batch, _ = inner.shape
         sizes = net.executable(0).state_sizes
-        rest = [x.new_zeros((batch, size)) for size in sizes.values()]
+        rest = [x.new_zeros((1, size)).expand(batch, size) for size in sizes.values()]
         calls = []
         for layer in range(net.num_layers):
             executable = net.executable(layer)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import Kernels
+from loopcell.backends.c import Kept, Kernels
 from loopcell.backends.weights import Part, Weights, read_parts
 from loopcell.equations import Cell
 from loopcell.equations.serialise import graph_from_json, graph_to_json
@@ -108,7 +108,7 @@ def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None,
     call = replace(call, kept_rows=rows.steps * tensors[0].shape[1])
     forward = call.recipe.training if keep else call.recipe.inference
     results, kept = forward.run(call, plain)
-    return [*results, tensors[0].new_empty(0) if kept is None else kept]
+    return [*results, tensors[0].new_empty(0) if kept is None else kept.block]
 
 
 @run.register_fake
@@ -157,7 +157,8 @@ def run_back(
         found = _by_reference(told, tensors, rows, arriving, wanted)
     else:
         call, plain = told.caller.call(kernels, leaves, weights, rows)
-        found = call.recipe.reverse.run(call, plain, kept[: call.kept_rows], tuple(arriving), wanted)
+        block = Kept(call.recipe.training.layout, kept[: call.kept_rows])
+        found = call.recipe.reverse.run(call, plain, block, tuple(arriving), wanted)
     given = [
         tensor.new_empty(0) if not want else torch.zeros_like(tensor) if gradient is None else gradient.contiguous()
         for tensor, gradient, want in zip(tensors, found, wanted, strict=True)

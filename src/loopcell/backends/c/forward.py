@@ -18,6 +18,7 @@ class ForwardKernel(Kernel):
 
     Attributes:
         kept_states: names of the states whose values before each step are kept.
+        shared: what is kept that the output is as well: "saved.NAME" at the same step, "state.NAME" a step later.
     """
 
     def __init__(self, name: str, hoisted: Hoisted, kept_states: frozenset[str], registers: int, *, bf16: bool) -> None:
@@ -35,6 +36,11 @@ class ForwardKernel(Kernel):
         slots += [Slot(f"={key}", result_walk(key)) for key in hoisted.loop.results]
         slots += [Slot(f"before.{state}", KEPT) for state in self.states if state in kept_states]
         super().__init__(name, (self.ahead, self.loop), slots)
+        results = hoisted.loop.results
+        kept = [*(key for key in results if key.startswith("saved.")), *(f"state.{state}" for state in kept_states)]
+        self.shared = tuple(key for key in kept if results[key] == results["output"])
+        if self.shared:
+            self.in_one_place = frozenset({"=output", *map(kept_slot, self.shared)})
         self.kept_ahead = {
             hoisted.loop.nodes[index].name: key
             for key, index in hoisted.loop.results.items()
@@ -115,6 +121,11 @@ class ForwardKernel(Kernel):
             before = self.loop_writer.state_before(state)
             yield f"    memset({before}, 0, (size_t){self.state_size(state)} * sizeof(real));"
         yield "}"
+
+
+def kept_slot(key: str) -> str:
+    """Return the key of the slot where a "saved.NAME", or a "state.NAME" before each step, is kept."""
+    return f"before.{key.removeprefix('state.')}" if key.startswith("state.") else f"={key}"
 
 
 class _Ahead(RegionWriter):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from loopcell.backends.c.forward import ForwardKernel
+from loopcell.backends.c.forward import ForwardKernel, kept_slot
 from loopcell.backends.c.given import Given
-from loopcell.backends.c.gradients import lay_out
+from loopcell.backends.c.kept import Kept, KeptLayout
 from loopcell.backends.c.memory import empty
 
 if TYPE_CHECKING:
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 class ForwardCall(Given):
     """The forward loop; with what the reverse loop needs kept, if the kernel keeps it.
 
-    What is kept lies side by side in one block [N, width].
+    Attributes:
+        layout: of what is kept.
     """
 
     def __init__(self, recipe: Recipe, kernel: ForwardKernel, bases: Sequence[Tensor]) -> None:
@@ -29,22 +29,31 @@ class ForwardCall(Given):
         shown = ["output", *(key for key in graph.results if key.startswith("record."))]
         self.shown = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in shown]
         self.states = [(self.places[f"={key}"], recipe.width(kernel, key)) for key in recipe.reference.states]
-        saved = [key for key in graph.results if key.startswith("saved.")]
-        states = [f"state.{state}" for state in kernel.states if state in kernel.kept_states]
-        self.columns = lay_out([*saved, *states], lambda key: recipe.width(kernel, key))
+        self.layout = KeptLayout(kernel, lambda key: recipe.width(kernel, key))
         self.keeps = kernel is recipe.kernels.forward_and_keep
-        self.kept_width = sum(column.count for column in self.columns.values())
-        slots = [f"={key}" for key in saved] + [f"before.{state.removeprefix('state.')}" for state in states]
-        self.kept = [(self.places[s], c.start) for s, c in zip(slots, self.columns.values(), strict=True)]
+        self.kept = [(self.places[kept_slot(key)], key) for key in self.layout.columns]
 
-    def run(self, call: Call, tensors: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
-        """Return the output, the final states and what is watched, and the block of what is kept, if anything is."""
+    def run(self, call: Call, tensors: Sequence[Tensor], *, share: bool = False) -> tuple[list[Tensor], Kept | None]:
+        """Run the loop.
+
+        Args:
+            call: what to run.
+            tensors: on what.
+            share: the output may lie in the memory of what is kept. Who asks for that must see to it that nobody
+                writes to the output before the reverse loop has run.
+
+        Returns:
+            The output, the final states and what is watched; and what is kept, if anything is.
+        """
         rows, like = call.rows, tensors[0]
         block, alive = self.begin(call, tensors)
-        made = []
+        kept = self.layout.make(call, like, share=share) if self.keeps else None
+        made: list[Tensor] = []
         for place, width in self.shown:
             shape = (rows.steps, rows.batch, width)
-            tensor = empty(like, shape) if rows.order is None else like.new_zeros(shape)
+            tensor = kept.output() if kept is not None and not made else None
+            if tensor is None:
+                tensor = empty(like, shape) if rows.order is None else like.new_zeros(shape)
             self.put(block, place, tensor.data_ptr(), width)
             block[self.strides + 2 * place] = rows.batch * width
             made.append(tensor)
@@ -52,17 +61,10 @@ class ForwardCall(Given):
             tensor = like.new_empty((rows.batch, width))
             self.put(block, place, tensor.data_ptr(), width)
             made.append(tensor)
-        kept = self._keep(call, like, block) if self.keeps else None
+        if kept is not None:
+            for place, key in self.kept:
+                self.put(block, place, *kept.place(key))
         self.recipe.kernels.call(self.kernel, block)
         del alive
         count = len(self.shown)
         return [made[0], *made[count:], *made[1:count]], kept
-
-    def _keep(self, call: Call, like: Tensor, block: array[int]) -> Tensor:
-        kept = empty(like, (call.kept_rows, self.kept_width))
-        if call.index is not None:
-            kept[call.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
-        start, size = kept.data_ptr(), kept.element_size()
-        for place, column in self.kept:
-            self.put(block, place, start + column * size, self.kept_width)
-        return kept

@@ -163,8 +163,6 @@ class MatrixGradients:
         return self.lengths[base] if count < 0 else count
 
 
-
-
 def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
     """Return an `outer_product` of headers/gradients.h: what to[i, j] is the sum of, over the steps."""
     (_, rows), (_, columns) = d.shape, v.shape

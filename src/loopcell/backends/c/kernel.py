@@ -21,7 +21,10 @@ class Kernel:
         matrices: names of the parameters that products read, in the order in which the kernel is given them.
         no_packs: room for the addresses of packed weights.
         computed_ahead: the sizes, by their places, of what is computed before the loop; -1 for a scalar.
+        in_one_place: keys of slots that a call may give one memory, since the same numbers are written to them.
     """
+
+    in_one_place: frozenset[str] = frozenset()
 
     def __init__(self, name: str, regions: tuple[Region, ...], slots: Iterable[Slot]) -> None:
         self.name = name
@@ -90,7 +93,8 @@ class Kernel:
         for place, slot in enumerate(self.slots):
             name = tensor(slot.key)
             const = "" if slot.key.startswith(("=", "before.")) else "const "
-            yield f"{const}real *restrict {name} = a->at[{place}];"
+            restrict = "" if slot.key in self.in_one_place else "restrict "
+            yield f"{const}real *{restrict}{name} = a->at[{place}];"
             if slot.walk == SEQUENCE:
                 yield f"const int64_t {name}_t = a->stride[{2 * place}], {name}_b = a->stride[{2 * place + 1}];"
             elif slot.walk != WHOLE:

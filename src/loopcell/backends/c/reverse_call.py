@@ -13,6 +13,7 @@ from torch import Tensor
 
 from loopcell.backends.c.given import Given, plain
 from loopcell.backends.c.gradients import Column, MatrixGradients, lay_out
+from loopcell.backends.c.kept import Kept
 from loopcell.backends.c.kernels import START
 from loopcell.backends.c.memory import empty
 
@@ -56,19 +57,16 @@ class ReverseCall(Given):
         self.arriving_states = [(self.places[f"cotangent.{key}"], self.rows[key]) for key in recipe.reference.states]
         self.block_width = sum(column.count for column in self.block.values())
         self.vectors_width = sum(column.count for column in self.vectors.values())
-        self.kept_width = recipe.training.kept_width
         self.vector_pieces = self._vector_pieces(bases)
         self.zeros: dict[int, Tensor] = {}
         self.output_width = recipe.width(kernels.forward_and_keep, "output")
-        self.kept = [
-            (self.places[key], column.start) for key, column in recipe.training.columns.items() if key in self.places
-        ]
+        self.kept = [(self.places[key], key) for key in recipe.training.layout.columns if key in self.places]
 
     def run(
         self,
         call: Call,
         tensors: Sequence[Tensor],
-        kept: Tensor,
+        kept: Kept,
         arriving: tuple[Tensor | None, ...],
         wanted: Sequence[bool],
     ) -> list[Tensor | None]:
@@ -77,9 +75,8 @@ class ReverseCall(Given):
         block, alive = self.begin(call, tensors)
         start = block[START] = any(wanted[place] for place in self.states)
         alive += self._arrive(rows, arriving, like, block)
-        address, size = kept.data_ptr(), kept.element_size()
-        for place, column in self.kept:
-            self.put(block, place, address + column * size, self.kept_width)
+        for place, key in self.kept:
+            self.put(block, place, *kept.place(key))
         cotangents = empty(like, (call.kept_rows, self.block_width))
         self._put_columns(block, self.block, cotangents)
         sums = like.new_zeros((rows.threads, self.vectors_width))
@@ -159,9 +156,8 @@ class ReverseCall(Given):
 
     def _operand(self, key: str, done: _Done) -> Tensor:
         """Return [N, n]: what a matrix was multiplied with, by step."""
-        column = self.recipe.training.columns.get(key)
-        if column is not None:
-            return done.kept.narrow(1, column.start, column.count)
+        if key in self.recipe.training.layout.columns:
+            return done.kept.values(key)
         if key in self.recipe.keys:
             return done.gathered(done.tensors[self.recipe.keys.index(key)])
         return done.others[key]
@@ -204,7 +200,7 @@ class _Done:
 
     call: Call
     tensors: Sequence[Tensor]
-    kept: Tensor
+    kept: Kept
     block: Tensor
     sums: Tensor
     others: dict[str, Tensor]

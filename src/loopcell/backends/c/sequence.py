@@ -12,6 +12,7 @@ from torch import Tensor
 
 from loopcell.backends.c.forward_call import ForwardCall
 from loopcell.backends.c.given import Given, Where
+from loopcell.backends.c.kept import Kept
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
@@ -57,6 +58,7 @@ class Recipe:
         self.parts = parts
         self.sizes = sizes
         self.state_count = len(reference.states)
+        self.tensor_count = len(keys) + len(bases)
         self.watched = tuple(key.removeprefix("record.") for key in reference.recorded)
         self.inference = ForwardCall(self, kernels.forward, bases)
         self.training = ForwardCall(self, kernels.forward_and_keep, bases)
@@ -127,9 +129,12 @@ def run_fused(call: Call, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor], 
 class _FusedLoop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        results, kept = call.recipe.training.run(call, tensors)
+        results, kept = call.recipe.training.run(call, tensors, share=True)
+        assert kept is not None  # this kernel keeps
         ctx.call = call
-        ctx.save_for_backward(*tensors, kept)
+        # The output is saved for its version alone: autograd says so if somebody has written to what was kept.
+        shared = () if kept.steps is None else (kept.steps, results[0])
+        ctx.save_for_backward(*tensors, kept.block, *shared)
         ctx.mark_non_differentiable(*results[1 + call.recipe.state_count :])
         ctx.set_materialize_grads(False)
         return tuple(results)
@@ -137,7 +142,9 @@ class _FusedLoop(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_output: Tensor | None, *d_rest: Tensor | None) -> tuple[Tensor | None, ...]:
         call: Call = ctx.call
-        *tensors, kept = ctx.saved_tensors
+        count = call.recipe.tensor_count
+        saved = ctx.saved_tensors
+        tensors, kept = saved[:count], Kept(call.recipe.training.layout, *saved[count : count + 2])
         d_states = d_rest[: call.recipe.state_count]
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():  # a gradient of this gradient is wanted: the same equations, differentiable
