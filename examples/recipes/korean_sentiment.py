@@ -1,8 +1,8 @@
 """Korean film reviews, good or bad: NSMC, 150,000 to learn from and 50,000 to be tested on, the official split.
 
 Two networks read each review both ways: one in byte-level BPE pieces learned from the training part, which are near to
-words, one in syllables, which know of every ending and every slip of the finger. What counts is the mean of their
-probabilities. The 8 reviews without a word are kept; every row of the test part counts.
+words, one in syllables and their 2- to 4-grams, which know of every ending and every slip of the finger. What counts is
+the mean of their probabilities. The 8 reviews without a word are kept; every row of the test part counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SETTINGS = {
 }
 READERS = {
     "in pieces": {"tokens": "bpe", "vocabulary_size": 12000, "pooling": "attention"},
-    "in syllables": {"tokens": "char", "vocabulary_size": 2500, "pooling": "max"},
+    "in syllables": {"tokens": "char", "vocabulary_size": 2500, "ngrams": 4, "embedding_size": 64, "pooling": "mean"},
 }
 KNOWN = Known(
     "86.52% (BiLSTM over word2vec of POS-tagged words), 83.52% (CNN)",

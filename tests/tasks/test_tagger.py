@@ -61,6 +61,9 @@ def test_a_stream_needs_a_tagger_that_needs_no_future(with_crf):
     both = SequenceTagger(**QUICK, epochs=1, bidirectional=True).fit(*parities(20))
     with pytest.raises(UsageError, match="this tagger reads both ways"):
         both.predict_next("a")
+    pairs = SequenceTagger(**QUICK, epochs=1, ngrams=2).fit(*parities(20))
+    with pytest.raises(UsageError, match="this tagger reads 2 tokens at once"):
+        pairs.predict_next("a")
 
 
 def test_steps_without_a_label_teach_nothing_and_do_not_count(model):

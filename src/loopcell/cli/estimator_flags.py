@@ -37,6 +37,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--size", "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
     ("--embedding", "embedding_size", int, "Length of a token's vector."),
     ("--tokens", "tokens", str, "What a step of a text is: char, byte, jamo, bpe or word."),
+    ("--ngrams", "ngrams", int, "Tokens that a step reads at once, with those before it."),
     ("--vocab-size", "vocabulary_size", int, "The most tokens in the vocabulary."),
     ("--target-tokens", "target_tokens", str, "The same of a target text, else as --tokens."),
     ("--target-vocab-size", "target_vocabulary_size", int, "The same of the targets, else as --vocab-size."),

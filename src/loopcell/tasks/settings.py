@@ -89,6 +89,8 @@ class NetworkSettings:
         sizes: further sizes that the cell names, such as {"proj": 64}.
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
+        ngrams: how many tokens a step reads at once: 3 adds to a token's vector those of the pair and of the triple
+            that end with it; not for streams, where a piece does not know the tokens before it.
         vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
         embedding: vectors of words to begin with, from `WordVectors.as_embedding`; texts are cut into words as those
             were, and `tokens` and `embedding_size` do not count. None learns a vector for each token from the start.
@@ -109,6 +111,7 @@ class NetworkSettings:
     sizes: dict[str, Size] | None = None
     embedding_size: Size = 64
     tokens: str = "char"
+    ngrams: Annotated[int, Field(ge=1, le=8)] = 1
     vocabulary_size: PositiveInt | None = None
     embedding: Any = None
     features: Any = None

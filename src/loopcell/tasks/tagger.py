@@ -133,12 +133,15 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             The labels [T], and the state to go on from. Pieces of any size give the labels that the whole gives.
 
         Raises:
-            UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet.
+            UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet. Or it
+                reads n-grams, and a piece does not know the tokens before it.
         """
         self._fitted()
         if self.crf or self.bidirectional:
             how = "has a CRF" if self.crf else "reads both ways"
             raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
+        if self.ngrams > 1:
+            raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
         batch = self._examples(as_part([steps], "steps")).batch(np.zeros(1, dtype=np.int64))
         with torch.no_grad():
             scores, after = self.network_(batch.inputs.to(device_of(self.network_)), None, state)

@@ -99,6 +99,45 @@ def test_whole_tokens_are_dropped_in_training_and_never_after():
     assert torch.equal(layer.eval()(ids), layer.embedding(ids))
 
 
+def ngram_layer(longest, **settings):
+    settings = NetworkSettings(embedding_size=3, ngrams=longest, **settings)
+    torch.manual_seed(0)
+    layer = learn_input(["abcd"], settings).first_layer(settings)
+    assert torch.equal(layer.ngrams.weight, torch.zeros_like(layer.ngrams.weight))
+    torch.nn.init.normal_(layer.ngrams.weight)
+    return layer
+
+
+def test_a_step_reads_the_tokens_before_it_and_no_others():
+    layer = ngram_layer(3)
+    ids = torch.tensor([[1, 2, 3, 4, 2, 3, 4, 1]]).T
+    given, alone = layer(ids)[:, 0], layer.embedding(ids)[:, 0]
+    assert torch.equal(layer(ids[:4])[:, 0], given[:4])  # what comes later changes nothing
+    assert torch.equal(given[3], given[6])  # 2, 3, 4
+    assert not torch.allclose(given[1] - alone[1], given[4] - alone[4])  # 1, 2 and 3, 4, 2
+    extra = given - alone
+    changed = layer(torch.tensor([[4, 1, 2, 3, 4, 2, 3, 4]]).T)[:, 0]
+    assert torch.equal(changed[3:], given[2:7])  # the same three tokens at another place
+    assert not torch.equal(changed[2], given[1])  # 4, 1, 2 is not the beginning and 1, 2
+    assert len(torch.unique(extra, dim=0)) == 7
+
+
+def test_sequences_shorter_than_an_ngram_are_read():
+    layer = ngram_layer(8)
+    assert layer(torch.ones(1, 2, dtype=torch.int64)).shape == (1, 2, 3)
+    assert layer(torch.ones(0, 2, dtype=torch.int64)).shape == (0, 2, 3)
+
+
+def test_an_ngram_with_a_dropped_token_is_dropped():
+    layer = ngram_layer(2, token_dropout=0.5)
+    ids = torch.ones(400, 50, dtype=torch.int64)
+    kept = (layer(ids) != 0).any(-1)
+    pair = layer.eval()(ids)[1, 0]
+    full = (layer.train()(ids) == pair).all(-1)[1:]
+    assert kept.float().mean().item() == pytest.approx(0.5, abs=0.02)
+    assert full.float().mean().item() == pytest.approx(0.25, abs=0.02)
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
-from loopcell.tasks.scores.spans import Span, are_entities, entities, span_f1, stretches
+from loopcell.tasks.scores.spans import Span, are_entities, entities, overlap_f1, span_f1, stretches
 from loopcell.tasks.scores.tagging import tag_metrics
 
 
@@ -40,6 +41,23 @@ def test_f1_counts_spans_that_agree_in_full():
     given = [{Span(0, 2, "P"), Span(3, 5, "L")}, set()]
     assert span_f1(true, given) == pytest.approx(2 * 1 / (3 + 2))
     assert span_f1([set()], [set()]) == 1.0
+
+
+def test_half_of_the_steps_are_enough_for_f1_at_50():
+    true = [{Span(0, 10, 1), Span(20, 30, 1), Span(40, 50, 2)}]
+    assert overlap_f1(true, [{Span(2, 11, 1), Span(28, 60, 1)}]) == pytest.approx(2 * 1 / (3 + 2))
+    assert overlap_f1(true, [{Span(0, 10, 2), Span(20, 24, 1)}]) == 0.0  # another label; too little
+    assert overlap_f1(true, [{Span(0, 5, 1), Span(5, 10, 1)}]) == pytest.approx(2 * 1 / (3 + 2))  # one span serves once
+    assert overlap_f1([set()], [set()]) == 1.0
+
+
+@given(*2 * (st.lists(st.integers(0, 2), min_size=20, max_size=20),))
+def test_exact_spans_are_the_strictest_overlap(a, b):
+    true, given_ = [stretches(a)], [stretches(b)]
+    assert overlap_f1(true, given_, 1.0) == pytest.approx(span_f1(true, given_))
+    assert overlap_f1(true, given_) >= span_f1(true, given_)
+    assert overlap_f1(true, true) == 1.0
+    assert overlap_f1(true, given_) == pytest.approx(overlap_f1(given_, true))
 
 
 def test_steps_that_nobody_knows_end_a_stretch_and_do_not_count():

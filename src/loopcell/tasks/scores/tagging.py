@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.tasks.scores.classification import class_metrics
-from loopcell.tasks.scores.spans import are_entities, entities, span_f1, stretches
+from loopcell.tasks.scores.spans import are_entities, entities, overlap_f1, span_f1, stretches
 
 
 def tag_metrics(
     true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]], labels: npt.NDArray[Any]
 ) -> dict[str, float]:
-    """Accuracy and macro-F1 a step, and F1 of entities or of stretches of one label.
+    """Accuracy and macro-F1 a step, and F1 of entities or of stretches of one label, exact and by half of their steps.
 
     Args:
         true: labels of each sequence; a step whose label is None is left out, and ends a stretch.
@@ -31,7 +31,10 @@ def tag_metrics(
     )
     entity = are_entities([*numbers, *(t for t, _ in pairs)])
     spans, name = (entities, "entity F1") if entity else (stretches, "segment F1")
-    found[name] = span_f1(*([spans(part) for part in _known(steps, which)] for which in (0, 1)))
+    both = [[spans(part) for part in _known(steps, which)] for which in (0, 1)]
+    found[name] = span_f1(*both)
+    if not entity:  # where a stretch ends is often a matter of opinion; where an entity ends is not
+        found["segment F1@50"] = overlap_f1(*both)
     return found
 
 
