@@ -28,8 +28,17 @@ SETTINGS = {
     "learning_rate": 1e-3,
     "warmup": 400,
     "patience": 3,
+    "precision": "bf16-mixed",  # products of bfloat16, sums and weights in fp32: 1.6 times as fast with AVX512-BF16
 }
-SMALL = {"hidden_size": 16, "embedding_size": 16, "vocabulary_size": 500, "epochs": 1, "beam": 2, "longest": 20}
+SMALL = {
+    "precision": "32-true",
+    "hidden_size": 16,
+    "embedding_size": 16,
+    "vocabulary_size": 500,
+    "epochs": 1,
+    "beam": 2,
+    "longest": 20,
+}
 LENGTHS = (0, 8, 10, 12, 14, 17, 100)  # words of a German sentence: the bounds of the picture's bars
 KNOWN = Known(
     "BLEU 13.8 (plain Seq2Seq), 20.6 (GRU, context vector at each step), 28.3 (attention, 20.5 million weights)",
