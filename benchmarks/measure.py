@@ -1,9 +1,10 @@
 """Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
 
-A block is one call whose time is not taken, and then as many timed calls as make the clock's grain small. The first
-call warms caches, lets threads of the one before fall asleep, and gets memory back: a virtual machine gives what nobody
-uses for seconds to its host. The order turns with each round. A ratio is taken within a round, where both sides met the
-same machine, and its median over the rounds is what is reported.
+A block begins when the threads of the one before have fallen asleep: those of ONNX Runtime look for work for some 70 ms
+after a call, on the core that the next one's second thread needs. Then comes one call whose time is not taken, and then
+as many timed calls as make the clock's grain small. The first call warms caches, wakes threads, and gets memory back: a
+virtual machine gives what nobody uses for seconds to its host. The order turns with each round. A ratio is taken within
+a round, where both sides met the same machine, and its median over the rounds is what is reported.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Call = Callable[[], object]
 
 LONG = 0.05
 """Seconds above which a call's time is known from one."""
+GLANCE, IDLE, SLEEPLESS = 0.002, 0.2, 0.5
+"""For how many seconds is looked whether threads still run, how much of a core is none, and when waiting ends."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,17 @@ def alternate(calls: Mapping[str, Call], patience: Patience) -> dict[str, Sample
     return {name: Samples(*zip(*times, strict=True)) for name, times in taken.items()}
 
 
+def fall_asleep() -> bool:
+    """Wait until no thread of this process runs; false if one is still running after half a second."""
+    end = time.perf_counter() + SLEEPLESS
+    while time.perf_counter() < end:
+        cpu, wall = time.process_time(), time.perf_counter()
+        time.sleep(GLANCE)
+        if time.process_time() - cpu < IDLE * (time.perf_counter() - wall):
+            return True
+    return False
+
+
 class _Block:
     """One contestant's turn.
 
@@ -125,6 +139,7 @@ class _Block:
 
     def run(self) -> tuple[float, float]:
         """Seconds a call, on the wall and of the CPU."""
+        fall_asleep()
         self.call()
         return self._timed(self.repeats)
 

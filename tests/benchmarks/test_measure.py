@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from benchmarks.measure import Patience, alternate, ratios, spread
+from benchmarks import measure
+from benchmarks.measure import Patience, alternate, fall_asleep, ratios, spread
 
 
 def test_a_spread_is_the_median_between_its_quartiles():
@@ -53,3 +54,19 @@ def test_a_clock_has_one_of_two_names():
     assert samples.by("cpu") is samples.cpu
     with pytest.raises(KeyError):
         samples.by("sun")
+
+
+@pytest.mark.parametrize(("glances", "quiet"), [(0, True), (20, True), (10_000, False)])
+def test_a_turn_waits_for_the_threads_of_the_one_before(monkeypatch, glances, quiet):
+    clock = {"wall": 0.0, "cpu": 0.0}
+
+    def sleep(seconds):
+        clock["wall"] += seconds
+        clock["cpu"] += seconds if clock["wall"] < glances * measure.GLANCE else 0.0
+
+    monkeypatch.setattr(measure.time, "sleep", sleep)
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock["wall"])
+    monkeypatch.setattr(measure.time, "process_time", lambda: clock["cpu"])
+    assert fall_asleep() is quiet
+    waited = glances * measure.GLANCE if quiet else measure.SLEEPLESS
+    assert waited <= clock["wall"] + 1e-9 <= waited + 2 * measure.GLANCE
