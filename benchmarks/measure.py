@@ -19,8 +19,9 @@ Call = Callable[[], object]
 
 LONG = 0.05
 """Seconds above which a call's time is known from one."""
-GLANCE, IDLE, SLEEPLESS = 0.002, 0.2, 0.5
-"""For how many seconds is looked whether threads still run, how much of a core is none, and when waiting ends."""
+GLANCE, IDLE, SLEEPLESS = 0.012, 0.2, 0.5
+"""For how many seconds is looked whether threads still run (Linux counts another core's at each tick, 4 ms or more), how
+much of a core is none, and when waiting ends."""
 
 
 @dataclass(frozen=True)

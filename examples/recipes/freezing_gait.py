@@ -15,7 +15,15 @@ from recipe import Result, main
 from loopcell import SequenceTagger
 from loopcell.data import fetch, read
 
-SETTINGS = {"cell": "gru", "hidden_size": 48, "epochs": 30, "batch_size": 16, "learning_rate": 3e-3, "patience": 8}
+SETTINGS = {
+    "cell": "gru",
+    "hidden_size": 48,
+    "crf": True,  # without it a label flickers, and a freeze falls into pieces
+    "epochs": 30,
+    "batch_size": 16,
+    "learning_rate": 3e-3,
+    "patience": 8,
+}
 HERTZ, SECONDS, GAP = 64, 16, 4
 LEARNED, HELD_OUT = 0.6, 0.75  # of the recording: where the training part and the validation part end
 STREAMS = {"training": 240, "validation": 60, "test": 60}
