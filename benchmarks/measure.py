@@ -20,8 +20,8 @@ Call = Callable[[], object]
 LONG = 0.05
 """Seconds above which a call's time is known from one."""
 GLANCE, IDLE, SLEEPLESS = 0.012, 0.2, 0.5
-"""For how many seconds is looked whether threads still run (Linux counts another core's at each tick, 4 ms or more), how
-much of a core is none, and when waiting ends."""
+"""For how many seconds is looked whether threads still run (Linux counts those of another core at its ticks, every 4 ms
+or so), how much of a core is none, and when waiting ends."""
 
 
 @dataclass(frozen=True)
