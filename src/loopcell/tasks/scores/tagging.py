@@ -31,10 +31,10 @@ def tag_metrics(
     )
     entity = are_entities([*numbers, *(t for t, _ in pairs)])
     spans, name = (entities, "entity F1") if entity else (stretches, "segment F1")
-    both = [[spans(part) for part in _known(steps, which)] for which in (0, 1)]
-    found[name] = span_f1(*both)
+    wanted, written = ([spans(part) for part in _known(steps, which)] for which in (0, 1))
+    found[name] = span_f1(wanted, written)
     if not entity:  # where a stretch ends is often a matter of opinion; where an entity ends is not
-        found["segment F1@50"] = overlap_f1(*both)
+        found["segment F1@50"] = overlap_f1(wanted, written)
     return found
 
 
