@@ -32,7 +32,7 @@ Labelled = tuple[list[np.ndarray], list[list[int]]]
 
 
 def run(small: bool) -> Result:
-    """Train on streams cut from the first minute, score on those of the last half."""
+    """Train on streams cut from the first minute, score on those of the last quarter."""
     channels, frozen = recording()
     ends = {"training": LEARNED, "validation": HELD_OUT, "test": 1.0}
     parts, start = {}, 0

@@ -18,7 +18,8 @@ class ForwardKernel(Kernel):
 
     Attributes:
         kept_states: names of the states whose values before each step are kept.
-        shared: what is kept that the output is as well: "saved.NAME" at the same step, "state.NAME" a step later.
+        kept: keys of what is kept: "saved.NAME", and "state.NAME" before each step.
+        shared: those of them that the output is as well: "saved.NAME" at the same step, "state.NAME" a step later.
     """
 
     def __init__(self, name: str, hoisted: Hoisted, kept_states: frozenset[str], registers: int, *, bf16: bool) -> None:
@@ -37,8 +38,9 @@ class ForwardKernel(Kernel):
         slots += [Slot(f"before.{state}", KEPT) for state in self.states if state in kept_states]
         super().__init__(name, (self.ahead, self.loop), slots)
         results = hoisted.loop.results
-        kept = [*(key for key in results if key.startswith("saved.")), *(f"state.{state}" for state in kept_states)]
-        self.shared = tuple(key for key in kept if results[key] == results["output"])
+        saved = (key for key in results if key.startswith("saved."))
+        self.kept = (*saved, *(f"state.{state}" for state in self.states if state in kept_states))
+        self.shared = tuple(key for key in self.kept if results[key] == results["output"])
         if self.shared:
             self.in_one_place = frozenset({"=output", *map(kept_slot, self.shared)})
         self.kept_ahead = {

@@ -36,10 +36,8 @@ class KeptLayout:
     """
 
     def __init__(self, kernel: ForwardKernel, width: Callable[[str], int]) -> None:
-        keys = [key for key in kernel.loop.graph.results if key.startswith("saved.")]
-        keys += [f"state.{state}" for state in kernel.states if state in kernel.kept_states]
         self.shared = kernel.shared
-        keys.sort(key=lambda key: key in self.shared)  # last: the other columns are the same without them
+        keys = sorted(kernel.kept, key=lambda key: key in self.shared)  # last: without them the other columns stay
         self.columns = lay_out(keys, width)
         self.width = sum(column.count for column in self.columns.values())
         self.output_width = width("output")

@@ -138,8 +138,7 @@ class Kernels:
     def kept_width(self, sizes: Mapping[str, int]) -> int:
         """Return how many numbers `forward_and_keep` keeps for every step of a row."""
         loop = self.forward_and_keep.loop
-        kept = [index for key, index in loop.graph.results.items() if key.startswith("saved.")]
-        kept += [loop.graph.results[f"state.{state}"] for state in self.loops.kept_states]
+        kept = [loop.graph.results[key] for key in self.forward_and_keep.kept]
         return sum(sizes[loop.size(index)] if loop.graph.nodes[index].dims else 1 for index in kept)
 
     def _chunk(self, kernel: Kernel, sizes: list[int], rows: Rows) -> int:

@@ -189,11 +189,8 @@ class RegionWriter:
             yield from self._fetched(node, known)
             if index in sweep.sums:
                 value = self._operand(node.args[0])
-                in_a_row, in_blocks = (
-                    f"total_{index} += first({value}, k);",
-                    f"{self.scalar(index)} += total({value}, k);",
-                )
-                yield in_blocks if packs else in_a_row
+                in_blocks = f"{self.scalar(index)} += total({value}, k);"
+                yield in_blocks if packs else f"total_{index} += first({value}, k);"
                 continue
             known.add(index)
             yield f"const vec {self.names[index]} = {self._spelled(node)};"
