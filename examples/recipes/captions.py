@@ -19,7 +19,7 @@ SETTINGS = {
     "hidden_size": 128,
     "embedding_size": 32,
     "dropout": 0.2,
-    "epochs": 8,
+    "epochs": 10,
     "batch_size": 32,
     "learning_rate": 2e-3,
     "label_smoothing": 0.0,
@@ -27,7 +27,7 @@ SETTINGS = {
 DIGITS = "영일이삼사오육칠팔구"
 UNITS = ("천", "백", "십", "")
 SIDE, MOST = 14, 4
-STRIPS = {"train": 40_000, "t10k": 2_000}
+STRIPS = {"train": 60_000, "t10k": 2_000}
 
 
 def run(small: bool) -> Result:

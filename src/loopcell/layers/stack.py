@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers import boundary
 from loopcell.layers.again import Again, stacked
 from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
@@ -194,14 +195,14 @@ class Stack(nn.Module):
 
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
-        weight = first_parameter(self, torch.empty(0))
+        weight = boundary.first_parameter(self, torch.empty(0))
         return [choose(executable.cell.name, weight.device, weight.dtype) for executable in self._executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> State:
         """Return the state at rest: zeros [L * D, B, n] for each state of the cell."""
-        weight = first_parameter(self, torch.empty(0))
+        weight = boundary.first_parameter(self, torch.empty(0))
         device, dtype = device or weight.device, dtype or weight.dtype
         rows = self.num_layers * self.num_directions
         sizes = self._executables[0].state_sizes
@@ -231,12 +232,12 @@ class Stack(nn.Module):
                 )
             return self._run_packed(x, state)
         if not isinstance(x, Tensor) or x.dim() not in (2, 3):
-            raise InputError(f"the input must be {self._expected()}; got {described(x)}")
+            raise InputError(f"the input must be {boundary.expected(self)}; got {boundary.described(x)}")
         check_reset(reset)
         unbatched = x.dim() == 2
-        time_first, batch_reset = self._time_first(x, reset, unbatched)
-        self._check_input(x, time_first)
-        state = self._checked_state(state, time_first, unbatched)
+        time_first, batch_reset = boundary.time_first(self, x, reset, unbatched=unbatched)
+        boundary.check_input(self, x, time_first)
+        state = boundary.checked_state(self, state, time_first, unbatched=unbatched)
         rows = ragged(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
         y, new, recorded = self._layers(rows.without_padding(time_first), state, rows, record)
 
@@ -255,8 +256,8 @@ class Stack(nn.Module):
         self, packed: PackedSequence, state: State | None
     ) -> tuple[PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         x, packed_lengths = unpack(packed)
-        self._check_input(packed.data, x)
-        before = self._checked_state(state, x, unbatched=False)
+        boundary.check_input(self, packed.data, x)
+        before = boundary.checked_state(self, state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
             before = before.select(packed.sorted_indices)
         y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None))
@@ -306,61 +307,6 @@ class Stack(nn.Module):
             )
         return tuple(made)
 
-    # -- the boundary ----------------------------------------------------------------------------
-
-    def _time_first(self, x: Tensor, reset: Tensor | None, unbatched: bool) -> tuple[Tensor, Tensor | None]:
-        if unbatched:
-            return x.unsqueeze(1), reset.unsqueeze(1) if reset is not None and reset.dim() == 1 else reset
-        if self.batch_first:
-            return x.transpose(0, 1), reset.transpose(0, 1) if reset is not None and reset.dim() == 2 else reset
-        return x, reset
-
-    def _expected(self) -> str:
-        batched = f"[batch, time, {self.input_size}]" if self.batch_first else f"[time, batch, {self.input_size}]"
-        return f"a float tensor {batched}, or [time, {self.input_size}] for one sequence"
-
-    def _check_input(self, x: Tensor, time_first: Tensor) -> None:
-        if time_first.shape[-1] != self.input_size:
-            raise InputError(
-                f"the input must be {self._expected()}; got {list(x.shape)}, whose last axis is {x.shape[-1]}"
-            )
-        weight = first_parameter(self, x)
-        if weight.device != x.device:
-            raise InputError(
-                f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
-            )
-        if weight.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
-            raise InputError(
-                f"the input is {x.dtype} and the network {weight.dtype}; convert one: x.to({weight.dtype})"
-            )
-
-    def _checked_state(self, state: State | None, x: Tensor, unbatched: bool) -> State:
-        batch = x.shape[1]
-        if state is None and x.shape[0] == 0:
-            return self.initial_state(batch, device=x.device, dtype=x.dtype)  # it comes out as it is
-        if state is None:
-            sizes = self._executables[0].state_sizes
-            zeros = {size: x.new_zeros((1, batch, size)) for size in set(sizes.values())}  # read, and never written
-            rows = self.num_layers * self.num_directions
-            return State.of({name: zeros[size].expand(rows, batch, size) for name, size in sizes.items()})
-        if not isinstance(state, State):
-            raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
-        if set(state) != set(self.cell.states):
-            raise InputError(
-                f"cell `{self.cell.name}` has the states {', '.join(self.cell.states)}; "
-                f"the given one has {', '.join(state)}"
-            )
-        state = State(**{name: state[name] for name in self.cell.states})
-        if unbatched:
-            state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
-        mixed = torch.is_autocast_enabled(x.device.type)
-        if not mixed and not any(True for _ in self.parameters()):
-            state = state.to(x.dtype)  # such a network has no dtype, so `initial_state` cannot know the input's
-        rows = self.num_layers * self.num_directions
-        for name, size in self._executables[0].state_sizes.items():
-            _check_state(name, state[name], (rows, batch, size), x, mixed=mixed)
-        return state
-
     def extra_repr(self) -> str:
         """Describe the layer as torch prints it."""
         parts = [self.cell.name, str(self.input_size), str(self.hidden_size)]
@@ -373,36 +319,11 @@ class Stack(nn.Module):
         return ", ".join(parts)
 
 
-def first_parameter(module: nn.Module, default: Tensor) -> Tensor:
-    """Return some parameter of a module, or `default`; torch's own way to one asks every submodule by name."""
-    for parameter in module._parameters.values():  # noqa: SLF001
-        if parameter is not None:
-            return parameter
-    for child in module._modules.values():  # noqa: SLF001
-        found = default if child is None else first_parameter(child, default)
-        if found is not default:
-            return found
-    return default
-
-
 def _check_stack(num_layers: int, dropout: float) -> None:
     if not isinstance(num_layers, int) or num_layers < 1:
         raise InputError(f"num_layers must be a whole number of at least 1, not {num_layers!r}")
     if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
         raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
-
-
-def _check_state(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, *, mixed: bool) -> None:
-    if tensor.shape != shape:
-        raise InputError(
-            f"state `{name}` must be [layers * directions, batch, size] = {list(shape)}; got {list(tensor.shape)}"
-        )
-    if tensor.device != x.device:
-        raise InputError(
-            f"state `{name}` is on {tensor.device} and the input on {x.device}; move it: state.to({str(x.device)!r})"
-        )
-    if tensor.dtype != x.dtype and not mixed:
-        raise InputError(f"state `{name}` is {tensor.dtype} and the input {x.dtype}; convert it: state.to({x.dtype})")
 
 
 def whole(size: Any) -> Any:
@@ -411,8 +332,3 @@ def whole(size: Any) -> Any:
         return operator.index(size)
     except TypeError:
         return size
-
-
-def described(x: object) -> str:
-    """Say in an error what came."""
-    return f"a tensor {list(x.shape)}" if isinstance(x, Tensor) else type(x).__name__

@@ -13,8 +13,9 @@ from torch.nn.utils.rnn import PackedSequence
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack, described, whole
+from loopcell.layers.stack import Stack, whole
 from loopcell.layers.state import State
 from loopcell.runtime import Part, Weights, write_parts
 
