@@ -1,7 +1,8 @@
 """Digits pixel by pixel: an image of MNIST as 784 steps of one brightness, row after row from the top; three cells.
 
 Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units, 2015. The label is read
-from the mean of all outputs; a network that has only its last state to say it from learns the same, and takes longer.
+from the last state. The gates begin with time scales up to the length of the sequence (`chrono`), and so learn far
+sooner; an RNN has no gates to do this with.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from loopcell.data import ImagePixels, fetch, read
 from loopcell.tasks.scores import ScoreTable
 
 SETTINGS = {
-    "hidden_size": 96,
-    "pooling": "mean",
-    "epochs": 8,
+    "hidden_size": 64,
+    "pooling": "last",
+    "epochs": 6,
     "patience": None,
     "batch_size": 64,
-    "learning_rate": 3e-3,
+    "learning_rate": 8e-3,
     "validation_fraction": 0.05,
 }
-CELLS = ("gru", "lstm", "rnn")
+CELLS: dict[str, dict[str, int]] = {"gru": {"chrono": 784}, "lstm": {"chrono": 784}, "rnn": {}}
 KNOWN = Known(
     "LSTM 87.2%, GRU 96.2%, RNN 21.5%, from the last state",
     "Bai, Kolter, Koltun: An Empirical Evaluation of Generic Convolutional and Recurrent Networks, 2018; not checked",
@@ -41,17 +42,18 @@ def run(small: bool) -> Result:
     settings = {**SETTINGS, "hidden_size": 8, "epochs": 1} if small else SETTINGS
     rows: dict[str, dict[str, float]] = {}
     spent: dict[str, float] = {}
-    for cell in CELLS:
+    for cell, own in CELLS.items():
         began = time.process_time()
-        model = SequenceClassifier(cell=cell, **settings, features=ImagePixels(28, 28), progress=True).fit(*learned)
-        table = model.evaluate(*test, training=learned if cell == CELLS[0] else None)
+        told = settings | own
+        model = SequenceClassifier(cell=cell, **told, features=ImagePixels(28, 28), progress=True).fit(*learned)
+        table = model.evaluate(*test, training=None if rows else learned)
         spent[cell] = round(time.process_time() - began, 1)
-        rows["model" if cell == CELLS[0] else cell] = dict(table.model)
+        rows[cell if rows else "model"] = dict(table.model)
         rows |= {name: dict(row) for name, row in table.rows.items() if name != "model"}
         print(f"{cell}: accuracy {table.model['accuracy']:.4f} in {spent[cell]} s of processor time")
-    table = ScoreTable(f"{len(test[0]):,} images, 784 steps each (the model is a {CELLS[0]})", rows)
+    table = ScoreTable(f"{len(test[0]):,} images, 784 steps each (the model is a GRU)", rows)
     facts = {"examples": {"training": len(learned[0]), "test": len(test[0])}, "processor seconds": spent}
-    return Result(dict(table.model), table, {"cell": CELLS[0], **settings}, facts)
+    return Result(dict(table.model), table, {**settings, "cells": CELLS}, facts)
 
 
 def images(pixels: object, labels: object, every: int) -> tuple[list[np.ndarray], list[int]]:

@@ -2,7 +2,7 @@
 
 Ten folds with equal shares of the three; each stretch is scored by the model that did not see it. The border, if there
 is one, is in the middle, so a token is a nucleotide with its place: G at the 31st is another token than G at the 5th.
-With nucleotides alone a network has to learn to count to 30 first.
+With nucleotides alone a network has to learn to count to 30 first. A step reads the two tokens before it as well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ SETTINGS = {
     "cell": "gru",
     "hidden_size": 32,
     "embedding_size": 16,
+    "ngrams": 3,
     "bidirectional": True,
     "pooling": "mean",
     "dropout": 0.5,

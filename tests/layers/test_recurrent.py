@@ -203,3 +203,22 @@ def test_chrono():
     assert torch.equal(net.weights(0, 0)["b.i"], -forget)
     with pytest.raises(InputError, match=r"at least 3 steps, not 2"):
         chrono_(net, longest=2)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("gru", 1), ("min_gru", -1)])
+def test_chrono_of_one_gate_that_keeps_and_lets_in(name, sign):
+    net = chrono_(Recurrent(cells.get(name), 3, 500, num_layers=2, bidirectional=True), longest=50)
+    for place in net.places():
+        scales = (sign * net.weights(*place)["b.z"]).exp()  # in steps: what is kept falls to 1/e in about so many
+        assert scales.min() >= 1
+        assert scales.max() <= 49
+        assert scales.mean().item() == pytest.approx(25, rel=0.1)
+
+
+def test_chrono_of_named_gates():
+    net = chrono_(Recurrent(cells.get("min_lstm"), 3, 4), longest=10, forget="b.f", enter="b.i")
+    assert torch.equal(net.weights(0, 0)["b.f"], -net.weights(0, 0)["b.i"])
+    with pytest.raises(InputError, match=r"cell `gru` has no parameter 'b.f'"):
+        chrono_(GRU(3, 4), longest=10, forget="b.f")
+    with pytest.raises(InputError, match=r"cell `rnn` has no gate that keeps its state"):
+        chrono_(RNN(3, 4), longest=10)

@@ -217,3 +217,20 @@ def test_an_unknown_character_is_the_unknown_token(texts):
     assert len(texts.predict(["zz"])) == 1
     assert texts.input_.unknown(["zaz", "b"]) == 2
     assert texts.network_.reader.first.embedding.weight[0].abs().max() == 0  # never trained, and adds nothing
+
+
+def test_gates_that_begin_with_long_time_scales(tmp_path):
+    X, y = words(60)
+    settings = {**QUICK, "epochs": 1, "learning_rate": 1e-6, "cell": "gru", "bidirectional": True}
+    model = SequenceClassifier(**settings, chrono=500).fit(X, y)
+    layers = model.network_.reader.recurrent
+    assert layers.weights(0, 1)["b.z"].min() > -0.1
+    assert layers.weights(0, 1)["b.z"].max() > 4
+    model.save(tmp_path / "m.safetensors")
+    again = SequenceClassifier.load(tmp_path / "m.safetensors")
+    assert again.chrono == 500
+    assert (again.predict_proba(X) == model.predict_proba(X)).all()
+    with pytest.raises(InputError, match="cell `rnn` has no gate that keeps its state"):
+        SequenceClassifier(**{**settings, "cell": "rnn"}, chrono=500).fit(X, y)
+    with pytest.raises(UsageError, match="chrono"):
+        SequenceClassifier(**settings, chrono=2).fit(X, y)

@@ -35,6 +35,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--dropout", "dropout", float, "Before, between and after the layers."),
     ("--token-dropout", "token_dropout", float, "Of whole tokens."),
     ("--size", "sizes", list[str], "A size that the cell names: proj=128.", parse_sizes),
+    ("--chrono", "chrono", int, "Steps of the longest dependence: gates begin with time scales up to it."),
     ("--embedding", "embedding_size", int, "Length of a token's vector."),
     ("--tokens", "tokens", str, "What a step of a text is: char, byte, jamo, bpe or word."),
     ("--ngrams", "ngrams", int, "Tokens that a step reads at once, with those before it."),

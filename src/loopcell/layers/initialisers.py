@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from loopcell.equations.gates import Gate, Gates, gates_of
 from loopcell.errors import InputError
 from loopcell.layers.stack import Stack
 
@@ -42,28 +43,42 @@ def forget_bias_(net: Stack, value: float = 1.0, *, parameter: str = "b.f") -> S
     return net
 
 
-def chrono_(net: Stack, longest: int, *, forget: str = "b.f", enter: str = "b.i") -> Stack:
+def chrono_(net: Stack, longest: int, *, forget: str | None = None, enter: str | None = None) -> Stack:
     """Spread the gates' biases over time scales up to `longest` steps, in place.
 
     Tallec, Ollivier: Can recurrent neural networks warp time?, 2018 (arXiv 1804.11188), eq. 16:
-    b_f = log(U(1, T - 1)), b_i = -b_f.
+    b_f = log(U(1, T - 1)), b_i = -b_f; and of a gate such as a GRU's z, which does both, the one bias.
 
     Args:
         net: the network.
         longest: T, the longest dependence expected, in steps; at least 3.
-        forget: name of the forget gate's bias.
-        enter: name of the input gate's bias.
+        forget: name of the bias of the gate that keeps the state; None finds the gates in the equations.
+        enter: name of the bias of the gate that lets in what is new, if there is such a gate and `forget` is given.
+
+    Raises:
+        InputError: the cell has no such parameter; or no gate was named and none found, as in a vanilla RNN.
     """
     if longest < 3:
         raise InputError(f"chrono needs a longest dependence of at least 3 steps, not {longest}")
-    _demand(net, forget)
-    _demand(net, enter)
+    gates = gates_of(net.cell.graph) if forget is None else _named(forget, enter)
+    for gate in (*gates.keep, *gates.enter):
+        _demand(net, gate.bias)
+    if not gates.keep:
+        raise InputError(
+            f"cell `{net.cell.name}` has no gate that keeps its state, as f does in f * c + i * g; "
+            "if it has one in another form, name its bias: chrono_(net, longest, forget=...)"
+        )
     for layer, direction in net.places():
-        bias = net.weights(layer, direction)[forget]
-        scales = torch.empty_like(bias).uniform_(1, longest - 1).log()
-        net.assign(layer, direction, forget, scales)
-        net.assign(layer, direction, enter, -scales)
+        for forgets in gates.keep:
+            scales = torch.empty_like(net.weights(layer, direction)[forgets.bias]).uniform_(1, longest - 1).log()
+            net.assign(layer, direction, forgets.bias, forgets.sign * scales)
+        for enters in gates.enter:
+            net.assign(layer, direction, enters.bias, -enters.sign * scales)
     return net
+
+
+def _named(forget: str, enter: str | None) -> Gates:
+    return Gates((Gate(forget, 1),), () if enter is None else (Gate(enter, 1),))
 
 
 def _recurrent_matrices(net: Stack) -> list[str]:

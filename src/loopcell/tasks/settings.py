@@ -87,6 +87,8 @@ class NetworkSettings:
         dropout: the probability that a number is dropped before, between and after the layers, in training.
         token_dropout: the probability that a whole token is dropped, in training: no answer may hang on one token.
         sizes: further sizes that the cell names, such as {"proj": 64}.
+        chrono: the longest dependence expected, in steps: the gates that keep the state begin with time scales up to it
+            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None begins as torch.nn does.
         embedding_size: E, the length of a token's vector, where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         ngrams: how many tokens a step reads at once: 3 adds to a token's vector those of the pair and of the triple
@@ -109,6 +111,7 @@ class NetworkSettings:
     dropout: Probability = 0.0
     token_dropout: Probability = 0.0
     sizes: dict[str, Size] | None = None
+    chrono: Annotated[int, Field(ge=3)] | None = None
     embedding_size: Size = 64
     tokens: str = "char"
     ngrams: Annotated[int, Field(ge=1, le=8)] = 1

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loopcell.layers import Recurrent, State
+from loopcell.layers import State
 from loopcell.tasks.networks.attention import ATTENTIONS
 from loopcell.tasks.networks.many_to_one import precise
-from loopcell.tasks.networks.reader import find_cell
+from loopcell.tasks.networks.reader import recurrent_layers
 from loopcell.tasks.seq2seq_settings import WritingSettings
 
 
@@ -78,14 +78,8 @@ class Decoder(nn.Module):
         attends = settings.attention != "none"
         self.embedding = nn.Embedding(tokens + 1, size)
         self.dropout = nn.Dropout(settings.dropout)
-        self.recurrent = Recurrent(
-            find_cell(settings.cell),
-            input_size=size if attends else size + context_size,
-            hidden_size=settings.hidden_size,
-            num_layers=settings.num_layers,
-            dropout=settings.dropout if settings.num_layers > 1 else 0.0,
-            sizes=settings.sizes,
-        )
+        input_size = size if attends else size + context_size
+        self.recurrent = recurrent_layers(settings, input_size, bidirectional=False)
         output_size = self.recurrent.output_size
         self.attention = ATTENTIONS[settings.attention](output_size, memory_size) if attends else None
         self.combination = nn.Linear(output_size + (memory_size if attends else context_size), size)

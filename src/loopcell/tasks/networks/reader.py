@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from loopcell import cells
 from loopcell.equations import Cell
-from loopcell.layers import Recurrent, State
+from loopcell.layers import Recurrent, State, chrono_
 from loopcell.tasks.inputs import FirstLayer
 from loopcell.tasks.settings import NetworkSettings
 
@@ -27,15 +27,7 @@ class SequenceReader(nn.Module):
         super().__init__()
         self.first = first
         self.dropout = nn.Dropout(settings.dropout)
-        self.recurrent = Recurrent(
-            find_cell(settings.cell),
-            input_size=first.output_size,
-            hidden_size=settings.hidden_size,
-            num_layers=settings.num_layers,
-            bidirectional=settings.bidirectional,
-            dropout=settings.dropout if settings.num_layers > 1 else 0.0,
-            sizes=settings.sizes,
-        )
+        self.recurrent = recurrent_layers(settings, first.output_size, bidirectional=settings.bidirectional)
         self.output_size = self.recurrent.output_size
 
     def forward(
@@ -58,6 +50,24 @@ class SequenceReader(nn.Module):
     def _dtype(self) -> torch.dtype:
         """That of the weights, which numbers from outside have not."""
         return next(self.recurrent.parameters()).dtype
+
+
+def recurrent_layers(settings: NetworkSettings, input_size: int, *, bidirectional: bool) -> Recurrent:
+    """The recurrent layers that the settings describe.
+
+    Raises:
+        InputError: `chrono` is asked of a cell in which no gate keeps the state.
+    """
+    layers = Recurrent(
+        find_cell(settings.cell),
+        input_size=input_size,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        bidirectional=bidirectional,
+        dropout=settings.dropout if settings.num_layers > 1 else 0.0,
+        sizes=settings.sizes,
+    )
+    return layers if settings.chrono is None else chrono_(layers, settings.chrono)
 
 
 def find_cell(cell: str | Cell) -> Cell:

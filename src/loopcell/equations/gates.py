@@ -1,0 +1,67 @@
+"""Which gates of a cell keep its state, and which let something new in, read off the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from loopcell.equations.graph import Graph
+
+
+class Gate(NamedTuple):
+    """A factor between 0 and 1 that a bias moves: sigmoid(.. + bias), or 1 - sigmoid(.. + bias).
+
+    Attributes:
+        bias: the bias' name, such as "b.f".
+        sign: 1 where a larger bias makes the factor larger, -1 where it makes it smaller.
+    """
+
+    bias: str
+    sign: int
+
+
+class Gates(NamedTuple):
+    """The gates of a cell whose states are sums such as f * c + i * g.
+
+    Attributes:
+        keep: those that the state before is multiplied with.
+        enter: those that something new is multiplied with, unless the same bias moves a gate that keeps.
+    """
+
+    keep: tuple[Gate, ...]
+    enter: tuple[Gate, ...]
+
+
+def gates_of(graph: Graph) -> Gates:
+    """Find the gates in the equations of a cell; the names that the author gave them do not count."""
+    keep: dict[str, Gate] = {}
+    enter: dict[str, Gate] = {}
+    for state in graph.states:
+        after = graph.results[f"state.{state}"]
+        terms = [list(_operands(graph, "mul", term)) for term in _operands(graph, "add", after)]
+        kept = [any(graph.nodes[factor].key == f"state.{state}" for factor in factors) for factors in terms]
+        if not any(kept):
+            continue  # such as the h of an LSTM, which is made anew at each step
+        for factors, keeps in zip(terms, kept, strict=True):
+            gates = (_gate(graph, factor) for factor in factors)
+            (keep if keeps else enter).update({gate.bias: gate for gate in gates if gate is not None})
+    return Gates(tuple(keep.values()), tuple(gate for bias, gate in enter.items() if bias not in keep))
+
+
+def _operands(graph: Graph, op: str, index: int) -> Iterator[int]:
+    """The terms of a sum, or the factors of a product."""
+    if graph.nodes[index].op == op:
+        for operand in graph.nodes[index].args:
+            yield from _operands(graph, op, operand)
+    else:
+        yield index
+
+
+def _gate(graph: Graph, index: int) -> Gate | None:
+    node, sign = graph.nodes[index], 1
+    if node.op == "sub" and (graph.nodes[node.args[0]].op, graph.nodes[node.args[0]].value) == ("constant", 1.0):
+        node, sign = graph.nodes[node.args[1]], -1
+    if node.op != "sigmoid":
+        return None
+    biases = [graph.nodes[term] for term in _operands(graph, "add", node.args[0])]
+    return next((Gate(one.name, sign) for one in biases if one.op == "parameter"), None)
