@@ -69,11 +69,12 @@ def chrono_(net: Stack, longest: int, *, forget: str | None = None, enter: str |
             "if it has one in another form, name its bias: chrono_(net, longest, forget=...)"
         )
     for layer, direction in net.places():
-        for forgets in gates.keep:
-            scales = torch.empty_like(net.weights(layer, direction)[forgets.bias]).uniform_(1, longest - 1).log()
-            net.assign(layer, direction, forgets.bias, forgets.sign * scales)
-        for enters in gates.enter:
-            net.assign(layer, direction, enters.bias, -enters.sign * scales)
+        like = net.weights(layer, direction)[gates.keep[0].bias]
+        scales = torch.empty_like(like).uniform_(1, longest - 1).log()
+        for gate in gates.keep:
+            net.assign(layer, direction, gate.bias, gate.sign * scales)
+        for gate in gates.enter:
+            net.assign(layer, direction, gate.bias, -gate.sign * scales)
     return net
 
 

@@ -67,7 +67,9 @@ def recurrent_layers(settings: NetworkSettings, input_size: int, *, bidirectiona
         dropout=settings.dropout if settings.num_layers > 1 else 0.0,
         sizes=settings.sizes,
     )
-    return layers if settings.chrono is None else chrono_(layers, settings.chrono)
+    if settings.chrono is not None:
+        chrono_(layers, settings.chrono)
+    return layers
 
 
 def find_cell(cell: str | Cell) -> Cell:
