@@ -10,7 +10,7 @@ from sacrebleu import corpus_bleu
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from loopcell import Seq2Seq, cell, load_model, tanh
+from loopcell import Seq2Seq, WordVectors, cell, load_model, tanh
 from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.config import Choice
@@ -40,6 +40,24 @@ def test_it_learns_to_write_another_sequence(model):
     given = model.predict(X)
     assert sum(a == b for a, b in zip(given, y, strict=True)) > 50
     assert model.predict(["ab"]) == ["BA"]
+
+
+@pytest.mark.parametrize("attention", ["none", "dot", "general", "additive"])
+def test_nothing_to_read_is_answered_alone_as_beside_others(attention):
+    model = Seq2Seq(**SMALL, epochs=1, attention=attention).fit(*reversals(60))
+    beside = model.predict(["abab", ""])[1]
+    assert model.predict([""]) == [beside]
+    assert model.predict(["", ""]) == [beside, beside]
+    if attention != "none":
+        assert model.attention_map("").weights.shape[1] == 0
+
+
+def test_vectors_of_words_serve_the_input_and_not_the_targets():
+    X = ["red car", "blue car", "red sky", "blue sky"] * 10
+    ready = WordVectors(vector_size=8, min_count=1, epochs=1).fit(X).as_embedding()
+    model = Seq2Seq(**SMALL, epochs=1, embedding=ready).fit(X, [text.upper() for text in X])
+    assert model.network_.reader.first.output_size == 8
+    assert len(model.predict(["red unheard"])) == 1
 
 
 @pytest.mark.parametrize("attention", ["none", "dot", "additive"])

@@ -66,7 +66,7 @@ class Seq2Seq(Seq2SeqSettings, WritingEstimator):
     def _target_settings(self, settings: Seq2SeqSettings) -> Seq2SeqSettings:
         size = settings.target_vocabulary_size or settings.vocabulary_size
         kind = settings.target_tokens or settings.tokens
-        return replace(settings, tokens=kind, vocabulary_size=size, features=None)
+        return replace(settings, tokens=kind, vocabulary_size=size, features=None, embedding=None)
 
     def _network(self, settings: Seq2SeqSettings) -> EncoderDecoder:
         reader = self._reader(settings)

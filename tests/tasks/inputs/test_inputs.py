@@ -185,3 +185,13 @@ def test_a_file_that_is_neither_sound_nor_image_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("x\n1\n")
     with pytest.raises(DataError, match=r"a.csv is neither a sound nor an image"):
         SequenceClassifier(**QUICK).fit([tmp_path / "a.csv"] * 2, ["x", "y"])
+
+
+def test_texts_that_name_sounds_which_are_there_are_sounds(tmp_path):
+    pytest.importorskip("soundfile")
+    X = [str(tmp_path / f"{at}.wav") for at in range(2)]
+    for name in X:
+        tone(name, 440)
+    assert learn_input(X, SETTINGS).features == LogMel(8000)
+    for text in ("the file is x.wav", "x.wav", "\0.wav", "a" * 5000 + ".wav"):
+        assert type(learn_input([text, "b"], SETTINGS)) is TextInput

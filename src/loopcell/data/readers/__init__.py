@@ -6,7 +6,7 @@ other; `read` puts them together.
 
 from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.files import pair, read
-from loopcell.data.readers.kinds import KINDS, Kind, kind_of
+from loopcell.data.readers.kinds import KINDS, Kind, kind_of, names_sound_or_image
 from loopcell.data.readers.on_disk import open_store, store
 from loopcell.data.readers.records import Column, Origin, Origins, Record, Records, where
 from loopcell.data.readers.skipped import Skipped
@@ -22,6 +22,7 @@ __all__ = [
     "Records",
     "Skipped",
     "kind_of",
+    "names_sound_or_image",
     "open_store",
     "pair",
     "read",

@@ -19,6 +19,7 @@ from loopcell.errors import DataError, UsageError
 
 MAGIC_BYTES = 16  # of a binary file: there may be a million images in a folder
 TEXT_BYTES = 1 << 16  # of a text
+LONGEST_NAME = 4096  # of a file with its folders, in characters
 
 
 class Kind(NamedTuple):
@@ -63,6 +64,17 @@ KINDS: dict[str, Kind] = {
         Kind("image", (".png", ".jpg", ".jpeg"), (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), read_path),
     )
 }
+_MEDIA = tuple(ending for kind in KINDS.values() if kind.reader is read_path for ending in kind.endings)
+
+
+def names_sound_or_image(text: str) -> bool:
+    """Whether a text is the name of a sound or an image that is there; its bytes are not looked at."""
+    if len(text) > LONGEST_NAME or not text.lower().endswith(_MEDIA):
+        return False
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def kind_named(name: str) -> Kind:

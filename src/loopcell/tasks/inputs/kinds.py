@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loopcell.data import where
+from loopcell.data import names_sound_or_image, where
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.arrays import ArrayInput
 from loopcell.tasks.inputs.features import FeatureInput
@@ -47,7 +47,7 @@ def _kind_of(X: Sequence[Any]) -> type[Input]:
     if first is None:
         raise DataError(f"{where(X, 0)} is nothing: every example needs a sequence")
     if isinstance(first, str):
-        return TextInput
+        return FeatureInput if names_sound_or_image(first) else TextInput
     if isinstance(first, PathLike):
         return FeatureInput
     # A list of strings may be empty at first; the first one that is not tells.

@@ -31,7 +31,8 @@ class DotAttention(nn.Module):
 
     def keys(self, memory: Tensor) -> Tensor:
         """What queries are compared with, [S, B, H], made once of the memory [S, B, M]."""
-        return memory.reshape(*memory.shape[:2], -1, self.query_size).sum(-2)
+        directions = memory.shape[-1] // self.query_size  # -1 would be any number where all inputs are empty
+        return memory.reshape(*memory.shape[:2], directions, self.query_size).sum(-2)
 
     def forward(self, queries: Tensor, keys: Tensor, memory: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Look.

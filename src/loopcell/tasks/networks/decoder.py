@@ -34,7 +34,7 @@ class Encoded(NamedTuple):
 
     def select(self, rows: Tensor) -> Encoded:
         """The same of some rows of the batch, [N], in that order."""
-        keys = self.keys[:, rows] if self.keys.numel() else self.keys
+        keys = self.keys[:, rows] if self.keys.dim() > 1 else self.keys  # no attention, no keys
         return Encoded(self.memory[:, rows], self.lengths[rows], self.context[rows], keys, self.state.select(rows))
 
 
