@@ -107,7 +107,7 @@ def draw(parts: dict[str, dict[str, float]]) -> None:
     axes.set_xticks(range(len(found)), list(found))
     axes.set_xlabel("words of the German sentence")
     axes.set_ylabel("BLEU")
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above, so that no bar is hidden
     figure.tight_layout()
     figure.savefig(PICTURES / "german_english.png", dpi=150)
     plt.close(figure)
