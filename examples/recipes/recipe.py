@@ -20,6 +20,7 @@ import torch
 
 from loopcell.tasks.scores import ScoreTable
 
+SMALL = 1e-3  # a figure below this has digits of its own, not places
 ROOT = Path(__file__).parents[2]
 HEAD = "| recipe | what is measured | model | baselines | published | time |\n|---|---|---|---|---|---|"
 
@@ -68,12 +69,22 @@ def _row(name: str, result: dict[str, Any]) -> str:
         else next(metric for metric, value in result["table"]["model"].items() if value == figure)
     )
     others = [
-        f"{row} {figures[key]:.4f}" for row, figures in result["table"].items() if row != "model" and key in figures
+        f"{row} {shown(figures[key])}" for row, figures in result["table"].items() if row != "model" and key in figures
     ]
     known = result["known"]["figure"] if result["known"] else ""
     minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
     link = f"[{name}](../examples/recipes/{name}.py)"
-    return f"| {link} | {metric}, {result['data']} | {figure:.4f} | {', '.join(others)} | {known} | {minutes} |"
+    return f"| {link} | {metric}, {result['data']} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
+
+
+def rounded(value: float) -> float:
+    """A figure to four places, a small one to two digits."""
+    return round(value, 4) if abs(value) >= SMALL else float(f"{value:.2g}")
+
+
+def shown(value: float) -> str:
+    """The same as the table has it."""
+    return f"{value:.4f}" if abs(value) >= SMALL or not value else f"{value:.2g}"
 
 
 def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
@@ -87,7 +98,7 @@ def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
     spent = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
     spent = {name: round(value, 1) for name, value in spent.items()}
     print("\n".join(result.table.lines()))
-    figures = {name: round(value, 4) for name, value in result.figures.items()}
+    figures = {name: rounded(value) for name, value in result.figures.items()}
     print(json.dumps({"figures": figures, **spent}))
     if not typed.small:
         busy = {"busy": "the machine had other work at the same time, so `seconds` are more than it takes"}
@@ -106,7 +117,7 @@ def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
         "threads": torch.get_num_threads(),
         **found,
         "known": {"figure": known.figure, "source": known.source} if known else None,
-        "table": {row: {k: round(v, 4) for k, v in figures.items()} for row, figures in result.table.rows.items()},
+        "table": {row: {k: rounded(v) for k, v in figures.items()} for row, figures in result.table.rows.items()},
         "data": result.table.data,
         "settings": result.settings,
         **result.facts,
