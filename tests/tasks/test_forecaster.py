@@ -214,6 +214,16 @@ def test_quantiles_are_moved_to_cover_the_held_out_part():
     assert model.network_.shift.abs().max() == 0
 
 
+@pytest.mark.parametrize("head", ["quantiles", "student-t"])
+def test_the_mean_lies_between_the_outer_quantiles(head):
+    data = wave(columns=1)
+    settings = {"hidden_size": 8, "dropout": 0.2, "learning_rate": 1e-3, "head": head, "follow": 0.05}
+    model = Forecaster(**QUICK | settings).fit(data)  # not learned to the end, so the heads disagree
+    for found in (*model.predict(data), *model.backtest(data)):
+        assert (found.quantiles[..., 0] <= found.mean).all()
+        assert (found.mean <= found.quantiles[..., -1]).all()
+
+
 def test_quantiles_follow_a_series_that_gets_rougher():
     calm, rough = wave(400), wave(400) + np.random.default_rng(9).normal(0, 1.5, (400, 2))
     shares = {}

@@ -33,7 +33,7 @@ from loopcell.tasks.forecasting import (
     usual_season,
     with_future,
 )
-from loopcell.tasks.forecasting.coverage import Tracked, follow, tracked
+from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
 from loopcell.tasks.forecasting.estimator import SeriesNetwork
 from loopcell.tasks.forecasting.network import Memory, Sizes
 from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
@@ -267,7 +267,17 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _look(
         self, one: ScaledSeries, places: Places, before: Kept | None = None
     ) -> tuple[Futures, Memory, Tracked | None]:
-        """The futures of places, and what is to be kept after the last step."""
+        """The futures of places, each mean within its interval, and what is to be kept after the last step."""
+        futures, memory, seen = self._moved(one, places, before)
+        head = self.network_.head_kind
+        if self.roll_out or head.counts:  # there the mean is that of the very distribution whose quantiles are given
+            return futures, memory, seen
+        return Futures(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
+
+    def _moved(
+        self, one: ScaledSeries, places: Places, before: Kept | None
+    ) -> tuple[Futures, Memory, Tracked | None]:
+        """The same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
             if self._follows():

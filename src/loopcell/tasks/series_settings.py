@@ -93,8 +93,8 @@ class ForecasterSettings(SeriesSettings):
     Args:
         horizon: f, how many steps ahead.
         roll_out: learn one step, and take each forecast as the next observation. False: learn all f steps at once.
-        head: what is said of a value to come. "mean"; "quantiles", and the mean; "student-t", for heavy tails;
-            "negative-binomial", for counts.
+        head: what is said of a value to come. "mean"; "quantiles", and the mean, which is kept between the
+            outer ones; "student-t", for heavy tails, likewise; "negative-binomial", for counts.
         quantiles: the levels that forecasts are given at.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
         calibrate: move the quantiles so that as much of the held-out part lies below them as should; not in a roll-out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loopcell.tasks.forecasting.coverage import follow, tracked
+from loopcell.tasks.forecasting.coverage import follow, kept_inside, tracked
 
 LEVELS = (0.1, 0.9)
 
@@ -50,3 +50,11 @@ def test_in_the_long_run_coverage_is_right():
     moved, _ = follow(tracked(np.zeros((1, 1, 2))), said, came, LEVELS, 0.1)
     inside = (moved[999:-1, 0, 0, 0] <= came[1000:, 0]) & (came[1000:, 0] <= moved[999:-1, 0, 0, 1])
     assert inside.mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_mean_outside_of_its_interval_is_moved_to_the_nearer_end():
+    mean, quantiles = np.array([[0.0], [2.0], [9.0]]), np.array([[[1.0, 3.0]], [[1.0, 3.0]], [[1.0, 3.0]]])
+    assert kept_inside(mean, quantiles, LEVELS)[:, 0].tolist() == [1, 2, 3]
+    for levels in ((0.5, 0.9), (0.9, 0.95), (0.1, 0.5)):
+        assert kept_inside(mean, quantiles, levels) is mean
+    assert kept_inside(mean, quantiles[..., :0], ()) is mean

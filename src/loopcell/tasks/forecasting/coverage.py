@@ -32,6 +32,17 @@ class Tracked(NamedTuple):
     open: Floats
 
 
+def kept_inside(mean: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """The mean [..., K], moved to the nearer end of the interval of quantiles [..., K, Q] where it lies outside.
+
+    The mean is learned on its own, and only the quantiles are corrected by what came: where the two disagree, the
+    quantiles are right. Levels on one side of one half make no interval that has to hold the mean.
+    """
+    if not levels or not levels[0] < 0.5 < levels[-1]:
+        return mean
+    return np.clip(mean, quantiles[..., 0], quantiles[..., -1])
+
+
 def tracked(shift: Floats) -> Tracked:
     """Nothing followed yet, from a shift [f, K, Q]."""
     return Tracked(shift, np.full((len(shift), *shift.shape), np.nan))

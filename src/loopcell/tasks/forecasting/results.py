@@ -26,7 +26,7 @@ class Forecast:
         series: its name; "" where there is one.
         times: [f].
         target_names: K names.
-        mean: float64 [f, K].
+        mean: float64 [f, K]; within the outer quantiles, where these stand on both sides of one half.
         levels: Q levels; none where the head knows the mean only.
         quantiles: float64 [f, K, Q], rising in Q.
     """
