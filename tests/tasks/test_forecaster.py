@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -163,6 +164,23 @@ def test_covariates_that_are_known_up_to_now_are_used():
     assert scores.model["MSE"] < 0.3 * scores.rows["seasonal naive (6)"]["MSE"]
     with pytest.raises(UsageError, match="a roll-out would need 'sign' of steps that have not come; leave it out"):
         Forecaster(**settings, roll_out=True).fit(table)
+
+
+def test_the_times_of_an_index_are_those_of_the_forecast():
+    frame = pd.DataFrame({"y": wave(columns=1)[:, 0]}, index=pd.date_range("2024-01-01", periods=300, freq="h"))
+    model = Forecaster(**QUICK | {"epochs": 1, "target": "y", "calendar": "day"}).fit(frame)
+    (forecast,) = model.predict(frame)
+    assert str(forecast.times[0]) == "2024-01-13T12:00:00.000000"
+    (again,) = Forecaster(**QUICK | {"epochs": 1, "calendar": "day"}).fit(frame["y"]).predict(frame["y"])
+    assert again.target_names == ("y",)
+    assert again.mean == pytest.approx(forecast.mean)
+
+
+def test_a_list_of_arrays_is_learned_from_as_several_series():
+    model = Forecaster(**QUICK | {"epochs": 1}).fit([np.arange(50.0), 100 + np.arange(60.0)])
+    assert model.names_ == ("series_1", "series_2")
+    found = model.predict([np.arange(50.0), 100 + np.arange(60.0)])
+    assert [one.times[0] for one in found] == [50, 60]
 
 
 def test_several_series_each_on_its_scale_and_one_that_training_did_not_have():

@@ -274,9 +274,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return futures, memory, seen
         return Futures(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
 
-    def _moved(
-        self, one: ScaledSeries, places: Places, before: Kept | None
-    ) -> tuple[Futures, Memory, Tracked | None]:
+    def _moved(self, one: ScaledSeries, places: Places, before: Kept | None) -> tuple[Futures, Memory, Tracked | None]:
         """The same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):

@@ -43,7 +43,7 @@ class SeriesSettings(TrainingSettings):
 
     Args:
         target: the column to forecast, or several; not needed for arrays, all of whose columns it is.
-        time: the column with the times; None: rows are counted.
+        time: the column with the times; None: those of a pandas index, where it has some, and else rows are counted.
         series: the column that tells several series apart; None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.

@@ -56,6 +56,58 @@ def test_arrays_are_series_whose_rows_are_counted():
     assert series_from(np.arange(3.0), target="x")[0].future_times(2).tolist() == [3, 4]
 
 
+HOURS = pd.date_range("2024-01-01", periods=3, freq="h")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        HOURS,
+        HOURS.rename("when"),
+        HOURS.tz_localize("UTC").tz_convert("Asia/Seoul"),
+        HOURS.to_period(),
+        pd.DatetimeIndex(HOURS.astype("datetime64[s]")),
+    ],
+)
+def test_an_index_of_times_is_the_times(index):
+    frame = pd.DataFrame({"y": [1.0, 2.0, 3.0], "id": ["a", "b", "a"]}, index=index)
+    (found,) = series_from(frame, target="y")
+    assert found.times.tolist() == HOURS.to_numpy().astype("datetime64[us]").tolist()
+    assert str(found.step) == "1 hour"
+    assert [str(one.step) for one in series_from(frame, target="y", series="id")] == ["2 hours", "None"]
+    assert series_from(frame.assign(t=[5, 6, 7]), target="y", time="t")[0].times.tolist() == [5, 6, 7]
+    assert series_from(frame.reset_index(drop=True), target="y")[0].times.tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="frame row 3: the time 2024-01-01 01:00 is there twice"):
+        series_from(frame.iloc[[0, 1, 1]], target="y")
+
+
+@pytest.mark.parametrize(("data", "name", "clock"), [
+    (pd.Series([1.0, 2.0, 3.0], HOURS, name="load"), "load", True),
+    (pd.Series([1, 2, 3], HOURS), "value", True),
+    (pd.Series([1.0, 2.0, 3.0]), "value", False),
+    (pl.Series("load", [1, 2, 3]), "load", False),
+    (pl.Series([1.0, 2.0, 3.0]), "value", False),
+    ([1, 2.0, np.float32(3)], "target_1", False),
+])  # fmt: skip
+def test_a_series_of_pandas_or_polars_is_a_target_with_a_name(data, name, clock):
+    (found,) = series_from(data)
+    assert (found.target_names, found.target.tolist(), found.step.clock) == ((name,), [[1], [2], [3]], clock)
+    assert series_from(data, target="y")[0].target_names == ("y",)
+
+
+def test_a_list_of_arrays_is_several_series():
+    found = series_from([np.arange(3.0), np.arange(8.0).reshape(4, 2)[:, :1]])
+    assert [(one.name, len(one), one.target_names) for one in found] == [
+        ("series_1", 3, ("target_1",)), ("series_2", 4, ("target_1",)),
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="series 2 of 2: data row 2, column 'target_1': the value is missing"):
+        series_from([np.arange(3.0), np.array([1, np.nan])])
+    with pytest.raises(DataError, match="series 2 of 2 has 2 columns, and the first has 1; all series have the same"):
+        series_from([np.arange(3.0), np.zeros((3, 2))])
+    with pytest.raises(UsageError, match="this one has a list: put frames into one, with a column that tells"):
+        series_from([[1.0, 2.0], [3.0, 4.0]])
+
+
 def test_several_series_may_be_mixed():
     rows = {"t": [1, 1, 2, 3, 2], "shop": ["b", "a", "b", "b", "a"], "y": [10, 20, 11, 12, 21]}
     found = series_from(rows, target="y", time="t", series="shop")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
+from loopcell.data.series.given import arrays_of, as_table
 from loopcell.data.series.times import Step, Times, check_rising, read_times, regular_step, shown
 from loopcell.errors import DataError, UsageError
 
@@ -80,9 +81,11 @@ def series_from(
 
     Args:
         data: whatever `read` takes (a path, several, a polars or pandas frame), `Records`, a mapping of names to
-            arrays, or an array `[T]` or `[T, K]`, all of whose columns are the target.
-        target: the column or columns to forecast; needed unless `data` is an array.
-        time: the column with the times (see `read_times`); None: rows are counted.
+            arrays, or an array `[T]` or `[T, K]`, all of whose columns are the target. A polars or pandas series is a
+            target with a name; of a list of arrays each is a series.
+        target: the column or columns to forecast; needed unless `data` is an array or a series.
+        time: the column with the times (see `read_times`); None: a pandas index of time stamps or periods has them, and
+            else rows are counted.
         series: the column that tells series apart; None: there is one series.
         known: covariates whose future is known.
         past: covariates known up to now only.
@@ -97,7 +100,12 @@ def series_from(
             gap. The message names the file and the row.
         UsageError: no target, or a column is used twice.
     """
+    arrays = arrays_of(data)
+    if arrays is not None:
+        options: dict[str, Any] = {"time": time, "series": series, "known": known, "past": past, "regular": regular}
+        return _of_arrays(arrays, {"target": target, **options, "missing": missing})
     targets = (target,) if isinstance(target, str) else tuple(target or ())
+    data, targets, time = as_table(data, targets, time)
     columns, targets = _columns(data, targets, (time, series, *known, *past))
     numbers = {name: _numbers(name, columns[name], missing=missing) for name in (*targets, *known, *past)}
     groups = _groups(series, columns[series]) if series else {"": np.arange(len(columns[targets[0]]))}
@@ -107,6 +115,23 @@ def series_from(
         parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
         names = (targets, tuple(known), tuple(past))
         found.append(Series(name, times, step, parts["t"], parts["k"], parts["p"], *names))
+    return found
+
+
+def _of_arrays(arrays: Sequence[npt.NDArray[Any]], options: Mapping[str, Any]) -> list[Series]:
+    """A series of each array, named by its place."""
+    found: list[Series] = []
+    for number, array in enumerate(arrays, 1):
+        try:
+            (one,) = series_from(array, **options)
+        except DataError as error:
+            raise DataError(f"series {number} of {len(arrays)}: {error}") from error
+        if found and one.target_names != found[0].target_names:
+            raise DataError(
+                f"series {number} of {len(arrays)} has {len(one.target_names)} columns, and the first has "
+                f"{len(found[0].target_names)}; all series have the same"
+            )
+        found.append(replace(one, name=f"series_{number}"))
     return found
 
 

@@ -24,10 +24,6 @@ def read_series(data: Any, settings: SeriesSettings) -> list[Series]:
         DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
         UsageError: no target is named, or a column twice; a calendar without times.
     """
-    if isinstance(data, list | tuple) and data and isinstance(data[0], int | float):
-        data = np.asarray(data, dtype=np.float64)
-    if settings.calendar and not settings.time:
-        raise UsageError("calendar needs time stamps: name their column (time=)")
     found = series_from(
         data,
         target=settings.target or None,
@@ -39,7 +35,8 @@ def read_series(data: Any, settings: SeriesSettings) -> list[Series]:
         missing=bool(settings.known),  # rows at the end whose target is to come
     )
     if settings.calendar and found[0].times.dtype.kind != "M":
-        raise UsageError(f"calendar needs time stamps, and column {settings.time!r} has numbers")
+        has = f", and column {settings.time!r} has numbers" if settings.time else ": name their column (time=)"
+        raise UsageError(f"calendar needs time stamps{has}")
     return found
 
 

@@ -57,7 +57,10 @@ class SeriesNetwork(ForecastNetwork):
 
 
 class SeriesEstimator(Estimator):
-    """X is a table of time series: a file, a polars or pandas frame, a dictionary of arrays, or an array [T] or [T, K].
+    """X is a table of time series.
+
+    It is a file, a polars or pandas frame or series, a dictionary of arrays, an array [T] or [T, K], or a list of such
+    arrays, each a series of its own.
 
     Attributes:
         targets_: the names of the K targets.
@@ -111,7 +114,8 @@ class SeriesEstimator(Estimator):
         """Learn from time series.
 
         Args:
-            data: a path, several, `Records`, a polars or pandas frame, a dictionary of arrays, an array [T] or [T, K].
+            data: a path, several, `Records`, a polars or pandas frame or series, a dictionary of arrays, an array [T]
+                or [T, K], or a list of arrays.
             y: nothing; scikit-learn's tools pass it.
             validation: another table to choose the best weights by; None holds out `validation_fraction` of the steps
                 of each series, at its end.

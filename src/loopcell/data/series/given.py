@@ -1,0 +1,74 @@
+"""What users hand over as a time series, brought to what `series_from` reads: tables and arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.errors import UsageError
+
+INDEX = "the index"  # what the column is called that a frame's index becomes
+VALUE = "value"  # what a series without a name is called
+
+
+def arrays_of(data: Any) -> list[npt.NDArray[Any]] | None:
+    """The arrays of a list of them, each a series of its own; None for anything else than such a list.
+
+    Raises:
+        UsageError: a list of something else, which is neither arrays nor files nor numbers.
+    """
+    if not isinstance(data, list | tuple) or not data or _all(data, str, os.PathLike) or are_numbers(data):
+        return None
+    if not _all(data, np.ndarray):
+        wrong = next(type(one).__name__ for one in data if not isinstance(one, np.ndarray))
+        raise UsageError(
+            f"a list is one of files, of numbers, or of arrays [T] or [T, K], each a series of its own; this one has a "
+            f"{wrong}: put frames into one, with a column that tells the series apart (series=)"
+        )
+    return list(data)
+
+
+def are_numbers(data: Any) -> bool:
+    """Whether this is a list of numbers: one series."""
+    return isinstance(data, list | tuple) and bool(data) and _all(data, int, float, np.number)
+
+
+def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any, tuple[str, ...], str | None]:
+    """A table, its targets and the column with its times.
+
+    The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
+    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one.
+    """
+    if are_numbers(data):
+        return np.asarray(data, dtype=np.float64), targets, time
+    if _is_series(data):
+        name = targets[0] if len(targets) == 1 else str(data.name or VALUE)
+        data, targets = data.to_frame(name), targets or (name,)
+    stamps = _stamps(data) if time is None else None
+    return (data, targets, time) if stamps is None else (data.assign(**{INDEX: stamps}), targets, INDEX)
+
+
+def _all(data: Sequence[Any], *kinds: type) -> bool:
+    return all(isinstance(one, kinds) and not isinstance(one, bool) for one in data)
+
+
+def _is_series(data: Any) -> bool:
+    """Whether this is one column of pandas or polars."""
+    return hasattr(data, "to_frame") and hasattr(data, "name") and getattr(data, "ndim", 1) == 1
+
+
+def _stamps(frame: Any) -> npt.NDArray[Any] | None:
+    """The times of a pandas frame's index, in UTC and of a period its start; None where it has none."""
+    index = getattr(frame, "index", None)
+    if hasattr(index, "to_timestamp"):
+        index = index.to_timestamp()
+    if getattr(getattr(index, "dtype", None), "kind", "") != "M" or not hasattr(frame, "assign"):
+        return None
+    if index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    found: npt.NDArray[Any] = index.to_numpy()
+    return found
