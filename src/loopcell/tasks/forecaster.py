@@ -199,9 +199,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
                 continue
             ready = self._scaled(one[:steps])
             futures = self._look(ready, places)[0]
-            mean, quantiles = in_units(futures, ready.scale)
-            levels = self.network_.head_kind.levels
-            found.append(Backtest(one[:steps], places, mean, levels, quantiles, ready.scale.size))
+            head = self.network_.head_kind
+            mean, quantiles = in_units(futures, ready.scale, counts=head.counts)
+            found.append(Backtest(one[:steps], places, mean, head.levels, quantiles, ready.scale.size))
         if not found:
             raise DataError(
                 f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
@@ -254,10 +254,10 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     def _forecast(self, one: ScaledSeries, futures: Futures) -> Forecast:
         """The futures of one place, the end, in the series' units."""
-        mean, quantiles = (part[0] for part in in_units(futures, one.scale))
+        head = self.network_.head_kind
+        mean, quantiles = (part[0] for part in in_units(futures, one.scale, counts=head.counts))
         ahead = slice(one.steps, one.steps + int(self.horizon))
-        levels = self.network_.head_kind.levels
-        return Forecast(one.series.name, one.series.times[ahead], self.targets_, mean, levels, quantiles)
+        return Forecast(one.series.name, one.series.times[ahead], self.targets_, mean, head.levels, quantiles)
 
     def _ready(self, series: Series, before: Kept | None) -> ScaledSeries:
         """A series with the steps to come."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +119,8 @@ class RollOut(Ahead):
             point = Point(*_last(*network.read(value, known[None], point.memory)))
         drawn = torch.stack(steps, 2).double().cpu().numpy()  # [places, paths, f, K]
         levels = network.head_kind.levels if self.paths > 1 else ()
-        quantiles = np.quantile(drawn, levels, axis=1) if levels else np.empty((0, *drawn[:, 0].shape))
+        method: Any = "inverted_cdf" if network.head_kind.counts else "linear"  # between two counts there is none
+        quantiles = np.quantile(drawn, levels, axis=1, method=method) if levels else np.empty((0, *drawn[:, 0].shape))
         return Futures(drawn.mean(1), np.moveaxis(quantiles, 0, -1))
 
 

@@ -168,12 +168,12 @@ class NegativeBinomial(Head):
         )
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """By SciPy's inverse of the distribution."""
+        """By SciPy's inverse of the distribution, in double precision: counts are whole numbers."""
         from scipy.stats import nbinom
 
         mean, spread = (part.double().cpu().numpy()[..., None] for part in self._parts(found, scale))
         counts = nbinom.ppf(np.array(self.levels), 1 / spread, 1 / (1 + spread * mean))
-        return torch.from_numpy(counts).to(found) / scale.unsqueeze(-1)
+        return torch.from_numpy(counts) / scale.double().cpu().unsqueeze(-1)
 
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
         """A Poisson count whose rate is drawn from a gamma distribution."""

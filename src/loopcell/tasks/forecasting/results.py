@@ -97,8 +97,8 @@ class Backtest:
         return Forecast(self.series.name, times, names, mean, self.levels, quantiles)
 
 
-def in_units(futures: Futures, scale: Scale) -> Futures:
-    """Futures in the units of a series."""
+def in_units(futures: Futures, scale: Scale, *, counts: bool) -> Futures:
+    """Futures in the units of a series; quantiles of counts are whole numbers, which scaling alone would not keep."""
     mean = scale.undo(futures.mean)
     quantiles = scale.undo(futures.quantiles.swapaxes(-1, -2)).swapaxes(-1, -2)
-    return Futures(mean, quantiles)
+    return Futures(mean, np.round(quantiles) if counts else quantiles)
