@@ -101,6 +101,14 @@ def test_eval_prints_metrics_beside_baselines(loopcell, trained, table):
     )
 
 
+def test_eval_of_labels_none_of_which_training_had_names_file_and_row(loopcell, trained, tmp_path):
+    path = tmp_path / "new.tsv"
+    path.write_text("word\tkind\naab\tnew\naba\tnewer\n", encoding="utf-8")
+    result = loopcell("eval", trained[0], path, "--input", "word", "--label", "kind")
+    assert result.exit_code != 0
+    assert f"{path} row 1 (line 2): the label 'new' is not among those of the training data" in result.stderr
+
+
 def test_a_run_of_files_is_resumed(loopcell, trained):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output

@@ -164,6 +164,11 @@ def test_a_label_that_training_did_not_have_counts_as_missed(texts):
     assert texts.score(["aa", "ab"], ["same", "new"]) <= 0.5
 
 
+def test_labels_none_of_which_training_had_are_refused(texts):
+    with pytest.raises(DataError, match=r"^y\[0\]: the label 'new' is not among those of the training data"):
+        texts.evaluate(["aa", "ab"], ["new", "newer"])
+
+
 # --- input that does not fit -----------------------------------------------------------------------------------------
 
 

@@ -129,10 +129,13 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             X: sequences.
             y: their labels; one that training did not have counts as missed.
             training: (X, y) for logistic regression on n-grams, or on summaries of numbers; None leaves it out.
+
+        Raises:
+            DataError: training had none of the labels: another column, or labels of another kind.
         """
         X, y = as_pair(X, y)
         given, classes = self.predict_proba(X), self.targets_
-        true = classes.numbers(y, strict=False)
+        true = self._true(y)
         prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
         rows = {
             "model": classes.metrics(true, given),
@@ -145,6 +148,11 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
         labels = tuple(str(label) for label in self.classes_)
         return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
+
+    def _true(self, y: Part) -> npt.NDArray[Any]:
+        """What is true, as numbers, for scores; some labels that training did not have are let through, not all."""
+        true = self.targets_.numbers(y, strict=False)
+        return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
