@@ -248,12 +248,14 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         """Write words and vectors as word2vec, gensim and others read them.
 
         Args:
-            path: the file.
-            binary: numbers as they are in memory, not as text; None: where the file's name ends with .bin.
+            path: the file; one that ends with .gz or .zst is compressed.
+            binary: numbers as they are in memory, not as text; None: where the file's name, without the ending of its
+                compression, ends with .bin.
 
         Raises:
             InputError: a word has white space in it, which the format cannot hold.
             FileWriteError: the disk is full, ...
+            MissingExtraError: a .zst is asked for, and the zstandard package is not installed.
         """
         foreign.write(path, self.words_, self.vectors_, binary=binary)
 

@@ -32,6 +32,22 @@ def test_what_is_written_is_read_back_to_the_bit(name, vectors, tmp_path):
     assert (foreign.read(packed).vectors == vectors).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "start"), [("v.txt.gz", b"\x1f\x8b"), ("v.bin.GZ", b"\x1f\x8b"), ("v.bin.zst", b"\x28\xb5\x2f\xfd")]
+)
+def test_a_file_is_compressed_as_its_name_says(name, start, vectors, tmp_path):
+    foreign.write(tmp_path / name, WORDS, vectors, binary=None)
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(start)
+    assert (foreign.read(tmp_path / name).vectors == vectors).all()
+    if start == b"\x1f\x8b":
+        foreign.write(tmp_path / "plain", WORDS, vectors, binary=".bin" in name)
+        assert gzip.decompress(content) == (tmp_path / "plain").read_bytes()
+    with pytest.raises(InputError):
+        foreign.write(tmp_path / name, ["a b"], np.ones((1, 2), dtype=np.float32), binary=None)
+    assert (tmp_path / name).read_bytes() == content
+
+
 @pytest.mark.parametrize("binary", [False, True])
 def test_gensim_reads_ours_and_we_read_gensims(binary, vectors, tmp_path):
     keyed = pytest.importorskip("gensim.models.keyedvectors")

@@ -72,6 +72,25 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         raise unreadable(path, error) from error
 
 
+@contextmanager
+def create_bytes(path: Path, like: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing, compressed on the way as the ending of the name `like` promises.
+
+    Raises:
+        OSError: the disk is full, ...
+        MissingExtraError: Zstandard is promised and the zstandard package is not installed.
+    """
+    kind = ENDINGS.get(like.suffix.lower())
+    with ExitStack() as stack:
+        file: Any = stack.enter_context(path.open("wb"))
+        if kind == "gzip":  # without a name and a time the same content gives the same file
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+        elif kind == "zstd":
+            library = require("zstandard", "data", "Zstandard files need")
+            file = stack.enter_context(library.ZstdCompressor().stream_writer(file, closefd=False))
+        yield cast(BinaryIO, file)
+
+
 def head(path: Path, count: int) -> bytes:
     """The first `count` bytes of a file, or all if it has fewer, decompressed; errors as `open_bytes`."""
     with open_bytes(path) as stream:

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.readers.opening import open_bytes
+from loopcell.data.readers.opening import create_bytes, open_bytes, plain_name
 from loopcell.errors import FileFormatError, InputError
 from loopcell.files import atomic_write
 
@@ -48,8 +48,8 @@ def write(
     wrong = next((word for word in words if not word or any(letter.isspace() for letter in word)), None)
     if wrong is not None:
         raise InputError(f"the format of word2vec cannot hold the word {wrong[:80]!r}: white space ends a word there")
-    as_bytes = Path(path).suffix == ".bin" if binary is None else binary
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
+    as_bytes = plain_name(Path(path)).suffix == ".bin" if binary is None else binary
+    with atomic_write(path) as temporary, create_bytes(temporary, like=Path(path)) as file:
         file.write(f"{len(words)} {vectors.shape[1]}\n".encode())
         for word, vector in zip(words, vectors, strict=True):
             file.write(word.encode() + b" " + (vector.astype(_FLOAT).tobytes() if as_bytes else _text(vector)) + b"\n")
