@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.errors import UsageError
 from loopcell.files import atomic_write
 
 CELL = 24  # pixels
 LETTER = 9  # pixels that a letter takes at most in the font below, Hangul apart
 WIDE = 16
+OTHER_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf", ".eps", ".ps")
 STYLE = "font: 14px 'Noto Sans', 'Noto Sans KR', 'Malgun Gothic', 'Apple SD Gothic Neo', sans-serif"
 
 
@@ -52,7 +54,14 @@ class AttentionMap(NamedTuple):
         )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the picture as an SVG file; FileWriteError where that cannot be."""
+        """Write the picture as an SVG file.
+
+        Raises:
+            UsageError: the name promises another kind of picture.
+            FileWriteError: the disk is full, ...
+        """
+        if Path(path).suffix.lower() in OTHER_PICTURES:
+            raise UsageError(f"the picture is an SVG, and {path} promises another kind: name it {Path(path).stem}.svg")
         with atomic_write(Path(path)) as temporary:
             temporary.write_text(self.svg(), encoding="utf-8")
 
