@@ -63,7 +63,7 @@ def _is_series(data: Any) -> bool:
 
 def _stamps(frame: Any) -> npt.NDArray[Any] | None:
     """The times of a pandas frame's index, in UTC and of a period its start; None where it has none."""
-    index = getattr(frame, "index", None)
+    index: Any = getattr(frame, "index", None)
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     if getattr(getattr(index, "dtype", None), "kind", "") != "M" or not hasattr(frame, "assign"):
