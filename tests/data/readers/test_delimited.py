@@ -72,6 +72,8 @@ def test_rows_of_another_length_are_refused_or_counted(write):
     with pytest.raises(DataError) as caught:
         list(read(path))
     assert str(caught.value) == f"{path} row 2 (line 3): it has 3 cells and there are 2 columns (a, b)"
+    with pytest.raises(DataError, match=r"row 2 \(line 3\): it has 1 cell and there are 2 columns \(a, b\)$"):
+        list(read(write("b.csv", "a,b\n1,2\n1\n")))
     skipping = read(path, skip_bad_rows=True)
     assert rows(skipping) == [("1", "2"), ("5", "6")]
     assert str(skipping.skipped) == (

@@ -126,7 +126,7 @@ def test_json_lines_that_are_not(write):
 
 def test_a_row_without_the_field_is_named(write):
     path = write("a.jsonl", '{"text": "x", "label": 1}\n{"text": "y"}\n')
-    with pytest.raises(DataError, match=r"a\.jsonl row 2: there is no column 'label': there are text$"):
+    with pytest.raises(DataError, match=r"a\.jsonl row 2: there is no column 'label': there is only text$"):
         read(path).load("text", "label")
     with pytest.raises(DataError, match=r"there is no column 'labels': did you mean label\? there are text, label$"):
         read(path).column("labels")

@@ -57,6 +57,21 @@ def test_a_loaded_model_is_the_saved_one(model, path):
     assert path.with_name("again.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_a_cell_of_the_library_comes_back_by_its_name(tmp_path):
+    model = SequenceClassifier(**QUICK | {"cell": "gru", "epochs": 1}).fit(*words(20))
+    model.save(tmp_path / "m.safetensors")
+    again = SequenceClassifier.load(tmp_path / "m.safetensors")
+    assert again.get_params()["cell"] == "gru"
+    assert again.get_params()["random_state"] == SequenceClassifier().random_state  # that of training is not kept
+
+    @cell
+    def gru(x, h, *, W, U, b):  # the name alone does not make it the library's
+        return tanh(W.h @ x + U.h @ h + b.h)
+
+    SequenceClassifier(**QUICK | {"cell": gru, "epochs": 1}).fit(*words(20)).save(tmp_path / "m.safetensors")
+    assert SequenceClassifier.load(tmp_path / "m.safetensors").get_params()["cell"].fingerprint == gru.fingerprint
+
+
 def test_a_loaded_model_can_be_fitted_anew(path):
     again = SequenceClassifier.load(path).fit(*words(20))
     assert len(again.predict(["ab"])) == 1

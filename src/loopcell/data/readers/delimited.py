@@ -166,7 +166,8 @@ def _records(path: Path, names: tuple[str, ...], rows: Iterator[_Row], reading: 
         elif not cells:
             yield Record({names[0]: ""}, file_origin(path, row, line))
         else:
-            reason = f"it has {len(cells)} cells and there are {len(names)} columns ({_shown(names)})"
+            there = "is 1 column" if len(names) == 1 else f"are {len(names)} columns"
+            reason = f"it has {len(cells)} cell{'s' * (len(cells) > 1)} and there {there} ({_shown(names)})"
             reading.bad_row(file_origin(path, row, line), "rows with another number of cells", reason)
 
 

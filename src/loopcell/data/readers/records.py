@@ -193,7 +193,8 @@ def missing_column(name: str, columns: Sequence[str]) -> str:
     """The sentence about a column that is not there."""
     near = difflib.get_close_matches(name, columns, n=1)
     shown = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
-    return f"there is no column {name!r}: " + (f"did you mean {near[0]}? " if near else "") + f"there are {shown}"
+    there = f"there is only {shown}" if len(columns) == 1 else f"there are {shown}"
+    return f"there is no column {name!r}: " + (f"did you mean {near[0]}? " if near else "") + there
 
 
 def file_origin(path: Path, row: int = 0, line: int = 0) -> Origin:

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
+from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
@@ -187,10 +188,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         unknown = facts["config"].keys() - known
         if unknown:
             raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
-        cell = {"cell": Cell.from_json(json.dumps(facts["cell"]))} if "cell" in cls().get_params() else {}
+        cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
         estimator = cls(**facts["config"], **cell)
         estimator._restore(facts["learned"])
         return estimator
+
+
+def _as_given(cell: Cell) -> Cell | str:
+    """A cell as a user would have given it: the name, where the library's cell of that name is the very same."""
+    known = cells.CELLS.get(cell.name)
+    return cell.name if known is not None and known.to_json() == cell.to_json() else cell
 
 
 def _demand_finite(found: list[Any] | Tensor) -> list[Any] | Tensor:
