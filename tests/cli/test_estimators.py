@@ -273,3 +273,60 @@ def test_files_larger_than_memory_give_the_model_of_a_list(table, monkeypatch):
     monkeypatch.setattr(inputs, "Ragged", Spilling)
     spilled = SequenceClassifier(**settings).fit(loaded.X, loaded.y)
     assert (spilled.predict_proba(loaded.X) == in_memory.predict_proba(X)).all()
+
+
+def test_a_model_remembers_the_columns_that_it_was_trained_with(loopcell, trained, table, tmp_path):
+    folder, _ = trained
+    said = loopcell("predict", folder, table, "--input", "word").stdout
+    for model in (folder, folder / "model.safetensors"):
+        result = loopcell("predict", model, table)
+        assert (result.exit_code, result.stdout) == (0, said), result.output
+    said = loopcell("eval", folder, table, "--input", "word", "--label", "kind").stdout
+    assert loopcell("eval", folder, table, "--train", table).stdout.startswith(said.partition("\n")[0])
+    assert loopcell("eval", folder, table).stdout == said
+
+    # A column of that name goes before the usual names; the one that is typed goes before both.
+    both = tmp_path / "both.jsonl"
+    both.write_text(json.dumps({"text": "ab", "word": "aa"}) + "\n", encoding="utf-8")
+    model = SequenceClassifier.load(folder / "model.safetensors")
+    for typed, word in (((), "aa"), (("--input", "text"), "ab")):
+        line = json.loads(loopcell("predict", folder, both, *typed).stdout)
+        assert line["probability"] == pytest.approx(model.predict_proba([word]).max(), abs=1e-6)
+
+
+def test_a_file_of_another_form_is_read_as_such(loopcell, trained, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("abba\nab\n", encoding="utf-8")
+    result = loopcell("predict", trained[0], lines)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("\n") == 2
+
+
+def test_a_tagger_remembers_which_rows_are_a_sequence(loopcell, tmp_path):
+    table = tmp_path / "steps.csv"
+    rows = [f"{wearer},{step},{step % 3},{'ab'[step % 2]}" for wearer in range(12) for step in range(9)]
+    table.write_text("wearer,t,level,mood\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    columns = ["--by", "wearer", "--window", 6, "--input", "t, level", "--label", "mood"]
+    result = loopcell("train", "tag", table, *columns, *SMALL, "--epochs", 1, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    lines = loopcell("predict", tmp_path / "run", table).stdout.splitlines()
+    assert [len(json.loads(line)["labels"]) for line in lines] == [6, 3] * 12
+    lines = loopcell("predict", tmp_path / "run", table, "--window", 9).stdout.splitlines()
+    assert [len(json.loads(line)["labels"]) for line in lines] == [9] * 12
+    assert "24 sequences" in loopcell("eval", tmp_path / "run", table).stdout
+    assert loopcell("resume", tmp_path / "run").exit_code == 0
+
+
+def test_a_damaged_memory_of_columns_is_refused(trained, tmp_path):
+    from loopcell.errors import FileFormatError
+    from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
+    from loopcell.tasks.model_file import MODEL
+
+    content = read_tensor_file(trained[0] / "model.safetensors", MODEL)
+    without = {key: value for key, value in content.facts.items() if key != "columns"}
+    write_tensor_file(tmp_path / "old", MODEL, TensorFile(content.tensors, without))
+    assert load_model(tmp_path / "old").columns_ is None  # as files from before were
+    for wrong in ("word", {"input": 3}, {"other": "word"}):
+        write_tensor_file(tmp_path / "m", MODEL, TensorFile(content.tensors, {**without, "columns": wrong}))
+        with pytest.raises(FileFormatError, match="is damaged"):
+            load_model(tmp_path / "m")

@@ -49,8 +49,9 @@ def evaluate(
             print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
             return
         from loopcell.tasks.estimator_run import evaluate_files
-        from loopcell.tasks.file_examples import load_inputs
+        from loopcell.tasks.file_examples import as_trained, load_inputs
 
+        data = as_trained(data, loaded.columns_)
         if isinstance(loaded, WordVectors):
             print_table(loaded.evaluate(load_inputs(data).X))
             return

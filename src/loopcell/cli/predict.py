@@ -84,10 +84,11 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.data import where
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import blocks, open_records
+    from loopcell.tasks.file_examples import as_trained, blocks, open_records
 
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
+    spec = as_trained(spec, model.columns_)
     records = open_records(spec.files)
     unknown, first = 0, ""
     for X in blocks(records, spec, ROWS_AT_ONCE):

@@ -5,6 +5,7 @@ No torch here, so that flags are fast.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -68,28 +69,48 @@ class LanguageModelPlan(Concern):
     training: TrainingConfig = TrainingConfig()
 
 
-class FileExamples(Concern):
-    """Which files, and what in them.
+class Columns(Concern):
+    """What the columns of a table are; a model that was trained from the shell remembers them.
 
     Attributes:
-        files: tables, JSON lines, archives, a folder of class folders, ...
         input: the column of the sequences, or the columns of a step with commas between them; None finds it where a
             kind of file has one.
         target: the column of what is to be learned; None finds `label`, `labels` or `target`.
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
+    """
+
+    input: str | None = None
+    target: str | None = None
+    separator: str | None = None
+    by: str | None = None
+    window: PositiveInt | None = None
+
+    @property
+    def of_steps(self) -> bool:
+        """Whether a row is a step, and not an example."""
+        return self.by is not None or self.window is not None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names in `input`."""
+        if self.input is None:
+            return ()
+        return tuple(name.strip() for name in self.input.split(",")) if self.of_steps else (self.input,)
+
+
+class FileExamples(Columns):
+    """Which files, and what in them.
+
+    Attributes:
+        files: tables, JSON lines, archives, a folder of class folders, ...
         paired: there are two files, one of sequences and one of targets, line beside line.
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
         frozen: those vectors stay as they are.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
-    input: str | None = None
-    target: str | None = None
-    separator: str | None = None
-    by: str | None = None
-    window: PositiveInt | None = None
     paired: bool = False
     vectors: Path | None = None
     frozen: bool = False
@@ -101,9 +122,22 @@ class FileExamples(Concern):
         return self
 
     @property
-    def of_steps(self) -> bool:
-        """Whether a row is a step, and not an example."""
-        return self.by is not None or self.window is not None
+    def columns(self) -> Columns:
+        """What the columns of the files are, without the files."""
+        return Columns(**{name: getattr(self, name) for name in Columns.model_fields})
+
+    def as_in(self, training: Columns, there: Sequence[str]) -> Self:
+        """Fill what is not said of columns from those of training, where the files have them.
+
+        Args:
+            training: the columns that a model was trained with.
+            there: the names of the files' columns. Files of another form than those of training, such as lines of
+                text in place of a table, do not have its columns, and are read as if nothing were known of them.
+        """
+        names = ["target", "separator"] if training.target in there else []
+        if self.input is not None or (training.inputs and set(training.inputs) <= set(there)):
+            names += ["input", "by", "window"]
+        return self.model_copy(update={name: getattr(training, name) for name in names if getattr(self, name) is None})
 
 
 class Choice(Concern):

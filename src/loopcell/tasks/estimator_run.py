@@ -52,6 +52,7 @@ def train_estimator(
         UsageError: the folder is taken, or an argument is out of its bounds.
         TrainingError: the loss is not finite.
     """
+    estimator.columns_ = data.columns
     estimator.source_ = {
         "data": data.model_dump(mode="json"),
         "held_out": held_out and held_out.model_dump(mode="json"),

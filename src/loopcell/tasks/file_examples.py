@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from loopcell.data import Column, Origin, Records, pair, read, store
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.config import FileExamples
+from loopcell.tasks.config import Columns, FileExamples
 from loopcell.tasks.step_tables import step_sequences
 
 # The columns that hold a sequence in kinds of files that name their own columns.
@@ -91,6 +91,11 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
         yield Column([value for value, _ in block], [origin for _, origin in block])
 
 
+def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
+    """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
+    return spec if training is None or spec.paired else spec.as_in(training, open_records(spec.files).columns)
+
+
 def open_records(files: Sequence[Path]) -> Records:
     """The rows of files, or of one folder."""
     return read(files[0] if len(files) == 1 else list(files))
@@ -101,7 +106,7 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
     if spec.input is None:
         rest = [name for name in records.columns if name not in (spec.by, target)]
         raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest)}")
-    return tuple(_present(records, name.strip()) for name in spec.input.split(","))
+    return tuple(_present(records, name) for name in spec.inputs)
 
 
 def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:
@@ -146,5 +151,7 @@ def _notes(records: Records) -> tuple[str, ...]:
     return (*records.notes, *((str(records.skipped),) if records.skipped else ()))
 
 
-def _parts(cell: Any, separator: str) -> list[str]:
+def _parts(cell: Any, separator: str) -> list[Any]:
+    if isinstance(cell, list):  # of JSON lines, where nothing has to be split
+        return cell
     return [part.strip() for part in str(cell or "").split(separator) if part.strip()]

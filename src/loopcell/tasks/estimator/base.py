@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
+from loopcell.tasks.config import Columns
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
@@ -48,6 +49,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     task: ClassVar[str]
     network_: nn.Module
     outcome_: Outcome
+    columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     # --- what a task defines ---------------------------------------------------------------------------------------
@@ -150,7 +152,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        return {"config": config, **cell, "learned": self._learned()}
+        columns = {"columns": self.columns_.model_dump(exclude_none=True)} if self.columns_ else {}
+        return {"config": config, **cell, **columns, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
@@ -191,6 +194,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
         estimator = cls(**facts["config"], **cell)
         estimator._restore(facts["learned"])
+        if "columns" in facts:
+            estimator.columns_ = Columns.model_validate(facts["columns"])
         return estimator
 
 

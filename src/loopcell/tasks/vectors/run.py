@@ -51,6 +51,7 @@ def learn_vectors(
         raise UsageError(f"{run.path} already exists and is not empty; name another folder")
     loaded = load_inputs(data)
     rest = load_inputs(held_out) if held_out else None
+    vectors.columns_ = data.columns
     try:
         vectors.fit(loaded.X)
     except KeyboardInterrupt:
