@@ -44,6 +44,14 @@ def test_a_line_is_answered_and_an_empty_one_begins_anew(trained):
     assert call("chat", trained, typed="hi\nwho\n\nbye\n").stdout.splitlines() == expected
 
 
+def test_what_is_typed_in_another_encoding_is_refused_with_its_line(trained):
+    result = call("chat", trained, typed=b"hi\n\xb0\xa1\n")
+    assert result.exit_code == 1
+    assert result.stdout == "hello\n"
+    assert "error: standard input is not utf-8 text: byte 0xb0 in line 2" in result.stderr
+    assert call("chat", trained, "--encoding", "cp949", typed=b"hi\n\xb0\xa1\n").exit_code == 0
+
+
 def test_several_candidates_and_draws(trained):
     lines = call("chat", trained, "--candidates", 3, "--history", 1, typed="hi\n").stdout.splitlines()
     found = Chat.load(trained / "model.safetensors").reply("hi", 3)

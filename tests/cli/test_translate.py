@@ -63,6 +63,22 @@ def test_a_line_for_a_line(trained):
     assert len(result.stdout) <= 2
 
 
+def test_standard_input_in_another_encoding_is_refused_with_its_line(trained):
+    model = Seq2Seq.load(trained[0] / "model.safetensors")
+    result = call("translate", trained[0], typed=b"ab\ncd\n\xb0\xa1\n")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == model.predict(["ab", "cd"])  # what came before is answered
+    assert result.stderr.startswith("error: standard input is not utf-8 text: byte 0xb0 in line 3; if it is Korean")
+    result = call("translate", trained[0], "--encoding", "cp949", typed=b"ab\n\xb0\xa1\n")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == model.predict(["ab", "가"])
+
+
+def test_nothing_on_standard_input_is_nothing_to_do(trained):
+    result = call("translate", trained[0], typed=b"")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
 def test_eval_and_predict_of_pairs(trained, pair):
     run, _ = trained
     result = call("eval", run, *pair, "--train", pair[0], "--train", pair[1])

@@ -12,6 +12,7 @@ from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.sample import FLAGS as CHOICE
+from loopcell.cli.standard_input import Encoding, input_lines
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import Choice
 from loopcell.tasks.seq2seq_settings import ChatSettings
@@ -25,6 +26,7 @@ def chat(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     candidates: Annotated[int, typer.Option(min=1, help="Answers to show; the first one counts as said.")] = 1,
     seed: Annotated[int | None, typer.Option(min=0, help="Of answers that are drawn.")] = None,
+    encoding: Encoding = "utf-8",
     *,
     debug: Debug = False,
     **typed: Any,
@@ -39,7 +41,7 @@ def chat(
 
         loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))
         turns: list[str] = []
-        for number, line in enumerate(_lines()):
+        for number, line in enumerate(input_lines(encoding)):
             if not line.strip():
                 turns = []
                 continue
@@ -51,9 +53,3 @@ def chat(
                 sys.stdout.write("\n")
             sys.stdout.flush()
             turns.append(str(found[0].text))
-
-
-def _lines() -> Any:
-    """The lines of standard input, as soon as they are there."""
-    while line := sys.stdin.readline():
-        yield line.removesuffix("\n").removesuffix("\r")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
 from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say
+from loopcell.cli.standard_input import Encoding, input_lines
 from loopcell.cli.values import find_model
 from loopcell.tasks.seq2seq_settings import Seq2SeqSettings
 
@@ -23,6 +22,7 @@ FLAGS = writing_flags(Seq2SeqSettings)
 def translate(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     n_best: Annotated[int, typer.Option(min=1, help="So many answers a line, with their log-probabilities.")] = 1,
+    encoding: Encoding = "utf-8",
     *,
     debug: Debug = False,
     **typed: Any,
@@ -31,13 +31,14 @@ def translate(
     with reporting(debug):
         settings = Settings(FLAGS, typed)
         settings.build(Seq2SeqSettings)  # names the flag that is out of its bounds
+        from loopcell.data.readers.blocks import in_blocks
         from loopcell.tasks import Seq2Seq
 
         loaded = Seq2Seq.load(find_model(model)).set_params(**settings.given(Seq2SeqSettings))
         loaded.set_params(beam=max(int(loaded.beam), n_best))
         size = 1 if sys.stdin.isatty() else int(loaded.batch_size)
         unknown = 0
-        for lines in _blocks(sys.stdin, size):
+        for lines in in_blocks(input_lines(encoding), size):
             unknown += loaded.unknown(lines)
             for found in loaded.candidates(lines):
                 _write(found[:n_best], several=n_best > 1)
@@ -45,12 +46,6 @@ def translate(
         if unknown:
             many = f"{unknown:,} tokens were" if unknown > 1 else "1 token was"
             say(f"note: {many} never seen in training and count as unknown", err=True)
-
-
-def _blocks(stream: TextIO, size: int) -> Iterator[list[str]]:
-    lines = (line.removesuffix("\n").removesuffix("\r") for line in stream)
-    while block := list(islice(lines, size)):
-        yield block
 
 
 def _write(found: list[Any], *, several: bool) -> None:

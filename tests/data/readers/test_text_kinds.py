@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from loopcell.data import read
 from loopcell.data.readers import lines as lines_module
-from loopcell.data.readers.lines import lines
+from loopcell.data.readers.lines import lines, lines_of
 from loopcell.errors import DataError, UsageError
 
 TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -54,6 +55,17 @@ def test_lines_joined_are_the_text_and_only_newlines_cut(write, text, block):
 )
 def test_a_byte_order_mark_says_the_encoding_and_goes(write, mark, encoding):
     assert list(lines(write("a.txt", mark + "가\nऊ".encode(encoding)))) == ["가\n", "ऊ"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16", "iso2022_kr"])
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+def test_lines_before_a_wrong_byte_are_given(encoding, block, monkeypatch):
+    monkeypatch.setattr(lines_module, "BLOCK_BYTES", block)
+    wrong = "\ud800".encode("utf-16-le", "surrogatepass") if encoding == "utf-16" else b"\xff"
+    found = lines_of(io.BytesIO("가\nb\n".encode(encoding) + wrong + b"\nc\n"), "it", encoding)
+    assert [next(found), next(found)] == ["가\n", "b\n"]
+    with pytest.raises(DataError, match=r"^it is not .* text: byte 0x.. in line 3"):
+        next(found)
 
 
 def test_korean_of_windows_is_recognised_in_the_error_and_read_when_named(write):

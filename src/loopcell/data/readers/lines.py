@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from loopcell.data.readers.opening import open_bytes
 from loopcell.data.text.source import BYTE_ORDER_MARK
@@ -26,25 +28,44 @@ _MARKS = {
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a file in order, each with its newline, the last one perhaps without.
 
+    Raises:
+        DataError: the file cannot be read or is empty, or as `lines_of`.
+        UsageError: there is no such encoding.
+    """
+    with open_bytes(path) as stream:
+        found = lines_of(stream, str(path), encoding)
+        first = next(found, None)
+        if first is None:
+            raise DataError(f"{path} is empty")
+        yield first
+        yield from found
+
+
+def lines_of(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[str]:
+    """The lines of a stream as soon as they are there, each with its newline, the last one perhaps without.
+
     A byte order mark is taken off, and decides the encoding where it is one of UTF-16 or UTF-32.
 
+    Args:
+        stream: what is read.
+        name: what it is called in errors.
+        encoding: of its text.
+
     Raises:
-        DataError: the file cannot be read or is empty, is not in this encoding, or a line has no end; the message
-            names the line.
+        DataError: it is not in this encoding, or a line has no end; the message names the line. All lines before
+            that one have been given by then.
         UsageError: there is no such encoding.
     """
     number, rest = 0, ""
-    for text in _decoded(path, encoding):
+    for text in _decoded(stream, name, encoding):
         whole = _split(rest + text)
         rest = whole.pop()
         yield from whole
         number += len(whole)
         if len(rest) > LONGEST_LINE:
-            raise DataError(f"{path} line {number + 1} is longer than {LONGEST_LINE:,} characters: this is no text")
+            raise DataError(f"{name} line {number + 1} is longer than {LONGEST_LINE:,} characters: this is no text")
     if rest:
         yield rest
-    elif not number:
-        raise DataError(f"{path} is empty")
 
 
 def check_encoding(name: str) -> str:
@@ -60,23 +81,25 @@ def check_encoding(name: str) -> str:
     return name
 
 
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
-    """The file's text block by block."""
+def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
+    """The stream's text block by block."""
     check_encoding(encoding)
-    with open_bytes(path) as stream:
-        block = stream.read(BLOCK_BYTES)
-        marked = next((name for mark, name in _MARKS.items() if block.startswith(mark)), None)
-        decoder = codecs.getincrementaldecoder(marked or encoding)()
-        before, at_start = 0, True
-        while True:
-            text = _decode(decoder, block, path, before)
-            if at_start and text:
-                text, at_start = text.removeprefix(BYTE_ORDER_MARK), False
-            yield text
-            if not block:
-                return
-            before += text.count("\n")
-            block = stream.read(BLOCK_BYTES)
+    read = cast(io.BufferedReader, stream).read1  # does not wait for more than is there
+    block = read(BLOCK_BYTES)
+    marked = next((found for mark, found in _MARKS.items() if block.startswith(mark)), None)
+    decoder = codecs.getincrementaldecoder(marked or encoding)()
+    number, at_start = 1, True
+    while True:
+        text, error = _decode(decoder, block)
+        if at_start and text:
+            text, at_start = text.removeprefix(BYTE_ORDER_MARK), False
+        yield text
+        number += text.count("\n")
+        if error:
+            raise _undecodable(error, f"{name} is not {error.encoding} text", number) from error
+        if not block:
+            return
+        block = read(BLOCK_BYTES)
 
 
 def _split(text: str) -> list[str]:
@@ -85,16 +108,20 @@ def _split(text: str) -> list[str]:
     return [part + "\n" for part in parts[:-1]] + parts[-1:]
 
 
-def _decode(decoder: codecs.IncrementalDecoder, block: bytes, path: Path, before: int) -> str:
-    """Decode one block (empty: the end) after `before` whole lines."""
+def _decode(decoder: codecs.IncrementalDecoder, block: bytes) -> tuple[str, UnicodeDecodeError | None]:
+    """Decode one block (empty: the end), or what stands before the first byte that is wrong, and the error."""
+    state = decoder.getstate()
     try:
-        return decoder.decode(block, final=not block)
+        return decoder.decode(block, final=not block), None
     except UnicodeDecodeError as error:
-        line = before + error.object[: error.start].count(b"\n") + 1
-        byte = error.object[error.start]
-        raise DataError(
-            f"{path} is not {error.encoding} text: byte 0x{byte:02x} in line {line}{_hint(error.object[error.start :])}"
-        ) from error
+        decoder.setstate(state)
+        good = len(block) - len(error.object) + error.start  # what is blamed may begin in the block before
+        return decoder.decode(block[: max(good, 0)]), error
+
+
+def _undecodable(error: UnicodeDecodeError, what: str, line: int) -> DataError:
+    byte = error.object[error.start]
+    return DataError(f"{what}: byte 0x{byte:02x} in line {line}{_hint(error.object[error.start :])}")
 
 
 def _hint(wrong: bytes) -> str:
