@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
-from loopcell.cli.train_estimators import INPUT, LABEL, SEPARATOR, STEPS, paired
+from loopcell.cli.train_estimators import paired
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
-FLAGS: tuple[Flag, ...] = (INPUT, LABEL, SEPARATOR, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, INPUT, LABEL, SEPARATOR, *STEPS)
 
 
 @with_flags(FLAGS)

@@ -6,18 +6,21 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say
-from loopcell.cli.train_estimators import INPUT, STEPS
 from loopcell.cli.values import find_model
-from loopcell.tasks.config import FileExamples
+from loopcell.tasks.config import Columns, FileExamples
+
+if TYPE_CHECKING:
+    from loopcell.data import Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, INPUT, *STEPS)
 
 
 @with_flags(FLAGS)
@@ -54,13 +57,14 @@ def is_of_series(model: Any) -> bool:
     return isinstance(model, SeriesEstimator)
 
 
-def series_source(spec: FileExamples) -> Path | list[Path]:
-    """The files of a table of series; UsageError when columns were named, which the model knows."""
+def series_source(spec: FileExamples) -> Records:
+    """The rows of a table of series; UsageError when columns were named, which the model knows."""
     from loopcell.errors import UsageError
+    from loopcell.tasks.file_examples import open_records
 
-    if spec.model_fields_set - {"files"}:
+    if spec.columns != Columns():
         raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
-    return spec.files[0] if len(spec.files) == 1 else list(spec.files)
+    return open_records(spec)
 
 
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
@@ -89,7 +93,7 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     spec = as_trained(spec, model.columns_)
-    records = open_records(spec.files)
+    records = open_records(spec)
     unknown, first = 0, ""
     for X in blocks(records, spec, ROWS_AT_ONCE):
         found_now = model.unknown(X)

@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from loopcell.cli.advice import in_flags
 from loopcell.errors import LoopcellError
 
 INTERRUPTED = 130  # as shells number it: 128 + SIGINT
@@ -44,7 +45,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, LoopcellError):
-        return str(error)
+        return in_flags(str(error))
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     line = str(error).partition("\n")[0]

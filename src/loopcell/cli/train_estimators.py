@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
@@ -22,26 +23,12 @@ Held = Annotated[list[Path] | None, typer.Option("--val", help="Files to choose 
 CellName = Annotated[str, typer.Option("--cell", help="A cell's name, or FILE.py:NAME for one of your own.")]
 Run = Annotated[Path | None, typer.Option("--run", help="The run's folder, else a new one in runs/.")]
 
-INPUT = Flag("--input --text", FileExamples, "input", str, "The column of the sequences, or those of a step: a,b,c.")
-LABEL = Flag("--label --target", FileExamples, "target", str, "The column of what is to be learned.")
-SEPARATOR = Flag("--label-separator", FileExamples, "separator", str, "What stands between several labels of a cell.")
-
-STEPS = (
-    Flag("--by", FileExamples, "by", str, "Rows are steps; a sequence ends where this column changes."),
-    Flag("--window", FileExamples, "window", int, "Rows are steps; the most of them in a sequence."),
-)
-
-VECTORS = (
-    Flag("--vectors", FileExamples, "vectors", Path, "Word vectors to begin with: a model, or a file of word2vec."),
-    Flag("--frozen", FileExamples, "frozen", bool, "Leave these vectors as they are."),
-)
-
-CLASSIFY = (INPUT, LABEL, SEPARATOR, *VECTORS, *flags_of(ClassifierSettings))
-REGRESS = (INPUT, LABEL, *VECTORS, *flags_of(RegressorSettings))
-TAG = (INPUT, LABEL, *STEPS, *VECTORS, *flags_of(TaggerSettings))
-TRANSLATE = (INPUT, LABEL, *flags_of(Seq2SeqSettings))
-CHAT = (INPUT, LABEL, *flags_of(ChatSettings))
-CAPTION = (INPUT, LABEL, *flags_of(CaptionerSettings))
+CLASSIFY = (*READING, INPUT, LABEL, SEPARATOR, *VECTORS, *flags_of(ClassifierSettings))
+REGRESS = (*READING, INPUT, LABEL, *VECTORS, *flags_of(RegressorSettings))
+TAG = (*READING, INPUT, LABEL, *STEPS, *VECTORS, *flags_of(TaggerSettings))
+TRANSLATE = (*READING, INPUT, LABEL, *flags_of(Seq2SeqSettings))
+CHAT = (*READING, INPUT, LABEL, *flags_of(ChatSettings))
+CAPTION = (*READING, INPUT, LABEL, *flags_of(CaptionerSettings))
 
 
 @with_flags(CLASSIFY)

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
+from loopcell.tasks.config import FileExamples
 from loopcell.tasks.series_settings import AnomalySettings, ForecasterSettings, SeriesSettings
 
-FORECAST = flags_of(ForecasterSettings)
-ANOMALY = flags_of(AnomalySettings)
+FORECAST = (*READING, *flags_of(ForecasterSettings))
+ANOMALY = (*READING, *flags_of(AnomalySettings))
 
 
 @with_flags(FORECAST)
@@ -55,4 +57,5 @@ def _train(
     from loopcell.tasks.series_run import train_series
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
-    report_estimator(train_series(estimator, files, val, run))
+    held_out = settings.build(FileExamples, files=val) if val else None
+    report_estimator(train_series(estimator, settings.build(FileExamples, files=files), held_out, run))

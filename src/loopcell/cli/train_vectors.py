@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli.file_flags import INPUT, READING
 from loopcell.cli.finish import report_vectors
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
-from loopcell.cli.train_estimators import INPUT
 from loopcell.cli.values import parse_lengths
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.vectors.settings import WordVectorSettings
@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--workers", "workers", int, "Threads; with more than one no two runs are alike."),
     ("--seed", "random_state", int, "Of everything that is drawn."),
 )
-FLAGS = (INPUT, *(Flag(row[0], WordVectorSettings, *row[1:]) for row in _ROWS))
+FLAGS = (*READING, INPUT, *(Flag(row[0], WordVectorSettings, *row[1:]) for row in _ROWS))
 
 
 @with_flags(FLAGS)

@@ -188,7 +188,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         """Learn from the quiet period how far off forecasts usually are."""
         if held_out is None:
             raise UsageError(
-                "the threshold comes from a quiet period: hold out some of the data (validation_fraction), or give a "
+                "the threshold comes from a quiet period: hold out some of the data (validation_fraction=), or give a "
                 "quiet table (validation=)"
             )
         errors, jumps = [], []

@@ -105,12 +105,18 @@ class FileExamples(Columns):
 
     Attributes:
         files: tables, JSON lines, archives, a folder of class folders, ...
+        encoding: of text files.
+        kind: of the files, one of `loopcell.data.KINDS`; None finds it.
+        quote: the character that encloses a cell of a table, "" for none; None finds it.
         paired: there are two files, one of sequences and one of targets, line beside line.
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
         frozen: those vectors stay as they are.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    encoding: str = "utf-8"
+    kind: str | None = None
+    quote: str | None = None
     paired: bool = False
     vectors: Path | None = None
     frozen: bool = False

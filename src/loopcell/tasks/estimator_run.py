@@ -53,10 +53,7 @@ def train_estimator(
         TrainingError: the loss is not finite.
     """
     estimator.columns_ = data.columns
-    estimator.source_ = {
-        "data": data.model_dump(mode="json"),
-        "held_out": held_out and held_out.model_dump(mode="json"),
-    }
+    estimator.source_ = source_of(data, held_out)
     with new_run(estimator, data.files, folder) as run:
         return _fit(estimator, data, held_out, run, resume=False)
 
@@ -88,9 +85,7 @@ def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstim
     """
     run, estimator = reopened(folder, seconds)
     with described(run):
-        data = FileExamples.model_validate(estimator.source_["data"])
-        given = estimator.source_["held_out"]
-        held_out = given and FileExamples.model_validate(given)
+        data, held_out = files_of(estimator.source_)
     if run.never_began():
         shutil.rmtree(run.path)
         return train_estimator(estimator, data, held_out, folder)
@@ -111,6 +106,19 @@ def reopened(folder: Path, seconds: float | None) -> tuple[RunFolder, Any]:
     if seconds is not None:
         estimator.set_params(time_limit=seconds)
     return run, estimator
+
+
+def source_of(data: FileExamples, held_out: FileExamples | None) -> dict[str, Any]:
+    """Which files a run learns from, as its config keeps it."""
+    return {"data": data.model_dump(mode="json"), "held_out": held_out and held_out.model_dump(mode="json")}
+
+
+def files_of(source: dict[str, Any]) -> tuple[FileExamples, FileExamples | None]:
+    """What `source_of` was given; any exception when it was not given by it."""
+    data, given = source.get("data") or {"files": source["files"]}, source["held_out"]
+    if isinstance(given, list):  # runs of series had the names of the files alone
+        given = {"files": given}
+    return FileExamples.model_validate(data), given and FileExamples.model_validate(given)
 
 
 @contextmanager

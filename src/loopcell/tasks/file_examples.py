@@ -9,11 +9,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loopcell.data import Column, Origin, Records, pair, read, store
+from loopcell.data import Column, Delimited, Origin, Records, pair, read, store
+from loopcell.data.readers.blocks import in_blocks
+from loopcell.data.readers.kinds import kind_named
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Columns, FileExamples
 from loopcell.tasks.step_tables import step_sequences
@@ -45,7 +47,7 @@ def load_examples(spec: FileExamples) -> Loaded:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
-    records = pair(*map(read, spec.files)) if spec.paired else open_records(spec.files)
+    records = pair(*(_opened(spec, path) for path in spec.files)) if spec.paired else open_records(spec)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         columns = step_columns(records, spec, target)
@@ -73,7 +75,7 @@ class LoadedInputs(NamedTuple):
 
 def load_inputs(spec: FileExamples) -> LoadedInputs:
     """Read sequences alone; errors as `load_examples`."""
-    records = open_records(spec.files)
+    records = open_records(spec)
     name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
     (X,) = _columns(records, spec.files, name)
     return LoadedInputs(X, _notes(records))
@@ -87,18 +89,27 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
     else:
         name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
         pairs = ((record.get(name), record.origin) for record in records.read((name,)))
-    while block := list(islice(pairs, size)):
+    for block in in_blocks(pairs, size):
         yield Column([value for value, _ in block], [origin for _, origin in block])
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
-    return spec if training is None or spec.paired else spec.as_in(training, open_records(spec.files).columns)
+    return spec if training is None or spec.paired else spec.as_in(training, open_records(spec).columns)
 
 
-def open_records(files: Sequence[Path]) -> Records:
-    """The rows of files, or of one folder."""
-    return read(files[0] if len(files) == 1 else list(files))
+def open_records(spec: FileExamples) -> Records:
+    """The rows of files, or of one folder; errors as `read`."""
+    return _opened(spec, spec.files[0] if len(spec.files) == 1 else list(spec.files))
+
+
+def _opened(spec: FileExamples, source: Path | list[Path]) -> Records:
+    if spec.quote is None:
+        return read(source, kind=spec.kind, encoding=spec.encoding)
+    table = kind_named(spec.kind or "csv").reader
+    if not isinstance(table, Delimited):
+        raise UsageError(f"{spec.kind} is no kind of table with quotes: leave out quote={spec.quote!r}")
+    return read(source, kind=replace(table, quote=spec.quote), encoding=spec.encoding)
 
 
 def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
