@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loopcell.errors import DataError, FileWriteError
-from loopcell.files import atomic_write
+from loopcell.files import atomic_write, write_in_parts
 
 
 @pytest.fixture
@@ -132,6 +132,25 @@ with atomic_write(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+def test_parts_take_the_name_when_they_are_whole_and_stay_when_not(old):
+    part = old.with_name("model.safetensors.part")
+
+    def write_half(error):
+        with write_in_parts(old) as temporary:
+            assert temporary == part
+            part.write_text("half")
+            raise error
+
+    for error in (ZeroDivisionError("x"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            write_half(error)
+        assert (old.read_text(), part.read_text()) == ("old", "half")
+    with write_in_parts(old):
+        assert part.read_text() == ""  # what an earlier one left is gone
+        part.write_text("new")
+    assert only(old) == "new"
 
 
 def test_a_killed_process_leaves_the_old_file(old):

@@ -37,7 +37,6 @@ def predict(
 ) -> None:
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
-        from loopcell.files import atomic_write
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
@@ -45,9 +44,31 @@ def predict(
         lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
         if output is None:
             sys.stdout.writelines(lines)
-            return
-        with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
+        else:
+            _write(lines, output)
+
+
+def _write(lines: Iterator[str], output: Path) -> None:
+    """Write the lines to a file; where they end in an error or with Ctrl-C, say where those so far are."""
+    from loopcell.files import write_in_parts
+
+    with write_in_parts(output) as part:
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.writelines(lines)
+        except BaseException:
+            _tell_kept(part)
+            raise
+
+
+def _tell_kept(part: Path) -> None:
+    with part.open("rb") as file:
+        count = sum(line.endswith(b"\n") for line in file)
+    if not count:
+        part.unlink()
+        return
+    rows = f"first {count:,} rows are" if count > 1 else "first row is"
+    say(f"note: the {rows} in {part}", err=True)
 
 
 def is_of_series(model: Any) -> bool:

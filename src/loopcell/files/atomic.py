@@ -52,8 +52,43 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
+        with _becoming(path, target, temporary):
+            yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_in_parts(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Replace `path` by what the block writes, and keep what it wrote when it raises or is killed.
+
+    As `atomic_write`, but the temporary file has a name that its user finds: `path` with `.part` at its end. It stays
+    there unless all of it becomes `path`; the next one takes its place.
+
+    Args:
+        path: the file to write; its folder has to exist.
+
+    Yields:
+        The temporary file's path.
+
+    Raises:
+        FileWriteError: the disk is full, the folder is missing or may not be written, ...
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f"{target.name}.part")
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+    with _becoming(path, target, part):
+        yield part
+
+
+@contextmanager
+def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path) -> Iterator[None]:
+    """Let the block write a temporary file, and give it the name `target` when it is whole; errors name `path`."""
+    try:
         _create(temporary)
-        yield temporary
+        yield
         _flush(temporary)
         temporary.replace(target)
         _flush_folder(target.parent)
@@ -62,9 +97,6 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         if number is None:
             raise
         raise _refusal(path, number) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _create(path: Path) -> None:
