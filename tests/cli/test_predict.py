@@ -62,3 +62,34 @@ def test_rows_before_ctrl_c_are_kept(loopcell, trained, tmp_path, monkeypatch):
 def test_nothing_is_left_where_nothing_was_read(loopcell, trained, tmp_path):
     assert loopcell("predict", trained, tmp_path / "no", "-o", tmp_path / "out").exit_code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_say_which_row_they_are_of(loopcell, trained, tmp_path):
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text("\n".join(["", *GOOD[:2]]), encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("a.jsonl", "b.jsonl")]
+    result = loopcell("predict", trained, paths[0])
+    assert [json.loads(line)["row"] for line in result.stdout.splitlines()] == [1, 2]
+    assert result.stderr == f"note: 1 row skipped (blank lines: 1, first at {paths[0]} line 1)\n"
+    assert list(json.loads(result.stdout.partition("\n")[0])) == ["row", "label", "probability"]
+    for files in (paths, [tmp_path]):  # a folder's files, too
+        lines = [json.loads(line) for line in loopcell("predict", trained, *files).stdout.splitlines()]
+        assert [(line["file"], line["row"]) for line in lines] == [(path, row) for path in paths for row in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("empty.txt", "", "is empty"),
+        ("empty.csv", "", "is empty"),
+        ("header.csv", "word,kind\n", "has no rows"),
+        ("blank.jsonl", "\n\n", "has no rows"),
+    ],
+)
+def test_a_file_without_rows_is_an_error(loopcell, trained, tmp_path, name, content, sentence):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    for command in (["predict", trained, path, "--input", "word"], ["eval", trained, path]):
+        result = loopcell(*command)
+        assert (result.exit_code, result.stdout) == (1, ""), result.output
+        assert result.stderr.startswith(f"error: {path} {sentence}"), result.stderr

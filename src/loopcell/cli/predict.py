@@ -17,7 +17,7 @@ from loopcell.cli.values import find_model
 from loopcell.tasks.config import Columns, FileExamples
 
 if TYPE_CHECKING:
-    from loopcell.data import Records
+    from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
 FLAGS: tuple[Flag, ...] = (*READING, INPUT, *STEPS)
@@ -107,7 +107,6 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
-    from loopcell.data import where
     from loopcell.errors import UsageError
     from loopcell.tasks.file_examples import as_trained, blocks, open_records
 
@@ -115,16 +114,36 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     spec = as_trained(spec, model.columns_)
     records = open_records(spec)
-    unknown, first = 0, ""
+    several = len(spec.files) > 1 or spec.files[0].is_dir()
+    unknown, empty = _Unknown(model), True
     for X in blocks(records, spec, ROWS_AT_ONCE):
-        found_now = model.unknown(X)
-        if found_now and not unknown:
-            first = where(X, next(i for i in range(len(X)) if model.unknown(X[i : i + 1])))
-        unknown += found_now
-        for found in model.describe(X):
-            yield json.dumps(found, ensure_ascii=False) + "\n"
-    if unknown:
-        many = f"{unknown:,} tokens were" if unknown > 1 else "1 token was"
-        say(f"note: {many} never seen in training and count as unknown, first in {first}", err=True)
+        empty = False
+        unknown.look_at(X)
+        for origin, found in zip(X.origins, model.describe(X), strict=True):
+            place = {"file": origin.file, "row": origin.row} if several else {"row": origin.row}
+            yield json.dumps(place | found, ensure_ascii=False) + "\n"
+    if empty:
+        raise records.no_rows()
+    unknown.tell()
     if records.skipped:
         say(f"note: {records.skipped}", err=True)
+
+
+class _Unknown:
+    """Counts tokens that a model has never seen, and remembers where the first one is."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._count, self._first = model, 0, ""
+
+    def look_at(self, X: Column) -> None:
+        from loopcell.data import where
+
+        found = self._model.unknown(X)
+        if found and not self._count:
+            self._first = where(X, next(i for i in range(len(X)) if self._model.unknown(X[i : i + 1])))
+        self._count += found
+
+    def tell(self) -> None:
+        if self._count:
+            many = f"{self._count:,} tokens were" if self._count > 1 else "1 token was"
+            say(f"note: {many} never seen in training and count as unknown, first in {self._first}", err=True)

@@ -121,6 +121,8 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
 
 
 def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:
+    if not records.columns:  # JSON lines without a line
+        raise records.no_rows()
     if named is not None:
         return _present(records, named)
     found = [name for name in usual if name in records.columns]
