@@ -13,7 +13,6 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.score_table import print_score, print_table
-from loopcell.cli.train_estimators import paired
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
@@ -44,20 +43,20 @@ def evaluate(
         if isinstance(loaded, LanguageModel):
             print_score(score_files(loaded, files), "text")
             return
-        pairs = hasattr(loaded, "target_") and paired(files, typed)
-        data = Settings(FLAGS, typed).build(FileExamples, files=files, **({"paired": True} if pairs else {}))
+        settings = Settings(FLAGS, typed)
+        data = settings.build(FileExamples, files=files)
         if is_of_series(loaded):
             print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
             return
         from loopcell.tasks.estimator_run import evaluate_files
-        from loopcell.tasks.file_examples import as_trained, load_inputs
+        from loopcell.tasks.file_examples import as_pair, as_trained, load_inputs
 
-        data = as_trained(data, loaded.columns_)
+        data = as_pair(as_trained(data, loaded.columns_), texts=hasattr(loaded, "target_"))
         if isinstance(loaded, WordVectors):
             print_table(loaded.evaluate(load_inputs(data).X))
             return
-        known = data.model_copy(update={"files": tuple(train)}) if train else None
-        print_table(evaluate_files(loaded, data, known))
+        known = settings.build(FileExamples, files=train, paired=data.paired) if train else None
+        print_table(evaluate_files(loaded, data, known and as_trained(known, loaded.columns_)))
 
 
 def _places(model: Any, start: str | None, stride: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,10 @@ from loopcell.tasks.config import FileExamples
 from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
 from loopcell.tasks.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
 
-Files = Annotated[list[Path], typer.Argument(help="Tables, JSON lines, archives, a folder.", metavar="FILE...")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Tables, JSON lines, archives, a folder; or two arrays, X and y.", metavar="FILE..."),
+]
 Held = Annotated[list[Path] | None, typer.Option("--val", help="Files to choose the best weights by.")]
 CellName = Annotated[str, typer.Option("--cell", help="A cell's name, or FILE.py:NAME for one of your own.")]
 Run = Annotated[Path | None, typer.Option("--run", help="The run's folder, else a new one in runs/.")]
@@ -95,11 +98,6 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 
 
-def paired(files: Sequence[Path], typed: Mapping[str, Any]) -> bool:
-    """Whether two files are sources and targets: where no columns are named."""
-    return len(files) == 2 and not typed.get("input") and not typed.get("target")
-
-
 def _train(
     task: str,
     kind: type[NetworkSettings],
@@ -109,15 +107,15 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    # Only what writes has pairs of texts.
-    pairs = issubclass(kind, Seq2SeqSettings) and paired(files, typed[1])
-    data = settings.build(FileExamples, files=files, paired=pairs)
+    data = settings.build(FileExamples, files=files)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
     from loopcell.tasks.estimator_run import train_estimator
+    from loopcell.tasks.file_examples import as_pair
     from loopcell.tasks.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
-    held_out = settings.build(FileExamples, files=val, paired=pairs) if val else None
+    data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
+    held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
     report_estimator(train_estimator(estimator, data, held_out, run))

@@ -23,6 +23,7 @@ from loopcell.tasks.step_tables import step_sequences
 # The columns that hold a sequence in kinds of files that name their own columns.
 SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
 TARGET_COLUMNS = ("label", "labels", "target")
+ARRAY = ("values",)  # of the kinds npy and idx
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 
 
@@ -96,6 +97,19 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
     return spec if training is None or spec.paired else spec.as_in(training, open_records(spec).columns)
+
+
+def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
+    """Take two files of one column each, where no columns are named, for sequences and what is known of them.
+
+    Args:
+        spec: the files.
+        texts: whether two texts are a pair, as for what writes; else only arrays (idx, npy) are.
+    """
+    if len(spec.files) != 2 or spec.input is not None or spec.target is not None:
+        return spec
+    pairs = texts or all(_opened(spec, path).columns == ARRAY for path in spec.files)
+    return spec.model_copy(update={"paired": pairs})
 
 
 def open_records(spec: FileExamples) -> Records:
