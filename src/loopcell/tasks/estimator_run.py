@@ -115,9 +115,7 @@ def source_of(data: FileExamples, held_out: FileExamples | None) -> dict[str, An
 
 def files_of(source: dict[str, Any]) -> tuple[FileExamples, FileExamples | None]:
     """What `source_of` was given; any exception when it was not given by it."""
-    data, given = source.get("data") or {"files": source["files"]}, source["held_out"]
-    if isinstance(given, list):  # runs of series had the names of the files alone
-        given = {"files": given}
+    data, given = source["data"], source["held_out"]
     return FileExamples.model_validate(data), given and FileExamples.model_validate(given)
 
 
