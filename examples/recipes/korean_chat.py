@@ -1,7 +1,8 @@
 """Korean small talk: 11,823 questions and answers of daily life and love, a tenth of them held out.
 
 Questions that are the same to the letter are on one side of the split only. Nobody can foresee an answer to the letter,
-so what counts is the perplexity of the held-out answers, and how many of the words that are written are different.
+so what counts is the perplexity of the held-out answers, and how many of the words that are written are different. The
+likeliest answer is the safest one and fits many questions; answers that are drawn differ more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from recipe import Result, main
 
 from loopcell import Chat
 from loopcell.data import fetch, read, split_groups
+from loopcell.tasks.config import Choice
 from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.scores.texts import distinct
 
 SETTINGS = {
     "cell": "gru",
@@ -21,10 +24,11 @@ SETTINGS = {
     "tokens": "bpe",
     "vocabulary_size": 4000,
     "dropout": 0.4,
-    "epochs": 10,
-    "batch_size": 64,
-    "patience": 2,
+    "epochs": 20,
+    "batch_size": 32,
+    "patience": 3,
 }
+DRAWN = Choice(temperature=0.7)
 
 
 def run(small: bool) -> Result:
@@ -38,9 +42,16 @@ def run(small: bool) -> Result:
     model = Chat(**settings, progress=True).fit(*learned)
     table = model.evaluate(*rest, training=learned)
     asked = rest[0][:: max(1, len(rest[0]) // 20)][:20]
-    drawn = [[one.text for one in model.reply(question, 3)] for question in asked]
-    samples = [{"question": question, "answers": text} for question, text in zip(asked, drawn, strict=True)]
-    different = len(set(model.predict(rest[0]))) / len(rest[0])
+    samples = [
+        {
+            "question": question,
+            "likeliest": model.reply(question)[0].text,
+            "drawn": [one.text for one in model.reply(question, 3, choice=DRAWN, seed=0)],
+        }
+        for question in asked
+    ]
+    likeliest = model.predict(rest[0])
+    drawn = [str(found[0].text) for found in model.sample(rest[0], choice=DRAWN, seed=0)]
     pieces = model.target_.numbers(rest[1])
     letters = sum(map(len, rest[1]))
     bits = math.log2(table.model["perplexity"]) * len(pieces.values) / letters
@@ -49,7 +60,10 @@ def run(small: bool) -> Result:
         "bits per character": bits,
         "distinct-1": table.model["distinct-1"],
         "distinct-2": table.model["distinct-2"],
-        "answers that differ": different,
+        "answers that differ": len(set(likeliest)) / len(likeliest),
+        "distinct-1, drawn": distinct(drawn, 1),
+        "distinct-2, drawn": distinct(drawn, 2),
+        "answers that differ, drawn": len(set(drawn)) / len(drawn),
     }
     facts = {"samples": samples, "pairs": {"training": len(learned[0]), "test": len(rest[0])}}
     return Result(figures, ScoreTable(table.data, table.rows), settings, facts)
