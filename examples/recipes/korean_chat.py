@@ -24,7 +24,7 @@ SETTINGS = {
     "tokens": "bpe",
     "vocabulary_size": 4000,
     "dropout": 0.4,
-    "epochs": 20,
+    "epochs": 30,
     "batch_size": 32,
     "patience": 3,
 }
@@ -46,9 +46,9 @@ def run(small: bool) -> Result:
         {
             "question": question,
             "likeliest": model.reply(question)[0].text,
-            "drawn": [one.text for one in model.reply(question, 3, choice=DRAWN, seed=0)],
+            "drawn": [one.text for one in model.reply(question, 3, choice=DRAWN, seed=seed)],
         }
-        for question in asked
+        for seed, question in enumerate(asked)
     ]
     likeliest = model.predict(rest[0])
     drawn = [str(found[0].text) for found in model.sample(rest[0], choice=DRAWN, seed=0)]
