@@ -28,8 +28,8 @@ GATED, CELLS = ("gru", "lstm", "min_gru"), ("gru", "lstm", "min_gru", "rnn")
 LENGTHS = (200, 600)
 TRAINING, TEST = 10_000, 1_000
 KNOWN = Known(
-    "0.1767 for always saying 1; RNN fails, GRU 5e-5 at T=600",
-    "Bai, Kolter, Koltun: An Empirical Evaluation of Generic Convolutional and Recurrent Networks, 2018; not checked",
+    "at T=600 LSTM 0.164, GRU 5.3e-5, RNN 0.177 (70,000 weights each)",
+    "Bai, Kolter, Koltun, 2018 (arXiv 1803.01271), table 1, as others quote it",
 )
 
 

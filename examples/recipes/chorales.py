@@ -29,7 +29,10 @@ from loopcell.training.config import Optimization, RunLength, TrainingConfig, Tr
 SETTINGS = {"cell": "lstm", "hidden_size": 256, "num_layers": 1, "embedding_size": 64, "dropout": 0.4, "epochs": 6}
 LOWEST, TRANSPOSED = 36, range(-5, 6)
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-KNOWN = Known("8.43 to 8.91 nats a step", "RNN and LSTM on another encoding of the chorales; from memory, not checked")
+KNOWN = Known(
+    "LSTM 8.45, GRU 8.43, RNN 8.91 nats a step, of another encoding",
+    "Bai, Kolter, Koltun, 2018 (arXiv 1803.01271), table 1, as others quote it",
+)
 
 
 def run(small: bool) -> Result:

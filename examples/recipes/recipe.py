@@ -71,7 +71,7 @@ def _row(name: str, result: dict[str, Any]) -> str:
     others = [
         f"{row} {shown(figures[key])}" for row, figures in result["table"].items() if row != "model" and key in figures
     ]
-    known = result["known"]["figure"] if result["known"] else ""
+    known = "{figure}; {source}".format(**result["known"]) if result["known"] else ""
     minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
     link = f"[{name}](../examples/recipes/{name}.py)"
     return f"| {link} | {metric}, {result['data']} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
