@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from recipe import Result, main
 
 from loopcell import Chat
@@ -66,7 +67,14 @@ def run(small: bool) -> Result:
         "answers that differ, drawn": len(set(drawn)) / len(drawn),
     }
     facts = {"samples": samples, "pairs": {"training": len(learned[0]), "test": len(rest[0])}}
-    return Result(figures, ScoreTable(table.data, table.rows), settings, facts)
+    by_count = {"perplexity": by_count_alone(model.target_.numbers(learned[1]).values, pieces.values)}
+    return Result(figures, ScoreTable(table.data, {**table.rows, "pieces by count": by_count}), settings, facts)
+
+
+def by_count_alone(training: np.ndarray, test: np.ndarray) -> float:
+    """Perplexity of pieces foretold by how often each came in training, and once more."""
+    counts = np.bincount(training, minlength=int(test.max()) + 1) + 1.0
+    return float(np.exp(-np.log(counts / counts.sum())[test].mean()))
 
 
 if __name__ == "__main__":
