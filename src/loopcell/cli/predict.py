@@ -12,7 +12,7 @@ import typer
 
 from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting, say
+from loopcell.cli.reporting import Debug, reporting, say, say_unknown
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import Columns, FileExamples
 
@@ -108,12 +108,13 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import as_trained, blocks, open_records
+    from loopcell.tasks.file_examples import blocks, open_records
 
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
-    spec = as_trained(spec, model.columns_)
     records = open_records(spec)
+    if model.columns_ is not None:
+        spec = spec.as_in(model.columns_, records.columns)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
     for X in blocks(records, spec, ROWS_AT_ONCE):
@@ -144,6 +145,4 @@ class _Unknown:
         self._count += found
 
     def tell(self) -> None:
-        if self._count:
-            many = f"{self._count:,} tokens were" if self._count > 1 else "1 token was"
-            say(f"note: {many} never seen in training and count as unknown, first in {self._first}", err=True)
+        say_unknown(self._count, self._first)

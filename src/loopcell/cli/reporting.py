@@ -43,6 +43,14 @@ def say(text: str, *, err: bool = False) -> None:
         typer.echo(text, err=err)
 
 
+def say_unknown(count: int, first: str = "") -> None:
+    """Say how many tokens a model had never seen, if there were any, and where the first one is."""
+    if count:
+        many = f"{count:,} tokens were" if count > 1 else "1 token was"
+        place = f", first in {first}" if first else ""
+        say(f"note: {many} never seen in training and count as unknown{place}", err=True)
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, LoopcellError):
         return in_flags(str(error))

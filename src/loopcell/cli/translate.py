@@ -10,7 +10,7 @@ import typer
 
 from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting, say
+from loopcell.cli.reporting import Debug, reporting, say_unknown
 from loopcell.cli.standard_input import Encoding, input_lines
 from loopcell.cli.values import find_model
 from loopcell.tasks.seq2seq_settings import Seq2SeqSettings
@@ -43,9 +43,7 @@ def translate(
             for found in loaded.candidates(lines):
                 _write(found[:n_best], several=n_best > 1)
             sys.stdout.flush()
-        if unknown:
-            many = f"{unknown:,} tokens were" if unknown > 1 else "1 token was"
-            say(f"note: {many} never seen in training and count as unknown", err=True)
+        say_unknown(unknown)
 
 
 def _write(found: list[Any], *, several: bool) -> None:

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from loopcell.layers import Recurrent, State
+from loopcell.layers import State
 from loopcell.tasks.estimator import Loss
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.networks.many_to_one import precise
-from loopcell.tasks.networks.reader import find_cell
+from loopcell.tasks.networks.reader import recurrent_layers
 from loopcell.tasks.series_settings import SeriesSettings
 
 
@@ -64,14 +64,8 @@ class ForecastNetwork(nn.Module):
         self.together = settings.together
         self.columns = sizes.targets if settings.together else 1  # of a row
         self.dropout = nn.Dropout(settings.dropout)
-        self.recurrent = Recurrent(
-            find_cell(settings.cell),
-            input_size=self.columns * (self.lags + 1) + sizes.known + sizes.past,
-            hidden_size=settings.hidden_size,
-            num_layers=settings.num_layers,
-            dropout=settings.dropout if settings.num_layers > 1 else 0.0,
-            sizes=settings.sizes,
-        )
+        input_size = self.columns * (self.lags + 1) + sizes.known + sizes.past
+        self.recurrent = recurrent_layers(settings, input_size)
         self.straight = nn.Linear(self.lags, steps)
         nn.init.zeros_(self.straight.weight)  # it begins as the naive forecast
         nn.init.zeros_(self.straight.bias)

@@ -79,7 +79,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(tokens + 1, size)
         self.dropout = nn.Dropout(settings.dropout)
         input_size = size if attends else size + context_size
-        self.recurrent = recurrent_layers(settings, input_size, bidirectional=False)
+        self.recurrent = recurrent_layers(settings, input_size, chrono=settings.chrono)
         output_size = self.recurrent.output_size
         self.attention = ATTENTIONS[settings.attention](output_size, memory_size) if attends else None
         self.combination = nn.Linear(output_size + (memory_size if attends else context_size), size)

@@ -9,6 +9,7 @@ from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.layers import Recurrent, State, chrono_
 from loopcell.tasks.inputs import FirstLayer
+from loopcell.tasks.series_settings import SeriesSettings
 from loopcell.tasks.settings import NetworkSettings
 
 
@@ -27,7 +28,9 @@ class SequenceReader(nn.Module):
         super().__init__()
         self.first = first
         self.dropout = nn.Dropout(settings.dropout)
-        self.recurrent = recurrent_layers(settings, first.output_size, bidirectional=settings.bidirectional)
+        self.recurrent = recurrent_layers(
+            settings, first.output_size, bidirectional=settings.bidirectional, chrono=settings.chrono
+        )
         self.output_size = self.recurrent.output_size
 
     def forward(
@@ -52,8 +55,20 @@ class SequenceReader(nn.Module):
         return next(self.recurrent.parameters()).dtype
 
 
-def recurrent_layers(settings: NetworkSettings, input_size: int, *, bidirectional: bool) -> Recurrent:
-    """The recurrent layers that the settings describe.
+def recurrent_layers(
+    settings: NetworkSettings | SeriesSettings,
+    input_size: int,
+    *,
+    bidirectional: bool = False,
+    chrono: int | None = None,
+) -> Recurrent:
+    """The recurrent layers of any estimator's network.
+
+    Args:
+        settings: the cell and its sizes.
+        input_size: I.
+        bidirectional: read both ways.
+        chrono: the longest time scale that gates begin with; None begins as torch.nn does.
 
     Raises:
         InputError: `chrono` is asked of a cell in which no gate keeps the state.
@@ -67,8 +82,8 @@ def recurrent_layers(settings: NetworkSettings, input_size: int, *, bidirectiona
         dropout=settings.dropout if settings.num_layers > 1 else 0.0,
         sizes=settings.sizes,
     )
-    if settings.chrono is not None:
-        chrono_(layers, settings.chrono)
+    if chrono is not None:
+        chrono_(layers, chrono)
     return layers
 
 
