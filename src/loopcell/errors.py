@@ -5,6 +5,7 @@
     │   ├── TraceError            ... read (control flow on a traced value, a wrong return, ...)
     │   └── ShapeError            ... given one shape (a contradiction between two uses)
     ├── InputError                a tensor or argument of the wrong shape, dtype, device or content
+    │   └── TensorError           ... a tensor that does not fit a network; also a RuntimeError, as torch's
     ├── DataError                 a data file that cannot be read as asked
     ├── FileFormatError           a model, state or checkpoint file that is truncated, foreign, newer or hostile
     ├── TrainingError             training could not go on (a loss that is not finite, a full disk, ...)
@@ -42,6 +43,10 @@ class ShapeError(EquationError):
 
 class InputError(LoopcellError, ValueError):
     """A tensor or an argument has the wrong shape, dtype, device or content."""
+
+
+class TensorError(InputError, RuntimeError):
+    """A tensor's shape, dtype or device does not fit the network. What torch.nn raises here is a RuntimeError."""
 
 
 class DataError(LoopcellError, ValueError):

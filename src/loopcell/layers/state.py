@@ -202,3 +202,4 @@ pytree.register_pytree_node(
         tuple(state),
     ),
 )
+

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from loopcell.errors import InputError
 from loopcell.layers.state import State
-from loopcell.runtime import FusedSteps, Rows, StepLayer, may_fuse
+from loopcell.runtime import (
+    FusedSteps,
+    Rows,
+    StepLayer,
+    is_plain,
+    may_fuse,
+    nothing_at_work,
+    observer,
+    transformation,
+)
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -30,6 +39,15 @@ class Stepper:
             raise InputError("a bidirectional network reads the future: it cannot go one step at a time")
         self._net = net
         self.batch_size = batch_size
+        # The memory serves every later call, so it is not made for inference alone.
+        with torch.inference_mode(False), torch.no_grad():
+            self._make_memory()
+        self.refresh()
+        if state is not None:
+            self.state = state
+
+    def _make_memory(self) -> None:
+        net, batch_size = self._net, self.batch_size
         start = net.initial_state(batch_size)
         like = next(iter(start.values()))
         self._shape = torch.Size((batch_size, net.input_size))
@@ -44,9 +62,6 @@ class Stepper:
         self._y = self._outputs[-1][0].to(self._dtype)
         self._steps: FusedSteps | None = None
         self._turn = 0
-        self.refresh()
-        if state is not None:
-            self.state = state
 
     @property
     def fused(self) -> bool:
@@ -89,6 +104,8 @@ class Stepper:
             )
         if self._steps is None:
             return self._step_of_network(x)
+        if not is_plain(x) or not nothing_at_work():
+            self._refuse(x)
         if self._narrow is None:
             if not x.is_contiguous():
                 x = x.contiguous()
@@ -96,6 +113,12 @@ class Stepper:
             return self._y
         self._steps.step(self._x.copy_(x).data_ptr())
         return self._y.copy_(self._outputs[-1][0])
+
+    def _refuse(self, x: Tensor) -> None:
+        watcher = observer() or transformation() or f"a {type(x).__name__}"
+        raise InputError(
+            f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
+        )
 
     def reset(self, rows: Tensor | list[bool] | None = None) -> None:
         """Start afresh: all rows, or those for which bool `rows` [B] is true."""
