@@ -166,8 +166,8 @@ class Stack(nn.Module):
     def gradient_checkpointing_enable(self, steps: int | None = None) -> None:
         """Keep less memory for the gradient: the states every few steps; what lies between is computed again.
 
-        Results and gradients stay what they are, and training takes about one forward pass more. Inside torch.compile
-        it has no effect.
+        Results and gradients stay what they are, and training takes about one forward pass more. Inside torch.compile,
+        a trace or a mode it has no effect.
 
         Args:
             steps: between the states that are kept; None: the square root of T, which is where memory is least.

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from loopcell.backends.c import Call, run_fused
-from loopcell.backends.direct import autocast_dtype, is_jit_traced, is_plain, is_traced
+from loopcell.backends.direct import autocast_dtype, is_jit_traced, is_plain, is_traced, observer
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
@@ -100,7 +100,8 @@ class Executable:
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
-        if stretch and not record and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
+        if stretch and not whole:  # a trace of stretches would hold for one T
             found = self._in_stretches(run, leaves, weights, rows, stretch)
         else:
             found = run(leaves, weights, rows)
@@ -226,9 +227,8 @@ class Executable:
         leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
         what = describe(self.operator_name(training=training, record=record), leaves, weights.text, products)
         tensors = [*leaves.values(), *weights.bases]
-        # A trace is run again, with gradients or without: it keeps what either may need.
-        differentiated = torch.is_grad_enabled() or is_jit_traced()
-        keep = differentiated and any(tensor.requires_grad for tensor in tensors)
+        # A trace must be one for training and inference; it keeps nothing, and the backward pass runs forward again.
+        keep = not is_jit_traced() and torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         y, *rest = run_operator(tensors, rows.lengths, rows.reset, what, keep)
         states, seen = rest[: len(self._state_keys)], rest[len(self._state_keys) : -1]
         return y, states, dict(zip(record, seen, strict=True))
