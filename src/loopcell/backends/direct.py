@@ -33,16 +33,16 @@ _keys = torch._C._dispatch_keys  # noqa: SLF001
 _CLASSES = (Tensor, nn.Parameter)
 
 
-def _key_set(*names: str) -> torch._C.DispatchKeySet:
-    """Return a set of dispatch keys. It is written out, since a tensor made here may be fake, or on another device."""
+def _key_set(*names: str) -> int:
+    """Return a set of dispatch keys as a number. It is written out: a tensor made here may be fake, or elsewhere."""
     keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)  # noqa: SLF001
     for name in names:
         keys = keys.add(getattr(torch._C.DispatchKey, name))  # noqa: SLF001
-    return keys
+    return keys.raw_repr()
 
 
-_INFERENCE = _key_set("AutocastCPU")
-_PLAIN = _key_set("AutocastCPU", "AutogradCPU", "ADInplaceOrView")
+_PLAIN_OR_INFERENCE = (_key_set("AutocastCPU", "AutogradCPU", "ADInplaceOrView"), _key_set("AutocastCPU"))
+"""The dispatch keys of a plain tensor, and of one that was made in inference mode."""
 
 
 def observer() -> str | None:
@@ -70,8 +70,14 @@ def transformation() -> str | None:
 
 
 def nothing_at_work() -> bool:
-    """Say whether operations are neither observed nor transformed."""
-    return observer() is None and transformation() is None
+    """Say whether operations are neither observed nor transformed: `observer` and `transformation` at once."""
+    return (
+        not _dispatch_modes()
+        and (not _function_modes() or observer() is None)
+        and _functorch() is None
+        and _tracing() is None
+        and forward_ad._current_level < 0  # noqa: SLF001
+    )
 
 
 def is_plain(tensor: Tensor) -> bool:
@@ -79,15 +85,17 @@ def is_plain(tensor: Tensor) -> bool:
 
     Its dispatch keys tell: a fake, functional, batched, sparse or lazily negated tensor has others than a plain one.
     """
-    if type(tensor) not in _CLASSES:
-        return False
-    keys = _keys(tensor)
-    return keys == _PLAIN or keys == _INFERENCE  # noqa: PLR1714 - a set of keys is not hashable
+    return type(tensor) in _CLASSES and _keys(tensor).raw_repr() in _PLAIN_OR_INFERENCE
 
 
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:
     """Say whether all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
     return all(tensor is None or is_plain(tensor) for tensor in tensors)
+
+
+def are_tensors(tensors: Iterable[Tensor]) -> bool:
+    """Say whether tensors that were plain still are of torch's own class: hooks may have put others in their place."""
+    return all(type(tensor) in _CLASSES for tensor in tensors)
 
 
 def is_traced(tensor: Tensor) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from loopcell.layers.state import State
 from loopcell.runtime import Call, Rows, granted, is_plain, narrow_results, nothing_special, run_fused
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Form = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, bool, float, int]
 """What an input is like, and everything else that decides which kernel runs on it: see `Again.form`."""
 _MOST_FORMS = 64
+_CLASSES = (Tensor, nn.Parameter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +65,9 @@ class Again:
 
     def form(self, net: Stack, x: object) -> Form | None:
         """Return the form of a call on an input alone; None if such calls are not remembered."""
-        if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not _readable(x, x.dtype):
+        if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not is_plain(x):
             return None
-        if net.checkpoints:
+        if net.checkpoints or x.stride(-1) != 1:
             return None
         return x.shape, x.stride(), x.dtype, net.training, net.batch_first, net.dropout, torch.get_num_threads()
 
@@ -132,8 +133,18 @@ class Again:
 
 
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Say whether a kernel can read a tensor where it lies."""
-    return tensor.dtype is dtype and is_plain(tensor) and (not tensor.dim() or tensor.stride(-1) == 1)
+    """Say whether a kernel can read a tensor where it lies.
+
+    `is_plain` knows more; but states and weights are many, nothing is at work, and of what is left a tensor without
+    memory is an error and one that is negated lazily is asked for.
+    """
+    return (
+        type(tensor) in _CLASSES
+        and tensor.dtype is dtype
+        and tensor.is_cpu
+        and not tensor.is_neg()
+        and (not tensor.dim() or tensor.stride(-1) == 1)
+    )
 
 
 def stacked(finals: Sequence[Tensor]) -> Tensor:

@@ -97,24 +97,32 @@ class Stepper:
         Raises:
             InputError: a shape, dtype or device is off.
         """
-        if x.shape != self._shape or x.dtype != self._dtype or x.device != self._device:
+        alike = x.shape == self._shape and x.dtype is self._dtype
+        plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
+        if self._steps is not None and alike and plain and nothing_at_work():
+            return self._step_of_kernels(self._steps, x)
+        if not alike or x.device != self._device:
             raise InputError(
                 f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
                 f"got {x.dtype} {list(x.shape)} on {x.device}"
             )
         if self._steps is None:
             return self._step_of_network(x)
-        if not is_plain(x) or not nothing_at_work():
-            self._refuse(x)
+        return self._step_of_kernels(self._steps, self._checked(x))
+
+    def _step_of_kernels(self, steps: FusedSteps, x: Tensor) -> Tensor:
         if self._narrow is None:
             if not x.is_contiguous():
                 x = x.contiguous()
-            self._steps.step(x.data_ptr())
+            steps.step(x.data_ptr())
             return self._y
-        self._steps.step(self._x.copy_(x).data_ptr())
+        steps.step(self._x.copy_(x).data_ptr())
         return self._y.copy_(self._outputs[-1][0])
 
-    def _refuse(self, x: Tensor) -> None:
+    def _checked(self, x: Tensor) -> Tensor:
+        x = x.resolve_neg()
+        if is_plain(x) and nothing_at_work():
+            return x
         watcher = observer() or transformation() or f"a {type(x).__name__}"
         raise InputError(
             f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"

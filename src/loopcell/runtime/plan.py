@@ -50,7 +50,7 @@ class Plan:
 def backend(name: str) -> Iterator[None]:
     """Choose the back end for the calls in a block: "auto", or "reference" for plain PyTorch.
 
-    LOOPCELL_BACKEND names the one for a whole process.
+    LOOPCELL_BACKEND names the one for a whole process; it is read once.
 
     Raises:
         UsageError: there is no such back end.
@@ -64,9 +64,13 @@ def backend(name: str) -> Iterator[None]:
 
 
 def _asked_for() -> str:
-    name = _chosen.get() or os.environ.get("LOOPCELL_BACKEND", "auto")
-    if name not in BACKENDS:
-        _check(name)
+    return _chosen.get() or _of_the_process()
+
+
+@cache
+def _of_the_process() -> str:
+    name = os.environ.get("LOOPCELL_BACKEND", "auto")
+    _check(name)
     return name
 
 

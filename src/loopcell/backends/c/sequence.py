@@ -16,7 +16,7 @@ from loopcell.backends.c.kept import Kept
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
-from loopcell.backends.direct import are_plain, nothing_at_work
+from loopcell.backends.direct import are_plain, are_tensors, nothing_at_work
 from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights
 from loopcell.errors import TensorError
@@ -149,7 +149,7 @@ class _FusedLoop(torch.autograd.Function):
         arriving = (d_output, *d_rest[: call.recipe.state_count])
         wanted = ctx.needs_input_grad[1:]
         # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
-        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain((*saved, *arriving))):
+        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_tensors(saved)):
             return (None, *_reference_gradients(call, tensors, arriving, wanted))
         if ctx.output is not None and ctx.output.changed():
             block = _kept_again(call, tensors)
