@@ -487,3 +487,19 @@ def test_memory_that_was_taken_away(net, x):
     weight.untyped_storage().resize_(0)
     with pytest.raises(loopcell.errors.InputError, match="has no memory"):
         net(x)
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_another_default_device_makes_nothing_elsewhere(net, x, backend):
+    given = {"lengths": [1, x.shape[0]] + [0] * (x.shape[1] - 2)} if not net.batch_first else {"lengths": [1, 4]}
+    reset = torch.rand(x.shape[:2]) > 0.5
+    with loopcell.backend("reference"):
+        wanted = [net(x, **given), net(x, reset=reset), net(x)]
+    with loopcell.backend(backend), torch.device("meta"):
+        found = [net(x, **given), net(x, reset=reset), net(x)]
+        if not net.bidirectional:
+            stepper = net.stepper(2)
+            stepper.step(x[0, :2])
+            state = stepper.state.select([1]).reset([True])
+            assert next(iter(state.values())).device.type == "cpu"
+    torch.testing.assert_close(found, wanted)

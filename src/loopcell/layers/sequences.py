@@ -89,7 +89,7 @@ def as_lengths(lengths: object, batch: int) -> Tensor | None:
     if lengths is None or isinstance(lengths, Tensor):
         return lengths
     try:
-        tensor = torch.as_tensor(lengths)
+        tensor = torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError):
         raise TensorError(
             f"lengths must be whole numbers [{batch}], one a row; got a {type(lengths).__name__} of something else"

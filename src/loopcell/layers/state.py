@@ -111,7 +111,7 @@ class State(Mapping[str, Tensor]):
         if isinstance(rows, slice):
             return self.map(lambda tensor: tensor[..., rows, :])
         try:
-            index = torch.as_tensor(rows)
+            index = rows if isinstance(rows, Tensor) else torch.as_tensor(rows, device="cpu")
             index = index if index.numel() else index.long()  # nothing has no type of its own
             return self.map(lambda tensor: tensor[..., index.to(tensor.device), :])
         except (IndexError, TypeError, ValueError):
@@ -129,7 +129,8 @@ class State(Mapping[str, Tensor]):
         Raises:
             InputError: the mask is not bool or not [B].
         """
-        mask = torch.as_tensor(rows) if isinstance(rows, (Tensor, list)) else None
+        mask = torch.as_tensor(rows, device="cpu") if isinstance(rows, list) else rows
+        mask = mask if isinstance(mask, Tensor) else None
         if mask is None or mask.dtype != torch.bool or mask.shape != (self.batch_size,):
             came = type(rows).__name__ if mask is None else f"{mask.dtype} {list(mask.shape)}"
             raise InputError(f"reset takes a bool mask [{self.batch_size}], one entry a row; got {came}")

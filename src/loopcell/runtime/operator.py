@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -57,7 +58,8 @@ class What:
         return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.parts, "")
 
 
-_CALLERS: dict[str, FusedCaller] = {}
+_CALLERS: WeakValueDictionary[str, FusedCaller] = WeakValueDictionary()
+"""The cells of the networks that are alive; what a program names beyond these is read from its text."""
 
 
 def name_of(cell: Cell, caller: FusedCaller, record: tuple[str, ...], *, training: bool) -> str:
@@ -81,7 +83,7 @@ def describe(caller: str, leaves: Iterable[str], parts: str, products: torch.dty
     return "\n".join([caller, ",".join(leaves), parts, "bfloat16" if products == torch.bfloat16 else ""])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _what(text: str) -> What:
     caller, keys, parts, products = text.split("\n")
     found = _CALLERS.get(caller) or _read(caller)
