@@ -186,6 +186,10 @@ class _Namespaces(nn.Module):
         shared one is registered under one of its names only.
         """
         spaces = {space: getattr(self, space) for space in self._modules}
+        for space in spaces.values():
+            # These modules are never called, and torch.nn.utils.prune computes a parameter before a call.
+            for hook in space._forward_pre_hooks.values():  # noqa: SLF001
+                hook(space, ())
         return {name: getattr(spaces[space], gate) for name, space, gate in self._places}
 
     def extra_repr(self) -> str:
