@@ -385,3 +385,38 @@ def test_torch_load_reads_a_state_in_its_default_mode(tmp_path):
         program = f"{imports}; print(torch.load({str(tmp_path / 'state.pt')!r})['state'])"
         found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         assert found.strip() == "State(h: [1, 2, 4], c: [1, 2, 4])"
+
+
+OPACUS = """
+class UnsupportedModuleError(Exception): pass
+class ModuleValidator:
+    VALIDATORS, FIXERS = {}, {}
+class errors:
+    UnsupportedModuleError = UnsupportedModuleError
+import torch
+ModuleValidator.FIXERS[torch.nn.LSTM] = lambda module: "DPLSTM"
+"""
+
+
+@pytest.mark.parametrize("order", ["import opacus.validators, loopcell", "import loopcell, opacus.validators"])
+def test_opacus_is_told_in_a_sentence(tmp_path, order):
+    """Against a stand-in with Opacus' registries; tests/clients runs the real one."""
+    (tmp_path / "opacus" / "validators").mkdir(parents=True)
+    (tmp_path / "opacus" / "__init__.py").touch()
+    (tmp_path / "opacus" / "validators" / "__init__.py").write_text(OPACUS)
+    program = f"""
+import sys; sys.path.insert(0, {str(tmp_path)!r})
+{order}
+known, net = opacus.validators.ModuleValidator, loopcell.Recurrent(loopcell.cells.get("gru"), 3, 4)
+for module in (loopcell.LSTM(3, 4), loopcell.RNN(3, 4), net.l0.W):
+    print(*known.VALIDATORS[type(module)](module))
+print(known.FIXERS[loopcell.LSTM](None))
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    said = "Opacus cannot take per-sample gradients of a loopcell"
+    assert found.splitlines() == [
+        f"{said}.LSTM; ModuleValidator.fix puts a module of Opacus in its place",
+        f"{said}.RNN; torch.func.vmap of torch.func.grad gives them for any cell",
+        f"{said}.Recurrent; torch.func.vmap of torch.func.grad gives them for any cell",
+        "DPLSTM",
+    ]

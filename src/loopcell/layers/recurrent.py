@@ -16,7 +16,7 @@ from loopcell.errors import InputError, UsageError
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
-from loopcell.layers.tools import as_leaf
+from loopcell.layers.tools import as_leaf, known_to_opacus
 from loopcell.runtime import Part, Weights, write_parts
 
 _WIDE = 80
@@ -149,6 +149,13 @@ class Recurrent(Stack):
         overwrite(getattr(spaces, space), gate, lambda tensor: tensor.copy_(value))
 
 
+class _Namespace(nn.Module):
+    """The parameters of one of the author's namespaces; never called."""
+
+
+known_to_opacus(_Namespace, "Recurrent")
+
+
 class _Namespaces(nn.Module):
     """The parameters of one layer and direction, as the author's namespaces."""
 
@@ -177,7 +184,7 @@ class _Namespaces(nn.Module):
             raise InputError(
                 f"a namespace cannot be named {space!r}: torch modules have an attribute {space!r}; pick another name"
             )
-        self.add_module(space, nn.Module())
+        self.add_module(space, _Namespace())
 
     def all_by_name(self) -> dict[str, Tensor]:
         """Return every parameter under its own name.

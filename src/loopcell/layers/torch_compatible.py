@@ -21,7 +21,7 @@ from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, suffix, whole
 from loopcell.layers.state import State
-from loopcell.layers.tools import as_leaf, left_unquantized
+from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
 from loopcell.runtime import Part, Weights, write_parts
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
@@ -305,3 +305,7 @@ class GRU(_TorchCompatible, nn.GRU):
         """Keep the candidate's two biases apart: the reset gate stands between them."""
         ih, hh = self._gatewise("b", bias_ih), self._gatewise("d", bias_hh)
         return {"b.r": ih["b.r"] + hh["d.r"], "b.z": ih["b.z"] + hh["d.z"], "b.n": ih["b.n"], "d.n": hh["d.n"]}
+
+
+for _kind in (RNN, LSTM, GRU):
+    known_to_opacus(_kind, _kind.__name__, _kind.torch_class)
