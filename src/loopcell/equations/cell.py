@@ -157,7 +157,7 @@ class Cell:
             if node.op == "sized":
                 inner = self.graph.nodes[node.args[0]].dims[0]
                 if known[inner] != known[node.name]:
-                    used = printing.expression(self.graph, node.args[0], deep=False)
+                    used = printing.brief(self.graph, node.args[0])
                     raise InputError(
                         f"cell `{self.name}` needs {inner} and {node.name} of equal size (`{used}` is used as "
                         f"[{node.name}]); they are {known[inner]} and {known[node.name]}"
