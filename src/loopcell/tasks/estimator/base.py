@@ -176,7 +176,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def _loaded(cls, path: Path, others: Mapping[str, Any]) -> Self:
         """What a file holds, with the arguments that no file can hold; errors as `load`."""
         content = read_model(path, cls.task)
-        with building(path):
+        with building(path, content):
             estimator = cls.from_facts(content.facts)
             estimator.set_params(**others)
             network = cls._network(estimator, checked(estimator))
