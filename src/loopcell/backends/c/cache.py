@@ -81,9 +81,9 @@ def keep(name: str, key: str, content: bytes) -> Path:
 
 def _written(place: Path, name: str, key: str, content: bytes) -> Path:
     path = place / f"{name}-{key}-{_digest(key, content)}.so"
-    with atomic_write(path) as temporary:
+    # Whatever the umask: nobody else writes, and an image's user reads what root has built.
+    with atomic_write(path, mode=0o644) as temporary:
         temporary.write_bytes(content)
-        temporary.chmod(0o644)  # whatever the umask: nobody else writes, and an image's user reads what root has built
     return path
 
 
