@@ -167,6 +167,22 @@ def test_deep_equations_are_read_printed_and_run():
     assert torch.allclose(net(x)[1].h, x.sum(0) @ net.l0.W.h.T, atol=1e-6)
 
 
+def test_equal_nodes_of_a_file_are_one_value():
+    nodes = [
+        {"op": "input", "name": "x"},
+        {"op": "state", "name": "h"},
+        {"op": "parameter", "name": "W.h"},
+        {"op": "matmul", "args": [2, 0]},
+        {"op": "state", "name": "h"},
+        {"op": "tanh", "args": [3]},
+        {"op": "add", "args": [5, 4]},
+        {"op": "mul", "args": [6, 1]},
+    ]
+    graph = {"name": "twice", "nodes": nodes, "results": {"output": 6, "state.h": 7}, "sizes": {"state.h": "hidden"}}
+    read = Cell.from_json(json.dumps({"graph": graph, "doc": "", "initial": {}}))
+    assert read.text() == "s1 = tanh(W.h @ x) + h\noutput = tanh(W.h @ x) + h\nh = s1 * h"
+
+
 def test_a_size_that_no_value_has_is_refused():
     """Else its number is asked for at the first call, and nobody knows it."""
     nodes = [

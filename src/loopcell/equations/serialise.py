@@ -78,7 +78,7 @@ def _read(data: Any) -> Graph:
     values: list[Value] = []
     for written in data["nodes"]:
         values.append(_read_node(builder, written, values))
-    results = {_result_key(key): values[_position(index, values)] for key, index in data["results"].items()}
+    results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
     sizes = {_result_key(key): _name(size) for key, size in data["sizes"].items()}
     if "output" not in results or set(results) - {"output"} != set(sizes) or not sizes:
         raise ValueError("outputs and states do not match")
@@ -105,7 +105,7 @@ def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]
     op = written["op"]
     if op not in OPS or (OPS[op].rule == "leaf" and op not in _READABLE_LEAVES):
         raise ValueError(f"no op {quoted(op)}")
-    args = tuple(_position(arg, before) for arg in written.get("args", ()))
+    args = tuple(_value(arg, before).index for arg in written.get("args", ()))
     if len(args) != OPS[op].arity:
         raise ValueError(f"{op} with {len(args)} operands")
     value = float(written.get("value", 0.0))
@@ -136,10 +136,11 @@ def _read_random(written: Mapping[str, Any]) -> Bernoulli | None:
     return Bernoulli(float(probability), float(scale), each)
 
 
-def _position(index: Any, before: list[Value]) -> int:
+def _value(index: Any, before: list[Value]) -> Value:
+    """Return the value that a place in the file has; equal nodes of a file are one value."""
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(before):
         raise ValueError(f"operand {quoted(index)}")
-    return before[index].index
+    return before[index]
 
 
 def _name(name: Any) -> str:
