@@ -74,7 +74,10 @@ def _greater(left: Tensor | float, right: Tensor | float) -> Tensor:
     return (pair[0] > pair[1]).to(pair[0].dtype)
 
 
-def _where(condition: Tensor, chosen: Tensor | float, otherwise: Tensor | float) -> Tensor:
+def _where(condition: Tensor | float, chosen: Tensor | float, otherwise: Tensor | float) -> Tensor:
+    if not isinstance(condition, Tensor):  # a constant, or a draw's mean
+        like = next((value for value in (chosen, otherwise) if isinstance(value, Tensor)), torch.empty(()))
+        condition = torch.full((), condition, dtype=like.dtype, device=like.device)
     if not isinstance(chosen, Tensor) and not isinstance(otherwise, Tensor):
         chosen = torch.full((), chosen, dtype=condition.dtype, device=condition.device)
     return torch.where(condition != 0, chosen, otherwise)
