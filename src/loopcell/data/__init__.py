@@ -62,15 +62,20 @@ from loopcell.data.readers import (
     where,
 )
 from loopcell.data.series import (
+    Layout,
     Series,
     Step,
     Window,
     WindowBatch,
     Windows,
     calendar,
+    read_layout,
+    read_stamps,
     read_times,
     regular_step,
     series_from,
+    shown,
+    wall,
 )
 from loopcell.data.text import (
     VOCABULARIES,
@@ -156,15 +161,20 @@ __all__ = [
     "store",
     "where",
     # series
+    "Layout",
     "Series",
     "Step",
     "Window",
     "WindowBatch",
     "Windows",
     "calendar",
+    "read_layout",
+    "read_stamps",
     "read_times",
     "regular_step",
     "series_from",
+    "shown",
+    "wall",
     # text
     "VOCABULARIES",
     "BpeVocabulary",
