@@ -16,7 +16,6 @@ from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
-from loopcell.data.series.zones import check_zone
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float64]
@@ -265,10 +264,8 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
 
 def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
     """All times of a table at once, so that they are read in one way; None where rows are counted."""
-    if zone is not None:
-        check_zone(zone)
-        if column is None:
-            raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
+    if zone is not None and column is None:
+        raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
     if column is None or isinstance(column, Column):
         return None if column is None else read_stamps(column, zone)
     values: Any = np.asarray(column)

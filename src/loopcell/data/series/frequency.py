@@ -87,7 +87,7 @@ def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> t
         return best.step, [_off_the_rule(times, best, zone, named)]
     elapsed = _elapsed(times)
     if not len(elapsed.wrong):
-        return elapsed.step, _jitter(times, elapsed.step, named)
+        return _on_a_grid(times, elapsed.step), _jitter(times, elapsed.step, named)
     best = min([fit for fit in fits if fit.exact] + [elapsed], key=lambda fit: len(fit.wrong))
     raise _irregular(times, best, zone, named)
 
@@ -118,7 +118,7 @@ def _fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
     days = shown.astype("datetime64[D]")
     time = _most_frequent((shown - days).astype(np.int64))
     found = [lambda: iter([elapsed])]
-    if has_changes(zone) and usual >= HOUR:
+    if has_changes(zone) and usual > 2 * HOUR:  # a time that is left out is shown an hour later, and still the nearest
         found.insert(0 if usual % DAY == 0 else 1, lambda: _ruled(times, zone, _clock(shown, usual)))
     if usual > MONTH:
         found.insert(0, lambda: _monthly(times, zone, days, time, plain=True))
@@ -162,6 +162,22 @@ def _refined(near: Floats, usual: float, *, clock: bool) -> float:
     return next((float(one) for one in round_ones + often if one and abs(one - mean) <= unsure), mean)
 
 
+def _on_a_grid(times: Times, step: Step) -> Step:
+    """The same step, from the places around which times jitter; as it is, where their deviations add up."""
+    size = round(step.size)
+    if times.dtype != np.dtype("datetime64[us]") or size != step.size:
+        return step
+    since = times.astype(np.int64)
+    away = (since - since[0] + size // 2) % size - size // 2
+    middle, most = float(np.median(away)), float(np.abs(away - np.median(away)).max())
+    if most > JITTER * size or most <= step.grain or (np.diff((since - since[0] - middle + size / 2) // size) != 1).any():
+        return step
+    phase, unsure = (int(since[0]) + middle) % size, 3 * float(away.std()) / np.sqrt(len(away))
+    round_ones = [round(phase / unit) * unit for unit in (size, HOUR, HOUR // 60, SECOND, 1000)]
+    chosen = next((one for one in round_ones if abs(one - phase) <= unsure), round(phase))
+    return Step(step.size, rule=Clock(size, chosen % size))
+
+
 def _clock(shown: Times, usual: int) -> Rule:
     return Clock(usual, _most_frequent(shown.astype(np.int64) % usual))
 
@@ -170,9 +186,10 @@ def _masks(days: Times) -> list[str]:
     """Days of the week that could be those that count: Monday to Friday, and those that were seen for some weeks."""
     counts = np.bincount((days.astype(np.int64) + 3) % 7, minlength=7)
     seen = "".join("01"[bool(count)] for count in counts)
-    weeks = int((days[-1] - days[0]).astype(np.int64)) // 7
-    told = seen not in ("1111111", BUSINESS) and weeks >= WEEKS_TO_TELL and counts[counts > 0].min() >= 2
-    return [BUSINESS, seen] if told else [BUSINESS]
+    span = int((days[-1] - days[0]).astype(np.int64))
+    told = seen not in ("1111111", BUSINESS) and span >= 7 * WEEKS_TO_TELL and counts[counts > 0].min() >= 2
+    business = [BUSINESS] if seen == BUSINESS or span > 7 else []  # one weekend alone may be a gap
+    return [*business, seen] if told else business
 
 
 def _monthly(times: Times, zone: str | None, days: Times, time: int, *, plain: bool) -> Iterator[Fit]:

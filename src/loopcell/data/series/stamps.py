@@ -14,6 +14,7 @@ from loopcell.data.readers.records import where
 from loopcell.data.series.showing import shown
 from loopcell.data.series.zones import (
     UTC_NAME,
+    check_zone,
     has_changes,
     instants,
     offset_at,
@@ -73,8 +74,10 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     Raises:
         DataError: one is missing or cannot be read, or some have a zone and others none; the message names file and
             row.
-        UsageError: a zone is named, and the times are numbers.
+        UsageError: there is no such zone, or the times are numbers.
     """
+    if zone is not None:
+        check_zone(zone)
     found = _basic_dates(cells) or _array(cells) or _numbers(cells) or _texts(cells)
     if zone is None:
         return found

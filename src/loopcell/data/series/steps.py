@@ -60,8 +60,8 @@ class Clock(Rule):
     phase: int
 
     def index(self, times: Times) -> Ints:
-        """Rounded down: a time that the clock leaves out is shown later."""
-        return np.asarray((_micros(times) - self.phase) // self.size)
+        """See `Rule`."""
+        return np.asarray((_micros(times) - self.phase + self.size // 2) // self.size)
 
     def at(self, index: Ints) -> Times:
         """See `Rule`."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data.series.frequency import HOUR, ambiguous, perfect_step, usual_step
+from loopcell.data.series.frequency import DAY, HOUR, ambiguous, perfect_step, usual_step
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
@@ -107,14 +107,15 @@ def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
     if times.dtype != np.dtype("datetime64[us]") or has_changes(zone) or len(times) < 3:
         return None
     differences = np.diff(times).astype(np.int64)
-    if np.median(differences) < HOUR or int(np.gcd.reduce(differences)) % (HOUR // 4):
+    one_time = len(np.unique(times.astype(np.int64) % DAY)) == 1
+    if one_time or np.median(differences) < HOUR or int(np.gcd.reduce(differences)) % (HOUR // 4):
         return None  # clocks are set forward and back by whole quarters of an hour
-    steps = ((name, perfect_step(times, name)) for name in _zones_of_one_time(times))
-    found = [(name, step) for name, step in steps if step is not None and step.rule is not None]
-    if not found:
+    names = _zones_of_one_time(times)
+    found = next(((name, step) for name in names if (step := perfect_step(times, name)) is not None), None)
+    if found is None or found[1].rule is None:
         return None
-    name, step = found[0]
-    others = f" (and of {len(found) - 1} more zones)" if len(found) > 1 else ""
+    name, step = found
+    others = f" (and of {len(names) - 1} more zones)" if len(names) > 1 else ""
     what = "the times" if zone else "the times, taken as UTC,"
     return Regular(
         step,
