@@ -192,13 +192,14 @@ class Step:
         if not self.clock:
             found = time + ahead * self.size
             return np.asarray(np.round(found).astype(np.int64) if isinstance(time, int | np.integer) else found)
-        now = np.asarray(np.datetime64(time)).reshape(1)
+        unit = "ns" if np.datetime_data(np.datetime64(time).dtype)[0] == "ns" else "us"
+        now = np.asarray([time]).astype(f"datetime64[{unit}]")
         if self.rule is not None:
             here = self.rule.index(wall(now, self.zone))
             return instants(self.rule.at(here + ahead * self.places), self.zone).astype(now.dtype)
         if self.calendar:
             return _in_months(np.datetime64(time, "us"), ahead * int(self.size))
-        return np.asarray(now + self._elapsed(ahead, str(np.datetime_data(now.dtype)[0])))
+        return np.asarray(now + self._elapsed(ahead, unit))
 
     @property
     def places(self) -> int:
