@@ -18,7 +18,8 @@ from loopcell.tasks.forecasting.errors import UsualErrors
 from loopcell.tasks.forecasting.estimator import SeriesNetwork
 from loopcell.tasks.forecasting.heads import Mean
 from loopcell.tasks.forecasting.network import Sizes
-from loopcell.tasks.forecasting.scaled import named, shown
+from loopcell.tasks.forecasting.results import time_row
+from loopcell.tasks.forecasting.scaled import named
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.anomalies import anomaly_metrics
 from loopcell.tasks.series_settings import AnomalySettings
@@ -83,7 +84,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         for series in self._read_table(data):
             for time, score in zip(series.times, self._scores(series), strict=False):
                 row: dict[str, Any] = {"series": series.name} if series.name else {}
-                row["time"] = shown(time) if isinstance(time, np.datetime64) else time.item()
+                row |= time_row(time, series.zone)
                 row["score"] = float(score) if np.isfinite(score) else None
                 yield row | {"anomaly": bool(score > self.threshold_)}
 
@@ -99,8 +100,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         firsts = [0 if start is None else first_after(one, start) for one in series]
         return self._scored(series, labels, firsts)
 
-    def score(self, data: Any, y: None = None) -> float:
-        """Average precision with a column `label` that has both kinds; else minus the share of alarms."""
+    def score(self, data: Any, y: Any = None) -> float:
+        """Average precision with a column `label` that has both kinds; else minus the share of alarms; y as in `fit`."""
+        self._refuse_targets(y)
         found = self.evaluate(data).model
         return float(found.get("average precision", -found["alarms"]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.data import Series
+from loopcell.data import Series, Step
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.estimator.engine import private_randomness
 from loopcell.tasks.forecasting import (
@@ -114,7 +114,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """
         kept = dict(state or {})
         found = []
-        for series in self._read_table(data):
+        for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
@@ -163,8 +163,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """
         return self._scored(self.backtest(data, start=start, stride=stride))
 
-    def score(self, data: Any, y: None = None) -> float:
-        """Minus the mean squared error of a backtest on the model's scale: larger is better."""
+    def score(self, data: Any, y: Any = None) -> float:
+        """Minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
+        self._refuse_targets(y)
         return -float(self.evaluate(data).model["scaled MSE"])
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
@@ -257,7 +258,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         head = self.network_.head_kind
         mean, quantiles = (part[0] for part in in_units(futures, one.scale, counts=head.counts))
         ahead = slice(one.steps, one.steps + int(self.horizon))
-        return Forecast(one.series.name, one.series.times[ahead], self.targets_, mean, head.levels, quantiles)
+        series = one.series
+        return Forecast(series.name, series.times[ahead], self.targets_, mean, head.levels, quantiles, series.zone)
+
+    def _step_kept(self, name: str, kept: Mapping[str, Kept]) -> Step | None:
+        """What is known of the step of a series, from its state or from training."""
+        before = kept.get(name)
+        return self._known_step(name) if before is None or before.step is None else before.step
 
     def _ready(self, series: Series, before: Kept | None) -> ScaledSeries:
         """A series with the steps to come."""

@@ -6,7 +6,7 @@ from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import find_step, read_times, regular_step
-from loopcell.data.series.zones import wall
+from loopcell.data.series.zones import check_zone, wall
 from loopcell.data.series.windows import Window, WindowBatch, Windows
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "WindowBatch",
     "Windows",
     "calendar",
+    "check_zone",
     "find_step",
     "read_layout",
     "read_stamps",

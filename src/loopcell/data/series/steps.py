@@ -186,6 +186,11 @@ class Step:
         days = [step.rule.days if isinstance(step.rule, Weekdays) else "" for step in (self, other)]
         return (self.calendar, self.clock, days[0]) == (other.calendar, other.clock, days[1])
 
+    @property
+    def days_a_week(self) -> int:
+        """How many days of the week count; 0 where steps are no such days."""
+        return self.rule.days.count("1") if isinstance(self.rule, Weekdays) else 0
+
     def after(self, time: Any, count: int) -> Times:
         """The `count` times that follow `time`."""
         ahead = np.arange(1, count + 1)
