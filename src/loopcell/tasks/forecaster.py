@@ -183,12 +183,15 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
         season = self.season or usual_season(self.step_)
         levels = self.network_.head_kind.levels
-        rows = {"model": forecast_metrics([_forecasts(one, season) for one in found], levels)}
+        parts = [_forecasts(one, season) for one in found]
+        rows = {"model": forecast_metrics(parts, levels)}
         for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
             if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
                 rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
         many = f"{len(found):,} series, " if len(found) > 1 else ""
-        return ScoreTable(f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps", rows)
+        about = f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps{_mase_of(parts, season)}"
+        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+        return ScoreTable(about, shown)
 
     def _backtests(self, series: Sequence[Series], firsts: Sequence[int], stride: int = 1) -> list[Backtest]:
         history, horizon = self.network_.history, int(self.horizon)
@@ -320,6 +323,17 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _shift(self) -> Floats:
         found: Floats = self.network_.shift.double().cpu().numpy()
         return found
+
+
+def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
+    """What the mean absolute scaled error leaves out, and why; "" for nothing."""
+    naive = np.concatenate([part.naive for part in parts])  # of every column of every series
+    out = int((~(naive > 0)).sum())
+    if not out:
+        return ""
+    short = bool(np.isnan(naive).any())
+    why = f"fewer than {season + 1} steps lie before the first forecast" if short else "nothing changes before it"
+    return f" (no MASE: {why})" if out == len(naive) else f" (MASE leaves out {out:,} of {len(naive):,} columns: {why})"
 
 
 def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:

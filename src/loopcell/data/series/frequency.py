@@ -104,6 +104,25 @@ def ambiguous(times: Times, step: Step) -> str | None:
     return f"every time is the last day of its month, and day {longest} too: forecasts go on at the last day"
 
 
+def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
+    """The step of another series from the place of one time; None for a time that has no such step."""
+    rule = like.rule
+    if rule is None or like.clock != (times.dtype.kind == "M"):
+        return like if like.clock == (times.dtype.kind == "M") else None
+    here = wall(times, like.zone)
+    if (wall(instants(rule.at(rule.index(here)), like.zone), like.zone) == here).all():
+        return like
+    here = wall(times, zone)
+    date = here.astype("datetime64[D]")
+    time = int((here - date).astype(np.int64)[0])
+    moved: Rule | None = Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size) if isinstance(rule, Clock) else None
+    if isinstance(rule, Weekdays):
+        moved = Weekdays(rule.days, time) if np.is_busday(date, weekmask=rule.days)[0] else None
+    if isinstance(rule, Monthly) and rule.each == 1:
+        moved = Monthly((next(places_of(date)),), time)
+    return None if moved is None else Step(like.size, like.calendar, True, moved, zone)
+
+
 # --- candidates ----------------------------------------------------------------------------------------------------
 
 

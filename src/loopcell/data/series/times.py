@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data.series.frequency import DAY, HOUR, ambiguous, perfect_step, usual_step
+from loopcell.data.series.frequency import DAY, HOUR, ambiguous, moved_to, perfect_step, usual_step
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
@@ -71,7 +71,7 @@ def find_step(stamps: Stamps, named: Namer, like: Step | None = None) -> Regular
     times, zone = stamps.times, stamps.zone
     check_rising(times, named, zone)
     if len(times) < 2:
-        return Regular(None)
+        return Regular(like if like is None or not len(times) else moved_to(like, times, zone))
     step = perfect_step(times, zone, like)
     if step is not None:
         note = ambiguous(times, step) if step is not like else None

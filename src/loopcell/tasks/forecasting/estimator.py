@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ class SeriesEstimator(Estimator):
         names_: the names of the S series that training had.
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
-        notes_: sentences about the data that was read last, in `fit` or later, that the user should know.
+        notes_: sentences that the user should know about the data that were read, in `fit` and later, each once.
     """
 
     network_: SeriesNetwork
@@ -84,6 +84,7 @@ class SeriesEstimator(Estimator):
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
     notes_: list[str]
+    _notes_kept: ClassVar[int] = 100
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
@@ -140,13 +141,18 @@ class SeriesEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         self._refuse_targets(y)
-        settings = checked(self)
+        settings, self.notes_ = checked(self), []
         seed = settings.seed()
         with self._fitting(seed):
             training, held_out = self._learn(self._table(data, settings), validation, settings)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, each once."""
+        before = getattr(self, "notes_", [])
+        self.notes_ = list(dict.fromkeys([*before, *notes]))[-self._notes_kept :]
 
     def _refuse_targets(self, y: Any) -> None:
         """Refuse targets beside the table; UsageError says where they belong."""
@@ -160,7 +166,7 @@ class SeriesEstimator(Estimator):
         self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
     ) -> list[Series]:
         found = read_series(data, settings, like)
-        self.notes_ = notes_of(found)
+        self._note(notes_of(found))
         if self._head(settings).counts:
             for one in found:
                 demand_counts(one)
@@ -181,10 +187,9 @@ class SeriesEstimator(Estimator):
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
-        notes = self.notes_ = [*self.notes_, *_short_ones(ready, training)]
+        self._note(_short_ones(ready, training))
         if validation is not None:
             others = [self._scaled(one) for one in self._table(validation, settings, self._known_step)]
-            self.notes_ = list(dict.fromkeys([*notes, *self.notes_]))
             return training, self._examples(others, [(0, one.steps - f + 1) for one in others])
         spans = [(cut, step - f + 1) for cut, step in zip(cuts, steps, strict=True)]
         held_out = self._examples(ready, spans)

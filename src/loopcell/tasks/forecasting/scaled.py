@@ -103,7 +103,7 @@ def scaled(
         series,
         steps,
         target,
-        _cut(target.apply(series.target), steps),
+        _demand_small(series, _cut(target.apply(series.target), steps)),
         ahead.astype(np.float32),
         _cut(past.apply(series.past), steps),
     )
@@ -139,7 +139,20 @@ def of(name: str) -> str:
     return f"series {name!r}" if name else "the series"
 
 
+def _demand_small(series: Series, values: Floats32) -> Floats32:
+    """Refuse values so far from the others that float32 has no number for them; DataError names the first one."""
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        at, column = wrong[0]
+        raise DataError(
+            f"{named(series, int(at))}: {series.target_names[column]!r} is {series.target[at, column]:g}, which is too "
+            "far from the values of training to be read"
+        )
+    return values
+
+
 def _cut(values: npt.NDArray[np.float64], steps: int) -> Floats32:
-    found = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
     found[steps:] = 0.0
     return found
