@@ -112,7 +112,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return self._scored(series, labels, firsts)
 
     def score(self, data: Any, y: Any = None) -> float:
-        """Average precision with a column `label` that has both kinds; else minus the share of alarms; y as in `fit`."""
+        """Average precision with a column `label` of both kinds; else minus the share of alarms; y as in `fit`."""
         self._refuse_targets(y)
         found = self.evaluate(data).model
         return float(found.get("average precision", -found["alarms"]))
@@ -177,7 +177,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return [replace(one, past=one.past[:, :-1], past_names=one.past_names[:-1]) for one in found], labels
 
     def _scored(self, series: Sequence[Series], labels: list[Floats] | None, firsts: Sequence[int]) -> ScoreTable:
-        usual, jumps, history = self.network_.usual, self.network_.jumps, self.network_.history
+        jumps, history = self.network_.jumps, self.network_.history
         rows = {
             "model": ([self._scores(one) for one in series], self.threshold_),
             "jump": ([jumps.distance(self._jumps(one)) for one in series], float(jumps.threshold)),
@@ -228,7 +228,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return training, held_out
 
     def _floor(self, one: ScaledSeries) -> Floats:
-        """The least spread of errors [K]: that of rounding; of what never changed the smallest share that can be told."""
+        """The least spread of errors [K]: that of rounding; of what never changed a share of it that can be told."""
         values = one.series.target[: one.steps]
         found = np.maximum(ROUNDING * resolution(values) / one.scale.size, NOISE)
         still = TOLD * np.where(values[0] == 0, 1.0, np.abs(values[0])) / one.scale.size
@@ -272,8 +272,8 @@ def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence
             names += f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
             verb = "changes" if len(columns) == 1 else "change"
             found.append(
-                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual changes "
-                "(validation=)"
+                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
+                "changes (validation=)"
             )
     return found
 

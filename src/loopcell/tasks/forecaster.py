@@ -30,6 +30,7 @@ from loopcell.tasks.forecasting import (
     continued,
     first_after,
     in_units,
+    notes_of,
     usual_season,
     with_future,
 )
@@ -118,7 +119,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             before = kept.get(series.name)
             if before is not None and not self._fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
-            one = self._ready(series if before is None else continued(series, before), before)
+            new = series if before is None else continued(series, before)
+            self._note(notes_of([new]))
+            one = self._ready(new, before)
             if before is None:
                 self._demand_history(one)
             elif not one.steps:

@@ -6,8 +6,8 @@ from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import find_step, read_times, regular_step
-from loopcell.data.series.zones import check_zone, wall
 from loopcell.data.series.windows import Window, WindowBatch, Windows
+from loopcell.data.series.zones import check_zone, wall
 
 __all__ = [
     "Layout",

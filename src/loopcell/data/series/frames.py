@@ -79,7 +79,7 @@ class Layout:
     """Which columns of a table are what, and how its times are read: the arguments of `series_from`, and two more.
 
     Attributes:
-        zone: on whose wall clock times without an offset are, and on whose the calendar is read; None: as the times say.
+        zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
         like: gives what is known of the step of a series, by its name.
     """
 
@@ -144,7 +144,9 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     data, targets, time = as_table(data, targets, layout.time)
     columns, targets = _columns(data, targets, (time, layout.series, *known, *past))
     numbers = {name: _numbers(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
-    groups = _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
+    groups = (
+        _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
+    )
     stamps = _stamps(columns[time] if time else None, layout.zone)
     found = []
     for name, rows in groups.items():
@@ -211,10 +213,22 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
     for name in names:
         if name not in data:
             raise DataError(f"data: {missing_column(name, tuple(data))}")
-    found = {name: np.asarray(data[name]) for name in names}
+    found = {name: _as_array(data[name]) for name in names}
     lengths = {name: len(column) if column.ndim == 1 else -1 for name, column in found.items()}
     if len(set(lengths.values())) > 1 or -1 in lengths.values() or 0 in lengths.values():
         raise DataError(f"the columns of a table are arrays [T] of one length, got {lengths}")
+    return found
+
+
+def _as_array(column: Any) -> npt.NDArray[Any]:
+    """A column as an array; times of pandas or polars with a zone as objects, which keep it."""
+    zoned = getattr(column, "tz", None) or any(
+        getattr(getattr(column, "dtype", None), key, None) for key in ("tz", "time_zone")
+    )
+    if not zoned:
+        return np.asarray(column)
+    found = np.empty(len(column), object)
+    found[:] = list(column)
     return found
 
 

@@ -7,6 +7,7 @@ then, and pandas has no "day 30, or the last of a shorter month" and no rule tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,16 +63,29 @@ def perfect_step(times: Times, zone: str | None, like: Step | None = None) -> St
     Args:
         times: `[T]`, rising, at least 2.
         zone: on whose wall clock the calendar is read.
-        like: what is known of the series: this very step, where it fits; else one that counts the same.
+        like: only this very step will do, or one that counts the same as often.
     """
-    if like is not None and _fits(times, like):
+    if like is None:
+        return next((fit.step for fit in _fits_of(times, zone) if fit.perfect), None)
+    if _fits(times, like):
         return like
-    first = None
-    for fit in _fits_of(times, zone):
-        if fit.perfect and (like is None or (fit.step.same_kind(like) and fit.step.size == like.size)):
-            return fit.step
-        first = first or (fit.step if fit.perfect else None)
-    return first
+    same = (fit for fit in _fits_of(times, zone) if fit.step.same_kind(like) and fit.step.size == like.size)
+    return next((fit.step for fit in same if fit.perfect), None)
+
+
+def distance_from(times: Times, like: Step) -> float:
+    """How far times [T] are from those of a step at most, as a share of it; infinite where they are not one apart."""
+    if like.clock != (times.dtype.kind == "M") or (like.rule is None and like.calendar):
+        return float("inf")
+    unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
+    if like.rule is None:
+        away = np.abs(np.diff(times).astype(np.float64) * unit - like.size)
+        return float(away.max(initial=0.0) / like.size)
+    index = like.rule.index(wall(times, like.zone))
+    if (np.diff(index) != like.places).any():
+        return float("inf")
+    away = np.abs((times - instants(like.rule.at(index), like.zone)).astype(np.float64)) * unit
+    return float(away.max() / like.micros)
 
 
 def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> tuple[Step, list[str]]:
@@ -109,13 +123,14 @@ def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
     rule = like.rule
     if rule is None or like.clock != (times.dtype.kind == "M"):
         return like if like.clock == (times.dtype.kind == "M") else None
-    here = wall(times, like.zone)
-    if (wall(instants(rule.at(rule.index(here)), like.zone), like.zone) == here).all():
+    if distance_from(times, like) <= JITTER:
         return like
     here = wall(times, zone)
     date = here.astype("datetime64[D]")
     time = int((here - date).astype(np.int64)[0])
-    moved: Rule | None = Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size) if isinstance(rule, Clock) else None
+    moved: Rule | None = (
+        Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size) if isinstance(rule, Clock) else None
+    )
     if isinstance(rule, Weekdays):
         moved = Weekdays(rule.days, time) if np.is_busday(date, weekmask=rule.days)[0] else None
     if isinstance(rule, Monthly) and rule.each == 1:
@@ -136,24 +151,24 @@ def _fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
     usual = _lower_median(np.diff(shown).astype(np.int64))
     days = shown.astype("datetime64[D]")
     time = _most_frequent((shown - days).astype(np.int64))
-    found = [lambda: iter([elapsed])]
-    if has_changes(zone) and usual > 2 * HOUR:  # a time that is left out is shown an hour later, and still the nearest
-        found.insert(0 if usual % DAY == 0 else 1, lambda: _ruled(times, zone, _clock(shown, usual)))
+    # A time that is left out is shown an hour later, and that is still the nearest place.
+    clock = _ruled(times, zone, _clock(shown, usual)) if has_changes(zone) and usual > 2 * HOUR else ()
     if usual > MONTH:
-        found.insert(0, lambda: _monthly(times, zone, days, time, plain=True))
-        found.append(lambda: _monthly(times, zone, days, time, plain=False))
+        yield from _monthly(times, zone, days, time, plain=True)
+    yield from chain(clock, [elapsed]) if usual % DAY == 0 else chain([elapsed], clock)
+    if usual > MONTH:
+        yield from _monthly(times, zone, days, time, plain=False)
     elif usual >= DAY // 2 and (np.diff(days).astype(np.int64) > 0).all():
-        found.append(lambda: (fit for mask in _masks(days) for fit in _ruled(times, zone, Weekdays(mask, time))))
-        found.append(lambda: _several_a_month(times, zone, days, time))
-    for kind in found:
-        yield from kind()
+        for mask in _masks(days):
+            yield from _ruled(times, zone, Weekdays(mask, time))
+        yield from _several_a_month(times, zone, days, time)
 
 
 def _elapsed(times: Times) -> Fit:
     """So much time from one to the next: the usual distance where all are near it, refined by their mean."""
     kind = times.dtype.kind
     unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
-    counts = np.diff(times).astype(np.float64 if kind == "f" else np.int64)
+    counts: npt.NDArray[Any] = np.diff(times).astype(np.float64 if kind == "f" else np.int64)
     usual = _lower_median(counts)
     if kind == "f":
         same = bool(np.allclose(counts, usual, rtol=1e-6, atol=0))
@@ -162,16 +177,16 @@ def _elapsed(times: Times) -> Fit:
         same, off = bool((counts == usual).all()), counts % usual != 0
     size, grain = usual * unit, 0.0
     if off.any() or (kind == "f" and same):
-        near = counts[np.abs(counts - usual) <= 2 * JITTER * usual] * unit
+        near = np.asarray(counts[np.abs(counts - usual) <= 2 * JITTER * usual] * unit, np.float64)
         size = _refined(near, usual * unit, clock=kind == "M")
         grain = float(np.gcd.reduce(counts)) * unit if kind == "M" else 0.0
     step = Step(size, clock=kind == "M", grain=grain)
-    distances = np.full(len(counts), step.size) if same else counts * unit
+    distances = np.full(len(counts), step.size) if same else np.asarray(counts * unit, np.float64)
     return Fit(step, distances, np.concatenate([[False], off]))
 
 
 def _refined(near: Floats, usual: float, *, clock: bool) -> float:
-    """The mean of distances; of time stamps a round number, or so many a second, if they cannot tell it from the mean."""
+    """The mean of distances; of time stamps a round number, or so many a second, if that could be the mean as well."""
     mean = float(near.mean())
     if not clock:
         return usual if abs(mean - usual) < 1e-9 * abs(usual) else mean
@@ -189,7 +204,11 @@ def _on_a_grid(times: Times, step: Step) -> Step:
     since = times.astype(np.int64)
     away = (since - since[0] + size // 2) % size - size // 2
     middle, most = float(np.median(away)), float(np.abs(away - np.median(away)).max())
-    if most > JITTER * size or most <= step.grain or (np.diff((since - since[0] - middle + size / 2) // size) != 1).any():
+    if (
+        most > JITTER * size
+        or most <= step.grain
+        or (np.diff((since - since[0] - middle + size / 2) // size) != 1).any()
+    ):
         return step
     phase, unsure = (int(since[0]) + middle) % size, 3 * float(away.std()) / np.sqrt(len(away))
     round_ones = [round(phase / unit) * unit for unit in (size, HOUR, HOUR // 60, SECOND, 1000)]
@@ -228,7 +247,9 @@ def _several_a_month(times: Times, zone: str | None, days: Times, time: int) -> 
     chosen = []
     for number in range(each):
         dates = days[whole + number]
-        place = next((one for one in places_of(dates) if (one.dates(dates.astype("datetime64[M]")) == dates).all()), None)
+        place = next(
+            (one for one in places_of(dates) if (one.dates(dates.astype("datetime64[M]")) == dates).all()), None
+        )
         if place is None:
             return
         chosen.append(place)
@@ -296,10 +317,11 @@ def _jitter(times: Times, step: Step, named: Callable[[int], str]) -> list[str]:
     if away[at - 1] <= 1e-6 * step.size:
         return []
     far = str(Step(float(f"{away[at - 1]:.3g}"), clock=step.clock))
-    return [
+    note = (
         f"the times are not even, and no rule of the calendar explains them: a step is taken as {step}, from which "
         f"they differ by up to {far} ({named(at)})"
-    ]
+    )
+    return [note]
 
 
 def _irregular(times: Times, fit: Fit, zone: str | None, named: Callable[[int], str]) -> DataError:

@@ -30,10 +30,11 @@ Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 _WHOLE = re.compile(r"-?\d{1,18}")
+_POINT = re.compile(r"\.0+$")  # whole numbers as a column of floats is written
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _MIDNIGHT = re.compile(r"(.{8,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?")
 _FRACTION = re.compile(r"(.*\d)[.,](\d{6})(\d+)(.*)")
-_BASIC = {6: "YYYYMM", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
+_BASIC = {6: "YYYYMM", 7: "YYYYDDD", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
 _YEARS = (1800, 2200)  # of dates that are written as whole numbers
 FEW = 0.1  # of such dates may be wrong, and are errors; of more, the numbers are no dates
 _EPOCH = datetime(1970, 1, 1)
@@ -157,10 +158,11 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
         shown_offsets = ", ".join(offset_name(int(one)) for one in np.unique(ahead)[:4])
         return UTC_NAME, (f"the times have offsets of several zones ({shown_offsets}); forecasts are given in UTC",)
     others = f" and of {len(found) - 1} more zones" if len(found) > 1 else ""
-    return found[0], (
-        f"the offsets of the times are those of {found[0]}{others}: summer time goes on as there, unless another zone is "
-        "named (zone=)",
+    note = (
+        f"the offsets of the times are those of {found[0]}{others}: summer time goes on as there, unless another zone "
+        "is named (zone=)"
     )
+    return found[0], (note,)
 
 
 def zones_with(times: Times, ahead: Ints) -> list[str]:
@@ -182,11 +184,11 @@ def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
     found, second = instants(times, zone), second_instants(times, zone)
     missing = np.flatnonzero(wall(found, zone) != times)
     if len(missing):
-        at = int(missing[0])
+        first = int(missing[0])
         raise DataError(
-            f"{where(cells, at)}: clocks in {zone} never show {shown(times[at])}: they are set forward over it"
+            f"{where(cells, first)}: clocks in {zone} never show {shown(times[first])}: they are set forward over it"
         )
-    for at in np.flatnonzero(second > found):
+    for at in np.flatnonzero(second > found).tolist():
         if at and found[at] <= found[at - 1]:
             found[at] = second[at]
     return found
@@ -218,26 +220,26 @@ def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
     name = getattr(cells, "name", "")
     of = f" of column {name!r}" if name else ""
     note = (
-        f"the times{of} are read as dates in the form {_BASIC[len(first)]}: {first} is {shown(times[0])} (to count rows "
-        "instead, leave out time=)"
+        f"the times{of} are read as dates in the form {_BASIC[len(first)]}: {first} is {shown(times[0])} (to count "
+        "rows instead, leave out time=)"
     )
     return Stamps(times, None, (note,))
 
 
 def _digits(cell: Any) -> str | None:
     if isinstance(cell, str):
-        text = cell.strip()
-    elif isinstance(cell, float | np.floating) and float(cell).is_integer():
-        text = str(int(cell))
-    elif isinstance(cell, int | np.integer) and not isinstance(cell, bool):
-        text = str(int(cell))
-    else:
+        text = _POINT.sub("", cell.strip())
+    elif isinstance(cell, bool) or not isinstance(cell, int | float | np.number) or cell % 1 != 0:
         return None
+    else:
+        text = str(int(cell))
     return text if text.isascii() and text.isdigit() else None
 
 
 def _as_dates(numbers: Ints, digits: int) -> Times:
     """YYYYMM and longer as time stamps; NaT for what is no date."""
+    if digits == 7:
+        return _days_of_year(numbers)
     padded = numbers * 10 ** (14 - digits)
     year, month, day = padded // 10**10, padded // 10**8 % 100, padded // 10**6 % 100
     hour, minute, second = padded // 10**4 % 100, padded // 100 % 100, padded % 100
@@ -249,6 +251,14 @@ def _as_dates(numbers: Ints, digits: int) -> Times:
     there &= ((hour < 24) & (minute < 60) & (second < 60)) | ((hour == 24) & (minute == 0) & (second == 0))
     times = days.astype("datetime64[us]") + (hour * 3600 + minute * 60 + second).astype("timedelta64[s]")
     return np.where(there, times, np.datetime64("NaT", "us"))
+
+
+def _days_of_year(numbers: Ints) -> Times:
+    """YYYYDDD, the day of the year."""
+    years = (numbers // 1000 - 1970).astype("datetime64[Y]")
+    days = years.astype("datetime64[D]") + (numbers % 1000 - 1)
+    there = (days.astype("datetime64[Y]") == years) & (numbers // 1000 >= _YEARS[0]) & (numbers // 1000 < _YEARS[1])
+    return np.where(there, days.astype("datetime64[us]"), np.datetime64("NaT", "us"))
 
 
 # --- one cell ------------------------------------------------------------------------------------------------------

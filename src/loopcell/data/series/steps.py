@@ -1,8 +1,8 @@
 """Steps: what lies between two times of a series, and the times that follow one.
 
 A step is so much time, or it goes by the calendar on the wall clock of a zone: so many hours or days of the clock, days
-of the week that count, months. What goes by the calendar has a `Rule`, which numbers all places on the calendar and says
-when each is.
+of the week that count, months. What goes by the calendar has a `Rule`, which numbers all places on the calendar and
+says when each is.
 """
 
 from __future__ import annotations
@@ -205,6 +205,16 @@ class Step:
         if self.calendar:
             return _in_months(np.datetime64(time, "us"), ahead * int(self.size))
         return np.asarray(now + self._elapsed(ahead, unit))
+
+    @property
+    def jitters(self) -> bool:
+        """Whether times are known to stand around those of the step, rather than at them."""
+        return self.grain > 0 or (isinstance(self.rule, Clock) and self.zone is None)
+
+    @property
+    def micros(self) -> float:
+        """How long a step of time stamps is, more or less, in microseconds."""
+        return self.size * (30 * DAY if self.calendar else 7 * DAY / self.days_a_week if self.days_a_week else 1)
 
     @property
     def places(self) -> int:

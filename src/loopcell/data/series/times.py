@@ -7,13 +7,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data.series.frequency import DAY, HOUR, ambiguous, moved_to, perfect_step, usual_step
+from loopcell.data.series.frequency import (
+    HOUR,
+    JITTER,
+    ambiguous,
+    distance_from,
+    moved_to,
+    perfect_step,
+    usual_step,
+)
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
-from loopcell.data.series.steps import Step, Times
+from loopcell.data.series.steps import DAY, Step, Times
 from loopcell.data.series.zones import has_changes, offset_at, zones_that
 from loopcell.errors import DataError
 
+FEW = 6  # times tell no day of a month against what is known
+SLIGHT = 1e-6  # of a step
 SAMPLE = 48  # times at which a zone is tried before all are
 
 Namer = Callable[[int], str]
@@ -72,15 +82,32 @@ def find_step(stamps: Stamps, named: Namer, like: Step | None = None) -> Regular
     check_rising(times, named, zone)
     if len(times) < 2:
         return Regular(like if like is None or not len(times) else moved_to(like, times, zone))
-    step = perfect_step(times, zone, like)
+    if like is not None:
+        known = _as_known(times, zone, like)
+        if known is not None:
+            return known
+    step = perfect_step(times, zone)
     if step is not None:
-        note = ambiguous(times, step) if step is not like else None
+        note = ambiguous(times, step)
         return Regular(step, (note,) if note else ())
     guessed = _step_elsewhere(times, zone)
     if guessed is not None:
         return guessed
     step, notes = usual_step(times, zone, named)
     return Regular(step, tuple(notes))
+
+
+def _as_known(times: Times, zone: str | None, like: Step) -> Regular | None:
+    """What is known of the step of a series, where times are as good as on it; or the same from other places."""
+    exact = perfect_step(times, zone, like)
+    away = distance_from(times, like)
+    few = len(times) < FEW and exact is not None and exact.calendar
+    if exact is not None and (exact is like or away > JITTER or not few):
+        return Regular(exact)
+    if away > JITTER:
+        return None
+    note = f"times are up to {100 * away:.2g}% of a step ({like}) from those that were read before"
+    return Regular(like, () if like.jitters or away < SLIGHT else (note,))
 
 
 def check_rising(times: Times, named: Namer, zone: str | None = None) -> None:
@@ -93,12 +120,12 @@ def check_rising(times: Times, named: Namer, zone: str | None = None) -> None:
     hint = summer_hint(times[at - 1], times[at], zone)
     if times[at] == times[at - 1]:
         raise DataError(
-            f"{named(at)}: the time {shown(times[at], zone)} is there twice (also {named(at - 1)}); if these are several "
-            f"series, name the column that tells them apart (series=){hint}"
+            f"{named(at)}: the time {shown(times[at], zone)} is there twice (also {named(at - 1)}); if these are "
+            f"several series, name the column that tells them apart (series=){hint}"
         )
     raise DataError(
-        f"{named(at)}: the time goes back, from {shown(times[at - 1], zone)} to {shown(times[at], zone)}; sort the rows "
-        f"by time{hint}"
+        f"{named(at)}: the time goes back, from {shown(times[at - 1], zone)} to {shown(times[at], zone)}; sort the "
+        f"rows by time{hint}"
     )
 
 
@@ -117,13 +144,11 @@ def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
     name, step = found
     others = f" (and of {len(names) - 1} more zones)" if len(names) > 1 else ""
     what = "the times" if zone else "the times, taken as UTC,"
-    return Regular(
-        step,
-        (
-            f"{what} are even on the clocks of {name}{others}, every {step}: forecasts go on by the summer time of "
-            f"{name}, unless another zone is named (zone=)",
-        ),
+    note = (
+        f"{what} are even on the clocks of {name}{others}, every {step}: forecasts go on by the summer time of {name}, "
+        "unless another zone is named (zone=)"
     )
+    return Regular(step, (note,))
 
 
 def _zones_of_one_time(times: Times) -> list[str]:

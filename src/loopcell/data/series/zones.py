@@ -84,8 +84,9 @@ def wall(times: Times, zone: str | None) -> Times:
 
 
 def instants(shown: Times, zone: str | None) -> Times:
-    """When clocks show some times [T]: the first of two such instants; for a time that is left out the one as long
-    after midnight as it says, whose clock shows an hour later.
+    """When clocks show some times [T], the first of two such instants.
+
+    A time that clocks leave out, because they are set forward, is taken on the clock that was not: it shows later.
     """
     if zone is None or not len(shown):
         return shown

@@ -15,6 +15,7 @@ from loopcell.tasks.forecasting.state import Kept
 from loopcell.tasks.series_settings import SeriesSettings
 
 JITTER = 0.1  # of a step, by which times may be off
+SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
 
 
 def nothing_known(_: str) -> Step | None:
@@ -136,7 +137,11 @@ def continued(series: Series, kept: Kept) -> Series:
     if kept.step is not None:
         expected = kept.step.after(kept.time, 1)[0]
         size = expected - kept.time
-        if abs((first - expected) / size) > JITTER:
+        away = abs((first - expected) / size)
+        if SLIGHT < away <= JITTER and not kept.step.jitters:
+            note = f"the new rows begin at {shown(first, series.zone)}, and {shown(expected, series.zone)} was expected"
+            series = replace(series, notes=(*series.notes, note))
+        if away > JITTER:
             raise DataError(
                 f"{of(series.name)}: a gap: it was read up to {shown(kept.time, series.zone)}, and the new rows begin "
                 f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}"

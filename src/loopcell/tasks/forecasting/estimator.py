@@ -158,8 +158,8 @@ class SeriesEstimator(Estimator):
         """Refuse targets beside the table; UsageError says where they belong."""
         if y is not None:
             raise UsageError(
-                f"{type(self).__name__} learns from one table and its times: y would not be read. Put it into the table "
-                "as a column and name that (target=), with the columns that help to forecast it as known= or past="
+                f"{type(self).__name__} learns from one table and its times: y would not be read. Put it into the "
+                "table as a column and name that (target=), with the columns that help to forecast it as known= or past="
             )
 
     def _table(

@@ -95,8 +95,8 @@ def scaled(
         missing = int(np.isnat(series.times).sum())
         if missing:
             raise DataError(
-                f"{of(series.name)}: the calendar needs the times of the steps ahead, and of {missing} it is not known; "
-                "add rows at the end of the table with their times and an empty target"
+                f"{of(series.name)}: the calendar needs the times of the steps ahead, and of {missing} it is not "
+                "known; add rows at the end of the table with their times and an empty target"
             )
         ahead = np.concatenate([ahead, calendar(wall(series.times, zone), cycles)], axis=1)
     return ScaledSeries(
