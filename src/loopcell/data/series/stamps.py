@@ -229,7 +229,7 @@ def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
 def _digits(cell: Any) -> str | None:
     if isinstance(cell, str):
         text = _POINT.sub("", cell.strip())
-    elif isinstance(cell, bool) or not isinstance(cell, int | float | np.number) or cell % 1 != 0:
+    elif isinstance(cell, bool) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
         return None
     else:
         text = str(int(cell))

@@ -159,7 +159,7 @@ class SeriesEstimator(Estimator):
         if y is not None:
             raise UsageError(
                 f"{type(self).__name__} learns from one table and its times: y would not be read. Put it into the "
-                "table as a column and name that (target=), with the columns that help to forecast it as known= or past="
+                "table as a column and name that (target=); columns that help to forecast it are known= or past="
             )
 
     def _table(

@@ -23,8 +23,7 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
 
     Returns:
         Beside these: "noticed", the share of stretches of anomalous steps with an alarm, if there are such stretches;
-        "alarms", the share of steps with one; average precision and ROC AUC of the scores, where there are steps of both
-        kinds.
+        "alarms", the share of steps with one; average precision and ROC AUC, where there are steps of both kinds.
     """
     there = [np.isfinite(part) for part in scores]
     flat_true = np.concatenate([part[known] for part, known in zip(true, there, strict=True)]) > 0
