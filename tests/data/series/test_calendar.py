@@ -65,7 +65,12 @@ def test_every_frequency_of_pandas_goes_on_as_pandas_does(frequency, zone, minut
 
 
 @settings(max_examples=60, deadline=None)
-@given(day=st.integers(1, 31), months=st.sampled_from([1, 2, 3, 4, 6, 12]), start=st.integers(0, 600), count=st.integers(24, 60))
+@given(
+    day=st.integers(1, 31),
+    months=st.sampled_from([1, 2, 3, 4, 6, 12]),
+    start=st.integers(0, 600),
+    count=st.integers(24, 60),
+)
 def test_the_same_day_of_every_month_or_its_last(day, months, start, count):
     first = [pd.Period("1980-01", "M") + start + months * number for number in range(count + AHEAD)]
     times = days(*(f"{month}-{min(day, month.days_in_month):02d}" for month in first))
@@ -98,7 +103,9 @@ def test_by_hand(times, following):
 def test_two_days_of_the_month_that_cannot_be_told_apart_are_said():
     regular = found(days("2021-02-28", "2022-02-28", "2023-02-28"))
     assert as_days(regular.step.after(days("2023-02-28")[0], 1)) == ["2024-02-29"]
-    assert regular.notes == ("every time is the last day of its month, and day 28 too: forecasts go on at the last day",)
+    assert regular.notes == (
+        "every time is the last day of its month, and day 28 too: forecasts go on at the last day",
+    )
     assert found(days("2021-06-30", "2022-06-30")).notes == ()  # both go on at 30 June
 
 
@@ -178,9 +185,10 @@ def test_hours_without_a_zone_across_a_change_of_the_clocks(start):
 def test_a_midnight_that_clocks_leave_out():
     times = pd.date_range("2024-04-10", periods=40).tz_localize("Africa/Cairo", nonexistent="shift_forward")
     for count in (12, 25):  # before and after the one of 26 April, which is at 1 o'clock
-        assert found(instants(times)[:count], "Africa/Cairo").step.after(
-            instants(times)[count - 1], 12
-        ).tolist() == instants(times)[count : count + 12].tolist()
+        assert (
+            found(instants(times)[:count], "Africa/Cairo").step.after(instants(times)[count - 1], 12).tolist()
+            == instants(times)[count : count + 12].tolist()
+        )
 
 
 def test_wall_clocks_agree_with_pandas():
@@ -283,7 +291,9 @@ def test_stamps_of_100_nanoseconds():
         stamps = read_stamps(cells)
         step = find_step(stamps, named).step
         assert str(step) == "0.1 microseconds"
-        assert step.after(stamps.times[-1], 3).tolist() == (arrays[-1] + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
+        assert (
+            step.after(stamps.times[-1], 3).tolist() == (arrays[-1] + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
+        )
     frame = pd.DataFrame({"t": arrays, "y": np.arange(59.0)})
     assert str(series_from(frame, target="y", time="t")[0].step) == "0.1 microseconds"
 
@@ -297,7 +307,9 @@ def test_jitter_is_said_and_goes_on_around_its_grid():
     regular = found(grid[:500] + away)
     assert regular.step.after((grid[:500] + away)[-1], 10).tolist() == grid[500:].tolist()
     (note,) = regular.notes
-    assert note.startswith("the times are not even, and no rule of the calendar explains them: a step is taken as 1 min")
+    assert note.startswith(
+        "the times are not even, and no rule of the calendar explains them: a step is taken as 1 min"
+    )
     for count in (1, 2, 5):  # few new rows do not teach another step
         assert found((grid[:500] + away)[100 : 100 + count], like=regular.step) == (regular.step, ())
 
