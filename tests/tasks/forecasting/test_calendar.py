@@ -45,8 +45,8 @@ THIRTIETH = pd.DatetimeIndex([pd.Timestamp("2021-01-30") + pd.DateOffset(months=
 @pytest.mark.parametrize(
     "times",
     [
-        every("MS"), every("ME"), every("QE"), every("YE", start="1960-01-01"), every("W-SUN"), every("B"), every("BMS"),
-        every("BME"), every("D", "Europe/Berlin", "2024-03-01"), every("D", "Europe/Berlin", "2024-10-01"),
+        every("MS"), every("ME"), every("QE"), every("YE", start="1960-01-01"), every("W-SUN"), every("B"),
+        every("BMS"), every("BME"), every("D", "Europe/Berlin", "2024-03-01"), every("D", "Europe/Berlin", "2024-10-01"),
         every("h", "Europe/Berlin", "2024-03-30"), every("h", "UTC"), every("MS", "America/New_York"), THIRTIETH,
     ],
     ids=lambda times: f"{times.freqstr}-{times.tz}",
@@ -129,7 +129,7 @@ def test_times_of_another_kind_than_those_of_training_are_refused():
         "the series: its times have no zone, and those of training had Europe/Berlin; write them as there, or name the "
         "zone (zone='Europe/Berlin')"
     )
-    with pytest.raises(DataError, match="its times have UTC, and those of training had none; write them as there$"):
+    with pytest.raises(DataError, match=r"its times have UTC, and those of training had none; write them as there$"):
         Forecaster(**QUICK).fit(table(every("D"))).predict(table(every("D", "UTC")))
     with pytest.raises(DataError, match="has steps of 1 day, and the model was trained on steps of 1 business day"):
         Forecaster(**QUICK).fit(table(every("B"))).predict(table(every("D")))
@@ -183,8 +183,8 @@ def test_rows_without_a_target_give_the_times_of_forecasts():
     with pytest.raises(DataError) as caught:
         model.predict(longer[:52])
     assert str(caught.value) == (
-        "the series: the calendar needs the times of the steps ahead, and of 3 it is not known; add rows at the end of the "
-        "table with their times and an empty target"
+        "the series: the calendar needs the times of the steps ahead, and of 3 it is not known; add rows at the end of "
+        "the table with their times and an empty target"
     )
     plain = Forecaster(**QUICK, regular=False).fit(table(times[:50]))
     rows = list(plain.predict(longer[:52])[0].rows())
@@ -203,8 +203,8 @@ def test_uneven_numbers_have_forecasts_by_step():
 def test_what_was_guessed_of_times_is_a_note_said_once():
     dates = [int(f"{day:%Y%m%d}") for day in every("D")]
     model = Forecaster(**QUICK).fit(table(dates))
-    note = "the times of column 't' are read as dates in the form YYYYMMDD: 20220128 is 2022-01-28 (to count rows instead, "
-    assert model.notes_ == [note + "leave out time=)"]
+    note = "the times of column 't' are read as dates in the form YYYYMMDD: 20220128 is 2022-01-28 (to count rows "
+    assert model.notes_ == [note + "instead, leave out time=)"]
     (forecast,) = model.predict(table(dates))
     assert str(forecast.times[0])[:10] == "2022-03-17"
     assert len(model.notes_) == 1
@@ -230,8 +230,8 @@ def test_targets_beside_the_table_are_refused(estimator):
     with pytest.raises(UsageError) as caught:
         estimator.fit(rows[:, None], rows)
     assert str(caught.value) == (
-        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table as a "
-        "column and name that (target=); columns that help to forecast it are known= or past="
+        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table as "
+        "a column and name that (target=); columns that help to forecast it are known= or past="
     )
     with pytest.raises(UsageError, match="y would not be read"):
         estimator.score(rows[:, None], rows)
