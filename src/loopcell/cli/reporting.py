@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, TypeAlias
 
@@ -44,6 +44,12 @@ def say(text: str, *, err: bool = False) -> None:
     numbers = ("LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
     if all(os.environ.get(number, "0") == "0" for number in numbers):
         typer.echo(readable(text) if err else text, err=err)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what the user should know of the data."""
+    for note in notes:
+        say(f"note: {in_flags(note)}", err=True)
 
 
 def say_unknown(count: int, first: str = "") -> None:

@@ -57,7 +57,9 @@ def _fit(
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, ())
+    skipped = (str(table.skipped),) if table.skipped else ()
+    notes = (*table.notes, *skipped, *estimator.notes_)
     score = estimator.score_held_out(table, validation)
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
-    return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))
+    return TrainedEstimator(run, estimator, score, notes)
