@@ -124,7 +124,7 @@ def _values(reading: Reading, dead: Sequence[int], lost: Sequence[str]) -> str:
     more = [f"{len(dead) - _MOST_SHOWN} more"] if len(dead) > _MOST_SHOWN else []
     are = "is" if len(dead) == 1 else "are"
     without = f", and {_listed(lost[:12])}{' ...' * (len(lost) > 12)} with {_it(dead)}" if lost else ""
-    return f"{' and '.join([*shown, *more])} {are} computed and not used{without}"
+    return f"{_joined([*shown, *more])} {are} computed and not used{without}"
 
 
 def _shown(reading: Reading, index: int) -> str:
@@ -136,8 +136,11 @@ def _shown(reading: Reading, index: int) -> str:
 
 
 def _listed(names: Sequence[str], last: str = "and") -> str:
-    quoted = [f"`{name}`" for name in names]
-    return f" {last} ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+    return _joined([f"`{name}`" for name in names], last)
+
+
+def _joined(parts: Sequence[str], last: str = "and") -> str:
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _it(what: Sequence[object]) -> str:
