@@ -14,6 +14,8 @@
     ├── MissingExtraError         an optional dependency is not installed; the message names the extra
     └── UsageError                exit code 2: the request itself makes no sense
 
+EquationWarning, a UserWarning, is no error: a cell runs as written, and part of what was written does nothing.
+
 The leaves also derive from the built-in exception that a caller would guess, so that
 `except ValueError` keeps working.
 
@@ -83,6 +85,10 @@ class TraceError(EquationError, TypeError):
 
 class ShapeError(EquationError):
     """Two uses of a value in a cell's equations contradict each other."""
+
+
+class EquationWarning(UserWarning):
+    """Something that a cell's author wrote has no effect: a value that nothing uses, a state that nothing reads."""
 
 
 class InputError(LoopcellError, ValueError):

@@ -13,6 +13,8 @@ import pytest
 from tests.docs.command_line import complaint, root_command
 from tests.docs.pages import CONSOLE, PYTHON, ROOT, Block, blocks, commands, pages
 
+pytestmark = pytest.mark.filterwarnings("error::loopcell.errors.EquationWarning")
+
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages()]
 LOOPCELL = [sys.executable, "-c", "from loopcell.cli import main; main()"]
 

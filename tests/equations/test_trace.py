@@ -136,6 +136,104 @@ def test_a_bare_namespace():
     assert "`W` is a namespace of parameters, not a parameter; write W.name, such as W.i" in refused(bare)
 
 
+def test_a_bare_namespace_beside_a_gate_names_the_parameter():
+    def behind(x, h, *, W, U, b):
+        return tanh(W.h @ x + U.h @ h + b)
+
+    def before(x, h, *, W, b):
+        return tanh(b + W.g @ x) + h
+
+    def divided(x, h, *, W, b):
+        return minimum(W.g @ x, b) + h
+
+    def unclear(x, h, *, W, b):
+        return sigmoid(W.i @ x) * h + W.g @ x + b
+
+    assert refused(behind).endswith("`b` is a namespace of parameters, not a parameter; write b.h")
+    assert refused(before).endswith("write b.g")
+    assert refused(divided).endswith("write b.g")
+    assert refused(unclear).endswith("write b.name, such as b.g")
+
+
+NAMESPACE_USES = {
+    "negated": lambda W, h: -W,
+    "magnitude": lambda W, h: abs(W),
+    "power": lambda W, h: W**2,
+    "quotient": lambda W, h: h / W,
+    "comparison": lambda W, h: h > W,
+    "right of @": lambda W, h: W.i @ W,
+    "call": lambda W, h: W(h),
+    "index": lambda W, h: h * W[0],
+    "sum": lambda W, h: sum(W),
+    "decision": lambda W, h: h if W else 2 * h,
+    "number": lambda W, h: h * float(W),
+    "function": lambda W, h: tanh(W),
+    "mean": lambda W, h: mean(W),
+    "two operands": lambda W, h: minimum(W, h + 1),
+    "condition": lambda W, h: where(W, h, h),
+    "size": lambda W, h: sized(W, "rank"),
+    "draw": lambda W, h: bernoulli(W, 0.5, name="m"),
+    "result": lambda W, h: W,
+}
+
+
+@pytest.mark.parametrize("use", NAMESPACE_USES)
+def test_every_use_of_a_bare_namespace(use):
+    def used(x, h, *, W):
+        return NAMESPACE_USES[use](W, h)
+
+    message = refused(used)
+    assert "`W` is a namespace of parameters, not a parameter; write W." in message
+    assert message.startswith("cell `used`, line ")
+
+
+def test_functions_of_torch_and_numpy_on_a_namespace():
+    import numpy as np
+    import torch
+
+    for function in (torch.tanh, np.tanh, np.float32(2).__mul__):
+
+        def used(x, h, *, W, function=function):
+            return function(W)
+
+        assert "`W` is a namespace of parameters, not a parameter; write W.name, such as W.i" in refused(used)
+
+
+def test_what_a_value_does_not_have():
+    def no_star(x, h, W):
+        return tanh(W.h @ x), h
+
+    def method(x, h, *, W):
+        return (W.h @ x + h).tanh()
+
+    def transposed(x, h, *, W):
+        return (W.h @ x).T + h
+
+    def layer(x, h, *, W):
+        return tanh(W.h(x)) + h
+
+    assert refused(no_star).endswith(
+        "W.h cannot be part of an equation; `W` is a state; "
+        "namespaces of parameters stand behind a * in the arguments, as in (x, h, *, W, U, b)"
+    )
+    assert "value.tanh cannot be part of an equation; use loopcell's functions: loopcell.tanh" in refused(method)
+    assert "value.T cannot be part of an equation; use the operators and loopcell's functions" in refused(transposed)
+    assert "a product with a parameter is written W.name @ value" in refused(layer)
+
+
+def test_a_value_answers_hasattr_as_python_expects():
+    @cell
+    def curious(x, h, *, W):
+        return tanh(W.h @ x) + (h if not hasattr(h, "numpy") and not callable(getattr(h, "T", None)) else 0)
+
+    assert curious.text() == "h = tanh(W.h @ x) + h"
+
+
+def test_only_functions_are_read():
+    for other in (3, "gru", cells.get("gru")):
+        assert refused(other).startswith("@cell reads a function of one step, def f(x, h, *, W, U, b); it was given ")
+
+
 def test_a_foreign_operand():
     def foreign(x, h, *, W):
         return h + "one"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopcell.errors import InputError, LoopcellError, UsageError
+from loopcell.cli.own_cells import cell_from_file
+from loopcell.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from loopcell.equations import Cell
@@ -101,7 +98,7 @@ def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings | Ser
 
 
 def find_cell(name: str) -> Cell:
-    """A cell of the library by its name, or a cell of one's own as FILE.py:NAME.
+    """Return a cell of the library by its name, or a cell of one's own as FILE.py:NAME.
 
     Raises:
         UsageError: there is none.
@@ -109,46 +106,13 @@ def find_cell(name: str) -> Cell:
     from loopcell import cells
 
     file, colon, attribute = name.rpartition(":")
-    return _cell_from_file(Path(file), attribute) if colon else cells.get(name)
+    if colon:
+        return cell_from_file(Path(file), attribute)
+    if name.endswith(".py") or (name not in cells.names() and Path(name).is_file()):
+        return cell_from_file(Path(name), "")
+    return cells.get(name)
 
 
 def find_model(path: Path) -> Path:
     """A model's file, also when its run folder is named."""
     return path / "model.safetensors" if path.is_dir() else path
-
-
-def _cell_from_file(file: Path, attribute: str) -> Cell:
-    """Run a Python file of the user's and take a cell from it."""
-    from loopcell.equations import Cell
-
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None or not file.is_file():
-        raise UsageError(f"there is no Python file {file} to take a cell from")
-    module = importlib.util.module_from_spec(spec)
-    with _readable(file):
-        spec.loader.exec_module(module)
-    cell = getattr(module, attribute, None)
-    if not isinstance(cell, Cell):
-        raise UsageError(f"{file} has no cell named {attribute!r}; decorate it with @cell")
-    return cell
-
-
-@contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    """Turn what Python says against a file of the user's into a UsageError that names the line."""
-    try:
-        yield
-    except LoopcellError:
-        raise  # about the equations; it has a sentence of its own
-    except SyntaxError as error:  # of this file, or of one that it imports
-        blamed = error.filename if error.filename and not _same(error.filename, file) else file
-        raise UsageError(f"{blamed} is not Python in line {error.lineno or 1}: {error.msg}") from error
-    except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, file)]
-        where = f" in line {lines[-1]}" if lines else ""
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"{file} failed{where}: {type(error).__name__}: {reason}") from error
-
-
-def _same(name: str, file: Path) -> bool:
-    return Path(name).resolve() == file.resolve()

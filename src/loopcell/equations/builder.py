@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
+from loopcell.equations.namespace import Namespace, refuse_bare
 from loopcell.equations.ops import LEAVES, OPS
 from loopcell.equations.shapes import Shape, shape_of
 from loopcell.errors import TraceError
@@ -108,6 +109,15 @@ class Value:
     __int__ = __float__
     __index__ = __float__
 
+    def __call__(self, *_: object, **__: object) -> Value:
+        """Refuse `W.i(x)`, as layers of torch.nn are written."""
+        self._refuse("a call of a value", "a product with a parameter is written W.name @ value")
+
+    def __getattr__(self, name: str) -> Value:
+        if name.startswith("_") or name in Value.__slots__:
+            raise AttributeError(name)
+        refuse_attribute(self, name)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Value:
         """Let numpy's numbers stand in equations; refuse its functions."""
         op = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div"}.get(ufunc.__name__)
@@ -131,6 +141,26 @@ class Value:
 def refuse(builder: Builder, what: str, advice: str) -> NoReturn:
     """Say that something cannot be part of an equation, at the user's line."""
     raise TraceError(builder.located(f"{what} cannot be part of an equation; {advice}"))
+
+
+class NoAttributeError(TraceError, AttributeError):
+    """A value was asked for what it does not have, such as `h.T`; also what `hasattr` expects."""
+
+
+def refuse_attribute(value: Value, name: str) -> NoReturn:
+    """Say what to write in place of `value.name`; most often the `*` before the namespaces is missing."""
+    node = value.node
+    if name in OPS or name == "mean":
+        advice = f"use loopcell's functions: loopcell.{'total' if name == 'sum' else name}"
+    elif node.op in ("input", "state"):
+        advice = (
+            f"`{node.name}` is {'the input' if node.op == 'input' else 'a state'}; "
+            f"namespaces of parameters stand behind a * in the arguments, as in (x, h, *, W, U, b)"
+        )
+    else:
+        advice = "use the operators and loopcell's functions"
+    shown = node.name if not node.args else "value"
+    raise NoAttributeError(value.builder.located(f"{shown}.{name} cannot be part of an equation; {advice}"))
 
 
 def _first_value(operands: Any) -> Value | None:
@@ -160,6 +190,7 @@ class Builder:
         self.labels: dict[int, str] = {}
         self._index: dict[Node, int] = {}
         self._typed = typed
+        self.borrowing = False  # whether what is added now was written by another cell's author
 
     def add(self, node: Node) -> Value:
         """Add `node`, or find the equal node that is there already."""
@@ -185,7 +216,7 @@ class Builder:
 
     def apply(self, op: str, *operands: Operand, name: str = "") -> Value:
         """Apply `op`; sums with 0 and products with 1 vanish, so that passes may be careless with them."""
-        values = [self._value(op, operand) for operand in operands]
+        values = [self._value(op, operand, operands) for operand in operands]
         if self._typed and (simpler := _simplified(op, values)) is not None:
             return simpler
         args = tuple(value.index for value in values)
@@ -221,7 +252,9 @@ class Builder:
         """Put the place in the user's source before a message; only tracing knows it."""
         return message
 
-    def _value(self, op: str, operand: object) -> Value:
+    def _value(self, op: str, operand: object, beside: tuple[object, ...]) -> Value:
+        if isinstance(operand, Namespace):
+            refuse_bare(operand, *beside)
         if isinstance(operand, Value):
             if operand.builder is not self:
                 raise TraceError(

@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, overload
 
 from loopcell.equations import printing
 from loopcell.equations.builder import Value
-from loopcell.equations.functions import Namespace
 from loopcell.equations.graph import Graph
 from loopcell.equations.inline import inline
 from loopcell.equations.names import is_title
+from loopcell.equations.namespace import Namespace
 from loopcell.equations.serialise import fingerprint, graph_from_json, graph_to_json
 from loopcell.equations.trace import read_signature, trace
 from loopcell.errors import FileFormatError, InputError, TraceError, quoted
@@ -215,6 +215,8 @@ def cell(
 def _read(
     function: Callable[..., Any], name: str, initial: Mapping[str, Initial], settings: Mapping[str, object]
 ) -> Cell:
+    if not hasattr(inspect.unwrap(function), "__code__"):
+        raise TraceError(f"@cell reads a function of one step, def f(x, h, *, W, U, b); it was given {function!r:.80}")
     name = name or function.__name__
     if not is_title(name):
         raise TraceError(f"{name[:80]!r} cannot be a cell's name; use one printable line")

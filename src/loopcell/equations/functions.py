@@ -1,4 +1,4 @@
-"""The functions that equations may use, and the namespaces that parameters live in."""
+"""The functions that equations may use."""
 
 from __future__ import annotations
 
@@ -7,43 +7,22 @@ from typing import Literal
 from loopcell.equations.builder import Builder, Operand, Value
 from loopcell.equations.graph import Bernoulli
 from loopcell.equations.names import is_name
+from loopcell.equations.namespace import Namespace, refuse_bare
 from loopcell.errors import TraceError
 
 
-class Namespace:
-    """A keyword-only argument of a cell: `W.i` is the learned parameter i of W; its shape follows from use."""
-
-    def __init__(self, builder: Builder, name: str) -> None:
-        self._builder = builder
-        self._name = name
-
-    def __getattr__(self, gate: str) -> Value:
-        if gate.startswith("__"):
-            raise AttributeError(gate)
-        if not is_name(gate):
-            raise TraceError(self._builder.located(f"{gate!r} cannot name a parameter; use a word such as 'i'"))
-        return self._builder.leaf("parameter", f"{self._name}.{gate}")
-
-    def __matmul__(self, other: object) -> Value:
-        return self._bare()
-
-    __rmatmul__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __matmul__
-
-    def _bare(self) -> Value:
+def _demand_value(function: str, value: object) -> Value:
+    if isinstance(value, Namespace):
+        refuse_bare(value)
+    if not isinstance(value, Value):
         raise TraceError(
-            self._builder.located(
-                f"`{self._name}` is a namespace of parameters, not a parameter; "
-                f"write {self._name}.name, such as {self._name}.i"
-            )
+            f"loopcell.{function} is for a cell's equations and takes a value of the cell, not {type(value).__name__}"
         )
+    return value
 
 
 def _unary(op: str, value: Operand) -> Value:
-    if not isinstance(value, Value):
-        raise TraceError(
-            f"loopcell.{op} is for a cell's equations and takes a value of the cell, not {type(value).__name__}"
-        )
-    return value.builder.apply(op, value)
+    return _demand_value(op, value).builder.apply(op, value)
 
 
 def sigmoid(value: Value) -> Value:
@@ -98,12 +77,12 @@ def where(condition: Value, chosen: Operand, otherwise: Operand) -> Value:
 
 def mean(value: Value) -> Value:
     """Return the mean over a vector's entries, a scalar."""
-    return _unary("sum", value) / value.builder.apply("length", value)
+    return _demand_value("mean", value).builder.apply("sum", value) / value.builder.apply("length", value)
 
 
 def total(value: Value) -> Value:
     """Return the sum over a vector's entries, a scalar."""
-    return _unary("sum", value)
+    return _demand_value("total", value).builder.apply("sum", value)
 
 
 def layer_norm(value: Value, gain: Value | None = None, shift: Value | None = None, *, epsilon: float = 1e-5) -> Value:
@@ -111,7 +90,7 @@ def layer_norm(value: Value, gain: Value | None = None, shift: Value | None = No
 
     The variance is the biased one, as in Ba, Kiros, Hinton: Layer Normalization, 2016 (arXiv 1607.06450), eq. 3.
     """
-    centred = value - mean(value)
+    centred = _demand_value("layer_norm", value) - mean(value)
     normed = centred / sqrt(mean(centred * centred) + epsilon)
     scaled = normed if gain is None else normed * gain
     return scaled if shift is None else scaled + shift
@@ -123,9 +102,10 @@ def sized(value: Value, size: str) -> Value:
     Two uses: to name a length that does not follow from use, `P.out @ sized(P.low @ h, "rank")`, and to
     state that two lengths are to be equal, `h + sized(x, "hidden")`; the network then demands that they are.
     """
+    builder = _demand_value("sized", value).builder
     if not is_name(size):
-        raise TraceError(value.builder.located(f"{size!r} cannot name a size; use a word such as 'rank'"))
-    return value.builder.apply("sized", value, name=size)
+        raise TraceError(builder.located(f"{size!r} cannot name a size; use a word such as 'rank'"))
+    return builder.apply("sized", value, name=size)
 
 
 def bernoulli(
@@ -140,16 +120,19 @@ def bernoulli(
         each: drawn anew at each "step", or once a "sequence" and held.
         name: the draw's own name; two draws of one cell need two names.
     """
+    builder = _demand_value("bernoulli", like).builder
     if not is_name(name):
-        raise TraceError(like.builder.located(f"{name!r} cannot name a draw; use a word such as 'mask'"))
+        raise TraceError(builder.located(f"{name!r} cannot name a draw; use a word such as 'mask'"))
     if not 0.0 <= probability <= 1.0:
         raise TraceError(f"a probability lies between 0 and 1, not at {probability}")
-    draw = like.builder.leaf("random", name, random=Bernoulli(float(probability), float(scale), each))
-    return like.builder.apply("like", draw, like)
+    draw = builder.leaf("random", name, random=Bernoulli(float(probability), float(scale), each))
+    return builder.apply("like", draw, like)
 
 
 def _builder_of(op: str, *values: Operand) -> Builder:
     for value in values:
+        if isinstance(value, Namespace):
+            refuse_bare(value, *values)
         if isinstance(value, Value):
             return value.builder
     raise TraceError(f"{op} in a cell's equations takes at least one value of the cell")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from loopcell.equations.builder import Builder, Value, copy_into
-from loopcell.equations.functions import Namespace
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.namespace import Namespace
 from loopcell.errors import TraceError
 
 
@@ -41,10 +41,12 @@ def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[
             return x.builder.apply("length", measured[node.name])
         return _draw(node, x.builder, measured) if node.op == "random" else None
 
+    outer, x.builder.borrowing = x.builder.borrowing, True
     values = copy_into(x.builder, graph, rewrite)
     results = {key: values[index] for key, index in graph.results.items()}
     for state, before in given.items():  # a new state is as long as the one that came in
         results[f"state.{state}"] = x.builder.apply("like", results[f"state.{state}"], before)
+    x.builder.borrowing = outer
     return tuple(results.values())
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 
-from loopcell.equations.builder import Builder, Operand, Value
-from loopcell.equations.functions import Namespace
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Line, Node
 from loopcell.equations.names import is_name
+from loopcell.equations.namespace import Namespace, refuse_bare
+from loopcell.equations.ops import LEAVES
+from loopcell.equations.order import Returned, swapped
+from loopcell.equations.unused import Reading, unused
 from loopcell.equations.verify import located, verify
-from loopcell.errors import TraceError
+from loopcell.errors import EquationWarning, TraceError
 
 _HERE = str(Path(__file__).parent)
 
@@ -77,26 +81,44 @@ def _size_name(function: Callable[..., object], parameter: inspect.Parameter) ->
 
 
 class TraceBuilder(Builder):
-    """A builder that knows where the user is writing, and keeps the frame whose locals name the values."""
+    """A builder that knows where the user is writing, and keeps the frames whose locals name the values.
+
+    Attributes:
+        frame: the cell's own function while it is read and after it, until `name_locals`.
+        names: the local variables of the cell's function that a value was bound to when it returned, by position.
+        inner_names: the same of functions that the cell called.
+        written: every node that the author wrote (not an inlined cell), with the line of the cell's function.
+        last_line: the line in which the cell's function returned.
+    """
 
     def __init__(self, name: str, code: CodeType | None = None) -> None:
         super().__init__(typed=False)
         self.name = name
         self.frame: FrameType | None = None
+        self.names: dict[int, list[str]] = {}
+        self.inner_names: dict[int, list[str]] = {}
+        self.written: dict[int, int] = {}
+        self.last_line: Line | None = None
         self._code = code
+        self._inner_frames: dict[int, FrameType] = {}
 
-    def apply(self, op: str, *operands: Operand, name: str = "") -> Value:
-        """Apply `op`, remembering the frame of the function being read."""
-        self._remember_frame()
-        return super().apply(op, *operands, name=name)
+    def add(self, node: Node) -> Value:
+        """Add `node`, remembering the frames of the function being read."""
+        self._remember_frames()
+        count = len(self.nodes)
+        value = super().add(node)
+        if len(self.nodes) > count and not self.borrowing and self.frame is not None:
+            self.written[value.index] = self.frame.f_lineno
+        return value
 
     def line(self) -> Line | None:
-        """Return the user's line, the innermost that is not of this room."""
+        """Return the user's line, the innermost that is not of this room; after the function has returned, its last."""
+        if self.last_line is not None:
+            return self.last_line
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
             frame = frame.f_back
-        file, lineno = frame.f_code.co_filename, frame.f_lineno
-        return Line(Path(file).name, lineno, linecache.getline(file, lineno).strip())
+        return _line_of(frame)
 
     def located(self, message: str) -> str:
         """Put the user's line before a message."""
@@ -104,31 +126,60 @@ class TraceBuilder(Builder):
 
     def name_locals(self) -> None:
         """Label values by the local variables they were assigned to; names from inlined cells give way."""
-        named: dict[int, str] = {}
-        for name, value in (self.frame.f_locals if self.frame is not None else {}).items():
-            ours = isinstance(value, Value) and value.builder is self and value.node.args
-            if ours and not name.startswith("_"):
-                named.setdefault(self._meant(value), name)
-        self.labels |= named
-        self.frame = None
+        if self.frame is not None:
+            self.names = self._names_in(self.frame)
+            self.last_line = _line_of(self.frame)  # of a function that has returned: its return
+        for frame in self._inner_frames.values():
+            for index, names in self._names_in(frame).items():
+                self.inner_names.setdefault(index, []).extend(names)
+        computed = {index: [name for name in names if name[0] != "_"] for index, names in self.names.items()}
+        leaves = {index for index, node in enumerate(self.nodes) if node.op in LEAVES and node.op != "random"}
+        self.labels |= {index: names[0] for index, names in computed.items() if names and index not in leaves}
+        self.frame, self._inner_frames = None, {}
 
     def name_results(self, results: Mapping[str, Value]) -> None:
         """Give new states the states' names."""
-        self.labels |= {self._meant(value): name for name, value in results.items() if value.node.args}
+        self.labels |= {self.meant(value): name for name, value in results.items() if value.node.args}
 
-    def _meant(self, value: Value) -> int:
+    def named(self, returned: Sequence[Value], fields: Sequence[str] = ()) -> list[Returned]:
+        """Return what was returned with the author's names for it, those of a namedtuple's fields included."""
+        named = []
+        for place, value in enumerate(returned):
+            index = self.meant(value)
+            own = (*self.names.get(index, ()), *fields[place : place + 1])
+            named.append(Returned(index, own, tuple(self.inner_names.get(index, ())), self.nodes[index].op == "state"))
+        return named
+
+    def meant(self, value: Value) -> int:
         """Return the node that stays when `like`, a mention of a length, is gone."""
         index = value.index
         while self.nodes[index].op == "like":
             index = self.nodes[index].args[0]
         return index
 
-    def _remember_frame(self) -> None:
+    def _names_in(self, frame: FrameType) -> dict[int, list[str]]:
+        names: dict[int, list[str]] = {}
+        for name, value in frame.f_locals.items():
+            if isinstance(value, Value) and value.builder is self:
+                names.setdefault(self.meant(value), []).append(name)
+        return names
+
+    def _remember_frames(self) -> None:
         # A frame that is referenced keeps its locals after it returns: no profiler hook is needed to read them.
-        frame: FrameType | None = sys._getframe(1) if self.frame is None and self._code is not None else None
+        inner: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1) if self._code is not None else None
         while frame is not None and frame.f_code is not self._code:
+            if not frame.f_code.co_filename.startswith(_HERE):
+                inner.append(frame)
             frame = frame.f_back
-        self.frame = self.frame or frame
+        if frame is not None:
+            self.frame = self.frame or frame
+            self._inner_frames |= {id(frame): frame for frame in inner}
+
+
+def _line_of(frame: FrameType) -> Line:
+    file, lineno = frame.f_code.co_filename, frame.f_lineno
+    return Line(Path(file).name, lineno, linecache.getline(file, lineno).strip())
 
 
 def trace(function: Callable[..., object], name: str, signature: Signature, settings: Mapping[str, object]) -> Graph:
@@ -138,7 +189,8 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
         TraceError: the function does something that equations cannot.
         ShapeError: two uses of a value contradict each other.
     """
-    builder = TraceBuilder(name, inspect.unwrap(function).__code__)
+    code = inspect.unwrap(function).__code__
+    builder = TraceBuilder(name, code)
     symbols = [
         builder.add(Node("input", name=signature.input)),
         *(builder.add(Node("state", name=state)) for state in signature.states),
@@ -148,7 +200,11 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     builder.name_locals()
     results = named_results(builder, signature, returned)
     sizes = {f"state.{state}": size for state, size in signature.states.items()} | {f"input.{signature.input}": "input"}
-    return verify(builder.build(builder.name, results), sizes)
+    graph = verify(builder.build(builder.name, results), sizes)
+    reading = Reading(builder, builder.names, builder.written, code)
+    for note in unused(reading, [value.index for value in results.values()], signature.namespaces):
+        warnings.warn_explicit(f"cell `{name}`: {note}", EquationWarning, code.co_filename, code.co_firstlineno)
+    return graph
 
 
 def named_results(builder: TraceBuilder, signature: Signature, returned: object) -> dict[str, Value]:
@@ -157,6 +213,8 @@ def named_results(builder: TraceBuilder, signature: Signature, returned: object)
     states = list(signature.states)
     wanted = ", ".join(states)
     for value in returned if isinstance(returned, tuple) else (returned,):
+        if isinstance(value, Namespace):
+            refuse_bare(value)
         if not isinstance(value, Value):
             came = type(value).__name__
             raise TraceError(f"cell `{builder.name}` returned {came} where a new state was expected; return {wanted}")
@@ -166,6 +224,8 @@ def named_results(builder: TraceBuilder, signature: Signature, returned: object)
             f"cell `{builder.name}` returned {len(values)} value(s); it has {len(states)} state(s): "
             f"return {wanted}, or an output and then {wanted}"
         )
+    if wrong := swapped(states, builder.named(values, getattr(returned, "_fields", ()))):
+        raise TraceError(builder.located(wrong))
     new_states = values[-len(states) :]
     builder.name_results(dict(zip(states, new_states, strict=True)))
     return {"output": values[0]} | {f"state.{state}": value for state, value in zip(states, new_states, strict=True)}

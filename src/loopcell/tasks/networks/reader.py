@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from loopcell import cells
 from loopcell.equations import Cell
+from loopcell.errors import UsageError
 from loopcell.layers import Recurrent, State, chrono_
 from loopcell.tasks.inputs import FirstLayer
 from loopcell.tasks.series_settings import SeriesSettings
@@ -89,4 +90,6 @@ def recurrent_layers(
 
 def find_cell(cell: str | Cell) -> Cell:
     """A cell of the library by its name, or the given cell; UsageError when no cell has that name."""
+    if isinstance(cell, str) and ".py" in cell:
+        raise UsageError(f"cell={cell!r} names a file, which only the command line runs; import its cell and pass that")
     return cells.get(cell) if isinstance(cell, str) else cell
