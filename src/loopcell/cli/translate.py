@@ -36,7 +36,7 @@ def translate(
 
         loaded = Seq2Seq.load(find_model(model)).set_params(**settings.given(Seq2SeqSettings))
         loaded.set_params(beam=max(int(loaded.beam), n_best))
-        size = 1 if sys.stdin.isatty() else int(loaded.batch_size)
+        size = 1 if sys.stdin.isatty() else loaded.reading_batch()
         unknown = 0
         for lines in in_blocks(input_lines(encoding), size):
             unknown += loaded.unknown(lines)

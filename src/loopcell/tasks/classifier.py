@@ -180,8 +180,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         if not self.calibrate:
             return
         scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        alike = torch.ones(len(self.classes_), dtype=torch.float64)
-        temperature = fitted_temperature(scores, lambda divided: self.targets_.loss(divided, true, alike))
+        temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))
         self.network_.temperature.fill_(temperature)
 
     def _scores(self, examples: SequenceExamples) -> Probabilities:

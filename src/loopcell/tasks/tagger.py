@@ -207,9 +207,14 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             return
         rows = self._rows(held_out, lambda network, batch: network(batch.inputs, batch.lengths)[0])
         assert isinstance(held_out.targets, Ragged)
-        scores = torch.from_numpy(np.concatenate(rows)).unsqueeze(1)
-        true = torch.from_numpy(held_out.targets.values).unsqueeze(1)
-        self.network_.temperature.fill_(fitted_temperature(scores, lambda divided: step_loss(divided, true)))
+        known = np.asarray(held_out.targets.values) != IGNORED
+        example = np.repeat(np.arange(len(rows)), [len(row) for row in rows])[known]
+        scores = torch.from_numpy(np.concatenate(rows)[known])
+        true = torch.from_numpy(held_out.targets.values[known])
+        temperature = fitted_temperature(
+            scores, lambda divided: functional.cross_entropy(divided, true, reduction="none"), example
+        )
+        self.network_.temperature.fill_(temperature)
 
     def _rows(self, examples: SequenceExamples, read: Any) -> list[Array]:
         """What the network makes of each step, [T, ...] an example, in the order of the examples."""

@@ -95,7 +95,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         settings = checked(self)
         own = {"seed": seed, "fingerprint": training.fingerprint()} if run else {}
         folder = None if run is None else self._run_folder(RunFolder(Path(run)), own, resumed)
-        goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
+        goal = Goal(settings.training_config(seed, len(training)), folder, self.save, settings.progress, resumed)
         self.outcome_ = optimise(self.network_, training, held_out, goal)
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
@@ -132,7 +132,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         network = self._fitted()
         device = device_of(network)
         with torch.no_grad():
-            for indices, batch in examples.in_order_of_length(READING_FACTOR * int(self.batch_size)):
+            for indices, batch in examples.in_order_of_length(READING_FACTOR * checked(self).reading_batch()):
                 yield indices, _demand_finite(read(on_device(batch, device)))
 
     def __sklearn_is_fitted__(self) -> bool:

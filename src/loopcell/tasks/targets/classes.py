@@ -59,6 +59,10 @@ class Classes(ABC):
         """
 
     @abstractmethod
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """The same of each example by itself, [B], every label alike."""
+
+    @abstractmethod
     def probabilities(self, scores: Tensor) -> Tensor:
         """Probabilities of the labels, [N, K], of scores [N, K]."""
 
@@ -123,6 +127,10 @@ class OneLabel(Classes):
     def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
         """Cross-entropy."""
         return functional.cross_entropy(scores, numbers, weight, reduction="sum")
+
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """Cross-entropy."""
+        return functional.cross_entropy(scores, numbers, reduction="none")
 
     def probabilities(self, scores: Tensor) -> Tensor:
         """Softmax."""
@@ -204,6 +212,10 @@ class LabelSets(Classes):
         """Binary cross-entropy of every label; its weight counts where the label is present."""
         targets = numbers.to(scores.dtype)
         return functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weight, reduction="sum")
+
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """Binary cross-entropy of all labels of an example together."""
+        return functional.binary_cross_entropy_with_logits(scores, numbers.to(scores.dtype), reduction="none").sum(-1)
 
     def probabilities(self, scores: Tensor) -> Tensor:
         """A sigmoid for each label."""
