@@ -23,7 +23,7 @@ from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
-from loopcell.training.updater import Updater, UpdateResult, demand_finite
+from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -84,6 +84,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
         self._stop = threading.Event()
         self._started = 0.0
+        self._exported_at: int | None = None  # the update of the model that this process wrote last
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
 
@@ -91,8 +92,9 @@ class Trainer(Generic[ChunkT, StateT]):
         """Train until the run is complete, out of time or patience, or interrupted.
 
         Raises:
-            TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large
-                or the data have a NaN. The message names the update; the last checkpoint stays.
+            TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large, the
+                data have a NaN or the equations make one. The message names the update and, where it is known, the
+                cause; the last checkpoint stays, and a model that was never trained does not.
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
@@ -101,9 +103,13 @@ class Trainer(Generic[ChunkT, StateT]):
         if self.position.update == 0:
             self._save(best=True)
         self._work.step.train()
-        with stop_on_signals() as self._stop:
-            while reason is None:
-                reason = self._advance()
+        try:
+            with stop_on_signals() as self._stop:
+                while reason is None:
+                    reason = self._advance()
+        except TrainingError:
+            self._leave_nothing_untrained()
+            raise
         return Outcome(reason, self.position)
 
     def resume(self) -> None:
@@ -124,6 +130,16 @@ class Trainer(Generic[ChunkT, StateT]):
             self._updater.restore(content.tensors, content.facts["schedule"])
         except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
+
+    def _leave_nothing_untrained(self) -> None:
+        """Remove the model that was written before the first update, and where none was made the checkpoints, too."""
+        if self._run is None or not self._fabric.is_global_zero:
+            return
+        if self._exported_at == 0:
+            self._run.model.unlink(missing_ok=True)
+        if self.position.update == 0:
+            for checkpoint in (self._run.last, self._run.best):
+                checkpoint.unlink(missing_ok=True)
 
     def _advance(self) -> Reason | None:
         """One update and what follows from it; the reason to stop, if there is one."""
@@ -203,10 +219,15 @@ class Trainer(Generic[ChunkT, StateT]):
         """The mean held-out loss over all processes; TrainingError when it is not finite."""
         loss = self._held_out_loss()
         try:
-            demand_finite("held-out loss", loss)
+            demand_finite("held-out loss", loss, self._cause_of_held_out)
         except TrainingError as error:
             raise self._located(self.position.update, error) from error
         return loss
+
+    def _cause_of_held_out(self) -> str | None:
+        chunks = self._work.validation
+        assert chunks is not None
+        return first_cause(self._work.step, (chunks.chunk(index) for index in range(len(chunks))))
 
     def _held_out_loss(self) -> float:
         assert self._work.validation is not None
@@ -220,7 +241,7 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _located(self, update: int, error: TrainingError) -> TrainingError:
         """The error with the update at which it happened."""
-        kept = "; the last checkpoint stays" if self._run else ""
+        kept = "; the last checkpoint stays" if self._run and self.position.update else ""
         return TrainingError(f"at update {update} {error}{kept}")
 
     def _judge(self, loss: float) -> bool:
@@ -275,6 +296,7 @@ class Trainer(Generic[ChunkT, StateT]):
         content = TensorFile(tensors, facts)
         if best:
             self._work.export()
+            self._exported_at = self.position.update
             write_tensor_file(self._run.best, CHECKPOINT, content)
         write_tensor_file(self._run.last, CHECKPOINT, content)
 

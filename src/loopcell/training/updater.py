@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 import torch
@@ -67,7 +67,7 @@ class Updater(Generic[ChunkT, StateT]):
         self._raw_optimizer = build_optimizer(step, config.optimization)
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
-        self._carried = CarriedState(step, chunks, config.truncation.window)
+        self._chunks, self._carried = chunks, CarriedState(step, chunks, config.truncation.window)
         # The gradients are summed over this many predictions and scaled when the real number is known.
         self._nominal = config.batch_size * config.truncation.k1 * config.truncation.accumulate
 
@@ -94,9 +94,15 @@ class Updater(Generic[ChunkT, StateT]):
         """
         losses, count = self._backward(indices)
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
-        demand_finite("loss", loss)
+        demand_finite("loss", loss, lambda: self._cause(indices))
         norm = self._descend(int(total))
         return UpdateResult(loss, int(total), norm, tuple(raised))
+
+    def _cause(self, indices: Sequence[int]) -> str | None:
+        """Why the loss of some chunks is not finite, where it is not that steps were too large."""
+        untrained = self._schedule.last_epoch == 0
+        found = first_cause(self._step, (self._chunks.chunk(index) for index in indices), only_certain=not untrained)
+        return found or ("no update has been made, so look at the data and the equations" if untrained else None)
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, optimizer, generators and carried state; all processes have to call it."""
@@ -149,11 +155,26 @@ class Updater(Generic[ChunkT, StateT]):
         limit = self._clip or math.inf
         clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
         norm = float(cast(Tensor, clipped))
-        demand_finite("gradient's norm", norm)
+        demand_finite("gradient's norm", norm, self._cause_of_gradient)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._schedule.step()
         return norm
+
+    def _cause_of_gradient(self) -> str | None:
+        """Which gradient is not finite, before the first update, when the learning rate has no part in it."""
+        if self._schedule.last_epoch > 0:
+            return None
+        bad = [
+            name
+            for name, weight in self._step.named_parameters()
+            if weight.grad is not None and not bool(torch.isfinite(weight.grad).all())
+        ]
+        which = f"that of {bad[0]}" if bad else "their sum"
+        return (
+            f"{which} is not finite though the loss is, and no update has been made: the equations have a derivative that "
+            "is not, such as that of sqrt at 0, or the sequences are so long that it grows without limit"
+        )
 
     def _over_processes(self, *values: float) -> list[float]:
         """The sum over all processes of each value."""
@@ -187,10 +208,27 @@ class _Sealed(nn.Module):
         return _Seal(self.step(chunk, state))
 
 
-def demand_finite(what: str, value: float) -> None:
-    """Refuse to go on with a number that is not finite, whether a step was too large or the data have a NaN."""
+def demand_finite(what: str, value: float, cause: Callable[[], str | None] = lambda: None) -> None:
+    """Refuse to go on with a number that is not finite.
+
+    Args:
+        what: its name.
+        value: the number.
+        cause: asked for the reason; where it gives none, a step was too large or the data have a NaN.
+
+    Raises:
+        TrainingError: it is not finite.
+    """
     if not math.isfinite(value):
-        raise TrainingError(
-            f"the {what} became {value}; try a lower learning rate or stronger clipping, and where the data are "
-            "floats look for NaN among them"
+        advice = (
+            "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them"
         )
+        raise TrainingError(f"the {what} became {value}; {cause() or advice}")
+
+
+def first_cause(
+    step: TrainingStep[ChunkT, StateT], chunks: Iterable[ChunkT], *, only_certain: bool = True
+) -> str | None:
+    """What the step says of the first chunk of which it knows why its loss is not finite."""
+    causes = filter(None, map(step.cause, chunks))
+    return next((sentence for sentence, certain in causes if certain or not only_certain), None)

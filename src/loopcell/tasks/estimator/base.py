@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -25,6 +26,7 @@ from loopcell.tasks.config import Columns
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
+from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.settings import checked, settings_class
 from loopcell.training.loop import Outcome
@@ -133,7 +135,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         device = device_of(network)
         with torch.no_grad():
             for indices, batch in examples.in_order_of_length(READING_FACTOR * checked(self).reading_batch()):
-                yield indices, _demand_finite(read(on_device(batch, device)))
+                yield indices, _demand_finite(network, partial(read, on_device(batch, device)))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there is a network."""
@@ -205,11 +207,13 @@ def _as_given(cell: Cell) -> Cell | str:
     return cell.name if known is not None and known.to_json() == cell.to_json() else cell
 
 
-def _demand_finite(found: list[Any] | Tensor) -> list[Any] | Tensor:
-    """Refuse to answer with what is not a number."""
+def _demand_finite(network: nn.Module, read: Callable[[], list[Any] | Tensor]) -> list[Any] | Tensor:
+    """Refuse to answer with what is not a number; the error says where it comes from."""
+    found = read()
     values = [found] if isinstance(found, Tensor) else map(torch.as_tensor, found)
     if not all(bool(torch.isfinite(value).all()) for value in values):
-        raise InputError("the model gives scores that are not finite: its weights are damaged")
+        cause = cause_in(network, read) or "its weights, or the numbers of the input, are too large"
+        raise InputError(f"the model gives scores that are not finite: {cause}")
     return found
 
 
