@@ -21,7 +21,7 @@ def resume(
     debug: Debug = False,
 ) -> None:
     """Go on from the last checkpoint, as if the run had never stopped; before the first one, from the beginning."""
-    with reporting(debug):
+    with reporting(debug) as began:
         seconds = None if time_limit is None else parse_time(time_limit)
         from loopcell.training.run_folder import RunFolder
 
@@ -29,12 +29,12 @@ def resume(
         if task == "language-model":
             from loopcell.tasks import resume_language_model
 
-            report(resume_language_model(run, seconds, progress_console()))
+            report(resume_language_model(run, seconds, progress_console(), began))
         elif task in SERIES_TASKS:
             from loopcell.tasks.series_run import resume_series
 
-            report_estimator(resume_series(run, seconds))
+            report_estimator(resume_series(run, seconds, began))
         else:
             from loopcell.tasks.estimator_run import resume_estimator
 
-            report_estimator(resume_estimator(run, seconds))
+            report_estimator(resume_estimator(run, seconds, began))

@@ -43,7 +43,7 @@ FLAGS = (
     Flag("--accumulate", Truncation, "accumulate", int, "Stretches of k1 steps for one update."),
     Flag("--epochs", RunLength, "epochs", int, "Passes over the text."),
     Flag("--steps", RunLength, "updates", int, "Updates of the weights, in place of --epochs."),
-    Flag("--time-limit", RunLength, "time_limit", str, "Stop after this time: 50m, 1h30m.", parse_time),
+    Flag("--time-limit", RunLength, "time_limit", str, "For the whole command: 50m, 1h30m.", parse_time),
     Flag("--patience", RunLength, "patience", int, "Stop after so many evaluations without gain."),
     Flag("--lr", Optimization, "learning_rate", float, "The largest learning rate of AdamW."),
     Flag("--schedule", Optimization, "schedule", str, "constant, linear or cosine."),
@@ -76,7 +76,7 @@ def lm(
     **typed: Any,
 ) -> None:
     """Train a recurrent language model on texts."""
-    with reporting(debug):
+    with reporting(debug) as began:
         settings = Settings(FLAGS, typed)
         concerns = {
             "truncation": settings.build(Truncation),
@@ -93,7 +93,7 @@ def lm(
         from loopcell.tasks import LanguageModelPlan, train_language_model
 
         plan = LanguageModelPlan(text=text, model=model, training=training)
-        report(train_language_model(plan, found, run, progress_console()))
+        report(train_language_model(plan, found, run, progress_console(), began))
 
 
 for _verb, _command in {**VERBS, **SERIES_VERBS}.items():

@@ -39,8 +39,8 @@ def classify(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a classifier: a label, or several, for each sequence."""
-    with reporting(debug):
-        _train("sequence-classifier", ClassifierSettings, (CLASSIFY, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-classifier", ClassifierSettings, (CLASSIFY, typed), (files, val, cell, run))
 
 
 @with_flags(REGRESS)
@@ -48,8 +48,8 @@ def regress(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a regressor: a number for each sequence."""
-    with reporting(debug):
-        _train("sequence-regressor", RegressorSettings, (REGRESS, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-regressor", RegressorSettings, (REGRESS, typed), (files, val, cell, run))
 
 
 @with_flags(TAG)
@@ -57,8 +57,8 @@ def tag(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a tagger: a label for each step. A row has lists of steps and labels, or is a step."""
-    with reporting(debug):
-        _train("sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
 
 
 @with_flags(TRANSLATE)
@@ -66,8 +66,8 @@ def translate(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Seq2Seq: a text for each text. Two files of lines, or a table with the columns named."""
-    with reporting(debug):
-        _train("seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
 
 
 @with_flags(CHAT)
@@ -75,8 +75,8 @@ def chat(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Chat: an answer to what was said. Two files of lines, or a table with the columns named."""
-    with reporting(debug):
-        _train("chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
 
 
 @with_flags(CAPTION)
@@ -84,8 +84,8 @@ def caption(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Captioner: a text for an image or a vector."""
-    with reporting(debug):
-        _train("captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
 
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -99,6 +99,7 @@ VERBS: dict[str, Callable[..., None]] = {
 
 
 def _train(
+    began: float,
     task: str,
     kind: type[NetworkSettings],
     typed: tuple[tuple[Flag, ...], dict[str, Any]],
@@ -116,6 +117,7 @@ def _train(
     from loopcell.tasks.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
+    estimator.began_ = began
     data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
     held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
     report_estimator(train_estimator(estimator, data, held_out, run))

@@ -25,8 +25,8 @@ def forecast(
     files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a forecaster: the next steps of time series. A row of the table is a step."""
-    with reporting(debug):
-        _train("forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
 
 
 @with_flags(ANOMALY)
@@ -34,8 +34,8 @@ def anomaly(
     files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a detector of anomalies on quiet time series. A row of the table is a step."""
-    with reporting(debug):
-        _train("anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
 
 
 SERIES_VERBS: dict[str, Callable[..., None]] = {"forecast": forecast, "anomaly": anomaly}
@@ -43,6 +43,7 @@ SERIES_TASKS = ("forecaster", "anomaly-detector")
 
 
 def _train(
+    began: float,
     task: str,
     kind: type[SeriesSettings],
     typed: tuple[tuple[Flag, ...], dict[str, Any]],
@@ -57,5 +58,6 @@ def _train(
     from loopcell.tasks.series_run import train_series
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
+    estimator.began_ = began
     held_out = settings.build(FileExamples, files=val) if val else None
     report_estimator(train_series(estimator, settings.build(FileExamples, files=files), held_out, run))

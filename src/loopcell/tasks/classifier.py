@@ -14,6 +14,7 @@ from torch import Tensor
 from loopcell.data import Ragged, split_stratified
 from loopcell.tasks.estimator import (
     Loss,
+    Naive,
     Pair,
     Part,
     SequenceBatch,
@@ -175,6 +176,13 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         network.class_counts.copy_(torch.from_numpy(counts))
         network.examples.fill_(len(training))
         network.class_weight.copy_(torch.from_numpy(weights))
+
+    def _naive(self, held_out: SequenceExamples) -> Naive:
+        network, true = self.network_, torch.from_numpy(np.asarray(held_out.targets))
+        prior = self.targets_.prior(network.class_counts.cpu().numpy(), int(network.examples))
+        scores = self.targets_.scores(torch.from_numpy(prior)).expand(len(held_out), -1)
+        total = self.targets_.loss(scores, true, network.class_weight.double().cpu())
+        return Naive("saying how frequent each label is", float(total) / true.numel())
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate:

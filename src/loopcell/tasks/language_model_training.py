@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,15 +28,19 @@ from loopcell.tasks.text_corpus import (
     split,
     write_token_files,
 )
-from loopcell.training.config import TrainingConfig
+from loopcell.training.config import TrainingConfig, in_time
 from loopcell.training.hardware import start_fabric
 from loopcell.training.loop import Outcome, Work
+from loopcell.training.progress import working
 from loopcell.training.randomness import seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder, free_folder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+SCORING_SHARE = 0.05  # of a command's time limit
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,21 @@ class TrainedLanguageModel:
         run: its folder.
         outcome: how it ended.
         score: the best held-out score beside the baselines; None when nothing was held out.
+        notes: what the user should know of how it went.
     """
 
     run: RunFolder
     outcome: Outcome
     score: Score | None
+    notes: tuple[str, ...] = ()
 
 
 def train_language_model(
-    plan: LanguageModelPlan, cell: Cell, folder: Path | None = None, console: Console | None = None
+    plan: LanguageModelPlan,
+    cell: Cell,
+    folder: Path | None = None,
+    console: Console | None = None,
+    began: float | None = None,
 ) -> TrainedLanguageModel:
     """Train a language model on texts and keep everything in a new run folder.
 
@@ -63,6 +74,7 @@ def train_language_model(
         cell: the equations of the recurrent layers.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
         console: where progress is shown; None for nowhere.
+        began: by `time.monotonic`, when the command began for all of which a time limit holds; None: for training.
 
     Raises:
         DataError: a text cannot be read, is empty or too short.
@@ -74,7 +86,8 @@ def train_language_model(
     path, failure = "", None
     if fabric.is_global_zero:
         try:
-            path = str(_prepare(plan, cell, folder).path)
+            with working(console, "reading the texts"):
+                path = str(_prepare(plan, cell, folder).path)
         except LoopcellError as error:
             failure = error
     # The others wait here for the first process, and learn whether there is anything to do.
@@ -82,11 +95,11 @@ def train_language_model(
     if not path:
         raise failure or TrainingError("the first process could not prepare the run")
     run = RunFolder(Path(path))
-    return _run(run, open_run(run), fabric, console, resumed=False)
+    return _run(run, _in_time(open_run(run), began), fabric, console, resumed=False)
 
 
 def resume_language_model(
-    folder: Path, time_limit: float | None = None, console: Console | None = None
+    folder: Path, time_limit: float | None = None, console: Console | None = None, began: float | None = None
 ) -> TrainedLanguageModel:
     """Go on with a run from its last checkpoint, as if it had never stopped.
 
@@ -96,6 +109,7 @@ def resume_language_model(
         folder: the run folder.
         time_limit: seconds for the whole run, in place of what was asked for at first.
         console: where progress is shown; None for nowhere.
+        began: as for `train_language_model`.
 
     Raises:
         UsageError: the folder is not a run, or the run had another number of processes.
@@ -111,7 +125,17 @@ def resume_language_model(
         check_checkpoint(run, opened)
     else:
         run.make_folders()
-    return _run(run, opened, start_fabric(opened.plan.training.hardware), console, resumed=resumed)
+    fabric = start_fabric(opened.plan.training.hardware)
+    return _run(run, _in_time(opened, began), fabric, console, resumed=resumed)
+
+
+def _in_time(opened: OpenedRun, began: float | None) -> OpenedRun:
+    """The same run with so much less of its time limit as the command has spent, and a little for the scores."""
+    limit = opened.plan.training.length.time_limit
+    if began is None or limit is None:
+        return opened
+    training = in_time(opened.plan.training, time.monotonic() - began + SCORING_SHARE * limit)
+    return replace(opened, plan=opened.plan.model_copy(update={"training": training}))
 
 
 def _with_time_limit(plan: LanguageModelPlan, seconds: float) -> LanguageModelPlan:
@@ -169,7 +193,17 @@ def _run(
         export=lambda: model.save(run.model),
     )
     outcome = train(work, config, fabric, run, console=console, resumed=resumed)
-    return TrainedLanguageModel(run, outcome, _score(model, opened, outcome))
+    return TrainedLanguageModel(run, outcome, _score(model, opened, outcome), _notes(outcome, config))
+
+
+def _notes(outcome: Outcome, config: TrainingConfig) -> tuple[str, ...]:
+    """A sentence about a run that ended in its warm-up."""
+    if outcome.warm or outcome.reason == "interrupted":
+        return ()
+    return (
+        f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had reached its "
+        f"height: try epochs={10 * config.length.epochs}, or batches and chunks that are smaller, for more updates a pass",
+    )
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:

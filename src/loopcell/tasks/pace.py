@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 AUTO: Any = "auto"  # of a setting that the number of examples decides
 
-LEAST_UPDATES = 1000
-LEAST_BATCHES = 8  # of a pass, unless batches get too small for it
+LEAST_UPDATES = 1500
+LEAST_BATCHES = 8  # of a pass, unless batches get too small for it; with fewer of the usual size a set is small
 SMALLEST_BATCH = 4
+FASTER = 2  # the learning rate of a small set is so many times the usual one
 PATIENT_SHARE = 4  # patience is at least the least updates divided by this
 WARM_SHARE = 10  # a warm-up is at most all updates divided by this
 
@@ -42,10 +43,10 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
     | | |
     |---|---|
     | batch size | the usual one, halved until a pass has 8 batches; at least 4 |
-    | passes | the usual number, or as many as make 1,000 updates |
-    | patience | the usual number of passes, or as many as make 250 updates |
+    | passes | the usual number, or as many as make 1,500 updates |
+    | patience | the usual number of passes, or as many as make 375 updates |
     | warm-up | the usual number of updates, at most a tenth of all |
-    | learning rate | the usual one |
+    | learning rate | the usual one, or twice that where a pass has fewer than 8 batches of the usual size |
 
     Args:
         given: numbers, or `AUTO`.
@@ -62,7 +63,7 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
         batch_size=batch_size,
         epochs=epochs,
         patience=patience,
-        learning_rate=usual.learning_rate if given.learning_rate == AUTO else given.learning_rate,
+        learning_rate=_learning_rate(usual, examples) if given.learning_rate == AUTO else given.learning_rate,
         warmup=min(usual.warmup, epochs * updates // WARM_SHARE) if given.warmup == AUTO else given.warmup,
     )
 
@@ -72,3 +73,8 @@ def _batch_size(usual: int, examples: int) -> int:
     while size // 2 >= SMALLEST_BATCH and examples < LEAST_BATCHES * size:
         size //= 2
     return size
+
+
+def _learning_rate(usual: Pace, examples: int) -> float:
+    is_small = examples < LEAST_BATCHES * usual.batch_size
+    return usual.learning_rate * FASTER if is_small else usual.learning_rate

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.estimator_run import TrainedEstimator, described, files_of, new_run, reopened, source_of
+from loopcell.tasks.estimator_run import (
+    TrainedEstimator,
+    described,
+    files_of,
+    new_run,
+    reopened,
+    shown_by,
+    source_of,
+)
 from loopcell.tasks.file_examples import open_records
 from loopcell.tasks.forecasting import SeriesEstimator
+from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder
 
 
@@ -34,9 +43,10 @@ def train_series(
         return _fit(estimator, data, held_out, run, resume=False)
 
 
-def resume_series(folder: Path, seconds: float | None = None) -> TrainedEstimator:
+def resume_series(folder: Path, seconds: float | None = None, began: float | None = None) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
     run, estimator = reopened(folder, seconds)
+    estimator.began_ = began
     with described(run):
         data, held_out = files_of(estimator.source_)
     if run.never_began():
@@ -56,7 +66,8 @@ def _fit(
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, ())
-    score = estimator.score_held_out(table, validation)
+    with working(shown_by(estimator), "scoring the held-out part"):
+        score = estimator.score_held_out(table, validation)
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
     return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))

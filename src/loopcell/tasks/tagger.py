@@ -16,6 +16,7 @@ from loopcell.errors import UsageError
 from loopcell.layers import State
 from loopcell.tasks.estimator import (
     Loss,
+    Naive,
     Pair,
     Part,
     SequenceBatch,
@@ -201,6 +202,18 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self.network_.label_counts.copy_(torch.from_numpy(counts))
         weights = label_weights(self.class_weight, self.labels_, counts)
         self.network_.label_weight.copy_(torch.from_numpy(weights))
+
+    def _naive(self, held_out: SequenceExamples) -> Naive | None:
+        assert isinstance(held_out.targets, Ragged)
+        true = torch.from_numpy(np.asarray(held_out.targets.values))
+        true = true[true != IGNORED]
+        if not len(true):
+            return None
+        counts = self.network_.label_counts.double().cpu() + 1
+        weight = torch.ones(len(counts)) if self.crf else self.network_.label_weight.cpu()
+        scores = counts.log().expand(len(true), -1)
+        total = functional.cross_entropy(scores, true, weight.double(), reduction="sum")
+        return Naive("saying how frequent each label is", float(total) / len(true))
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if self.crf or not self.calibrate:

@@ -28,6 +28,9 @@ from loopcell.training.updater import Updater, UpdateResult, demand_finite, firs
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
+WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
+
 Reason = Literal["complete", "time limit", "patience", "interrupted"]
 
 
@@ -57,10 +60,12 @@ class Outcome:
     Attributes:
         reason: complete, time limit, patience or interrupted.
         position: how far it came, with the best held-out loss.
+        warm: whether the learning rate had reached its height: False where a run ended in its warm-up.
     """
 
     reason: Reason
     position: Position
+    warm: bool = True
 
 
 class Trainer(Generic[ChunkT, StateT]):
@@ -84,6 +89,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
         self._stop = threading.Event()
         self._started = 0.0
+        self._evaluation_took: float | None = None  # seconds
         self._exported_at: int | None = None  # the update of the model that this process wrote last
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
@@ -110,7 +116,7 @@ class Trainer(Generic[ChunkT, StateT]):
         except TrainingError:
             self._leave_nothing_untrained()
             raise
-        return Outcome(reason, self.position)
+        return Outcome(reason, self.position, self._updater.warm)
 
     def resume(self) -> None:
         """Go back to the run's last checkpoint.
@@ -128,6 +134,7 @@ class Trainer(Generic[ChunkT, StateT]):
         try:
             self.position = Position.model_validate(content.facts["position"])
             self._updater.restore(content.tensors, content.facts["schedule"])
+            self._updater.at_update(self.position.update)
         except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
 
@@ -146,11 +153,16 @@ class Trainer(Generic[ChunkT, StateT]):
         rate = self._updater.learning_rate
         result = self._update()
         epoch_ended = self._turn_epoch()
+        self._keep_to_the_time(result)
         reason = self._reason(result)
         loss = self._validate() if self._evaluation_is_due(epoch_ended, reason) else None
         best = loss is not None and self._judge(loss)
+        if reason is None and loss is not None and self._fabric.world_size == 1 and self._out_of_time():
+            reason = "time limit"  # these weights are evaluated; others would have to be once more
         if reason is None and self._out_of_patience():
             reason = "patience"
+        if reason == "time limit":  # a run that is resumed with the same limit has none left
+            self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
         if loss is not None or epoch_ended or reason or self._due(self._config.rhythm.save_every):
             self._save(best or self._work.validation is None)
@@ -162,7 +174,8 @@ class Trainer(Generic[ChunkT, StateT]):
         per_update = self._config.truncation.chunks_per_update
         indices = range(position.chunk, min(position.chunk + per_update, len(self._work.chunks)))
         try:
-            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time()))
+            seconds = time.monotonic() - self._started
+            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time(), seconds))
         except TrainingError as error:
             raise self._located(position.update + 1, error) from error
         position.update += 1
@@ -196,7 +209,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return self.position.without_gain >= (self._config.length.patience or math.inf)
 
     def _reason(self, result: UpdateResult) -> Reason | None:
-        interrupted, late = result.flags
+        interrupted, late, _ = result.flags
         if self.position.update >= self.total_updates:
             return "complete"
         if interrupted:
@@ -204,8 +217,33 @@ class Trainer(Generic[ChunkT, StateT]):
         return "time limit" if late else None
 
     def _out_of_time(self) -> bool:
+        """Whether the limit is reached, or would be with the evaluation that ends the run."""
         limit = self._config.length.time_limit
-        return limit is not None and time.monotonic() - self._started >= limit
+        return limit is not None and time.monotonic() - self._started + self._seconds_of_evaluation() >= limit
+
+    def _seconds_of_evaluation(self) -> float:
+        """What an evaluation took, or before the first one what it should take by the pace of the updates."""
+        if self._work.validation is None:
+            return 0.0
+        if self._evaluation_took is not None or not self.position.update:
+            return self._evaluation_took or 0.0
+        chunks, held_out = self._work.chunks, self._work.validation
+        of_update = self._config.truncation.chunks_per_update * chunks.batch_size
+        updates = len(held_out) * held_out.batch_size / of_update
+        return FORWARD_SHARE * updates * self.position.seconds / self.position.update
+
+    def _keep_to_the_time(self, result: UpdateResult) -> None:
+        """Where the time limit will come before the last update, let the learning rate fall with the time.
+
+        The first tenth of the time is the warm-up's, so that one slow update at the start skips nothing. All processes
+        have to do the same, so the time is their mean.
+        """
+        limit, position = self._config.length.time_limit, self.position
+        seconds = result.flags[2] / self._fabric.world_size
+        if limit is None or seconds < WARM_SHARE * limit:
+            return
+        if seconds / position.update * self.total_updates > limit:
+            self._updater.hasten(min(1.0, (seconds / limit - WARM_SHARE) / (1 - WARM_SHARE)))
 
     def _due(self, every: int | None) -> bool:
         return every is not None and self.position.update % every == 0
@@ -217,7 +255,9 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _validate(self) -> float:
         """The mean held-out loss over all processes; TrainingError when it is not finite."""
+        started = time.monotonic()
         loss = self._held_out_loss()
+        self._evaluation_took = time.monotonic() - started
         try:
             demand_finite("held-out loss", loss, self._cause_of_held_out)
         except TrainingError as error:

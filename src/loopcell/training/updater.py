@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
@@ -20,7 +21,7 @@ from loopcell.training.checkpoint import (
     under,
 )
 from loopcell.training.config import TrainingConfig
-from loopcell.training.optimizer import build_optimizer, build_schedule
+from loopcell.training.optimizer import build_optimizer, build_schedule, warmup_of
 from loopcell.training.randomness import random_state, restore_random_state
 from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
 
@@ -35,7 +36,7 @@ class UpdateResult(NamedTuple):
         loss_sum: summed loss of its predictions.
         predictions: how many they were.
         gradient_norm: norm of the mean loss's gradient, before clipping.
-        flags: how many processes raised each of the flags that `update` was given.
+        flags: the sums over all processes of what `update` was given: how many said yes, seconds added up.
     """
 
     loss_sum: float
@@ -63,10 +64,11 @@ class Updater(Generic[ChunkT, StateT]):
         fabric: Fabric,
         total_updates: int,
     ) -> None:
-        self._step, self._fabric, self._clip = step, fabric, config.optimization.clip
+        self._step, self._fabric, self._optimization = step, fabric, config.optimization
         self._raw_optimizer = build_optimizer(step, config.optimization)
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
+        self._total, self._warmup = total_updates, warmup_of(config.optimization, total_updates)
         self._chunks, self._carried = chunks, CarriedState(step, chunks, config.truncation.window)
         # The gradients are summed over this many predictions and scaled when the real number is known.
         self._nominal = config.batch_size * config.truncation.k1 * config.truncation.accumulate
@@ -76,18 +78,41 @@ class Updater(Generic[ChunkT, StateT]):
         """The rate of the next update."""
         return float(self._schedule.get_last_lr()[0])
 
+    @property
+    def warm(self) -> bool:
+        """Whether the schedule is past its warm-up."""
+        return int(self._schedule.last_epoch) >= self._warmup
+
+    def hasten(self, share: float) -> None:
+        """Let the learning rate be where it would be after this share of the schedule that follows the warm-up."""
+        place = self._warmup + int(share * (self._total - self._warmup))
+        while self._schedule.last_epoch < min(place, self._total - 1):
+            self._schedule.step()
+
+    def at_update(self, update: int) -> None:
+        """Put the schedule where it is after so many updates, however far a time limit had hastened it."""
+        if self._schedule.last_epoch == update:
+            return
+        for group in self._raw_optimizer.param_groups:
+            group["lr"] = self._optimization.learning_rate
+        with warnings.catch_warnings():  # that the optimizer has made none of these steps, which it has, before
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            self._schedule = build_schedule(self._raw_optimizer, self._optimization, self._total)
+            for _ in range(update):
+                self._schedule.step()
+
     def restart(self) -> None:
         """Start the stream again, from the initial state."""
         self._carried.restart()
 
-    def update(self, indices: Sequence[int], flags: Sequence[bool]) -> UpdateResult:
+    def update(self, indices: Sequence[int], flags: Sequence[float]) -> UpdateResult:
         """Train on some neighbouring chunks.
 
         The gradient is that of the mean loss over all predictions of all processes.
 
         Args:
             indices: the chunks, in order.
-            flags: facts of this process that all processes are to know after the update.
+            flags: facts of this process, yes or no or numbers, whose sum all processes are to know after the update.
 
         Raises:
             TrainingError: the loss or the gradient is not finite; the weights are as they were.
@@ -152,13 +177,14 @@ class Updater(Generic[ChunkT, StateT]):
             for parameter in self._step.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
-        limit = self._clip or math.inf
+        limit = self._optimization.clip or math.inf
         clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
         norm = float(cast(Tensor, clipped))
         demand_finite("gradient's norm", norm, self._cause_of_gradient)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self._schedule.step()
+        if self._schedule.last_epoch < self._total:  # a hastened one may have ended
+            self._schedule.step()
         return norm
 
     def _cause_of_gradient(self) -> str | None:

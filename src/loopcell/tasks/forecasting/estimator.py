@@ -66,14 +66,12 @@ class SeriesEstimator(Estimator):
         targets_: the names of the K targets.
         names_: the names of the S series that training had.
         step_: what lies between two times; None where that was not asked for.
-        notes_: sentences about the training data that the user should know.
     """
 
     network_: SeriesNetwork
     targets_: tuple[str, ...]
     names_: tuple[str, ...]
     step_: Step | None
-    notes_: list[str]
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
 
@@ -131,7 +129,8 @@ class SeriesEstimator(Estimator):
         settings = checked(self)
         seed = settings.seed()
         with self._fitting(seed):
-            training, held_out = self._learn(self._table(data, settings), validation, settings)
+            with self._working("preparing the data"):
+                training, held_out = self._learn(self._table(data, settings), validation, settings)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)

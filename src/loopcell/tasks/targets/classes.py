@@ -67,6 +67,10 @@ class Classes(ABC):
         """Probabilities of the labels, [N, K], of scores [N, K]."""
 
     @abstractmethod
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Scores that have these probabilities, which lie between 0 and 1."""
+
+    @abstractmethod
     def prior(self, counts: Array, examples: int) -> Probabilities:
         """Probabilities [K] when nothing is known but how often training had each label, among so many examples."""
 
@@ -135,6 +139,10 @@ class OneLabel(Classes):
     def probabilities(self, scores: Tensor) -> Tensor:
         """Softmax."""
         return scores.softmax(-1)
+
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Their logarithms."""
+        return probabilities.log()
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
         """Shares of the labels, one added to each count."""
@@ -220,6 +228,10 @@ class LabelSets(Classes):
     def probabilities(self, scores: Tensor) -> Tensor:
         """A sigmoid for each label."""
         return torch.sigmoid(scores)
+
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Their log odds."""
+        return torch.logit(probabilities)
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
         """The share of examples that have each label."""
