@@ -2,10 +2,10 @@
 
 python -m benchmarks.small_sets [NAME ...]
 
-Every set is learned with nothing but defaults, once with the numbers that thousands of examples have (batches of 32, 20 passes,
-patience 5) and once with those that go by the number of examples. Beside the test part's accuracy or R2 stand the best
-baseline, and the log loss with the temperature and without. The sets of the archive are as they are; of the others a part
-is drawn, and of cylinder-bell-funnel (Saito, 1994) everything. Test parts decide nothing here.
+Every set is learned with nothing but defaults, once with the numbers that thousands of examples have (batches of 32, 20
+passes, patience 5) and once with those that go by the number of examples. Beside the test part's accuracy or R2 stand the
+best baseline, and the log loss with the temperature and without. The sets of the archive are as they are; of the others a
+part is drawn, and of cylinder-bell-funnel (Saito, 1994) everything. Test parts decide nothing here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class SmallSet(NamedTuple):
 
     X: Sequence[Any]
     y: Sequence[Any]
-    test_X: Sequence[Any]
-    test_y: Sequence[Any]
+    tested: Sequence[Any]
+    truth: Sequence[Any]
 
 
 def archive(name: str, target: str = "label") -> SmallSet:
@@ -43,8 +43,8 @@ def archive(name: str, target: str = "label") -> SmallSet:
     parts = [
         read_data(data_folder() / "uea-ucr" / f"{name}_{part}.ts").load("series", target) for part in ("TRAIN", "TEST")
     ]
-    (X, y), (test_X, test_y) = parts
-    return SmallSet(X, y, test_X, test_y)
+    (X, y), (tested, truth) = parts
+    return SmallSet(X, y, tested, truth)
 
 
 def cylinder_bell_funnel(count: int, seed: int, test: int = 600) -> SmallSet:
@@ -119,7 +119,7 @@ def _learned(name: str, data: SmallSet, seed: int, how: str) -> dict[str, Any]:
     started = time.process_time()
     model = kind(random_state=seed, **SETTINGS[how]).fit(data.X, data.y)
     seconds = time.process_time() - started
-    score = model.evaluate(data.test_X, data.test_y, training=(data.X, data.y))
+    score = model.evaluate(data.tested, data.truth, training=(data.X, data.y))
     position = model.outcome_.position
     row: dict[str, Any] = {
         "settings": how,
@@ -132,7 +132,7 @@ def _learned(name: str, data: SmallSet, seed: int, how: str) -> dict[str, Any]:
     if isinstance(model, SequenceClassifier):
         row["temperature"] = float(model.network_.temperature)
         model.network_.temperature.fill_(1.0)
-        row["log loss without temperature"] = model.evaluate(data.test_X, data.test_y).model["log loss"]
+        row["log loss without temperature"] = model.evaluate(data.tested, data.truth).model["log loss"]
     return row
 
 

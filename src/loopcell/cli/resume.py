@@ -33,8 +33,8 @@ def resume(
         elif task in SERIES_TASKS:
             from loopcell.tasks.series_run import resume_series
 
-            report_estimator(resume_series(run, seconds, began))
+            report_estimator(resume_series(run, seconds, began=began))
         else:
             from loopcell.tasks.estimator_run import resume_estimator
 
-            report_estimator(resume_estimator(run, seconds, began))
+            report_estimator(resume_estimator(run, seconds, began=began))

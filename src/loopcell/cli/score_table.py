@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loopcell.cli.reporting import say
-
 from loopcell.tasks.verdict import aligned, verdict_of
 
 if TYPE_CHECKING:

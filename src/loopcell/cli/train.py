@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
@@ -90,6 +91,9 @@ def lm(
         model = settings.build(LanguageModelConfig)
         found = find_cell(cell)
         demand_sizes(found, model)
+        early.demand_tokens(text.tokens)
+        early.demand_free(run)
+        early.demand_texts((*text.files, *text.held_out_files))
         from loopcell.tasks import LanguageModelPlan, train_language_model
 
         plan = LanguageModelPlan(text=text, model=model, training=training)

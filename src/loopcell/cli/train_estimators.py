@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
 from loopcell.cli.finish import report_estimator
@@ -112,12 +113,17 @@ def _train(
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
-    from loopcell.tasks.estimator_run import train_estimator
+    early.demand_settings(checked)
+    early.demand_free(run)
+    early.demand_there(data.vectors, "--vectors")
     from loopcell.tasks.file_examples import as_pair
+
+    data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
+    held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
+    early.demand_columns(data, held_out)
+    from loopcell.tasks.estimator_run import train_estimator
     from loopcell.tasks.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began
-    data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
-    held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
     report_estimator(train_estimator(estimator, data, held_out, run))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
@@ -53,11 +54,15 @@ def _train(
     files, val, cell, run = given
     settings = Settings(*typed)
     found = find_cell(cell)
-    demand_sizes(found, settings.build(kind, cell=found))
+    checked = settings.build(kind, cell=found)
+    demand_sizes(found, checked)
+    early.demand_settings(checked)
+    early.demand_free(run)
+    data, held_out = settings.build(FileExamples, files=files), settings.build(FileExamples, files=val) if val else None
+    early.demand_rows(data, held_out)
     from loopcell.tasks.models import model_class
     from loopcell.tasks.series_run import train_series
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began
-    held_out = settings.build(FileExamples, files=val) if val else None
-    report_estimator(train_series(estimator, settings.build(FileExamples, files=files), held_out, run))
+    report_estimator(train_series(estimator, data, held_out, run))

@@ -24,7 +24,6 @@ from loopcell.tasks.verdict import UNKNOWN
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder, free_folder
 
-
 A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
 FEWEST = 100  # examples that are worth a baseline
 
@@ -93,7 +92,7 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
         raise
 
 
-def resume_estimator(folder: Path, seconds: float | None = None, began: float | None = None) -> TrainedEstimator:
+def resume_estimator(folder: Path, seconds: float | None = None, *, began: float | None = None) -> TrainedEstimator:
     """Go on with a run; its files have to be there, as they were.
 
     Args:

@@ -15,7 +15,7 @@ LEAST_UPDATES = 1500
 LEAST_BATCHES = 8  # of a pass, unless batches get too small for it; with fewer of the usual size a set is small
 SMALLEST_BATCH = 4
 FASTER = 2  # the learning rate of a small set is so many times the usual one
-PATIENT_SHARE = 4  # patience is at least the least updates divided by this
+PATIENT_SHARE = 2  # patience is at least the least updates divided by this: some cells learn nothing for long, and then all
 WARM_SHARE = 10  # a warm-up is at most all updates divided by this
 
 
@@ -44,7 +44,7 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
     |---|---|
     | batch size | the usual one, halved until a pass has 8 batches; at least 4 |
     | passes | the usual number, or as many as make 1,500 updates |
-    | patience | the usual number of passes, or as many as make 375 updates |
+    | patience | the usual number of passes, or as many as make 750 updates |
     | warm-up | the usual number of updates, at most a tenth of all |
     | learning rate | the usual one, or twice that where a pass has fewer than 8 batches of the usual size |
 

@@ -43,7 +43,7 @@ def train_series(
         return _fit(estimator, data, held_out, run, resume=False)
 
 
-def resume_series(folder: Path, seconds: float | None = None, began: float | None = None) -> TrainedEstimator:
+def resume_series(folder: Path, seconds: float | None = None, *, began: float | None = None) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
     run, estimator = reopened(folder, seconds)
     estimator.began_ = began

@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from loopcell.training.report import Report
 
-
 SILENCE = 10.0  # seconds without a line after which nobody knows whether the work goes on
 
 

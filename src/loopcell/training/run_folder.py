@@ -28,11 +28,16 @@ class RunFolder:
         Raises:
             UsageError: the folder already holds something, or cannot be made.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
+        cls.demand_free(path)
         run = cls(path)
         run.make_folders()
         return run
+
+    @staticmethod
+    def demand_free(path: Path) -> None:
+        """Refuse a folder that already holds something; UsageError."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
 
     def make_folders(self) -> None:
         """Make the folders that are not there; UsageError when one cannot be made."""

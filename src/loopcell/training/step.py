@@ -47,7 +47,7 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
     def initial_state(self, batch_size: int) -> StateT:
         """The state before the first chunk, on the module's device and in its dtype."""
 
-    def cause(self, chunk: ChunkT) -> tuple[str, bool] | None:  # noqa: ARG002 - for those that can tell
+    def cause(self, chunk: ChunkT) -> tuple[str, bool] | None:
         """Say what makes the loss of a chunk not finite.
 
         Returns:

@@ -118,7 +118,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         naive = None if held_out is None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
 
-    def _naive(self, held_out: Any) -> Naive | None:  # noqa: ARG002 - for the tasks that have one
+    def _naive(self, held_out: Any) -> Naive | None:
         """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
         return None
 
