@@ -38,10 +38,10 @@ class SmallSet(NamedTuple):
     truth: Sequence[Any]
 
 
-def archive(name: str, target: str = "label") -> SmallSet:
+def archive(name: str) -> SmallSet:
     """A set of the UEA/UCR or the regression archive, in its own split."""
     parts = [
-        read_data(data_folder() / "uea-ucr" / f"{name}_{part}.ts").load("series", target) for part in ("TRAIN", "TEST")
+        read_data(data_folder() / "uea-ucr" / f"{name}_{part}.ts").load("series", "label") for part in ("TRAIN", "TEST")
     ]
     (X, y), (tested, truth) = parts
     return SmallSet(X, y, tested, truth)
@@ -98,8 +98,8 @@ SETS: dict[str, Callable[[int], SmallSet]] = {
     "cbf-600": lambda seed: cylinder_bell_funnel(600, seed),
     "BasicMotions": lambda seed: archive("BasicMotions"),
     "JapaneseVowels": lambda seed: archive("JapaneseVowels"),
-    "Covid3Month": lambda seed: archive("Covid3Month", "target"),
-    "CardanoSentiment": lambda seed: archive("CardanoSentiment", "target"),
+    "Covid3Month": lambda seed: archive("Covid3Month"),
+    "CardanoSentiment": lambda seed: archive("CardanoSentiment"),
     "OSULeaf": lambda seed: archive("OSULeaf"),
     "ACSF1": lambda seed: archive("ACSF1"),
 }

@@ -15,7 +15,7 @@ LEAST_UPDATES = 1500
 LEAST_BATCHES = 8  # of a pass, unless batches get too small for it; with fewer of the usual size a set is small
 SMALLEST_BATCH = 4
 FASTER = 2  # the learning rate of a small set is so many times the usual one
-PATIENT_SHARE = 2  # patience is at least the least updates divided by this: some cells learn nothing for long, and then all
+PATIENT_SHARE = 4  # patience is at least the least updates divided by this, and of a small set twice as many
 WARM_SHARE = 10  # a warm-up is at most all updates divided by this
 
 
@@ -40,13 +40,15 @@ class Pace(NamedTuple):
 def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
     """Fill in what is `AUTO`; what is given stays as it is.
 
+    A set is small where a pass would have fewer than 8 batches of the usual size.
+
     | | |
     |---|---|
     | batch size | the usual one, halved until a pass has 8 batches; at least 4 |
     | passes | the usual number, or as many as make 1,500 updates |
-    | patience | the usual number of passes, or as many as make 750 updates |
+    | patience | the usual number of passes, or as many as make 375 updates, and 750 of a small set |
     | warm-up | the usual number of updates, at most a tenth of all |
-    | learning rate | the usual one, or twice that where a pass has fewer than 8 batches of the usual size |
+    | learning rate | the usual one, and twice that for a small set |
 
     Args:
         given: numbers, or `AUTO`.
@@ -58,12 +60,15 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
     epochs = max(usual.epochs, math.ceil(LEAST_UPDATES / updates)) if given.epochs == AUTO else given.epochs
     patience = given.patience
     if patience == AUTO and usual.patience is not None:
-        patience = max(usual.patience, math.ceil(LEAST_UPDATES / PATIENT_SHARE / updates))
+        # Some cells learn nothing for hundreds of updates, and then everything.
+        least = LEAST_UPDATES / PATIENT_SHARE * (2 if _is_small(usual, examples) else 1)
+        patience = max(usual.patience, math.ceil(least / updates))
+    rate = usual.learning_rate * (FASTER if _is_small(usual, examples) else 1)
     return Pace(
         batch_size=batch_size,
         epochs=epochs,
         patience=patience,
-        learning_rate=_learning_rate(usual, examples) if given.learning_rate == AUTO else given.learning_rate,
+        learning_rate=rate if given.learning_rate == AUTO else given.learning_rate,
         warmup=min(usual.warmup, epochs * updates // WARM_SHARE) if given.warmup == AUTO else given.warmup,
     )
 
@@ -75,6 +80,5 @@ def _batch_size(usual: int, examples: int) -> int:
     return size
 
 
-def _learning_rate(usual: Pace, examples: int) -> float:
-    is_small = examples < LEAST_BATCHES * usual.batch_size
-    return usual.learning_rate * FASTER if is_small else usual.learning_rate
+def _is_small(usual: Pace, examples: int) -> bool:
+    return examples < LEAST_BATCHES * usual.batch_size

@@ -89,7 +89,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
         self._stop = threading.Event()
         self._started = 0.0
-        self._evaluation_took: float | None = None  # seconds
+        self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
         self._exported_at: int | None = None  # the update of the model that this process wrote last
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
@@ -173,8 +173,9 @@ class Trainer(Generic[ChunkT, StateT]):
         position = self.position
         per_update = self._config.truncation.chunks_per_update
         indices = range(position.chunk, min(position.chunk + per_update, len(self._work.chunks)))
+        began = time.monotonic()
+        seconds = began - self._started
         try:
-            seconds = time.monotonic() - self._started
             result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time(), seconds))
         except TrainingError as error:
             raise self._located(position.update + 1, error) from error
@@ -184,6 +185,7 @@ class Trainer(Generic[ChunkT, StateT]):
         position.unlogged_loss += result.loss_sum
         position.unlogged_count += result.predictions
         position.seconds = time.monotonic() - self._started
+        self._update_took = time.monotonic() - began
         return result
 
     def _turn_epoch(self) -> bool:
@@ -217,9 +219,12 @@ class Trainer(Generic[ChunkT, StateT]):
         return "time limit" if late else None
 
     def _out_of_time(self) -> bool:
-        """Whether the limit is reached, or would be with the evaluation that ends the run."""
+        """Whether the limit would be passed by one more update and the evaluation that ends the run."""
         limit = self._config.length.time_limit
-        return limit is not None and time.monotonic() - self._started + self._seconds_of_evaluation() >= limit
+        if limit is None:
+            return False
+        ahead = self._update_took + self._seconds_of_evaluation()
+        return time.monotonic() - self._started + ahead >= limit
 
     def _seconds_of_evaluation(self) -> float:
         """What an evaluation took, or before the first one what it should take by the pace of the updates."""
