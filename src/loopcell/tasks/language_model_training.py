@@ -200,10 +200,11 @@ def _notes(outcome: Outcome, config: TrainingConfig) -> tuple[str, ...]:
     """A sentence about a run that ended in its warm-up."""
     if outcome.warm or outcome.reason == "interrupted":
         return ()
-    return (
-        f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had reached its "
-        f"height: try epochs={10 * config.length.epochs}, or batches and chunks that are smaller, for more updates a pass",
+    note = (
+        f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had reached "
+        f"its height: try epochs={10 * config.length.epochs}, or smaller batches and chunks, for more updates a pass"
     )
+    return (note,)
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:

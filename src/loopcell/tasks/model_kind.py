@@ -1,4 +1,4 @@
-"""What tells a model file from others, and which task it is for. No torch: the command line asks before it loads one."""
+"""What tells a model file from others, and which task it is for. No torch: the command line asks before loading."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ class SeriesSettings(TrainingSettings):
         dropout: the probability that a number is dropped before, between and after the layers, in training.
         sizes: further sizes that the cell names, such as {"proj": 64}.
 
-    An example is a stretch: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in batches
-    of 8 and a patience of 10.
+    An example is a stretch: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
+    batches of 8 and a patience of 10.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(

@@ -143,8 +143,8 @@ class NetworkSettings:
 class TrainingSettings:
     """How the network is trained, and when that ends.
 
-    What is "auto" goes by the number of examples, as `loopcell.tasks.pace` says; for 2,400 and more it is the usual number:
-    20 passes in batches of 32, a patience of 5, a learning rate of 0.002 after 100 updates of warm-up.
+    What is "auto" goes by the number of examples, as `loopcell.tasks.pace` says; for 2,400 and more it is the usual
+    number: 20 passes in batches of 32, a patience of 5, a learning rate of 0.002 after 100 updates of warm-up.
 
     Args:
         epochs: passes over the data.

@@ -1,4 +1,4 @@
-"""A model's figures beside those of its baselines: which are better, and how they stand in a table. Nothing heavy here."""
+"""A model's figures beside those of its baselines: which are better, and how they stand in a table. No torch here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ MODEL = "model"
 UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a baseline: `loopcell eval` says it"
 # Metrics of which less is better.
 LOSSES = (
-    "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char", "bits/byte",
+    "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char",
+    "bits/byte",
 )  # fmt: skip
 LARGE = 1e7
 NARROW = 8  # letters of a column, at least

@@ -97,8 +97,8 @@ class RunLength(Concern):
     Attributes:
         epochs: passes over the data.
         updates: updates of the weights; when given, it counts instead of `epochs`.
-        time_limit: seconds of training, evaluations among them. Where it comes before the last update, the learning rate
-            falls with the time, and is as low at the limit as it would be at the last update.
+        time_limit: seconds of training, evaluations among them. Where it comes before the last update, the learning
+            rate falls with the time, and is as low at the limit as it would be at the last update.
         patience: evaluations without a better loss after which the run ends.
     """
 

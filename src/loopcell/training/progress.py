@@ -1,4 +1,4 @@
-"""What a run shows: in a terminal a bar while it works, elsewhere a line every ten seconds; and one for every evaluation."""
+"""What a run shows: in a terminal a bar, elsewhere a line every ten seconds; and a line for every evaluation."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ class ProgressDisplay:
         if self._before is None:
             return f"the first update: {seconds:.0f} s"
         last = self._before
-        return f"update {last.update} of {last.total_updates}  epoch {last.epoch}  {seconds:.0f} s  loss {last.loss:.4f}"
+        place = f"update {last.update} of {last.total_updates}  epoch {last.epoch}"
+        return f"{place}  {seconds:.0f} s  loss {last.loss:.4f}"
 
     def _speed(self, report: Report) -> float:
         """Predictions a second since the last report, or since the start."""

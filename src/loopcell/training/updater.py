@@ -198,8 +198,8 @@ class Updater(Generic[ChunkT, StateT]):
         ]
         which = f"that of {bad[0]}" if bad else "their sum"
         return (
-            f"{which} is not finite though the loss is, and no update has been made: the equations have a derivative that "
-            "is not, such as that of sqrt at 0, or the sequences are so long that it grows without limit"
+            f"{which} is not finite though the loss is, and no update has been made: the equations have a derivative "
+            "that is not, such as that of sqrt at 0, or the sequences are so long that it grows without limit"
         )
 
     def _over_processes(self, *values: float) -> list[float]:
@@ -246,9 +246,7 @@ def demand_finite(what: str, value: float, cause: Callable[[], str | None] = lam
         TrainingError: it is not finite.
     """
     if not math.isfinite(value):
-        advice = (
-            "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them"
-        )
+        advice = "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them"
         raise TrainingError(f"the {what} became {value}; {cause() or advice}")
 
 

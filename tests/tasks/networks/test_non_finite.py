@@ -22,23 +22,20 @@ __all__ = ["one_thread"]
 def of_log(x, h, *, W, U, b):
     f = sigmoid(W.f @ x + U.f @ h + b.f)
     g = tanh(log(W.g @ x + U.g @ h + b.g))
-    h = f * h + (1 - f) * g
-    return h
+    return f * h + (1 - f) * g
 
 
 @cell
 def of_sqrt(x, h, *, W, U, b):
     level = W.g @ x + U.g @ h + b.g
     root = sqrt(level)
-    h = tanh(root)
-    return h
+    return tanh(root)
 
 
 @cell
 def of_exp(x, h, *, W, U, b):
     a = exp(W.a @ x + b.a)
-    h = a + 0 * h
-    return h
+    return a + 0 * h
 
 
 def constant(cell, **values):

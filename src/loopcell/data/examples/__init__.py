@@ -18,7 +18,8 @@ from loopcell.data.examples.splits import (
 if TYPE_CHECKING:
     from loopcell.data.examples.padding import Padded as Padded, pad as pad
 
-WITH_TORCH = ("Padded", "pad")  # imported when first asked for: reading files does not wait for torch
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Padded", "pad")
 
 __all__ = [
     "Batches",

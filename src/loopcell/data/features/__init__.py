@@ -16,7 +16,8 @@ from loopcell.data.features.sounds import LogMel, MelStream, Mfcc, RawAudio
 if TYPE_CHECKING:
     from loopcell.data.features.standardiser import Standardiser as Standardiser
 
-WITH_TORCH = ("Standardiser",)  # imported when first asked for: reading files does not wait for torch
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Standardiser",)
 
 __all__ = [
     "FEATURES",

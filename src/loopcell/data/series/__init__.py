@@ -10,7 +10,8 @@ from loopcell.data.series.times import Step, read_times, regular_step
 if TYPE_CHECKING:
     from loopcell.data.series.windows import Window as Window, WindowBatch as WindowBatch, Windows as Windows
 
-WITH_TORCH = ("Window", "WindowBatch", "Windows")  # imported when first asked for: reading files does not wait for torch
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Window", "WindowBatch", "Windows")
 
 __all__ = [
     "Series",

@@ -22,7 +22,8 @@ from loopcell.data.text.word import WordVocabulary
 if TYPE_CHECKING:
     from loopcell.data.text.lanes import Chunk as Chunk, Lanes as Lanes
 
-WITH_TORCH = ("Chunk", "Lanes")  # imported when first asked for: reading files does not wait for torch
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Chunk", "Lanes")
 
 __all__ = [
     "VOCABULARIES",

@@ -123,7 +123,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         return None
 
     def _note(self, notes: list[str]) -> None:
-        """Keep sentences for the user; from Python they are shown with the progress, and the shell shows them itself."""
+        """Keep sentences for the user; Python shows them with the progress, and the shell shows them itself."""
         self.notes_ += notes
         if self.progress and self.source_ is None:
             for note in notes:

@@ -1,4 +1,4 @@
-"""What the end of a training run says of itself: whether it was long enough, whether it learned anything, what to try."""
+"""What the end of a training run says: whether it was long enough, whether it learned anything, what to try."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
     found = []
     if not outcome.warm and outcome.reason != "interrupted":
         found.append(
-            f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had reached "
-            f"its height: {advice}"
+            f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had "
+            f"reached its height: {advice}"
         )
     if naive is not None and best is not None and not best < naive.loss:
         found.append(
-            f"nothing was learned: the held-out loss {best:.4f} is no better than the {naive.loss:.4f} of {naive.what}, "
-            f"whatever the input: {advice}"
+            f"nothing was learned: the held-out loss {best:.4f} is no better than the {naive.loss:.4f} of "
+            f"{naive.what}, whatever the input: {advice}"
         )
     return found
 

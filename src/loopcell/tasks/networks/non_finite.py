@@ -17,7 +17,11 @@ from loopcell.layers.stack import Stack
 
 # What operations make of finite numbers that is not finite.
 PARTIAL = {
-    "nan": {"log": "log is nan of a negative number", "sqrt": "sqrt is nan of a negative number", "div": "0 / 0 is nan"},
+    "nan": {
+        "log": "log is nan of a negative number",
+        "sqrt": "sqrt is nan of a negative number",
+        "div": "0 / 0 is nan",
+    },
     "inf": {"exp": "exp is inf of more than 88", "div": "a division by 0 is inf"},
     "-inf": {"log": "log is -inf of 0", "div": "a division by 0 is -inf"},
 }

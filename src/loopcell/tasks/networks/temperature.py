@@ -1,8 +1,8 @@
 """Calibration: one number by which scores are divided, so that probabilities are as high as they come true.
 
-Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017 (arXiv 1706.04599), section 4.2. The held-out
-part has chosen the weights before, so it flatters them, and a small one says little: what it asks for is held back by a
-prior towards 1, and has to prove itself on folds that it was not fitted to.
+Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017 (arXiv 1706.04599), section 4.2. The
+held-out part has chosen the weights before, so it flatters them, and a small one says little: what it asks for is held
+back by a prior towards 1, and has to prove itself on folds that it was not fitted to.
 """
 
 from __future__ import annotations
