@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
@@ -37,6 +38,7 @@ def chat(
         settings.build(ChatSettings)  # names the flag that is out of its bounds
         # Without a word about drawing, the answers are the best of beam search.
         choice = settings.build(Choice) if settings.given(Choice) or seed is not None else None
+        early.demand_model(find_model(model), "chat")
         from loopcell.tasks import Chat
 
         loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))

@@ -57,7 +57,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
     ("--calibrate/--no-calibrate", "calibrate", bool, "Fit probabilities to the held-out part."),
     ("--epochs", "epochs", int, "Passes over the data."),
-    ("--time-limit", "time_limit", str, "Stop after this time: 50m, 1h30m.", parse_time),
+    ("--time-limit", "time_limit", str, "For the whole command: 50m, 1h30m.", parse_time),
     ("--patience", "patience", int, "Stop after so many passes without gain."),
     ("--val-fraction", "validation_fraction", float, "Without --val: hold out so much of the data."),
     ("--batch-size", "batch_size", int, "Sequences of an update."),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_unknown
@@ -31,12 +32,13 @@ def translate(
     with reporting(debug):
         settings = Settings(FLAGS, typed)
         settings.build(Seq2SeqSettings)  # names the flag that is out of its bounds
+        early.demand_model(find_model(model), "seq2seq")
         from loopcell.data.readers.blocks import in_blocks
         from loopcell.tasks import Seq2Seq
 
         loaded = Seq2Seq.load(find_model(model)).set_params(**settings.given(Seq2SeqSettings))
         loaded.set_params(beam=max(int(loaded.beam), n_best))
-        size = 1 if sys.stdin.isatty() else int(loaded.batch_size)
+        size = 1 if sys.stdin.isatty() else loaded.reading_batch()
         unknown = 0
         for lines in in_blocks(input_lines(encoding), size):
             unknown += loaded.unknown(lines)

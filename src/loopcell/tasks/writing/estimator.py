@@ -169,7 +169,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
     def _batches(self, examples: SequenceExamples) -> Iterator[tuple[Any, Any]]:
         """All examples in batches on the network's device, to be read without learning."""
         device = device_of(self.network_)
-        for indices, batch in examples.in_order_of_length(int(self.batch_size)):
+        for indices, batch in examples.in_order_of_length(checked(self).reading_batch()):
             yield indices, on_device(batch, device)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
@@ -183,7 +183,8 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         training = self._examples(X, y)
         assert isinstance(training.targets, Ragged)
         self.longest_ = int(training.targets.lengths.max())
-        self._updates = math.ceil(len(training) / settings.batch_size) * settings.epochs
+        pace = settings.pace(len(training))
+        self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
         self.notes_ = [
             f"{count:,} of {len(X):,} training {what} are empty"
             for what, count in (
