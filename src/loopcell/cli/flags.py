@@ -26,6 +26,7 @@ class Flag(NamedTuple):
         kind: the type of what is typed.
         help: what it does.
         parse: what is typed, as the model wants it.
+        otherwise: what holds where nothing is typed, in words; None for the field's default.
     """
 
     names: str
@@ -34,10 +35,11 @@ class Flag(NamedTuple):
     kind: Any
     help: str
     parse: Callable[[Any], Any] = lambda value: value
+    otherwise: str | None = None
 
     def parameter(self) -> inspect.Parameter:
         """The flag as a parameter of a Typer command; None stands for "not given"."""
-        default = default_of(self.concern, self.field)
+        default = self.otherwise or default_of(self.concern, self.field)
         told = isinstance(default, int | float | str) and not isinstance(default, bool)
         # In the help text: Typer would put a default that it did not find itself in parentheses.
         shown = f"{self.help}  [default: {default}]" if told else self.help

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,14 @@ from loopcell.tasks.file_examples import load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.settings import checked
+from loopcell.tasks.writing import WritingEstimator
+from loopcell.tasks.writing.scoring import Limits
 from loopcell.training.run_folder import RunFolder, free_folder
+
+
+MOST_SCORED = 500  # pairs that are written at the end of a training; `evaluate` writes all of what it is given
+LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ def described(run: RunFolder) -> Iterator[None]:
 
 def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
+    if _writes(model):
+        model.set_params(progress=True)  # it takes minutes where there are thousands
     known = load_examples(training) if training else None
     examples = load_examples(data)
     return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
@@ -140,6 +150,7 @@ def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileE
 def _fit(
     estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
 ) -> TrainedEstimator:
+    started = time.monotonic()
     if data.vectors:
         from loopcell.tasks.vectors.run import ready_vectors
 
@@ -153,13 +164,28 @@ def _fit(
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, loaded.notes)
-    score = _scored(estimator, training, rest, run)
+    score = None if rest is None else _scored(estimator, (training, rest), run, started)
     return TrainedEstimator(run, estimator, score, (*loaded.notes, *estimator.notes_))
 
 
-def _scored(estimator: Any, training: Pair, rest: Pair | None, run: RunFolder) -> ScoreTable | None:
-    if rest is None:
-        return None
-    score: ScoreTable = estimator.evaluate(*rest, training=training)
+def _scored(estimator: Any, parts: tuple[Pair, Pair], run: RunFolder, started: float) -> ScoreTable:
+    """Score the held-out part; of what takes long to write a part of it, in what is left of the time limit."""
+    training, rest = parts
+    limits = {"limits": Limits(MOST_SCORED, _seconds_left(estimator, started))} if _writes(estimator) else {}
+    score: ScoreTable = estimator.evaluate(*rest, training=training, **limits)
     run.write_json(run.path / "score.json", score.to_json())
     return score
+
+
+def _writes(estimator: object) -> bool:
+    """Whether it writes its answers token by token."""
+    return isinstance(estimator, WritingEstimator)
+
+
+def _seconds_left(estimator: Any, started: float) -> float | None:
+    """What is left of the time limit, or a little; None where there is no limit."""
+    limit = checked(estimator).time_limit
+    if limit is None:
+        return None
+    spent = max(time.monotonic() - started, estimator.outcome_.position.seconds)  # with that before it was resumed
+    return float(max(limit - spent, LEAST_SHARE * limit))
