@@ -1,8 +1,8 @@
 """What the recipes share: arguments, the clock, and where a result is written.
 
 A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little
-data and little time, to see that it works; its figures say nothing and are not written. `--keep FOLDER` keeps each model
-there, and takes it from there the next time: what is scored in another way need not be trained again.
+data and little time, to see that it works; its figures say nothing and are not written. `--keep FOLDER` keeps each
+model there, and takes it from there the next time: what is scored in another way need not be trained again.
 """
 
 from __future__ import annotations

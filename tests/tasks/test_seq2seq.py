@@ -215,7 +215,7 @@ def test_a_part_of_the_pairs_is_scored_where_that_is_asked_for(model, capsys):
     assert model.evaluate(X, y, limits=Limits(pairs=60)).model == pytest.approx(everything.model)
     late = model.evaluate(X, y, limits=Limits(pairs=50, seconds=0.0))
     assert late.data == "8 of 60 pairs, drawn at random, as many as the time limit left"
-    training, rest = clone_with(model).parts(X, y)  # parts know their examples by number
+    _, rest = clone_with(model).parts(X, y)  # parts know their examples by number
     assert model.evaluate(*rest, limits=Limits(pairs=6)).model == pytest.approx(model.evaluate(*rest).model)
     assert capsys.readouterr().err == ""
 

@@ -87,6 +87,6 @@ def flags_of(settings: type[Any]) -> tuple[Flag, ...]:
 
 
 def writing_flags(settings: type[Any], *others: str) -> tuple[Flag, ...]:
-    """Those of them that say how a trained model writes, and others that can be changed later; else it is as trained."""
+    """Those of them that say how a trained model writes, and others that can be changed later."""
     chosen = (flag for flag in flags_of(settings) if flag.field in (*WRITING, *others))
     return tuple(flag._replace(otherwise="the model's own") for flag in chosen)

@@ -21,7 +21,7 @@ def print_score(score: Score, text: str = "held-out text") -> None:
         text: what the scored text is called.
     """
     unit = score.facts.unit
-    why = "pieces that the training text was never cut into" if score.kind == "bpe" else "never seen in training"
+    why = "pieces that training was never cut into" if score.kind == "bpe" else "never seen in training"
     unseen = f", {score.unseen:,} of them {why}" if score.unseen else ""
     say(f"{text}: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
     say(f"{'':10}{f'nats/{unit}':>12}{f'bits/{unit}':>12}{'perplexity/token':>18}")

@@ -22,7 +22,6 @@ from loopcell.tasks.writing import WritingEstimator
 from loopcell.tasks.writing.scoring import Limits
 from loopcell.training.run_folder import RunFolder, free_folder
 
-
 MOST_SCORED = 500  # pairs that are written at the end of a training; `evaluate` writes all of what it is given
 LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 

@@ -100,8 +100,8 @@ def slow_beam(found, number, rules):
                 for token in allowed
             ]
             if ends:
-                total += float(found[number, state, END])
-                ended.append((score(tokens, total, rules.length_penalty), tokens))
+                whole = total + float(found[number, state, END])
+                ended.append((score(tokens, whole, rules.length_penalty), tokens))
         longer.sort(key=lambda one: -one[2])
         kept = longer[: rules.beam]
         on_path = [one for one in longer if one[0] == path[: len(one[0])]]

@@ -10,5 +10,3 @@ from loopcell.tasks.writing.rules import Hypothesis
 def test_the_penalty_is_that_of_the_paper():
     assert Hypothesis([1, 1, 1], -2.0).score(0.6) == pytest.approx(-2.0 / ((5 + 4) / 6) ** 0.6)
     assert Hypothesis([1, 1, 1], -2.0).score(0.0) == -2.0
-
-

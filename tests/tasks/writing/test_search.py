@@ -123,7 +123,7 @@ def by_heart(answer, surely, first=0.61):
 def test_an_answer_learned_by_heart_is_not_given_up_for_shorter_ones_that_end_first(beam, penalty):
     found = by_heart((0, 0, 0), 0.999)  # its states 0, 1, 4, 3 differ
     rules = Rules(END, longest=12, beam=beam, length_penalty=penalty)
-    (best, *_), = searched(found, rules)
+    ((best, *_),) = searched(found, rules)
     assert best.tokens == [0, 0, 0]
     assert best.log_probability == pytest.approx(math.log(0.61) + 3 * math.log(0.999))
 

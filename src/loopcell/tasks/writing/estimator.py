@@ -191,7 +191,9 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         settings = checked(self)
         longest = settings.longest or self.longest_ + self.longest_ // 2 + 10
         if settings.shortest > longest:
-            raise UsageError(f"shortest: an answer has at most {longest} tokens here (longest), got {settings.shortest}")
+            raise UsageError(
+                f"shortest: an answer has at most {longest} tokens here (longest), got {settings.shortest}"
+            )
         return Rules(
             boundary=self.target_.size,
             longest=longest,

@@ -19,10 +19,11 @@ Step = Callable[[Tensor, Encoded], tuple[Tensor, Encoded]]
 def beam_search(step: Step, encoded: Encoded, rules: Rules) -> list[list[Hypothesis]]:
     """Find the best hypotheses of each of B inputs, at most K of them, best first.
 
-    All inputs and hypotheses are one batch of B * K rows. After each step the likeliest K of all beginnings go on, and
+    All inputs and hypotheses are one batch. After each step the likeliest K of all beginnings of an input go on, and
     among them the greedy one, so that no answer of greedy search is better than the best one here. Every one of them
-    may also end there; an end takes no place of those that go on. An input leaves the batch when nothing that goes on
-    can still become better than the last of the answers that are wanted. A beam of 1 is greedy search.
+    may also end there; an end takes no place of those that go on. A beginning is left when it can no longer become
+    better than the last of the answers that are wanted, and an input when all of its beginnings are. A beam of 1 is
+    greedy search.
 
     Args:
         step: reads a token a row and gives log-probabilities [N, V + 1] of the next, and what is known then.
@@ -39,11 +40,11 @@ def beam_search(step: Step, encoded: Encoded, rules: Rules) -> list[list[Hypothe
 
 
 class _Continuations(NamedTuple):
-    """What beginnings become, [B', K] each.
+    """What the beginnings of each input become, [B', W] each, the likeliest first; the greedy one may be the last.
 
     Attributes:
         sums: log-probabilities, minus infinity where there is none.
-        rows: which of the input's K beginnings it was, 0 to K - 1.
+        rows: which of the input's beginnings it was.
         tokens: what follows it.
     """
 
@@ -55,12 +56,14 @@ class _Continuations(NamedTuple):
 class _Beams:
     """The hypotheses of all inputs that are still being written, side by side.
 
+    Each input has W rows, as many as the one with the most needs, and K at most.
+
     Attributes:
         open: [B'], the inputs that are not finished.
-        sums: log-probabilities so far, [B', K].
-        greedy: [B'], which of the K is the greedy one; -1 where that one has ended.
+        sums: log-probabilities so far, [B', W].
+        greedy: [B'], which of the W is the greedy one; -1 where that one has ended or promises nothing.
         bars: [B'], the cost of the last of the answers that are wanted, of those that have ended.
-        written: [T, B' * K].
+        written: [T, B' * W].
         ended: the best answers of each of the B inputs so far, best first, with their costs.
     """
 
@@ -71,14 +74,12 @@ class _Beams:
         # Sums of many float32 numbers, and their order, would depend on the order of adding.
         kind = torch.float32 if device.type == "mps" else torch.float64
         self.open = torch.arange(batch, device=device)
-        self.encoded = encoded.select(self.open.repeat_interleave(rules.beam))
-        # At first all of an input's rows are the same: only one of them counts.
-        self.sums = torch.full((batch, rules.beam), -torch.inf, device=device, dtype=kind)
-        self.sums[:, 0] = 0.0
+        self.encoded = encoded
+        self.sums = torch.zeros((batch, 1), device=device, dtype=kind)
         self.greedy = torch.zeros_like(self.open)
         self.bars = torch.full((batch,), torch.inf, device=device, dtype=kind)
-        self.written = torch.empty((0, batch * rules.beam), dtype=torch.int64, device=device)
-        self.last = torch.full((batch * rules.beam,), rules.boundary, device=device)
+        self.written = torch.empty((0, batch), dtype=torch.int64, device=device)
+        self.last = torch.full((batch,), rules.boundary, device=device)
         self.ended: list[list[tuple[float, Hypothesis]]] = [[] for _ in range(batch)]
 
     def run(self) -> list[list[Hypothesis]]:
@@ -91,7 +92,7 @@ class _Beams:
         return [[one for _, one in some] for some in self.ended]
 
     def _advance(self, found: Tensor) -> None:
-        """Put aside what ends and keep the best K of what goes on, with log-probabilities [B' * K, V + 1]."""
+        """Put aside what ends and keep the best K of what goes on, with log-probabilities [B' * W, V + 1]."""
         choice = found[self._row_of(self.greedy)].argmax(1)
         stops = choice == self._rules.boundary
         ends = self.sums + found[:, self._rules.boundary].reshape(self.sums.shape)
@@ -99,10 +100,13 @@ class _Beams:
             ends.masked_fill_(~stops.unsqueeze(1), -torch.inf)
         self._put_aside(ends)
         kept = self._keep_greedy(self._continuations(found), found, choice)
-        self._go_on(kept, self._unfinished(kept.sums) & ~(stops & (self._rules.beam == 1)))
+        promising = self._promising(kept.sums)
+        if self._rules.beam == 1:
+            promising &= ~stops.unsqueeze(1)
+        self._go_on(kept, promising)
 
     def _continuations(self, found: Tensor) -> _Continuations:
-        """Choose the likeliest K of each input's beginnings with one token more; the end is none."""
+        """Choose the likeliest of each input's beginnings with one token more, K at most; the end is none."""
         values, tokens = largest(found[:, : self._rules.boundary], self._rules.beam)
         totals = (self.sums.reshape(-1, 1) + values).view(len(self.open), -1)
         sums, places = largest(totals, self._rules.beam)
@@ -117,24 +121,31 @@ class _Beams:
         total = self.sums.flatten()[row] + found[row, choice]
         for tensor, value in zip(kept, (total, self.greedy, choice), strict=True):
             tensor[missing, -1] = value[missing]
-        place = torch.where(missing, self._rules.beam - 1, there.int().argmax(1))
+        place = torch.where(missing, kept.sums.shape[1] - 1, there.int().argmax(1))
         self.greedy = torch.where(goes_on, place, -1)
         return kept
 
-    def _unfinished(self, sums: Tensor) -> Tensor:
-        """Tell which inputs may still find an answer better than the last one wanted, of sums [B', K] that go on.
+    def _promising(self, sums: Tensor) -> Tensor:
+        """Tell which beginnings [B', W] may still become better than the last of the answers wanted.
 
         A log-probability only falls. Divided by the length's power it may rise until the answer is as long as it may
         be (or, where the exponent is negative, as short as it is now), and no higher.
         """
         tokens = self._rules.longest if self._rules.length_penalty >= 0 else len(self.written) + 1
-        return costs(sums.amax(1), tokens, self._rules.length_penalty) < self.bars
+        return costs(sums, tokens, self._rules.length_penalty) < self.bars.unsqueeze(1)
 
-    def _go_on(self, kept: _Continuations, unfinished: Tensor) -> None:
-        """Make the continuations of unfinished inputs the new beginnings."""
-        rows, tokens = kept.rows + self._first_rows(), kept.tokens
-        self.sums = kept.sums
-        if bool(unfinished.all()):  # an input's rows share all but their state
+    def _go_on(self, kept: _Continuations, promising: Tensor) -> None:
+        """Make those continuations the new beginnings, and leave the inputs that have none.
+
+        Where a beginning promises nothing, none that is less likely does, and they stand behind it.
+        """
+        before = self.sums.shape
+        rows = kept.rows + self._first_rows()
+        width = int(promising.sum(1).amax())
+        self.greedy = self.greedy.masked_fill(self.greedy >= width, -1)
+        self.sums, rows, tokens = (tensor[:, :width] for tensor in (kept.sums, rows, kept.tokens))
+        unfinished = promising.any(1)
+        if bool(unfinished.all()) and self.sums.shape == before:  # an input's rows share all but their state
             self.encoded = self.encoded._replace(state=self.encoded.state.select(rows.flatten()))
         else:
             self.open, self.sums, rows, tokens, self.greedy, self.bars = (
@@ -145,14 +156,14 @@ class _Beams:
         self.written = torch.cat([self.written[:, rows.flatten()], self.last.unsqueeze(0)])
 
     def _put_aside(self, totals: Tensor) -> None:
-        """Keep those answers that end now, with log-probabilities [B', K], that are among the best ones wanted."""
+        """Keep those answers that end now, with log-probabilities [B', W], that are among the best ones wanted."""
         penalty = self._rules.length_penalty
         found = costs(totals, len(self.written), penalty)
         places = (found < self.bars.unsqueeze(1)).nonzero()
         if not len(places):
             return
         at, column = places.unbind(1)
-        columns = self.written[:, at * self._rules.beam + column].t().tolist()
+        columns = self.written[:, at * totals.shape[1] + column].t().tolist()
         values = zip(at.tolist(), found[at, column].tolist(), columns, totals[at, column].tolist(), strict=True)
         numbers = self.open.tolist()
         for place, cost, tokens, total in values:
@@ -165,7 +176,7 @@ class _Beams:
 
     def _first_rows(self) -> Tensor:
         """The first row of each input, [B', 1]."""
-        return torch.arange(len(self.open), device=self.open.device).unsqueeze(1) * self._rules.beam
+        return torch.arange(len(self.open), device=self.open.device).unsqueeze(1) * self.sums.shape[1]
 
     def _row_of(self, beginning: Tensor) -> Tensor:
         """The row [B'] of a beginning of each input, the first one where there is none."""
