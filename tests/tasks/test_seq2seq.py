@@ -224,8 +224,16 @@ def test_longest_and_blocks_hold(model):
     assert all(len(text) <= 2 for text in clone_with(model, longest=2).predict(["abcd", "dcba"]))
     once = clone_with(model, ngram_block=1).predict(["aabb", "cccc"])
     assert all(len(set(text)) == len(text) for text in once)
-    with pytest.raises(UsageError, match="beam: input should be greater than or equal to 1, got 0"):
-        clone_with(model, beam=0).predict(["ab"])
+    for setting, complaint in (
+        ({"beam": 0}, "beam: input should be greater than or equal to 1, got 0"),
+        ({"length_penalty": -0.5}, "length_penalty: input should be greater than or equal to 0, got -0.5"),
+        ({"length_penalty": math.inf}, "length_penalty: input should be"),
+        ({"length_penalty": math.nan}, "length_penalty: input should be"),
+        ({"length_penalty": 1001}, "length_penalty: input should be less than or equal to 1000, got 1001"),
+    ):
+        with pytest.raises(UsageError, match=complaint):
+            clone_with(model, **setting).predict(["ab"])
+    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().longest
 
 
 def test_attention_looks_backwards_at_what_it_reverses(model):

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from loopcell.tasks.config import Probability
-from loopcell.tasks.settings import NetworkSettings, NotNegative, TrainingSettings
+from loopcell.tasks.settings import NetworkSettings, TrainingSettings
 
 AttentionName = Literal["none", "dot", "general", "additive"]
 WIDEST_BEAM = 1000
+LARGEST_PENALTY = 1000.0  # beyond any use: the longest answer is the best one long before
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -38,7 +39,7 @@ class WritingSettings(NetworkSettings, TrainingSettings):
     label_smoothing: Probability = 0.1
     teacher_forcing: Share = 1.0
     beam: Annotated[int, Field(ge=1, le=WIDEST_BEAM)] = 5
-    length_penalty: NotNegative = 1.0
+    length_penalty: Annotated[float, Field(ge=0.0, le=LARGEST_PENALTY, allow_inf_nan=False)] = 1.0
     ngram_block: Annotated[int, Field(ge=0)] = 0
     shortest: Annotated[int, Field(ge=0)] = 0
     longest: PositiveInt | None = None
