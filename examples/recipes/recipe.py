@@ -109,8 +109,9 @@ def _row(name: str, result: dict[str, Any]) -> str:
     ]
     known = "{figure}; {source}".format(**result["known"]) if result["known"] else ""
     minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
+    about = f"{metric}, {result['data']}" + (f" ({result['remark']})" if "remark" in result else "")
     link = f"[{name}](../examples/recipes/{name}.py)"
-    return f"| {link} | {metric}, {result['data']} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
+    return f"| {link} | {about} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
 
 
 def rounded(value: float) -> float:
