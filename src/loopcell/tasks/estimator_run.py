@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,7 +138,7 @@ def described(run: RunFolder) -> Iterator[None]:
 
 def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
-    if _writes(model):
+    if isinstance(model, WritingEstimator):
         model.set_params(progress=True)  # it takes minutes where there are thousands
     known = load_examples(training) if training else None
     examples = load_examples(data)
@@ -149,7 +148,6 @@ def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileE
 def _fit(
     estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
 ) -> TrainedEstimator:
-    started = time.monotonic()
     if data.vectors:
         from loopcell.tasks.vectors.run import ready_vectors
 
@@ -163,28 +161,26 @@ def _fit(
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, loaded.notes)
-    score = None if rest is None else _scored(estimator, (training, rest), run, started)
+    score = _scored(estimator, training, rest, run)
     return TrainedEstimator(run, estimator, score, (*loaded.notes, *estimator.notes_))
 
 
-def _scored(estimator: Any, parts: tuple[Pair, Pair], run: RunFolder, started: float) -> ScoreTable:
-    """Score the held-out part; of what takes long to write a part of it, in what is left of the time limit."""
-    training, rest = parts
-    limits = {"limits": Limits(MOST_SCORED, _seconds_left(estimator, started))} if _writes(estimator) else {}
-    score: ScoreTable = estimator.evaluate(*rest, training=training, **limits)
+def _scored(estimator: Any, training: Pair, rest: Pair | None, run: RunFolder) -> ScoreTable | None:
+    if rest is None:
+        return None
+    score: ScoreTable = estimator.evaluate(*rest, training=training, **_limits(estimator))
     run.write_json(run.path / "score.json", score.to_json())
     return score
 
 
-def _writes(estimator: object) -> bool:
-    """Whether it writes its answers token by token."""
-    return isinstance(estimator, WritingEstimator)
+def _limits(estimator: Any) -> dict[str, Any]:
+    """How much of the held-out part is scored: of what is written token by token, which takes long, not all."""
+    if not isinstance(estimator, WritingEstimator):
+        return {}
+    return {"limits": Limits(MOST_SCORED, _seconds_left(estimator))}
 
 
-def _seconds_left(estimator: Any, started: float) -> float | None:
-    """What is left of the time limit, or a little; None where there is no limit."""
+def _seconds_left(estimator: Any) -> float | None:
+    """What training has left of the time limit, or a little; None where there is no limit."""
     limit = checked(estimator).time_limit
-    if limit is None:
-        return None
-    spent = max(time.monotonic() - started, estimator.outcome_.position.seconds)  # with that before it was resumed
-    return float(max(limit - spent, LEAST_SHARE * limit))
+    return None if limit is None else max(limit - estimator.outcome_.position.seconds, LEAST_SHARE * limit)

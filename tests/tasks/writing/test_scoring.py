@@ -16,10 +16,10 @@ class Clock:
         monkeypatch.setattr(scoring.time, "monotonic", lambda: self.now)
 
 
-def timed(limits, clock, seconds_a_pair, count=1000, size=32):
+def timed(limits, clock, seconds_a_pair, count=1000):
     """The blocks that are begun when each pair takes so long."""
     found = []
-    for block in limits.blocks(count, size):
+    for block in limits.blocks(count):
         found.append(block)
         clock.now += seconds_a_pair * len(block)
     return found
@@ -41,12 +41,12 @@ def test_no_block_is_begun_that_would_end_too_late(monkeypatch):
 
 
 def test_those_drawn_are_spread_over_the_whole_and_stay_the_same():
-    (first, *_), (again, *_) = list(Limits(pairs=100).blocks(10_000, 32)), list(Limits(pairs=100).blocks(10_000, 32))
+    (first, *_), (again, *_) = list(Limits(pairs=100).blocks(10_000)), list(Limits(pairs=100).blocks(10_000))
     assert first.tolist() == again.tolist()
-    chosen = np.concatenate(list(Limits(pairs=100).blocks(10_000, 32)))
+    chosen = np.concatenate(list(Limits(pairs=100).blocks(10_000)))
     assert len(set(chosen.tolist())) == 100
     assert 4000 < chosen.mean() < 6000
-    assert next(Limits(pairs=5).blocks(3, 32)).tolist() == [0, 1, 2]
+    assert next(Limits(pairs=5).blocks(3)).tolist() == [0, 1, 2]
 
 
 def test_what_was_scored_is_said():

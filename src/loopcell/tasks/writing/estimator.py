@@ -161,7 +161,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         if limits == Limits():
             blocks = self._batches(examples)
         else:
-            drawn = limits.blocks(len(examples), int(self.batch_size))
+            drawn = limits.blocks(len(examples))
             blocks = ((indices, on_device(examples.batch(indices), device)) for indices in drawn)
         total = min(len(examples), limits.pairs or len(examples))
         found: dict[int, str] = {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from loopcell.tasks.estimator.examples import Indices
 
-FIRST_BLOCK = 8  # pairs: enough to know how long others take
+FIRST_BLOCK, BLOCK = 8, 32  # pairs written side by side; the first few tell how long others take
 SECONDS_PER_LINE = 10.0  # where there is no terminal to draw a bar in
 
 
@@ -26,13 +26,13 @@ class Limits(NamedTuple):
     pairs: int | None = None
     seconds: float | None = None
 
-    def blocks(self, count: int, size: int) -> Iterator[Indices]:
+    def blocks(self, count: int) -> Iterator[Indices]:
         """Draw pairs of 0 to count - 1, in blocks of some that are written together, until a limit is reached."""
         order = np.random.default_rng(0).permutation(count)[: self.pairs]
         started = time.monotonic()
         done, slowest = 0, 0.0
         while done < len(order):
-            block = order[done : done + (size if done else min(size, FIRST_BLOCK))]
+            block = order[done : done + (BLOCK if done else FIRST_BLOCK)]
             before = time.monotonic() - started
             if self.seconds is not None and done and before + slowest * len(block) > self.seconds:
                 return
