@@ -29,6 +29,7 @@ class Flag(NamedTuple):
         kind: the type of what is typed.
         help: what it does.
         parse: what is typed, as the model wants it.
+        otherwise: what holds where nothing is typed, in words; None for the field's default.
     """
 
     names: str
@@ -37,6 +38,7 @@ class Flag(NamedTuple):
     kind: Any
     help: str
     parse: Callable[[Any], Any] = lambda value: value
+    otherwise: str | None = None
 
     def default(self) -> str:
         """The default as help shows it; empty where there is none to show."""
@@ -50,7 +52,7 @@ class Flag(NamedTuple):
 
     def parameter(self) -> inspect.Parameter:
         """The flag as a parameter of a Typer command; None stands for "not given"."""
-        default = self.default()
+        default = self.otherwise or self.default()
         # In the help text: Typer would put a default that it did not find itself in parentheses.
         shown = f"{self.help}  [default: {default}]" if default else self.help
         option = typer.Option(*self.names.split(), help=shown, show_default=False)

@@ -22,7 +22,8 @@ def print_score(score: Score, text: str = "held-out text") -> None:
         text: what the scored text is called.
     """
     unit = score.facts.unit
-    unseen = f", {score.unseen:,} of them never seen in training" if score.unseen else ""
+    why = "pieces that training was never cut into" if score.kind == "bpe" else "never seen in training"
+    unseen = f", {score.unseen:,} of them {why}" if score.unseen else ""
     say(f"{text}: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
     rows = {
         "model": (f"{score.nats:.4f}", f"{score.bits:.4f}", f"{score.perplexity:,.2f}"),

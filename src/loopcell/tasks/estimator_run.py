@@ -22,12 +22,17 @@ from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import checked
 from loopcell.tasks.verdict import UNKNOWN
+from loopcell.tasks.writing import WritingEstimator
+from loopcell.tasks.writing.scoring import Limits
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder, free_folder
 from loopcell.training.run_lock import only_process
 
 A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
 FEWEST = 100  # examples that are worth a baseline
+
+MOST_SCORED = 500  # pairs that are written at the end of a training; `evaluate` writes all of what it is given
+LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,8 @@ def described(run: RunFolder) -> Iterator[None]:
 
 def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
+    if isinstance(model, WritingEstimator):
+        model.set_params(progress=True)  # it takes minutes where there are thousands
     known = load_examples(training) if training else None
     examples = load_examples(data)
     return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
@@ -201,7 +208,7 @@ def shown_by(estimator: Any) -> Console | None:
 def _scored(estimator: Any, training: Pair, rest: Pair | None, run: RunFolder) -> ScoreTable | None:
     if rest is None:
         return None
-    score: ScoreTable = estimator.evaluate(*rest, training=_in_time(estimator, training))
+    score: ScoreTable = estimator.evaluate(*rest, training=_in_time(estimator, training), **_limits(estimator))
     run.write_json(run.path / "score.json", score.to_json())
     return score
 
@@ -219,3 +226,19 @@ def _in_time(estimator: Any, training: Pair) -> Pair | None:
     )
     drawn = np.sort(np.random.default_rng(0).permutation(count)[:most])
     return (training[0].take(drawn), training[1].take(drawn)) if most >= FEWEST else None
+
+
+def _limits(estimator: Any) -> dict[str, Any]:
+    """How much of the held-out part is scored: of what is written token by token, which takes long, not all."""
+    if not isinstance(estimator, WritingEstimator):
+        return {}
+    return {"limits": Limits(MOST_SCORED, _seconds_left(estimator))}
+
+
+def _seconds_left(estimator: Any) -> float | None:
+    """What training has left of the time limit, or a little; None where there is no limit."""
+    left: float | None = estimator.seconds_left()
+    limit: float | None = checked(estimator).time_limit
+    if left is not None or limit is None:
+        return left
+    return max(limit - float(estimator.outcome_.position.seconds), LEAST_SHARE * limit)
