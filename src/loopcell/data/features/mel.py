@@ -15,6 +15,8 @@ import numpy.typing as npt
 from loopcell.errors import UsageError
 
 Floats = npt.NDArray[np.float32]
+LARGEST_BANK = 1 << 22  # weights, 32 megabytes: 256 bands of a window of 32,768 samples
+BLOCK_VALUES = 1 << 20  # of frames that are transformed at a time
 FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus infinity
 
 
@@ -28,15 +30,21 @@ def hertz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return 700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
     """The weights of each frequency in each band, `[bands, fft_size / 2 + 1]`.
 
     Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
 
     Raises:
-        UsageError: a band lies between two frequencies of the spectrum, and would always be empty.
+        UsageError: a band lies between two frequencies of the spectrum, and would always be empty; or the weights would
+            take more memory than those of any sound need.
     """
+    if bands * (fft_size // 2 + 1) > LARGEST_BANK:
+        raise UsageError(
+            f"{bands} bands of {fft_size // 2 + 1} frequencies are more than {LARGEST_BANK:,} weights; take fewer "
+            "bands or a shorter window"
+        )
     corners = hertz(np.linspace(0, mel(sample_rate / 2), bands + 2))
     low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     frequencies = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
@@ -65,9 +73,13 @@ def log_energies(frames: Floats, sample_rate: int, bands: int) -> Floats:
     """The logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
     width = frames.shape[1]
     fft_size = 1 << (width - 1).bit_length()
-    spectrum = np.fft.rfft(frames * np.hanning(width + 1)[:-1], fft_size, axis=1)
-    energy = (np.abs(spectrum) ** 2) @ filter_bank(sample_rate, fft_size, bands).T
-    return np.log(np.maximum(energy, FLOOR)).astype(np.float32)
+    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands).T
+    found = np.empty((len(frames), bands), np.float32)
+    rows = max(1, BLOCK_VALUES // fft_size)
+    for start in range(0, len(frames), rows):  # frames overlap, so all at once they take far more than the sound does
+        spectrum = np.fft.rfft(frames[start : start + rows] * window, fft_size, axis=1)
+        found[start : start + rows] = np.log(np.maximum((np.abs(spectrum) ** 2) @ bank, FLOOR))
+    return found
 
 
 class Framer:

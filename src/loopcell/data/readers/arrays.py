@@ -104,8 +104,8 @@ class _Array(NamedTuple):
             check_row(self.name, self.row_bytes)
         elif self.rows and self.row_bytes > there:  # before memory is set aside for it
             raise DataError(
-                f"{self.name} says that one row has {math.prod(self.shape):,} values, and the file has {there:,} bytes: it "
-                "is truncated or damaged"
+                f"{self.name} says that one row has {math.prod(self.shape):,} values, and the file has {there:,} "
+                "bytes: it is truncated or damaged"
             )
 
     def _row(self, raw: bytes, row: int) -> npt.NDArray[Any]:
@@ -116,7 +116,7 @@ class _Array(NamedTuple):
             if wrong.any():
                 number = int(points[int(np.argmax(wrong))])
                 raise DataError(f"{self.name} row {row + 1} has text with U+{number:04X}, which is no character")
-        return found[()]  # type: ignore[no-any-return] # of no axes: a number
+        return found[()]
 
 
 def check_row(name: str, size: int) -> None:
@@ -124,8 +124,8 @@ def check_row(name: str, size: int) -> None:
     most = LARGEST_ROW.most()
     if size > most:
         raise DataError(
-            f"{name} says that one row has {size:,} bytes, and is compressed: more than {most:,} are not unpacked at once; "
-            f"{LARGEST_ROW.cure()}"
+            f"{name} says that one row has {size:,} bytes, and is compressed: more than {most:,} are not unpacked at "
+            f"once; {LARGEST_ROW.cure()}"
         )
 
 

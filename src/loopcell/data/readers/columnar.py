@@ -14,7 +14,7 @@ from typing import Any
 from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
-from loopcell.data.readers.reading import FileRows, Reading, one_line
+from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
 from loopcell.data.readers.records import Origin, Record, Records, brief, twice_in
 from loopcell.errors import DataError, LoopcellError
 
@@ -71,7 +71,7 @@ class FrameRecords(Records):
         """The frame's columns."""
         if _is_lazy(self._frame):
             return tuple(self._frame.collect_schema().names())
-        return _distinct(FRAME, self._stream(self._frame).schema.names)
+        return tuple(self._stream(self._frame).schema.names)
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
@@ -79,16 +79,20 @@ class FrameRecords(Records):
         return _rows(FRAME, self._batches(columns), Reading())
 
     def _batches(self, columns: tuple[str, ...] | None) -> Iterator[Any]:
-        if _is_lazy(self._frame):
-            chosen = self._frame.select(columns) if columns else self._frame
-            for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
-                yield from self._stream(part)
-            return
-        for batch in self._stream(self._frame):
-            yield batch.select(list(columns)) if columns else batch
+        with ours(lambda: f"{FRAME} cannot be read"):
+            if _is_lazy(self._frame):
+                chosen = self._frame.select(columns) if columns else self._frame
+                for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
+                    yield from self._stream(part)
+                return
+            for batch in self._stream(self._frame):
+                yield batch.select(list(columns)) if columns else batch
 
     def _stream(self, frame: Any) -> Any:
-        return self._pyarrow.RecordBatchReader.from_stream(frame)
+        with ours(lambda: f"{FRAME} cannot be read"):
+            stream = self._pyarrow.RecordBatchReader.from_stream(frame)
+        _distinct(FRAME, stream.schema.names)
+        return stream
 
 
 def is_frame(source: Any) -> bool:
@@ -134,8 +138,8 @@ def _check_lists(path: Path, metadata: Any) -> None:
             most = max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.total_compressed_size, size))
             if 8 * chunk.num_values > most:
                 raise DataError(
-                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far more "
-                    f"than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
+                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
+                    f"more than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
                 )
 
 
@@ -163,7 +167,7 @@ def _rows(name: str, batches: Iterator[Any], reading: Reading) -> Iterator[Recor
 def _rows_of_a_slice(batch: Any) -> int:
     """How many rows of a batch are made Python's at once."""
     size = batch.nbytes + sum(batch.num_rows * _longest(column) for column in batch.columns)
-    return max(1, min(BATCH_ROWS, SLICE_BYTES * batch.num_rows // max(1, size)))
+    return max(1, min(BATCH_ROWS, int(SLICE_BYTES * batch.num_rows // max(1, size))))
 
 
 def _longest(column: Any) -> int:
@@ -180,10 +184,10 @@ def _longest(column: Any) -> int:
 
 
 def _values(batch: Any) -> list[dict[str, Any] | str]:
-    """The rows of a batch, or in place of one why it cannot be read (bytes that are no text, a time outside of time)."""
+    """The rows of a batch, or in place of one why it cannot be read: bytes that are no text, a time out of range."""
     try:
         found: list[dict[str, Any] | str] = batch.to_pylist()
-    except Exception as error:  # whatever PyArrow, and the libraries of times that it calls, raise
+    except Exception as error:  # noqa: BLE001 - whatever PyArrow, and the libraries of times that it calls, raise
         if batch.num_rows > 1:
             return [values for at in range(batch.num_rows) for values in _values(batch.slice(at, 1))]
         return [_why(batch, error)]
@@ -195,7 +199,7 @@ def _why(batch: Any, error: Exception) -> str:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             column.to_pylist()
-        except Exception as found:
+        except Exception as found:  # noqa: BLE001 - the same again
             return f"column {brief(name)} cannot be read ({one_line(found)})"
     return f"it cannot be read ({one_line(error)})"
 

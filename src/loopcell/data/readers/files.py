@@ -99,6 +99,7 @@ def pair(left: Records, right: Records, *, names: tuple[str, str] = ("source", "
 
     Raises:
         DataError: one of them has several columns. While reading: one has more rows than the other.
+        UsageError: the two names are one.
     """
     return _Pairs((left, right), names)
 
@@ -108,6 +109,8 @@ class _Pairs(Records):
 
     def __init__(self, sides: tuple[Records, Records], names: tuple[str, str]) -> None:
         super().__init__()
+        if names[0] == names[1]:
+            raise UsageError(f"the two sides of a pair need two names, got {names[0]!r} twice")
         for side in sides:
             if len(side.columns) != 1:
                 raise DataError(f"{side} has the columns {', '.join(side.columns)}; a side of a pair has one")

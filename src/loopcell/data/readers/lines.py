@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from loopcell.data.limits import LONGEST_LINE
 from loopcell.data.readers.opening import open_bytes
+from loopcell.data.readers.reading import one_line
 from loopcell.data.text.source import BYTE_ORDER_MARK
 from loopcell.errors import DataError, UsageError
 
@@ -142,8 +143,8 @@ def _decode_again(decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], 
 def _said(error: UnicodeError) -> str:
     """What a decoder complains of, with the cure that is known."""
     if "does not start with BOM" in str(error):
-        return "it has no byte order mark; name the order of its bytes (encoding='utf-16-le' or 'utf-16-be', utf-32-...)"
-    return str(error)[:200]
+        return "it has no byte order mark; name the order of its bytes (encoding='utf-16-le' or 'utf-16-be')"
+    return one_line(error)
 
 
 def _undecodable(error: UnicodeDecodeError, what: str, line: int) -> DataError:

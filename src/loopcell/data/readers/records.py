@@ -15,7 +15,6 @@ import numpy.typing as npt
 from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError
 
-
 LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
 
 
@@ -207,7 +206,7 @@ def missing_column(name: str, columns: Sequence[str]) -> str:
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
-    """The name that was meant, perhaps; "" where it would take long to say, because names are compared letter by letter."""
+    """The name that was meant, perhaps; "" for a long one, because names are compared letter by letter."""
     if len(name) > LONGEST_NAME:
         return ""
     near = difflib.get_close_matches(name, [one for one in columns if len(one) <= LONGEST_NAME], n=1)
