@@ -29,7 +29,7 @@ from benchmarks.processes import environment
 from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
 
 CASES_A_BATCH = 10_000
-STUCK = 120.0  # seconds of the clock without a further case
+STUCK, ASLEEP = 60.0, 3600.0  # seconds of processor time, and of the clock, without a further case
 KEPT = 3  # files of each fault
 FINDINGS = Path("runs") / "fuzz-files"
 
@@ -125,20 +125,29 @@ def _process(seeds: range, corpus: Path, lines: Path, left_out: list[int]) -> st
 
 def _waited(process: subprocess.Popen[bytes], at: Path) -> str:
     """Wait for a process, as long as it goes from one seed to the next."""
-    seen, since = b"", time.monotonic()
+    seen, since, spent = b"", time.monotonic(), 0.0
     while True:
         try:
             code = process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             now = at.read_bytes() if at.exists() else b""
             if now != seen:
-                seen, since = now, time.monotonic()
-            if time.monotonic() - since > STUCK:
+                seen, since, spent = now, time.monotonic(), _processor_time(process.pid)
+            if _processor_time(process.pid) - spent > STUCK or time.monotonic() - since > ASLEEP:
                 process.kill()
                 process.wait()
                 return f"no end after {STUCK:.0f} s"
         else:
             return f"the process ended with {code}" if code else ""
+
+
+def _processor_time(process: int) -> float:
+    """The processor time of a process in seconds; 0 where the system does not say. Other programs take none of it."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _stretch(lines: Path, first: int) -> _Stretch:
