@@ -48,16 +48,17 @@ def tree(found):
         paths = torch.where(tokens == END, paths, 4 * paths + tokens + 1)
         rows = []
         for which, path in zip(encoded.context[:, 0].long().tolist(), paths.tolist(), strict=True):
-            begun = []
-            while path:
-                path, token = divmod(path - 1, 4)
-                begun.insert(0, token)
-            rows.append(found[which].get(tuple(begun), [1 / (V + 1)] * (V + 1)))
+            rows.append(found[which].get(spelled(path), [1 / (V + 1)] * (V + 1)))
         return torch.tensor(rows).log(), encoded._replace(state=State(h=paths.double().view(1, -1, 1)))
 
     batch = len(found)
     context, start = torch.arange(batch).float().view(-1, 1), torch.zeros(1, batch, 1, dtype=torch.float64)
     return step, Encoded(start, torch.ones(batch, dtype=torch.int64), context, torch.empty(0), State(h=start))
+
+
+def spelled(path):
+    """The tokens that a number of `tree` stands for."""
+    return (*spelled((path - 1) // 4), (path - 1) % 4) if path else ()
 
 
 def value(found, number, tokens):

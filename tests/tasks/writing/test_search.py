@@ -62,7 +62,7 @@ def test_a_beam_as_wide_as_everything_finds_the_best_of_all_answers(seed, spread
         assert all(map(close, [one.score(rules.length_penalty) for one in answers], best))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SEEDS, SPREADS, RULES)
 def test_no_answer_of_greedy_search_is_better(seed, spread, rules):
     found = table(seed, spread=spread)
@@ -73,7 +73,7 @@ def test_no_answer_of_greedy_search_is_better(seed, spread, rules):
             assert tuple(best.tokens) == path
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SEEDS, some.sampled_from([0.5, 2.0, 8.0]), RULES)
 def test_an_input_is_left_when_nothing_can_change_and_not_before(seed, spread, rules):
     """Against a search that goes on to the longest answer, whatever has ended."""
@@ -86,7 +86,7 @@ def test_an_input_is_left_when_nothing_can_change_and_not_before(seed, spread, r
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SEEDS, SPREADS, RULES)
 def test_what_stands_beside_an_input_does_not_change_its_answers(seed, spread, rules):
     found = table(seed, batch=5, spread=spread)
@@ -99,7 +99,7 @@ def test_what_stands_beside_an_input_does_not_change_its_answers(seed, spread, r
         assert together[number] == alone
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SEEDS, SPREADS, RULES)
 def test_fewer_answers_are_the_first_of_many(seed, spread, rules):
     found = table(seed, spread=spread)
