@@ -221,6 +221,11 @@ def test_wall_clocks_agree_with_pandas():
         (["20240130", "20240131"] + ["20240201"] * 9 + ["20240231"], None, DataError,
          "X[11]: '20240231' is no date like '20240130' in the form YYYYMMDD"),
         (["2024-01-01 00:00:00.0000000001"], None, DataError, "is no time as ISO 8601 writes it"),
+        ([True, False], None, DataError, "X[0]: 'True' is no time"),
+        ([1j, 2j], None, DataError, "X[0]: '1j' is no time"),
+        (list(np.arange(1, 3).astype("m8[h]")), None, DataError, "X[0]: '1 hours' is no time"),
+        ([2**64, 2**64 + 1], None, DataError, "X[0]: '18446744073709551616' is no time"),
+        (["1e400"], None, DataError, "X[0]: '1e400' is no time"),
         (np.array([1, 2], "datetime64[ps]"), None, DataError, "X[0]: the time 1970-01-01T00:00:00.000000000001 cannot"),
     ],
 )  # fmt: skip
@@ -285,6 +290,26 @@ def test_whole_numbers_that_are_none(start):
 )  # fmt: skip
 def test_forms_of_iso_8601(cell, expected):
     assert shown(read_stamps([cell]).times[0]) == expected
+
+
+@pytest.mark.parametrize("frequency", ["M", "Q", "D", "W"])
+def test_periods_of_pandas_are_their_starts(frequency):
+    periods = pd.period_range("2024-01-01", periods=30, freq=frequency)
+    expected = instants(periods.to_timestamp())
+    rows = np.arange(20.0)
+    for data in (
+        pd.Series(rows, periods[:20]),
+        pd.DataFrame({"t": periods[:20], "y": rows}),
+        {"t": periods[:20], "y": rows},
+    ):
+        named_time = {} if isinstance(data, pd.Series) else {"time": "t", "target": "y"}
+        (series,) = series_from(data, **named_time)
+        assert series.future_times(10).tolist() == expected[20:].tolist()
+
+
+def test_unix_times_of_nanoseconds_as_text():
+    times = read_stamps([str(1_704_067_200_000_000_000 + 100 * number) for number in range(5)]).times
+    assert np.diff(times).tolist() == [100] * 4
 
 
 def test_stamps_of_100_nanoseconds():

@@ -29,7 +29,7 @@ from loopcell.errors import DataError, UsageError
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
-_WHOLE = re.compile(r"-?\d{1,18}")
+_WHOLE = re.compile(r"-?\d+")
 _POINT = re.compile(r"\.0+$")  # whole numbers as a column of floats is written
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _MIDNIGHT = re.compile(r"(.{8,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?")
@@ -38,6 +38,7 @@ _BASIC = {6: "YYYYMM", 7: "YYYYDDD", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYM
 _YEARS = (1800, 2200)  # of dates that are written as whole numbers
 FEW = 0.1  # of such dates may be wrong, and are errors; of more, the numbers are no dates
 _EPOCH = datetime(1970, 1, 1)
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64, np.datetime64, complex, np.complexfloating)  # though they convert
 _SAMPLE = 48  # instants at which a zone is tried before all are
 
 
@@ -95,7 +96,7 @@ def _array(cells: Sequence[Any]) -> Stamps | None:
     if not isinstance(cells, np.ndarray) or not len(cells):
         return None
     if cells.dtype.kind in "iu":
-        return Stamps(cells.astype(np.int64))
+        return Stamps(cells.astype(np.int64)) if cells.dtype != np.uint64 or (cells < 2**63).all() else None
     if cells.dtype.kind != "M" or np.isnat(cells).any():
         return None
     micros = cells.astype("datetime64[us]")
@@ -229,7 +230,7 @@ def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
 def _digits(cell: Any) -> str | None:
     if isinstance(cell, str):
         text = _POINT.sub("", cell.strip())
-    elif isinstance(cell, bool) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
+    elif isinstance(cell, _NO_NUMBERS) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
         return None
     else:
         text = str(int(cell))
@@ -294,16 +295,21 @@ def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:
 
 
 def _whole(cell: Any) -> int:
-    if isinstance(cell, str) and _WHOLE.fullmatch(cell.strip()):
-        return int(cell)
-    if isinstance(cell, int | np.integer) and not isinstance(cell, bool):
-        return int(cell)
-    raise ValueError
+    text = isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())
+    if not text and (not isinstance(cell, int | np.integer) or isinstance(cell, _NO_NUMBERS)):
+        raise ValueError
+    value = int(cell)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("a number of more than 64 bits")
+    return value
 
 
 def _float(cell: Any) -> float:
+    exact = isinstance(cell, (*_NO_NUMBERS, int, np.integer))
+    if exact or (isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())):
+        return float(_whole(cell))
     value = float(cell)
-    if isinstance(cell, np.datetime64) or not np.isfinite(value):
+    if not np.isfinite(value):
         raise ValueError
     return value
 
@@ -315,6 +321,8 @@ def _stamp(cell: Any) -> _Stamp:
         return _from_datetime(cell, int(getattr(cell, "nanosecond", 0)))
     if isinstance(cell, date):
         return _Stamp((cell - _EPOCH.date()).days * 86_400 * 10**9, None)
+    if hasattr(cell, "start_time") and hasattr(cell, "to_timestamp"):  # a period of pandas
+        return _from_datetime(cell.to_timestamp(), 0)
     if isinstance(cell, np.datetime64) and not np.isnat(cell):
         return _Stamp(_nanos(cell), None)
     raise ValueError("no time")
