@@ -41,8 +41,8 @@ def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any
     """A table, its targets and the column with its times.
 
     The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
-    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods the
-    starts are the times.
+    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods
+    the starts are the times.
     """
     if are_numbers(data):
         return np.asarray(data, dtype=np.float64), targets, time
