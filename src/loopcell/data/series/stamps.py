@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -171,8 +171,9 @@ def zones_with(times: Times, ahead: Ints) -> list[str]:
     changes = np.flatnonzero(np.diff(ahead))[: _SAMPLE // 2]
     even = np.linspace(0, len(times) - 1, _SAMPLE // 2).astype(np.int64)
     tried = np.unique(np.concatenate([even, changes, changes + 1]))
-    pairs = [(times[at], int(ahead[at])) for at in tried]
-    found = zones_that(lambda zone: all(offset_at(time, zone) == offset for time, offset in pairs))
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    pairs = [(int(seconds[at]), int(ahead[at])) for at in tried]
+    found = zones_that(lambda zone: all(offset_at(second, zone) == offset for second, offset in pairs))
     return [zone for zone in found if np.array_equal(offsets(times, zone), ahead)]
 
 
@@ -330,18 +331,29 @@ def _stamp(cell: Any) -> _Stamp:
 
 def _from_text(text: str) -> _Stamp:
     """ISO 8601, with up to nine digits of a second, and with 24:00 for the end of a day."""
-    midnight = _MIDNIGHT.fullmatch(text)
-    if midnight is not None:
-        found = _from_text(f"{midnight[1]}T00:00{midnight[2] or ''}")
-        return found._replace(nanos=found.nanos + 86_400 * 10**9)
-    if _MONTH.fullmatch(text):
-        return _Stamp(_nanos(np.datetime64(text, "D")), None)
-    nanos, fraction = 0, _FRACTION.fullmatch(text)
-    if fraction is not None:
-        if fraction[3][3:].strip("0"):
-            raise ValueError("finer than a nanosecond")
-        nanos, text = int(f"{fraction[3]:0<3}"[:3]), f"{fraction[1]}.{fraction[2]}{fraction[4]}"
-    return _from_datetime(datetime.fromisoformat(text), nanos)
+    nanos = 0
+    if "." in text or "," in text:
+        text, nanos = _without_nanos(text)
+    try:
+        return _from_datetime(datetime.fromisoformat(text), nanos)
+    except ValueError:
+        if _MONTH.fullmatch(text):
+            return _Stamp(_nanos(np.datetime64(text, "D")), None)
+        midnight = _MIDNIGHT.fullmatch(text)
+        if midnight is None:
+            raise
+    found = _from_text(f"{midnight[1]}T00:00{midnight[2] or ''}")
+    return found._replace(nanos=found.nanos + 86_400 * 10**9)
+
+
+def _without_nanos(text: str) -> tuple[str, int]:
+    """A text without the digits after microseconds, and the nanoseconds that they are."""
+    fraction = _FRACTION.fullmatch(text)
+    if fraction is None:
+        return text, 0
+    if fraction[3][3:].strip("0"):
+        raise ValueError("finer than a nanosecond")
+    return f"{fraction[1]}.{fraction[2]}{fraction[4]}", int(f"{fraction[3]:0<3}"[:3])
 
 
 def _from_datetime(time: datetime, nanos: int) -> _Stamp:
@@ -350,8 +362,8 @@ def _from_datetime(time: datetime, nanos: int) -> _Stamp:
     ahead = time.utcoffset() or timedelta()
     there: Any = time.tzinfo
     name = getattr(there, "key", None) or getattr(there, "zone", None)
-    utc = time.astimezone(UTC).replace(tzinfo=None)
-    return _Stamp(_count(utc, nanos), round(ahead.total_seconds()), str(name) if has_changes(name) else None)
+    nanos += _count(time.replace(tzinfo=None), 0) - (ahead // timedelta(microseconds=1)) * 1000
+    return _Stamp(nanos, round(ahead.total_seconds()), str(name) if has_changes(name) else None)
 
 
 def _count(time: datetime, nanos: int) -> int:

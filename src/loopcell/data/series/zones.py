@@ -116,9 +116,8 @@ def zones_that(fit: Any, first: Sequence[str] = KNOWN) -> list[str]:
     return [name for name in ordered if "/" in name and not name.startswith("Etc/") and fit(name)]
 
 
-def offset_at(time: Any, zone: str) -> int:
-    """The offset of one instant, in seconds, without looking for the zone's changes."""
-    seconds = int(np.datetime64(time, "s").astype(np.int64))
+def offset_at(seconds: int, zone: str) -> int:
+    """The offset at a second since 1970, without looking for the zone's changes."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     return _seconds(moment.astimezone(ZoneInfo(zone)).utcoffset())
 
