@@ -342,6 +342,26 @@ def test_jitter_is_said_and_goes_on_around_its_grid():
         assert found((grid[:500] + away)[100 : 100 + count], like=regular.step) == (regular.step, ())
 
 
+@pytest.mark.parametrize("frequency", ["B", "MS", "ME", "BMS", "D", "W", "h", "90s", "WOM-3FRI"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_what_jitters_around_the_calendar_goes_on_in_the_calendar(frequency, zone):
+    expected = instants(pd.date_range("2024-01-01", periods=110, freq=frequency, tz=zone))
+    away = np.random.default_rng(0).normal(0, 1e6, 110).round().astype("timedelta64[us]")
+    for count in (99, 100):
+        regular = found((expected + away)[:count], zone)
+        assert regular.step.after((expected + away)[count - 1], 10).tolist() == expected[count : count + 10].tolist()
+        assert (
+            "the times are not even, and no rule of the calendar explains them: a step is taken as" in regular.notes[0]
+        )
+
+
+def test_times_at_any_hour_of_their_month():
+    days = pd.date_range("2010-01-01", periods=100, freq="MS")
+    times = instants(days + pd.to_timedelta(np.random.default_rng(0).uniform(0, 20, 100), "h"))
+    after = found(times).step.after(times[-1], 3)
+    assert as_days(after) == ["2018-05-01", "2018-06-01", "2018-07-01"]
+
+
 def test_deviations_that_add_up_go_on_from_the_last_time():
     apart = np.random.default_rng(0).normal(60e6, 1e6, 3000).round().astype("timedelta64[us]")
     times = np.datetime64("2024-01-01", "us") + np.cumsum(apart)

@@ -15,8 +15,8 @@ from loopcell.data.series.frequency import (
     distance_from,
     moved_to,
     perfect_step,
-    usual_step,
 )
+from loopcell.data.series.jitter import usual_step
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import DAY, Step, Times
