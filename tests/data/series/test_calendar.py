@@ -322,6 +322,8 @@ def test_stamps_of_100_nanoseconds():
         assert (
             step.after(stamps.times[-1], 3).tolist() == (arrays[-1] + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
         )
+    whole = np.datetime64("2024-01-01T00:00:00.000005", "us")  # a row that microseconds would do for
+    assert step.after(whole, 3).tolist() == (whole + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
     frame = pd.DataFrame({"t": arrays, "y": np.arange(59.0)})
     assert str(series_from(frame, target="y", time="t")[0].step) == "0.1 microseconds"
 

@@ -17,6 +17,7 @@ from loopcell.data.series.zones import (
     check_zone,
     has_changes,
     instants,
+    is_zone,
     offset_at,
     offset_name,
     offsets,
@@ -149,7 +150,7 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
 def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
     """The zone of times with offsets, and what is to be said of it."""
     names = {stamp.zone for stamp in stamps}
-    if len(names) == 1 and (name := next(iter(names))) is not None:
+    if len(names) == 1 and (name := next(iter(names))) is not None and is_zone(name):
         return name, ()
     ahead = np.array([stamp.offset for stamp in stamps], np.int64)
     if len(np.unique(ahead)) == 1:

@@ -198,7 +198,8 @@ class Step:
         if not self.clock:
             found = time + ahead * self.size
             return np.asarray(np.round(found).astype(np.int64) if isinstance(time, int | np.integer) else found)
-        unit = "ns" if np.datetime_data(np.datetime64(time).dtype)[0] == "ns" else "us"
+        fine = self.rule is None and not self.calendar and (self.grain or self.size) % 1 != 0  # of a microsecond
+        unit = "ns" if fine or np.datetime_data(np.datetime64(time).dtype)[0] == "ns" else "us"
         now = np.asarray([time]).astype(f"datetime64[{unit}]")
         if self.rule is not None:
             here = self.rule.index(wall(now, self.zone))
