@@ -46,7 +46,8 @@ THIRTIETH = pd.DatetimeIndex([pd.Timestamp("2021-01-30") + pd.DateOffset(months=
     "times",
     [
         every("MS"), every("ME"), every("QE"), every("YE", start="1960-01-01"), every("W-SUN"), every("B"),
-        every("BMS"), every("BME"), every("D", "Europe/Berlin", "2024-03-01"), every("D", "Europe/Berlin", "2024-10-01"),
+        every("BMS"), every("BME"), every("D", "Europe/Berlin", "2024-03-01"),
+        every("D", "Europe/Berlin", "2024-10-01"),
         every("h", "Europe/Berlin", "2024-03-30"), every("h", "UTC"), every("MS", "America/New_York"), THIRTIETH,
     ],
     ids=lambda times: f"{times.freqstr}-{times.tz}",
@@ -230,8 +231,8 @@ def test_targets_beside_the_table_are_refused(estimator):
     with pytest.raises(UsageError) as caught:
         estimator.fit(rows[:, None], rows)
     assert str(caught.value) == (
-        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table as "
-        "a column and name that (target=); columns that help to forecast it are known= or past="
+        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table "
+        "as a column and name that (target=); columns that help to forecast it are known= or past="
     )
     with pytest.raises(UsageError, match="y would not be read"):
         estimator.score(rows[:, None], rows)

@@ -41,13 +41,16 @@ def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any
     """A table, its targets and the column with its times.
 
     The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
-    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one.
+    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods
+    the starts are the times.
     """
     if are_numbers(data):
         return np.asarray(data, dtype=np.float64), targets, time
     if _is_series(data):
         name = targets[0] if len(targets) == 1 else str(data.name or VALUE)
         data, targets = data.to_frame(name), targets or (name,)
+    if time is not None and _is_of_periods(data, time):
+        data = data.assign(**{time: data[time].dt.to_timestamp()})
     stamps = _stamps(data) if time is None else None
     return (data, targets, time) if stamps is None else (data.assign(**{INDEX: stamps}), targets, INDEX)
 
@@ -59,6 +62,13 @@ def _all(data: Sequence[Any], *kinds: type) -> bool:
 def _is_series(data: Any) -> bool:
     """Whether this is one column of pandas or polars."""
     return hasattr(data, "to_frame") and hasattr(data, "name") and getattr(data, "ndim", 1) == 1
+
+
+def _is_of_periods(frame: Any, column: str) -> bool:
+    """Whether a column of a pandas frame has periods, which others would take for whole numbers."""
+    if not hasattr(frame, "assign") or column not in getattr(frame, "columns", ()):
+        return False
+    return str(getattr(frame[column], "dtype", "")).startswith("period")
 
 
 def _stamps(frame: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -352,6 +353,7 @@ def first_after(series: Series, start: Any) -> int:
 
 def _instant(start: Any, zone: str | None) -> Any:
     """A time to start from, as series have them; without an offset it is on the clock of their zone."""
+    start = f"{start}-01-01" if isinstance(start, str) and re.fullmatch(r"\d{4}", start) else start
     found = read_stamps([start])
     if found.zone is not None and zone is None:
         raise ValueError("the times of the series have no zone")
