@@ -6,7 +6,10 @@ The public names, imported when first asked for, so that `loopcell --help` does 
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from loopcell.files.when_loaded import when_loaded
 
 if TYPE_CHECKING:
     from loopcell import cells as cells, errors as errors, testing as testing
@@ -84,3 +87,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+def _read_states(serialization: ModuleType) -> None:
+    """Let torch.load, which makes only what it knows, read a State that torch.save wrote."""
+
+    def rebuilt(tensors: dict[str, Any]) -> Any:
+        return __getattr__("State")(**tensors)
+
+    serialization.add_safe_globals([(rebuilt, "loopcell.layers.state._rebuild")])
+
+
+when_loaded("torch.serialization", _read_states)

@@ -5,6 +5,7 @@
     │   ├── TraceError            ... read (control flow on a traced value, a wrong return, ...)
     │   └── ShapeError            ... given one shape (a contradiction between two uses)
     ├── InputError                a tensor or argument of the wrong shape, dtype, device or content
+    │   └── TensorError           ... a tensor that does not fit a network; also a RuntimeError, as torch's
     ├── DataError                 a data file that cannot be read as asked
     ├── FileFormatError           a model, state or checkpoint file that is truncated, foreign, newer or hostile
     ├── TrainingError             training could not go on (a loss that is not finite, a full disk, ...)
@@ -17,17 +18,61 @@ EquationWarning, a UserWarning, is no error: a cell runs as written, and part of
 
 The leaves also derive from the built-in exception that a caller would guess, so that
 `except ValueError` keeps working.
+
+Messages quote what stands in files and arguments, and end in terminals and logs. Each of these errors therefore makes
+its message `readable`: no control character reaches a terminal, and no message is longer than a page. What is quoted
+inside of a sentence goes through `quoted`, so that the sentence around it stays whole.
 """
 
 from __future__ import annotations
 
+import reprlib
 from typing import ClassVar
 
 
+_LONGEST = 2_000
+_HEAD, _TAIL = 1_500, 400
+
+
+def readable(text: str) -> str:
+    """Return a text that shows as it stands: what is not printable is escaped, the middle of a long one left out.
+
+    Lines stay lines. Escapes are those of Python's strings; a text that is readable already comes back as it is.
+    """
+    if len(text) > _LONGEST:
+        left_out = f"{len(text) - _HEAD - _TAIL:,} characters left out"
+        text = f"{_escaped(text[:_HEAD])[:_HEAD]} [... {left_out} ...] {_escaped(text[-_TAIL:])[-_TAIL:]}"
+    return _escaped(text)
+
+
+def quoted(value: object, longest: int = 80) -> str:
+    """Return a value of a file or argument for use in a sentence: as Python writes it, cut after `longest` letters."""
+    try:  # the cut comes first: what a file holds may be a thousand times as long as what is shown of it
+        shown = repr(value[: longest + 1]) if isinstance(value, str | bytes) else _SHORT.repr(value)
+    except (ValueError, RecursionError):  # an integer of too many digits, say
+        return f"a value of type {type(value).__name__}"
+    written = _escaped(shown)
+    return written if len(written) <= longest + 2 else f"{written[:longest]}..."
+
+
+_SHORT = reprlib.Repr()  # the first entries of what has many
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
 class LoopcellError(Exception):
-    """Base of every error that loopcell raises on purpose."""
+    """Base of every error that loopcell raises on purpose; its message is `readable`."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(readable(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class EquationError(LoopcellError, ValueError):
@@ -48,6 +93,10 @@ class EquationWarning(UserWarning):
 
 class InputError(LoopcellError, ValueError):
     """A tensor or an argument has the wrong shape, dtype, device or content."""
+
+
+class TensorError(InputError, RuntimeError):
+    """A tensor's shape, dtype or device does not fit the network. What torch.nn raises here is a RuntimeError."""
 
 
 class DataError(LoopcellError, ValueError):

@@ -9,6 +9,7 @@ import pytest
 
 from loopcell import cells as library, explain
 from tests.cli.conftest import SMALL
+from tests.training.test_run_lock import end, hold
 
 
 def test_train_tells_what_it_reached_and_where_it_lies(loopcell, text, tmp_path):
@@ -121,3 +122,39 @@ def test_korean_in_every_kind_of_tokens(loopcell, tmp_path, tokens):
 
 def test_the_version(loopcell):
     assert re.fullmatch(r"loopcell \d+\.\d+\.\d+\n", loopcell("--version").stdout)
+
+
+def test_a_run_that_another_process_trains_is_left_alone(loopcell, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    other = hold(folder)
+    for command in (["resume", folder], ["resume", folder, "--steps", "90"]):
+        result = loopcell(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: {folder} is in use: process {other.pid} on ")
+    end(other)
+    assert {path: path.read_bytes() for path in before} == before
+    assert loopcell("resume", folder).exit_code == 0
+
+
+def test_a_run_is_made_longer(loopcell, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    result = loopcell("resume", folder, "--steps", "70", "--patience", "1000")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("complete: 70 updates")
+    assert loopcell("resume", folder).output.startswith("complete: 70 updates")
+
+
+def test_a_run_that_was_killed_before_its_texts_were_read_is_resumed(loopcell, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    for name in ("checkpoints", "tensorboard", "tokens"):
+        shutil.rmtree(folder / name)
+    for name in ("vocabulary.json", "metrics.csv", "model.safetensors"):
+        (folder / name).unlink()
+    result = loopcell("resume", folder)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("complete: 60 updates")
+    assert (folder / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()

@@ -42,3 +42,16 @@ def own(x, memory, *, W, U, offset):
 
 def test_names_and_order_do_not_count():
     assert gates_of(own.graph) == ((Gate("offset.a", 1),), (Gate("offset.t", -1),))
+
+
+@cell
+def shared(x, h, *, W, b):
+    gate = sigmoid(W.z @ x + b.z)
+    kept, new = gate * h, (1 - gate) * tanh(W.h @ x)
+    for _ in range(200):  # as a tree 2^200 terms, and 2^200 factors
+        kept, new = kept + kept, new * new
+    return kept + new
+
+
+def test_a_value_with_many_users_is_looked_at_once():
+    assert gates_of(shared.graph) == ((Gate("b.z", 1),), ())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from loopcell import cell, cells, tanh
+from loopcell import Cell, cell, cells, explain, mean, sized, tanh
+from loopcell.equations import printing
+from loopcell.errors import FileFormatError
 
 
 def test_text_of_the_lstm():
@@ -86,3 +90,64 @@ def test_constants():
         return tanh(W.h @ x) * 0.1 + h * 3 - 2.0
 
     assert fixed.text() == "h = tanh(W.h @ x) * 0.1 + h * 3 - 2"
+
+
+def doubled(count, op="add", contradiction=False):
+    """A cell of a file in which each value is used twice by the next: as a tree, 2 to the power of `count` terms."""
+    arity = {"where": 3, "matmul": 1, "tanh": 1}.get(op, 2)
+    nodes = [
+        {"op": "input", "name": "x"},
+        {"op": "state", "name": "h"},
+        {"op": "parameter", "name": "W.h"},
+        {"op": "matmul", "args": [2, 0]},
+        {"op": "add", "args": [3, 1]},
+    ]
+    nodes += [{"op": op, "args": [place] * arity} for place in range(4, 4 + count)]
+    nodes += [{"op": "add", "args": [4 + count, 0]}] if contradiction else []
+    last = len(nodes) - 1
+    graph = {"name": "doubled", "nodes": nodes, "results": {"output": last, "state.h": last}}
+    return json.dumps({"graph": graph | {"sizes": {"state.h": "hidden"}}, "doc": "", "initial": {}})
+
+
+@pytest.mark.parametrize("op", ["add", "sub", "mul", "div", "minimum", "maximum", "greater", "where", "tanh"])
+def test_what_is_printed_is_linear_in_the_nodes(op):
+    """Each of these would never end if a shared value were printed once for each of its users."""
+    short, long = (Cell.from_json(doubled(count, op)) for count in (100, 400))
+    for printed in (Cell.text, Cell.latex, explain, repr):
+        assert len(printed(long)) < 8 * len(printed(short))
+    with pytest.raises(FileFormatError) as caught:
+        Cell.from_json(doubled(400, op, contradiction=True))
+    assert "is [input]" in str(caught.value)
+    assert len(str(caught.value)) < 1_000
+
+
+def test_an_expression_in_a_sentence_keeps_its_short_operands():
+    @cell
+    def long(x, h, *, W, b):
+        return tanh(W.h @ x + h + sum((getattr(b, f"part{n}") * h for n in range(40)), b.first)) * (h + b.last)
+
+    factor = long.graph.nodes[long.graph.results["state.h"]].args[0]
+    last = long.graph.results["state.h"]
+    assert printing.brief(unnamed(long.graph), factor) == "tanh(W.h @ x + h + (... + b.part39 * h))"
+    assert printing.brief(unnamed(long.graph), last) == "tanh(W.h @ x + h + (... + b.part39 * h)) * (h + b.last)"
+
+
+def unnamed(graph):
+    return replace(graph, nodes=tuple(replace(node, label="") for node in graph.nodes))
+
+
+def test_another_name_of_a_length_does_not_hide_how_a_value_binds():
+    @cell
+    def same(x, h, *, W, b):
+        return sized(W.a @ x + b.a, "hidden") * h - sized(h + b.b, "hidden")
+
+    assert same.text() == "h = (W.a @ x + b.a) * h - (h + b.b)"
+    assert r"\left(W_{a} x_{t} + b_{a}\right) \odot h_{t-1} - \left(h_{t-1} + b_{b}\right)" in same.latex()
+
+
+def test_a_size_with_an_underscore_in_latex():
+    @cell
+    def normed(x, h: "hidden_size", *, W):
+        return tanh(W.h @ x) - mean(h) * h
+
+    assert r"n_{\mathrm{hidden\_size}}" in normed.latex()

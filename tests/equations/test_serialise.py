@@ -167,6 +167,41 @@ def test_deep_equations_are_read_printed_and_run():
     assert torch.allclose(net(x)[1].h, x.sum(0) @ net.l0.W.h.T, atol=1e-6)
 
 
+def test_equal_nodes_of_a_file_are_one_value():
+    nodes = [
+        {"op": "input", "name": "x"},
+        {"op": "state", "name": "h"},
+        {"op": "parameter", "name": "W.h"},
+        {"op": "matmul", "args": [2, 0]},
+        {"op": "state", "name": "h"},
+        {"op": "tanh", "args": [3]},
+        {"op": "add", "args": [5, 4]},
+        {"op": "mul", "args": [6, 1]},
+    ]
+    graph = {"name": "twice", "nodes": nodes, "results": {"output": 6, "state.h": 7}, "sizes": {"state.h": "hidden"}}
+    read = Cell.from_json(json.dumps({"graph": graph, "doc": "", "initial": {}}))
+    assert read.text() == "s1 = tanh(W.h @ x) + h\noutput = tanh(W.h @ x) + h\nh = s1 * h"
+
+
+def test_a_size_that_no_value_has_is_refused():
+    """Else its number is asked for at the first call, and nobody knows it."""
+    nodes = [
+        {"op": "input", "name": "x"},
+        {"op": "state", "name": "h"},
+        {"op": "parameter", "name": "W.h"},
+        {"op": "matmul", "args": [2, 0]},
+        {"op": "size", "name": "rank"},
+        {"op": "mul", "args": [3, 4]},
+        {"op": "add", "args": [5, 1]},
+    ]
+    graph = {"name": "sized", "nodes": nodes, "results": {"output": 6, "state.h": 6}, "sizes": {"state.h": "hidden"}}
+    text = json.dumps({"graph": graph, "doc": "", "initial": {}})
+    with pytest.raises(FileFormatError, match=r"size\(rank\) is used, and no value has that length"):
+        Cell.from_json(text)
+    for known in ("hidden", "input"):
+        assert f"size({known})" in Cell.from_json(text.replace("rank", known)).text()
+
+
 def everything_that_cell_takes():
     from loopcell import bernoulli, cell, sized, tanh
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from loopcell.errors import DataError, FileWriteError
 from loopcell.files import atomic_write, write_in_parts
@@ -41,6 +44,57 @@ def test_a_new_file_gets_the_permissions_that_open_gives(tmp_path):
         temporary.write_text("")
     (tmp_path / "b").write_text("")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.fixture(params=[0o022, 0o002, 0o077])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def in_python(temporary):
+    temporary.write_bytes(b"new")
+
+
+def in_rust(temporary):
+    save_file({"x": numpy.zeros(3)}, temporary)
+
+
+def in_another_place(temporary):
+    """As a library may that writes whole files itself."""
+    other = temporary.with_name("other")
+    other.touch(mode=0o600)
+    other.replace(temporary)
+
+
+WRITERS = [in_python, in_rust, in_another_place]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("writer", [atomic_write, write_in_parts])
+def test_a_new_file_has_the_permissions_of_the_umask(tmp_path, umask, write, writer):
+    with writer(tmp_path / "a") as temporary:
+        write(temporary)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("writer", [atomic_write, write_in_parts])
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o664, 0o640, 0o755, 0o444])
+def test_a_file_that_is_written_over_keeps_its_permissions(old, umask, write, writer, mode):
+    old.chmod(mode)
+    with writer(old) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode | 0o600  # nobody reads a part of what he may not read whole
+        write(temporary)
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+
+
+def test_permissions_that_are_asked_for(old, umask):
+    old.chmod(0o600)
+    with atomic_write(old, mode=0o644) as temporary:
+        in_python(temporary)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o644
 
 
 def test_a_link_is_followed(old, tmp_path):

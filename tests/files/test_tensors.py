@@ -161,3 +161,12 @@ def test_shapes_alone(tmp_path):
         read_tensor_shapes(tmp_path / "g", KIND)
     with pytest.raises(FileFormatError, match="its format is 'test-format', not 'other'"):
         read_tensor_shapes(tmp_path / "f", FileKind("other", 1, "other file"))
+
+
+def test_a_saved_file_can_be_read_by_those_whom_the_umask_allows(tmp_path):
+    path, beside = tmp_path / "f", tmp_path / "beside"
+    beside.write_text("")
+    for mode in (beside.stat().st_mode, 0o100640):
+        write(path)
+        assert path.stat().st_mode == mode
+        path.chmod(0o640)

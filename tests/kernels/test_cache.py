@@ -9,10 +9,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 
+from loopcell import cells
 from loopcell.backends.c import build as building, cache
 from loopcell.backends.c.build import BuildError, build
 from loopcell.backends.c.target import target
+from loopcell.runtime import programs
 
 SOURCE = "int answer(void) { return 42; }\n"
 OTHER = SOURCE.replace("42", "43")
@@ -246,6 +249,48 @@ def test_code_that_the_compiler_refuses(folder):
     with pytest.raises(BuildError, match="refused a generated kernel"):
         build("int answer(void) { return }", "refused")
     assert not list(folder.iterdir())
+
+
+# -- compilers that lie ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "complaint"),
+    [
+        (b"nonsense", "a compiled kernel cannot be loaded"),
+        (b"", "a compiled kernel cannot be loaded"),
+        (None, "made a library without the function answer"),
+    ],
+    ids=["nonsense", "nothing", "other functions"],
+)
+def test_nonsense_that_a_compiler_calls_a_success_does_not_stay(folder, monkeypatch, nonsense, complaint):
+    made = building._compiled
+    wrong = made("int another;\n", target()) if nonsense is None else nonsense
+    monkeypatch.setattr(building, "_compiled", lambda *_: wrong)
+    with pytest.raises(BuildError, match=complaint):
+        build(SOURCE, "lies", ["answer"])
+    assert entries(folder) == []
+    monkeypatch.setattr(building, "_compiled", made)
+    assert build(SOURCE, "lies", ["answer"]).answer() == 42
+
+
+def test_nonsense_of_an_earlier_process_is_made_anew(folder):
+    """An entry with the right digest: its content is what the compiler wrote."""
+    key = building._key(SOURCE, target())
+    cache.keep("lies", key, b"nonsense")
+    assert build(SOURCE, "lies", ["answer"]).answer() == 42
+    assert len(entries(folder)) == 1
+
+
+def test_a_program_knows_why_it_has_no_kernels(folder, monkeypatch):
+    programs.kernels_of.cache_clear()
+    monkeypatch.setattr(building, "_compiled", lambda *_: b"nonsense")
+    made = programs.Programs.of(cells.get("mgu").graph, training=True)
+    with pytest.warns(UserWarning, match="no fused kernel for mgu, which runs on plain PyTorch: a compiled kernel"):
+        assert programs.kernels_of(made, torch.float64) is None
+    assert "cannot be loaded" in programs.why_not_built(made, torch.float64)
+    assert programs.why_not_built(made, torch.float32) is None
+    programs.kernels_of.cache_clear()
 
 
 # -- several processes -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the forward loop keeps: the output is kept once, and whoever writes to it is told."""
+"""What the forward loop keeps: the output is kept once, and may be written to all the same."""
 
 import pytest
 import torch
@@ -55,14 +55,48 @@ def test_an_output_that_is_not_the_state_is_kept_apart():
     loss(y).backward()  # nothing that is needed was written to
 
 
-def test_writing_to_what_is_needed_is_an_error_as_in_torch():
-    net, x = LSTM(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH)
+CHANGES = {
+    "relu_": lambda y: y.relu_(),
+    "mul_": lambda y: y.mul_(2.0),
+    "rows": lambda y: y[2:].zero_() is None or y,
+    "a view": lambda y: y.view(-1).add_(1.0).view(y.shape),
+    "index": lambda y: y.index_fill_(0, torch.tensor([1, 3]), 0.5),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_the_output_may_be_written_to(kind, change):
+    """As after torch.nn.GRU: what is kept lies in the output, and is computed again where somebody wrote to that."""
+    net, x = kind(WIDTH, UNITS, num_layers=2), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    leaves = [x, *net.parameters()]
+    expected = torch.autograd.grad(loss(CHANGES[change](net(x)[0].clone())), leaves)
     y = net(x)[0]
-    y.relu_()
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        loss(y).backward()
+    torch.testing.assert_close(torch.autograd.grad(loss(CHANGES[change](y)), leaves), expected)
     y = net(x)[0]
-    (y + y.relu()).sum().backward()
+    torch.autograd.grad((y + y.relu()).sum(), leaves)
+
+
+def test_every_change_is_seen_at_every_backward_pass():
+    net, x = GRU(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH)
+    expected = torch.autograd.grad(loss(net(x)[0]), net.parameters())
+    y = net(x)[0]
+    before = loss(y.clone())
+    first = torch.autograd.grad(before, net.parameters(), retain_graph=True)
+    with torch.no_grad():
+        y.fill_(7.0)
+    second = torch.autograd.grad(before, net.parameters())
+    for wanted, *found in zip(expected, first, second, strict=True):
+        for gradient in found:
+            torch.testing.assert_close(gradient, wanted)
+
+
+def test_an_output_that_is_gone_keeps_no_memory():
+    net, x = GRU(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH)
+    y = net(x)[0]
+    node = y.grad_fn
+    loss(y).backward()
+    assert node.output._counter.untyped_storage().nbytes() == 0
 
 
 def test_gradients_survive_that_what_is_kept_is_moved():

@@ -45,10 +45,12 @@ def test_an_unknown_back_end():
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
     token = plan._chosen.set(None)
+    plan._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
         plan._chosen.reset(token)
+        plan._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

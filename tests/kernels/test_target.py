@@ -212,3 +212,30 @@ def test_the_wheel_builds_kernels(name, aimed, monkeypatch):
     with loopcell.backend("reference"):
         expected, _ = net(x)
     torch.testing.assert_close(y, expected)
+
+
+@pytest.mark.parametrize("variable", ["CC", "LOOPCELL_CFLAGS"])
+def test_an_open_quote_is_said(variable, programs, monkeypatch):
+    programs("cc", pretends(native="__AVX2__"))
+    monkeypatch.setenv(variable, 'gcc "-O2')
+    sentence = (
+        rf"{variable} says 'gcc \"-O2', which cannot be read as a shell reads it \(No closing quotation\); close the quote"
+    )
+    for ask in (target, compiler, vector_bytes, lambda: build(WIDTH, "width")):
+        with pytest.raises(UsageError, match=sentence):
+            ask()
+
+
+def test_a_refused_flag_is_not_called_a_missing_compiler(programs, monkeypatch):
+    programs("cc", f'case "$*" in *--no-such*) echo "what is that?" >&2; exit 1;; esac\n{pretends(native="__AVX2__")}')
+    monkeypatch.setenv("LOOPCELL_CFLAGS", "-O2 --no-such")
+    with pytest.raises(UsageError, match=r"LOOPCELL_CFLAGS says '-O2 --no-such', which .*cc refuses: what is that\?"):
+        compiler()
+    monkeypatch.setenv("LOOPCELL_CFLAGS", "-O2")
+    assert compiler() is not None
+
+
+def test_a_real_compiler_refuses_a_flag(monkeypatch):
+    monkeypatch.setenv("LOOPCELL_CFLAGS", "-fno-such-flag")
+    with pytest.raises(UsageError, match="LOOPCELL_CFLAGS says '-fno-such-flag', which .* refuses: .*no-such-flag"):
+        target()

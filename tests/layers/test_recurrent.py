@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import loopcell
@@ -222,3 +223,25 @@ def test_chrono_of_named_gates():
         chrono_(GRU(3, 4), longest=10, forget="b.f")
     with pytest.raises(InputError, match=r"cell `rnn` has no gate that keeps its state"):
         chrono_(RNN(3, 4), longest=10)
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_pruning_and_weight_norm_by_hooks(backend):
+    """torch.nn.utils.prune computes a parameter in a hook before each call of the module that holds it."""
+    net, x = Recurrent(cells.get("gru"), 3, 4), torch.randn(5, 2, 3)
+    with loopcell.backend(backend):
+        net(x)
+        prune.l1_unstructured(net.l0.U, "n", amount=0.5)
+        optimizer = torch.optim.SGD(net.parameters(), 0.5)
+        for _ in range(3):
+            optimizer.zero_grad()
+            net(x)[0].sum().backward()
+            optimizer.step()
+        y, _ = net(x)
+        plain = Recurrent(cells.get("gru"), 3, 4)
+        weights = net.l0.U.n_orig * net.l0.U.n_mask
+        assert torch.equal(net.l0.U.n, weights)
+        assert int((weights == 0).sum()) == 8
+        state = {name.replace("n_orig", "n"): value for name, value in net.state_dict().items() if "mask" not in name}
+        plain.load_state_dict({**state, "l0.U.n": weights})
+        torch.testing.assert_close(y, plain(x)[0])

@@ -186,3 +186,25 @@ def test_files_that_are_no_state(state, tmp_path):
     save_file({"map": torch.zeros(1)}, path, {"format": "loopcell-state", "format_version": "1", "names": '["map"]'})
     with pytest.raises(FileFormatError, match=r"is damaged: a state cannot be named `map`"):
         State.load(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "tensors", "complaint"),
+    [
+        ('[["h"]]', {"h": torch.zeros(1, 1, 1)}, "it names the states [['h']], and holds ['h']"),
+        ('[{"h": 1}]', {"h": torch.zeros(1, 1, 1)}, "it names the states [{'h': 1}], and holds ['h']"),
+        ("[null]", {"h": torch.zeros(1, 1, 1)}, "it names the states [None], and holds ['h']"),
+        ('"h"', {"h": torch.zeros(1, 1, 1)}, "it names the states 'h', and holds ['h']"),
+        ('["h", "h"]', {"h": torch.zeros(1, 1, 1)}, "it names the states ['h', 'h'], and holds ['h']"),
+        ("[]", {}, "it names the states [], and holds []"),
+        ('["h"]', {"h": torch.zeros(())}, "the state 'h' is torch.float32 of shape []"),
+        ('["h"]', {"h": torch.zeros(3)}, "the state 'h' is torch.float32 of shape [3]"),
+        ('["h"]', {"h": torch.zeros(1, 1, 3, dtype=torch.int64)}, "the state 'h' is torch.int64 of shape [1, 1, 3]"),
+    ],
+)
+def test_hostile_states_are_refused_in_one_sentence(tmp_path, names, tensors, complaint):
+    path = tmp_path / "state.safetensors"
+    save_file(tensors, path, {"format": "loopcell-state", "format_version": "1", "names": names})
+    with pytest.raises(FileFormatError) as caught:
+        State.load(path)
+    assert f"{path} is damaged: {complaint}" in str(caught.value)

@@ -12,7 +12,8 @@ from loopcell.passes.hoist import hoist
 
 def parts(equations):
     hoisted = hoist(equations.graph)
-    crossing = {key: printing.expression(hoisted.prologue, index) for key, index in hoisted.prologue.results.items()}
+    printer = printing.Printer(hoisted.prologue)
+    crossing = {key: printer.right_side(index) for key, index in hoisted.prologue.results.items()}
     return crossing, printing.text(hoisted.loop)
 
 

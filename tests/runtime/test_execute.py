@@ -1,11 +1,15 @@
-"""Draws and their means."""
+"""Draws and their means; what networks leave behind."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 import torch
 
+import loopcell
 from loopcell import Recurrent, bernoulli, cell, cells, mean, sized, tanh
+from loopcell.runtime import operator
 
 
 def counting(probability, each, scale=1.0):
@@ -69,3 +73,15 @@ def test_a_draw_may_stand_anywhere():
     y, state = net(x)
     assert torch.allclose(y, expected)
     assert state.h.eq(0.5).all()
+
+
+def test_networks_that_are_gone_leave_nothing_behind():
+    """Of ever new sizes too: what the operator knows by name lives as long as a network of that name."""
+    before = len(operator._CALLERS)
+    for hidden in range(5, 25):
+        loopcell.LSTM(3, hidden)(torch.zeros(2, 1, 3))
+    gc.collect()
+    assert len(operator._CALLERS) <= before
+    net = loopcell.LSTM(3, 5)
+    text = net.executable(0).operator_name(training=True)
+    assert operator._CALLERS[text].sizes["hidden"] == 5

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import clone
 
 from loopcell import AnomalyDetector, Forecaster, load_model
-from loopcell.errors import DataError, FileFormatError, UsageError
+from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 from tests.tasks.conftest import one_thread
 
 __all__ = ["one_thread"]
@@ -168,3 +168,62 @@ def test_what_cannot_be_scored_is_one_sentence(settings, table, error, complaint
 def test_alarms_out_of_bounds():
     with pytest.raises(UsageError, match="alarms: input should be greater than 0, got 0"):
         AnomalyDetector(**QUICK, alarms=0.0).fit(rhythm())
+
+
+@pytest.mark.parametrize(
+    ("value", "change"), [(5, 5), (5, 0.01), (0, 0.003), (20.37, 0.01), (1e9, 5), (-1e-12, 1e-13), (0.1, -0.1)]
+)
+def test_a_quiet_period_without_any_change_has_a_threshold_and_what_differs_is_an_alarm(tmp_path, value, change):
+    quiet = np.full(120, float(value))
+    new = quiet.copy()
+    new[60] += change
+    model = AnomalyDetector(**QUICK | {"epochs": 1}).fit(quiet)
+    (note,) = model.notes_
+    assert note == (
+        "'target_1' never changes in training and in the quiet period: any other value will be an alarm, unless a "
+        "quiet period is given that has the usual changes (validation=)"
+    )
+    assert np.isfinite(model.threshold_)
+    model.save(tmp_path / "m.safetensors")
+    for one in (model, load_model(tmp_path / "m.safetensors")):
+        assert np.isfinite(one.score_samples(new)[0][12:]).all()
+        assert np.flatnonzero(one.predict(new)[0]).tolist() == [60]
+        assert not one.predict(quiet)[0].any()
+    assert model.score_held_out(quiet).model == {"alarms": 0.0, "mean score": 0.0}
+
+
+@pytest.mark.parametrize("settings", [{}, {"together": True}, {"horizon": 3}, {"alarms": 0.2}])
+def test_a_column_that_stands_still_beside_one_that_moves(settings):
+    data = np.stack([np.full(400, 7.0), rhythm(400)[:, 0]], 1)
+    model = AnomalyDetector(**QUICK | {"epochs": 2} | settings).fit(data)
+    disturbed = data.copy()
+    disturbed[200, 0] = 7.5
+    before, after = (model.score_samples(one)[0] for one in (data, disturbed))
+    assert after[200] > 100 * model.threshold_
+    assert after[201:] == pytest.approx(before[201:], rel=1e-3) or settings.get("horizon") or settings.get("together")
+
+
+def test_a_quiet_period_that_stands_still_after_a_training_that_moves():
+    data = np.concatenate([np.random.default_rng(0).normal(5, 1, 300).round(1), np.full(140, 5.0)])
+    model = AnomalyDetector(**QUICK).fit(data)
+    assert model.notes_[0].startswith("'target_1' never changes in the quiet period: so small changes will be alarms")
+    jump = data.copy()
+    jump[400] = 9.0
+    assert np.isfinite(model.score_samples(jump)[0][12:]).all()
+    assert model.predict(jump)[0][400]
+    assert not model.predict(data)[0][400]
+
+
+def test_a_value_that_float32_cannot_hold_is_refused():
+    model = AnomalyDetector(**QUICK | {"epochs": 1}).fit(rhythm()[:, 0])
+    wrong = rhythm()[:, 0]
+    wrong[100] = 1e300
+    with pytest.raises(DataError, match=r"the series at 100: 'target_1' is 1e\+300, which is too far from the"):
+        model.predict(wrong)
+
+
+def test_a_model_without_a_threshold_says_so():
+    model = AnomalyDetector(**QUICK | {"epochs": 1}).fit(rhythm())
+    model.network_.usual.threshold.fill_(float("nan"))
+    with pytest.raises(InputError, match="this model has no threshold, since nothing changed in its quiet period"):
+        model.predict(rhythm())

@@ -112,7 +112,7 @@ TAMPERING = {
     ),
     "sizes far beyond the file": (
         lambda facts, tensors: facts["config"].update(hidden_size=2**20, num_layers=100),
-        "is damaged: it lacks the tensor recurrent.l10.U.f",
+        "is damaged: it says num_layers = 100, and has the tensors of at most 2",
     ),
     "a larger layer than the file's": (
         lambda facts, tensors: facts["config"].update(hidden_size=2**20),

@@ -47,6 +47,7 @@ def test_a_run_folder_has_everything(text, tmp_path):
     result = train(tmp_path / "run", text)
     found = sorted(str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert [name for name in found if "tensorboard" not in name] == [
+        ".lock",
         "checkpoints/best.safetensors",
         "checkpoints/last.safetensors",
         "config.json",
@@ -137,7 +138,7 @@ def test_a_run_that_is_complete_can_be_asked_again(text, tmp_path):
 def test_a_time_limit_can_be_raised_when_a_run_is_resumed(text, tmp_path):
     result = train(tmp_path / "run", text, training={"length": {"updates": 10_000, "time_limit": 0.2}})
     assert result.outcome.reason == "time limit"
-    more = resume_language_model(tmp_path / "run", time_limit=result.outcome.position.seconds + 0.2)
+    more = resume_language_model(tmp_path / "run", {"time_limit": result.outcome.position.seconds + 0.2})
     assert more.outcome.reason == "time limit"
     assert more.outcome.position.update > result.outcome.position.update
 

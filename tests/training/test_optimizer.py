@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from loopcell.training.config import Optimization
-from loopcell.training.optimizer import build_optimizer, build_schedule
+from loopcell.training.optimizer import build_optimizer, build_schedule, restore_schedule
 
 TOTAL, WARMUP = 50, 10
 
@@ -57,3 +57,44 @@ def test_only_matrices_decay():
     groups = build_optimizer(module, Optimization(weight_decay=0.3)).param_groups
     assert [(group["weight_decay"], len(group["params"])) for group in groups] == [(0.3, 1), (0.0, 2)]
     assert groups[0]["params"][0] is module[0].weight
+
+
+def fresh(name, total):
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=0.5)
+    return optimizer, build_schedule(optimizer, Optimization(learning_rate=0.5, schedule=name, warmup=WARMUP), total)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize(("cut", "total"), [(20, TOTAL), (5, 80), (20, 80), (TOTAL, 80), (20, 30), (TOTAL, 30)])
+def test_a_run_that_goes_on_follows_the_schedule_of_its_new_length(name, cut, total):
+    """PyTorch would restore the old length with the state, and a cosine would rise again after it."""
+    optimizer, schedule = fresh(name, TOTAL)
+    for _ in range(cut):
+        optimizer.step()
+        schedule.step()
+    state = json.loads(json.dumps(schedule.state_dict()))
+    optimizer, again = fresh(name, total)
+    found = restore_schedule(again, state, total)
+    optimizer.param_groups[0]["lr"] = found[0]  # as `restore_optimizer` does
+    expected = rates(Optimization(learning_rate=0.5, schedule=name, warmup=WARMUP), total)
+    for update in range(cut, total):
+        assert found == pytest.approx([expected[update]], abs=1e-9)
+        optimizer.step()
+        again.step()
+        found = again.get_last_lr()
+
+
+@pytest.mark.parametrize(
+    "change", [{"last_epoch": -1}, {"last_epoch": "9"}, {"last_epoch": None}, {"last_epoch": True}, {"step": 1}]
+)
+def test_a_hostile_state_of_a_schedule_is_refused(change):
+    _, schedule = fresh("cosine", TOTAL)
+    state = {**json.loads(json.dumps(schedule.state_dict())), **change}
+    with pytest.raises(ValueError, match="not the state of the schedule"):
+        restore_schedule(fresh("cosine", 80)[1], state, 80)
+
+
+def test_a_place_far_beyond_the_schedule_is_its_end():
+    _, schedule = fresh("cosine", TOTAL)
+    state = {**json.loads(json.dumps(schedule.state_dict())), "last_epoch": 10**18}
+    assert restore_schedule(fresh("cosine", 80)[1], state, 80) == pytest.approx([0.0], abs=1e-9)

@@ -9,6 +9,8 @@ FLAGS = {
     "encoding": "--encoding",
     "head": "--head",
     "kind": "--kind",
+    "known": "--known",
+    "past": "--past",
     "quote": "--quote",
     "regular": "--regular",
     "series": "--series",
@@ -16,6 +18,7 @@ FLAGS = {
     "time": "--time",
     "validation": "--val",
     "validation_fraction": "--val-fraction",
+    "zone": "--zone",
 }
 _ARGUMENT = re.compile(rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))")
 _ONLY_IN_PYTHON = re.compile(r" \(header=[^)]*\)")

@@ -11,7 +11,7 @@ import typer
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_notes
 from loopcell.cli.score_table import print_score, print_table
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
@@ -46,7 +46,10 @@ def evaluate(
         settings = Settings(FLAGS, typed)
         data = settings.build(FileExamples, files=files)
         if is_of_series(loaded):
-            print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
+            source = series_source(data)
+            table = loaded.evaluate(source, **_places(loaded, start, stride))
+            say_notes((*source.notes, *loaded.notes_))
+            print_table(table)
             return
         from loopcell.tasks.estimator_run import evaluate_files
         from loopcell.tasks.file_examples import as_pair, as_trained, load_inputs

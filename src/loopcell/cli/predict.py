@@ -12,7 +12,7 @@ import typer
 
 from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting, say, say_unknown
+from loopcell.cli.reporting import Debug, reporting, say, say_notes, say_unknown
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import Columns, FileExamples
 
@@ -102,8 +102,18 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
         after.save(state)
     else:
         raise UsageError(f"{type(model).__name__} keeps no state")
+    told, without = False, 0
     for row in rows:
-        yield json.dumps(row, ensure_ascii=False) + "\n"
+        if not told:
+            say_notes((*source.notes, *model.notes_))
+        told = True
+        there = {name: value for name, value in row.items() if value is not None}
+        without += len(there) < len(row)
+        yield json.dumps(there, ensure_ascii=False, allow_nan=False) + "\n"
+    if without:
+        say(f"note: {without:,} rows have no score: so many steps are read before the first one (history)", err=True)
+    if source.skipped:
+        say(f"note: {source.skipped}", err=True)
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, TypeAlias
 
 import typer
 
 from loopcell.cli.advice import in_flags
-from loopcell.errors import LoopcellError
+from loopcell.errors import LoopcellError, readable
 
 INTERRUPTED = 130  # as shells number it: 128 + SIGINT
 
@@ -37,10 +37,19 @@ def reporting(debug: bool) -> Iterator[None]:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line, in the first process of a run of several; launchers tell a process its number."""
+    """Print a line, in the first process of a run of several; launchers tell a process its number.
+
+    What goes to stderr is for people and made `readable`; what goes to stdout is data and passes as it is.
+    """
     numbers = ("LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
     if all(os.environ.get(number, "0") == "0" for number in numbers):
-        typer.echo(text, err=err)
+        typer.echo(readable(text) if err else text, err=err)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what the user should know of the data."""
+    for note in notes:
+        say(f"note: {in_flags(note)}", err=True)
 
 
 def say_unknown(count: int, first: str = "") -> None:

@@ -62,15 +62,21 @@ from loopcell.data.readers import (
     where,
 )
 from loopcell.data.series import (
+    Layout,
     Series,
     Step,
     Window,
     WindowBatch,
     Windows,
     calendar,
+    check_zone,
+    read_layout,
+    read_stamps,
     read_times,
     regular_step,
     series_from,
+    shown,
+    wall,
 )
 from loopcell.data.text import (
     VOCABULARIES,
@@ -156,15 +162,21 @@ __all__ = [
     "store",
     "where",
     # series
+    "Layout",
     "Series",
     "Step",
     "Window",
     "WindowBatch",
     "Windows",
     "calendar",
+    "check_zone",
+    "read_layout",
+    "read_stamps",
     "read_times",
     "regular_step",
     "series_from",
+    "shown",
+    "wall",
     # text
     "VOCABULARIES",
     "BpeVocabulary",

@@ -18,7 +18,7 @@ from loopcell.equations.names import is_title
 from loopcell.equations.namespace import Namespace
 from loopcell.equations.serialise import fingerprint, graph_from_json, graph_to_json
 from loopcell.equations.trace import read_signature, trace
-from loopcell.errors import FileFormatError, InputError, TraceError
+from loopcell.errors import FileFormatError, InputError, TraceError, quoted
 
 Initial = Literal["uniform", "zeros", "ones"]
 """How a namespace's parameters start: uniform in +-1/sqrt(hidden) as in torch.nn, zeros, or ones."""
@@ -130,7 +130,7 @@ class Cell:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FileFormatError(f"the file's cell cannot be read ({type(error).__name__}: {error})") from None
         if any(how not in get_args(Initial) for how in initial.values()):
-            raise FileFormatError(f"the file's cell starts parameters in an unknown way: {initial}")
+            raise FileFormatError(f"the file's cell starts parameters in an unknown way: {quoted(initial)}")
         return cls(graph_from_json(graph), doc, initial)
 
     def __call__(self, x: Value, *states: Value, **namespaces: Namespace) -> tuple[Value, ...]:
@@ -157,7 +157,7 @@ class Cell:
             if node.op == "sized":
                 inner = self.graph.nodes[node.args[0]].dims[0]
                 if known[inner] != known[node.name]:
-                    used = printing.expression(self.graph, node.args[0], deep=False)
+                    used = printing.brief(self.graph, node.args[0])
                     raise InputError(
                         f"cell `{self.name}` needs {inner} and {node.name} of equal size (`{used}` is used as "
                         f"[{node.name}]); they are {known[inner]} and {known[node.name]}"

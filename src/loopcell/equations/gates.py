@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from loopcell.equations.graph import Graph
@@ -38,7 +37,7 @@ def gates_of(graph: Graph) -> Gates:
     enter: dict[str, Gate] = {}
     for state in graph.states:
         after = graph.results[f"state.{state}"]
-        terms = [list(_operands(graph, "mul", term)) for term in _operands(graph, "add", after)]
+        terms = [_operands(graph, "mul", term) for term in _operands(graph, "add", after)]
         kept = [any(graph.nodes[factor].key == f"state.{state}" for factor in factors) for factors in terms]
         if not any(kept):
             continue  # such as the h of an LSTM, which is made anew at each step
@@ -48,13 +47,21 @@ def gates_of(graph: Graph) -> Gates:
     return Gates(tuple(keep.values()), tuple(gate for bias, gate in enter.items() if bias not in keep))
 
 
-def _operands(graph: Graph, op: str, index: int) -> Iterator[int]:
-    """The terms of a sum, or the factors of a product."""
-    if graph.nodes[index].op == op:
-        for operand in graph.nodes[index].args:
-            yield from _operands(graph, op, operand)
-    else:
-        yield index
+def _operands(graph: Graph, op: str, index: int) -> tuple[int, ...]:
+    """Return the terms of a sum, or the factors of a product, each once: as a tree a graph may be of any length."""
+    found: dict[int, None] = {}  # a set that keeps the order
+    seen: set[int] = set()
+    stack = [index]
+    while stack:
+        here = stack.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        if graph.nodes[here].op == op:
+            stack += reversed(graph.nodes[here].args)
+        else:
+            found[here] = None
+    return tuple(found)
 
 
 def _gate(graph: Graph, index: int) -> Gate | None:

@@ -17,7 +17,7 @@ from loopcell.equations.graph import Bernoulli, Graph, Node
 from loopcell.equations.names import is_name, is_title
 from loopcell.equations.ops import OPS
 from loopcell.equations.verify import verify
-from loopcell.errors import EquationError, FileFormatError
+from loopcell.errors import EquationError, FileFormatError, quoted
 
 _MOST_NODES = 2_000  # no cell comes near; a file that does is an attack on memory
 _READABLE_LEAVES = {"input", "state", "parameter", "random", "constant", "size"}
@@ -78,12 +78,22 @@ def _read(data: Any) -> Graph:
     values: list[Value] = []
     for written in data["nodes"]:
         values.append(_read_node(builder, written, values))
-    results = {_result_key(key): values[_position(index, values)] for key, index in data["results"].items()}
+    results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
     sizes = {_result_key(key): _name(size) for key, size in data["sizes"].items()}
     if "output" not in results or set(results) - {"output"} != set(sizes) or not sizes:
         raise ValueError("outputs and states do not match")
     sizes |= {node.key: "input" for node in builder.nodes if node.op == "input"}
-    return verify(builder.build(_title(data["name"]), results), sizes)
+    graph = verify(builder.build(_title(data["name"]), results), sizes)
+    _demand_sizes(graph)
+    return graph
+
+
+def _demand_sizes(graph: Graph) -> None:
+    """Refuse `size(n)` where no value is [n]: a network would not know that number."""
+    known = {"input", "hidden"}.union(*(node.dims for node in graph.nodes))
+    for _, node in graph.leaves("size"):
+        if node.name not in known:
+            raise ValueError(f"size({node.name}) is used, and no value has that length")
 
 
 def _result_key(key: Any) -> str:
@@ -94,8 +104,8 @@ def _result_key(key: Any) -> str:
 def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]) -> Value:
     op = written["op"]
     if op not in OPS or (OPS[op].rule == "leaf" and op not in _READABLE_LEAVES):
-        raise ValueError(f"no op {op!r}")
-    args = tuple(_position(arg, before) for arg in written.get("args", ()))
+        raise ValueError(f"no op {quoted(op)}")
+    args = tuple(_value(arg, before).index for arg in written.get("args", ()))
     if len(args) != OPS[op].arity:
         raise ValueError(f"{op} with {len(args)} operands")
     value = float(written.get("value", 0.0))
@@ -122,23 +132,24 @@ def _read_random(written: Mapping[str, Any]) -> Bernoulli | None:
         return None
     probability, scale, each = written["random"]
     if each not in ("step", "sequence") or not 0 <= float(probability) <= 1 or not math.isfinite(float(scale)):
-        raise ValueError(f"random {written['random']!r}")
+        raise ValueError(f"random {quoted(written['random'])}")
     return Bernoulli(float(probability), float(scale), each)
 
 
-def _position(index: Any, before: list[Value]) -> int:
+def _value(index: Any, before: list[Value]) -> Value:
+    """Return the value that a place in the file has; equal nodes of a file are one value."""
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(before):
-        raise ValueError(f"operand {index!r}")
-    return before[index].index
+        raise ValueError(f"operand {quoted(index)}")
+    return before[index]
 
 
 def _name(name: Any) -> str:
     if not is_name(name):
-        raise ValueError(f"name {str(name)[:80]!r}")
+        raise ValueError(f"name {quoted(name)}")
     return str(name)
 
 
 def _title(name: Any) -> str:
     if not is_title(name):
-        raise ValueError(f"name {str(name)[:80]!r}")
+        raise ValueError(f"name {quoted(name)}")
     return str(name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
 from loopcell.equations.ops import OPS
-from loopcell.equations.printing import expression
+from loopcell.equations.printing import brief
 from loopcell.equations.shapes import Shape, shape_of, shape_text
 from loopcell.errors import ShapeError
 
@@ -212,7 +212,7 @@ class _Inference:
             )
 
     def _text(self, index: int) -> str:
-        return expression(self.graph, index, deep=False)
+        return brief(self.graph, index)
 
     def _since(self, index: int) -> str:
         line = self.first_use.get(index)

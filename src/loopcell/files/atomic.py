@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ _RUST_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], mode: int | None = None) -> Iterator[Path]:
     """Replace `path` by what the block writes, all or nothing.
 
     The block gets the path of an empty temporary file in the same folder, and writes and closes it. When the
@@ -42,6 +43,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder has to exist.
+        mode: its permissions; None keeps those of the file that is there, and gives a new one those that `open` gives.
 
     Yields:
         The temporary file's path.
@@ -52,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
-        with _becoming(path, target, temporary):
+        with _becoming(path, target, temporary, mode):
             yield temporary
     finally:
         with suppress(OSError):
@@ -84,12 +86,15 @@ def write_in_parts(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path) -> Iterator[None]:
+def _becoming(
+    path: str | os.PathLike[str], target: Path, temporary: Path, mode: int | None = None
+) -> Iterator[None]:
     """Let the block write a temporary file, and give it the name `target` when it is whole; errors name `path`."""
     try:
-        _create(temporary)
+        wanted = _create(temporary, _mode_of(target) if mode is None else mode)
         yield
         _flush(temporary)
+        _restore_mode(temporary, wanted)
         temporary.replace(target)
         _flush_folder(target.parent)
     except Exception as error:
@@ -99,9 +104,36 @@ def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path) -> It
         raise _refusal(path, number) from error
 
 
-def _create(path: Path) -> None:
-    """Create an empty file with the permissions that `open` would give (`tempfile` would make it private)."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+def _create(path: Path, mode: int | None) -> int:
+    """Create an empty file and return its later permissions: `mode`, else those that `open` would give."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else mode & 0o600)
+    try:
+        found = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+    if mode is None:
+        return found
+    _restore_mode(path, mode | stat.S_IRUSR | stat.S_IWUSR)  # while it is written, its user has to be able to
+    return mode
+
+
+def _mode_of(path: Path) -> int | None:
+    """Return a file's permissions for reading, writing and running; None where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:
+        return None
+
+
+def _restore_mode(path: Path, mode: int) -> None:
+    """Set the permissions, where the file system has any.
+
+    A library may have put a file of its own in the place of the one that it was told to write, open to its user
+    alone: safetensors does.
+    """
+    with suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
 
 
 def _flush(path: Path) -> None:

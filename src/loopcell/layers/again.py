@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.layers.state import State
-from loopcell.runtime import Call, Rows, granted, narrow_results, nothing_special, run_fused
+from loopcell.runtime import Call, Rows, granted, is_plain, narrow_results, nothing_special, run_fused
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
 
-Form = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, int]
-"""What an input is like, and what else decides which kernel runs on it."""
+Form = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, bool, float, int]
+"""What an input is like, and everything else that decides which kernel runs on it: see `Again.form`."""
 _MOST_FORMS = 64
-_KINDS = (Tensor, nn.Parameter)
+_CLASSES = (Tensor, nn.Parameter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,28 +56,27 @@ class Ready:
 class Again:
     """The calls that a network has had, by form.
 
-    Args:
-        net: the network.
+    What a call depends on is the input, the state and the weights, which are looked at each time; what PyTorch is doing
+    (`nothing_special`); the settings in the form; and the network's structure, a change of which makes a new `Again`.
     """
 
-    def __init__(self, net: Stack) -> None:
-        self._net = net
+    def __init__(self) -> None:
         self._ready: dict[Form, Ready | None] = {}
 
-    def form(self, x: object) -> Form | None:
+    def form(self, net: Stack, x: object) -> Form | None:
         """Return the form of a call on an input alone; None if such calls are not remembered."""
-        if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not _readable(x, x.dtype):
+        if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not is_plain(x):
             return None
-        if self._net.checkpoints:
+        if net.checkpoints or x.stride(-1) != 1:
             return None
-        return x.shape, x.stride(), x.dtype, self._net.training, torch.get_num_threads()
+        return x.shape, x.stride(), x.dtype, net.training, net.batch_first, net.dropout, torch.get_num_threads()
 
-    def run(self, form: Form, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+    def run(self, net: Stack, form: Form, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """Run the network as it ran before on such an input; None if it did not, or something is special now."""
         ready = self._ready.get(form)
         if ready is None or not nothing_special() or not (state is None or type(state) is State):
             return None
-        net, dtype = self._net, x.dtype
+        dtype = x.dtype
         if net.batch_first:
             x = x.transpose(0, 1)
         finals = []
@@ -100,15 +99,16 @@ class Again:
         new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(ready.shapes)}
         return x.transpose(0, 1) if net.batch_first else x, State.of(new)
 
-    def remember(self, form: Form, x: Tensor) -> None:
+    def remember(self, net: Stack, form: Form, x: Tensor) -> None:
         """Make ready for calls like one that came, where kernels may run it and nothing is drawn."""
         if form not in self._ready and nothing_special():
             if len(self._ready) >= _MOST_FORMS:
                 self._ready.clear()
-            self._ready[form] = self._prepared(x)
+            # What is kept serves training too, where a tensor that was made for inference alone cannot.
+            with torch.inference_mode(False):
+                self._ready[form] = self._prepared(net, x)
 
-    def _prepared(self, x: Tensor) -> Ready | None:
-        net = self._net
+    def _prepared(self, net: Stack, x: Tensor) -> Ready | None:
         if net.bidirectional or not x.numel() or (net.training and net.dropout):
             return None
         narrow = narrow_results(x.dtype)
@@ -133,11 +133,16 @@ class Again:
 
 
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Say whether a kernel can read a tensor where it lies."""
+    """Say whether a kernel can read a tensor where it lies.
+
+    `is_plain` knows more; but states and weights are many, nothing is at work, and of what is left a tensor without
+    memory is an error and one that is negated lazily is asked for.
+    """
     return (
-        type(tensor) in _KINDS
+        type(tensor) in _CLASSES
         and tensor.dtype is dtype
         and tensor.is_cpu
+        and not tensor.is_neg()
         and (not tensor.dim() or tensor.stride(-1) == 1)
     )
 

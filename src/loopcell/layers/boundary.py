@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
-from loopcell.errors import InputError
+from loopcell.errors import TensorError
 from loopcell.layers.state import State
+from loopcell.runtime import autocast_dtype
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -43,17 +43,17 @@ def check_input(net: Stack, x: Tensor, inside: Tensor) -> None:
         inside: the same, [T, B, I].
 
     Raises:
-        InputError: which of them it is, and what mends it.
+        TensorError: which of them it is, and what mends it.
     """
     if inside.shape[-1] != net.input_size:
-        raise InputError(f"the input must be {expected(net)}; got {list(x.shape)}, whose last axis is {x.shape[-1]}")
+        raise TensorError(f"the input must be {expected(net)}; got {list(x.shape)}, whose last axis is {x.shape[-1]}")
     weight = first_parameter(net, x)
     if weight.device != x.device:
-        raise InputError(
+        raise TensorError(
             f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
         )
-    if weight.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
-        raise InputError(f"the input is {x.dtype} and the network {weight.dtype}; convert one: x.to({weight.dtype})")
+    if weight.dtype != x.dtype and autocast_dtype(x.device) is None:
+        raise TensorError(f"the input is {x.dtype} and the network {weight.dtype}; convert one: x.to({weight.dtype})")
 
 
 def checked_state(net: Stack, state: State | None, x: Tensor, *, unbatched: bool) -> State:
@@ -66,7 +66,7 @@ def checked_state(net: Stack, state: State | None, x: Tensor, *, unbatched: bool
         unbatched: whether the caller's tensors have no axis of rows.
 
     Raises:
-        InputError: it is no state of this network, or its shape, device or dtype is off.
+        TensorError: it is no state of this network, or its shape, device or dtype is off.
     """
     batch = x.shape[1]
     if state is None and x.shape[0] == 0:
@@ -76,15 +76,15 @@ def checked_state(net: Stack, state: State | None, x: Tensor, *, unbatched: bool
         zeros = {size: x.new_zeros((1, batch, size)) for size in set(sizes.values())}  # read, and never written
         return State.of({name: zeros[size].expand(rows, batch, size) for name, size in sizes.items()})
     if not isinstance(state, State):
-        raise InputError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
+        raise TensorError(f"the state must be a loopcell.State, as a call returns it; got {type(state).__name__}")
     if set(state) != set(net.cell.states):
-        raise InputError(
+        raise TensorError(
             f"cell `{net.cell.name}` has the states {', '.join(net.cell.states)}; the given one has {', '.join(state)}"
         )
     state = State(**{name: state[name] for name in net.cell.states})
     if unbatched:
         state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
-    mixed = torch.is_autocast_enabled(x.device.type)
+    mixed = autocast_dtype(x.device) is not None
     if not mixed and not any(True for _ in net.parameters()):
         state = state.to(x.dtype)  # such a network has no dtype, so `initial_state` cannot know the input's
     for name, size in sizes.items():
@@ -94,15 +94,15 @@ def checked_state(net: Stack, state: State | None, x: Tensor, *, unbatched: bool
 
 def _check_state(name: str, tensor: Tensor, shape: tuple[int, ...], x: Tensor, *, mixed: bool) -> None:
     if tensor.shape != shape:
-        raise InputError(
+        raise TensorError(
             f"state `{name}` must be [layers * directions, batch, size] = {list(shape)}; got {list(tensor.shape)}"
         )
     if tensor.device != x.device:
-        raise InputError(
+        raise TensorError(
             f"state `{name}` is on {tensor.device} and the input on {x.device}; move it: state.to({str(x.device)!r})"
         )
     if tensor.dtype != x.dtype and not mixed:
-        raise InputError(f"state `{name}` is {tensor.dtype} and the input {x.dtype}; convert it: state.to({x.dtype})")
+        raise TensorError(f"state `{name}` is {tensor.dtype} and the input {x.dtype}; convert it: state.to({x.dtype})")
 
 
 def first_parameter(module: nn.Module, default: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.equations import Cell
-from loopcell.errors import InputError
+from loopcell.errors import InputError, UsageError
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack
+from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
+from loopcell.layers.tools import as_leaf, known_to_opacus
 from loopcell.runtime import Part, Weights, write_parts
 
 _WIDE = 80
@@ -71,9 +73,9 @@ class Recurrent(Stack):
         )
         parameters = cell.graph.parameters
         for layer, direction in self.places():
-            known = self._executables[layer].sizes
+            known = self.executables[layer].sizes
             shapes = {name: tuple(known[size] for size in shape) for name, shape in parameters.items()}
-            self.add_module(_module_name(layer, direction), _Namespaces(shapes, device, dtype))
+            self.add_module(suffix(layer, direction), _Namespaces(shapes, device, dtype))
         self.reset_parameters()
 
     def forward(
@@ -101,6 +103,8 @@ class Recurrent(Stack):
         Raises:
             InputError: a shape, dtype or device is off.
         """
+        if isinstance(x, Proxy):
+            return as_leaf(self, x, state, lengths=lengths, reset=reset)
         y, new, _ = self.run(x, state, lengths, reset)
         return y, new
 
@@ -117,13 +121,22 @@ class Recurrent(Stack):
 
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
-        spaces: _Namespaces = getattr(self, _module_name(layer, direction))
+        spaces: _Namespaces = getattr(self, suffix(layer, direction))
         return spaces.all_by_name()
 
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as the tensors in which the network keeps them: one each."""
-        spaces: _Namespaces = getattr(self, _module_name(layer, direction))
+        spaces: _Namespaces = getattr(self, suffix(layer, direction))
         return Weights(tuple(spaces.all_by_name().values()), spaces.parts, spaces.parts_text)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Say to torch.jit.script, which asks for this, that there is nothing for it to read."""
+        raise UsageError(
+            "torch.jit.script reads Python, and a Recurrent is its equations: use torch.export or torch.jit.trace"
+        )
+
+    def _kept_suffixes(self) -> list[str]:
+        return [name for name, module in self._modules.items() if isinstance(module, _Namespaces)]
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
@@ -132,12 +145,15 @@ class Recurrent(Stack):
             InputError: the parameter is computed from others in a way that cannot give this value.
         """
         space, _, gate = name.partition(".")
-        spaces = getattr(self, _module_name(layer, direction))
+        spaces = getattr(self, suffix(layer, direction))
         overwrite(getattr(spaces, space), gate, lambda tensor: tensor.copy_(value))
 
 
-def _module_name(layer: int, direction: int) -> str:
-    return f"l{layer}_reverse" if direction else f"l{layer}"
+class _Namespace(nn.Module):
+    """The parameters of one of the author's namespaces; never called."""
+
+
+known_to_opacus(_Namespace, "Recurrent")
 
 
 class _Namespaces(nn.Module):
@@ -168,7 +184,7 @@ class _Namespaces(nn.Module):
             raise InputError(
                 f"a namespace cannot be named {space!r}: torch modules have an attribute {space!r}; pick another name"
             )
-        self.add_module(space, nn.Module())
+        self.add_module(space, _Namespace())
 
     def all_by_name(self) -> dict[str, Tensor]:
         """Return every parameter under its own name.
@@ -177,6 +193,10 @@ class _Namespaces(nn.Module):
         shared one is registered under one of its names only.
         """
         spaces = {space: getattr(self, space) for space in self._modules}
+        for space in spaces.values():
+            # These modules are never called, and torch.nn.utils.prune computes a parameter before a call.
+            for hook in space._forward_pre_hooks.values():  # noqa: SLF001
+                hook(space, ())
         return {name: getattr(spaces[space], gate) for name, space, gate in self._places}
 
     def extra_repr(self) -> str:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from loopcell.errors import InputError
+from loopcell.errors import TensorError
 from loopcell.runtime import Rows
 
 
@@ -68,7 +68,7 @@ def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | N
         reset: bool [T, B], true on the first step of an episode; see `check_reset`.
 
     Raises:
-        InputError: a shape, dtype or value is off.
+        TensorError: a shape, dtype or value is off.
     """
     steps, batch = x.shape[:2]
     lengths = _checked_lengths(lengths, steps, batch, x)
@@ -84,14 +84,14 @@ def as_lengths(lengths: object, batch: int) -> Tensor | None:
     """Return lengths as a tensor, whatever holds them.
 
     Raises:
-        InputError: no tensor can be made of them.
+        TensorError: no tensor can be made of them.
     """
     if lengths is None or isinstance(lengths, Tensor):
         return lengths
     try:
-        tensor = torch.as_tensor(lengths)
+        tensor = torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError):
-        raise InputError(
+        raise TensorError(
             f"lengths must be whole numbers [{batch}], one a row; got a {type(lengths).__name__} of something else"
         ) from None
     return tensor if tensor.numel() else tensor.long()  # an empty list has no type of its own
@@ -101,18 +101,18 @@ def check_reset(reset: object) -> None:
     """Check that resets, if there are any, are a bool tensor.
 
     Raises:
-        InputError: they are not.
+        TensorError: they are not.
     """
     came = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
     if reset is not None and came != torch.bool:
-        raise InputError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
+        raise TensorError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
 
 
 def _checked_lengths(lengths: Tensor | None, steps: int, batch: int, x: Tensor) -> Tensor | None:
     if lengths is None:
         return None
     if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise InputError(
+        raise TensorError(
             f"lengths must be whole numbers [{batch}], one a row; got {lengths.dtype} {list(lengths.shape)}"
         )
     if lengths.device.type == "cpu" and batch and not torch.compiler.is_compiling():
@@ -124,7 +124,7 @@ def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> T
     if reset is None:
         return None
     if reset.shape != (steps, batch):
-        raise InputError(
+        raise TensorError(
             f"reset must have one entry a step and row, [{steps}, {batch}] with time first; got {list(reset.shape)}"
         )
     return reset.to(x.device)
@@ -137,7 +137,7 @@ def _check_range(lengths: Tensor, steps: int) -> None:
     except RuntimeError:  # inside torch.func.vmap a tensor has no values to read
         return
     if shortest < 0 or longest > steps:
-        raise InputError(
+        raise TensorError(
             f"lengths must lie between 0 and the number of steps, {steps}; they run from {shortest} to {longest}"
         )
 

@@ -8,15 +8,16 @@ import math
 import operator
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.equations import Cell
-from loopcell.errors import InputError
+from loopcell.errors import InputError, TensorError
 from loopcell.layers import boundary
 from loopcell.layers.again import Again, stacked
 from loopcell.layers.recording import Recording
@@ -37,7 +38,14 @@ class Stack(nn.Module):
         bidirectional: read both ways; D = 2 directions, else 1.
         batch_first: input and output are [B, T, ...] rather than [T, B, ...].
         dropout: probability of dropping an output of every layer but the last, in training.
+        structure: names of attributes from which kernels are made; setting one makes them anew.
+        autocast_keeps_dtype: under autocast results have the dtype of the input and the state, not autocast's.
     """
+
+    structure: ClassVar[frozenset[str]] = frozenset(
+        {"cell", "input_size", "hidden_size", "num_layers", "bidirectional", "sizes"}
+    )
+    autocast_keeps_dtype: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,36 +62,70 @@ class Stack(nn.Module):
         super().__init__()
         num_layers = whole(num_layers)
         _check_stack(num_layers, dropout)
-        for name in cell.states:
-            check_state_name(name)
-        self.cell = cell
         self.input_size = whole(input_size)
         self.hidden_size = whole(hidden_size)
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.batch_first = batch_first
         self.dropout = float(dropout)
-        self.sizes = {name: whole(size) for name, size in (sizes or {}).items()}
+        self._prepare(cell, sizes or {})
+
+    def _prepare(self, cell: Cell, sizes: Mapping[str, int]) -> None:
+        """Take the cell, and make ready to run it in every layer; the other settings are there."""
+        for name in cell.states:
+            check_state_name(name)
+        self.cell = cell
+        self.sizes = MappingProxyType({name: whole(size) for name, size in sizes.items()})
         self._kept_steps: int | None = None
-        self._executables = self._make_executables()
-        self._again = Again(self)
+        self._executables: tuple[Executable, ...] | None = self._make_executables()
+        self._again = Again()
+
+    @property
+    def executables(self) -> tuple[Executable, ...]:
+        """What runs each layer."""
+        if self._executables is None:
+            self._check_structure()
+            self._executables = self._make_executables()
+        return self._executables
+
+    def _check_structure(self) -> None:
+        """Refuse a structure for which the network has not the parameters."""
+        suffixes = [suffix(layer, direction) for layer, direction in self.places()]
+        if suffixes != self._kept_suffixes():
+            raise TensorError(
+                f"num_layers={self.num_layers} and bidirectional={self.bidirectional} need the parameters of "
+                f"{', '.join(suffixes)}; the network has those of {', '.join(self._kept_suffixes())}: make a new one"
+            )
+
+    @abstractmethod
+    def _kept_suffixes(self) -> list[str]:
+        """Return the layers and directions of which there are parameters, as by `suffix`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; what was made from the structure is made anew where that changes."""
+        changes = name in self.structure and "_executables" in vars(self) and vars(self).get(name) != value
+        super().__setattr__(name, value)
+        if changes:
+            self._executables = None
+            self._again = Again()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what travels in a pickle: the cell does, the functions made from it are made again."""
-        return {name: value for name, value in self._lasting().items() if name != "_executables"}
+        state = {name: value for name, value in self._lasting().items() if name != "_executables"}
+        return {**state, "sizes": dict(self.sizes)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's
+        sizes = MappingProxyType(state["sizes"])
+        super().__setstate__({**state, "sizes": sizes, "_again": Again()})  # type: ignore[no-untyped-call]  # torch's
         self._executables = self._make_executables()
-        self._again = Again(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
         """Copy parameters and settings; the cell and what was made from it never change, and are shared."""
-        for shared in (self.cell, self._executables):
+        for shared in (self.cell, self.sizes, self._executables):
             memo[id(shared)] = shared
         new = memo[id(self)] = type(self).__new__(type(self))
         vars(new).update(copy.deepcopy(self._lasting(), memo))
-        vars(new)["_again"] = Again(new)
+        vars(new)["_again"] = Again()
         return new
 
     def _lasting(self) -> dict[str, Any]:
@@ -103,7 +145,7 @@ class Stack(nn.Module):
     @property
     def output_size(self) -> int:
         """Length of the output: D times what the cell gives."""
-        return self.num_directions * self._executables[0].output_size
+        return self.num_directions * self.executables[0].output_size
 
     def places(self) -> Iterator[tuple[int, int]]:
         """Yield (layer, direction) in the order of the states' first axis."""
@@ -124,8 +166,8 @@ class Stack(nn.Module):
     def gradient_checkpointing_enable(self, steps: int | None = None) -> None:
         """Keep less memory for the gradient: the states every few steps; what lies between is computed again.
 
-        Results and gradients stay what they are, and training takes about one forward pass more. Inside torch.compile
-        it has no effect.
+        Results and gradients stay what they are, and training takes about one forward pass more. Inside torch.compile,
+        a trace or a mode it has no effect.
 
         Args:
             steps: between the states that are kept; None: the square root of T, which is where memory is least.
@@ -180,23 +222,24 @@ class Stack(nn.Module):
         """
         if isinstance(x, PackedSequence):
             raise InputError("a recording takes a padded tensor and lengths=, not a PackedSequence")
-        names = names or self._executables[0].names
+        names = names or self.executables[0].names
         y, new, values = self.run(x, state, lengths, reset, record=names)
         assert isinstance(y, Tensor)  # a tensor went in
         return Recording(y, new, values)
 
     def executable(self, layer: int) -> Executable:
         """Return what runs a layer."""
-        return self._executables[layer]
+        return self.executables[layer]
 
     def output_sizes(self) -> list[int]:
         """Return the length of every layer's output, for one direction."""
-        return [executable.output_size for executable in self._executables]
+        return [executable.output_size for executable in self.executables]
 
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
         weight = boundary.first_parameter(self, torch.empty(0))
-        return [choose(executable.cell.name, weight.device, weight.dtype) for executable in self._executables]
+        results = weight.dtype if self.autocast_keeps_dtype else None
+        return [choose(executable.cell.name, weight.device, weight.dtype, results) for executable in self.executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -205,7 +248,7 @@ class Stack(nn.Module):
         weight = boundary.first_parameter(self, torch.empty(0))
         device, dtype = device or weight.device, dtype or weight.dtype
         rows = self.num_layers * self.num_directions
-        sizes = self._executables[0].state_sizes
+        sizes = self.executables[0].state_sizes
         return State(
             **{name: torch.zeros(rows, batch_size, size, device=device, dtype=dtype) for name, size in sizes.items()}
         )
@@ -219,10 +262,10 @@ class Stack(nn.Module):
         record: tuple[str, ...] = (),
     ) -> tuple[Tensor | PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
         """Check the input, bring it to [T, B, I], run every layer, and give the output the input's form."""
-        form = self._again.form(x) if lengths is None and reset is None and not record else None
+        form = self._again.form(self, x) if lengths is None and reset is None and not record else None
         if form is not None:
             assert isinstance(x, Tensor)  # nothing else has a form
-            again = self._again.run(form, x, state)
+            again = self._again.run(self, form, x, state)
             if again is not None:
                 return *again, {}
         if isinstance(x, PackedSequence):
@@ -232,7 +275,7 @@ class Stack(nn.Module):
                 )
             return self._run_packed(x, state)
         if not isinstance(x, Tensor) or x.dim() not in (2, 3):
-            raise InputError(f"the input must be {boundary.expected(self)}; got {boundary.described(x)}")
+            raise TensorError(f"the input must be {boundary.expected(self)}; got {boundary.described(x)}")
         check_reset(reset)
         unbatched = x.dim() == 2
         time_first, batch_reset = boundary.time_first(self, x, reset, unbatched=unbatched)
@@ -249,7 +292,7 @@ class Stack(nn.Module):
         if unbatched:
             new = new.map(lambda tensor: tensor.squeeze(1))
         if form is not None:
-            self._again.remember(form, x)
+            self._again.remember(self, form, x)
         return outer(y), new, {name: tuple(map(outer, values)) for name, values in recorded.items()}
 
     def _run_packed(
@@ -260,13 +303,13 @@ class Stack(nn.Module):
         before = boundary.checked_state(self, state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
             before = before.select(packed.sorted_indices)
-        y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None))
+        y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None), packed=True)
         if packed.unsorted_indices is not None:
             new = new.select(packed.unsorted_indices)
         return repack(y, packed_lengths, packed), new, {}
 
     def _layers(
-        self, x: Tensor, state: State, rows: Ragged, record: tuple[str, ...] = ()
+        self, x: Tensor, state: State, rows: Ragged, record: tuple[str, ...] = (), *, packed: bool = False
     ) -> tuple[Tensor, State, dict[str, list[Tensor]]]:
         finals: list[list[Tensor]] = []
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
@@ -278,7 +321,7 @@ class Stack(nn.Module):
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner = rows.reverse(x) if direction else x
                 weights, way = self.sources(layer, direction), ways[direction]
-                y, after, seen = self._executables[layer](
+                y, after, seen = self.executables[layer](
                     inner, before, weights, way, training=self.training, record=record, stretch=stretch
                 )
                 for name, value in seen.items():
@@ -287,25 +330,29 @@ class Stack(nn.Module):
                 finals.append(after)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
-                x = functional.dropout(x, self.dropout, self.training)
+                x = self._dropped(x, rows, packed=packed)
         new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(state)}
         return x, State.of(new), recorded
 
+    def _dropped(self, x: Tensor, rows: Ragged, *, packed: bool) -> Tensor:
+        """Return a layer's outputs [T, B, O] after dropout; where the input was packed, drawn for valid steps alone.
+
+        So torch.nn draws, and one seed gives the same run.
+        """
+        if not (packed and self.training and rows.lengths is not None):
+            return functional.dropout(x, self.dropout, self.training)
+        valid = pack_padded_sequence(x, rows.lengths.cpu())
+        dropped = PackedSequence(functional.dropout(valid.data, self.dropout), valid.batch_sizes)
+        return pad_packed_sequence(dropped, total_length=rows.steps)[0]
+
     def _make_executables(self) -> tuple[Executable, ...]:
-        first = Executable(
-            self.cell,
-            self.cell.resolve_sizes(input_size=self.input_size, hidden_size=self.hidden_size, sizes=self.sizes),
-        )
-        made = [first]
-        for _ in range(1, self.num_layers):
-            between = first.output_size * self.num_directions
-            made.append(
-                Executable(
-                    self.cell,
-                    self.cell.resolve_sizes(input_size=between, hidden_size=self.hidden_size, sizes=self.sizes),
-                )
-            )
-        return tuple(made)
+        def made(input_size: int) -> Executable:
+            sizes = self.cell.resolve_sizes(input_size=input_size, hidden_size=self.hidden_size, sizes=self.sizes)
+            return Executable(self.cell, sizes, autocast_keeps_dtype=self.autocast_keeps_dtype)
+
+        first = made(self.input_size)
+        between = first.output_size * self.num_directions
+        return (first, *(made(between) for _ in range(1, self.num_layers)))
 
     def extra_repr(self) -> str:
         """Describe the layer as torch prints it."""
@@ -317,6 +364,11 @@ class Stack(nn.Module):
         if self.dropout:
             parts.append(f"dropout={self.dropout}")
         return ", ".join(parts)
+
+
+def suffix(layer: int, direction: int) -> str:
+    """Return how a layer and direction is named, in modules and in torch.nn's parameters."""
+    return f"l{layer}_reverse" if direction else f"l{layer}"
 
 
 def _check_stack(num_layers: int, dropout: float) -> None:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from loopcell.errors import FileFormatError, InputError
+from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
 _STATE = FileKind("loopcell-state", 1, "loopcell state")
+_LEAST_AXES = 2  # of a tensor of a state: without a batch it is [L * D, n]
 
 
 class State(Mapping[str, Tensor]):
@@ -111,7 +112,7 @@ class State(Mapping[str, Tensor]):
         if isinstance(rows, slice):
             return self.map(lambda tensor: tensor[..., rows, :])
         try:
-            index = torch.as_tensor(rows)
+            index = rows if isinstance(rows, Tensor) else torch.as_tensor(rows, device="cpu")
             index = index if index.numel() else index.long()  # nothing has no type of its own
             return self.map(lambda tensor: tensor[..., index.to(tensor.device), :])
         except (IndexError, TypeError, ValueError):
@@ -129,7 +130,8 @@ class State(Mapping[str, Tensor]):
         Raises:
             InputError: the mask is not bool or not [B].
         """
-        mask = torch.as_tensor(rows) if isinstance(rows, (Tensor, list)) else None
+        mask = torch.as_tensor(rows, device="cpu") if isinstance(rows, list) else rows
+        mask = mask if isinstance(mask, Tensor) else None
         if mask is None or mask.dtype != torch.bool or mask.shape != (self.batch_size,):
             came = type(rows).__name__ if mask is None else f"{mask.dtype} {list(mask.shape)}"
             raise InputError(f"reset takes a bool mask [{self.batch_size}], one entry a row; got {came}")
@@ -154,12 +156,21 @@ class State(Mapping[str, Tensor]):
         """
         content = read_tensor_file(Path(path), _STATE)
         names = content.facts.get("names")
-        if not isinstance(names, list) or set(names) != set(content.tensors) or len(names) != len(content.tensors):
-            raise FileFormatError(f"{path} is damaged: it names the states {names}, and holds {list(content.tensors)}")
+        named = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        if not named or sorted(names) != sorted(content.tensors):
+            held = quoted(list(content.tensors))
+            raise FileFormatError(f"{path} is damaged: it names the states {quoted(names)}, and holds {held}")
         try:
-            return cls(**{name: content.tensors[name] for name in names})
+            state = cls(**{name: content.tensors[name] for name in names})
         except InputError as error:
             raise FileFormatError(f"{path} is damaged: {error}") from None
+        for name, tensor in state.items():
+            if tensor.ndim < _LEAST_AXES or not tensor.is_floating_point():
+                raise FileFormatError(
+                    f"{path} is damaged: the state {quoted(name)} is {tensor.dtype} of shape {list(tensor.shape)}, "
+                    "and not numbers [layers * directions, batch, size]"
+                )
+        return state
 
 
 _TAKEN = frozenset(dir(State))
@@ -202,3 +213,4 @@ pytree.register_pytree_node(
         tuple(state),
     ),
 )
+

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from loopcell.errors import InputError
 from loopcell.layers.state import State
-from loopcell.runtime import FusedSteps, Rows, StepLayer, may_fuse
+from loopcell.runtime import (
+    FusedSteps,
+    Rows,
+    StepLayer,
+    is_plain,
+    may_fuse,
+    nothing_at_work,
+    observer,
+    transformation,
+)
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -30,6 +39,15 @@ class Stepper:
             raise InputError("a bidirectional network reads the future: it cannot go one step at a time")
         self._net = net
         self.batch_size = batch_size
+        # The memory serves every later call, so it is not made for inference alone.
+        with torch.inference_mode(False), torch.no_grad():
+            self._make_memory()
+        self.refresh()
+        if state is not None:
+            self.state = state
+
+    def _make_memory(self) -> None:
+        net, batch_size = self._net, self.batch_size
         start = net.initial_state(batch_size)
         like = next(iter(start.values()))
         self._shape = torch.Size((batch_size, net.input_size))
@@ -44,9 +62,6 @@ class Stepper:
         self._y = self._outputs[-1][0].to(self._dtype)
         self._steps: FusedSteps | None = None
         self._turn = 0
-        self.refresh()
-        if state is not None:
-            self.state = state
 
     @property
     def fused(self) -> bool:
@@ -82,20 +97,36 @@ class Stepper:
         Raises:
             InputError: a shape, dtype or device is off.
         """
-        if x.shape != self._shape or x.dtype != self._dtype or x.device != self._device:
+        alike = x.shape == self._shape and x.dtype is self._dtype
+        plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
+        if self._steps is not None and alike and plain and nothing_at_work():
+            return self._step_of_kernels(self._steps, x)
+        if not alike or x.device != self._device:
             raise InputError(
                 f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
                 f"got {x.dtype} {list(x.shape)} on {x.device}"
             )
         if self._steps is None:
             return self._step_of_network(x)
+        return self._step_of_kernels(self._steps, self._checked(x))
+
+    def _step_of_kernels(self, steps: FusedSteps, x: Tensor) -> Tensor:
         if self._narrow is None:
             if not x.is_contiguous():
                 x = x.contiguous()
-            self._steps.step(x.data_ptr())
+            steps.step(x.data_ptr())
             return self._y
-        self._steps.step(self._x.copy_(x).data_ptr())
+        steps.step(self._x.copy_(x).data_ptr())
         return self._y.copy_(self._outputs[-1][0])
+
+    def _checked(self, x: Tensor) -> Tensor:
+        x = x.resolve_neg()
+        if is_plain(x) and nothing_at_work():
+            return x
+        watcher = observer() or transformation() or f"a {type(x).__name__}"
+        raise InputError(
+            f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
+        )
 
     def reset(self, rows: Tensor | list[bool] | None = None) -> None:
         """Start afresh: all rows, or those for which bool `rows` [B] is true."""

@@ -2,84 +2,134 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
+from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
 from loopcell import cells
 from loopcell.equations import Cell
-from loopcell.errors import InputError
+from loopcell.errors import TensorError, UsageError
+from loopcell.layers import dynamo
 from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack, whole
+from loopcell.layers.stack import Stack, suffix, whole
 from loopcell.layers.state import State
+from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
 from loopcell.runtime import Part, Weights, write_parts
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
 
+_CELLS = {"RNN_TANH": "rnn", "RNN_RELU": "rnn_relu", "LSTM": "lstm", "GRU": "gru"}
+"""The cell of each of torch.nn's modes."""
 
-@dataclass(frozen=True)
-class _Options:
-    """What torch.nn's constructors share beyond the sizes."""
-
-    bias: bool
-    batch_first: bool
-    dropout: float
-    bidirectional: bool
-    device: torch.device | str | None
-    dtype: torch.dtype | None
-    proj_size: int = 0
+_SIZES = {"input_size", "hidden_size", "num_layers", "proj_size"}
+_OWN = {"cell", "sizes", "_executables", "_again", "_kept_steps", "_packed_names", "_parts", "_parts_text"}
+"""The attributes that torch.nn's modules have not."""
 
 
-class _TorchCompatible(Stack):
-    """Parameters packed as in torch.nn: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0, bias_hh_l0, _reverse."""
+class _TorchCompatible(Stack, nn.RNNBase):
+    """What the replacements share: torch.nn's module keeps settings and parameters, and ours runs it.
+
+    Each class derives from torch.nn's of the same name, so that constructor, checks of arguments, start values, random
+    draws, parameter names and description are torch's own: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0,
+    bias_hh_l0, weight_hr_l0, and the same with _reverse.
+    """
 
     gates: tuple[str, ...]
-    mode: str
+    torch_class: ClassVar[type[nn.RNNBase]]
+    structure = Stack.structure | {"mode", "bias", "proj_size"}
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int, num_layers: int, options: _Options) -> None:
-        super().__init__(
-            cell if options.bias else _unbiased(cell),
-            input_size,
-            hidden_size,
-            num_layers,
-            batch_first=options.batch_first,
-            dropout=options.dropout,
-            bidirectional=options.bidirectional,
-            sizes={"proj": options.proj_size} if options.proj_size else None,
-        )
-        self.bias = options.bias
-        self.proj_size = self.sizes.get("proj", 0)
-        for layer, direction in self.places():
-            for name, shape in self._shapes(layer).items():
-                parameter = nn.Parameter(torch.empty(shape, device=options.device, dtype=options.dtype))
-                self.register_parameter(f"{name}_{_suffix(layer, direction)}", parameter)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Construct as torch.nn does; whole numbers of NumPy are whole numbers."""
+        given = [whole(value) if not isinstance(value, bool) else value for value in args]
+        named = {name: whole(value) if name in _SIZES else value for name, value in kwargs.items()}
+        construct: Callable[..., None] = self.torch_class.__init__
+        construct(self, *given, **named)
+        self._prepare(self._cell_of_mode(), self._sizes_of_mode())
+        self._take_names()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the equations and the places of their parameters follow the structure."""
+        before = vars(self).get(name)
+        super().__setattr__(name, value)
+        if name == "qconfig":
+            left_unquantized(self)
+        if name not in self.structure or name in {"cell", "sizes"} or "_executables" not in vars(self):
+            return
+        if before != value:
+            self.cell, self.sizes = self._cell_of_mode(), MappingProxyType(self._sizes_of_mode())
+            self._take_names()
+
+    def _cell_of_mode(self) -> Cell:
+        cell = cells.get("lstm_projected" if self.proj_size else _CELLS[self.mode])
+        return cell if self.bias else _unbiased(cell)
+
+    def _sizes_of_mode(self) -> dict[str, int]:
+        return {"proj": self.proj_size} if self.proj_size else {}
+
+    def _take_names(self) -> None:
+        """Note which packed tensors a layer has, and where in them each parameter of the equations lies."""
         self._packed_names = [
-            [f"{name}_{_suffix(layer, direction)}" for name in self._shapes(layer)]
+            [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)]
             for layer, direction in self.places()
         ]
         self._parts = self._make_parts()
         self._parts_text = write_parts(self._parts)
-        self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw every parameter uniformly in +-1/sqrt(H), in torch.nn's order, so that one seed gives the same start."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+    def _kept_suffixes(self) -> list[str]:
+        return [names[0].removeprefix("weight_ih_") for names in self._all_weights]
 
-    def flatten_parameters(self) -> None:
-        """Do nothing: torch.nn has it for cuDNN, and code that calls it keeps working."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels in a pickle; weak references do not."""
+        self._update_flat_weights()
+        return {name: value for name, value in super().__getstate__().items() if name != "_flat_weight_refs"}
 
-    @property
-    def all_weights(self) -> list[list[Tensor]]:
-        """The parameters of every layer and direction, as torch.nn lists them."""
-        return [list(self._packed(layer, direction).values()) for layer, direction in self.places()]
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a pickle holds, also one from before these classes derived from torch.nn's."""
+        names = state.get("_all_weights") or state["_packed_names"]
+        flat = [name for layer in names for name in layer]
+        known = {**state["_parameters"], **state}
+        lists = {"_all_weights": names, "_flat_weights_names": flat, "_flat_weights": list(map(known.get, flat))}
+        super().__setstate__(lists | state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
+        """Copy as a stack does, with weak references to the copy's parameters."""
+        new = super().__deepcopy__(memo)
+        refs = [None if weight is None else weakref.ref(weight) for weight in vars(new)["_flat_weights"]]
+        vars(new)["_flat_weight_refs"] = refs
+        return new
+
+    def as_torch(self) -> nn.RNNBase:
+        """Return torch.nn's module of the same class, settings and parameters; the parameters are shared, not copied.
+
+        For tools that go by the exact class: torch.jit.script, torch.ao.quantization.
+
+        Raises:
+            UsageError: parameters are computed by torch.nn.utils.parametrize.
+        """
+        if parametrize.is_parametrized(self):
+            raise UsageError("remove the parametrizations first (torch.nn.utils.parametrize.remove_parametrizations)")
+        net = self.torch_class.__new__(self.torch_class)
+        vars(net).update({name: value for name, value in vars(self).items() if name not in _OWN})
+        for name in ("_parameters", "_buffers", "_modules", "_flat_weights"):
+            vars(net)[name] = vars(net)[name].copy()
+        return net
+
+    def __prepare_scriptable__(self) -> nn.RNNBase:
+        """Return what torch.jit.script, which asks for this, compiles in our place."""
+        return self.as_torch()
+
+    def extra_repr(self) -> str:
+        """Describe the module as torch.nn does."""
+        return nn.RNNBase.extra_repr(self)
 
     def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
         """Return the parameters of one layer and direction, by the names of the equations."""
@@ -135,7 +185,7 @@ class _TorchCompatible(Stack):
         def change(packed: Tensor) -> None:
             (packed if space == "P" else self._gatewise(space, packed)[name]).copy_(value)
 
-        overwrite(self, f"{_PACKED[space]}_{_suffix(layer, direction)}", change)
+        overwrite(self, f"{_PACKED[space]}_{suffix(layer, direction)}", change)
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
         return self._gatewise("b", bias_ih + bias_hh)
@@ -144,7 +194,7 @@ class _TorchCompatible(Stack):
         return {f"{space}.{gate}": part for gate, part in zip(self.gates, packed.chunk(len(self.gates)), strict=True)}
 
     def _packed(self, layer: int, direction: int) -> dict[str, Tensor]:
-        return {name: getattr(self, f"{name}_{_suffix(layer, direction)}") for name in self._shapes(layer)}
+        return {name: getattr(self, f"{name}_{suffix(layer, direction)}") for name in self._shapes(layer)}
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
         rows = len(self.gates) * self.hidden_size
@@ -158,8 +208,7 @@ class _TorchCompatible(Stack):
         return shapes
 
 
-def _suffix(layer: int, direction: int) -> str:
-    return f"l{layer}_reverse" if direction else f"l{layer}"
+dynamo.allow(_TorchCompatible)
 
 
 def _unbiased(cell: Cell) -> Cell:
@@ -167,7 +216,7 @@ def _unbiased(cell: Cell) -> Cell:
     return cells.without(cell, *sorted(spaces & {"b", "d"}))
 
 
-class RNN(_TorchCompatible):
+class RNN(_TorchCompatible, nn.RNN):
     """torch.nn.RNN's replacement.
 
     Args:
@@ -176,29 +225,9 @@ class RNN(_TorchCompatible):
     """
 
     gates = ("h",)
+    torch_class = nn.RNN
 
-    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.RNN's signature
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise InputError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
-        cell = cells.get("rnn" if nonlinearity == "tanh" else "rnn_relu")
-        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype)
-        super().__init__(cell, input_size, hidden_size, num_layers, options)
-        self.nonlinearity = nonlinearity
-        self.mode = f"RNN_{nonlinearity.upper()}"
-
-    def forward(
+    def forward(  # type: ignore[override]  # torch's two overloads in one, and lengths= and reset=
         self,
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: Tensor | None = None,
@@ -207,11 +236,13 @@ class RNN(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.RNN does; lengths= and reset= as in `Recurrent.forward`."""
+        if isinstance(input, Proxy):
+            return as_leaf(self, input, hx, lengths=lengths, reset=reset)
         y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
 
-class LSTM(_TorchCompatible):
+class LSTM(_TorchCompatible, nn.LSTM):
     """torch.nn.LSTM's replacement.
 
     Args:
@@ -220,30 +251,9 @@ class LSTM(_TorchCompatible):
     """
 
     gates = ("i", "f", "g", "o")
-    mode = "LSTM"
+    torch_class = nn.LSTM
 
-    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.LSTM's signature
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        proj_size, hidden_size = whole(proj_size), whole(hidden_size)
-        inside = not proj_size or (isinstance(proj_size, int) and 0 <= proj_size < hidden_size)
-        if isinstance(hidden_size, int) and not inside:
-            raise InputError(f"proj_size lies between 0 and hidden_size - 1 = {hidden_size - 1}; got {proj_size}")
-        cell = cells.get("lstm_projected" if proj_size else "lstm")
-        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype, proj_size)
-        super().__init__(cell, input_size, hidden_size, num_layers, options)
-
-    def forward(
+    def forward(  # type: ignore[override]  # torch's two overloads in one, and lengths= and reset=
         self,
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: tuple[Tensor, Tensor] | None = None,
@@ -252,6 +262,8 @@ class LSTM(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
         """Run as torch.nn.LSTM does; lengths= and reset= as in `Recurrent.forward`."""
+        if isinstance(input, Proxy):
+            return as_leaf(self, input, hx, lengths=lengths, reset=reset)
         y, state, _ = self.run(input, None if hx is None else _pair(hx), lengths, reset)
         return y, (state["h"], state["c"])
 
@@ -259,11 +271,11 @@ class LSTM(_TorchCompatible):
 def _pair(hx: object) -> State:
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:
         came = f"a {type(hx).__name__} of {len(hx)}" if isinstance(hx, (tuple, list)) else described(hx)
-        raise InputError(f"hx must be the pair (h, c), as a call returns it; got {came}")
+        raise TensorError(f"hx must be the pair (h, c), as a call returns it; got {came}")
     return State(h=hx[0], c=hx[1])
 
 
-class GRU(_TorchCompatible):
+class GRU(_TorchCompatible, nn.GRU):
     """torch.nn.GRU's replacement.
 
     Args:
@@ -272,24 +284,10 @@ class GRU(_TorchCompatible):
     """
 
     gates = ("r", "z", "n")
-    mode = "GRU"
+    torch_class = nn.GRU
+    autocast_keeps_dtype = True
 
-    def __init__(  # noqa: PLR0913, PLR0917 - torch.nn.GRU's signature
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        options = _Options(bias, batch_first, dropout, bidirectional, device, dtype)
-        super().__init__(cells.get("gru"), input_size, hidden_size, num_layers, options)
-
-    def forward(
+    def forward(  # type: ignore[override]  # torch's two overloads in one, and lengths= and reset=
         self,
         input: Tensor | PackedSequence,  # noqa: A002 - torch.nn's name
         hx: Tensor | None = None,
@@ -298,6 +296,8 @@ class GRU(_TorchCompatible):
         reset: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run as torch.nn.GRU does; lengths= and reset= as in `Recurrent.forward`."""
+        if isinstance(input, Proxy):
+            return as_leaf(self, input, hx, lengths=lengths, reset=reset)
         y, state, _ = self.run(input, None if hx is None else State(h=hx), lengths, reset)
         return y, state["h"]
 
@@ -305,3 +305,7 @@ class GRU(_TorchCompatible):
         """Keep the candidate's two biases apart: the reset gate stands between them."""
         ih, hh = self._gatewise("b", bias_ih), self._gatewise("d", bias_hh)
         return {"b.r": ih["b.r"] + hh["d.r"], "b.z": ih["b.z"] + hh["d.z"], "b.n": ih["b.n"], "d.n": hh["d.n"]}
+
+
+for _kind in (RNN, LSTM, GRU):
+    known_to_opacus(_kind, _kind.__name__, _kind.torch_class)

@@ -27,7 +27,7 @@ def show_hoisted(program: Program) -> str:
     """Print the prologue and the loop as equations."""
     constant = sorted({node.name for _, node in program.loop.leaves("hoisted")} - program.varying)
     note = f"\n(the same at every step: {', '.join(constant)})" if constant else ""
-    before = "\n".join(_named_lines(printing.with_shared_named(program.prologue), {"hoisted": "{0}"})) or "nothing"
+    before = "\n".join(_named_lines(printing.Printer(program.prologue), {"hoisted": "{0}"})) or "nothing"
     after = printing.text(program.loop)
     return f"before the loop, for the whole sequence at once:\n{_indent(before)}{note}\nin the loop:\n{_indent(after)}"
 
@@ -46,39 +46,38 @@ def show_backward(program: Program) -> str:
     """Print the reverse step, what it needs kept, and the products after the loop; d_ names a gradient."""
     backward = program.backward
     kept = ", ".join(backward.saved) or "nothing"
-    named = printing.with_shared_named(backward.graph)
+    printer = printing.Printer(backward.graph)
     names = {"hoisted": "d_{0}", "state": "d_{0}_prev", "parameter": "d_{0}"}
-    step = "\n".join(_named_lines(named, names))
+    step = "\n".join(_named_lines(printer, names))
     after = []
     for outer in backward.outer:
-        d = printing.expression(named, named.results[outer.cotangent], deep=False)
+        d = printer.operand(printer.graph.results[outer.cotangent])
         kind, _, v = outer.operand.partition(".")
         if kind == "operand":
-            v = printing.expression(named, named.results[outer.operand], deep=False)
+            v = printer.operand(printer.graph.results[outer.operand])
         after.append(f"d_{outer.parameter} = sum over time and batch of ({d}) ({v})^T")
     return f"kept by the forward loop: {kept}\n{step}\nafter the loop:\n{_indent(chr(10).join(after) or 'nothing')}"
 
 
-def _named_lines(graph: Graph, names: Mapping[str, str]) -> Iterator[str]:
+def _named_lines(printer: printing.Printer, names: Mapping[str, str]) -> Iterator[str]:
     """Yield the named values as equations, then the results of the kinds that `names` spells."""
+    graph = printer.graph
     for index, node in enumerate(graph.nodes):
         if node.label and node.args:
-            yield f"{node.label} = {printing.expression(graph, index)}"
+            yield f"{node.label} = {printer.right_side(index)}"
     for key, index in graph.results.items():
         kind, _, name = key.partition(".")
         if kind in names and name != graph.nodes[index].label:
-            shown = printing.expression(graph, index, deep=not graph.nodes[index].label)
-            yield f"{names[kind].format(name)} = {shown}"
+            yield f"{names[kind].format(name)} = {printer.operand(index)}"
 
 
 def _phases_text(graph: Graph, phases: tuple[Phase, ...]) -> str:
     lines = []
+    printer = printing.Printer(graph, longest=printing.BRIEF)
     for number, phase in enumerate(phases, start=1):
         for product in phase.products:
             stacked = "; ".join(product.parameters)
-            operand = (
-                "their cotangents" if product.operand < 0 else printing.expression(graph, product.operand, deep=False)
-            )
+            operand = "their cotangents" if product.operand < 0 else printer.operand(product.operand)
             transposed = "^T" if product.operand < 0 else ""
             lines.append(f"phase {number}: product [{stacked}]{transposed} @ {operand}")
         if phase.pointwise:

@@ -12,12 +12,13 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from loopcell.backends.c import Call, run_fused
+from loopcell.backends.direct import autocast_dtype, is_jit_traced, is_plain, is_traced, observer
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.runtime.fused import FusedCaller
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import kernel_products, may_fuse, narrow_results, operator_runs
+from loopcell.runtime.plan import Route, kernel_products, may_fuse, narrow_results, operator_runs, route
 from loopcell.runtime.programs import Programs, known_names, watched
 from loopcell.runtime.rows import Rows
 
@@ -30,6 +31,11 @@ class Executable:
 
     Everything is built here, so that a call (perhaps while torch.compile captures it) only runs it.
 
+    Args:
+        cell: the equations.
+        sizes: every size by name.
+        autocast_keeps_dtype: under autocast results have the dtype of the input and the states, not autocast's.
+
     Attributes:
         cell: the equations.
         sizes: every size by name.
@@ -38,9 +44,10 @@ class Executable:
         names: of the values that can be recorded.
     """
 
-    def __init__(self, cell: Cell, sizes: Mapping[str, int]) -> None:
+    def __init__(self, cell: Cell, sizes: Mapping[str, int], *, autocast_keeps_dtype: bool = False) -> None:
         graph = cell.graph
         self.cell = cell
+        self._autocast_keeps_dtype = autocast_keeps_dtype
         self.sizes = dict(sizes)
         lengths = {key: sizes[graph.nodes[index].dims[0]] for key, index in graph.results.items()}
         self.output_size = lengths.pop("output")
@@ -84,8 +91,8 @@ class Executable:
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
         """
-        narrow = narrow_results(x.dtype)
-        if narrow is not None and x.device.type == "cpu" and self._runs_fused(x):
+        narrow = narrow_results(x.dtype, x.device)
+        if narrow is not None and self._runs_fused(x, states, weights):
             return self._widened(x, states, weights, rows, narrow, training=training, record=record, stretch=stretch)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
@@ -93,9 +100,18 @@ class Executable:
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
-        if stretch and not record and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            return self._in_stretches(run, leaves, weights, rows, stretch)
-        return run(leaves, weights, rows)
+        whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
+        if stretch and not whole:  # a trace of stretches would hold for one T
+            found = self._in_stretches(run, leaves, weights, rows, stretch)
+        else:
+            found = run(leaves, weights, rows)
+        return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
+
+    def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
+        """Return the dtype of results for an input and states, as things stand now."""
+        if autocast_dtype(x.device) is not None and self._autocast_keeps_dtype:
+            return torch.promote_types(x.dtype, states[0].dtype) if states else x.dtype
+        return narrow_results(x.dtype, x.device) or x.dtype
 
     def _run(
         self,
@@ -112,14 +128,15 @@ class Executable:
         caller = self._callers.get((training, record)) or self._caller(training, record)
         if torch.compiler.is_compiling():
             if operator_runs(x.device, x.dtype):
-                leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
-                name = self.operator_name(training=training, record=record)
-                what = describe(name, leaves, weights.text, products)
-                return self._through_operator(what, leaves, weights, rows, record)
-        elif may_fuse(x.device, x.dtype) and _are_alike(leaves, weights, x):
+                return self._as_operator(leaves, weights, rows, training, record, products)
+            return caller.programs.run_reference(leaves, weights, self.sizes, rows)
+        way = route((x, *leaves.values(), *weights.bases), (rows.lengths, rows.reset))
+        if way is not Route.REFERENCE:
             kernels = caller.kernels(kernel_products(products) or x.dtype)
-            if kernels is not None:
+            if kernels is not None and way is Route.KERNELS:
                 return run_fused(*caller.call(kernels, leaves, weights, rows))
+            if kernels is not None:
+                return self._as_operator(leaves, weights, rows, training, record, products)
         return caller.programs.run_reference(leaves, weights, self.sizes, rows)
 
     def _in_stretches(
@@ -138,8 +155,12 @@ class Executable:
             leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
         return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
 
-    def _runs_fused(self, x: Tensor) -> bool:
-        return operator_runs(x.device, x.dtype) if torch.compiler.is_compiling() else may_fuse(x.device, x.dtype)
+    def _runs_fused(self, x: Tensor, states: Sequence[Tensor], weights: Weights) -> bool:
+        """Say whether kernels run on tensors, once these have one dtype."""
+        if torch.compiler.is_compiling():
+            return operator_runs(x.device, x.dtype)
+        tensors = (x, *states, *weights.bases)
+        return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
 
     def _widened(
         self,
@@ -154,6 +175,7 @@ class Executable:
         stretch: int,
     ) -> Results:
         """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
+        results = self.results_dtype(x, states)
         with torch.autocast("cpu", enabled=False):
             y, new, seen = self(
                 x.float(),
@@ -165,8 +187,7 @@ class Executable:
                 products=narrow,
                 stretch=stretch,
             )
-        narrowed = {name: value.to(narrow) for name, value in seen.items()}
-        return y.to(narrow), [state.to(narrow) for state in new], narrowed
+        return _in_dtype((y, new, seen), results)
 
     def prepared(
         self,
@@ -180,7 +201,7 @@ class Executable:
     ) -> tuple[Call, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
-        if narrow_results(x.dtype) or not may_fuse(x.device, x.dtype) or not _are_alike(leaves, weights, x):
+        if narrow_results(x.dtype) or route((x, *leaves.values(), *weights.bases)) is not Route.KERNELS:
             return None
         if training and (self._draws or self._dropped_weights):
             return None
@@ -192,11 +213,22 @@ class Executable:
         """Return the text by which the operator knows this cell."""
         return self._names[training, record]
 
-    def _through_operator(
-        self, what: str, leaves: Mapping[str, Tensor], weights: Weights, rows: Rows, record: tuple[str, ...]
-    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+    def _as_operator(
+        self,
+        leaves: dict[str, Tensor],
+        weights: Weights,
+        rows: Rows,
+        training: bool,
+        record: tuple[str, ...],
+        products: torch.dtype | None,
+    ) -> Results:
+        """Run the kernels as one operator, which compilers, modes and traces see."""
+        caller = self._callers[training, record]
+        leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
+        what = describe(self.operator_name(training=training, record=record), leaves, weights.text, products)
         tensors = [*leaves.values(), *weights.bases]
-        keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        # A trace must be one for training and inference; it keeps nothing, and the backward pass runs forward again.
+        keep = not is_jit_traced() and torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         y, *rest = run_operator(tensors, rows.lengths, rows.reset, what, keep)
         states, seen = rest[: len(self._state_keys)], rest[len(self._state_keys) : -1]
         return y, states, dict(zip(record, seen, strict=True))
@@ -220,7 +252,6 @@ class Executable:
         return torch.bernoulli(chances) * random.scale
 
 
-def _are_alike(leaves: Mapping[str, Tensor], weights: Weights, x: Tensor) -> bool:
-    """Say whether all tensors have one dtype and device: PyTorch converts what it can, a kernel reads memory."""
-    dtype, device = x.dtype, x.device
-    return all(tensor.dtype == dtype and tensor.device == device for tensor in (*leaves.values(), *weights.bases))
+def _in_dtype(results: Results, dtype: torch.dtype) -> Results:
+    y, states, seen = results
+    return y.to(dtype), [state.to(dtype) for state in states], {name: value.to(dtype) for name, value in seen.items()}

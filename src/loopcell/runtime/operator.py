@@ -7,18 +7,23 @@ follow from its arguments, so that nothing is unrolled and nothing is compiled a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from loopcell.backends.c import Kept, Kernels
+from loopcell.backends.direct import is_plain, is_traced
 from loopcell.backends.weights import Part, Weights, read_parts
 from loopcell.equations import Cell
 from loopcell.equations.serialise import graph_from_json, graph_to_json
+from loopcell.errors import TensorError
 from loopcell.runtime.fused import FusedCaller
 from loopcell.runtime.plan import kernel_products
 from loopcell.runtime.programs import Programs, watched
@@ -53,7 +58,8 @@ class What:
         return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.parts, "")
 
 
-_CALLERS: dict[str, FusedCaller] = {}
+_CALLERS: WeakValueDictionary[str, FusedCaller] = WeakValueDictionary()
+"""The cells of the networks that are alive; what a program names beyond these is read from its text."""
 
 
 def name_of(cell: Cell, caller: FusedCaller, record: tuple[str, ...], *, training: bool) -> str:
@@ -77,7 +83,7 @@ def describe(caller: str, leaves: Iterable[str], parts: str, products: torch.dty
     return "\n".join([caller, ",".join(leaves), parts, "bfloat16" if products == torch.bfloat16 else ""])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _what(text: str) -> What:
     caller, keys, parts, products = text.split("\n")
     found = _CALLERS.get(caller) or _read(caller)
@@ -157,6 +163,9 @@ def run_back(
         found = _by_reference(told, tensors, rows, arriving, wanted)
     else:
         call, plain = told.caller.call(kernels, leaves, weights, rows)
+        width = kernels.kept_width(told.caller.sizes)
+        if kept.dim() != 2 or kept.shape[0] < call.kept_rows or kept.shape[1] != width or not kept.is_contiguous():
+            raise TensorError(f"run_back takes what run kept, [{call.kept_rows}, {width}]; got {list(kept.shape)}")
         block = Kept(call.recipe.training.layout, kept[: call.kept_rows])
         found = call.recipe.reverse.run(call, plain, block, tuple(arriving), wanted)
     given = [
@@ -185,12 +194,16 @@ def _fake_run_back(
 def _by_reference(
     told: What, tensors: Sequence[Tensor], rows: Rows, arriving: Sequence[Tensor], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
+    """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled."""
+    again = torch.is_grad_enabled()
     with torch.enable_grad():
-        leaves = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
+        pairs = zip(tensors, wanted, strict=True)
+        leaves = list(tensors) if again else [tensor.detach().requires_grad_(want) for tensor, want in pairs]
         by_key, weights = told.split(leaves)
         y, states, _ = told.caller.programs.run_reference(by_key, weights, told.caller.sizes, rows)
-    inputs = [leaf for leaf in leaves if leaf.requires_grad]
-    found = iter(torch.autograd.grad([y, *states], inputs, list(arriving), allow_unused=True))
+    inputs = [leaf for leaf, want in zip(leaves, wanted, strict=True) if want]
+    results = [y, *states]
+    found = iter(torch.autograd.grad(results, inputs, list(arriving), create_graph=again, allow_unused=True))
     return [next(found) if want else None for want in wanted]
 
 
@@ -206,7 +219,7 @@ def _apart(results: list[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    tensors, lengths, reset, what, _ = inputs
+    tensors, lengths, reset, what, ctx.keep = inputs
     ctx.what, ctx.count = what, len(tensors)
     ctx.wanted = [tensor.requires_grad for tensor in tensors]
     ctx.arriving = len([key for key in _what(what).keys if key.startswith("state.")]) + 1
@@ -221,7 +234,14 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tenso
         tensors[0].new_zeros(shape) if gradient is None else gradient
         for gradient, shape in zip(gradients, ctx.shapes, strict=False)
     ]
-    found = run_back(tensors, lengths, reset, ctx.what, kept, arriving, ctx.wanted)
+    if torch.is_grad_enabled() or not all(is_plain(gradient) or is_traced(gradient) for gradient in arriving):
+        # A gradient of this gradient is wanted, or many at once (is_grads_batched).
+        rows = Rows(tensors[0].shape[0], lengths, reset)
+        found = _by_reference(_what(ctx.what), tensors, rows, arriving, ctx.wanted)
+    else:
+        if not ctx.keep:  # a program that was traced without gradients
+            kept = run(tensors, lengths, reset, ctx.what, keep=True)[-1]
+        found = run_back(tensors, lengths, reset, ctx.what, kept, arriving, ctx.wanted)
     return (
         [gradient if want else None for gradient, want in zip(found, ctx.wanted, strict=True)],
         None,
@@ -232,3 +252,45 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tenso
 
 
 run.register_autograd(_differentiate, setup_context=_set_up)
+
+
+def _one_by_one(operator: Callable[..., list[Tensor]]) -> Callable[..., tuple[list[Tensor], list[int]]]:
+    """Return torch.vmap's rule for an operator: it runs once for each entry of the batch."""
+
+    def rule(info: Any, in_dims: tuple[Any, ...], *given: Any) -> tuple[list[Tensor], list[int]]:
+        def at(index: int, dims: Any, value: Any) -> Any:
+            if isinstance(value, (list, tuple)) and isinstance(dims, (list, tuple)):
+                return [at(index, dim, entry) for dim, entry in zip(dims, value, strict=True)]
+            return value if dims is None else value.select(dims, index)
+
+        runs = [
+            operator(*(at(index, dims, value) for dims, value in zip(in_dims, given, strict=True)))
+            for index in range(info.batch_size)
+        ]
+        return [torch.stack(results) for results in zip(*runs, strict=True)], [0] * len(runs[0])
+
+    return rule
+
+
+run.register_vmap(_one_by_one(run))
+run_back.register_vmap(_one_by_one(run_back))
+
+
+# torch.utils.flop_counter counts what it has a formula for, and nothing else: here the products, as elsewhere in torch.
+def _products(tensors: Sequence[torch.Size], what: str) -> int:
+    """Return the floating-point operations of one pass over all products with weights: 2 a multiplication."""
+    told = _what(what)
+    core, sizes = told.caller.programs.fused.core, told.caller.sizes
+    matrices = [math.prod(sizes[size] for size in shape) for shape in core.parameters.values() if len(shape) > 1]
+    steps, batch, *_ = tensors[0]
+    return 2 * steps * batch * sum(matrices)
+
+
+@register_flop_formula(torch.ops.loopcell.run)
+def _flops(tensors: Sequence[torch.Size], lengths: Any, reset: Any, what: str, *_: Any, **__: Any) -> int:  # noqa: ARG001
+    return _products(tensors, what)
+
+
+@register_flop_formula(torch.ops.loopcell.run_back)
+def _flops_back(tensors: Sequence[torch.Size], lengths: Any, reset: Any, what: str, *_: Any, **__: Any) -> int:  # noqa: ARG001
+    return 2 * _products(tensors, what)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 
 import torch
+from torch import Tensor
 
 from loopcell.backends.c import compiler
 from loopcell.backends.c.target import ADVICE, has_bf16
+from loopcell.backends.direct import autocast_dtype, is_plain, is_traced, nothing_at_work, observer, transformation
 from loopcell.errors import UsageError
 
 BACKENDS = ("auto", "reference")
@@ -47,7 +50,7 @@ class Plan:
 def backend(name: str) -> Iterator[None]:
     """Choose the back end for the calls in a block: "auto", or "reference" for plain PyTorch.
 
-    LOOPCELL_BACKEND names the one for a whole process.
+    LOOPCELL_BACKEND names the one for a whole process; it is read once.
 
     Raises:
         UsageError: there is no such back end.
@@ -61,9 +64,13 @@ def backend(name: str) -> Iterator[None]:
 
 
 def _asked_for() -> str:
-    name = _chosen.get() or os.environ.get("LOOPCELL_BACKEND", "auto")
-    if name not in BACKENDS:
-        _check(name)
+    return _chosen.get() or _of_the_process()
+
+
+@cache
+def _of_the_process() -> str:
+    name = os.environ.get("LOOPCELL_BACKEND", "auto")
+    _check(name)
     return name
 
 
@@ -72,9 +79,17 @@ def _check(name: str) -> None:
         raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
 
 
-def _transformed() -> bool:
-    """Say whether torch.func (vmap, grad, jacrev, ...) is at work; torch has no public word for it."""
-    return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001
+class Route(Enum):
+    """How one call runs.
+
+    KERNELS: generated kernels are called directly, on the memory of the tensors.
+    OPERATOR: the same kernels as the operator loopcell::run, for those who want to see operations.
+    REFERENCE: the equations as PyTorch operations, step by step.
+    """
+
+    KERNELS = "kernels"
+    OPERATOR = "operator"
+    REFERENCE = "reference"
 
 
 @cache
@@ -87,15 +102,14 @@ def _can_compile() -> bool:
 
 
 _NARROW = (torch.bfloat16, torch.float16)
+_CPU = torch.device("cpu")
 
 
-def narrow_results(dtype: torch.dtype) -> torch.dtype | None:
-    """Return the dtype of results where kernels compute in float32 for narrower ones: half precision, autocast."""
+def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dtype | None:
+    """Return what is multiplied where it is narrower than float32: half precision, autocast; None where it is not."""
     if dtype in _NARROW:
         return dtype
-    if dtype == torch.float32 and torch.is_autocast_enabled("cpu"):
-        return torch.get_autocast_dtype("cpu")
-    return None
+    return autocast_dtype(device) if dtype == torch.float32 else None
 
 
 def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:
@@ -112,8 +126,26 @@ def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def nothing_special() -> bool:
-    """Say whether kernels run as they are: no autocast, no transformation, no other back end."""
-    return not (torch.is_autocast_enabled("cpu") or _transformed() or _asked_for() == "reference")
+    """Say whether kernels may be called as they are: nobody watches, no autocast, no other back end is asked for."""
+    return nothing_at_work() and not torch.is_autocast_enabled("cpu") and _asked_for() != "reference"
+
+
+def route(tensors: Sequence[Tensor], others: Sequence[Tensor | None] = ()) -> Route:
+    """Choose how a call on tensors runs, as things stand now.
+
+    Args:
+        tensors: the numbers that the call reads; the input first.
+        others: what else it reads, such as lengths and resets.
+    """
+    device, dtype = tensors[0].device, tensors[0].dtype
+    # PyTorch converts what it can; a kernel reads memory.
+    alike = all(tensor.dtype == dtype and tensor.device == device for tensor in tensors)
+    if not alike or _first_obstacle(device, dtype) is not None:
+        return Route.REFERENCE
+    special = [tensor for tensor in (*tensors, *others) if tensor is not None and not is_plain(tensor)]
+    if not all(map(is_traced, special)):
+        return Route.REFERENCE
+    return Route.OPERATOR if special or observer() is not None else Route.KERNELS
 
 
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
@@ -126,11 +158,8 @@ operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]  # no
 
 
 def _first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Return what stands against calling fused kernels here and now."""
-    reason = _obstacle_of_kernels(device, dtype)
-    if reason is None and _transformed():
-        return "a torch.func transformation is at work"
-    return reason
+    """Return what stands against running kernels here and now, be it directly or as the operator."""
+    return _obstacle_of_kernels(device, dtype) or transformation()
 
 
 def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -143,8 +172,15 @@ def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> str | None
     return None if _can_compile() else "there is no C compiler"
 
 
-def choose(cell: str, device: torch.device, dtype: torch.dtype) -> Plan:
-    """Choose the path for a cell on tensors of a device and dtype, as things stand now."""
+def choose(cell: str, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
+    """Choose the path for a cell on tensors of a device and dtype, as things stand now.
+
+    Args:
+        cell: its name.
+        device: of the tensors.
+        dtype: of the tensors.
+        results: the dtype of results; None: that of what is multiplied.
+    """
     reason = _first_obstacle(device, dtype)
     if reason is not None:
         return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
@@ -152,5 +188,8 @@ def choose(cell: str, device: torch.device, dtype: torch.dtype) -> Plan:
     how = ""
     if narrow is not None:
         products = "products in bfloat16, sums in float32" if kernel_products(narrow) else "computed in float32"
-        how = f"; {products}, results in {str(narrow).removeprefix('torch.')}"
+        how = f"; {products}, results in {str(results or narrow).removeprefix('torch.')}"
+    watcher = observer()
+    if watcher is not None:
+        how += f"; called as the operator loopcell::run, which {watcher} sees"
     return Plan(cell, "fused C", f"generated kernels for the CPU, forward and backward{how}")

@@ -102,12 +102,21 @@ def watched(graph: Graph, names: tuple[str, ...]) -> Graph:
     return _watched_by_identity(_Identity(graph), names)
 
 
+_REFUSALS: dict[tuple[Programs, torch.dtype], str] = {}
+
+
+def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
+    """Return why a program's kernels could not be built; None where they are there, or nobody has asked for them."""
+    return _REFUSALS.get((programs, dtype))
+
+
 @lru_cache(maxsize=256)
 def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
     """Return a program's compiled loops; None, with one warning, where they cannot be built."""
     try:
         return Kernels(programs.fused, dtype)
     except LoopcellError as error:
+        _REFUSALS[programs, dtype] = str(error)
         warnings.warn(
             f"no fused kernel for {programs.fused.core.name}, which runs on plain PyTorch: {error}", stacklevel=2
         )

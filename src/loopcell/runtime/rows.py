@@ -68,11 +68,12 @@ class Rows:
         assert self.lengths is not None  # `order` has looked
         if not self.lengths.numel() or int(self.lengths.min()) >= self.steps:
             return None
+        device = self.lengths.device  # named, since torch.set_default_device may say another
         length, rows = self.lengths.clamp(max=self.steps).sort(descending=True, stable=True)
-        runs = torch.arange(self.steps).unsqueeze(1) < length  # [T, B], in that order
-        first = torch.zeros(self.steps + 1, dtype=torch.int64)
+        runs = torch.arange(self.steps, device=device).unsqueeze(1) < length  # [T, B], in that order
+        first = torch.zeros(self.steps + 1, dtype=torch.int64, device=device)
         torch.cumsum(runs.sum(1), 0, out=first[1:])
-        places = torch.arange(self.steps).unsqueeze(1) * len(rows) + rows
+        places = torch.arange(self.steps, device=device).unsqueeze(1) * len(rows) + rows
         return Order(rows.contiguous(), length.contiguous(), first, places[runs])
 
     @property

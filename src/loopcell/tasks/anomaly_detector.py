@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,20 +11,24 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Series
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting import Direct, Head, ScaledSeries, SeriesEstimator, SeriesExamples, first_after
-from loopcell.tasks.forecasting.columns import read_series
-from loopcell.tasks.forecasting.errors import UsualErrors
+from loopcell.tasks.forecasting.columns import notes_of, read_series
+from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesNetwork
 from loopcell.tasks.forecasting.heads import Mean
 from loopcell.tasks.forecasting.network import Sizes
-from loopcell.tasks.forecasting.scaled import named, shown
+from loopcell.tasks.forecasting.results import time_row
+from loopcell.tasks.forecasting.scaled import named
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.anomalies import anomaly_metrics
 from loopcell.tasks.series_settings import AnomalySettings
 from loopcell.tasks.settings import checked
 
 Floats = npt.NDArray[np.float64]
+
+TOLD = 1e-12  # of a value that never changed: a change of it is no rounding of a computation
+ROUNDING = 12**-0.5  # the deviation of what is rounded to whole numbers
 
 
 class AnomalyNetwork(SeriesNetwork):
@@ -57,18 +61,26 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
 
     Attributes:
         threshold_: the score above which a step is an anomaly.
+        still_: the numbers of the targets that never changed in any series of training and of the quiet period.
         network_: the trained network.
         outcome_: how training ended.
     """
 
     task: ClassVar[str] = "anomaly-detector"
     network_: AnomalyNetwork
+    still_: list[int]
 
     @property
     def threshold_(self) -> float:
         """The score above which a step is an anomaly."""
         self._fitted()
-        return float(self.network_.usual.threshold)
+        found = float(self.network_.usual.threshold)
+        if not np.isfinite(found):
+            raise InputError(
+                "this model has no threshold, since nothing changed in its quiet period: train it again, and it will "
+                "have one"
+            )
+        return found
 
     def score_samples(self, data: Any) -> list[Floats]:
         """Give the score of each step of each series, [T]: 1 is usual; NaN for the first steps, which have none."""
@@ -83,7 +95,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         for series in self._read_table(data):
             for time, score in zip(series.times, self._scores(series), strict=False):
                 row: dict[str, Any] = {"series": series.name} if series.name else {}
-                row["time"] = shown(time) if isinstance(time, np.datetime64) else time.item()
+                row |= time_row(time, series.zone)
                 row["score"] = float(score) if np.isfinite(score) else None
                 yield row | {"anomaly": bool(score > self.threshold_)}
 
@@ -99,8 +111,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         firsts = [0 if start is None else first_after(one, start) for one in series]
         return self._scored(series, labels, firsts)
 
-    def score(self, data: Any, y: None = None) -> float:
-        """Average precision with a column `label` that has both kinds; else minus the share of alarms."""
+    def score(self, data: Any, y: Any = None) -> float:
+        """Average precision with a column `label` of both kinds; else minus the share of alarms; y as in `fit`."""
+        self._refuse_targets(y)
         found = self.evaluate(data).model
         return float(found.get("average precision", -found["alarms"]))
 
@@ -118,7 +131,14 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         self._demand_history(one)
         found = np.full(one.steps, np.nan)
         errors = self._errors(one)
-        found[one.steps - len(errors) :] = self.network_.usual.distance(errors)
+        first = one.steps - len(errors)
+        found[first:] = self.network_.usual.distance(errors)
+        wrong = np.flatnonzero(~np.isfinite(found[first:]))
+        if len(wrong):
+            raise InputError(
+                f"{named(series, first + int(wrong[0]))}: the score is not a number: a value there or before is far "
+                "beyond those of training, or the weights are damaged"
+            )
         return found
 
     def _errors(self, one: ScaledSeries) -> Floats:
@@ -130,6 +150,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         steps = np.arange(history + f - 1, one.steps)
         given = [futures.mean[steps - history - j, j] for j in range(f)]
         true = one.values[steps].astype(np.float64)
+        for forecast in given:
+            forecast[:, self.still_] = 0.0  # what never changed is forecast to stay, whatever the network makes of it
         return np.concatenate([true - forecast for forecast in given], axis=1)
 
     def _jumps(self, series: Series) -> Floats:
@@ -143,7 +165,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         settings = checked(self)
         if settings.label is None:
             return self._read_table(data), None
-        found = read_series(data, replace(settings, past=(*settings.past, settings.label)))
+        found = read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
+        self._note(notes_of(found))
+        self._demand_like(found)
         labels = [one.past[:, -1] for one in found]
         for one, label in zip(found, labels, strict=True):
             wrong = np.flatnonzero((label != 0) & (label != 1))
@@ -153,9 +177,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return [replace(one, past=one.past[:, :-1], past_names=one.past_names[:-1]) for one in found], labels
 
     def _scored(self, series: Sequence[Series], labels: list[Floats] | None, firsts: Sequence[int]) -> ScoreTable:
-        usual, jumps, history = self.network_.usual, self.network_.jumps, self.network_.history
+        jumps, history = self.network_.jumps, self.network_.history
         rows = {
-            "model": ([self._scores(one) for one in series], float(usual.threshold)),
+            "model": ([self._scores(one) for one in series], self.threshold_),
             "jump": ([jumps.distance(self._jumps(one)) for one in series], float(jumps.threshold)),
         }
         count = sum(int(np.isfinite(part[first:]).sum()) for part, first in zip(rows["model"][0], firsts, strict=True))
@@ -184,6 +208,33 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
     def _network(self, settings: Any) -> AnomalyNetwork:
         return AnomalyNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
 
+    def _learned(self) -> dict[str, Any]:
+        found = super()._learned()
+        return found | {"still": self.still_} if self.still_ else found
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.still_ = [int(number) for number in learned.get("still", [])]
+        if any(not 0 <= number < len(self.targets_) for number in self.still_):
+            raise ValueError("its columns that never change are none")
+
+    def _learn(
+        self, series: list[Series], validation: Any, settings: Any
+    ) -> tuple[SeriesExamples, SeriesExamples | None]:
+        training, held_out = super()._learn(series, validation, settings)
+        every = [*training.series, *(held_out.series if held_out is not None else ())]
+        still = np.all([_never_changes(one.series.target[: one.steps]) for one in every], axis=0)
+        self.still_ = np.flatnonzero(still).tolist()
+        return training, held_out
+
+    def _floor(self, one: ScaledSeries) -> Floats:
+        """The least spread of errors [K]: that of rounding; of what never changed a share of it that can be told."""
+        values = one.series.target[: one.steps]
+        found = np.maximum(ROUNDING * resolution(values) / one.scale.size, NOISE)
+        still = TOLD * np.where(values[0] == 0, 1.0, np.abs(values[0])) / one.scale.size
+        found[self.still_] = still[self.still_]
+        return found
+
     def _finish(self, held_out: SeriesExamples | None) -> None:
         """Learn from the quiet period how far off forecasts usually are."""
         if held_out is None:
@@ -191,13 +242,40 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
                 "the threshold comes from a quiet period: hold out some of the data (validation_fraction=), or give a "
                 "quiet table (validation=)"
             )
-        errors, jumps = [], []
+        errors, jumps, floors, quiet = [], [], [], []
         for one, places in held_out.places():
             count = len(places)  # the last steps of the series
             errors.append(self._errors(one)[-count:])
             jumps.append(self._jumps(one.series)[-count:])
-        self.network_.usual.learn(np.concatenate(errors), float(self.alarms))
-        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarms))
+            floors.append(self._floor(one))
+            quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
+        floor = np.min(floors, axis=0)
+        self.network_.usual.learn(np.concatenate(errors), float(self.alarms), np.tile(floor, self.network_.steps))
+        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarms), floor)
+        self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
+
+
+def _never_changes(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which columns of values [T, K] are one value throughout."""
+    return np.asarray((values == values[:1]).all(0))
+
+
+def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
+    """Sentences about columns that are one value in the whole quiet period, and those that are in training too."""
+    found = []
+    for columns, where, follows in (
+        (still, "training and in the quiet period", "any other value will be an alarm"),
+        ([column for column in quiet if column not in still], "the quiet period", "so small changes will be alarms"),
+    ):
+        if columns:
+            names = ", ".join(repr(targets[column]) for column in columns[:5])
+            names += f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
+            verb = "changes" if len(columns) == 1 else "change"
+            found.append(
+                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
+                "changes (validation=)"
+            )
+    return found
 
 
 def _from(scores: Floats, first: int) -> Floats:

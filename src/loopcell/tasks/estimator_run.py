@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
@@ -17,6 +18,7 @@ from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
 from loopcell.training.run_folder import RunFolder, free_folder
+from loopcell.training.run_lock import only_process
 
 
 @dataclass(frozen=True)
@@ -72,40 +74,48 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
         raise
 
 
-def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstimator:
+def resume_estimator(folder: Path, longer: Mapping[str, Any] = MappingProxyType({})) -> TrainedEstimator:
     """Go on with a run; its files have to be there, as they were.
 
     Args:
         folder: the run folder.
-        seconds: a time limit for the whole run in place of the one it was started with.
+        longer: settings of the whole run in place of those that it was started with: epochs, patience, time_limit.
 
     Raises:
         UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
         FileFormatError: a file of it is damaged.
     """
-    run, estimator = reopened(folder, seconds)
-    with described(run):
-        data, held_out = files_of(estimator.source_)
-    if run.never_began():
-        shutil.rmtree(run.path)
-        return train_estimator(estimator, data, held_out, folder)
-    return _fit(estimator, data, held_out, run, resume=True)
+    with reopened(folder, longer) as (run, estimator):
+        with described(run):
+            data, held_out = files_of(estimator.source_)
+        if run.never_began():
+            run.clear()
+            return train_estimator(estimator, data, held_out, folder)
+        return _fit(estimator, data, held_out, run, resume=True)
 
 
-def reopened(folder: Path, seconds: float | None) -> tuple[RunFolder, Any]:
-    """A run, and its estimator with the arguments and the `source_` that it was started with; errors as above."""
+@contextmanager
+def reopened(folder: Path, longer: Mapping[str, Any]) -> Iterator[tuple[RunFolder, Any]]:
+    """Hold a run, with its estimator of the arguments and the `source_` that it was started with; errors as above."""
     run = RunFolder(folder)
     config = run.read_config()
+    with only_process(run):
+        yield run, _estimator_of(run, config, longer)
+
+
+def _estimator_of(run: RunFolder, config: dict[str, Any], longer: Mapping[str, Any]) -> Any:
     source = config.get("source")
     if not source:
-        raise UsageError(f"{folder} was started from Python; go on with it there: fit(X, y, run=..., resume=True)")
+        raise UsageError(f"{run.path} was started from Python; go on with it there: fit(X, y, run=..., resume=True)")
     with described(run):
         estimator = model_class(str(config["task"])).from_facts(config)
         estimator.set_params(random_state=config["seed"], progress=True)
         estimator.source_ = dict(source)
-    if seconds is not None:
-        estimator.set_params(time_limit=seconds)
-    return run, estimator
+    for name, value in longer.items():
+        if name not in estimator.get_params():
+            raise UsageError(f"a {config['task']} has no {name} that could be changed")
+        estimator.set_params(**{name: value})
+    return estimator
 
 
 def source_of(data: FileExamples, held_out: FileExamples | None) -> dict[str, Any]:

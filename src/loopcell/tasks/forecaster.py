@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.data import Series
+from loopcell.data import Series, Step
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.estimator.engine import private_randomness
 from loopcell.tasks.forecasting import (
@@ -30,6 +30,7 @@ from loopcell.tasks.forecasting import (
     continued,
     first_after,
     in_units,
+    notes_of,
     usual_season,
     with_future,
 )
@@ -114,11 +115,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """
         kept = dict(state or {})
         found = []
-        for series in self._read_table(data):
+        for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
-            one = self._ready(series if before is None else continued(series, before), before)
+            new = series if before is None else continued(series, before)
+            self._note(notes_of([new]))
+            one = self._ready(new, before)
             if before is None:
                 self._demand_history(one)
             elif not one.steps:
@@ -163,8 +166,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """
         return self._scored(self.backtest(data, start=start, stride=stride))
 
-    def score(self, data: Any, y: None = None) -> float:
-        """Minus the mean squared error of a backtest on the model's scale: larger is better."""
+    def score(self, data: Any, y: Any = None) -> float:
+        """Minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
+        self._refuse_targets(y)
         return -float(self.evaluate(data).model["scaled MSE"])
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
@@ -182,12 +186,15 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
         season = self.season or usual_season(self.step_)
         levels = self.network_.head_kind.levels
-        rows = {"model": forecast_metrics([_forecasts(one, season) for one in found], levels)}
+        parts = [_forecasts(one, season) for one in found]
+        rows = {"model": forecast_metrics(parts, levels)}
         for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
             if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
                 rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
         many = f"{len(found):,} series, " if len(found) > 1 else ""
-        return ScoreTable(f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps", rows)
+        about = f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps{_mase_of(parts, season)}"
+        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+        return ScoreTable(about, shown)
 
     def _backtests(self, series: Sequence[Series], firsts: Sequence[int], stride: int = 1) -> list[Backtest]:
         history, horizon = self.network_.history, int(self.horizon)
@@ -257,7 +264,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         head = self.network_.head_kind
         mean, quantiles = (part[0] for part in in_units(futures, one.scale, counts=head.counts))
         ahead = slice(one.steps, one.steps + int(self.horizon))
-        return Forecast(one.series.name, one.series.times[ahead], self.targets_, mean, head.levels, quantiles)
+        series = one.series
+        return Forecast(series.name, series.times[ahead], self.targets_, mean, head.levels, quantiles, series.zone)
+
+    def _step_kept(self, name: str, kept: Mapping[str, Kept]) -> Step | None:
+        """What is known of the step of a series, from its state or from training."""
+        before = kept.get(name)
+        return self._known_step(name) if before is None or before.step is None else before.step
 
     def _ready(self, series: Series, before: Kept | None) -> ScaledSeries:
         """A series with the steps to come."""
@@ -313,6 +326,17 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _shift(self) -> Floats:
         found: Floats = self.network_.shift.double().cpu().numpy()
         return found
+
+
+def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
+    """What the mean absolute scaled error leaves out, and why; "" for nothing."""
+    naive = np.concatenate([part.naive for part in parts])  # of every column of every series
+    out = int((~(naive > 0)).sum())
+    if not out:
+        return ""
+    short = bool(np.isnan(naive).any())
+    why = f"fewer than {season + 1} steps lie before the first forecast" if short else "nothing changes before it"
+    return f" (no MASE: {why})" if out == len(naive) else f" (MASE leaves out {out:,} of {len(naive):,} columns: {why})"
 
 
 def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:

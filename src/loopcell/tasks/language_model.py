@@ -104,7 +104,7 @@ class LanguageModel(nn.Module):
         """
         path = Path(path)
         content = read_model(path, TASK)
-        with building(path):
+        with building(path, content):
             model = cls(*_parts(content.facts))
         fill(path, model, content.tensors)
         model._check_counts(path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from loopcell.data import TokenFile, Vocabulary, vocabulary_from_json
 from loopcell.equations import Cell
-from loopcell.errors import FileFormatError, LoopcellError
+from loopcell.errors import FileFormatError, LoopcellError, quoted
 from loopcell.tasks.config import LanguageModelPlan
 from loopcell.tasks.language_model import TASK, LanguageModel
 from loopcell.tasks.language_model_step import LanguageModelStep
@@ -49,27 +52,41 @@ def open_run(run: RunFolder) -> OpenedRun:
         FileFormatError: a file of it is damaged, or belongs to another run.
     """
     config = run.read_config()
-    try:
-        if config["task"] != TASK:
-            raise FileFormatError(f"{run.path} is the run of another task: {config['task']!r}")
+    plan, cell = read_plan(run, config)
+    with _describing(run):
         facts = config["held_out"]
         training, held_out = open_token_files(run.tokens)
         opened = OpenedRun(
-            plan=LanguageModelPlan.model_validate(config["plan"]),
-            cell=Cell.from_json(json.dumps(config["cell"])),
+            plan=plan,
+            cell=cell,
             vocabulary=vocabulary_from_json(run.read_json(run.vocabulary)),
             training=training,
             held_out=held_out,
             facts=HeldOutFacts.model_validate(facts) if facts else None,
         )
-    except LoopcellError:
-        raise
-    except HOSTILE as error:
-        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
     for file in (training, held_out):
         if file is not None:
             check_tokens(file, opened.vocabulary)
     return opened
+
+
+def read_plan(run: RunFolder, config: Mapping[str, Any]) -> tuple[LanguageModelPlan, Cell]:
+    """Read what was asked for; FileFormatError when the config does not say it, or is of another task."""
+    with _describing(run):
+        if config["task"] != TASK:
+            raise FileFormatError(f"{run.path} is the run of another task: {quoted(config['task'])}")
+        return LanguageModelPlan.model_validate(config["plan"]), Cell.from_json(json.dumps(config["cell"]))
+
+
+@contextmanager
+def _describing(run: RunFolder) -> Iterator[None]:
+    """Turn what goes wrong while a run's config is read into a FileFormatError."""
+    try:
+        yield
+    except LoopcellError:
+        raise
+    except HOSTILE as error:
+        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
 def check_checkpoint(run: RunFolder, opened: OpenedRun) -> None:

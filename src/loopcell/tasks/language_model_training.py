@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
@@ -16,7 +19,7 @@ from loopcell.equations import Cell
 from loopcell.errors import DataError, LoopcellError, TrainingError
 from loopcell.tasks.config import LanguageModelPlan
 from loopcell.tasks.language_model import TASK, LanguageModel
-from loopcell.tasks.language_model_run import OpenedRun, check_checkpoint, open_run
+from loopcell.tasks.language_model_run import OpenedRun, check_checkpoint, open_run, read_plan
 from loopcell.tasks.language_model_score import Score, baseline_score, evaluation_lanes
 from loopcell.tasks.language_model_step import LanguageModelStep
 from loopcell.tasks.text_corpus import (
@@ -27,12 +30,13 @@ from loopcell.tasks.text_corpus import (
     split,
     write_token_files,
 )
-from loopcell.training.config import TrainingConfig
+from loopcell.training.config import RunLength, TrainingConfig, configure
 from loopcell.training.hardware import start_fabric
 from loopcell.training.loop import Outcome, Work
 from loopcell.training.randomness import seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder, free_folder
+from loopcell.training.run_lock import is_first_process, only_process
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -70,23 +74,33 @@ def train_language_model(
         TrainingError: the loss is not finite; the message names the update.
         FileWriteError: the disk is full; the last checkpoint stays.
     """
+    return _begin(plan, cell, folder, console)
+
+
+def _begin(
+    plan: LanguageModelPlan, cell: Cell, folder: Path | None, console: Console | None, *, anew: bool = False
+) -> TrainedLanguageModel:
+    """Make a run and train; `anew` clears away what a run was killed over before it began."""
     fabric = start_fabric(plan.training.hardware)
     path, failure = "", None
-    if fabric.is_global_zero:
-        try:
-            path = str(_prepare(plan, cell, folder).path)
-        except LoopcellError as error:
-            failure = error
-    # The others wait here for the first process, and learn whether there is anything to do.
-    path = fabric.broadcast(path)
-    if not path:
-        raise failure or TrainingError("the first process could not prepare the run")
-    run = RunFolder(Path(path))
-    return _run(run, open_run(run), fabric, console, resumed=False)
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            try:
+                if anew and folder:
+                    RunFolder(folder).clear()
+                path = str(_prepare(plan, cell, folder, stack).path)
+            except LoopcellError as error:
+                failure = error
+        # The others wait here for the first process, and learn whether there is anything to do.
+        path = fabric.broadcast(path)
+        if not path:
+            raise failure or TrainingError("the first process could not prepare the run")
+        run = RunFolder(Path(path))
+        return _run(run, open_run(run), fabric, console, resumed=False)
 
 
 def resume_language_model(
-    folder: Path, time_limit: float | None = None, console: Console | None = None
+    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), console: Console | None = None
 ) -> TrainedLanguageModel:
     """Go on with a run from its last checkpoint, as if it had never stopped.
 
@@ -94,52 +108,62 @@ def resume_language_model(
 
     Args:
         folder: the run folder.
-        time_limit: seconds for the whole run, in place of what was asked for at first.
+        longer: the length of the whole run in place of what was asked for at first: epochs, updates, patience or
+            time_limit (seconds).
         console: where progress is shown; None for nowhere.
 
     Raises:
-        UsageError: the folder is not a run, or the run had another number of processes.
+        UsageError: the folder is not a run, another process trains there, or the run had another number of processes.
         DataError: a token file of the run is missing.
         FileFormatError: another file of the run is missing or damaged, or does not belong to it.
     """
     run = RunFolder(folder)
-    opened = open_run(run)
-    if time_limit is not None:
-        opened = replace(opened, plan=_with_time_limit(opened.plan, time_limit))
-    resumed = not run.never_began()
-    if resumed:
-        check_checkpoint(run, opened)
-    else:
-        run.make_folders()
-    return _run(run, opened, start_fabric(opened.plan.training.hardware), console, resumed=resumed)
+    config = run.read_config()
+    with only_process(run):
+        if not run.vocabulary.exists() and run.never_began():  # its texts were not read to their end
+            plan, cell = read_plan(run, config)
+            return _begin(_longer(plan, longer), cell, folder, console, anew=True)
+        opened = open_run(run)
+        if longer:
+            opened = replace(opened, plan=_longer(opened.plan, longer))
+            if is_first_process():
+                run.write_json(run.config, {**config, "plan": opened.plan.model_dump(mode="json")})
+        resumed = not run.never_began()
+        if resumed:
+            check_checkpoint(run, opened)
+        else:
+            run.make_folders()
+        return _run(run, opened, start_fabric(opened.plan.training.hardware), console, resumed=resumed)
 
 
-def _with_time_limit(plan: LanguageModelPlan, seconds: float) -> LanguageModelPlan:
-    length = plan.training.length.model_copy(update={"time_limit": seconds})
+def _longer(plan: LanguageModelPlan, longer: Mapping[str, Any]) -> LanguageModelPlan:
+    length = configure(RunLength, {**plan.training.length.model_dump(), **longer})
     return plan.model_copy(update={"training": plan.training.model_copy(update={"length": length})})
 
 
-def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None) -> RunFolder:
-    """Read the texts and make the run folder; on failure nothing is left of it."""
+def _prepare(plan: LanguageModelPlan, cell: Cell, folder: Path | None, stack: ExitStack) -> RunFolder:
+    """Read the texts and make the run folder, held for this process; on failure nothing is left of it.
+
+    Its vocabulary is written last: a folder that has one is whole.
+    """
     training, held_out = split(plan.text)
     vocabulary = build_vocabulary(plan.text, training)
     facts = held_out_facts(held_out, vocabulary) if held_out else None
     with torch.device("meta"):
         LanguageModel(cell, vocabulary, plan.model)  # sizes that do not fit the cell show here
-    run = RunFolder.create(folder or free_folder(Path("runs"), f"{plan.text.files[0].stem}-{cell.name}"))
+    run = RunFolder(folder or free_folder(Path("runs"), f"{plan.text.files[0].stem}-{cell.name}"))
+    stack.enter_context(only_process(run))
+    asked_for = {
+        "task": TASK,
+        "plan": plan.model_dump(mode="json"),
+        "held_out": facts.model_dump() if facts else None,
+        "cell": json.loads(cell.to_json()),
+    }
+    RunFolder.create(run.path, asked_for)
     try:
         write_token_files(run.tokens, training, held_out, vocabulary)
         _demand_predictions(run)
         run.write_json(run.vocabulary, vocabulary.to_json())
-        run.write_json(
-            run.config,
-            {
-                "task": TASK,
-                "plan": plan.model_dump(mode="json"),
-                "held_out": facts.model_dump() if facts else None,
-                "cell": json.loads(cell.to_json()),
-            },
-        )
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         raise

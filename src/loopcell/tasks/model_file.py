@@ -6,21 +6,30 @@ and nothing of it runs before that.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
-from loopcell.errors import FileFormatError, LoopcellError
+from loopcell.errors import FileFormatError, LoopcellError, quoted
 from loopcell.files.tensors import FileKind, TensorFile, read_facts, read_tensor_file, write_tensor_file
 
 MODEL = FileKind("loopcell", 1, "loopcell model")
 
 # The dtypes that a model can be kept in: one for all of its weights.
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+# A network has a few modules for each tensor, and some without any: what is built while a file is read stays within.
+MODULES_A_TENSOR, SLACK = 8, 64
 
 # What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
 HOSTILE = (
@@ -55,7 +64,7 @@ def read_learned(path: Path, task: str) -> Mapping[str, Any]:
     """What a model file has learned beside its weights; errors as `read_model`."""
     facts = read_facts(path, MODEL)
     if facts.get("task") != task:
-        raise FileFormatError(f"{path} holds the model of another task: {facts.get('task')!r}")
+        raise FileFormatError(f"{path} holds the model of another task: {quoted(facts.get('task'))}")
     learned = facts.get("learned")
     return learned if isinstance(learned, Mapping) else {}
 
@@ -68,21 +77,57 @@ def read_model(path: Path, task: str) -> TensorFile:
     """
     content = read_tensor_file(path, MODEL)
     if content.facts.get("task") != task:
-        raise FileFormatError(f"{path} holds the model of another task: {content.facts.get('task')!r}")
+        raise FileFormatError(f"{path} holds the model of another task: {quoted(content.facts.get('task'))}")
     return content
 
 
 @contextmanager
-def building(path: Path) -> Iterator[None]:
+def building(path: Path, content: TensorFile) -> Iterator[None]:
     """Build modules from a file's facts without memory, and turn what goes wrong into a FileFormatError.
 
-    They get memory when `fill` has found the file's tensors to be the ones that its sizes call for.
+    They get memory when `fill` has found the file's tensors to be the ones that its sizes call for. Time is bounded
+    too: a file that asks for more layers, or more modules, than its tensors can fill is refused before they are made.
     """
     try:
-        with torch.device("meta"):
+        _demand_tensors_of_layers(content)
+        with torch.device("meta"), _counting(SLACK + MODULES_A_TENSOR * len(content.tensors)):
             yield
     except HOSTILE as error:
         raise FileFormatError(f"{path} is damaged: {_first_line(error)}") from error
+
+
+def _demand_tensors_of_layers(content: TensorFile) -> None:
+    """Refuse more layers than there are tensors for: each layer has those that the cell's equations name."""
+    config, cell = content.facts.get("config"), content.facts.get("cell")
+    layers = config.get("num_layers") if isinstance(config, Mapping) else None
+    if not isinstance(layers, int) or not isinstance(cell, Mapping):
+        return
+    named = {str(node["name"]) for node in cell["graph"]["nodes"] if node["op"] == "parameter"}
+    most = len(content.tensors) // len(named) if named else len(content.tensors) + SLACK
+    if layers > most:
+        raise ValueError(f"it says num_layers = {quoted(layers)}, and has the tensors of at most {most}")
+
+
+@contextmanager
+def _counting(most: int) -> Iterator[None]:
+    """Refuse to register more than `most` parameters, buffers and modules in the block; other threads do not count."""
+    ours, count = threading.get_ident(), 0
+
+    def register(*_: object) -> None:
+        nonlocal count
+        count += threading.get_ident() == ours
+        if count > most:
+            raise ValueError("its sizes call for more parts than it has tensors for")
+
+    hooks = (
+        register_module_parameter_registration_hook,
+        register_module_buffer_registration_hook,
+        register_module_module_registration_hook,
+    )
+    with ExitStack() as stack:
+        for hook in hooks:
+            stack.callback(hook(register).remove)
+        yield
 
 
 def fill(path: Path, module: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -103,17 +148,17 @@ def _check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Ten
     """Refuse a file whose tensors are not those that its sizes call for."""
     for name in sorted(expected.keys() ^ found.keys()):
         fault = "lacks the tensor" if name in expected else "has a tensor that does not belong to it:"
-        raise FileFormatError(f"{path} is damaged: it {fault} {name[:80]}")
+        raise FileFormatError(f"{path} is damaged: it {fault} {quoted(name)[1:-1]}")
     for name, tensor in expected.items():
         same_kind = found[name].dtype in (DTYPES if tensor.is_floating_point() else (tensor.dtype,))
         if tensor.shape != found[name].shape or not same_kind:
             raise FileFormatError(
-                f"{path} is damaged: the tensor {name} should be of shape {list(tensor.shape)} "
+                f"{path} is damaged: the tensor {quoted(name)[1:-1]} should be of shape {list(tensor.shape)} "
                 f"and is {found[name].dtype} of shape {list(found[name].shape)}"
             )
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"it has no {str(error.args[0])[:80]!r}"
+        return f"it has no {quoted(error.args[0])}"
     return str(error).partition("\n")[0] or type(error).__name__

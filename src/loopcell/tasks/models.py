@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loopcell.errors import FileFormatError
+from loopcell.errors import FileFormatError, quoted
 
 
 class Task(NamedTuple):
@@ -43,7 +43,7 @@ def model_class(task: str) -> Any:
         FileFormatError: no task has that name.
     """
     if task not in TASKS:
-        raise FileFormatError(f"there is no task {task[:80]!r} in this loopcell; a newer one may have it")
+        raise FileFormatError(f"there is no task {quoted(task)} in this loopcell; a newer one may have it")
     return getattr(import_module("loopcell.tasks"), TASKS[task].model)
 
 

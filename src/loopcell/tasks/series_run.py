@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from loopcell.tasks.config import FileExamples
@@ -34,15 +35,15 @@ def train_series(
         return _fit(estimator, data, held_out, run, resume=False)
 
 
-def resume_series(folder: Path, seconds: float | None = None) -> TrainedEstimator:
+def resume_series(folder: Path, longer: Mapping[str, Any] = MappingProxyType({})) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
-    run, estimator = reopened(folder, seconds)
-    with described(run):
-        data, held_out = files_of(estimator.source_)
-    if run.never_began():
-        shutil.rmtree(run.path)
-        return train_series(estimator, data, held_out, folder)
-    return _fit(estimator, data, held_out, run, resume=True)
+    with reopened(folder, longer) as (run, estimator):
+        with described(run):
+            data, held_out = files_of(estimator.source_)
+        if run.never_began():
+            run.clear()
+            return train_series(estimator, data, held_out, folder)
+        return _fit(estimator, data, held_out, run, resume=True)
 
 
 def _fit(
@@ -56,7 +57,9 @@ def _fit(
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, ())
+    skipped = (str(table.skipped),) if table.skipped else ()
+    notes = (*table.notes, *skipped, *estimator.notes_)
     score = estimator.score_held_out(table, validation)
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
-    return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))
+    return TrainedEstimator(run, estimator, score, notes)

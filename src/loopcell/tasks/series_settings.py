@@ -48,7 +48,10 @@ class SeriesSettings(TrainingSettings):
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
         calendar: cycles of the time stamps that become covariates: day, week, year.
-        regular: times have to be evenly spaced, and a gap is an error. False: rows are steps, whatever their times.
+        regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
+            steps, whatever their times; forecasts then have no times, but those of rows at the end without a target.
+        zone: on whose wall clock times without an offset are, such as "Europe/Berlin", and on whose the calendar is
+            read; None: as the times say.
         history: steps that are read before the first forecast that counts in training.
         lags: how many of the last values the network sees at each step, relative to the newest; None for `history`.
         together: one network reads all targets of a series at once. False: the same weights read each on its own.
@@ -73,6 +76,7 @@ class SeriesSettings(TrainingSettings):
     past: Names = ()
     calendar: Annotated[tuple[Cycle, ...], BeforeValidator(_names)] = ()
     regular: bool = True
+    zone: str | None = None
     history: Steps = 96
     lags: Steps | None = None
     together: bool = False

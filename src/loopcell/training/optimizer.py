@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -16,6 +19,9 @@ SCHEDULES: dict[ScheduleName, Callable[[Optimizer, int], LRScheduler]] = {
     "linear": lambda optimizer, updates: LinearLR(optimizer, 1.0, 0.0, total_iters=updates),
     "cosine": lambda optimizer, updates: CosineAnnealingLR(optimizer, T_max=updates),
 }
+
+
+_PLACE = ("last_epoch", "_step_count", "_last_lr", "_is_initial")  # in the states of PyTorch's schedules
 
 
 def build_optimizer(module: nn.Module, config: Optimization) -> AdamW:
@@ -37,3 +43,33 @@ def build_schedule(optimizer: Optimizer, config: Optimization, total_updates: in
     rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=max(1, warmup))
     fall = SCHEDULES[config.schedule](optimizer, total_updates - warmup)
     return SequentialLR(optimizer, [rise, fall], milestones=[warmup])
+
+
+def restore_schedule(schedule: LRScheduler, state: dict[str, Any], total_updates: int) -> list[float]:
+    """Put a schedule where the one was whose state this is, and return the learning rates there.
+
+    A run that goes on longer, or shorter, follows the schedule of its new length from there on: PyTorch would restore
+    the old length with the state, and after it a cosine rises again.
+
+    Raises:
+        KeyError, TypeError, ValueError: the state is not that of such a schedule.
+    """
+    own = json.loads(json.dumps(schedule.state_dict()))
+    if _course(state) == _course(own):
+        schedule.load_state_dict(state)
+        return [float(rate) for rate in state["_last_lr"]]
+    updates = state["last_epoch"]
+    if type(updates) is not int or updates < 0 or state.keys() != own.keys():
+        raise ValueError("this is not the state of the schedule")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the optimizer has made its updates: in another process
+        for _ in range(min(updates, total_updates)):
+            schedule.step()
+    return [float(rate) for rate in schedule.get_last_lr()]
+
+
+def _course(state: Any) -> Any:
+    """Return what a schedule's state says of its course, without the place that it has come to."""
+    if isinstance(state, dict):
+        return {name: _course(value) for name, value in state.items() if name not in _PLACE}
+    return [_course(value) for value in state] if isinstance(state, list) else state

@@ -14,6 +14,7 @@ from loopcell.training.metrics import MetricsLog
 from loopcell.training.progress import ProgressDisplay
 from loopcell.training.report import Observer
 from loopcell.training.run_folder import RunFolder
+from loopcell.training.run_lock import only_process
 from loopcell.training.step import ChunkT, StateT
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ def train(
         resumed: go on from the folder's last checkpoint.
     """
     observers: list[Observer] = [*work.observers]
-    trainer = Trainer(replace(work, observers=observers), config, fabric, run)
-    if resumed:
-        trainer.resume()
     with ExitStack() as stack:
+        if run:
+            stack.enter_context(only_process(run))
+        trainer = Trainer(replace(work, observers=observers), config, fabric, run)
+        if resumed:
+            trainer.resume()
         if fabric.is_global_zero:
             update = trainer.position.update
             if run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +23,45 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: Path) -> RunFolder:
+    def create(cls, path: Path, config: dict[str, Any] | None = None) -> RunFolder:
         """Make a new run's folders.
+
+        Args:
+            path: the folder, which may hold what is left of a run that was killed while its folder was made.
+            config: what was asked for. It is written before anything else, so that a run which is killed later can
+                be resumed from its beginning.
 
         Raises:
             UsageError: the folder already holds something, or cannot be made.
+            FileWriteError: the disk is full.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
         run = cls(path)
+        if path.exists() and (not path.is_dir() or run.contents()):
+            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
+        if config is not None:
+            run.make(path)
+            run.write_json(run.config, config)
         run.make_folders()
         return run
 
+    def contents(self) -> list[Path]:
+        """Return what is in the folder, but for the lock and what a killed process leaves of a file half written."""
+        ours = (self.lock.name, f".{self.config.name}.")
+        return [entry for entry in self.path.iterdir() if not entry.name.startswith(ours)]
+
+    def clear(self) -> None:
+        """Remove all that the folder holds; the lock stays."""
+        for entry in self.contents():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
     def make_folders(self) -> None:
         """Make the folders that are not there; UsageError when one cannot be made."""
+        self.make(self.checkpoints, self.tensorboard, self.tokens)
+
+    def make(self, *folders: Path) -> None:
+        """Make some folders and those above them; UsageError when one cannot be made."""
         try:
-            for folder in (self.checkpoints, self.tensorboard, self.tokens):
+            for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"the run folder {self.path} cannot be made: {error.strerror}") from error
@@ -47,6 +71,11 @@ class RunFolder:
         if self.last.exists():
             return False
         return not self.metrics.exists() or self.metrics.read_bytes().count(b"\n") < 2
+
+    @property
+    def lock(self) -> Path:
+        """The file that the process which trains here holds (`run_lock`)."""
+        return self.path / ".lock"
 
     @property
     def config(self) -> Path:

@@ -20,7 +20,7 @@ from loopcell.training.checkpoint import (
     under,
 )
 from loopcell.training.config import TrainingConfig
-from loopcell.training.optimizer import build_optimizer, build_schedule
+from loopcell.training.optimizer import build_optimizer, build_schedule, restore_schedule
 from loopcell.training.randomness import random_state, restore_random_state
 from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
 
@@ -66,6 +66,7 @@ class Updater(Generic[ChunkT, StateT]):
         self._step, self._fabric, self._clip = step, fabric, config.optimization.clip
         self._raw_optimizer = build_optimizer(step, config.optimization)
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
+        self._total_updates = total_updates
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
         self._carried = CarriedState(step, chunks, config.truncation.window)
         # The gradients are summed over this many predictions and scaled when the real number is known.
@@ -115,8 +116,7 @@ class Updater(Generic[ChunkT, StateT]):
     def restore(self, tensors: dict[str, Tensor], schedule: dict[str, Any]) -> None:
         """Put back what `tensors` and `schedule` gave."""
         self._step.load_state_dict(under("weights", tensors))
-        self._schedule.load_state_dict(schedule)
-        rates = [float(rate) for rate in schedule["_last_lr"]]
+        rates = restore_schedule(self._schedule, schedule, self._total_updates)
         restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates)
         own = scatter(self._fabric, under("process", tensors))
         self._carried.restore(under("carried", own))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from loopcell.data import FEATURES, LogMel, Mfcc, features_from_json, features_to_json
-from loopcell.data.features.mel import hertz, mel
+from loopcell.data.features.mel import filter_bank, hertz, mel
 from loopcell.errors import FileFormatError, UsageError
 
 RATE = 8000
@@ -128,6 +130,36 @@ def test_a_stream_gives_what_the_whole_gives(length, cuts, window, hop, kind):
 def test_settings_that_make_no_features(settings_, reason):
     with pytest.raises(UsageError, match=reason):
         Mfcc(**settings_)
+
+
+@given(rate=st.integers(1, 50_000), log2_size=st.integers(1, 10), bands=st.integers(1, 200))
+def test_bands_are_refused_where_a_filter_would_have_no_weight(rate, log2_size, bands):
+    corners = hertz(np.linspace(0, mel(rate / 2), bands + 2))
+    frequencies = np.arange(2**log2_size // 2 + 1) * rate / 2**log2_size
+    inside = [((low < frequencies) & (frequencies < high)).any() for low, high in zip(corners, corners[2:], strict=False)]
+    if all(inside):
+        assert (filter_bank(rate, 2**log2_size, bands).sum(axis=1) > 0).all()
+    else:
+        with pytest.raises(UsageError, match=f"band {inside.index(False) + 1} has none"):
+            filter_bank(rate, 2**log2_size, bands)
+
+
+@pytest.mark.parametrize(("bands", "complaint"), [(1_000, "a filter bank has 16,777,216 numbers"), (10, None)])
+def test_a_stored_setting_takes_no_memory_of_its_size(bands, complaint):
+    """1 kB of a model file took 12 GB: the filters of a thousand bands of half a million frequencies."""
+    stored = {**features_to_json(LogMel(sample_rate=100_000)), "window": 10.0, "bands": bands}
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileFormatError, match=complaint) if complaint else nullcontext():
+            features_from_json(stored)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_image_of_a_model_file_is_not_larger_than_images_are():
+    with pytest.raises(FileFormatError, match="an image has at most 67,108,864 pixels, got 100000 x 100000"):
+        features_from_json({"kind": "image-pixels", "height": 10**5, "width": 10**5, "colour": False})
 
 
 def test_features_are_stored_as_json_and_read_with_distrust():

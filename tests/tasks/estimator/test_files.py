@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from loopcell import LanguageModel, SequenceClassifier, SequenceTagger, cell, load_model, tanh
 from loopcell.errors import FileFormatError, InputError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks.model_file import MODEL
+from loopcell.tasks.model_file import MODEL, building
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK, parities, waves, words
 
@@ -143,6 +143,27 @@ def test_damaged_and_hostile_files_are_refused_in_one_sentence(path, change, com
         SequenceClassifier.load(changed(path, change))
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_file_has_more_built_than_it_has_tensors_for(path, monkeypatch):
+    """A thousand layers of a cell with many parameters took 40 seconds, for a file of some kilobytes."""
+    made = []
+    monkeypatch.setattr(torch.nn.Module, "register_parameter", lambda *given: made.append(given[1]))
+
+    def layers(facts, tensors):
+        facts["config"]["num_layers"] = 1000
+
+    with pytest.raises(FileFormatError, match="it says num_layers = 1000, and has the tensors of at most 5"):
+        load_model(changed(path, layers))
+    assert not made
+
+
+def test_what_is_built_while_a_file_is_read_is_counted(path):
+    content = read_tensor_file(path, MODEL)
+    with pytest.raises(FileFormatError, match="its sizes call for more parts than it has tensors for"):
+        with building(path, content):
+            torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))
+    torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))  # outside nothing is counted
 
 
 def test_a_file_cut_short_is_refused(path):

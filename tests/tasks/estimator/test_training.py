@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
+import json
 import sys
 from pathlib import Path
 
@@ -161,10 +162,14 @@ def test_a_run_goes_on_with_its_own_data_and_settings_only(tmp_path):
         SequenceClassifier(**QUICK, epochs=2).fit(X, y, run=tmp_path / "run")
     with pytest.raises(UsageError, match="was started with other data; it can only go on with the same"):
         SequenceClassifier(**QUICK, epochs=2).fit(X[1:], y[1:], run=tmp_path / "run", resume=True)
-    with pytest.raises(UsageError, match="was started with other settings"):
+    with pytest.raises(UsageError, match="was started with other settings: learning_rate was .* and is 0.5; it can only"):
         SequenceClassifier(**{**QUICK, "learning_rate": 0.5}, epochs=2).fit(X, y, run=tmp_path / "run", resume=True)
     again = SequenceClassifier(**QUICK, epochs=2, time_limit=1000).fit(X, y, run=tmp_path / "run", resume=True)
     assert same(weights(again), weights(model))  # it was complete: nothing is left to do
+    longer = SequenceClassifier(**{**QUICK, "patience": None}, epochs=4).fit(X, y, run=tmp_path / "run", resume=True)
+    assert longer.outcome_.position.epoch == 4
+    config = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
+    assert config["config"]["epochs"] == 4  # so that it goes on to there when it is killed now
 
 
 def test_a_fit_that_fails_leaves_no_half_of_a_model():

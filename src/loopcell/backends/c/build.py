@@ -6,6 +6,8 @@ import ctypes
 import hashlib
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from loopcell.backends.c import cache
@@ -22,29 +24,48 @@ class BuildError(LoopcellError, RuntimeError):
     """There is no compiler, or it refused generated code, or its result cannot be loaded."""
 
 
-def build(source: str, name: str) -> ctypes.CDLL:
+def build(source: str, name: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
     """Return the loaded library of a C source, compiled unless the cache has it.
 
-    Calls into it release the interpreter lock.
+    Calls into it release the interpreter lock. An entry that cannot be loaded, or lacks a function, is removed and
+    compiled again: a compiler that fails may still say that it did not.
 
     Args:
         source: the whole text.
         name: what the entry is called in the cache, for those who look there; letters, digits and underscores.
+        functions: those that the library has to have.
 
     Raises:
         BuildError: the compiler failed, or its result cannot be loaded.
         FileWriteError: no folder can be written.
-        UsageError: LOOPCELL_TARGET cannot be.
+        UsageError: LOOPCELL_TARGET, LOOPCELL_CFLAGS or CC cannot be.
     """
     chosen = target()
     if chosen is None:
         raise BuildError(f"there is no C compiler: {ADVICE}")
     key = _key(source, chosen)
-    path = cache.find(name, key) or cache.keep(name, key, _compiled(source, chosen))
+    kept = cache.find(name, key)
+    if kept is not None:
+        with suppress(BuildError):
+            return _loaded(kept, chosen, functions)
+    return _loaded(cache.keep(name, key, _compiled(source, chosen)), chosen, functions)
+
+
+def _loaded(path: Path, chosen: Target, functions: Sequence[str]) -> ctypes.CDLL:
+    """Load a library; one that cannot be used leaves the cache. BuildError says why."""
     try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:  # a folder from which nothing may be run, a compiler for another machine
-        raise BuildError(f"a compiled kernel cannot be loaded: {error}; LOOPCELL_CACHE names another folder") from error
+        library = ctypes.CDLL(str(path))
+        missing = [function for function in functions if not hasattr(library, function)]
+    except OSError as error:  # a folder from which nothing may be run, a compiler for another machine, no library at all
+        cache.remove(path)
+        raise BuildError(
+            f"a compiled kernel cannot be loaded: {error}; LOOPCELL_CACHE names another folder, and CC another "
+            f"compiler than {chosen.command[0]}"
+        ) from error
+    if missing:
+        cache.remove(path)
+        raise BuildError(f"{chosen} made a library without the function {missing[0]}; CC names another compiler")
+    return library
 
 
 def _key(source: str, chosen: Target) -> str:

@@ -79,11 +79,17 @@ def keep(name: str, key: str, content: bytes) -> Path:
     return _written(_own(), name, key, content)
 
 
+def remove(path: Path) -> None:
+    """Remove a library that cannot be used, where that is allowed; the next process makes it anew."""
+    with suppress(OSError):
+        path.unlink()
+
+
 def _written(place: Path, name: str, key: str, content: bytes) -> Path:
     path = place / f"{name}-{key}-{_digest(key, content)}.so"
-    with atomic_write(path) as temporary:
+    # Whatever the umask: nobody else writes, and an image's user reads what root has built.
+    with atomic_write(path, mode=0o644) as temporary:
         temporary.write_bytes(content)
-        temporary.chmod(0o644)  # whatever the umask: nobody else writes, and an image's user reads what root has built
     return path
 
 

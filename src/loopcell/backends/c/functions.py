@@ -39,7 +39,7 @@ class Functions:
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
         self.lanes = vector_bytes() // dtype.itemsize
-        self._library = build(_source(dtype, self.lanes), "functions")
+        self._library = build(_source(dtype, self.lanes), "functions", [f"each_{op}" for op in SPELLING])
 
     def __call__(self, op: str, *operands: Tensor, out: Tensor | None = None, times: int = 1) -> Tensor:
         """Return op(a, b, ...).

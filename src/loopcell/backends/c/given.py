@@ -12,6 +12,7 @@ from torch import Tensor
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import DATA
 from loopcell.backends.c.layout import SEQUENCE
+from loopcell.errors import InputError
 
 if TYPE_CHECKING:
     from loopcell.backends.c.sequence import Call, Recipe
@@ -62,7 +63,9 @@ class Given:
         at, strides = self.at, self.strides
         for place, which, is_sequence in self.given:
             tensor = tensors[which]
-            block[at + place] = tensor.data_ptr()
+            address = block[at + place] = tensor.data_ptr()
+            if not address:
+                check_has_memory(tensor)
             if is_sequence:
                 block[strides + 2 * place], block[strides + 2 * place + 1], _ = tensor.stride()
             elif tensor.dim() == 2:
@@ -87,6 +90,8 @@ class Given:
     def _block(self, call: Call, where: list[Where], bases: Sequence[Tensor]) -> array[int]:
         """Return the arguments as they are at every such call, until a base moves."""
         self.recipe.check_shapes(bases)
+        for base in bases:
+            check_has_memory(base)
         addresses = [0] * (len(self.kernel.slots) + len(self.kernel.matrices))
         strides = [0] * (2 * len(addresses))
         for place, which, first in self.single:
@@ -97,6 +102,16 @@ class Given:
         return self.recipe.kernels.arguments(self.kernel, addresses, strides, self.sizes, call.rows)
 
 
+def check_has_memory(tensor: Tensor) -> None:
+    """Refuse a tensor whose memory was taken away, as sharded training does with parameters that are not in use.
+
+    Raises:
+        InputError: there are numbers to read, and no memory.
+    """
+    if tensor.numel() and not tensor.data_ptr():
+        raise InputError(f"a tensor {list(tensor.shape)} has no memory: its storage was resized to 0")
+
+
 def plain(tensor: Tensor) -> Tensor:
-    """Return a tensor whose last axis is in one piece, as the kernels read it."""
+    """Return a tensor whose last axis is contiguous, as the kernels read it."""
     return tensor if tensor.dim() == 0 or tensor.stride(-1) == 1 or tensor.shape[-1] <= 1 else tensor.contiguous()

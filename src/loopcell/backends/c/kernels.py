@@ -75,8 +75,8 @@ class Kernels:
         self.forward = self.loops.forward
         self.forward_and_keep = self.loops.forward_and_keep
         self.reverse = self.loops.reverse
-        library = build(self.text(), ascii_name(fused.core.name)[:60])
         names = [*(kernel.name for kernel in self.loops.all()), "outer_products"]
+        library = build(self.text(), ascii_name(fused.core.name)[:60], names)
         self.functions = {name: library[name] for name in names}
         for function in self.functions.values():
             function.restype = None

@@ -16,9 +16,10 @@ from loopcell.backends.c.kept import Kept
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
+from loopcell.backends.direct import are_plain, are_tensors, nothing_at_work
 from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights
-from loopcell.errors import InputError
+from loopcell.errors import TensorError
 
 
 @runtime_checkable
@@ -68,7 +69,7 @@ class Recipe:
         """Refuse weights in which a kernel would read past the end.
 
         Raises:
-            InputError: a tensor has not the shape that the equations need.
+            TensorError: a tensor has not the shape that the equations need.
         """
         for name, dims in self.kernels.fused.core.parameters.items():
             shape = tuple(self.sizes[size] for size in dims)
@@ -77,7 +78,7 @@ class Recipe:
                 rows = base.shape[:1] if part.count < 0 else shape[:1]
                 fits = part.count < 0 or (part.count == shape[0] and part.start + part.count <= base.shape[0])
                 if not fits or (*rows, *base.shape[1:]) != shape:
-                    raise InputError(f"`{name}` must be {list(shape)}; the tensor that holds it is {list(base.shape)}")
+                    raise TensorError(f"`{name}` must be {list(shape)}; the tensor that holds it is {list(base.shape)}")
 
     def width(self, kernel: Kernel, key: str) -> int:
         """Return the length of a result's vector."""
@@ -132,9 +133,9 @@ class _FusedLoop(torch.autograd.Function):
         results, kept = call.recipe.training.run(call, tensors, share=True)
         assert kept is not None  # this kernel keeps
         ctx.call = call
-        # The output is saved for its version alone: autograd says so if somebody has written to what was kept.
-        shared = () if kept.steps is None else (kept.steps, results[0])
+        shared = () if kept.steps is None else (kept.steps,)
         ctx.save_for_backward(*tensors, kept.block, *shared)
+        ctx.output = None if kept.steps is None else _Version(results[0])
         ctx.mark_non_differentiable(*results[1 + call.recipe.state_count :])
         ctx.set_materialize_grads(False)
         return tuple(results)
@@ -144,12 +145,37 @@ class _FusedLoop(torch.autograd.Function):
         call: Call = ctx.call
         count = call.recipe.tensor_count
         saved = ctx.saved_tensors
-        tensors, kept = saved[:count], Kept(call.recipe.training.layout, *saved[count : count + 2])
-        d_states = d_rest[: call.recipe.state_count]
+        tensors, kept = saved[:count], saved[count:]
+        arriving = (d_output, *d_rest[: call.recipe.state_count])
         wanted = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled():  # a gradient of this gradient is wanted: the same equations, differentiable
-            return (None, *_reference_gradients(call, tensors, (d_output, *d_states), wanted))
-        return (None, *call.recipe.reverse.run(call, tensors, kept, (d_output, *d_states), wanted))
+        # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
+        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_tensors(saved)):
+            return (None, *_reference_gradients(call, tensors, arriving, wanted))
+        if ctx.output is not None and ctx.output.changed():
+            block = _kept_again(call, tensors)
+        else:
+            block = Kept(call.recipe.training.layout, *[tensor.contiguous() for tensor in kept])
+        return (None, *call.recipe.reverse.run(call, tensors, block, arriving, wanted))
+
+
+class _Version:
+    """The version of an output, without keeping it in memory: whether somebody has written to it since."""
+
+    def __init__(self, output: Tensor) -> None:
+        self._counter = output.detach()  # counts versions together with the output
+        self._counter.data = output.new_empty(0)
+        self._seen = output._version  # noqa: SLF001 - torch has no public word for it
+
+    def changed(self) -> bool:
+        """Say whether the output has been written to."""
+        return self._counter._version != self._seen  # noqa: SLF001
+
+
+def _kept_again(call: Call, tensors: Sequence[Tensor]) -> Kept:
+    """Run forward once more, for a caller who has written to the output in which what is kept lay (`y.relu_()`)."""
+    kept = call.recipe.training.run(call, tensors)[1]
+    assert kept is not None  # this kernel keeps
+    return kept
 
 
 def _reference_gradients(
@@ -157,15 +183,16 @@ def _reference_gradients(
 ) -> list[Tensor | None]:
     recipe = call.recipe
     count = len(recipe.keys)
-    named = Weights(tuple(tensors[count:]), recipe.parts, "").named()
     leaves: dict[str, Tensor | int] = {f"size.{name}": size for name, size in recipe.sizes.items()}
     leaves |= dict(zip(recipe.keys, tensors[:count], strict=True))
-    leaves |= {f"parameter.{name}": value for name, value in named.items()}
     with torch.enable_grad():
+        named = Weights(tuple(tensors[count:]), recipe.parts, "").named()
+        leaves |= {f"parameter.{name}": value for name, value in named.items()}
         output, states, _ = run(recipe.reference, leaves, call.masks.masks())
     inputs = [tensor for tensor, needed in zip(tensors, wanted, strict=True) if needed]
     pairs = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
+    again = torch.is_grad_enabled()
     found = iter(
-        torch.autograd.grad([y for y, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, allow_unused=True)
+        torch.autograd.grad([y for y, _ in pairs], inputs, [d for _, d in pairs], create_graph=again, allow_unused=True)
     )
     return [next(found) if needed else None for needed in wanted]

@@ -107,6 +107,6 @@ class FusedSteps:
         """Return the address of memory of the size that a kernel asks for; it lives as long as this object."""
         how_much.restype = ctypes.c_int64
         size = how_much(ctypes.c_void_p(block.buffer_info()[0]))
-        memory = torch.empty(size + _LINE, dtype=torch.uint8)
+        memory = torch.empty(size + _LINE, dtype=torch.uint8, device="cpu")
         self._alive.append(memory)
         return (memory.data_ptr() + _LINE - 1) // _LINE * _LINE

@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 
 from loopcell.backends.c import cache as kept
-from loopcell.errors import UsageError
+from loopcell.errors import UsageError, quoted
 
 ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
 """What to do about a missing compiler."""
@@ -86,11 +86,13 @@ def target() -> Target | None:
     """Return what kernels are built with, as the environment has it now; None where there is no compiler.
 
     Raises:
-        UsageError: LOOPCELL_TARGET names none, or one that this machine or the compiler cannot have.
+        UsageError: LOOPCELL_TARGET names none, or one that this machine or the compiler cannot have; the compiler
+            refuses LOOPCELL_CFLAGS; a quote in that or in CC is not closed.
     """
     name = os.environ.get("LOOPCELL_TARGET", "") or "native"
     if name not in TARGETS:
         raise UsageError(f"LOOPCELL_TARGET names {name!r}; there are {', '.join(TARGETS)}")
+    _words("CC")  # it is read as a shell reads it, or not at all
     asked = (os.environ.get("CC", ""), os.environ.get("PATH", ""))
     return _chosen(name, _words("LOOPCELL_CFLAGS"), *asked)
 
@@ -140,6 +142,8 @@ def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target |
     """PATH is an argument because the answer depends on it, and is kept."""
     natives = (_probed(command, "native", further) for command in _commands(cc))
     native = next(filter(None, natives), None)
+    if native is None and further:
+        _demand_accepted(further, cc)
     if cc and (native is None or native.command != _resolved(cc)):
         warnings.warn(f"CC names {cc!r}, which is not there or does not compile as gcc and clang do", stacklevel=3)
     if native is None or name == "native":
@@ -149,6 +153,17 @@ def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target |
         cannot = "cannot build for" if found is None else "can build for, and this CPU cannot run"
         raise UsageError(f"LOOPCELL_TARGET names {name!r}, which {shlex.join(native.command)} {cannot}")
     return found
+
+
+def _demand_accepted(further: tuple[str, ...], cc: str) -> None:
+    """Refuse flags of the user without which there would be a compiler; UsageError says what it has against them."""
+    for command in _commands(cc):
+        found = _probed(command, "native", ())
+        if found is not None:
+            said = run((*command, *found.flags, *further, "-dM", "-E", "-x", "c", "-"), _PROBE).stderr.strip()
+            reason = next(iter(said.splitlines()), "it gives no reason")
+            flags = os.environ.get("LOOPCELL_CFLAGS", "")
+            raise UsageError(f"LOOPCELL_CFLAGS says {quoted(flags)}, which {command[0]} refuses: {reason}")
 
 
 def _commands(cc: str) -> Iterator[tuple[str, ...]]:
@@ -196,4 +211,11 @@ def _probed(command: tuple[str, ...], name: str, further: tuple[str, ...]) -> Ta
 
 
 def _words(variable: str) -> tuple[str, ...]:
-    return tuple(shlex.split(os.environ.get(variable, "")))
+    """Return the words of a variable of the environment; UsageError where a quote in it is not closed."""
+    text = os.environ.get(variable, "")
+    try:
+        return tuple(shlex.split(text, posix=variable != "CC" or os.name != "nt"))
+    except ValueError as error:
+        raise UsageError(
+            f"{variable} says {quoted(text)}, which cannot be read as a shell reads it ({error}); close the quote"
+        ) from None

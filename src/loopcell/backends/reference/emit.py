@@ -50,12 +50,19 @@ def emit(graph: Graph, name: str, *, first: Sequence[str] = ()) -> Function:
     return Function(source, writer.arguments, tuple(writer.packs), tuple(graph.results), _compiled(source, name))
 
 
+def _import_of_torch(name: str, *how: Any) -> Any:
+    if name.partition(".")[0] != "torch":
+        raise ImportError(f"generated code imports nothing; asked for {name}")
+    return __import__(name, *how)
+
+
 def _compiled(source: str, name: str) -> Callable[..., tuple[Any, ...]]:
     file = f"<loopcell {name} {abs(hash(source)):x}>"
     # Known to linecache, the source shows in tracebacks and to torch.compile.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    # No builtins: what stands in the text is names that we minted and the functions below.
-    namespace: dict[str, Any] = {**FUNCTIONS, "__builtins__": {}}
+    # No builtins: what stands in the text is names that we minted and the functions below. torch's own C++ imports
+    # torch's modules in the name of the function that it finds running, where a mode or a subclass is at work.
+    namespace: dict[str, Any] = {**FUNCTIONS, "__builtins__": {"__import__": _import_of_torch}}
     exec(compile(source, file, "exec"), namespace)  # noqa: S102 - our own text, made from the closed op table
     function: Callable[..., tuple[Any, ...]] = namespace[name]
     return function

@@ -42,7 +42,7 @@ SPELLING: dict[str, str] = {
 def _tensor_pair(left: Tensor | float, right: Tensor | float) -> tuple[Tensor, Tensor]:
     like = left if isinstance(left, Tensor) else right
     if not isinstance(like, Tensor):
-        return torch.tensor(left), torch.tensor(right)
+        return torch.tensor(left, device="cpu"), torch.tensor(right, device="cpu")
     made = [
         value if isinstance(value, Tensor) else torch.full((), value, dtype=like.dtype, device=like.device)
         for value in (left, right)
@@ -55,7 +55,7 @@ def _lifted(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor | float], 
 
     def call(value: Tensor | float) -> Tensor:
         # A double of no dimensions: exact, and it never changes the dtype of what it meets.
-        return function(value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64))
+        return function(value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64, device="cpu"))
 
     return call
 
@@ -74,7 +74,10 @@ def _greater(left: Tensor | float, right: Tensor | float) -> Tensor:
     return (pair[0] > pair[1]).to(pair[0].dtype)
 
 
-def _where(condition: Tensor, chosen: Tensor | float, otherwise: Tensor | float) -> Tensor:
+def _where(condition: Tensor | float, chosen: Tensor | float, otherwise: Tensor | float) -> Tensor:
+    if not isinstance(condition, Tensor):  # a constant, or a draw's mean
+        like = next((value for value in (chosen, otherwise) if isinstance(value, Tensor)), torch.empty(()))
+        condition = torch.full((), condition, dtype=like.dtype, device=like.device)
     if not isinstance(chosen, Tensor) and not isinstance(otherwise, Tensor):
         chosen = torch.full((), chosen, dtype=condition.dtype, device=condition.device)
     return torch.where(condition != 0, chosen, otherwise)

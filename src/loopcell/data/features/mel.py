@@ -15,6 +15,7 @@ import numpy.typing as npt
 from loopcell.errors import UsageError
 
 Floats = npt.NDArray[np.float32]
+MOST_WEIGHTS = 1 << 24  # of a filter bank: 128 MB
 FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus infinity
 
 
@@ -28,27 +29,45 @@ def hertz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return 700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1)
 
 
-@lru_cache(maxsize=16)
-def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
-    """The weights of each frequency in each band, `[bands, fft_size / 2 + 1]`.
-
-    Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
+def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
+    """Refuse bands that would always be empty, or whose filters would fill the memory; nothing of their size is made.
 
     Raises:
-        UsageError: a band lies between two frequencies of the spectrum, and would always be empty.
+        UsageError: a band lies between two frequencies of the spectrum, or the filters have too many numbers.
     """
-    corners = hertz(np.linspace(0, mel(sample_rate / 2), bands + 2))
-    low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
-    frequencies = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
-    weights = np.minimum((frequencies - low) / (peak - low), (high - frequencies) / (high - peak)).clip(min=0)
-    empty = np.flatnonzero(weights.sum(axis=1) == 0)
+    count = fft_size // 2 + 1
+    if bands * count > MOST_WEIGHTS:
+        raise UsageError(f"{bands} bands of {count} frequencies are too many: a filter bank has {MOST_WEIGHTS:,} numbers")
+    corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
+    inside = np.searchsorted(frequencies, corners[2:], "left") - np.searchsorted(frequencies, corners[:-2], "right")
+    empty = np.flatnonzero(inside <= 0)
     if len(empty):
         raise UsageError(
-            f"{bands} bands are too many for a spectrum of {fft_size // 2 + 1} frequencies: band {int(empty[0]) + 1} "
+            f"{bands} bands are too many for a spectrum of {count} frequencies: band {int(empty[0]) + 1} "
             "has none; take fewer bands or a longer window"
         )
+
+
+@lru_cache(maxsize=16)
+def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
+    """The weights of each frequency in each band, `[bands, fft_size / 2 + 1]`; errors as `check_bands`.
+
+    Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
+    """
+    check_bands(sample_rate, fft_size, bands)
+    corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
+    low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    weights = np.minimum((frequencies - low) / (peak - low), (high - frequencies) / (high - peak)).clip(min=0)
     weights.setflags(write=False)
     return weights
+
+
+def _corners(sample_rate: int, bands: int) -> npt.NDArray[np.float64]:
+    return hertz(np.linspace(0, mel(sample_rate / 2), bands + 2))
+
+
+def _frequencies(sample_rate: int, fft_size: int) -> npt.NDArray[np.float64]:
+    return np.arange(fft_size // 2 + 1) * sample_rate / fft_size
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.audio import Audio, read_audio, resample
 from loopcell.data.features.bounds import check_positive
-from loopcell.data.features.mel import Framer, cosines, filter_bank, log_energies
+from loopcell.data.features.mel import Framer, check_bands, cosines, log_energies
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -79,7 +79,7 @@ class LogMel:
             )
         if self.bands > self.width:
             raise UsageError(f"{self.bands} bands are too many for frames of {self.width} samples")
-        filter_bank(self.sample_rate, 1 << (self.width - 1).bit_length(), self.bands)
+        check_bands(self.sample_rate, 1 << (self.width - 1).bit_length(), self.bands)
 
     @property
     def width(self) -> int:

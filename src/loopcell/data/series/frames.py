@@ -12,7 +12,10 @@ import numpy.typing as npt
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
 from loopcell.data.series.given import arrays_of, as_table
-from loopcell.data.series.times import Step, Times, check_rising, read_times, regular_step, shown
+from loopcell.data.series.showing import shown
+from loopcell.data.series.stamps import Stamps, read_stamps
+from loopcell.data.series.steps import Step, Times
+from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float64]
@@ -24,12 +27,15 @@ class Series:
 
     Attributes:
         name: the value of its id column; "" where there is one series only.
-        times: datetime64[us], int64 or float64, `[T]`, rising.
+        times: datetime64[us] (or [ns], where microseconds do not tell them apart), in UTC if they have a zone; int64 or
+            float64 for numbers. `[T]`, rising.
         step: what lies between two times; None if that was not asked for, or there is one time only.
         target: float64 `[T, K]`, what is to be forecast.
         known: float64 `[T, P]`, covariates whose future is known (a holiday, a price that is set).
         past: float64 `[T, Q]`, covariates that are known up to now only.
         target_names: K names; `known_names` and `past_names` likewise.
+        zone: the name of the times' zone, or their offset; None where they have none.
+        notes: sentences about how the times were read, which the user should know.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Series:
     target_names: tuple[str, ...]
     known_names: tuple[str, ...] = ()
     past_names: tuple[str, ...] = ()
+    zone: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of steps, T."""
@@ -56,7 +64,7 @@ class Series:
 
     def __repr__(self) -> str:
         step = f" every {self.step}" if self.step else ""
-        span = f", {shown(self.times[0])} to {shown(self.times[-1])}" if len(self) else ""
+        span = f", {shown(self.times[0], self.zone)} to {shown(self.times[-1], self.zone)}" if len(self) else ""
         return f"<series {self.name!r}: {len(self):,} steps{step}{span}; {', '.join(self.target_names)}>"
 
     def future_times(self, count: int) -> Times:
@@ -64,6 +72,26 @@ class Series:
         if self.step is None:
             raise UsageError(f"the series {self.name!r} has no regular step, so its future times are not known")
         return self.step.after(self.times[-1], count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which columns of a table are what, and how its times are read: the arguments of `series_from`, and two more.
+
+    Attributes:
+        zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
+        like: gives what is known of the step of a series, by its name.
+    """
+
+    target: str | Sequence[str] | None = None
+    time: str | None = None
+    series: str | None = None
+    known: Sequence[str] = ()
+    past: Sequence[str] = ()
+    regular: bool = True
+    missing: bool = False
+    zone: str | None = None
+    like: Callable[[str], Step | None] = lambda _: None
 
 
 def series_from(
@@ -89,7 +117,7 @@ def series_from(
         series: the column that tells series apart; None: there is one series.
         known: covariates whose future is known.
         past: covariates known up to now only.
-        regular: times have to be evenly spaced. False: they only have to rise.
+        regular: times have to be evenly spaced, in hours or in the calendar. False: they only have to rise.
         missing: let values that are not there be NaN.
 
     Returns:
@@ -100,30 +128,42 @@ def series_from(
             gap. The message names the file and the row.
         UsageError: no target, or a column is used twice.
     """
+    return read_layout(
+        data,
+        Layout(target=target, time=time, series=series, known=known, past=past, regular=regular, missing=missing),
+    )
+
+
+def read_layout(data: Any, layout: Layout) -> list[Series]:
+    """Make time series of a table as a layout says; see `series_from`."""
     arrays = arrays_of(data)
     if arrays is not None:
-        options: dict[str, Any] = {"time": time, "series": series, "known": known, "past": past, "regular": regular}
-        return _of_arrays(arrays, {"target": target, **options, "missing": missing})
-    targets = (target,) if isinstance(target, str) else tuple(target or ())
-    data, targets, time = as_table(data, targets, time)
-    columns, targets = _columns(data, targets, (time, series, *known, *past))
-    numbers = {name: _numbers(name, columns[name], missing=missing) for name in (*targets, *known, *past)}
-    groups = _groups(series, columns[series]) if series else {"": np.arange(len(columns[targets[0]]))}
+        return _of_arrays(arrays, layout)
+    known, past, targets = tuple(layout.known), tuple(layout.past), layout.target
+    targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
+    data, targets, time = as_table(data, targets, layout.time)
+    columns, targets = _columns(data, targets, (time, layout.series, *known, *past))
+    numbers = {name: _numbers(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
+    groups = (
+        _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
+    )
+    stamps = _stamps(columns[time] if time else None, layout.zone)
     found = []
     for name, rows in groups.items():
-        times, step = _times(columns[time] if time else None, rows, _namer(columns[targets[0]], rows, name), regular)
+        named = _namer(columns[targets[0]], rows, name)
+        here, step, notes = _times(stamps, rows, named, layout.like(name) if layout.regular else None, layout.regular)
         parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
-        names = (targets, tuple(known), tuple(past))
-        found.append(Series(name, times, step, parts["t"], parts["k"], parts["p"], *names))
+        numbered = (parts["t"], parts["k"], parts["p"], targets, known, past)
+        found.append(Series(name, here, step, *numbered, stamps.zone if stamps else None, notes))
     return found
 
 
-def _of_arrays(arrays: Sequence[npt.NDArray[Any]], options: Mapping[str, Any]) -> list[Series]:
+def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Series]:
     """A series of each array, named by its place."""
     found: list[Series] = []
     for number, array in enumerate(arrays, 1):
         try:
-            (one,) = series_from(array, **options)
+            (one,) = read_layout(array, layout)
         except DataError as error:
             raise DataError(f"series {number} of {len(arrays)}: {error}") from error
         if found and one.target_names != found[0].target_names:
@@ -173,10 +213,22 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
     for name in names:
         if name not in data:
             raise DataError(f"data: {missing_column(name, tuple(data))}")
-    found = {name: np.asarray(data[name]) for name in names}
+    found = {name: _as_array(data[name]) for name in names}
     lengths = {name: len(column) if column.ndim == 1 else -1 for name, column in found.items()}
     if len(set(lengths.values())) > 1 or -1 in lengths.values() or 0 in lengths.values():
         raise DataError(f"the columns of a table are arrays [T] of one length, got {lengths}")
+    return found
+
+
+def _as_array(column: Any) -> npt.NDArray[Any]:
+    """A column as an array; times of pandas or polars with a zone as objects, which keep it."""
+    zoned = getattr(column, "tz", None) or any(
+        getattr(getattr(column, "dtype", None), key, None) for key in ("tz", "time_zone")
+    )
+    if not zoned:
+        return np.asarray(column)
+    found = np.empty(len(column), object)
+    found[:] = list(column)
     return found
 
 
@@ -224,22 +276,28 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
     return {name: np.array(found) for name, found in rows.items()}
 
 
+def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
+    """All times of a table at once, so that they are read in one way; None where rows are counted."""
+    if zone is not None and column is None:
+        raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
+    if column is None or isinstance(column, Column):
+        return None if column is None else read_stamps(column, zone)
+    values: Any = np.asarray(column)
+    plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
+    return read_stamps(values if plain else _Rows(list(values), np.arange(len(values))), zone)
+
+
 def _times(
-    column: Sequence[Any] | None, rows: npt.NDArray[np.int64], named: Callable[[int], str], regular: bool
-) -> tuple[Times, Step | None]:
-    if column is None:
-        return np.arange(len(rows)), Step(1, clock=False)
-    if isinstance(column, Column):
-        chosen: Any = column.take(rows)
-    else:
-        values: Any = np.asarray(column)[rows]
-        plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
-        chosen = values if plain else _Rows(list(values), rows)
-    times = read_times(chosen)
-    if regular:
-        return times, regular_step(times, named)
-    check_rising(times, named)
-    return times, None
+    stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, like: Step | None, regular: bool
+) -> tuple[Times, Step | None, tuple[str, ...]]:
+    if stamps is None:
+        return np.arange(len(rows)), Step(1, clock=False), ()
+    here = stamps._replace(times=stamps.times[rows])
+    if not regular:
+        check_rising(here.times, named, here.zone)
+        return here.times, None, stamps.notes
+    found = find_step(here, named, like)
+    return here.times, found.step, (*stamps.notes, *found.notes)
 
 
 class _Rows(list[Any]):

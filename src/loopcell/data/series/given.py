@@ -61,14 +61,11 @@ def _is_series(data: Any) -> bool:
     return hasattr(data, "to_frame") and hasattr(data, "name") and getattr(data, "ndim", 1) == 1
 
 
-def _stamps(frame: Any) -> npt.NDArray[Any] | None:
-    """The times of a pandas frame's index, in UTC and of a period its start; None where it has none."""
+def _stamps(frame: Any) -> Any:
+    """The times of a pandas frame's index, with their zone, and of a period its start; None where it has none."""
     index: Any = getattr(frame, "index", None)
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     if getattr(getattr(index, "dtype", None), "kind", "") != "M" or not hasattr(frame, "assign"):
         return None
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
-    found: npt.NDArray[Any] = index.to_numpy()
-    return found
+    return index

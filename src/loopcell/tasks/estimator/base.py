@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -28,7 +28,9 @@ from loopcell.tasks.model_file import building, fill, read_model, write_model
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.settings import checked, settings_class
 from loopcell.training.loop import Outcome
+from loopcell.training.resumption import demand_same_job
 from loopcell.training.run_folder import RunFolder
+from loopcell.training.run_lock import only_process
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
@@ -93,10 +95,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
-        own = {"seed": seed, "fingerprint": training.fingerprint()} if run else {}
-        folder = None if run is None else self._run_folder(RunFolder(Path(run)), own, resumed)
-        goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
-        self.outcome_ = optimise(self.network_, training, held_out, goal)
+        with ExitStack() as stack:
+            folder = None if run is None else RunFolder(Path(run))
+            if folder is not None:
+                stack.enter_context(only_process(folder))
+                self._prepare_run(folder, {"seed": seed, "fingerprint": training.fingerprint()}, resumed)
+            goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
+            self.outcome_ = optimise(self.network_, training, held_out, goal)
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
         """The last lines of every `fit`: write the model as it is now, and pass an interruption on.
@@ -110,18 +115,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             raise KeyboardInterrupt
         return self
 
-    def _run_folder(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> RunFolder:
+    def _prepare_run(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> None:
         """Make the folder of a new run, or look whether this one is that of the same job."""
         job = {"task": self.task, **self.facts(), **own}
-        if resumed:
-            before = run.read_config()
-            if _comparable(before, job) != _comparable(job, job):
-                what = "other data" if before.get("fingerprint") != own["fingerprint"] else "other settings"
-                raise UsageError(f"the run {run.path} was started with {what}; it can only go on with the same")
-            return run
-        made = RunFolder.create(run.path)
-        made.write_json(made.config, {**job, "source": self.source_})
-        return made
+        if not resumed:
+            RunFolder.create(run.path, {**job, "source": self.source_})
+            return
+        before = run.read_config()
+        demand_same_job(run.path, before, job)
+        if before != (longer := {**before, "config": job["config"]}):
+            run.write_json(run.config, longer)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def _loaded(cls, path: Path, others: Mapping[str, Any]) -> Self:
         """What a file holds, with the arguments that no file can hold; errors as `load`."""
         content = read_model(path, cls.task)
-        with building(path):
+        with building(path, content):
             estimator = cls.from_facts(content.facts)
             estimator.set_params(**others)
             network = cls._network(estimator, checked(estimator))
@@ -211,13 +214,6 @@ def _demand_finite(found: list[Any] | Tensor) -> list[Any] | Tensor:
     if not all(bool(torch.isfinite(value).all()) for value in values):
         raise InputError("the model gives scores that are not finite: its weights are damaged")
     return found
-
-
-def _comparable(facts: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
-    """What two runs of one job have in common; how long it may take is no part of it."""
-    found = {key: facts.get(key) for key in like}
-    plain: dict[str, Any] = json.loads(json.dumps({**found, "config": {**(found["config"] or {}), "time_limit": None}}))
-    return plain
 
 
 def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:

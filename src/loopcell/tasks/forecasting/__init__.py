@@ -1,6 +1,6 @@
 """Forecasting: series on a scale, stretches to train on, the network, its heads, and ways to look ahead."""
 
-from loopcell.tasks.forecasting.columns import continued, usual_season
+from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.futures import Ahead, Direct, Futures, RollOut
@@ -26,6 +26,7 @@ __all__ = [
     "continued",
     "first_after",
     "in_units",
+    "notes_of",
     "usual_season",
     "with_future",
 ]

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from loopcell.data import Series, Step, series_from
+from loopcell.data import Layout, Series, Step, read_layout, shown
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.forecasting.scaled import named, of, shown, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.state import Kept
 from loopcell.tasks.series_settings import SeriesSettings
 
 JITTER = 0.1  # of a step, by which times may be off
+SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
 
 
-def read_series(data: Any, settings: SeriesSettings) -> list[Series]:
+def nothing_known(_: str) -> Step | None:
+    """What is known of the step of a series before anything was read."""
+    return None
+
+
+def read_series(
+    data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
+) -> list[Series]:
     """Make the series of a table, a file, a frame or an array.
+
+    Args:
+        data: it.
+        settings: which columns it has.
+        like: gives what is known of the step of a series, by its name.
 
     Raises:
         DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
         UsageError: no target is named, or a column twice; a calendar without times.
     """
-    found = series_from(
-        data,
+    layout = Layout(
         target=settings.target or None,
         time=settings.time,
         series=settings.series,
         known=settings.known,
         past=settings.past,
         regular=settings.regular,
-        missing=bool(settings.known),  # rows at the end whose target is to come
+        missing=bool(settings.known) or not settings.regular,  # rows at the end whose target is to come
+        zone=settings.zone,
+        like=like,
     )
+    found = read_layout(data, layout)
     if settings.calendar and found[0].times.dtype.kind != "M":
         has = f", and column {settings.time!r} has numbers" if settings.time else ": name their column (time=)"
         raise UsageError(f"calendar needs time stamps{has}")
@@ -42,7 +57,35 @@ def read_series(data: Any, settings: SeriesSettings) -> list[Series]:
 
 def same_step(one: Step, other: Step) -> bool:
     """Whether two steps are as good as the same."""
-    return (one.calendar, one.clock) == (other.calendar, other.clock) and _near(one.size, other.size)
+    return one.same_kind(other) and _near(one.size, other.size)
+
+
+def demand_zone(series: Series, zone: str | None) -> None:
+    """Refuse times without a zone where those of training had one, or the other way round; DataError says so."""
+    if (series.zone is None) == (zone is None):
+        return
+    here, there = series.zone or "no zone", zone or "none"
+    raise DataError(
+        f"{of(series.name)}: its times have {here}, and those of training had {there}; write them as there"
+        + ("" if zone is None else f", or name the zone (zone={zone!r})")
+    )
+
+
+def notes_of(series: Sequence[Series]) -> list[str]:
+    """What is to be said of how series were read, once: what concerns all, and of the others the first one."""
+    every: list[str] = []
+    some: dict[str, str] = {}
+    for one in series:
+        for note in one.notes:
+            if all(note in other.notes for other in series[:2]):
+                every += [note] if note not in every else []
+            else:
+                some.setdefault(one.name, note)
+    if some:
+        name, note = next(iter(some.items()))
+        more = f" (and {len(some) - 1:,} more series are of this kind)" if len(some) > 1 else ""
+        every.append(f"{of(name)}: {note}{more}")
+    return every
 
 
 def demand_counts(series: Series) -> None:
@@ -88,15 +131,20 @@ def continued(series: Series, kept: Kept) -> Series:
     first = series.times[0]
     if first <= kept.time:
         raise DataError(
-            f"{of(series.name)}: the new rows begin at {shown(first)}, and it was read up to {shown(kept.time)} already"
+            f"{of(series.name)}: the new rows begin at {shown(first, series.zone)}, and it was read up to "
+            f"{shown(kept.time, series.zone)} already"
         )
     if kept.step is not None:
         expected = kept.step.after(kept.time, 1)[0]
         size = expected - kept.time
-        if abs((first - expected) / size) > JITTER:
+        away = abs((first - expected) / size)
+        if SLIGHT < away <= JITTER and not kept.step.jitters:
+            note = f"the new rows begin at {shown(first, series.zone)}, and {shown(expected, series.zone)} was expected"
+            series = replace(series, notes=(*series.notes, note))
+        if away > JITTER:
             raise DataError(
-                f"{of(series.name)}: a gap: it was read up to {shown(kept.time)}, and the new rows begin at "
-                f"{shown(first)}; the next time is {shown(expected)}"
+                f"{of(series.name)}: a gap: it was read up to {shown(kept.time, series.zone)}, and the new rows begin "
+                f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}"
             )
     return series
 
@@ -106,7 +154,10 @@ def usual_season(step: Step | None) -> int:
     if step is None or not step.clock:
         return 1
     if step.calendar:
-        return 12 // int(step.size) if 12 % step.size == 0 else 1
+        return int(12 / step.size) if (12 / step.size).is_integer() else 1
+    days = step.days_a_week
+    if days:
+        return int(days / step.size) if (days / step.size).is_integer() else 1
     minutes = step.size / 60e6
     seasons: Mapping[float, int] = {7 * 24 * 60: 52, 24 * 60: 7}
     if minutes in seasons:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 Floats = npt.NDArray[np.float64]
 
 LEAST = 1e-9  # of the largest spread: a direction in which errors never differ is not divided by nothing
+NOISE = 1e-6  # the spread of an error that never differs, on the scale of a series: what float32 can tell
 
 
 class UsualErrors(nn.Module):
@@ -37,19 +38,24 @@ class UsualErrors(nn.Module):
         self.register_buffer("whiten", torch.eye(size))
         self.register_buffer("threshold", torch.ones(()))
 
-    def learn(self, errors: Floats, alarms: float) -> None:
+    def learn(self, errors: Floats, alarms: float, floor: Floats | None = None) -> None:
         """Learn what is usual; a share of `alarms` of the distances will lie above the threshold, of few errors none.
 
         The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
-        """
-        from sklearn.covariance import ledoit_wolf
 
+        Args:
+            errors: [N, D].
+            alarms: the share.
+            floor: [D], the least spread of each number, which is that of rounding; None for `NOISE`.
+        """
         mean = errors.mean(0)
-        covariance, _ = ledoit_wolf(errors - mean, assume_centered=True)
-        spread = covariance + (LEAST * np.trace(covariance) + np.finfo(float).tiny) * np.eye(len(mean))
+        least = np.full(len(mean), NOISE) if floor is None else floor
+        still = errors.std(0) <= least
         self.mean.copy_(torch.from_numpy(mean))
-        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(spread))))
+        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(errors - mean, still, least)))))
         found = np.sort(self.distance(errors))[::-1][int(alarms * len(errors))]
+        if still.all():  # then half a step of the data's resolution in one of the numbers is an alarm
+            found = max(found, 0.5 / np.sqrt(len(mean)))
         self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
 
     def distance(self, errors: Floats) -> Floats:
@@ -57,3 +63,24 @@ class UsualErrors(nn.Module):
         mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
         found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
         return found
+
+
+def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floats:
+    """The covariance of errors [N, D] without their mean; of those that stand still their least spread, on its own."""
+    from sklearn.covariance import ledoit_wolf
+
+    found = np.diag(np.where(still, least**2, 0.0))
+    if not still.all():
+        covariance, _ = ledoit_wolf(errors[:, ~still], assume_centered=True)
+        covariance = covariance + LEAST * np.trace(covariance) * np.eye(len(covariance))
+        found[np.ix_(~still, ~still)] = covariance
+    return found
+
+
+def resolution(values: Floats) -> Floats:
+    """The smallest difference between two values of each column [T, K]; 0 for a column that never changes."""
+    found = np.zeros(values.shape[1])
+    for column in range(values.shape[1]):
+        steps = np.diff(np.unique(values[:, column]))
+        found[column] = steps.min() if len(steps) else 0.0
+    return found

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from loopcell.data import Series, Step
+from loopcell.data import Series, Step, check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.estimator import Estimator
-from loopcell.tasks.forecasting.columns import demand_counts, demand_like, read_series, same_step
+from loopcell.tasks.forecasting.columns import (
+    demand_counts,
+    demand_like,
+    demand_zone,
+    notes_of,
+    nothing_known,
+    read_series,
+    same_step,
+)
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, shown, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import Scale, rounded, scale_of
-from loopcell.tasks.forecasting.state import step_from_json, step_to_json
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.series_settings import SeriesSettings
 from loopcell.tasks.settings import checked
@@ -66,14 +73,19 @@ class SeriesEstimator(Estimator):
         targets_: the names of the K targets.
         names_: the names of the S series that training had.
         step_: what lies between two times; None where that was not asked for.
-        notes_: sentences about the training data that the user should know.
+        zone_: the zone of the times; None where they have none.
+        notes_: sentences that the user should know about the data that were read, in `fit` and later, each once.
     """
 
     network_: SeriesNetwork
     targets_: tuple[str, ...]
     names_: tuple[str, ...]
     step_: Step | None
+    steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
+    zone_: str | None
     notes_: list[str]
+    _notes_kept: ClassVar[int] = 100
+    _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
 
@@ -105,7 +117,7 @@ class SeriesEstimator(Estimator):
     def fit(
         self,
         data: Any,
-        y: None = None,
+        y: Any = None,
         *,
         validation: Any = None,
         run: str | PathLike[str] | None = None,
@@ -116,7 +128,7 @@ class SeriesEstimator(Estimator):
         Args:
             data: a path, several, `Records`, a polars or pandas frame or series, a dictionary of arrays, an array [T]
                 or [T, K], or a list of arrays.
-            y: nothing; scikit-learn's tools pass it.
+            y: None, which scikit-learn's tools pass: what is to be learned is a column of the table.
             validation: another table to choose the best weights by; None holds out `validation_fraction` of the steps
                 of each series, at its end.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
@@ -124,11 +136,12 @@ class SeriesEstimator(Estimator):
 
         Raises:
             DataError: the data cannot be used; the sentence says where and why.
-            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            UsageError: an argument of the constructor is out of its bounds, the folder is taken, or there is a y.
             TrainingError: the loss is not finite.
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
-        settings = checked(self)
+        self._refuse_targets(y)
+        settings, self.notes_ = checked(self), []
         seed = settings.seed()
         with self._fitting(seed):
             training, held_out = self._learn(self._table(data, settings), validation, settings)
@@ -136,8 +149,24 @@ class SeriesEstimator(Estimator):
             self._finish(held_out)
         return self._ended(run)
 
-    def _table(self, data: Any, settings: SeriesSettings) -> list[Series]:
-        found = read_series(data, settings)
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, each once."""
+        before = getattr(self, "notes_", [])
+        self.notes_ = list(dict.fromkeys([*before, *notes]))[-self._notes_kept :]
+
+    def _refuse_targets(self, y: Any) -> None:
+        """Refuse targets beside the table; UsageError says where they belong."""
+        if y is not None:
+            raise UsageError(
+                f"{type(self).__name__} learns from one table and its times: y would not be read. Put it into the "
+                "table as a column and name that (target=); columns that help to forecast it are known= or past="
+            )
+
+    def _table(
+        self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
+    ) -> list[Series]:
+        found = read_series(data, settings, like)
+        self._note(notes_of(found))
         if self._head(settings).counts:
             for one in found:
                 demand_counts(one)
@@ -149,7 +178,8 @@ class SeriesEstimator(Estimator):
         """Learn the names and the scales, make the network, and put both parts into examples."""
         steps = [steps_that_have_been(one) for one in series]
         cuts = self._cuts(steps, settings, whole=validation is not None)
-        self.targets_, self.step_ = series[0].target_names, _one_step(series)
+        self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
+        self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
         self.names_ = tuple(one.name for one in series)
         self._demand_length(series, cuts, steps, settings)
         network = self.network_ = self._network(settings)
@@ -157,9 +187,9 @@ class SeriesEstimator(Estimator):
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
-        self.notes_ = _short_ones(ready, training)
+        self._note(_short_ones(ready, training))
         if validation is not None:
-            others = [self._scaled(one) for one in self._table(validation, settings)]
+            others = [self._scaled(one) for one in self._table(validation, settings, self._known_step)]
             return training, self._examples(others, [(0, one.steps - f + 1) for one in others])
         spans = [(cut, step - f + 1) for cut, step in zip(cuts, steps, strict=True)]
         held_out = self._examples(ready, spans)
@@ -195,13 +225,22 @@ class SeriesEstimator(Estimator):
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def _read_table(self, data: Any) -> list[Series]:
-        """The series of a table that is like the one of training."""
+    def _read_table(self, data: Any, like: Callable[[str], Step | None] | None = None) -> list[Series]:
+        """The series of a table that is like the one of training; `like` gives what is known of a step."""
         self._fitted()
         settings = checked(self)
-        found = self._table(data, settings)
-        demand_like(found, self.targets_, self.step_)
+        found = self._table(data, settings, like or self._known_step)
+        self._demand_like(found)
         return found
+
+    def _demand_like(self, series: Sequence[Series]) -> None:
+        demand_like(series, self.targets_, self.step_)
+        for one in series if self._wall else ():
+            demand_zone(one, self.zone_)
+
+    def _known_step(self, name: str) -> Step | None:
+        """What training taught of the step of a series."""
+        return self.steps_.get(name, self.step_)
 
     def _scaled(self, series: Series, scale: Scale | None = None) -> ScaledSeries:
         """A series on the model's scale for it; one that training did not have is on its own."""
@@ -209,7 +248,8 @@ class SeriesEstimator(Estimator):
         known = len(settings.known)
         numbers = [tensor.double().cpu().numpy() for tensor in (network.covariate_mean, network.covariate_size)]
         ahead, past = (Scale(*(part[cut] for part in numbers)) for cut in (slice(known), slice(known, None)))
-        return scaled(series, (scale or self._scale(series), ahead, past), settings.calendar)
+        zone = series.zone if self._wall else None
+        return scaled(series, (scale or self._scale(series), ahead, past), settings.calendar, zone)
 
     def _scale(self, series: Series) -> Scale:
         if series.name in self.names_:
@@ -235,14 +275,22 @@ class SeriesEstimator(Estimator):
         return Sizes(len(self.targets_), known, len(settings.past), len(self.names_))
 
     def _learned(self) -> dict[str, Any]:
-        return {"targets": self.targets_, "series": self.names_, "step": step_to_json(self.step_)}
+        found = {"targets": self.targets_, "series": self.names_, "step": self.step_ and self.step_.to_json()}
+        if not self._wall:
+            return found
+        steps = {name: step.to_json() for name, step in self.steps_.items()}
+        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {})
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         targets, names = learned["targets"], learned["series"]
         for what, found in (("targets", targets), ("series", names)):
             if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
                 raise ValueError(f"its {what} are no names")
-        self.targets_, self.names_, self.step_ = tuple(targets), tuple(names), step_from_json(learned["step"])
+        self.targets_, self.names_ = tuple(targets), tuple(names)
+        self.step_ = None if learned["step"] is None else Step.from_json(learned["step"])
+        self.steps_ = {str(name): Step.from_json(step) for name, step in learned.get("steps", {}).items()}
+        self._wall, zone = "zone" in learned, learned.get("zone")
+        self.zone_ = None if zone is None else check_zone(str(zone))
 
 
 def _learn_scales(network: SeriesNetwork, series: Sequence[Series], cuts: Sequence[int]) -> None:
@@ -296,8 +344,20 @@ def first_after(series: Series, start: Any) -> int:
     if isinstance(start, int) and not isinstance(start, bool):
         return start if start >= 0 else max(0, len(series) + start)
     try:
-        time = np.datetime64(start, "us") if series.times.dtype.kind == "M" else float(start)
+        time = _instant(start, series.zone) if series.times.dtype.kind == "M" else float(start)
     except (TypeError, ValueError) as error:
-        example = shown(series.times[-1]) if len(series) else "2024-01-01"
+        example = shown(series.times[-1], series.zone) if len(series) else "2024-01-01"
         raise UsageError(f"{start!r} is not a time to start from; write it like {example!r}, or count steps") from error
     return int(np.searchsorted(series.times, time))
+
+
+def _instant(start: Any, zone: str | None) -> Any:
+    """A time to start from, as series have them; without an offset it is on the clock of their zone."""
+    found = read_stamps([start])
+    if found.zone is not None and zone is None:
+        raise ValueError("the times of the series have no zone")
+    if zone is not None and found.zone is None:
+        found = read_stamps([start], zone)
+    if found.times.dtype.kind != "M":
+        raise ValueError("no time")
+    return found.times[0]

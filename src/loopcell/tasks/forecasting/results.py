@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series
+from loopcell.data import Series, shown
 from loopcell.errors import InputError
 from loopcell.tasks.forecasting.futures import Futures
-from loopcell.tasks.forecasting.scaled import shown
 from loopcell.tasks.forecasting.scales import Scale
 
 Floats = npt.NDArray[np.float64]
@@ -24,11 +23,12 @@ class Forecast:
 
     Attributes:
         series: its name; "" where there is one.
-        times: [f].
+        times: [f]; NaT (of numbers NaN) where a model with `regular=False` was not given them.
         target_names: K names.
         mean: float64 [f, K]; within the outer quantiles, where these stand on both sides of one half.
         levels: Q levels; none where the head knows the mean only.
         quantiles: float64 [f, K, Q], rising in Q.
+        zone: of the times, which themselves are in UTC then; None where the data had none.
     """
 
     series: str
@@ -37,6 +37,7 @@ class Forecast:
     mean: Floats
     levels: tuple[float, ...]
     quantiles: Floats
+    zone: str | None = None
 
     def quantile(self, level: float) -> Floats:
         """The values [f, K] below which so much of the future is expected to lie.
@@ -49,10 +50,13 @@ class Forecast:
         return self.quantiles[..., self.levels.index(level)]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A row for each step, as JSON values: time, series, and for each target the mean and the quantiles."""
+        """A row for each step, as JSON values: time, series, and for each target the mean and the quantiles.
+
+        Where the time of a step is not known, its number is given ("step", from 1).
+        """
         for step, time in enumerate(self.times):
             row: dict[str, Any] = {"series": self.series} if self.series else {}
-            row["time"] = shown(time) if isinstance(time, np.datetime64) else time.item()
+            row |= time_row(time, self.zone) if time == time else {"step": step + 1}  # noqa: PLR0124 - not NaT or NaN
             for column, name in enumerate(self.target_names):
                 row[name] = float(self.mean[step, column])
                 for at, level in enumerate(self.levels):
@@ -94,7 +98,12 @@ class Backtest:
         place, f = int(self.places[number]), self.mean.shape[1]
         times, names = self.series.times[place : place + f], self.series.target_names
         mean, quantiles = self.mean[number], self.quantiles[number]
-        return Forecast(self.series.name, times, names, mean, self.levels, quantiles)
+        return Forecast(self.series.name, times, names, mean, self.levels, quantiles, self.series.zone)
+
+
+def time_row(time: Any, zone: str | None) -> dict[str, Any]:
+    """A time as it stands in a row of JSON values."""
+    return {"time": shown(time, zone) if isinstance(time, np.datetime64) else time.item()}
 
 
 def in_units(futures: Futures, scale: Scale, *, counts: bool) -> Futures:

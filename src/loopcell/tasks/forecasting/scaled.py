@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, calendar
+from loopcell.data import Series, calendar, shown, wall
 from loopcell.errors import DataError
 from loopcell.tasks.forecasting.scales import Scale
 
@@ -54,7 +54,7 @@ def with_future(series: Series, steps: int, count: int) -> Series:
             f"{of(series.name)}: a forecast of {count} steps needs {', '.join(map(repr, series.known_names))} of all "
             f"of them, and the table has {there} rows whose target is empty at its end; add {count - there} more"
         )
-    more = series.future_times(count - there)
+    more = _times_to_come(series, count - there)
 
     def longer(values: Floats) -> Floats:
         return np.concatenate([values, np.full((len(more), values.shape[1]), np.nan)])
@@ -65,18 +65,45 @@ def with_future(series: Series, steps: int, count: int) -> Series:
     )
 
 
-def scaled(series: Series, scales: tuple[Scale, Scale, Scale], cycles: tuple[str, ...]) -> ScaledSeries:
-    """Put a series on its scales: of targets, of known and of past covariates."""
+def _times_to_come(series: Series, count: int) -> npt.NDArray[Any]:
+    """The times after the last one; NaT or NaN where no step is known, since rows are steps whatever their times."""
+    if series.step is not None:
+        return series.future_times(count)
+    if series.times.dtype.kind == "M":
+        return np.full(count, np.datetime64("NaT"), series.times.dtype)
+    return np.full(count, np.nan)
+
+
+def scaled(
+    series: Series, scales: tuple[Scale, Scale, Scale], cycles: tuple[str, ...], zone: str | None = None
+) -> ScaledSeries:
+    """Put a series on its scales: of targets, of known and of past covariates.
+
+    Args:
+        series: steps to come at its end, if they are to be known.
+        scales: of these three.
+        cycles: of the calendar, which become covariates.
+        zone: on whose wall clock the calendar is read.
+
+    Raises:
+        DataError: the calendar is to be read of steps whose times are not known.
+    """
     target, known, past = scales
     steps = steps_that_have_been(series)
     ahead = known.apply(series.known)
     if cycles:
-        ahead = np.concatenate([ahead, calendar(series.times, cycles)], axis=1)
+        missing = int(np.isnat(series.times).sum())
+        if missing:
+            raise DataError(
+                f"{of(series.name)}: the calendar needs the times of the steps ahead, and of {missing} it is not "
+                "known; add rows at the end of the table with their times and an empty target"
+            )
+        ahead = np.concatenate([ahead, calendar(wall(series.times, zone), cycles)], axis=1)
     return ScaledSeries(
         series,
         steps,
         target,
-        _cut(target.apply(series.target), steps),
+        _demand_small(series, _cut(target.apply(series.target), steps)),
         ahead.astype(np.float32),
         _cut(past.apply(series.past), steps),
     )
@@ -104,7 +131,7 @@ def steps_that_have_been(series: Series) -> int:
 
 def named(series: Series, at: int) -> str:
     """A step of a series, as an error names it."""
-    return f"{of(series.name)} at {shown(series.times[at])}"
+    return f"{of(series.name)} at {shown(series.times[at], series.zone)}"
 
 
 def of(name: str) -> str:
@@ -112,15 +139,20 @@ def of(name: str) -> str:
     return f"series {name!r}" if name else "the series"
 
 
-def shown(time: Any) -> str:
-    """A time as a user writes it."""
-    if not isinstance(time, np.datetime64):
-        return f"{time:g}" if isinstance(time, float) else str(time)
-    text = str(time.astype("datetime64[us]")).replace("T", " ")
-    return text.removesuffix(".000000").removesuffix(":00").removesuffix(" 00:00")
+def _demand_small(series: Series, values: Floats32) -> Floats32:
+    """Refuse values so far from the others that float32 has no number for them; DataError names the first one."""
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        at, column = wrong[0]
+        raise DataError(
+            f"{named(series, int(at))}: {series.target_names[column]!r} is {series.target[at, column]:g}, which is too "
+            "far from the values of training to be read"
+        )
+    return values
 
 
 def _cut(values: npt.NDArray[np.float64], steps: int) -> Floats32:
-    found = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
     found[steps:] = 0.0
     return found

@@ -117,30 +117,16 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
 
 def _time_to_json(kept: Kept) -> dict[str, Any]:
     time = str(kept.time) if isinstance(kept.time, np.datetime64) else np.asarray(kept.time).item()
-    return {"time": time, "step": step_to_json(kept.step)}
+    return {"time": time, "step": kept.step and kept.step.to_json()}
 
 
 def _time_from_json(facts: Mapping[str, Any]) -> tuple[Any, Step | None]:
     time = facts["time"]
     if isinstance(time, str):
-        time = np.datetime64(time, "us")
+        time = np.datetime64(time)
+        time = time if np.datetime_data(time.dtype)[0] == "ns" else time.astype("datetime64[us]")
         if np.isnat(time):
             raise ValueError("its time is none")
     elif not isinstance(time, int | float):
         raise TypeError("its time is none")
-    return time, step_from_json(facts["step"])
-
-
-def step_to_json(step: Step | None) -> list[Any] | None:
-    """A step as JSON values."""
-    return None if step is None else [step.size, step.calendar, step.clock]
-
-
-def step_from_json(given: Any) -> Step | None:
-    """What `step_to_json` gave; ValueError for anything else."""
-    if given is None:
-        return None
-    size, months, clock = given
-    if not isinstance(size, int | float) or not 0 < size < float("inf") or {type(months), type(clock)} != {bool}:
-        raise ValueError("it is no step of times")
-    return Step(size, months, clock)
+    return time, None if facts["step"] is None else Step.from_json(facts["step"])

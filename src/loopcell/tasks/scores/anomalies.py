@@ -22,8 +22,8 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
         threshold: above which a step is an alarm.
 
     Returns:
-        Beside these: "noticed", the share of stretches of anomalous steps with an alarm; "alarms", the share of steps
-        with one; average precision and ROC AUC of the scores, where there are steps of both kinds.
+        Beside these: "noticed", the share of stretches of anomalous steps with an alarm, if there are such stretches;
+        "alarms", the share of steps with one; average precision and ROC AUC, where there are steps of both kinds.
     """
     there = [np.isfinite(part) for part in scores]
     flat_true = np.concatenate([part[known] for part, known in zip(true, there, strict=True)]) > 0
@@ -36,7 +36,8 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
         for part, labels, known in zip(scores, true, there, strict=True)
         for span in stretches(np.where(known, labels > 0, 0).astype(int).tolist())
     ]
-    found["noticed"] = float(np.mean(spans)) if spans else float("nan")
+    if spans:
+        found["noticed"] = float(np.mean(spans))
     found["alarms"] = float(alarm.mean())
     if 0 < flat_true.sum() < len(flat_true):
         found["average precision"] = float(average_precision_score(flat_true, flat))

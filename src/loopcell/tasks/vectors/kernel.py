@@ -53,7 +53,7 @@ class Kernel:
         lanes = vector_bytes() // _BYTES
         width = -(-task.rows.shape[1] // lanes)
         self._task = task
-        self._library = build(_source(lanes, width), f"word_vectors_{width * lanes}")
+        self._library = build(_source(lanes, width), f"word_vectors_{width * lanes}", ["train"])
         self._rows, self._contexts = (_padded(matrix, width * lanes) for matrix in (task.rows, task.contexts))
         arrays = (self._rows, self._contexts, *task.parts, task.keep, *task.noise)
         whole = (len(task.contexts), task.window, task.negatives, task.cbow)

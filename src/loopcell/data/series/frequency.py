@@ -1,0 +1,351 @@
+"""The step of times: first by the calendar, exactly; what no rule of the calendar explains is jitter, and is said.
+
+Written on numpy's business days and Python's `zoneinfo`, not on pandas' offsets: a model that forecasts needs no pandas
+then, and pandas has no "day 30, or the last of a shorter month" and no rule that goes on from what it inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.series.months import BUSINESS, LAST, Place, places_of
+from loopcell.data.series.showing import shown, summer_hint
+from loopcell.data.series.steps import DAY, MOST_PLACES, Clock, Ints, Monthly, Rule, Step, Times, Weekdays
+from loopcell.data.series.zones import has_changes, instants, wall
+from loopcell.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+
+JITTER = 0.1  # of a step, by which times may be off
+MONTH = 27 * DAY  # from here on a step may be months
+HOUR = DAY // 24
+SECOND = 1_000_000
+WEEKS_TO_TELL = 3  # days of the week other than Monday to Friday have to be seen for so long
+
+
+class Fit(NamedTuple):
+    """How well a step explains times.
+
+    Attributes:
+        step: it.
+        distances: [T - 1], of neighbouring times, in the unit of its size.
+        off: [T], which times stand elsewhere than its rule says.
+    """
+
+    step: Step
+    distances: Floats
+    off: npt.NDArray[np.bool_]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all times stand at places of the rule."""
+        return not self.off.any()
+
+    @property
+    def wrong(self) -> Ints:
+        """Which distances are not one step."""
+        return np.flatnonzero(np.abs(self.distances - self.step.size) > JITTER * self.step.size)
+
+    @property
+    def perfect(self) -> bool:
+        """Whether nothing is left to explain."""
+        return self.exact and bool((self.distances == self.step.size).all())
+
+
+def perfect_step(times: Times, zone: str | None, like: Step | None = None) -> Step | None:
+    """The plainest step that explains times to the last microsecond; None where none does.
+
+    Args:
+        times: `[T]`, rising, at least 2.
+        zone: on whose wall clock the calendar is read.
+        like: only this very step will do, or one that counts the same as often.
+    """
+    if like is None:
+        return next((fit.step for fit in _fits_of(times, zone) if fit.perfect), None)
+    if _fits(times, like):
+        return like
+    same = (fit for fit in _fits_of(times, zone) if fit.step.same_kind(like) and fit.step.size == like.size)
+    return next((fit.step for fit in same if fit.perfect), None)
+
+
+def distance_from(times: Times, like: Step) -> float:
+    """How far times [T] are from those of a step at most, as a share of it; infinite where they are not one apart."""
+    if like.clock != (times.dtype.kind == "M") or (like.rule is None and like.calendar):
+        return float("inf")
+    unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
+    if like.rule is None:
+        away = np.abs(np.diff(times).astype(np.float64) * unit - like.size)
+        return float(away.max(initial=0.0) / like.size)
+    index = like.rule.index(wall(times, like.zone))
+    if (np.diff(index) != like.places).any():
+        return float("inf")
+    away = np.abs((times - instants(like.rule.at(index), like.zone)).astype(np.float64)) * unit
+    return float(away.max() / like.micros)
+
+
+def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> tuple[Step, list[str]]:
+    """The step of times that no rule explains, and a sentence about it.
+
+    Raises:
+        DataError: they are not even at all; the message names the first place, and the time of a gap.
+    """
+    fits = list(_fits_of(times, zone))
+    months = [fit for fit in fits if fit.step.calendar and not len(fit.wrong) and _near(times, fit)]
+    if months:
+        best = min(months, key=lambda fit: int(fit.off.sum()))
+        return best.step, [_off_the_rule(times, best, zone, named)]
+    elapsed = _elapsed(times)
+    if not len(elapsed.wrong):
+        return _on_a_grid(times, elapsed.step), _jitter(times, elapsed.step, named)
+    best = min([fit for fit in fits if fit.exact] + [elapsed], key=lambda fit: len(fit.wrong))
+    raise _irregular(times, best, zone, named)
+
+
+def ambiguous(times: Times, step: Step) -> str | None:
+    """A sentence where two days of the month explain times, and would go on differently."""
+    if not isinstance(step.rule, Monthly) or step.rule.places != (Place(LAST),):
+        return None
+    days = wall(times, step.zone).astype("datetime64[D]")
+    longest = int((days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64).max()) + 1
+    other = Step(step.size, True, True, Monthly((Place(longest),), step.rule.time), step.zone)
+    if longest == LAST or np.array_equal(step.after(times[-1], 60), other.after(times[-1], 60)):
+        return None
+    return f"every time is the last day of its month, and day {longest} too: forecasts go on at the last day"
+
+
+def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
+    """The step of another series from the place of one time; None for a time that has no such step."""
+    rule = like.rule
+    if rule is None or like.clock != (times.dtype.kind == "M"):
+        return like if like.clock == (times.dtype.kind == "M") else None
+    if distance_from(times, like) <= JITTER:
+        return like
+    here = wall(times, zone)
+    date = here.astype("datetime64[D]")
+    time = int((here - date).astype(np.int64)[0])
+    moved: Rule | None = (
+        Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size) if isinstance(rule, Clock) else None
+    )
+    if isinstance(rule, Weekdays):
+        moved = Weekdays(rule.days, time) if np.is_busday(date, weekmask=rule.days)[0] else None
+    if isinstance(rule, Monthly) and rule.each == 1:
+        moved = Monthly((next(places_of(date)),), time)
+    return None if moved is None else Step(like.size, like.calendar, True, moved, zone)
+
+
+# --- candidates ----------------------------------------------------------------------------------------------------
+
+
+def _fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
+    """All kinds of steps, each as near as it comes to the times; of two that explain them the first is meant."""
+    elapsed = _elapsed(times)
+    if times.dtype.kind != "M" or times.dtype != np.dtype("datetime64[us]"):
+        yield elapsed
+        return
+    shown = wall(times, zone)
+    usual = _lower_median(np.diff(shown).astype(np.int64))
+    days = shown.astype("datetime64[D]")
+    time = _most_frequent((shown - days).astype(np.int64))
+    # A time that is left out is shown an hour later, and that is still the nearest place.
+    clock = _ruled(times, zone, _clock(shown, usual)) if has_changes(zone) and usual > 2 * HOUR else ()
+    if usual > MONTH:
+        yield from _monthly(times, zone, days, time, plain=True)
+    yield from chain(clock, [elapsed]) if usual % DAY == 0 else chain([elapsed], clock)
+    if usual > MONTH:
+        yield from _monthly(times, zone, days, time, plain=False)
+    elif usual >= DAY // 2 and (np.diff(days).astype(np.int64) > 0).all():
+        for mask in _masks(days):
+            yield from _ruled(times, zone, Weekdays(mask, time))
+        yield from _several_a_month(times, zone, days, time)
+
+
+def _elapsed(times: Times) -> Fit:
+    """So much time from one to the next: the usual distance where all are near it, refined by their mean."""
+    kind = times.dtype.kind
+    unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
+    counts: npt.NDArray[Any] = np.diff(times).astype(np.float64 if kind == "f" else np.int64)
+    usual = _lower_median(counts)
+    if kind == "f":
+        same = bool(np.allclose(counts, usual, rtol=1e-6, atol=0))
+        off = np.abs(counts - usual) > 1e-6 * abs(usual)
+    else:
+        same, off = bool((counts == usual).all()), counts % usual != 0
+    size, grain = usual * unit, 0.0
+    if off.any() or (kind == "f" and same):
+        near = np.asarray(counts[np.abs(counts - usual) <= 2 * JITTER * usual] * unit, np.float64)
+        size = _refined(near, usual * unit, clock=kind == "M")
+        grain = float(np.gcd.reduce(counts)) * unit if kind == "M" else 0.0
+    step = Step(size, clock=kind == "M", grain=grain)
+    distances = np.full(len(counts), step.size) if same else np.asarray(counts * unit, np.float64)
+    return Fit(step, distances, np.concatenate([[False], off]))
+
+
+def _refined(near: Floats, usual: float, *, clock: bool) -> float:
+    """The mean of distances; of time stamps a round number, or so many a second, if that could be the mean as well."""
+    mean = float(near.mean())
+    if not clock:
+        return usual if abs(mean - usual) < 1e-9 * abs(usual) else mean
+    unsure = 2 * max(float(np.abs(np.cumsum(near - mean)).max()), float(np.abs(near - usual).max())) / len(near)
+    round_ones = [round(mean / unit) * unit for unit in (DAY, HOUR, HOUR // 60, SECOND, 1000)]
+    often = [SECOND / round(SECOND / mean)] if mean < SECOND else []
+    return next((float(one) for one in round_ones + often if one and abs(one - mean) <= unsure), mean)
+
+
+def _on_a_grid(times: Times, step: Step) -> Step:
+    """The same step, from the places around which times jitter; as it is, where their deviations add up."""
+    size = round(step.size)
+    if times.dtype != np.dtype("datetime64[us]") or size != step.size:
+        return step
+    since = times.astype(np.int64)
+    away = (since - since[0] + size // 2) % size - size // 2
+    middle, most = float(np.median(away)), float(np.abs(away - np.median(away)).max())
+    if (
+        most > JITTER * size
+        or most <= step.grain
+        or (np.diff((since - since[0] - middle + size / 2) // size) != 1).any()
+    ):
+        return step
+    phase, unsure = (int(since[0]) + middle) % size, 3 * float(away.std()) / np.sqrt(len(away))
+    round_ones = [round(phase / unit) * unit for unit in (size, HOUR, HOUR // 60, SECOND, 1000)]
+    chosen = next((one for one in round_ones if abs(one - phase) <= unsure), round(phase))
+    return Step(step.size, rule=Clock(size, chosen % size))
+
+
+def _clock(shown: Times, usual: int) -> Rule:
+    return Clock(usual, _most_frequent(shown.astype(np.int64) % usual))
+
+
+def _masks(days: Times) -> list[str]:
+    """Days of the week that could be those that count: Monday to Friday, and those that were seen for some weeks."""
+    counts = np.bincount((days.astype(np.int64) + 3) % 7, minlength=7)
+    seen = "".join("01"[bool(count)] for count in counts)
+    span = int((days[-1] - days[0]).astype(np.int64))
+    told = seen not in ("1111111", BUSINESS) and span >= 7 * WEEKS_TO_TELL and counts[counts > 0].min() >= 2
+    business = [BUSINESS] if seen == BUSINESS or span > 7 else []  # one weekend alone may be a gap
+    return [*business, seen] if told else business
+
+
+def _monthly(times: Times, zone: str | None, days: Times, time: int, *, plain: bool) -> Iterator[Fit]:
+    for place in places_of(days):
+        if (not place.days) == plain:
+            yield from _ruled(times, zone, Monthly((place,), time))
+
+
+def _several_a_month(times: Times, zone: str | None, days: Times, time: int) -> Iterator[Fit]:
+    """The 1st and the 15th; the 15th and the last day."""
+    months = days.astype("datetime64[M]")
+    values, first, counts = np.unique(months, return_index=True, return_counts=True)
+    each = int(counts.max())
+    whole = first[counts == each]
+    if not 2 <= each <= MOST_PLACES or len(values) < WEEKS_TO_TELL or len(whole) < len(values) - 2:
+        return
+    chosen = []
+    for number in range(each):
+        dates = days[whole + number]
+        place = next(
+            (one for one in places_of(dates) if (one.dates(dates.astype("datetime64[M]")) == dates).all()), None
+        )
+        if place is None:
+            return
+        chosen.append(place)
+    yield from _ruled(times, zone, Monthly(tuple(chosen), time))
+
+
+def _ruled(times: Times, zone: str | None, rule: Rule) -> Iterator[Fit]:
+    """How a rule fits, with its usual number of places from time to time."""
+    index = rule.index(wall(times, zone))
+    counts = np.diff(index)
+    places = int(_lower_median(counts))
+    if places < 1:
+        return
+    size = float(places * rule.size) if isinstance(rule, Clock) else places / rule.each
+    step = Step(size, isinstance(rule, Monthly), True, rule, zone)
+    yield _fit(times, step, index)
+
+
+def _fit(times: Times, step: Step, index: Ints) -> Fit:
+    assert step.rule is not None
+    zone = step.zone
+    off = wall(instants(step.rule.at(index), zone), zone) != wall(times, zone)
+    return Fit(step, np.diff(index) * (step.size / step.places), off)
+
+
+def _fits(times: Times, like: Step) -> bool:
+    """Whether a step explains times to the last microsecond."""
+    if like.clock != (times.dtype.kind == "M"):
+        return False
+    if like.rule is None:
+        return not like.calendar and not like.grain and _elapsed(times).step == like
+    fit = _fit(times, like, like.rule.index(wall(times, like.zone)))
+    return fit.perfect
+
+
+# --- sentences -----------------------------------------------------------------------------------------------------
+
+
+def _near(times: Times, fit: Fit) -> bool:
+    """Whether all times are within a share of a step from the rule's places."""
+    away = np.abs((times - _expected(times, fit)).astype(np.float64))
+    return bool((away <= JITTER * fit.step.size * 30 * DAY).all()) and 2 * int(fit.off.sum()) < len(times)
+
+
+def _expected(times: Times, fit: Fit) -> Times:
+    rule, zone = fit.step.rule, fit.step.zone
+    assert rule is not None
+    return instants(rule.at(rule.index(wall(times, zone))), zone)
+
+
+def _off_the_rule(times: Times, fit: Fit, zone: str | None, named: Callable[[int], str]) -> str:
+    assert isinstance(fit.step.rule, Monthly)
+    at = int(np.flatnonzero(fit.off)[0])
+    many = f"{int(fit.off.sum()):,} of {len(times):,} times are not"
+    return (
+        f"the times are every {fit.step}, at {fit.step.rule.places[0]}, and {many} (the first is "
+        f"{shown(times[at], zone)}, {named(at)}): forecasts go on at {fit.step.rule.places[0]}"
+    )
+
+
+def _jitter(times: Times, step: Step, named: Callable[[int], str]) -> list[str]:
+    differences = np.diff(times).astype(np.float64) * (1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0)
+    away = np.abs(differences - step.size)
+    at = int(away.argmax()) + 1
+    if away[at - 1] <= 1e-6 * step.size:
+        return []
+    far = str(Step(float(f"{away[at - 1]:.3g}"), clock=step.clock))
+    note = (
+        f"the times are not even, and no rule of the calendar explains them: a step is taken as {step}, from which "
+        f"they differ by up to {far} ({named(at)})"
+    )
+    return [note]
+
+
+def _irregular(times: Times, fit: Fit, zone: str | None, named: Callable[[int], str]) -> DataError:
+    step, wrong = fit.step, fit.wrong
+    at = int(wrong[0]) + 1
+    missing = round(float(fit.distances[at - 1]) / step.size) - 1
+    between = f"{shown(times[at - 1], zone)} and {shown(times[at], zone)}"
+    if missing >= 1:
+        what = f"a gap: between {between} {missing:,} time{'s are' if missing > 1 else ' is'} missing"
+    else:
+        what = f"an uneven time: {between} are not one step apart"
+    more = f"; there are {len(wrong):,} such places" if len(wrong) > 1 else ""
+    hint = summer_hint(times[at - 1], times[at], zone)
+    return DataError(
+        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them, or say regular=False to count rows as "
+        f"steps{hint}"
+    )
+
+
+def _lower_median(values: npt.NDArray[Any]) -> Any:
+    """A value that there is; of two in the middle the smaller."""
+    return np.sort(values)[(len(values) - 1) // 2].item()
+
+
+def _most_frequent(values: Ints) -> int:
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[counts.argmax()])

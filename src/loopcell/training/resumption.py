@@ -1,0 +1,56 @@
+"""What may differ between a run and its resumption: how long it goes on. Everything else has to be as it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from loopcell.errors import UsageError, quoted
+
+EXTENDABLE = ("epochs", "updates", "patience", "time_limit")
+"""Settings of a run that may be others when it goes on; the schedule is then that of the new length."""
+
+_OTHER = {"fingerprint": "other data", "cell": "another cell", "columns": "other columns", "learned": "other data"}
+
+
+def demand_same_job(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run as another job.
+
+    Args:
+        path: the run's folder.
+        before: the facts of the job that it was started with; those that `now` does not have do not count.
+        now: the facts of the job that is to go on.
+
+    Raises:
+        UsageError: they differ in more than `EXTENDABLE`; the sentence names the first difference.
+    """
+    difference = next(_differences(before, _plain(now)), None)
+    if difference is not None:
+        may = f"{', '.join(EXTENDABLE[:-1])} and {EXTENDABLE[-1]}"
+        raise UsageError(
+            f"the run {path} was started with {difference}; it can only go on with the same (only {may} may change)"
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs, in words: data first, for other data bring other vocabularies and sizes with them."""
+    if before.get("fingerprint") != now.get("fingerprint"):
+        yield _OTHER["fingerprint"]
+    config, wanted = before.get("config"), now.get("config")
+    if isinstance(config, Mapping) and isinstance(wanted, Mapping):
+        for name in sorted(config.keys() | wanted.keys()):
+            if config.get(name) != wanted.get(name) and name not in EXTENDABLE:
+                yield f"other settings: {name} was {quoted(config.get(name))} and is {quoted(wanted.get(name))}"
+    elif config != wanted:
+        yield "other settings"
+    for name in now.keys() - {"config"}:
+        if before.get(name) != now[name]:
+            yield _OTHER.get(name, f"another {name}: it was {quoted(before.get(name))} and is {quoted(now[name])}")
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts as they come back from a file."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(facts)))
+    return plain
