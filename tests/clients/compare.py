@@ -23,7 +23,7 @@ def _difference(left: Sequence[float], right: Sequence[float]) -> float:
     finite = [math.isfinite(a) and math.isfinite(b) for a, b in zip(left, right, strict=True)]
     if not all(finite):
         return math.inf
-    scale = max(max(map(abs, left)), 1e-30)
+    scale = max(1e-30, *map(abs, left))
     return max(abs(a - b) for a, b in zip(left, right, strict=True)) / scale
 
 

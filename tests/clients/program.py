@@ -1,7 +1,7 @@
 """One program, run once: `python -m tests.clients.program NAME torch|loopcell` prints its numbers as JSON.
 
-A program is a module in `programs/` with `run()`, which returns lists of numbers by name. It is imported after ours were
-put in, so that classes which derive from torch.nn's derive from ours.
+A program is a module in `programs/` with `run()`, which returns lists of numbers by name. It is imported after ours
+were put in, so that classes which derive from torch.nn's derive from ours.
 """
 
 from __future__ import annotations

@@ -23,18 +23,22 @@ class Client(NamedTuple):
 
 
 CLIENTS = {
-    "skorch": Client("skorch", ("skorch",), "NeuralNetClassifier trains a two-layer GRU: losses of every pass, probabilities"),
-    "sb3-contrib": Client("sb3-contrib", ("sb3-contrib",), "RecurrentPPO learns CartPole: actions' values and losses"),
-    "torchrl": Client("torchrl", ("torchrl",), "LSTMModule and GRUModule in a rollout and over a sequence with resets"),
-    "darts": Client("darts", ("darts[torch]",), "RNNModel, BlockRNNModel: losses and forecasts"),
-    "pytorch-forecasting": Client(
-        "pytorch-forecasting", ("pytorch-forecasting",), "RecurrentNetwork, DeepAR, TFT: losses and forecasts"
+    "skorch": Client("skorch", ("skorch",), "NeuralNetClassifier trains a two-layer GRU: losses, probabilities"),
+    "sb3-contrib": Client(
+        "sb3-contrib", ("sb3-contrib",), "RecurrentPPO learns CartPole: losses, values, weights after it"
     ),
-    "neuralhydrology": Client("neuralhydrology", ("neuralhydrology",), "CudaLSTM and EA-LSTM beside it: outputs, gradients"),
-    "flair": Client("flair", ("flair",), "SequenceTagger with a CRF: losses while it trains"),
-    "stanza": Client("stanza", ("stanza",), "the part-of-speech tagger's PackedLSTM and highway LSTM: outputs, gradients"),
-    "speechbrain": Client("speechbrain", ("speechbrain",), "LSTM, GRU, RNN, CRDNN: outputs and gradients with lengths"),
+    "torchrl": Client("torchrl", ("torchrl",), "LSTMModule, GRUModule, step by step and over sequences with resets"),
+    "darts": Client("darts", ("darts[torch]",), "RNNModel and BlockRNNModel are trained: their forecasts"),
+    "pytorch-forecasting": Client(
+        "pytorch-forecasting", ("pytorch-forecasting",), "RecurrentNetwork, DeepAR, TFT are trained: forecasts, weights"
+    ),
+    "neuralhydrology": Client("neuralhydrology", ("neuralhydrology",), "CudaLSTM and GRU are trained: losses, outputs"),
+    "flair": Client("flair", ("flair",), "SequenceTagger with a CRF, language model: losses; document embeddings"),
+    "stanza": Client("stanza", ("stanza",), "character model, highway LSTM and PackedLSTM are trained: losses, scores"),
+    "speechbrain": Client(
+        "speechbrain", ("speechbrain",), "RNN, LSTM, GRU over rows of different lengths, CRDNN: losses"
+    ),
     "pytorch-crf": Client("pytorch-crf", ("pytorch-crf",), "a bidirectional LSTM under a CRF: losses and decoded tags"),
-    "captum": Client("captum", ("captum",), "Integrated Gradients, Saliency, DeepLift of an LSTM: attributions"),
-    "pyro": Client("pyro-ppl", ("pyro-ppl",), "a deep Markov model with a GRU guide: losses of stochastic variational inference"),
+    "captum": Client("captum", ("captum",), "six kinds of attributions of an LSTM's answer"),
+    "pyro": Client("pyro-ppl", ("pyro-ppl",), "a deep Markov model with a GRU and an RNN as guide: losses of SVI"),
 }
