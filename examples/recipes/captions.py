@@ -8,7 +8,7 @@ training are made of the 60,000 images, strips for the test of the 10,000.
 from __future__ import annotations
 
 import numpy as np
-from recipe import Result, main
+from recipe import Models, Result, main
 
 from loopcell import Captioner
 from loopcell.data import fetch, read
@@ -42,7 +42,7 @@ def run(small: bool) -> Result:
         for part, count in STRIPS.items()
     )
     settings = {**SETTINGS, "hidden_size": 16, "epochs": 1} if small else SETTINGS
-    model = Captioner(**settings, progress=True).fit(*learned[:2])
+    model, _ = Models.fitted(Captioner(**settings, progress=True), *learned[:2])
     rows = {}
     for name, chosen in (("model", test[2] >= 0), ("unseen numbers", test[2] == 1), ("seen numbers", test[2] == 0)):
         X, y = ([part[at] for at in np.flatnonzero(chosen)] for part in test[:2])

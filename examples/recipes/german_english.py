@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from recipe import ROOT, Known, Result, main
+from recipe import ROOT, Known, Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import fetch, read
@@ -54,11 +54,12 @@ def run(small: bool) -> Result:
     settings = {**SETTINGS, **SMALL} if small else SETTINGS
     rows, written, facts = {}, {}, {}
     for name, attention in (("model", "general"), ("context vector alone", "none")):
-        model = Seq2Seq(**settings, attention=attention, progress=True).fit(*learned, validation=held_out)
+        model = Seq2Seq(**settings, attention=attention, progress=True)
+        model, seconds = Models.fitted(model, *learned, name=attention, validation=held_out)
         table = model.evaluate(*test, training=learned)
         rows[name], written[name] = dict(table.model), model.predict(test[0])
         weights = sum(parameter.numel() for parameter in model.network_.parameters())
-        facts[name] = {"weights": weights, "seconds": round(model.outcome_.position.seconds, 1)}
+        facts[name] = {"weights": weights, "seconds": round(seconds, 1)}
         if attention == "general" and not small:
             model.attention_map(test[0][0]).save(PICTURES / "german_english_attention.svg")
     rows |= {name: dict(table.rows[name]) for name in ("copy", "most frequent")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from recipe import Result, main
+from recipe import Models, Result, main
 
 from loopcell import Chat
 from loopcell.data import fetch, read, split_groups
@@ -40,7 +40,7 @@ def run(small: bool) -> Result:
     training, test = split_groups(Q, 0.1, seed=0)
     learned, rest = (([Q[at] for at in part], [A[at] for at in part]) for part in (training, test))
     settings = {**SETTINGS, "hidden_size": 16, "vocabulary_size": 400, "epochs": 1} if small else SETTINGS
-    model = Chat(**settings, progress=True).fit(*learned)
+    model, _ = Models.fitted(Chat(**settings, progress=True), *learned)
     table = model.evaluate(*rest, training=learned)
     asked = rest[0][:: max(1, len(rest[0]) // 20)][:20]
     samples = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from recipe import Result, main
+from recipe import Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import Delimited, fetch, read, split_groups
@@ -46,7 +46,7 @@ def translated(
     """Train on one side of a split by English sentences, and score the other side."""
     training, test = split_groups(english, share, seed=0)
     learned, rest = (tuple([side[at] for at in part] for side in pairs) for part in (training, test))
-    model = Seq2Seq(**settings, progress=True).fit(*learned)
+    model, _ = Models.fitted(Seq2Seq(**settings, progress=True), *learned)
     table = model.evaluate(*rest, training=learned)
     chosen = range(0, len(test), max(1, len(test) // 20))
     written = model.predict([rest[0][at] for at in chosen])

@@ -1,7 +1,8 @@
 """What the recipes share: arguments, the clock, and where a result is written.
 
 A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little
-data and little time, to see that it works; its figures say nothing and are not written.
+data and little time, to see that it works; its figures say nothing and are not written. `--keep FOLDER` keeps each
+model there, and takes it from there the next time: what is scored in another way need not be trained again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -22,6 +23,8 @@ from loopcell.tasks.scores import ScoreTable
 
 SMALL = 1e-3  # a figure below this has digits of its own, not places
 ROOT = Path(__file__).parents[2]
+BUSY = "the machine had other work at the same time, so `seconds` are more than it takes"
+KEPT = "trained before, with --keep, and scored on this day; the seconds are those of both"
 HEAD = "| recipe | what is measured | model | baselines | published | time |\n|---|---|---|---|---|---|"
 
 
@@ -55,6 +58,39 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+class Models:
+    """The models of a recipe: trained, or as they were kept.
+
+    Attributes:
+        folder: where they are kept; None for nowhere.
+        name: of the recipe.
+        taken: seconds and processor seconds that the kept ones took to train.
+    """
+
+    folder: Path | None = None
+    name = ""
+    taken: ClassVar[dict[str, float]] = {}
+
+    @classmethod
+    def fitted(cls, model: Any, X: Any, y: Any, *, name: str = "model", validation: Any = None) -> tuple[Any, float]:
+        """Train a model, or take the one that was kept under this name; and the seconds that its updates took."""
+        path = None if cls.folder is None else cls.folder / f"{cls.name}-{name}.safetensors"
+        if path is not None and path.exists():
+            about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            for key in ("seconds", "processor_seconds"):
+                cls.taken[key] = cls.taken.get(key, 0.0) + about[key]
+            return type(model).load(path), about["updates_seconds"]
+        started, worked = time.perf_counter(), time.process_time()
+        model.fit(X, y, validation=validation)
+        updates = model.outcome_.position.seconds
+        if path is not None:
+            about = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            model.save(path)
+            path.with_suffix(".json").write_text(json.dumps({**about, "updates_seconds": updates}), encoding="utf-8")
+        return model, updates
+
+
 def table(results: Path) -> list[str]:
     """The lines of the documentation's table: one for each result that was written."""
     found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results.glob("*.json"))]
@@ -73,8 +109,9 @@ def _row(name: str, result: dict[str, Any]) -> str:
     ]
     known = "{figure}; {source}".format(**result["known"]) if result["known"] else ""
     minutes = f"{result['processor_seconds'] / 60:.1f} min" + (" (busy)" if "busy" in result else "")
+    about = f"{metric}, {result['data']}" + (f" ({result['remark']})" if "remark" in result else "")
     link = f"[{name}](../examples/recipes/{name}.py)"
-    return f"| {link} | {metric}, {result['data']} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
+    return f"| {link} | {about} | {shown(figure)} | {', '.join(others)} | {known} | {minutes} |"
 
 
 def rounded(value: float) -> float:
@@ -92,17 +129,20 @@ def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
     parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
     parser.add_argument("--small", action="store_true", help="little data and time, to see that it works")
     parser.add_argument("--busy", action="store_true", help="say in the result that the machine had other work too")
+    parser.add_argument("--keep", type=Path, help="a folder to keep each model in, and to take it from the next time")
     typed = parser.parse_args()
+    Models.folder, Models.name = typed.keep, Path(sys.argv[0]).stem + ("-small" if typed.small else "")
     started, worked = time.perf_counter(), time.process_time()
     result = run(typed.small)
     spent = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
-    spent = {name: round(value, 1) for name, value in spent.items()}
+    spent = {name: round(value + Models.taken.get(name, 0.0), 1) for name, value in spent.items()}
     print("\n".join(result.table.lines()))
     figures = {name: rounded(value) for name, value in result.figures.items()}
     print(json.dumps({"figures": figures, **spent}))
     if not typed.small:
-        busy = {"busy": "the machine had other work at the same time, so `seconds` are more than it takes"}
-        print(f"written: {_write(result, {'figures': figures, **spent, **(busy if typed.busy else {})}, known)}")
+        remarks = {"busy": BUSY} if typed.busy else {}
+        remarks |= {"kept": KEPT} if Models.taken else {}
+        print(f"written: {_write(result, {'figures': figures, **spent, **remarks}, known)}")
 
 
 def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:

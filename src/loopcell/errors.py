@@ -29,7 +29,6 @@ from __future__ import annotations
 import reprlib
 from typing import ClassVar
 
-
 _LONGEST = 2_000
 _HEAD, _TAIL = 1_500, 400
 

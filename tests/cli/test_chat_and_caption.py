@@ -62,6 +62,31 @@ def test_several_candidates_and_draws(trained):
     assert drawn[0] == call(*hot, 1, typed="hi\nbye\nwho\n").stdout
 
 
+def test_an_answer_with_line_breaks_is_one_line(tmp_path):
+    model = Chat(cell="gru", hidden_size=24, embedding_size=12, learning_rate=0.02, warmup=5, epochs=40, device="cpu")
+    model.set_params(validation_fraction=0.0, batch_size=4).fit(["hi", "bye"] * 6, ["a\nb", "c\r\nd\u2028e"] * 6)
+    assert model.reply("hi")[0].text == "a\nb"
+    model.save(tmp_path / "m.safetensors")
+    result = call("chat", tmp_path / "m.safetensors", typed="hi\n\nbye\n")
+    assert result.stdout.split("\n") == ["a b", "c d e", ""]
+    result = call("chat", tmp_path / "m.safetensors", "--candidates", 2, typed="hi\n")
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_help_says_what_flags_do_to_a_chat():
+    """Of a trained model nothing changes that is not typed, and a history is one of turns."""
+    for verb, history in ((("chat",), "[default: the model's own]"), (("train", "chat"), "[default: 1]")):
+        words = " ".join(call(*verb, "--help").stdout.split())
+        assert f"Turns of a conversation that are read, the newest last. {history}" in words
+        assert "forecast" not in words
+    words = " ".join(call("chat", "--help").stdout.split())
+    assert "Draw answers: below 1 safer" in words
+    assert "[default: 1.0]" not in words
+    assert "[default: answers are not drawn, but the best of beam search]" in words
+    words = " ".join(call("translate", "--help").stdout.split())
+    assert words.count("[default: the model's own]") == 5
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [

@@ -45,6 +45,19 @@ def test_two_files_are_sources_and_targets(trained):
     assert Seq2Seq.load(run / "model.safetensors").beam == 3
 
 
+def test_scores_keep_to_what_a_training_may_take(pair, tmp_path, monkeypatch):
+    """The limit is of reading, training and scoring together; what could not be scored is said."""
+    monkeypatch.setattr("loopcell.tasks.estimator_run.MOST_SCORED", 12)
+    result = call("train", "translate", *pair, *SMALL, "--epochs", 1, "--run", tmp_path / "some")
+    assert "12 of 20 pairs, drawn at random:" in result.stdout
+    assert json.loads((tmp_path / "some" / "score.json").read_text())["data"] == "12 of 20 pairs, drawn at random"
+    monkeypatch.setattr("loopcell.tasks.estimator_run._seconds_left", lambda *_: 0.0)
+    flags = ["--epochs", 1, "--time-limit", "30s", "--run", tmp_path / "late"]
+    result = call("train", "translate", *pair, *SMALL, *flags)
+    assert result.exit_code == 0, result.output
+    assert "8 of 20 pairs, drawn at random, as many as the time limit left:" in result.stdout
+
+
 def test_a_line_for_a_line(trained):
     model = Seq2Seq.load(trained[0] / "model.safetensors")
     lines = ["abcd", "", "da", "xx"]

@@ -17,6 +17,8 @@ from loopcell.tasks.config import Choice
 from loopcell.tasks.estimator import SequenceBatch, as_pair
 from loopcell.tasks.model_file import MODEL
 from loopcell.tasks.targets import IGNORED
+from loopcell.tasks.writing.scoring import Limits
+from loopcell.tasks.writing.search import beam_search
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK, reversals, waves
 
@@ -138,12 +140,100 @@ def clone_with(model, **settings):
     return other
 
 
+def half_trained(tokens):
+    """Copying words, as a network does it that has not learned it well: what is likely at first is no answer."""
+    X, _ = reversals(60, seed=11)
+    texts = [" ".join(text) for text in X] if tokens == "word" else X
+    return Seq2Seq(**{**SMALL, "batch_size": 4, "tokens": tokens}, epochs=3).fit(texts, texts), texts[:16]
+
+
+@pytest.mark.parametrize("tokens", ["char", "word"])
+def test_no_beam_and_no_setting_finds_less_than_greedy_search(tokens):
+    model, X = half_trained(tokens)
+    for setting in ({}, {"length_penalty": 0.0}, {"length_penalty": 3.0, "longest": 6}, {"ngram_block": 2}):
+        greedy = best_scores(model, X, beam=1, **setting)
+        for beam in (2, 5):
+            assert (best_scores(model, X, beam=beam, **setting) >= greedy - 1e-5).all(), (setting, beam)
+
+
+@torch.inference_mode()
+def best_scores(model, X, **settings):
+    """The length-penalised score of what is written to each input."""
+    other, found = clone_with(model, **settings), []
+    for _, batch in other._batches(other._unlabelled(X)):
+        encoded = other.network_.encode(batch.inputs, batch.lengths)
+        answers = beam_search(other.network_.decoder.step, encoded, other._rules())
+        found += [some[0].score(other.length_penalty) for some in answers]
+    return np.array(found)
+
+
+def test_two_pairs_learned_by_heart_are_written_with_any_beam():
+    model = Seq2Seq(**{**SMALL, "label_smoothing": 0.0}, epochs=60, validation_fraction=0.0)
+    model.fit(["a", "b"] * 4, ["x", "abcd"] * 4)
+    for beam in (1, 2, 5, 20):
+        assert clone_with(model, beam=beam).predict(["b", "a"]) == ["abcd", "x"]
+    assert clone_with(model, beam=1).candidates(["b"])[0][0].log_probability == pytest.approx(
+        clone_with(model, beam=5).candidates(["b"])[0][0].log_probability, abs=1e-4
+    )
+
+
+def test_so_many_answers_as_are_asked_for(model):
+    (five,) = model.candidates(["abc"], 5)  # of a beam of 3
+    assert len(five) == len({one.text for one in five}) == 5
+    assert model.candidates(["abc"], 1)[0] == model.candidates(["abc"])[0][:1]
+    assert [some[0].text for some in model.candidates(["abc", "d"], 2)] == model.predict(["abc", "d"])
+    for n, complaint in ((0, "n: at least one answer has to be asked for, got 0"), (1001, "n: at most 1,000 answers")):
+        with pytest.raises(UsageError, match=complaint):
+            model.candidates(["abc"], n)
+
+
+def test_answers_of_one_text_are_one_answer():
+    """Pieces can spell a word in several ways."""
+    X = ["ab", "abab", "ba"] * 20
+    settings = {**SMALL, "tokens": "bpe", "vocabulary_size": 260, "beam": 20, "longest": 4}
+    model = Seq2Seq(**settings, epochs=1).fit(X, X)
+    found = model.candidates(["ab"])[0]
+    assert len({one.text for one in found}) == len(found)
+    rows = model._written(["ab"], model._rules(), beam_search)[0]
+    assert len({one.text for one in rows}) < len(rows) == 20  # so there was something to leave out
+
+
+def test_a_shortest_answer_holds_and_cannot_be_longer_than_the_longest(model):
+    assert all(len(text) >= 4 for text in clone_with(model, shortest=4).predict(["ab", "c", ""]))
+    assert all(len(one.text) >= 4 for one in clone_with(model, shortest=4).sample(["ab"], 5, seed=0)[0])
+    with pytest.raises(UsageError, match=r"shortest: an answer has at most 3 tokens here \(longest\), got 4"):
+        clone_with(model, shortest=4, longest=3).predict(["ab"])
+
+
+def test_a_part_of_the_pairs_is_scored_where_that_is_asked_for(model, capsys):
+    X, y = reversals(60, seed=6)
+    some = model.evaluate(X, y, limits=Limits(pairs=20))
+    assert some.data == "20 of 60 pairs, drawn at random"
+    assert some == model.evaluate(X, y, limits=Limits(pairs=20))
+    everything = model.evaluate(X, y)
+    assert everything.data == "60 pairs"
+    assert model.evaluate(X, y, limits=Limits(pairs=60)).model == pytest.approx(everything.model)
+    late = model.evaluate(X, y, limits=Limits(pairs=50, seconds=0.0))
+    assert late.data == "8 of 60 pairs, drawn at random, as many as the time limit left"
+    _, rest = clone_with(model).parts(X, y)  # parts know their examples by number
+    assert model.evaluate(*rest, limits=Limits(pairs=6)).model == pytest.approx(model.evaluate(*rest).model)
+    assert capsys.readouterr().err == ""
+
+
 def test_longest_and_blocks_hold(model):
     assert all(len(text) <= 2 for text in clone_with(model, longest=2).predict(["abcd", "dcba"]))
     once = clone_with(model, ngram_block=1).predict(["aabb", "cccc"])
     assert all(len(set(text)) == len(text) for text in once)
-    with pytest.raises(UsageError, match="beam: input should be greater than or equal to 1, got 0"):
-        clone_with(model, beam=0).predict(["ab"])
+    for setting, complaint in (
+        ({"beam": 0}, "beam: input should be greater than or equal to 1, got 0"),
+        ({"length_penalty": -0.5}, "length_penalty: input should be greater than or equal to 0, got -0.5"),
+        ({"length_penalty": math.inf}, "length_penalty: input should be"),
+        ({"length_penalty": math.nan}, "length_penalty: input should be"),
+        ({"length_penalty": 1001}, "length_penalty: input should be less than or equal to 1000, got 1001"),
+    ):
+        with pytest.raises(UsageError, match=complaint):
+            clone_with(model, **setting).predict(["ab"])
+    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().longest
 
 
 def test_attention_looks_backwards_at_what_it_reverses(model):

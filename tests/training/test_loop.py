@@ -10,7 +10,9 @@ import torch
 from torch.nn import functional
 
 from loopcell.errors import TrainingError
+from loopcell.training import loop
 from loopcell.training.evaluation import evaluate
+from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import StepResult
 from tests.training.toy import Diary, ToyChunks, ToyStep, config, make_step, make_trainer, same, weights
 
@@ -118,6 +120,113 @@ def test_patience_and_the_best_model(tmp_path):
     assert (outcome.position.best_loss, outcome.position.best_update, outcome.position.update) == (3.0, 4, 6)
     assert [r.best for r in diary.reports] == [True, True, False, True, False, False]
     assert exported == [0, 1, 2, 4]  # the model is there from the start
+
+
+class Clock:
+    """Time as the loop sees it, which passes only where a test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(loop, "time", found)
+    return found
+
+
+class Slow(ToyStep):
+    """A toy that takes its time, for a chunk in training and for one in validation."""
+
+    def __init__(self, clock, training, validation=0.0):
+        super().__init__()
+        self.clock, self.seconds = clock, {True: training, False: validation}
+
+    def forward(self, chunk, state):
+        self.clock.now += self.seconds[self.training]
+        return super().forward(chunk, state)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_time_limit_shortens_the_schedule(tmp_path, clock, schedule):
+    diary = Diary()
+    settings = config(
+        length={"epochs": 10_000, "time_limit": 1.0},
+        optimization={"schedule": schedule, "warmup": 3, "learning_rate": 1.0},
+    )
+    _, outcome = run(tmp_path / "run", settings, step=Slow(clock, 0.01), observers=[diary])
+    assert outcome.reason == "time limit"
+    assert 98 <= outcome.position.update <= 100
+    assert outcome.warm
+    rates = [report.learning_rate for report in diary.reports]
+    assert max(rates) == pytest.approx(1.0, abs=1e-3)
+    assert rates[-1] < 0.05  # where 80,000 updates would have left it at 1
+    half = rates[55]  # of the time after the first tenth
+    assert half == pytest.approx(0.5, abs=0.03)
+    top = rates.index(max(rates))
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_a_time_limit_that_is_not_reached_changes_nothing(tmp_path):
+    diaries = []
+    for limit in (None, 1000.0):
+        diaries.append(Diary())
+        settings = config(length={"epochs": 2, "time_limit": limit}, optimization={"schedule": "cosine", "warmup": 2})
+        run(tmp_path / f"run-{limit}", settings, observers=[diaries[-1]])
+    first, second = ([(r.loss, r.learning_rate) for r in diary.reports] for diary in diaries)
+    assert first == second
+
+
+def test_a_run_that_was_hastened_goes_on_where_it_would_have_been(tmp_path, clock):
+    settings = config(length={"epochs": 10, "time_limit": 0.5}, optimization={"schedule": "linear", "warmup": 0})
+    _, outcome = run(tmp_path / "run", settings, step=Slow(clock, 0.01))
+    assert outcome.reason == "time limit"
+    done, diary = outcome.position.update, Diary()
+    longer = config(length={"epochs": 10, "time_limit": 1000.0}, optimization={"schedule": "linear", "warmup": 0})
+    again = make_trainer(tmp_path / "run", longer, observers=[diary])
+    again.resume()
+    again.fit()
+    rates = [report.learning_rate for report in diary.reports]
+    assert rates == pytest.approx([0.01 * (1 - u / 80) for u in range(done, 80)])
+
+
+def test_the_evaluation_at_the_end_is_within_the_time(tmp_path, clock):
+    settings = config(length={"epochs": 10_000, "time_limit": 1.5})
+    step = Slow(clock, 0.01, validation=0.3)
+    _, outcome = run(tmp_path / "run", settings, step=step, validation=ToyChunks(8, 2, 8))
+    assert outcome.reason == "time limit"
+    assert outcome.position.best_loss is not None
+    assert clock.now - 100 <= 1.5 + 1e-9
+    again = make_trainer(tmp_path / "run", settings, step=step)
+    again.resume()
+    assert again.fit().position.update == outcome.position.update  # nothing is left
+
+
+def test_a_run_says_whether_it_ended_in_its_warm_up(tmp_path):
+    settings = config(length={"epochs": 50, "patience": 2}, truncation={"k1": 64}, optimization={"warmup": 20})
+    step, held_out = Scripted([5, 6, 7]), ToyChunks(8, 2, 8)
+    assert not run(tmp_path / "short", settings, step=step, validation=held_out)[1].warm
+    settings = config(length={"epochs": 50, "patience": 2}, truncation={"k1": 64}, optimization={"warmup": 2})
+    assert run(tmp_path / "long", settings, step=Scripted([5, 6, 7]), validation=held_out)[1].warm
+
+
+def test_a_model_that_was_never_trained_is_not_left(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    trainer = make_trainer(
+        tmp_path / "run",
+        config(length={"epochs": 5}),
+        step=Scripted([float("nan")]),
+        validation=ToyChunks(8, 2, 8),
+        export=lambda: folder.model.write_text("a model"),
+    )
+    with pytest.raises(TrainingError, match="held-out loss became nan"):
+        trainer.fit()
+    assert not folder.model.exists()
+    assert folder.best.exists()
 
 
 def test_a_time_limit_ends_a_run_with_an_evaluation(tmp_path):

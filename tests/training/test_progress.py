@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import time
 
 from rich.console import Console
 
-from loopcell.training.progress import ProgressDisplay
+from loopcell.training import progress
+from loopcell.training.progress import Heartbeat, ProgressDisplay, working
 from loopcell.training.report import Report
 
 
@@ -25,3 +27,37 @@ def test_a_terminal_gets_a_bar():
     shown = show(terminal=True)
     assert "2/2" in shown
     assert "loss 1.000  200/s" in shown
+
+
+def test_without_a_terminal_a_line_comes_every_ten_seconds(monkeypatch):
+    monkeypatch.setattr(Heartbeat.__init__, "__defaults__", (0.1,))
+    output = io.StringIO()
+    with ProgressDisplay(Console(file=output, force_terminal=False, width=100), total=9) as display:
+        time.sleep(0.15)  # the first update takes long
+        display.observe(Report(1, 9, 0, 100, 1.25, None, 1.0, 0.1, 0.5))
+        time.sleep(0.15)
+    lines = output.getvalue().splitlines()
+    assert lines[0].startswith("the first update: 0 s")
+    assert lines[-1].startswith("update 1 of 9  epoch 0  0 s  loss 1.2500")
+    assert 2 <= len(lines) <= 4
+    assert progress.SILENCE == 10
+
+
+def test_lines_that_come_anyway_count():
+    output = io.StringIO()
+    beat = Heartbeat(Console(file=output, force_terminal=False), lambda _: "still there", silence=0.3)
+    with beat:
+        for _ in range(8):
+            time.sleep(0.05)
+            beat.printed()
+    assert output.getvalue() == ""
+
+
+def test_work_without_a_bar(monkeypatch):
+    monkeypatch.setattr(Heartbeat.__init__, "__defaults__", (0.05,))
+    output = io.StringIO()
+    with working(Console(file=output, force_terminal=False), "reading the data"):
+        time.sleep(0.12)
+    assert output.getvalue().startswith("reading the data: 0 s\n")
+    with working(None, "reading the data"):
+        pass

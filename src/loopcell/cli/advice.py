@@ -6,21 +6,28 @@ import re
 
 # Arguments of Python that sentences name, and their flags.
 FLAGS = {
+    "batch_size": "--batch-size",
     "encoding": "--encoding",
+    "epochs": "--epochs",
     "head": "--head",
     "kind": "--kind",
     "known": "--known",
     "past": "--past",
+    "learning_rate": "--lr",
+    "patience": "--patience",
+    "pooling": "--pooling",
     "quote": "--quote",
     "regular": "--regular",
     "series": "--series",
     "target": "--target",
     "time": "--time",
+    "time_limit": "--time-limit",
     "validation": "--val",
     "validation_fraction": "--val-fraction",
     "zone": "--zone",
+    "warmup": "--warmup",
 }
-_ARGUMENT = re.compile(rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))")
+_ARGUMENT = re.compile(rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|[-+.\de]*\d|(?=\)))")
 _ONLY_IN_PYTHON = re.compile(r" \(header=[^)]*\)")
 
 

@@ -8,17 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli import early
+from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.sample import FLAGS as CHOICE
-from loopcell.cli.standard_input import Encoding, input_lines
+from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import Choice
 from loopcell.tasks.seq2seq_settings import ChatSettings
 
-ASKED = ("beam", "length_penalty", "ngram_block", "longest", "history")
-FLAGS = (*CHOICE, *(flag for flag in flags_of(ChatSettings) if flag.field in ASKED))
+HELP = {"temperature": "Draw answers: below 1 safer, above 1 wilder, 0 the likeliest token each time."}
+BEST = "answers are not drawn, but the best of beam search"
+DRAWING = (flag._replace(help=HELP.get(flag.field, flag.help), otherwise=BEST) for flag in CHOICE)
+FLAGS = (*DRAWING, *writing_flags(ChatSettings, "history"))
 
 
 @with_flags(FLAGS)
@@ -37,7 +40,9 @@ def chat(
         settings.build(ChatSettings)  # names the flag that is out of its bounds
         # Without a word about drawing, the answers are the best of beam search.
         choice = settings.build(Choice) if settings.given(Choice) or seed is not None else None
+        early.demand_model(find_model(model), "chat")
         from loopcell.tasks import Chat
+        from loopcell.tasks.writing.estimator import plain
 
         loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))
         turns: list[str] = []
@@ -48,8 +53,8 @@ def chat(
             turns.append(line)
             found = loaded.reply(turns, candidates, choice=choice, seed=None if seed is None else seed + number)
             for one in found:
-                text = one.text if isinstance(one.text, str) else " ".join(one.text)
+                text = as_line(one.text)
                 sys.stdout.write(text if candidates == 1 else f"{one.log_probability:8.2f}  {text}")
                 sys.stdout.write("\n")
             sys.stdout.flush()
-            turns.append(str(found[0].text))
+            turns.append(plain(found[0].text))

@@ -19,7 +19,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--regular/--no-regular", "regular", bool, "Whether a gap in the times is an error; else rows are steps."),
     ("--zone", "zone", str, "Whose clock times without an offset are of: Europe/Berlin."),
     ("--horizon", "horizon", int, "How many steps ahead."),
-    ("--history", "history", int, "Steps read before a forecast counts; or turns of a conversation that are read."),
+    ("--history", "history", int, "Steps read before a forecast counts."),
     ("--lags", "lags", int, "Last values that are seen at each step, else --history."),
     ("--together", "together", bool, "Read all targets at once, rather than each on its own."),
     ("--roll-out", "roll_out", bool, "Learn one step, and go on from each forecast."),
@@ -48,16 +48,17 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--tied/--no-tied", "tied", bool, "The decoder's embedding is its head's matrix too."),
     ("--label-smoothing", "label_smoothing", float, "The share of a target that all tokens have, in training."),
     ("--teacher-forcing", "teacher_forcing", float, "At the end of training: the share of true tokens read."),
-    ("--beam", "beam", int, "Hypotheses kept while writing; 1 is the greedy way."),
+    ("--beam", "beam", int, "Beginnings that go on while writing; 1 is the greedy way."),
     ("--length-penalty", "length_penalty", float, "0 favours short answers, 1 compares means."),
     ("--ngram-block", "ngram_block", int, "Nothing of so many tokens comes twice in an answer."),
+    ("--shortest", "shortest", int, "The fewest tokens of an answer."),
     ("--longest", "longest", int, "The most tokens of an answer."),
     ("--pooling", "pooling", str, "What is read of all steps: last, mean, max or attention."),
     ("--crf", "crf", bool, "A CRF on top, which knows which label follows which."),
     ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
     ("--calibrate/--no-calibrate", "calibrate", bool, "Fit probabilities to the held-out part."),
     ("--epochs", "epochs", int, "Passes over the data."),
-    ("--time-limit", "time_limit", str, "Stop after this time: 50m, 1h30m.", parse_time),
+    ("--time-limit", "time_limit", str, "For the whole command: 50m, 1h30m.", parse_time),
     ("--patience", "patience", int, "Stop after so many passes without gain."),
     ("--val-fraction", "validation_fraction", float, "Without --val: hold out so much of the data."),
     ("--batch-size", "batch_size", int, "Sequences of an update."),
@@ -71,15 +72,22 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--seed", "random_state", int, "Of everything that is drawn."),
 )
 
-WRITING = ("beam", "length_penalty", "ngram_block", "longest")
+# What a flag does at an estimator where another one has a setting of the same name.
+_HELP: dict[tuple[str, str], str] = {
+    ("ChatSettings", "history"): "Turns of a conversation that are read, the newest last.",
+}
+
+WRITING = ("beam", "length_penalty", "ngram_block", "shortest", "longest")
 
 
 def flags_of(settings: type[Any]) -> tuple[Flag, ...]:
     """The flags of an estimator: a row of the table for each of its settings that has one."""
     names = {field.name for field in fields(settings)}
-    return tuple(Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)
+    flags = (Flag(row[0], settings, *row[1:]) for row in _ROWS if row[1] in names)
+    return tuple(flag._replace(help=_HELP.get((settings.__name__, flag.field), flag.help)) for flag in flags)
 
 
-def writing_flags(settings: type[Any]) -> tuple[Flag, ...]:
-    """Those of them that say how a trained model writes."""
-    return tuple(flag for flag in flags_of(settings) if flag.field in WRITING)
+def writing_flags(settings: type[Any], *others: str) -> tuple[Flag, ...]:
+    """Those of them that say how a trained model writes, and others that can be changed later."""
+    chosen = (flag for flag in flags_of(settings) if flag.field in (*WRITING, *others))
+    return tuple(flag._replace(otherwise="the model's own") for flag in chosen)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
@@ -36,6 +37,10 @@ def evaluate(
 ) -> None:
     """Print the metrics of the model's task, beside those of baselines."""
     with reporting(debug):
+        if early.demand_model(find_model(model)) == "language-model":
+            early.demand_texts(files)
+        else:
+            early.demand_rows(Settings(FLAGS, typed).build(FileExamples, files=files))
         from loopcell.tasks import LanguageModel, WordVectors, score_files
         from loopcell.tasks.models import load_model
 

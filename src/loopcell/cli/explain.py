@@ -16,6 +16,7 @@ def explain(
 ) -> None:
     """Print what becomes of a cell: its graph, what leaves the loop, the schedule, the derived backward."""
     with reporting(debug):
+        found = find_cell(cell)
         import loopcell
 
-        typer.echo(loopcell.explain(find_cell(cell)))
+        typer.echo(loopcell.explain(found))

@@ -8,7 +8,8 @@ import typer
 
 from loopcell.cli.advice import in_flags
 from loopcell.cli.reporting import INTERRUPTED, say
-from loopcell.cli.score_table import print_score, print_table
+from loopcell.cli.score_table import print_score, print_table, print_verdict
+from loopcell.tasks.verdict import UNKNOWN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,9 +30,14 @@ def progress_console() -> Console:
 
 def report(result: TrainedLanguageModel) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
+    for note in result.notes:
+        say(f"note: {in_flags(note)}")
     _ending(result.outcome, result.run)
     if result.score:
         print_score(result.score)
+        print_verdict(result.score)
+    else:
+        say(UNKNOWN)
     _places(result.run)
     say(f"sample: loopcell sample {result.run.model}")
 
@@ -44,6 +50,7 @@ def report_estimator(result: TrainedEstimator) -> None:
     if result.score:
         say("held out, to choose the best weights by:")
         print_table(result.score)
+    say(in_flags(result.verdict()))
     _places(result.run)
     say(f"predict: loopcell predict {result.run.model} FILE")
 

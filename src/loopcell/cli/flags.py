@@ -10,7 +10,10 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import typer
 from pydantic import BaseModel
 
+from loopcell.tasks.pace import AUTO
 from loopcell.training.config import configure
+
+BY_COUNT = "by the number of examples"
 
 ModelT = TypeVar("ModelT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., None])
@@ -26,6 +29,7 @@ class Flag(NamedTuple):
         kind: the type of what is typed.
         help: what it does.
         parse: what is typed, as the model wants it.
+        otherwise: what holds where nothing is typed, in words; None for the field's default.
     """
 
     names: str
@@ -34,13 +38,23 @@ class Flag(NamedTuple):
     kind: Any
     help: str
     parse: Callable[[Any], Any] = lambda value: value
+    otherwise: str | None = None
+
+    def default(self) -> str:
+        """The default as help shows it; empty where there is none to show."""
+        default = default_of(self.concern, self.field)
+        if isinstance(default, bool):
+            on, _, off = self.names.partition("/")
+            return (on if default else off).lstrip("-")
+        if default == AUTO and self.kind is not str:  # a device may be "auto", too
+            return BY_COUNT
+        return str(default) if isinstance(default, int | float | str) else ""
 
     def parameter(self) -> inspect.Parameter:
         """The flag as a parameter of a Typer command; None stands for "not given"."""
-        default = default_of(self.concern, self.field)
-        told = isinstance(default, int | float | str) and not isinstance(default, bool)
+        default = self.otherwise or self.default()
         # In the help text: Typer would put a default that it did not find itself in parentheses.
-        shown = f"{self.help}  [default: {default}]" if told else self.help
+        shown = f"{self.help}  [default: {default}]" if default else self.help
         option = typer.Option(*self.names.split(), help=shown, show_default=False)
         annotation = Annotated[self.kind | None, option]  # type: ignore[name-defined] # made while running
         keyword = inspect.Parameter.KEYWORD_ONLY

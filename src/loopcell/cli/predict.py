@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say, say_notes, say_unknown
@@ -37,10 +38,12 @@ def predict(
 ) -> None:
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
+        spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+        early.demand_model(find_model(model))
+        early.demand_rows(spec)
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
-        spec = Settings(FLAGS, typed).build(FileExamples, files=files)
         lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
         if output is None:
             sys.stdout.writelines(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, TypeAlias
@@ -19,10 +20,14 @@ Debug: TypeAlias = Annotated[bool, typer.Option("--debug", help="On an error sho
 
 
 @contextmanager
-def reporting(debug: bool) -> Iterator[None]:
-    """Turn errors of the block into a sentence on stderr and an exit code; with `debug` let them through."""
+def reporting(debug: bool) -> Iterator[float]:
+    """Turn errors of the block into a sentence on stderr and an exit code; with `debug` let them through.
+
+    Yields:
+        When the command began, by `time.monotonic`, for its time limit: before anything heavy is imported.
+    """
     try:
-        yield
+        yield time.monotonic()
     except BrokenPipeError:
         _close_output()
     except (typer.Exit, typer.Abort):

@@ -28,7 +28,7 @@ def resume(
     debug: Debug = False,
 ) -> None:
     """Go on from the last checkpoint, as if the run had never stopped; before the first one, from the beginning."""
-    with reporting(debug):
+    with reporting(debug) as began:
         seconds = None if time_limit is None else parse_time(time_limit)
         asked = {"time_limit": seconds, "epochs": epochs, "updates": steps, "patience": patience}
         longer = {name: value for name, value in asked.items() if value is not None}
@@ -38,12 +38,12 @@ def resume(
         if task == "language-model":
             from loopcell.tasks import resume_language_model
 
-            report(resume_language_model(run, longer, progress_console()))
+            report(resume_language_model(run, longer, progress_console(), began))
         elif task in SERIES_TASKS:
             from loopcell.tasks.series_run import resume_series
 
-            report_estimator(resume_series(run, longer))
+            report_estimator(resume_series(run, longer, began=began))
         else:
             from loopcell.tasks.estimator_run import resume_estimator
 
-            report_estimator(resume_estimator(run, longer))
+            report_estimator(resume_estimator(run, longer, began=began))

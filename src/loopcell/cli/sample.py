@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
@@ -34,6 +35,7 @@ def sample(
     """Write on after a prime, character after character."""
     with reporting(debug):
         choice = Settings(FLAGS, typed).build(Choice)
+        early.demand_model(find_model(model), "language-model")
         from loopcell.tasks import LanguageModel, sample as draw
 
         loaded = LanguageModel.load(find_model(model))

@@ -22,3 +22,8 @@ def input_lines(encoding: str) -> Iterator[str]:
 
     for line in lines_of(sys.stdin.buffer, "standard input", encoding):
         yield line.removesuffix("\n").removesuffix("\r")
+
+
+def as_line(written: str | list[str]) -> str:
+    """A text, or a list of tokens, as one line of output: a line for a line."""
+    return " ".join((written if isinstance(written, str) else " ".join(written)).splitlines())

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
@@ -43,7 +44,7 @@ FLAGS = (
     Flag("--accumulate", Truncation, "accumulate", int, "Stretches of k1 steps for one update."),
     Flag("--epochs", RunLength, "epochs", int, "Passes over the text."),
     Flag("--steps", RunLength, "updates", int, "Updates of the weights, in place of --epochs."),
-    Flag("--time-limit", RunLength, "time_limit", str, "Stop after this time: 50m, 1h30m.", parse_time),
+    Flag("--time-limit", RunLength, "time_limit", str, "For the whole command: 50m, 1h30m.", parse_time),
     Flag("--patience", RunLength, "patience", int, "Stop after so many evaluations without gain."),
     Flag("--lr", Optimization, "learning_rate", float, "The largest learning rate of AdamW."),
     Flag("--schedule", Optimization, "schedule", str, "constant, linear or cosine."),
@@ -76,7 +77,7 @@ def lm(
     **typed: Any,
 ) -> None:
     """Train a recurrent language model on texts."""
-    with reporting(debug):
+    with reporting(debug) as began:
         settings = Settings(FLAGS, typed)
         concerns = {
             "truncation": settings.build(Truncation),
@@ -90,10 +91,13 @@ def lm(
         model = settings.build(LanguageModelConfig)
         found = find_cell(cell)
         demand_sizes(found, model)
+        early.demand_tokens(text.tokens)
+        early.demand_free(run)
+        early.demand_texts((*text.files, *text.held_out_files))
         from loopcell.tasks import LanguageModelPlan, train_language_model
 
         plan = LanguageModelPlan(text=text, model=model, training=training)
-        report(train_language_model(plan, found, run, progress_console()))
+        report(train_language_model(plan, found, run, progress_console(), began))
 
 
 for _verb, _command in {**VERBS, **SERIES_VERBS}.items():

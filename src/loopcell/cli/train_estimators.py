@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
 from loopcell.cli.finish import report_estimator
@@ -39,8 +40,8 @@ def classify(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a classifier: a label, or several, for each sequence."""
-    with reporting(debug):
-        _train("sequence-classifier", ClassifierSettings, (CLASSIFY, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-classifier", ClassifierSettings, (CLASSIFY, typed), (files, val, cell, run))
 
 
 @with_flags(REGRESS)
@@ -48,8 +49,8 @@ def regress(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a regressor: a number for each sequence."""
-    with reporting(debug):
-        _train("sequence-regressor", RegressorSettings, (REGRESS, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-regressor", RegressorSettings, (REGRESS, typed), (files, val, cell, run))
 
 
 @with_flags(TAG)
@@ -57,8 +58,8 @@ def tag(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a tagger: a label for each step. A row has lists of steps and labels, or is a step."""
-    with reporting(debug):
-        _train("sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "sequence-tagger", TaggerSettings, (TAG, typed), (files, val, cell, run))
 
 
 @with_flags(TRANSLATE)
@@ -66,8 +67,8 @@ def translate(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Seq2Seq: a text for each text. Two files of lines, or a table with the columns named."""
-    with reporting(debug):
-        _train("seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "seq2seq", Seq2SeqSettings, (TRANSLATE, typed), (files, val, cell, run))
 
 
 @with_flags(CHAT)
@@ -75,8 +76,8 @@ def chat(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Chat: an answer to what was said. Two files of lines, or a table with the columns named."""
-    with reporting(debug):
-        _train("chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "chat", ChatSettings, (CHAT, typed), (files, val, cell, run))
 
 
 @with_flags(CAPTION)
@@ -84,8 +85,8 @@ def caption(
     files: Files, val: Held = None, cell: CellName = "lstm", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a Captioner: a text for an image or a vector."""
-    with reporting(debug):
-        _train("captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "captioner", CaptionerSettings, (CAPTION, typed), (files, val, cell, run))
 
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -99,6 +100,7 @@ VERBS: dict[str, Callable[..., None]] = {
 
 
 def _train(
+    began: float,
     task: str,
     kind: type[NetworkSettings],
     typed: tuple[tuple[Flag, ...], dict[str, Any]],
@@ -111,11 +113,17 @@ def _train(
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
-    from loopcell.tasks.estimator_run import train_estimator
+    early.demand_settings(checked)
+    early.demand_free(run)
+    early.demand_there(data.vectors, "--vectors")
     from loopcell.tasks.file_examples import as_pair
+
+    data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
+    held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
+    early.demand_columns(data, held_out)
+    from loopcell.tasks.estimator_run import train_estimator
     from loopcell.tasks.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
-    data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
-    held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
+    estimator.began_ = began
     report_estimator(train_estimator(estimator, data, held_out, run))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
@@ -25,8 +26,8 @@ def forecast(
     files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a forecaster: the next steps of time series. A row of the table is a step."""
-    with reporting(debug):
-        _train("forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "forecaster", ForecasterSettings, (FORECAST, typed), (files, val, cell, run))
 
 
 @with_flags(ANOMALY)
@@ -34,8 +35,8 @@ def anomaly(
     files: Files, val: Held = None, cell: CellName = "gru", run: Run = None, *, debug: Debug = False, **typed: Any
 ) -> None:
     """Train a detector of anomalies on quiet time series. A row of the table is a step."""
-    with reporting(debug):
-        _train("anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
+    with reporting(debug) as began:
+        _train(began, "anomaly-detector", AnomalySettings, (ANOMALY, typed), (files, val, cell, run))
 
 
 SERIES_VERBS: dict[str, Callable[..., None]] = {"forecast": forecast, "anomaly": anomaly}
@@ -43,6 +44,7 @@ SERIES_TASKS = ("forecaster", "anomaly-detector")
 
 
 def _train(
+    began: float,
     task: str,
     kind: type[SeriesSettings],
     typed: tuple[tuple[Flag, ...], dict[str, Any]],
@@ -52,10 +54,15 @@ def _train(
     files, val, cell, run = given
     settings = Settings(*typed)
     found = find_cell(cell)
-    demand_sizes(found, settings.build(kind, cell=found))
+    checked = settings.build(kind, cell=found)
+    demand_sizes(found, checked)
+    early.demand_settings(checked)
+    early.demand_free(run)
+    data, held_out = settings.build(FileExamples, files=files), settings.build(FileExamples, files=val) if val else None
+    early.demand_rows(data, held_out)
     from loopcell.tasks.models import model_class
     from loopcell.tasks.series_run import train_series
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
-    held_out = settings.build(FileExamples, files=val) if val else None
-    report_estimator(train_series(estimator, settings.build(FileExamples, files=files), held_out, run))
+    estimator.began_ = began
+    report_estimator(train_series(estimator, data, held_out, run))

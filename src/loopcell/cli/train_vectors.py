@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, READING
 from loopcell.cli.finish import report_vectors
 from loopcell.cli.flags import Flag, Settings, with_flags
@@ -52,9 +53,11 @@ def vectors(
         settings = Settings(FLAGS, typed)
         data = settings.build(FileExamples, files=files)
         settings.build(WordVectorSettings)
+        held_out = data.model_copy(update={"files": tuple(val)}) if val else None
+        early.demand_free(run)
+        early.demand_rows(data, held_out)
         from loopcell.tasks import WordVectors
         from loopcell.tasks.vectors.run import learn_vectors
 
         estimator = WordVectors(**settings.given(WordVectorSettings), progress=True)
-        held_out = data.model_copy(update={"files": tuple(val)}) if val else None
         report_vectors(learn_vectors(estimator, data, held_out, run))

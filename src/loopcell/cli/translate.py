@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli import early
 from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_unknown
-from loopcell.cli.standard_input import Encoding, input_lines
+from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
 from loopcell.tasks.seq2seq_settings import Seq2SeqSettings
 
@@ -31,23 +32,22 @@ def translate(
     with reporting(debug):
         settings = Settings(FLAGS, typed)
         settings.build(Seq2SeqSettings)  # names the flag that is out of its bounds
+        early.demand_model(find_model(model), "seq2seq")
         from loopcell.data.readers.blocks import in_blocks
         from loopcell.tasks import Seq2Seq
 
         loaded = Seq2Seq.load(find_model(model)).set_params(**settings.given(Seq2SeqSettings))
-        loaded.set_params(beam=max(int(loaded.beam), n_best))
-        size = 1 if sys.stdin.isatty() else int(loaded.batch_size)
+        size = 1 if sys.stdin.isatty() else loaded.reading_batch()
         unknown = 0
         for lines in in_blocks(input_lines(encoding), size):
             unknown += loaded.unknown(lines)
-            for found in loaded.candidates(lines):
-                _write(found[:n_best], several=n_best > 1)
+            for found in loaded.candidates(lines, n_best):
+                _write(found, several=n_best > 1)
             sys.stdout.flush()
         say_unknown(unknown)
 
 
 def _write(found: list[Any], *, several: bool) -> None:
     for one in found:
-        text = one.text if isinstance(one.text, str) else " ".join(one.text)
-        text = " ".join(text.splitlines())  # a line for a line
+        text = as_line(one.text)
         sys.stdout.write(f"{one.log_probability:.4f}\t{text}\n" if several else f"{text}\n")

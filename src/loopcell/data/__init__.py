@@ -1,15 +1,16 @@
 """Text, tables, series, audio and images into sequences; public data sets."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from loopcell.data.examples import (
     Batches,
-    Padded,
     Ragged,
     Split,
     as_numbers,
     as_sequence,
     as_sequences,
     check_finite,
-    pad,
     split_groups,
     split_in_time,
     split_random,
@@ -26,7 +27,6 @@ from loopcell.data.features import (
     MelStream,
     Mfcc,
     RawAudio,
-    Standardiser,
     audio_chunks,
     audio_rate,
     features_from_json,
@@ -65,9 +65,6 @@ from loopcell.data.series import (
     Layout,
     Series,
     Step,
-    Window,
-    WindowBatch,
-    Windows,
     calendar,
     check_zone,
     read_layout,
@@ -83,9 +80,7 @@ from loopcell.data.text import (
     BpeVocabulary,
     ByteVocabulary,
     CharVocabulary,
-    Chunk,
     JamoVocabulary,
-    Lanes,
     Source,
     Stream,
     TokenFile,
@@ -102,6 +97,21 @@ from loopcell.data.text import (
     vocabulary_from_json,
     write_tokens,
 )
+
+if TYPE_CHECKING:
+    from loopcell.data.examples import Padded as Padded, pad as pad
+    from loopcell.data.features import Standardiser as Standardiser
+    from loopcell.data.series import Window as Window, WindowBatch as WindowBatch, Windows as Windows
+    from loopcell.data.text import Chunk as Chunk, Lanes as Lanes
+
+# What needs torch is imported when first asked for: reading files does not wait for it.
+_WITH_TORCH = {
+    "examples": ("Padded", "pad"),
+    "features": ("Standardiser",),
+    "series": ("Window", "WindowBatch", "Windows"),
+    "text": ("Chunk", "Lanes"),
+}
+_HOME = {name: room for room, names in _WITH_TORCH.items() for name in names}
 
 __all__ = [
     # examples
@@ -201,3 +211,9 @@ __all__ = [
     "vocabulary_from_json",
     "write_tokens",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"loopcell.data.{_HOME[name]}"), name)

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-from torch import Tensor
 
 from loopcell.errors import FileFormatError
 from loopcell.files import atomic_write
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def write_tensor_file(path: Path, kind: FileKind, content: TensorFile) -> None:
     Raises:
         FileWriteError: the disk is full, or the folder cannot be written.
     """
+    import safetensors.torch
+
     header = {"format": kind.name, "format_version": str(kind.version)}
     header |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.facts.items()}
     with atomic_write(path) as temporary:
@@ -76,18 +79,18 @@ def read_tensor_shapes(path: Path, kind: FileKind) -> dict[str, tuple[int, ...]]
 
 
 def read_facts(path: Path, kind: FileKind) -> dict[str, Any]:
-    """Read the facts alone; no tensor takes memory. Errors as `read_tensor_file`."""
-    with _opened(path, kind) as file:
+    """Read the facts alone; no tensor takes memory, and torch is not imported. Errors as `read_tensor_file`."""
+    with _opened(path, kind, framework="np") as file:
         return _facts(path, kind, file.metadata() or {})
 
 
 @contextmanager
-def _opened(path: Path, kind: FileKind) -> Iterator[Any]:
+def _opened(path: Path, kind: FileKind, framework: str = "pt") -> Iterator[Any]:
     """The file, open; what goes wrong with it in the block is a FileFormatError."""
     if not path.is_file():
         raise FileFormatError(f"there is no {kind.what} {path}")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework=framework) as file:
             yield file
     except (safetensors.SafetensorError, OSError, MemoryError) as error:
         raise FileFormatError(f"{path} is not a {kind.what}, or not a whole one") from error

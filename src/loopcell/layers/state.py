@@ -156,12 +156,12 @@ class State(Mapping[str, Tensor]):
         """
         content = read_tensor_file(Path(path), _STATE)
         names = content.facts.get("names")
-        named = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
-        if not named or sorted(names) != sorted(content.tensors):
+        named = names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
+        if not named or sorted(named) != sorted(content.tensors):
             held = quoted(list(content.tensors))
             raise FileFormatError(f"{path} is damaged: it names the states {quoted(names)}, and holds {held}")
         try:
-            state = cls(**{name: content.tensors[name] for name in names})
+            state = cls(**{name: content.tensors[name] for name in named})
         except InputError as error:
             raise FileFormatError(f"{path} is damaged: {error}") from None
         for name, tensor in state.items():

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from loopcell.data import where
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError
 from loopcell.tasks.config import Choice
-from loopcell.tasks.estimator import Pair, Part, SequenceExamples, as_part
+from loopcell.tasks.estimator import Part, SequenceExamples, as_part
 from loopcell.tasks.estimator.parts import Origins
 from loopcell.tasks.inputs import learn_input
-from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.texts import distinct
 from loopcell.tasks.seq2seq import Seq2Seq
 from loopcell.tasks.seq2seq_settings import ChatSettings
 from loopcell.tasks.writing import Candidate
-from loopcell.tasks.writing.estimator import plain
+from loopcell.tasks.writing.estimator import different
 
 BETWEEN = "\n"  # stands between two turns that are read together
 
@@ -49,23 +48,16 @@ class Chat(ChatSettings, Seq2Seq):
         Raises:
             UsageError: n is below 1.
         """
-        if n < 1:
-            raise UsageError(f"n: at least one answer has to be asked for, got {n}")
         if choice is not None:
-            drawn = self.sample([turns], n, choice=choice, seed=seed)[0]
-            return list({one.text: one for one in drawn}.values())
-        rules = self._rules()
-        return self._beams([turns], rules._replace(beam=max(rules.beam, n)))[0][:n]
+            return different(self.sample([turns], n, choice=choice, seed=seed)[0])
+        return self.candidates([turns], n)[0]
 
-    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """As for `Seq2Seq`, with distinct-1 and distinct-2: how many of all words, and pairs of words, are different.
+    def _own_metrics(self, given: Sequence[str]) -> dict[str, float]:
+        """Distinct-1 and distinct-2: how many of all words, and pairs of words, are different.
 
         Li et al.: A Diversity-Promoting Objective Function for Neural Conversation Models, 2016 (arXiv 1510.03055).
         """
-        table = super().evaluate(X, y, training=training)
-        answers = [plain(text) for text in self.predict(X)]
-        found = {f"distinct-{size}": distinct(answers, size) for size in (1, 2)}
-        return ScoreTable(table.data, {**table.rows, "model": {**table.model, **found}})
+        return {f"distinct-{size}": distinct(given, size) for size in (1, 2)}
 
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of the turns that are read were never seen in training."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from loopcell.data import Ragged, split_stratified
 from loopcell.tasks.estimator import (
     Loss,
+    Naive,
     Pair,
     Part,
     SequenceBatch,
@@ -176,12 +177,18 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         network.examples.fill_(len(training))
         network.class_weight.copy_(torch.from_numpy(weights))
 
+    def _naive(self, held_out: SequenceExamples) -> Naive:
+        network, true = self.network_, torch.from_numpy(np.asarray(held_out.targets))
+        prior = self.targets_.prior(network.class_counts.cpu().numpy(), int(network.examples))
+        scores = self.targets_.scores(torch.from_numpy(prior)).expand(len(held_out), -1)
+        total = self.targets_.loss(scores, true, network.class_weight.double().cpu())
+        return Naive("saying how frequent each label is", float(total) / true.numel())
+
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate:
             return
         scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        alike = torch.ones(len(self.classes_), dtype=torch.float64)
-        temperature = fitted_temperature(scores, lambda divided: self.targets_.loss(divided, true, alike))
+        temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))
         self.network_.temperature.fill_(temperature)
 
     def _scores(self, examples: SequenceExamples) -> Probabilities:

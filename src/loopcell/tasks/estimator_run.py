@@ -10,15 +10,29 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from rich.console import Console
+
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator
+from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator, what_to_try
 from loopcell.tasks.file_examples import load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.settings import checked
+from loopcell.tasks.verdict import UNKNOWN
+from loopcell.tasks.writing import WritingEstimator
+from loopcell.tasks.writing.scoring import Limits
+from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder, free_folder
 from loopcell.training.run_lock import only_process
+
+A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
+FEWEST = 100  # examples that are worth a baseline
+
+MOST_SCORED = 500  # pairs that are written at the end of a training; `evaluate` writes all of what it is given
+LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,17 @@ class TrainedEstimator:
     estimator: Estimator
     score: ScoreTable | None
     notes: tuple[str, ...]
+
+    def verdict(self) -> str:
+        """Say in one sentence whether the model beats its best baseline, and what to try where it does not."""
+        if self.score is None:
+            return UNKNOWN
+        found = self.score.verdict()
+        if found is None:
+            return "there is no baseline to hold the model against"
+        estimator = self.estimator
+        advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
+        return found.sentence if found.beaten else f"{found.sentence}; {advice}"
 
 
 def train_estimator(
@@ -74,18 +99,22 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
         raise
 
 
-def resume_estimator(folder: Path, longer: Mapping[str, Any] = MappingProxyType({})) -> TrainedEstimator:
+def resume_estimator(
+    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), *, began: float | None = None
+) -> TrainedEstimator:
     """Go on with a run; its files have to be there, as they were.
 
     Args:
         folder: the run folder.
         longer: settings of the whole run in place of those that it was started with: epochs, patience, time_limit.
+        began: by `time.monotonic`, when the command began for all of which the limit holds; None: for training.
 
     Raises:
         UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
         FileFormatError: a file of it is damaged.
     """
     with reopened(folder, longer) as (run, estimator):
+        estimator.began_ = began
         with described(run):
             data, held_out = files_of(estimator.source_)
         if run.never_began():
@@ -142,6 +171,8 @@ def described(run: RunFolder) -> Iterator[None]:
 
 def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
+    if isinstance(model, WritingEstimator):
+        model.set_params(progress=True)  # it takes minutes where there are thousands
     known = load_examples(training) if training else None
     examples = load_examples(data)
     return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
@@ -154,22 +185,60 @@ def _fit(
         from loopcell.tasks.vectors.run import ready_vectors
 
         estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
-    loaded = load_examples(data)
-    given = load_examples(held_out) if held_out else None
-    training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
+    with working(shown_by(estimator), "reading the data"):
+        loaded = load_examples(data)
+        given = load_examples(held_out) if held_out else None
+        training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:
         estimator.fit(*training, validation=rest, run=run.path, resume=resume)
     except KeyboardInterrupt:
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, loaded.notes)
-    score = _scored(estimator, training, rest, run)
+    with working(shown_by(estimator), "scoring the held-out part"):
+        score = _scored(estimator, training, rest, run)
     return TrainedEstimator(run, estimator, score, (*loaded.notes, *estimator.notes_))
+
+
+def shown_by(estimator: Any) -> Console | None:
+    """Where an estimator shows its progress, if it does."""
+    return Console(stderr=True) if estimator.progress else None
 
 
 def _scored(estimator: Any, training: Pair, rest: Pair | None, run: RunFolder) -> ScoreTable | None:
     if rest is None:
         return None
-    score: ScoreTable = estimator.evaluate(*rest, training=training)
+    score: ScoreTable = estimator.evaluate(*rest, training=_in_time(estimator, training), **_limits(estimator))
     run.write_json(run.path / "score.json", score.to_json())
     return score
+
+
+def _in_time(estimator: Any, training: Pair) -> Pair | None:
+    """As many training examples as baselines can learn from in what is left of the time limit; None for none."""
+    left, count = estimator.seconds_left(), len(training[0])
+    most = count if left is None else min(count, int(left * A_SECOND))
+    if most == count:
+        return training
+    estimator.notes_.append(
+        f"the baselines learned from {most:,} of {count:,} training examples, for the time limit"
+        if most >= FEWEST
+        else "the baselines that learn were left out, for the time limit"
+    )
+    drawn = np.sort(np.random.default_rng(0).permutation(count)[:most])
+    return (training[0].take(drawn), training[1].take(drawn)) if most >= FEWEST else None
+
+
+def _limits(estimator: Any) -> dict[str, Any]:
+    """How much of the held-out part is scored: of what is written token by token, which takes long, not all."""
+    if not isinstance(estimator, WritingEstimator):
+        return {}
+    return {"limits": Limits(MOST_SCORED, _seconds_left(estimator))}
+
+
+def _seconds_left(estimator: Any) -> float | None:
+    """What training has left of the time limit, or a little; None where there is no limit."""
+    left: float | None = estimator.seconds_left()
+    limit: float | None = checked(estimator).time_limit
+    if left is not None or limit is None:
+        return left
+    return max(limit - float(estimator.outcome_.position.seconds), LEAST_SHARE * limit)

@@ -54,8 +54,7 @@ def load_examples(spec: FileExamples) -> Loaded:
         columns = step_columns(records, spec, target)
         X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
         return Loaded(X, y, _notes(records))
-    name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
-    X, y = _columns(records, spec.files, name, target)
+    X, y = _columns(records, spec.files, *_inputs(records, spec), target)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
@@ -126,12 +125,27 @@ def _opened(spec: FileExamples, source: Path | list[Path]) -> Records:
     return read(source, kind=replace(table, quote=spec.quote), encoding=spec.encoding)
 
 
+def find_columns(spec: FileExamples) -> None:
+    """Open files and find the columns of sequences and targets, without reading rows; errors as `load_examples`."""
+    records = pair(*(_opened(spec, path) for path in spec.files)) if spec.paired else open_records(spec)
+    target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
+    if spec.of_steps:
+        step_columns(records, spec, target)
+    else:
+        _inputs(records, spec)
+
+
 def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
     """The columns that make a step; UsageError where none are named."""
     if spec.input is None:
         rest = [name for name in records.columns if name not in (spec.by, target)]
         raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest)}")
     return tuple(_present(records, name) for name in spec.inputs)
+
+
+def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
+    """The columns of the sequences."""
+    return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
 
 
 def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:

@@ -34,6 +34,7 @@ class Score:
         nats_per_token: mean negative log-likelihood of a token under the model.
         unigram_nats_per_token: the same, every token predicted by its training count.
         unseen: how many of the tokens training never saw, unknown characters among them.
+        kind: of the tokens.
     """
 
     facts: HeldOutFacts
@@ -41,6 +42,7 @@ class Score:
     nats_per_token: float
     unigram_nats_per_token: float
     unseen: int
+    kind: str = "char"
 
     def per_unit(self, nats_per_token: float) -> float:
         """Nats a token as nats a character (or byte)."""
@@ -104,6 +106,7 @@ def baseline_score(model: LanguageModel, file: TokenFile, facts: HeldOutFacts, n
         nats_per_token=nats_per_token,
         unigram_nats_per_token=unigram_nats(train_counts, counts),
         unseen=int(counts[train_counts == 0].sum()),
+        kind=model.vocabulary.kind,
     )
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional
 from loopcell.data import Chunk
 from loopcell.layers import State
 from loopcell.tasks.language_model import LanguageModel
+from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.training.step import StepResult, TrainingStep
 
 IGNORED = -100
@@ -39,3 +40,8 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
     def initial_state(self, batch_size: int) -> State:
         """Zeros for every layer."""
         return self.model.recurrent.initial_state(batch_size)
+
+    def cause(self, chunk: Chunk) -> tuple[str, bool] | None:
+        """Say which quantity of the equations makes the loss of a chunk not finite."""
+        found = cause_in(self.model, lambda: self(chunk, self.initial_state(chunk.inputs.shape[1])))
+        return None if found is None else (found.sentence, found.certain)

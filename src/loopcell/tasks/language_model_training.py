@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -30,9 +31,10 @@ from loopcell.tasks.text_corpus import (
     split,
     write_token_files,
 )
-from loopcell.training.config import RunLength, TrainingConfig, configure
+from loopcell.training.config import RunLength, TrainingConfig, configure, in_time
 from loopcell.training.hardware import start_fabric
 from loopcell.training.loop import Outcome, Work
+from loopcell.training.progress import working
 from loopcell.training.randomness import seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder, free_folder
@@ -40,6 +42,9 @@ from loopcell.training.run_lock import is_first_process, only_process
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+SCORING_SHARE = 0.05  # of a command's time limit
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,21 @@ class TrainedLanguageModel:
         run: its folder.
         outcome: how it ended.
         score: the best held-out score beside the baselines; None when nothing was held out.
+        notes: what the user should know of how it went.
     """
 
     run: RunFolder
     outcome: Outcome
     score: Score | None
+    notes: tuple[str, ...] = ()
 
 
 def train_language_model(
-    plan: LanguageModelPlan, cell: Cell, folder: Path | None = None, console: Console | None = None
+    plan: LanguageModelPlan,
+    cell: Cell,
+    folder: Path | None = None,
+    console: Console | None = None,
+    began: float | None = None,
 ) -> TrainedLanguageModel:
     """Train a language model on texts and keep everything in a new run folder.
 
@@ -67,6 +78,7 @@ def train_language_model(
         cell: the equations of the recurrent layers.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
         console: where progress is shown; None for nowhere.
+        began: by `time.monotonic`, when the command began for all of which a time limit holds; None: for training.
 
     Raises:
         DataError: a text cannot be read, is empty or too short.
@@ -74,11 +86,17 @@ def train_language_model(
         TrainingError: the loss is not finite; the message names the update.
         FileWriteError: the disk is full; the last checkpoint stays.
     """
-    return _begin(plan, cell, folder, console)
+    return _begin(plan, cell, folder, console, began)
 
 
 def _begin(
-    plan: LanguageModelPlan, cell: Cell, folder: Path | None, console: Console | None, *, anew: bool = False
+    plan: LanguageModelPlan,
+    cell: Cell,
+    folder: Path | None,
+    console: Console | None,
+    began: float | None,
+    *,
+    anew: bool = False,
 ) -> TrainedLanguageModel:
     """Make a run and train; `anew` clears away what a run was killed over before it began."""
     fabric = start_fabric(plan.training.hardware)
@@ -88,7 +106,8 @@ def _begin(
             try:
                 if anew and folder:
                     RunFolder(folder).clear()
-                path = str(_prepare(plan, cell, folder, stack).path)
+                with working(console, "reading the texts"):
+                    path = str(_prepare(plan, cell, folder, stack).path)
             except LoopcellError as error:
                 failure = error
         # The others wait here for the first process, and learn whether there is anything to do.
@@ -96,11 +115,14 @@ def _begin(
         if not path:
             raise failure or TrainingError("the first process could not prepare the run")
         run = RunFolder(Path(path))
-        return _run(run, open_run(run), fabric, console, resumed=False)
+        return _run(run, _in_time(open_run(run), began), fabric, console, resumed=False)
 
 
 def resume_language_model(
-    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), console: Console | None = None
+    folder: Path,
+    longer: Mapping[str, Any] = MappingProxyType({}),
+    console: Console | None = None,
+    began: float | None = None,
 ) -> TrainedLanguageModel:
     """Go on with a run from its last checkpoint, as if it had never stopped.
 
@@ -111,6 +133,7 @@ def resume_language_model(
         longer: the length of the whole run in place of what was asked for at first: epochs, updates, patience or
             time_limit (seconds).
         console: where progress is shown; None for nowhere.
+        began: as for `train_language_model`.
 
     Raises:
         UsageError: the folder is not a run, another process trains there, or the run had another number of processes.
@@ -122,7 +145,7 @@ def resume_language_model(
     with only_process(run):
         if not run.vocabulary.exists() and run.never_began():  # its texts were not read to their end
             plan, cell = read_plan(run, config)
-            return _begin(_longer(plan, longer), cell, folder, console, anew=True)
+            return _begin(_longer(plan, longer), cell, folder, console, began, anew=True)
         opened = open_run(run)
         if longer:
             opened = replace(opened, plan=_longer(opened.plan, longer))
@@ -133,7 +156,17 @@ def resume_language_model(
             check_checkpoint(run, opened)
         else:
             run.make_folders()
-        return _run(run, opened, start_fabric(opened.plan.training.hardware), console, resumed=resumed)
+        fabric = start_fabric(opened.plan.training.hardware)
+        return _run(run, _in_time(opened, began), fabric, console, resumed=resumed)
+
+
+def _in_time(opened: OpenedRun, began: float | None) -> OpenedRun:
+    """The same run with so much less of its time limit as the command has spent, and a little for the scores."""
+    limit = opened.plan.training.length.time_limit
+    if began is None or limit is None:
+        return opened
+    training = in_time(opened.plan.training, time.monotonic() - began + SCORING_SHARE * limit)
+    return replace(opened, plan=opened.plan.model_copy(update={"training": training}))
 
 
 def _longer(plan: LanguageModelPlan, longer: Mapping[str, Any]) -> LanguageModelPlan:
@@ -193,7 +226,18 @@ def _run(
         export=lambda: model.save(run.model),
     )
     outcome = train(work, config, fabric, run, console=console, resumed=resumed)
-    return TrainedLanguageModel(run, outcome, _score(model, opened, outcome))
+    return TrainedLanguageModel(run, outcome, _score(model, opened, outcome), _notes(outcome, config))
+
+
+def _notes(outcome: Outcome, config: TrainingConfig) -> tuple[str, ...]:
+    """A sentence about a run that ended in its warm-up."""
+    if outcome.warm or outcome.reason == "interrupted":
+        return ()
+    note = (
+        f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had reached "
+        f"its height: try epochs={10 * config.length.epochs}, or smaller batches and chunks, for more updates a pass"
+    )
+    return (note,)
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:

@@ -21,9 +21,8 @@ from torch.nn.modules.module import (
 )
 
 from loopcell.errors import FileFormatError, LoopcellError, quoted
-from loopcell.files.tensors import FileKind, TensorFile, read_facts, read_tensor_file, write_tensor_file
-
-MODEL = FileKind("loopcell", 1, "loopcell model")
+from loopcell.files.tensors import TensorFile, read_facts, read_tensor_file, write_tensor_file
+from loopcell.tasks.model_kind import MODEL, demand_task
 
 # The dtypes that a model can be kept in: one for all of its weights.
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -55,16 +54,10 @@ def write_model(path: Path, task: str, module: nn.Module, facts: Mapping[str, An
     write_tensor_file(path, MODEL, TensorFile(dict(module.state_dict()), {"task": task, **facts}))
 
 
-def read_task(path: Path) -> str:
-    """Which task a model file is for; errors as `read_model`."""
-    return str(read_facts(path, MODEL).get("task"))
-
-
 def read_learned(path: Path, task: str) -> Mapping[str, Any]:
     """What a model file has learned beside its weights; errors as `read_model`."""
     facts = read_facts(path, MODEL)
-    if facts.get("task") != task:
-        raise FileFormatError(f"{path} holds the model of another task: {quoted(facts.get('task'))}")
+    demand_task(path, task, facts.get("task"))
     learned = facts.get("learned")
     return learned if isinstance(learned, Mapping) else {}
 
@@ -76,8 +69,7 @@ def read_model(path: Path, task: str) -> TensorFile:
         FileFormatError: the file is missing, truncated, foreign, of a newer format or the model of another task.
     """
     content = read_tensor_file(path, MODEL)
-    if content.facts.get("task") != task:
-        raise FileFormatError(f"{path} holds the model of another task: {quoted(content.facts.get('task'))}")
+    demand_task(path, task, content.facts.get("task"))
     return content
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.errors import FileFormatError, quoted
+from loopcell.tasks.model_kind import read_task
 
 
 class Task(NamedTuple):
@@ -36,19 +37,22 @@ TASKS = {
 }
 
 
+def demand_known(task: str) -> None:
+    """Refuse the name of no task; FileFormatError."""
+    if task not in TASKS:
+        raise FileFormatError(f"there is no task {quoted(task)} in this loopcell; a newer one may have it")
+
+
 def model_class(task: str) -> Any:
     """The class of a task's models.
 
     Raises:
         FileFormatError: no task has that name.
     """
-    if task not in TASKS:
-        raise FileFormatError(f"there is no task {quoted(task)} in this loopcell; a newer one may have it")
+    demand_known(task)
     return getattr(import_module("loopcell.tasks"), TASKS[task].model)
 
 
 def load_model(path: str | PathLike[str]) -> Any:
     """Read any model file: a `LanguageModel`, a `SequenceClassifier`, ...; errors as their `load`."""
-    from loopcell.tasks.model_file import read_task
-
     return model_class(read_task(Path(path))).load(path)

@@ -15,6 +15,7 @@ from torch.nn import functional
 from loopcell.data import Ragged
 from loopcell.tasks.estimator import (
     Loss,
+    Naive,
     Pair,
     Part,
     SequenceBatch,
@@ -125,6 +126,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         deviation = targets.std(0)
         self.network_.mean.copy_(torch.from_numpy(targets.mean(0)))
         self.network_.scale.copy_(torch.from_numpy(np.where(deviation > 0, deviation, 1.0)))
+
+    def _naive(self, held_out: SequenceExamples) -> Naive:
+        mean, scale = (part.double().cpu().numpy() for part in (self.network_.mean, self.network_.scale))
+        scaled = (np.asarray(held_out.targets, dtype=np.float64) - mean) / scale
+        return Naive("saying the mean", float((scaled**2).mean()))
 
     def _learned(self) -> dict[str, Any]:
         return {**super()._learned(), "outputs": self.outputs_}

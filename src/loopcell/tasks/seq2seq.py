@@ -51,7 +51,7 @@ class Seq2Seq(Seq2SeqSettings, WritingEstimator):
         (_, batch), *_ = self._batches(examples)
         with torch.inference_mode():
             encoded = self.network_.encode(batch.inputs, batch.lengths)
-            best = beam_search(self.network_.decoder.step, encoded, self._rules())[0][0]
+            best = beam_search(self.network_.decoder.step, encoded, self._rules()._replace(answers=1))[0][0]
             read = torch.tensor([self.target_.size, *best.tokens], device=batch.inputs.device)
             weights = self.network_.decoder(read.unsqueeze(1), encoded).weights
         target = [*self.target_.pieces(best.tokens), END]

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from loopcell.tasks.config import Probability
-from loopcell.tasks.settings import NetworkSettings, NotNegative, TrainingSettings
+from loopcell.tasks.settings import NetworkSettings, TrainingSettings
 
 AttentionName = Literal["none", "dot", "general", "additive"]
+WIDEST_BEAM = 1000
+LARGEST_PENALTY = 1000.0  # beyond any use: the longest answer is the best one long before
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -25,9 +27,10 @@ class WritingSettings(NetworkSettings, TrainingSettings):
         label_smoothing: the share of a target's probability that all tokens have together, in training.
         teacher_forcing: how many of the tokens that the decoder reads in training are the target's own at its end; it
             falls from 1 along a line, and the others are what the decoder would have written.
-        beam: hypotheses that are kept while writing; 1 is the greedy way.
-        length_penalty: the exponent of Wu et al.'s penalty; 0 favours short answers, 1 compares means.
+        beam: beginnings that go on at each step while writing, the greedy one among them; 1 is the greedy way.
+        length_penalty: the exponent of Wu et al.'s penalty; 0 favours short answers, 1 compares means, more long ones.
         ngram_block: no sequence of so many tokens comes twice in an answer; 0 for no such rule.
+        shortest: the fewest tokens of an answer; fewer only where none may follow.
         longest: the most tokens of an answer; None for half as many again as the longest in training, and ten.
     """
 
@@ -35,9 +38,10 @@ class WritingSettings(NetworkSettings, TrainingSettings):
     tied: bool = True
     label_smoothing: Probability = 0.1
     teacher_forcing: Share = 1.0
-    beam: Annotated[int, Field(ge=1, le=1000)] = 5
-    length_penalty: NotNegative = 1.0
+    beam: Annotated[int, Field(ge=1, le=WIDEST_BEAM)] = 5
+    length_penalty: Annotated[float, Field(ge=0.0, le=LARGEST_PENALTY, allow_inf_nan=False)] = 1.0
     ngram_block: Annotated[int, Field(ge=0)] = 0
+    shortest: Annotated[int, Field(ge=0)] = 0
     longest: PositiveInt | None = None
 
 

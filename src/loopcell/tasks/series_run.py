@@ -8,9 +8,18 @@ from types import MappingProxyType
 from typing import Any
 
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.estimator_run import TrainedEstimator, described, files_of, new_run, reopened, source_of
+from loopcell.tasks.estimator_run import (
+    TrainedEstimator,
+    described,
+    files_of,
+    new_run,
+    reopened,
+    shown_by,
+    source_of,
+)
 from loopcell.tasks.file_examples import open_records
 from loopcell.tasks.forecasting import SeriesEstimator
+from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder
 
 
@@ -35,9 +44,12 @@ def train_series(
         return _fit(estimator, data, held_out, run, resume=False)
 
 
-def resume_series(folder: Path, longer: Mapping[str, Any] = MappingProxyType({})) -> TrainedEstimator:
+def resume_series(
+    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), *, began: float | None = None
+) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
     with reopened(folder, longer) as (run, estimator):
+        estimator.began_ = began
         with described(run):
             data, held_out = files_of(estimator.source_)
         if run.never_began():
@@ -58,8 +70,9 @@ def _fit(
             raise
         return TrainedEstimator(run, estimator, None, ())
     skipped = (str(table.skipped),) if table.skipped else ()
+    with working(shown_by(estimator), "scoring the held-out part"):
+        score = estimator.score_held_out(table, validation)
     notes = (*table.notes, *skipped, *estimator.notes_)
-    score = estimator.score_held_out(table, validation)
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
     return TrainedEstimator(run, estimator, score, notes)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
 from loopcell.tasks.config import Probability, Size
+from loopcell.tasks.pace import Pace
 from loopcell.tasks.settings import CellChoice, TrainingSettings
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
@@ -60,14 +61,16 @@ class SeriesSettings(TrainingSettings):
         num_layers: L, cells on top of each other.
         dropout: the probability that a number is dropped before, between and after the layers, in training.
         sizes: further sizes that the cell names, such as {"proj": 64}.
-        epochs: passes over the data.
-        patience: passes without a lower loss on the held-out part after which training ends; None for all passes.
-        batch_size: stretches of one update; each is `history` steps that are read and as many forecasts.
+
+    An example is a stretch: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
+    batches of 8 and a patience of 10.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+    usual_pace: ClassVar[Pace] = Pace(batch_size=8, epochs=40, patience=10, learning_rate=2e-3, warmup=100)
 
     target: Names = ()
     time: str | None = None
@@ -85,9 +88,6 @@ class SeriesSettings(TrainingSettings):
     num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
     dropout: Probability = 0.2
     sizes: dict[str, Size] | None = None
-    epochs: PositiveInt = 40
-    patience: PositiveInt | None = 10
-    batch_size: PositiveInt = 8
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

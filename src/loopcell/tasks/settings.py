@@ -10,10 +10,19 @@ import secrets
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, PositiveInt
+from pydantic import (
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PositiveInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from loopcell.equations import Cell
 from loopcell.tasks.config import Probability, Size
+from loopcell.tasks.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
     Fraction,
     Hardware,
@@ -62,9 +71,19 @@ def _is_weight(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < float("inf")
 
 
+def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    return value if value == AUTO else check(value)
+
+
 PoolingName = Literal["last", "mean", "max", "attention"]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
+# Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
+_AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
+AutoCount = Annotated[PositiveInt, *_AUTO]
+AutoPatience = Annotated[PositiveInt | None, *_AUTO]
+AutoWarmup = Annotated[Annotated[int, Field(ge=0)], *_AUTO]
+AutoRate = Annotated[Positive, *_AUTO]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
@@ -124,6 +143,9 @@ class NetworkSettings:
 class TrainingSettings:
     """How the network is trained, and when that ends.
 
+    What is "auto" goes by the number of examples, as `loopcell.tasks.pace` says; for 2,400 and more it is the usual
+    number: 20 passes in batches of 32, a patience of 5, a learning rate of 0.002 after 100 updates of warm-up.
+
     Args:
         epochs: passes over the data.
         time_limit: seconds of training; None for as long as it takes.
@@ -141,14 +163,16 @@ class TrainingSettings:
         progress: show a bar and the losses on standard error.
     """
 
-    epochs: PositiveInt = 20
+    usual_pace: ClassVar[Pace] = Pace(batch_size=32, epochs=20, patience=5, learning_rate=2e-3, warmup=100)
+
+    epochs: AutoCount = AUTO
     time_limit: Positive | None = None
-    patience: PositiveInt | None = 5
+    patience: AutoPatience = AUTO
     validation_fraction: Fraction = 0.1
-    batch_size: PositiveInt = 32
-    learning_rate: Positive = 2e-3
+    batch_size: AutoCount = AUTO
+    learning_rate: AutoRate = AUTO
     schedule: ScheduleName = "cosine"
-    warmup: Annotated[int, Field(ge=0)] = 100
+    warmup: AutoWarmup = AUTO
     weight_decay: NotNegative = 0.01
     clip: NotNegative = 1.0
     device: str = "auto"
@@ -160,21 +184,31 @@ class TrainingSettings:
         """A number for the random generators."""
         return drawn_seed(self.random_state)
 
-    def training_config(self, seed: int) -> TrainingConfig:
+    def pace(self, examples: int) -> Pace:
+        """The numbers for so many examples to train on: what was given, and the rule for the rest."""
+        given = Pace(self.batch_size, self.epochs, self.patience, self.learning_rate, self.warmup)
+        return pace_of(given, self.usual_pace, examples)
+
+    def reading_batch(self) -> int:
+        """How many examples are read at once where nothing is learned."""
+        return self.usual_pace.batch_size if self.batch_size == AUTO else self.batch_size
+
+    def training_config(self, seed: int, examples: int) -> TrainingConfig:
         """The same in the words of the training engine; an update takes a batch of whole sequences."""
+        pace = self.pace(examples)
         return TrainingConfig(
             truncation=Truncation(k1=1),
             optimization=Optimization(
-                learning_rate=self.learning_rate,
+                learning_rate=pace.learning_rate,
                 schedule=self.schedule,
-                warmup=self.warmup,
+                warmup=pace.warmup,
                 weight_decay=self.weight_decay,
                 clip=self.clip,
             ),
-            length=RunLength(epochs=self.epochs, time_limit=self.time_limit, patience=self.patience),
+            length=RunLength(epochs=pace.epochs, time_limit=self.time_limit, patience=pace.patience),
             hardware=configure(Hardware, {"device": self.device, "precision": self.precision}),
             seed=seed,
-            batch_size=self.batch_size,
+            batch_size=pace.batch_size,
         )
 
 

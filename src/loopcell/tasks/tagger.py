@@ -16,6 +16,7 @@ from loopcell.errors import UsageError
 from loopcell.layers import State
 from loopcell.tasks.estimator import (
     Loss,
+    Naive,
     Pair,
     Part,
     SequenceBatch,
@@ -202,14 +203,31 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         weights = label_weights(self.class_weight, self.labels_, counts)
         self.network_.label_weight.copy_(torch.from_numpy(weights))
 
+    def _naive(self, held_out: SequenceExamples) -> Naive | None:
+        assert isinstance(held_out.targets, Ragged)
+        true = torch.from_numpy(np.asarray(held_out.targets.values))
+        true = true[true != IGNORED]
+        if not len(true):
+            return None
+        counts = self.network_.label_counts.double().cpu() + 1
+        weight = torch.ones(len(counts)) if self.crf else self.network_.label_weight.cpu()
+        scores = counts.log().expand(len(true), -1)
+        total = functional.cross_entropy(scores, true, weight.double(), reduction="sum")
+        return Naive("saying how frequent each label is", float(total) / len(true))
+
     def _finish(self, held_out: SequenceExamples) -> None:
         if self.crf or not self.calibrate:
             return
         rows = self._rows(held_out, lambda network, batch: network(batch.inputs, batch.lengths)[0])
         assert isinstance(held_out.targets, Ragged)
-        scores = torch.from_numpy(np.concatenate(rows)).unsqueeze(1)
-        true = torch.from_numpy(held_out.targets.values).unsqueeze(1)
-        self.network_.temperature.fill_(fitted_temperature(scores, lambda divided: step_loss(divided, true)))
+        known = np.asarray(held_out.targets.values) != IGNORED
+        example = np.repeat(np.arange(len(rows)), [len(row) for row in rows])[known]
+        scores = torch.from_numpy(np.concatenate(rows)[known])
+        true = torch.from_numpy(held_out.targets.values[known])
+        temperature = fitted_temperature(
+            scores, lambda divided: functional.cross_entropy(divided, true, reduction="none"), example
+        )
+        self.network_.temperature.fill_(temperature)
 
     def _rows(self, examples: SequenceExamples, read: Any) -> list[Array]:
         """What the network makes of each step, [T, ...] an example, in the order of the examples."""

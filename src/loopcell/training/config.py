@@ -97,7 +97,8 @@ class RunLength(Concern):
     Attributes:
         epochs: passes over the data.
         updates: updates of the weights; when given, it counts instead of `epochs`.
-        time_limit: seconds of training; the schedule does not know about it.
+        time_limit: seconds of training, evaluations among them. Where it comes before the last update, the learning
+            rate falls with the time, and is as low at the limit as it would be at the last update.
         patience: evaluations without a better loss after which the run ends.
     """
 
@@ -160,6 +161,15 @@ class TrainingConfig(Concern):
     hardware: Hardware = Hardware()
     seed: Annotated[int, Field(ge=0, lt=2**32 - 2**16)] = 1
     batch_size: PositiveInt = 32
+
+
+def in_time(config: TrainingConfig, seconds: float) -> TrainingConfig:
+    """The same run with so much less of its time limit, which other work needs; at least one update is made."""
+    limit = config.length.time_limit
+    if limit is None:
+        return config
+    length = config.length.model_copy(update={"time_limit": max(1e-3, limit - seconds)})
+    return config.model_copy(update={"length": length})
 
 
 ConcernT = TypeVar("ConcernT")

@@ -23,10 +23,13 @@ from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
-from loopcell.training.updater import Updater, UpdateResult, demand_finite
+from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
+WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
 
 Reason = Literal["complete", "time limit", "patience", "interrupted"]
 
@@ -57,10 +60,12 @@ class Outcome:
     Attributes:
         reason: complete, time limit, patience or interrupted.
         position: how far it came, with the best held-out loss.
+        warm: whether the learning rate had reached its height: False where a run ended in its warm-up.
     """
 
     reason: Reason
     position: Position
+    warm: bool = True
 
 
 class Trainer(Generic[ChunkT, StateT]):
@@ -84,6 +89,8 @@ class Trainer(Generic[ChunkT, StateT]):
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
         self._stop = threading.Event()
         self._started = 0.0
+        self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
+        self._exported_at: int | None = None  # the update of the model that this process wrote last
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
 
@@ -91,8 +98,9 @@ class Trainer(Generic[ChunkT, StateT]):
         """Train until the run is complete, out of time or patience, or interrupted.
 
         Raises:
-            TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large
-                or the data have a NaN. The message names the update; the last checkpoint stays.
+            TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large, the
+                data have a NaN or the equations make one. The message names the update and, where it is known, the
+                cause; the last checkpoint stays, and a model that was never trained does not.
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
@@ -101,10 +109,14 @@ class Trainer(Generic[ChunkT, StateT]):
         if self.position.update == 0:
             self._save(best=True)
         self._work.step.train()
-        with stop_on_signals() as self._stop:
-            while reason is None:
-                reason = self._advance()
-        return Outcome(reason, self.position)
+        try:
+            with stop_on_signals() as self._stop:
+                while reason is None:
+                    reason = self._advance()
+        except TrainingError:
+            self._leave_nothing_untrained()
+            raise
+        return Outcome(reason, self.position, self._updater.warm)
 
     def resume(self) -> None:
         """Go back to the run's last checkpoint.
@@ -122,19 +134,35 @@ class Trainer(Generic[ChunkT, StateT]):
         try:
             self.position = Position.model_validate(content.facts["position"])
             self._updater.restore(content.tensors, content.facts["schedule"])
+            self._updater.at_update(self.position.update)
         except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
+
+    def _leave_nothing_untrained(self) -> None:
+        """Remove the model that was written before the first update, and where none was made the checkpoints, too."""
+        if self._run is None or not self._fabric.is_global_zero:
+            return
+        if self._exported_at == 0:
+            self._run.model.unlink(missing_ok=True)
+        if self.position.update == 0:
+            for checkpoint in (self._run.last, self._run.best):
+                checkpoint.unlink(missing_ok=True)
 
     def _advance(self) -> Reason | None:
         """One update and what follows from it; the reason to stop, if there is one."""
         rate = self._updater.learning_rate
         result = self._update()
         epoch_ended = self._turn_epoch()
+        self._keep_to_the_time(result)
         reason = self._reason(result)
         loss = self._validate() if self._evaluation_is_due(epoch_ended, reason) else None
         best = loss is not None and self._judge(loss)
+        if reason is None and loss is not None and self._fabric.world_size == 1 and self._out_of_time():
+            reason = "time limit"  # these weights are evaluated; others would have to be once more
         if reason is None and self._out_of_patience():
             reason = "patience"
+        if reason == "time limit":  # a run that is resumed with the same limit has none left
+            self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
         if loss is not None or epoch_ended or reason or self._due(self._config.rhythm.save_every):
             self._save(best or self._work.validation is None)
@@ -145,8 +173,10 @@ class Trainer(Generic[ChunkT, StateT]):
         position = self.position
         per_update = self._config.truncation.chunks_per_update
         indices = range(position.chunk, min(position.chunk + per_update, len(self._work.chunks)))
+        began = time.monotonic()
+        seconds = began - self._started
         try:
-            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time()))
+            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time(), seconds))
         except TrainingError as error:
             raise self._located(position.update + 1, error) from error
         position.update += 1
@@ -155,6 +185,7 @@ class Trainer(Generic[ChunkT, StateT]):
         position.unlogged_loss += result.loss_sum
         position.unlogged_count += result.predictions
         position.seconds = time.monotonic() - self._started
+        self._update_took = time.monotonic() - began
         return result
 
     def _turn_epoch(self) -> bool:
@@ -180,7 +211,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return self.position.without_gain >= (self._config.length.patience or math.inf)
 
     def _reason(self, result: UpdateResult) -> Reason | None:
-        interrupted, late = result.flags
+        interrupted, late, _ = result.flags
         if self.position.update >= self.total_updates:
             return "complete"
         if interrupted:
@@ -188,8 +219,36 @@ class Trainer(Generic[ChunkT, StateT]):
         return "time limit" if late else None
 
     def _out_of_time(self) -> bool:
+        """Whether the limit would be passed by one more update and the evaluation that ends the run."""
         limit = self._config.length.time_limit
-        return limit is not None and time.monotonic() - self._started >= limit
+        if limit is None:
+            return False
+        ahead = self._update_took + self._seconds_of_evaluation()
+        return time.monotonic() - self._started + ahead >= limit
+
+    def _seconds_of_evaluation(self) -> float:
+        """What an evaluation took, or before the first one what it should take by the pace of the updates."""
+        if self._work.validation is None:
+            return 0.0
+        if self._evaluation_took is not None or not self.position.update:
+            return self._evaluation_took or 0.0
+        chunks, held_out = self._work.chunks, self._work.validation
+        of_update = self._config.truncation.chunks_per_update * chunks.batch_size
+        updates = len(held_out) * held_out.batch_size / of_update
+        return FORWARD_SHARE * updates * self.position.seconds / self.position.update
+
+    def _keep_to_the_time(self, result: UpdateResult) -> None:
+        """Where the time limit will come before the last update, let the learning rate fall with the time.
+
+        The first tenth of the time is the warm-up's, so that one slow update at the start skips nothing. All processes
+        have to do the same, so the time is their mean.
+        """
+        limit, position = self._config.length.time_limit, self.position
+        seconds = result.flags[2] / self._fabric.world_size
+        if limit is None or seconds < WARM_SHARE * limit:
+            return
+        if seconds / position.update * self.total_updates > limit:
+            self._updater.hasten(min(1.0, (seconds / limit - WARM_SHARE) / (1 - WARM_SHARE)))
 
     def _due(self, every: int | None) -> bool:
         return every is not None and self.position.update % every == 0
@@ -201,12 +260,19 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _validate(self) -> float:
         """The mean held-out loss over all processes; TrainingError when it is not finite."""
+        started = time.monotonic()
         loss = self._held_out_loss()
+        self._evaluation_took = time.monotonic() - started
         try:
-            demand_finite("held-out loss", loss)
+            demand_finite("held-out loss", loss, self._cause_of_held_out)
         except TrainingError as error:
             raise self._located(self.position.update, error) from error
         return loss
+
+    def _cause_of_held_out(self) -> str | None:
+        chunks = self._work.validation
+        assert chunks is not None
+        return first_cause(self._work.step, (chunks.chunk(index) for index in range(len(chunks))))
 
     def _held_out_loss(self) -> float:
         assert self._work.validation is not None
@@ -220,7 +286,7 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _located(self, update: int, error: TrainingError) -> TrainingError:
         """The error with the update at which it happened."""
-        kept = "; the last checkpoint stays" if self._run else ""
+        kept = "; the last checkpoint stays" if self._run and self.position.update else ""
         return TrainingError(f"at update {update} {error}{kept}")
 
     def _judge(self, loss: float) -> bool:
@@ -275,6 +341,7 @@ class Trainer(Generic[ChunkT, StateT]):
         content = TensorFile(tensors, facts)
         if best:
             self._work.export()
+            self._exported_at = self.position.update
             write_tensor_file(self._run.best, CHECKPOINT, content)
         write_tensor_file(self._run.last, CHECKPOINT, content)
 

@@ -39,7 +39,7 @@ def build_schedule(optimizer: Optimizer, config: Optimization, total_updates: in
 
     At update u < warmup the rate is `(u + 1) / (warmup + 1)` of the learning rate.
     """
-    warmup = min(config.warmup, total_updates // 2)
+    warmup = warmup_of(config, total_updates)
     rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=max(1, warmup))
     fall = SCHEDULES[config.schedule](optimizer, total_updates - warmup)
     return SequentialLR(optimizer, [rise, fall], milestones=[warmup])
@@ -73,3 +73,6 @@ def _course(state: Any) -> Any:
     if isinstance(state, dict):
         return {name: _course(value) for name, value in state.items() if name not in _PLACE}
     return [_course(value) for value in state] if isinstance(state, list) else state
+def warmup_of(config: Optimization, total_updates: int) -> int:
+    """The updates of a run's warm-up."""
+    return min(config.warmup, total_updates // 2)

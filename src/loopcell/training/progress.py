@@ -1,7 +1,11 @@
-"""What a run shows in a terminal: a bar while it works, and a line for every evaluation."""
+"""What a run shows: in a terminal a bar, elsewhere a line every ten seconds; and a line for every evaluation."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from types import TracebackType
 from typing import Self
 
@@ -10,9 +14,56 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from loopcell.training.report import Report
 
+SILENCE = 10.0  # seconds without a line after which nobody knows whether the work goes on
+
+
+class Heartbeat:
+    """Print a line whenever nothing was printed for ten seconds, from a thread of its own.
+
+    Args:
+        console: where to.
+        text: says what to print, given the seconds since the start.
+        silence: the most seconds without a line.
+    """
+
+    def __init__(self, console: Console, text: Callable[[float], str], silence: float = SILENCE) -> None:
+        self._console, self._text, self._silence = console, text, silence
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._began = self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Start watching."""
+        self._began = self._last = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching."""
+        self._over.set()
+        self._thread.join()
+
+    def printed(self) -> None:
+        """Take note that a line was printed."""
+        self._last = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._over.wait(max(0.0, self._last + self._silence - time.monotonic())):
+            now = time.monotonic()
+            if now - self._last >= self._silence:
+                self._last = now
+                self._console.print(self._text(now - self._began), highlight=False, markup=False, soft_wrap=True)
+
+
+def working(console: Console | None, what: str) -> Heartbeat | nullcontext[None]:
+    """Say every ten seconds that some work without a bar is going on; nothing where there is no console."""
+    return nullcontext() if console is None else Heartbeat(console, lambda seconds: f"{what}: {seconds:.0f} s")
+
 
 class ProgressDisplay:
-    """Observer that draws. Without a terminal there is no bar, only the lines.
+    """Observer that draws. Without a terminal there is no bar, only the lines, one at least every ten seconds.
 
     Args:
         console: where to.
@@ -32,17 +83,21 @@ class ProgressDisplay:
         )
         self._task = self._bar.add_task("", total=total, completed=done)
         self._before: Report | None = None
+        self._heartbeat = Heartbeat(console, self._line)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Start drawing."""
-        self._bar.start()
+        self._stack.enter_context(self._bar)
+        if not self._console.is_terminal:
+            self._stack.enter_context(self._heartbeat)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the terminal as it should be."""
-        self._bar.stop()
+        self._stack.close()
 
     def observe(self, report: Report) -> None:
         """Move the bar, and print a line when the update came with an evaluation."""
@@ -55,6 +110,15 @@ class ProgressDisplay:
                 f"held-out loss {report.validation_loss:.4f}{best}",
                 highlight=False,
             )
+            self._heartbeat.printed()
+
+    def _line(self, seconds: float) -> str:
+        """Where the run is, for where there is no bar."""
+        if self._before is None:
+            return f"the first update: {seconds:.0f} s"
+        last = self._before
+        place = f"update {last.update} of {last.total_updates}  epoch {last.epoch}"
+        return f"{place}  {seconds:.0f} s  loss {last.loss:.4f}"
 
     def _speed(self, report: Report) -> float:
         """Predictions a second since the last report, or since the start."""

@@ -35,14 +35,19 @@ class RunFolder:
             UsageError: the folder already holds something, or cannot be made.
             FileWriteError: the disk is full.
         """
+        cls.demand_free(path)
         run = cls(path)
-        if path.exists() and (not path.is_dir() or run.contents()):
-            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
         if config is not None:
             run.make(path)
             run.write_json(run.config, config)
         run.make_folders()
         return run
+
+    @classmethod
+    def demand_free(cls, path: Path) -> None:
+        """Refuse a folder that already holds something; UsageError."""
+        if path.exists() and (not path.is_dir() or cls(path).contents()):
+            raise UsageError(f"{path} already exists and is not empty; resume that run or name another folder")
 
     def contents(self) -> list[Path]:
         """Return what is in the folder, but for the lock and what a killed process leaves of a file half written."""

@@ -36,7 +36,7 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
     `StateT` is a tensor or anything that `torch.utils._pytree` can take apart.
 
     Nobody searches a chunk for NaN, which token ids cannot be and which costs time: in data of floats a NaN reaches
-    the loss, and the loop ends the run at that update, before the weights have seen it.
+    the loss, and the loop ends the run at that update, before the weights have seen it. Then `cause` is asked.
     """
 
     @abstractmethod
@@ -46,6 +46,15 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
     @abstractmethod
     def initial_state(self, batch_size: int) -> StateT:
         """The state before the first chunk, on the module's device and in its dtype."""
+
+    def cause(self, chunk: ChunkT) -> tuple[str, bool] | None:
+        """Say what makes the loss of a chunk not finite.
+
+        Returns:
+            A clause for an error, and whether the data or the equations are certainly to blame, and not the size of
+            the weights; None where nothing is known.
+        """
+        return None
 
 
 class ChunkSource(Protocol[ChunkT_co]):

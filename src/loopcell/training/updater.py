@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 import torch
@@ -20,7 +21,7 @@ from loopcell.training.checkpoint import (
     under,
 )
 from loopcell.training.config import TrainingConfig
-from loopcell.training.optimizer import build_optimizer, build_schedule, restore_schedule
+from loopcell.training.optimizer import build_optimizer, build_schedule, restore_schedule, warmup_of
 from loopcell.training.randomness import random_state, restore_random_state
 from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
 
@@ -35,7 +36,7 @@ class UpdateResult(NamedTuple):
         loss_sum: summed loss of its predictions.
         predictions: how many they were.
         gradient_norm: norm of the mean loss's gradient, before clipping.
-        flags: how many processes raised each of the flags that `update` was given.
+        flags: the sums over all processes of what `update` was given: how many said yes, seconds added up.
     """
 
     loss_sum: float
@@ -63,12 +64,12 @@ class Updater(Generic[ChunkT, StateT]):
         fabric: Fabric,
         total_updates: int,
     ) -> None:
-        self._step, self._fabric, self._clip = step, fabric, config.optimization.clip
+        self._step, self._fabric, self._optimization = step, fabric, config.optimization
         self._raw_optimizer = build_optimizer(step, config.optimization)
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
-        self._total_updates = total_updates
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
-        self._carried = CarriedState(step, chunks, config.truncation.window)
+        self._total, self._warmup = total_updates, warmup_of(config.optimization, total_updates)
+        self._chunks, self._carried = chunks, CarriedState(step, chunks, config.truncation.window)
         # The gradients are summed over this many predictions and scaled when the real number is known.
         self._nominal = config.batch_size * config.truncation.k1 * config.truncation.accumulate
 
@@ -77,27 +78,56 @@ class Updater(Generic[ChunkT, StateT]):
         """The rate of the next update."""
         return float(self._schedule.get_last_lr()[0])
 
+    @property
+    def warm(self) -> bool:
+        """Whether the schedule is past its warm-up."""
+        return int(self._schedule.last_epoch) >= self._warmup
+
+    def hasten(self, share: float) -> None:
+        """Let the learning rate be where it would be after this share of the schedule that follows the warm-up."""
+        place = self._warmup + int(share * (self._total - self._warmup))
+        while self._schedule.last_epoch < min(place, self._total - 1):
+            self._schedule.step()
+
+    def at_update(self, update: int) -> None:
+        """Put the schedule where it is after so many updates, however far a time limit had hastened it."""
+        if self._schedule.last_epoch == update:
+            return
+        for group in self._raw_optimizer.param_groups:
+            group["lr"] = self._optimization.learning_rate
+        with warnings.catch_warnings():  # that the optimizer has made none of these steps, which it has, before
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            self._schedule = build_schedule(self._raw_optimizer, self._optimization, self._total)
+            for _ in range(update):
+                self._schedule.step()
+
     def restart(self) -> None:
         """Start the stream again, from the initial state."""
         self._carried.restart()
 
-    def update(self, indices: Sequence[int], flags: Sequence[bool]) -> UpdateResult:
+    def update(self, indices: Sequence[int], flags: Sequence[float]) -> UpdateResult:
         """Train on some neighbouring chunks.
 
         The gradient is that of the mean loss over all predictions of all processes.
 
         Args:
             indices: the chunks, in order.
-            flags: facts of this process that all processes are to know after the update.
+            flags: facts of this process, yes or no or numbers, whose sum all processes are to know after the update.
 
         Raises:
             TrainingError: the loss or the gradient is not finite; the weights are as they were.
         """
         losses, count = self._backward(indices)
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
-        demand_finite("loss", loss)
+        demand_finite("loss", loss, lambda: self._cause(indices))
         norm = self._descend(int(total))
         return UpdateResult(loss, int(total), norm, tuple(raised))
+
+    def _cause(self, indices: Sequence[int]) -> str | None:
+        """Why the loss of some chunks is not finite, where it is not that steps were too large."""
+        untrained = self._schedule.last_epoch == 0
+        found = first_cause(self._step, (self._chunks.chunk(index) for index in indices), only_certain=not untrained)
+        return found or ("no update has been made, so look at the data and the equations" if untrained else None)
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, optimizer, generators and carried state; all processes have to call it."""
@@ -116,7 +146,7 @@ class Updater(Generic[ChunkT, StateT]):
     def restore(self, tensors: dict[str, Tensor], schedule: dict[str, Any]) -> None:
         """Put back what `tensors` and `schedule` gave."""
         self._step.load_state_dict(under("weights", tensors))
-        rates = restore_schedule(self._schedule, schedule, self._total_updates)
+        rates = restore_schedule(self._schedule, schedule, self._total)
         restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates)
         own = scatter(self._fabric, under("process", tensors))
         self._carried.restore(under("carried", own))
@@ -146,14 +176,30 @@ class Updater(Generic[ChunkT, StateT]):
             for parameter in self._step.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
-        limit = self._clip or math.inf
+        limit = self._optimization.clip or math.inf
         clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
         norm = float(cast(Tensor, clipped))
-        demand_finite("gradient's norm", norm)
+        demand_finite("gradient's norm", norm, self._cause_of_gradient)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self._schedule.step()
+        if self._schedule.last_epoch < self._total:  # a hastened one may have ended
+            self._schedule.step()
         return norm
+
+    def _cause_of_gradient(self) -> str | None:
+        """Which gradient is not finite, before the first update, when the learning rate has no part in it."""
+        if self._schedule.last_epoch > 0:
+            return None
+        bad = [
+            name
+            for name, weight in self._step.named_parameters()
+            if weight.grad is not None and not bool(torch.isfinite(weight.grad).all())
+        ]
+        which = f"that of {bad[0]}" if bad else "their sum"
+        return (
+            f"{which} is not finite though the loss is, and no update has been made: the equations have a derivative "
+            "that is not, such as that of sqrt at 0, or the sequences are so long that it grows without limit"
+        )
 
     def _over_processes(self, *values: float) -> list[float]:
         """The sum over all processes of each value."""
@@ -187,10 +233,25 @@ class _Sealed(nn.Module):
         return _Seal(self.step(chunk, state))
 
 
-def demand_finite(what: str, value: float) -> None:
-    """Refuse to go on with a number that is not finite, whether a step was too large or the data have a NaN."""
+def demand_finite(what: str, value: float, cause: Callable[[], str | None] = lambda: None) -> None:
+    """Refuse to go on with a number that is not finite.
+
+    Args:
+        what: its name.
+        value: the number.
+        cause: asked for the reason; where it gives none, a step was too large or the data have a NaN.
+
+    Raises:
+        TrainingError: it is not finite.
+    """
     if not math.isfinite(value):
-        raise TrainingError(
-            f"the {what} became {value}; try a lower learning rate or stronger clipping, and where the data are "
-            "floats look for NaN among them"
-        )
+        advice = "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them"
+        raise TrainingError(f"the {what} became {value}; {cause() or advice}")
+
+
+def first_cause(
+    step: TrainingStep[ChunkT, StateT], chunks: Iterable[ChunkT], *, only_certain: bool = True
+) -> str | None:
+    """What the step says of the first chunk of which it knows why its loss is not finite."""
+    causes = filter(None, map(step.cause, chunks))
+    return next((sentence for sentence, certain in causes if certain or not only_certain), None)

@@ -49,11 +49,11 @@ def test_what_was_written_is_read(write, name, subtype, exact, channels):
 def test_chunks_are_the_whole(write, length, steps, block):
     samples = np.random.default_rng(length).uniform(-1, 1, (length, 2)).astype(np.float32)
     path = write(samples, subtype="FLOAT")
-    before, audio_module.BLOCK_FRAMES = audio_module.BLOCK_FRAMES, block
+    before, audio_module.BLOCK = audio_module.BLOCK, block
     try:
         chunks = list(audio_chunks(path, steps))
     finally:
-        audio_module.BLOCK_FRAMES = before
+        audio_module.BLOCK = before
     assert [len(chunk) for chunk in chunks[:-1]] == [steps] * (len(chunks) - 1)
     assert 1 <= len(chunks[-1]) <= steps
     np.testing.assert_array_equal(np.concatenate(chunks), samples)
@@ -122,7 +122,7 @@ def test_what_is_no_sound(write, tmp_path):
 
 
 def test_a_sound_too_long_for_memory_is_read_in_chunks(write, monkeypatch):
-    monkeypatch.setattr(audio_module, "LONGEST", 70_000)
+    monkeypatch.setenv("LOOPCELL_LONGEST_SOUND", "70000")
     path = write(np.zeros(150_000))
     with pytest.raises(DataError, match="has more than 70,000 samples: read it with audio_chunks"):
         read_audio(path)

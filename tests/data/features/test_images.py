@@ -98,9 +98,7 @@ def test_an_absurd_size_is_refused_before_anything_is_unpacked(tmp_path, width, 
     path.write_bytes(png_that_says(width, height))
     tracemalloc.start()
     try:
-        with pytest.raises(
-            DataError, match=r"bomb\.png (has .* pixels; at most 67,108,864 are|cannot be read as an image)"
-        ):
+        with pytest.raises(DataError, match=r"bomb\.png has (.* pixels; at most|more pixels than the) 67,108,864 "):
             read_image(path)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:

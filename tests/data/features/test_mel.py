@@ -116,7 +116,10 @@ def test_a_stream_gives_what_the_whole_gives(length, cuts, window, hop, kind):
             {"sample_rate": RATE, "bands": 200},
             "200 bands are too many for a spectrum of 129 frequencies: band 1 has none",
         ),
-        ({"sample_rate": RATE, "bands": 10**12}, "1000000000000 bands are too many for frames of 200 samples"),
+        ({"sample_rate": RATE, "bands": 10**12}, "bands is at most 2,147,483,647"),
+        ({"sample_rate": RATE, "bands": 300}, "300 bands are too many for frames of 200 samples"),
+        ({"sample_rate": 1 << 20, "bands": 200_000, "window": 1.0}, "are more than 4,194,304 weights; take fewer"),
+        ({"sample_rate": 10**400}, "sample_rate is at most 2,147,483,647, got far more"),
         ({"sample_rate": RATE, "window": 0.0001, "hop": 0.0001}, "a frame has 2 samples to"),
         ({"sample_rate": 10**9}, "a frame has 2 samples to"),
         ({"sample_rate": RATE, "hop": 1e-5}, "a frame has 2 samples to"),
@@ -144,7 +147,7 @@ def test_bands_are_refused_where_a_filter_would_have_no_weight(rate, log2_size, 
             filter_bank(rate, 2**log2_size, bands)
 
 
-@pytest.mark.parametrize(("bands", "complaint"), [(1_000, "a filter bank has 16,777,216 numbers"), (10, None)])
+@pytest.mark.parametrize(("bands", "complaint"), [(1_000, "more than 4,194,304 weights"), (7, None)])
 def test_a_stored_setting_takes_no_memory_of_its_size(bands, complaint):
     """1 kB of a model file took 12 GB: the filters of a thousand bands of half a million frequencies."""
     stored = {**features_to_json(LogMel(sample_rate=100_000)), "window": 10.0, "bands": bands}
@@ -158,7 +161,7 @@ def test_a_stored_setting_takes_no_memory_of_its_size(bands, complaint):
 
 
 def test_an_image_of_a_model_file_is_not_larger_than_images_are():
-    with pytest.raises(FileFormatError, match="an image has at most 67,108,864 pixels, got 100000 x 100000"):
+    with pytest.raises(FileFormatError, match="100,000 x 100,000 pixels are more than 67,108,864"):
         features_from_json({"kind": "image-pixels", "height": 10**5, "width": 10**5, "colour": False})
 
 

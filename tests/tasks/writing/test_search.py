@@ -5,90 +5,165 @@ from __future__ import annotations
 import itertools
 import math
 
-import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings, strategies as some
 
 from loopcell.errors import InputError
-from loopcell.layers import State
 from loopcell.tasks.config import Choice
-from loopcell.tasks.networks.decoder import Encoded
-from loopcell.tasks.writing.search import Hypothesis, Rules, beam_search, draw
+from loopcell.tasks.writing.rules import Rules
+from loopcell.tasks.writing.search import beam_search, draw, largest
+from tests.tasks.writing.tables import (
+    END,
+    STATES,
+    V,
+    close,
+    every_answer,
+    greedy,
+    machine,
+    score,
+    slow_beam,
+    table,
+    value,
+)
 
-V, END = 3, 3
-
-
-def table(seed, batch=2):
-    """For each input and each state of 0 to 9 log-probabilities of 3 tokens and the end."""
-    drawn = np.random.default_rng(seed)
-    return torch.from_numpy(drawn.standard_normal((batch, 10, V + 1)) * 2).float().log_softmax(-1)
-
-
-def machine(found):
-    """A step whose state is a number that the tokens change, so that an answer's path counts; and its inputs."""
-
-    def step(tokens, encoded):
-        state = encoded.state["h"][0, :, 0]
-        state = torch.where(tokens == END, state, (3 * state + tokens + 1) % 10)
-        scores = found[encoded.context[:, 0].long(), state.long()].clone()
-        return scores, encoded._replace(state=State(h=state.view(1, -1, 1)))
-
-    batch = len(found)
-    empty = torch.zeros(1, batch, 1)
-    context = torch.arange(batch).float().view(-1, 1)
-    return step, Encoded(empty, torch.ones(batch, dtype=torch.int64), context, torch.empty(0), State(h=empty))
-
-
-def value(found, number, tokens):
-    """The log-probability of an answer."""
-    total, state = 0.0, 0
-    for token in (*tokens, END):
-        total += float(found[number, state, token])
-        state = (3 * state + token + 1) % 10
-    return total
+PENALTIES = some.sampled_from([-1.0, 0.0, 0.3, 0.6, 1.0, 1.7, 4.0, 50.0])
+RULES = some.builds(
+    Rules,
+    boundary=some.just(END),
+    longest=some.integers(0, 5),
+    beam=some.integers(1, 6),
+    length_penalty=PENALTIES,
+    ngram_block=some.integers(0, 3),
+    never=some.sampled_from([(), (1,)]),
+    shortest=some.integers(0, 3),
+    answers=some.one_of(some.none(), some.integers(1, 6)),
+)
+SPREADS = some.sampled_from([0.0, 0.5, 2.0, 8.0])
+SEEDS = some.integers(0, 10_000)
 
 
-def answers(longest):
-    return itertools.chain.from_iterable(itertools.product(range(V), repeat=n) for n in range(longest + 1))
+def searched(found, rules):
+    return beam_search(*machine(found), rules)
 
 
+@settings(max_examples=150, deadline=None)
+@given(SEEDS, SPREADS, RULES)
+def test_a_beam_as_wide_as_everything_finds_the_best_of_all_answers(seed, spread, rules):
+    rules = rules._replace(longest=min(rules.longest, 4), beam=3**4)
+    found = table(seed, spread=spread)
+    wanted = rules.answers or rules.beam
+    for number, answers in enumerate(searched(found, rules)):
+        everything = {tokens: value(found, number, tokens) for tokens in every_answer(rules)}
+        best = sorted((score(*one, rules.length_penalty) for one in everything.items()), reverse=True)[:wanted]
+        assert all(close(one.log_probability, everything[tuple(one.tokens)]) for one in answers)
+        assert len(answers) == len(best) == len({tuple(one.tokens) for one in answers})
+        assert all(map(close, [one.score(rules.length_penalty) for one in answers], best))
+
+
+@settings(max_examples=300, deadline=None)
+@given(SEEDS, SPREADS, RULES)
+def test_no_answer_of_greedy_search_is_better(seed, spread, rules):
+    found = table(seed, spread=spread)
+    for number, (best, *_) in enumerate(searched(found, rules)):
+        path = greedy(found, number, rules)
+        assert best.score(rules.length_penalty) >= score(path, value(found, number, path), rules.length_penalty) - 1e-6
+        if rules.beam == 1:
+            assert tuple(best.tokens) == path
+
+
+@settings(max_examples=300, deadline=None)
+@given(SEEDS, some.sampled_from([0.5, 2.0, 8.0]), RULES)
+def test_an_input_is_left_when_nothing_can_change_and_not_before(seed, spread, rules):
+    """Against a search that goes on to the longest answer, whatever has ended."""
+    rules = rules._replace(beam=max(2, rules.beam))
+    found = table(seed, batch=4, spread=spread)
+    for number, answers in enumerate(searched(found, rules)):
+        expected = slow_beam(found, number, rules)[: rules.answers or rules.beam]
+        assert [one.score(rules.length_penalty) for one in answers] == pytest.approx(
+            [one for one, _ in expected], rel=1e-5, abs=1e-6
+        )
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS, SPREADS, RULES)
+def test_what_stands_beside_an_input_does_not_change_its_answers(seed, spread, rules):
+    found = table(seed, batch=5, spread=spread)
+    found[1, :, END] += 20.0  # ends at once
+    found[2, :, END] -= 20.0  # goes on as long as it may
+    found = found.log_softmax(-1)
+    together = searched(found, rules)
+    for number in range(len(found)):
+        (alone,) = searched(found[number : number + 1], rules)
+        assert together[number] == alone
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS, SPREADS, RULES)
+def test_fewer_answers_are_the_first_of_many(seed, spread, rules):
+    found = table(seed, spread=spread)
+    many = searched(found, rules._replace(answers=None))
+    assert searched(found, rules._replace(answers=1)) == [some[:1] for some in many]
+
+
+def by_heart(answer, surely, first=0.61):
+    """A table [1, STATES, V + 1] that writes an answer: its first token with probability `first`, others surely."""
+    found = torch.full((1, STATES, V + 1), math.log((1 - surely) / V))
+    state = 0
+    for at, token in enumerate((*answer, END)):
+        share = surely if at else first
+        found[0, state] = math.log((1 - share) / V)
+        found[0, state, token] = math.log(share)
+        state = (3 * state + token + 1) % STATES
+    return found
+
+
+@pytest.mark.parametrize("beam", [2, 3, 5])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-@pytest.mark.parametrize("seed", range(5))
-def test_a_beam_as_wide_as_everything_finds_the_best_answers(seed, penalty):
-    found = table(seed)
-    rules = Rules(END, longest=3, beam=100, length_penalty=penalty)
-    for number, given in enumerate(beam_search(*machine(found), rules)):
-        all_of_them = [Hypothesis(list(tokens), value(found, number, tokens)) for tokens in answers(3)]
-        best = sorted(all_of_them, key=lambda one: -one.score(penalty))
-        assert [one.tokens for one in given] == [one.tokens for one in best]
-        assert [one.log_probability for one in given] == pytest.approx([one.log_probability for one in best], abs=1e-5)
+def test_an_answer_learned_by_heart_is_not_given_up_for_shorter_ones_that_end_first(beam, penalty):
+    found = by_heart((0, 0, 0), 0.999)  # its states 0, 1, 4, 3 differ
+    rules = Rules(END, longest=12, beam=beam, length_penalty=penalty)
+    ((best, *_),) = searched(found, rules)
+    assert best.tokens == [0, 0, 0]
+    assert best.log_probability == pytest.approx(math.log(0.61) + 3 * math.log(0.999))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_beam_of_one_takes_the_likeliest_token_each_time(seed):
-    found = table(seed, batch=5)
-    for number, (given,) in enumerate(beam_search(*machine(found), Rules(END, longest=6))):
-        tokens, state = [], 0
-        while len(tokens) < 6 and (token := int(found[number, state].argmax())) != END:
-            tokens.append(token)
-            state = (3 * state + token + 1) % 10
-        assert given.tokens == tokens
+def test_ended_answers_take_no_places_of_those_that_go_on():
+    """Every beginning ends rather than goes on, and the best answer is the third longest."""
+    found = torch.tensor([0.2, 0.001, 0.001, 0.798]).log().expand(1, STATES, V + 1).clone()
+    (answers,) = searched(found, Rules(END, longest=4, beam=2, length_penalty=0.0))
+    assert [one.tokens for one in answers] == [[], [0]]
+    (answers,) = searched(found, Rules(END, longest=4, beam=2, length_penalty=0.0, shortest=3))
+    assert [one.tokens for one in answers] == [[0, 0, 0], [0, 0, 0, 0]]
 
 
-@pytest.mark.parametrize("beam", [1, 2, 5])
-def test_what_stands_beside_an_input_does_not_change_its_answers(beam):
-    found = table(7, batch=6)
-    together = beam_search(*machine(found), Rules(END, longest=8, beam=beam))
-    for number in range(6):
-        (alone,) = beam_search(*machine(found[number : number + 1]), Rules(END, longest=8, beam=beam))
-        assert [one.tokens for one in together[number]] == [one.tokens for one in alone]
-        assert len(alone) == beam
-        assert len({tuple(one.tokens) for one in alone}) == beam
+def test_of_equal_answers_the_first_found_is_the_first():
+    found = table(0, batch=3, spread=0.0)  # all tokens are as likely as the end
+    for answers in searched(found, Rules(END, longest=3, beam=4, length_penalty=0.0)):
+        assert [one.tokens for one in answers] == [[], [0], [1], [2]]
+    assert [one.tokens for (one,) in searched(found, Rules(END, longest=3))] == [[0, 0, 0]] * 3
 
 
-def test_the_penalty_is_that_of_the_paper():
-    assert Hypothesis([1, 1, 1], -2.0).score(0.6) == pytest.approx(-2.0 / ((5 + 4) / 6) ** 0.6)
-    assert Hypothesis([1, 1, 1], -2.0).score(0.0) == -2.0
+@pytest.mark.parametrize("penalty", [1.0, 200.0, 5000.0])
+def test_a_large_exponent_still_tells_long_answers_apart(penalty):
+    """Where scores themselves would all be 0, the longest answers win, and the likeliest of them."""
+    found = table(2, batch=1)
+    (answers,) = searched(found, Rules(END, longest=4, beam=81, length_penalty=max(penalty, 200.0)))
+    assert all(len(one.tokens) == 4 for one in answers)
+    assert [one.log_probability for one in answers] == sorted((one.log_probability for one in answers), reverse=True)
+
+
+def test_the_largest_come_first_and_of_equal_ones_those_in_front():
+    values = torch.tensor([[1.0, 2.0, 2.0, 2.0, 0.0], [3.0, -torch.inf, -torch.inf, -torch.inf, -torch.inf]])
+    found, places = largest(values, 2)
+    assert found.tolist() == [[2.0, 2.0], [3.0, -torch.inf]]
+    assert places[0].tolist() == [1, 2]
+    assert places[1, 0] == 0
+    assert largest(values, 9)[0].shape == (2, 5)
+    drawn = torch.randint(0, 4, (50, 30), generator=torch.Generator().manual_seed(0)).double()
+    for row, (best, chosen) in zip(drawn.tolist(), zip(*largest(drawn, 7), strict=True), strict=True):
+        order = sorted(range(30), key=lambda place: -row[place])[:7]
+        assert (chosen.tolist(), best.tolist()) == (order, [row[place] for place in order])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -117,7 +192,7 @@ def test_a_token_that_is_never_written_is_not():
 def test_draws_are_as_frequent_as_they_are_probable():
     found = table(5, batch=1)
     given = draw(*machine(found), Rules(END, longest=2, beam=4000), Choice(), torch.Generator().manual_seed(1))[0]
-    for tokens in answers(1):
+    for tokens in every_answer(Rules(END, longest=1)):
         share = sum(one.tokens == list(tokens) for one in given) / 4000
         assert share == pytest.approx(math.exp(value(found, 0, tokens)), abs=0.03)
     for one in given[:20]:

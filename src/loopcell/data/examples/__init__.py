@@ -1,7 +1,9 @@
 """Examples on their way into a batch: checked, stored, padded, put together by length, split into parts."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from loopcell.data.examples.batches import Batches
-from loopcell.data.examples.padding import Padded, pad
 from loopcell.data.examples.ragged import Ragged
 from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
@@ -12,6 +14,12 @@ from loopcell.data.examples.splits import (
     split_stratified,
     stratified_folds,
 )
+
+if TYPE_CHECKING:
+    from loopcell.data.examples.padding import Padded as Padded, pad as pad
+
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Padded", "pad")
 
 __all__ = [
     "Batches",
@@ -29,3 +37,9 @@ __all__ = [
     "split_stratified",
     "stratified_folds",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("loopcell.data.examples.padding"), name)

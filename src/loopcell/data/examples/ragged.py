@@ -22,6 +22,7 @@ from loopcell.data.examples.ragged_files import OFFSETS, VALUES, check_like, ope
 from loopcell.errors import DataError, FileFormatError, InputError
 
 IN_MEMORY = 1 << 30  # bytes
+LONGEST_REASON = 160  # characters of NumPy's, which may quote a header whole
 
 
 class Ragged(Sequence[npt.NDArray[Any]]):
@@ -108,8 +109,8 @@ class Ragged(Sequence[npt.NDArray[Any]]):
             offsets = np.load(place / OFFSETS, allow_pickle=False)
             something = offsets[-1:].any()  # nothing cannot be mapped
             values = np.load(place / VALUES, mmap_mode="r" if something else None, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise FileFormatError(f"{place} cannot be read: {error}") from error
+        except Exception as error:  # NumPy reads a header by Python's own parser, which raises this and that
+            raise FileFormatError(f"{place} cannot be read: {str(error)[:LONGEST_REASON]!r}") from error
         if not values.ndim or offsets.dtype != np.int64 or not _valid(offsets, len(values)):
             raise FileFormatError(f"{place} is damaged: its offsets contradict its values")
         return cls(values, offsets)

@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.extras import require
+from loopcell.data.limits import LONGEST_SOUND
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.reading import one_line, ours
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
 
-BLOCK_FRAMES = 1 << 16
-LONGEST = 1 << 28  # values in memory at once, a gigabyte of float32: 100 minutes of mono at 44,100 Hz
+BLOCK = 1 << 16  # values that are read, or come of resampling, at a time
+FARTHEST = 1 << 16  # from one sample rate to another, as a ratio
 
 
 class Audio(NamedTuple):
@@ -42,17 +44,23 @@ def read_audio(path: str | os.PathLike[str], *, sample_rate: int | None = None) 
 
     Raises:
         DataError: it is no such file, is empty, truncated or damaged, has a sample that is not finite, or is too
-            long for memory (`audio_chunks` reads it then).
+            long for memory (`audio_chunks` reads it then), which is said before any of it is read; its sample rate is
+            absurd.
         MissingExtraError: soundfile is not installed, or soxr is needed and is not.
     """
     blocks, total = [], 0
     with _opened(Path(path)) as file:
+        rate = sample_rate or int(file.samplerate)
+        check_length(str(path), file.frames * file.channels * (rate / file.samplerate))
         for block in _blocks(Path(path), file, sample_rate):
             blocks.append(block)
             total += block.size
-            if total > LONGEST:
-                raise DataError(f"{path} has more than {LONGEST:,} samples: read it with audio_chunks")
-        return Audio(np.concatenate(blocks), sample_rate or int(file.samplerate))
+            check_length(str(path), total)  # what a header says may be wrong
+        if not total:
+            raise DataError(
+                f"{path} is shorter than one sample at {rate:,} Hz; it says that it has {file.samplerate:,}"
+            )
+        return Audio(np.concatenate(blocks), rate)
 
 
 def audio_chunks(path: str | os.PathLike[str], steps: int, *, sample_rate: int | None = None) -> Iterator[Floats]:
@@ -67,14 +75,18 @@ def audio_chunks(path: str | os.PathLike[str], steps: int, *, sample_rate: int |
     if steps < 1:
         raise UsageError(f"a chunk has at least 1 step, got {steps}")
     with _opened(Path(path)) as file:
-        rest = np.empty((0, file.channels), np.float32)
+        waiting, count = list[Floats](), 0
         for block in _blocks(Path(path), file, sample_rate):
-            ready = np.concatenate([rest, block])
-            whole = len(ready) // steps * steps
+            waiting.append(block)
+            count += len(block)
+            if count < steps:  # put together once, when there are enough
+                continue
+            ready = np.concatenate(waiting)
+            whole = count // steps * steps
             yield from (ready[start : start + steps] for start in range(0, whole, steps))
-            rest = ready[whole:]
-        if len(rest):
-            yield rest
+            waiting, count = [ready[whole:]], count - whole
+        if count:
+            yield np.concatenate(waiting)
 
 
 def audio_rate(path: str | os.PathLike[str]) -> int:
@@ -87,21 +99,38 @@ def resample(samples: Floats, rate: int, sample_rate: int) -> Floats:
     """Bring samples `[N, C]` from one rate to another, by soxr at high quality.
 
     Raises:
+        DataError: it becomes too long for memory, or its rate is absurd.
         MissingExtraError: soxr is not installed.
     """
     if rate == sample_rate:
         return samples
+    check_rates("the sound", rate, sample_rate)
+    check_length("the sound", samples.size * (sample_rate / rate))
     soxr = require("soxr", "audio", "another sample rate needs")
     found: Floats = soxr.resample(np.ascontiguousarray(samples), rate, sample_rate).astype(np.float32, copy=False)
     return found
 
 
+def check_length(name: str, values: float) -> None:
+    """Refuse a sound that would take more memory than one should; DataError."""
+    most = LONGEST_SOUND.most()
+    if values > most:
+        raise DataError(f"{name} has more than {most:,} samples: read it with audio_chunks; {LONGEST_SOUND.cure()}")
+
+
+def check_rates(name: str, rate: int, sample_rate: int) -> None:
+    """Refuse rates between which nothing is resampled, for lack of sense and of memory; DataError."""
+    if not 1 / FARTHEST <= sample_rate / rate <= FARTHEST:
+        raise DataError(f"{name} says that it has {rate:,} Hz, which is too far from {sample_rate:,} Hz to resample it")
+
+
 def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
     """The file's samples, checked, at the rate that is asked for."""
-    blocks = _read(path, file)
     if sample_rate in (None, file.samplerate):
-        yield from blocks
+        yield from _read(path, file, BLOCK)
         return
+    check_rates(str(path), file.samplerate, sample_rate)
+    blocks = _read(path, file, min(BLOCK, BLOCK * file.samplerate // sample_rate))
     soxr = require("soxr", "audio", f"{path} has {file.samplerate} Hz, not {sample_rate}: resampling needs")
     stream = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
     for block in blocks:
@@ -109,10 +138,11 @@ def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
     yield stream.resample_chunk(np.zeros((0, file.channels), np.float32), last=True)
 
 
-def _read(path: Path, file: Any) -> Iterator[Floats]:
-    count = 0
+def _read(path: Path, file: Any, values: int) -> Iterator[Floats]:
+    """The file's samples in blocks of about so many values."""
+    count, frames = 0, max(1, values // file.channels)
     while True:
-        block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        block = file.read(frames, dtype="float32", always_2d=True)
         if not len(block):
             break
         wrong = np.flatnonzero(~np.isfinite(block).all(axis=1))
@@ -133,11 +163,14 @@ def _opened(path: Path) -> Iterator[Any]:
     require_uncompressed(path, "sound")
     _check_wav(path)
     soundfile = require("soundfile", "audio", "sound files need")
-    try:
-        with soundfile.SoundFile(path) as file:
-            yield file
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"{path} cannot be read as sound: {str(error).splitlines()[0]}") from error
+    with ours(lambda: f"{path} cannot be read as sound"):
+        try:
+            with soundfile.SoundFile(path) as file:
+                if file.samplerate < 1 or file.channels < 1:
+                    raise DataError(f"{path} is damaged: it says {file.samplerate} Hz and {file.channels} channels")
+                yield file
+        except (soundfile.SoundFileError, OSError) as error:
+            raise DataError(f"{path} cannot be read as sound: {one_line(error)}") from error
 
 
 def _check_wav(path: Path) -> None:

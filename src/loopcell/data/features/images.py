@@ -15,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.extras import require
+from loopcell.data.limits import LARGEST_IMAGE
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.reading import one_line, ours
 from loopcell.errors import DataError
 
 Floats = npt.NDArray[np.float32]
-LARGEST = 1 << 26  # pixels: 8192 x 8192
+MOST_SCANS = 16  # of a JPEG of the largest size, and more of a smaller one: each goes over all of its pixels
+START_OF_SCAN = b"\xff\xda"
 
 
 def read_image(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, colour: bool = False) -> Floats:
@@ -34,8 +37,8 @@ def read_image(path: str | os.PathLike[str], *, size: tuple[int, int] | None = N
         float32 `[H, W]`, or `[H, W, 3]` with `colour`; 0 is dark, 1 bright.
 
     Raises:
-        DataError: it is no such file, is truncated or damaged, or has more than 2**26 pixels; nothing of such
-            an image is unpacked.
+        DataError: it is no such file, is truncated or damaged, or has more than 2**26 pixels
+            (`LOOPCELL_LARGEST_IMAGE`); nothing of such an image is unpacked.
         MissingExtraError: Pillow is not installed.
     """
     place = Path(path)
@@ -74,22 +77,43 @@ def _resized(image: Any, size: tuple[int, int] | None) -> Any:
 def _opened(path: Path) -> Iterator[Any]:
     """The image, open; what Pillow has against it is a DataError."""
     pillow = require("PIL.Image", "images", "images need")
-    wrong = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, pillow.DecompressionBombError)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)  # our own bound is below Pillow's
-            with pillow.open(path, formats=("PNG", "JPEG")) as image:
+    wrong = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+    most = LARGEST_IMAGE.most()
+    if most > (vars(pillow)["MAX_IMAGE_PIXELS"] or most):  # who raises our limit raises Pillow's
+        vars(pillow)["MAX_IMAGE_PIXELS"] = most
+    with ours(lambda: f"{path} cannot be read as an image"):
+        try:
+            # No warnings: our own bound is below Pillow's.
+            with warnings.catch_warnings(action="ignore"), pillow.open(path, formats=("PNG", "JPEG")) as image:
                 _check_size(path, image.height, image.width)
+                _check_scans(path, image)
                 yield image
-    except pillow.UnidentifiedImageError as error:
-        raise DataError(f"{path} is neither PNG nor JPEG") from error
-    except wrong as error:
-        if isinstance(error, DataError):
-            raise
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise DataError(f"{path} cannot be read as an image: {reason}") from error
+        except pillow.DecompressionBombError as error:
+            reason = f"has more pixels than the {most:,} that are unpacked; {LARGEST_IMAGE.cure()}"
+            raise DataError(f"{path} {reason}") from error
+        except pillow.UnidentifiedImageError as error:
+            raise DataError(f"{path} is neither PNG nor JPEG") from error
+        except wrong as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path} cannot be read as an image: {one_line(error)}") from error
 
 
 def _check_size(path: Path, height: int, width: int) -> None:
-    if height * width > LARGEST:
-        raise DataError(f"{path} has {height:,} x {width:,} pixels; at most {LARGEST:,} are unpacked")
+    most = LARGEST_IMAGE.most()
+    if height * width > most:
+        raise DataError(
+            f"{path} has {height:,} x {width:,} pixels; at most {most:,} are unpacked; {LARGEST_IMAGE.cure()}"
+        )
+
+
+def _check_scans(path: Path, image: Any) -> None:
+    """Refuse a small JPEG file that would take minutes: it may go over all of its pixels thousands of times."""
+    if image.format != "JPEG":
+        return
+    scans = path.read_bytes().count(START_OF_SCAN)
+    if scans * image.height * image.width > MOST_SCANS * LARGEST_IMAGE.most():
+        raise DataError(
+            f"{path} draws its {image.height:,} x {image.width:,} pixels {scans:,} times over: this is no picture; "
+            f"{LARGEST_IMAGE.cure()}"
+        )

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from loopcell.errors import UsageError
 
 Floats = npt.NDArray[np.float32]
-MOST_WEIGHTS = 1 << 24  # of a filter bank: 128 MB
+LARGEST_BANK = 1 << 22  # weights, 32 megabytes: 256 bands of a window of 32,768 samples
+BLOCK_VALUES = 1 << 20  # of frames that are transformed at a time
 FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus infinity
 
 
@@ -36,8 +37,11 @@ def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
         UsageError: a band lies between two frequencies of the spectrum, or the filters have too many numbers.
     """
     count = fft_size // 2 + 1
-    if bands * count > MOST_WEIGHTS:
-        raise UsageError(f"{bands} bands of {count} frequencies are too many: a filter bank has {MOST_WEIGHTS:,} numbers")
+    if bands * count > LARGEST_BANK:
+        raise UsageError(
+            f"{bands} bands of {count} frequencies are more than {LARGEST_BANK:,} weights; take fewer "
+            "bands or a shorter window"
+        )
     corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
     inside = np.searchsorted(frequencies, corners[2:], "left") - np.searchsorted(frequencies, corners[:-2], "right")
     empty = np.flatnonzero(inside <= 0)
@@ -84,9 +88,13 @@ def log_energies(frames: Floats, sample_rate: int, bands: int) -> Floats:
     """The logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
     width = frames.shape[1]
     fft_size = 1 << (width - 1).bit_length()
-    spectrum = np.fft.rfft(frames * np.hanning(width + 1)[:-1], fft_size, axis=1)
-    energy = (np.abs(spectrum) ** 2) @ filter_bank(sample_rate, fft_size, bands).T
-    return np.log(np.maximum(energy, FLOOR)).astype(np.float32)
+    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands).T
+    found = np.empty((len(frames), bands), np.float32)
+    rows = max(1, BLOCK_VALUES // fft_size)
+    for start in range(0, len(frames), rows):  # frames overlap, so all at once they take far more than the sound does
+        spectrum = np.fft.rfft(frames[start : start + rows] * window, fft_size, axis=1)
+        found[start : start + rows] = np.log(np.maximum((np.abs(spectrum) ** 2) @ bank, FLOOR))
+    return found
 
 
 class Framer:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.bounds import check_positive
-from loopcell.data.features.images import LARGEST, read_image
+from loopcell.data.features.images import read_image
+from loopcell.data.limits import LARGEST_IMAGE
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -33,10 +34,11 @@ class ImageRows:
     colour: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 1, and more pixels than `read_image` reads; UsageError."""
+        """Refuse sizes below 1, and images that are too large."""
         check_positive(height=self.height, width=self.width)
-        if self.height * self.width > LARGEST:
-            raise UsageError(f"an image has at most {LARGEST:,} pixels, got {self.height} x {self.width}")
+        most = LARGEST_IMAGE.most()
+        if self.height * self.width > most:
+            raise UsageError(f"{self.height:,} x {self.width:,} pixels are more than {most:,}; {LARGEST_IMAGE.cure()}")
 
     @property
     def input_size(self) -> int:

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.sequences import check_finite
-from loopcell.data.features.audio import Audio, read_audio, resample
+from loopcell.data.features.audio import Audio, check_length, read_audio, resample
 from loopcell.data.features.bounds import check_positive
 from loopcell.data.features.mel import Framer, check_bands, cosines, log_energies
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
+MOST_CHANNELS = 1024  # as libsndfile has it
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class RawAudio:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 1."""
+        """Refuse sizes below 1, and more channels than a file can have."""
         check_positive(sample_rate=self.sample_rate, channels=self.channels)
+        if self.channels > MOST_CHANNELS:
+            raise UsageError(f"a sound has at most {MOST_CHANNELS:,} channels, got {self.channels:,}")
 
     @property
     def input_size(self) -> int:
@@ -107,7 +110,8 @@ class LogMel:
         return MelStream(self)
 
     def of_frames(self, frames: Floats) -> Floats:
-        """The features `[T, I]` of frames `[T, width]`."""
+        """The features `[T, I]` of frames `[T, width]`; DataError where they would take too much memory."""
+        check_length("the sound in bands", len(frames) * self.bands)
         return log_energies(frames, self.sample_rate, self.bands)
 
 

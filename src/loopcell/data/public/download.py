@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from loopcell.backends.c import cache
 from loopcell.data.extras import require
 from loopcell.data.public.checksums import file_checksum, folder_checksum, unpack, unzip
 from loopcell.data.public.table import PublicFile, PublicSet, public_sets
@@ -89,6 +88,8 @@ def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
 
 def _cache() -> Path:
     """Where downloads are kept: beside compiled kernels, but never in a folder that goes away with the process."""
+    from loopcell.backends.c import cache  # which needs torch
+
     try:
         return cache.named_folder() / "data"
     except FileNotFoundError as error:

@@ -1,4 +1,8 @@
-"""Parquet, Arrow and data frames: read in batches of rows, only the columns that are asked for."""
+"""Parquet, Arrow and data frames: read in batches of rows, only the columns that are asked for.
+
+A few bytes of such a file may stand for very many rows (which are read in parts) or for one very long row, which is
+refused where the file says so.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.data.extras import require
+from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
-from loopcell.data.readers.reading import FileRows, Reading
-from loopcell.data.readers.records import Origin, Record, Records
-from loopcell.errors import DataError
+from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
+from loopcell.data.readers.records import Origin, Record, Records, brief, twice_in
+from loopcell.errors import DataError, LoopcellError
 
 BATCH_ROWS = 1024
 LAZY_ROWS = 1 << 16
+SLICE_BYTES = 1 << 22  # of a batch; as Python's numbers and lists they take 10 to 60 times as many
+USUAL_RATIO = 64  # of the bytes of a column of lists to those in its file
 FRAME = "frame"
 
 
@@ -23,9 +30,11 @@ def read_parquet(path: Path, reading: Reading) -> FileRows:
     require_uncompressed(path, "Parquet")
     parquet = require("pyarrow.parquet", "data", "Parquet files need")
     with _named(path, "Parquet"):
-        file = parquet.ParquetFile(path, memory_map=True)
-        names = tuple(file.schema_arrow.names)
-    return FileRows(names, _rows(str(path), _parquet_batches(path, file, _chosen(names, reading))))
+        # A text that is there a million times stays one text until its rows are read.
+        texts = _texts(parquet.read_schema(path, memory_map=True))
+        file = parquet.ParquetFile(path, memory_map=True, read_dictionary=texts)
+        names = _distinct(str(path), file.schema_arrow.names)
+    return FileRows(names, _rows(str(path), _parquet_batches(path, file, _chosen(names, reading)), reading))
 
 
 def read_arrow(path: Path, reading: Reading) -> FileRows:
@@ -37,9 +46,9 @@ def read_arrow(path: Path, reading: Reading) -> FileRows:
         is_file = source.read(6) == b"ARROW1"
         source.seek(0)
         opened = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
-        names = tuple(opened.schema.names)
+        names = _distinct(str(path), opened.schema.names)
     batches = (opened.get_batch(at) for at in range(opened.num_record_batches)) if is_file else iter(opened)
-    return FileRows(names, _rows(str(path), _checked(path, batches, _chosen(names, reading))))
+    return FileRows(names, _rows(str(path), _checked(path, batches, _chosen(names, reading)), reading))
 
 
 class FrameRecords(Records):
@@ -67,19 +76,23 @@ class FrameRecords(Records):
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
-        return _rows(FRAME, self._batches(columns))
+        return _rows(FRAME, self._batches(columns), Reading())
 
     def _batches(self, columns: tuple[str, ...] | None) -> Iterator[Any]:
-        if _is_lazy(self._frame):
-            chosen = self._frame.select(columns) if columns else self._frame
-            for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
-                yield from self._stream(part)
-            return
-        for batch in self._stream(self._frame):
-            yield batch.select(list(columns)) if columns else batch
+        with ours(lambda: f"{FRAME} cannot be read"):
+            if _is_lazy(self._frame):
+                chosen = self._frame.select(columns) if columns else self._frame
+                for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
+                    yield from self._stream(part)
+                return
+            for batch in self._stream(self._frame):
+                yield batch.select(list(columns)) if columns else batch
 
     def _stream(self, frame: Any) -> Any:
-        return self._pyarrow.RecordBatchReader.from_stream(frame)
+        with ours(lambda: f"{FRAME} cannot be read"):
+            stream = self._pyarrow.RecordBatchReader.from_stream(frame)
+        _distinct(FRAME, stream.schema.names)
+        return stream
 
 
 def is_frame(source: Any) -> bool:
@@ -91,13 +104,43 @@ def _is_lazy(source: Any) -> bool:
     return hasattr(source, "collect_batches") and hasattr(source, "collect_schema")
 
 
+def _distinct(name: str, names: list[str]) -> tuple[str, ...]:
+    """The columns' names; DataError where two are the same, of which a row could hold but one."""
+    twice = twice_in(names)
+    if twice is not None:
+        raise DataError(f"{name} has two columns {brief(twice)}; give every column its own name")
+    return tuple(names)
+
+
 def _chosen(names: tuple[str, ...], reading: Reading) -> list[str]:
-    return [name for name in names if reading.columns is None or name in reading.columns]
+    asked = None if reading.columns is None else set(reading.columns)
+    return [name for name in names if asked is None or name in asked]
 
 
 def _parquet_batches(path: Path, file: Any, columns: list[str]) -> Iterator[Any]:
     with file, _named(path, "Parquet"):
-        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns)
+        _check_lists(path, file.metadata)
+        rows = 0
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            rows += batch.num_rows
+            yield batch
+        if columns and rows != file.metadata.num_rows:
+            raise DataError(f"{path} is damaged: it promises {file.metadata.num_rows:,} rows and has {rows:,}")
+
+
+def _check_lists(path: Path, metadata: Any) -> None:
+    """Refuse lists that are far longer than the file is: a few bytes may stand for a row of 2**31 numbers."""
+    nested = [at for at in range(metadata.num_columns) if metadata.schema.column(at).max_repetition_level]
+    size = path.stat().st_size
+    for group in range(metadata.num_row_groups if nested else 0):
+        for at in nested:
+            chunk = metadata.row_group(group).column(at)
+            most = max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.total_compressed_size, size))
+            if 8 * chunk.num_values > most:
+                raise DataError(
+                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
+                    f"more than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
+                )
 
 
 def _checked(path: Path, batches: Iterator[Any], columns: list[str]) -> Iterator[Any]:
@@ -108,23 +151,70 @@ def _checked(path: Path, batches: Iterator[Any], columns: list[str]) -> Iterator
             yield batch.select(columns)
 
 
-def _rows(name: str, batches: Iterator[Any]) -> Iterator[Record]:
+def _rows(name: str, batches: Iterator[Any], reading: Reading) -> Iterator[Record]:
     row = 0
     for batch in batches:
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            for values in batch.slice(start, BATCH_ROWS).to_pylist():
+        size = _rows_of_a_slice(batch)
+        for start in range(0, batch.num_rows, size):
+            for values in _values(batch.slice(start, size)):
                 row += 1
-                yield Record(values, Origin(name, row))
+                if isinstance(values, str):
+                    reading.bad_row(Origin(name, row), "rows with values that cannot be read", values)
+                else:
+                    yield Record(values, Origin(name, row))
+
+
+def _rows_of_a_slice(batch: Any) -> int:
+    """How many rows of a batch are made Python's at once."""
+    size = batch.nbytes + sum(batch.num_rows * _longest(column) for column in batch.columns)
+    return max(1, min(BATCH_ROWS, int(SLICE_BYTES * batch.num_rows // max(1, size))))
+
+
+def _longest(column: Any) -> int:
+    """The bytes of the longest text that each row of a column may stand for, if its texts are kept apart."""
+    pyarrow = require("pyarrow", "data", "data frames need")
+    kinds = pyarrow.types
+    if not kinds.is_dictionary(column.type) or not len(column.dictionary):
+        return 0
+    value = column.type.value_type
+    if not any(is_kind(value) for is_kind in (kinds.is_string, kinds.is_large_string, kinds.is_binary)):
+        return 0
+    compute = require("pyarrow.compute", "data", "data frames need")
+    return int(compute.max(compute.binary_length(column.dictionary)).as_py() or 0)
+
+
+def _values(batch: Any) -> list[dict[str, Any] | str]:
+    """The rows of a batch, or in place of one why it cannot be read: bytes that are no text, a time out of range."""
+    try:
+        found: list[dict[str, Any] | str] = batch.to_pylist()
+    except Exception as error:  # noqa: BLE001 - whatever PyArrow, and the libraries of times that it calls, raise
+        if batch.num_rows > 1:
+            return [values for at in range(batch.num_rows) for values in _values(batch.slice(at, 1))]
+        return [_why(batch, error)]
+    return found
+
+
+def _why(batch: Any, error: Exception) -> str:
+    """Which column of a row it is."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.to_pylist()
+        except Exception as found:  # noqa: BLE001 - the same again
+            return f"column {brief(name)} cannot be read ({one_line(found)})"
+    return f"it cannot be read ({one_line(error)})"
+
+
+def _texts(schema: Any) -> list[str]:
+    kinds = require("pyarrow", "data", "Parquet files need").types
+    return [field.name for field in schema if kinds.is_string(field.type)]
 
 
 @contextmanager
 def _named(path: Path, what: str) -> Iterator[None]:
     """PyArrow's errors as ours."""
-    pyarrow = require("pyarrow", "data", f"{what} files need")
     try:
         yield
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise DataError(f"{path} cannot be read as {what}: {reason}") from error
+    except LoopcellError:
+        raise
+    except Exception as error:  # PyArrow's own, and Python's that it lets through
+        raise DataError(f"{path} cannot be read as {what}: {one_line(error)}") from error

@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
+from loopcell.data.limits import LONGEST_LINE, MOST_COLUMNS, Limit
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
-from loopcell.data.readers.records import Record, file_origin
+from loopcell.data.readers.records import Record, brief, file_origin, printable, twice_in
 from loopcell.errors import DataError, UsageError
 
 DELIMITERS = ",;\t|"
@@ -60,7 +61,8 @@ class Delimited:
         text = chain([first_line], text)
         delimiter = self.delimiter or guess_delimiter(first_line)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
-        split = _quoted(text, delimiter, quote) if quote else _unquoted(text, delimiter)
+        counted = _Counted(path, text, delimiter)
+        split = _quoted(counted, delimiter, quote) if quote else _unquoted(counted, delimiter)
         rows = ((line, self._stripped(cells)) for line, cells in split)
         names, first, note = self._names(path, next(rows, None))
         body = chain([first] if first else [], rows)
@@ -88,6 +90,37 @@ class Delimited:
             return _checked_names(path, cells), None, note
         note = "" if self.header is False else f"{path}: the first line is taken as data, not as a header ({shown})"
         return tuple(f"column_{number}" for number in range(1, len(cells) + 1)), first, note
+
+
+class _Counted(Iterator[str]):
+    """The lines of a table; DataError where one row's cells would take far more memory than the file does."""
+
+    def __init__(self, path: Path, text: Iterator[str], delimiter: str) -> None:
+        self._path, self._text, self._delimiter = path, text, delimiter
+        self._most, self._longest = MOST_COLUMNS.most(), LONGEST_LINE.most()
+        self._number = 0
+        self.next_row()
+
+    def next_row(self) -> None:
+        """Count anew: what comes next begins a row."""
+        self._size = self._cells = 0
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self._number += 1
+        self._size += len(line)
+        if self._size > self._most:  # with fewer characters there are fewer cells, and mostly that is all to know
+            self._cells += line.count(self._delimiter)
+            if self._cells > self._most:
+                raise self._refused(f"{self._most:,} cells", MOST_COLUMNS)
+            if self._size > self._longest:
+                raise self._refused(f"{self._longest:,} characters", LONGEST_LINE)
+        return line
+
+    def _refused(self, much: str, limit: Limit) -> DataError:
+        return DataError(
+            f"{self._path} line {self._number}: the row has more than {much}: this is no table; {limit.cure()}"
+        )
 
 
 def guess_delimiter(line: str) -> str:
@@ -119,22 +152,24 @@ def is_number(text: str) -> bool:
 
 def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1))
-    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{path} has two columns {twice!r}; give every column its own name (header=[...])")
+        raise DataError(f"{path} has two columns {brief(twice)}; give every column its own name (header=[...])")
     return names
 
 
-def _unquoted(text: Iterator[str], delimiter: str) -> Iterator[_Row]:
+def _unquoted(text: _Counted, delimiter: str) -> Iterator[_Row]:
     for number, line in enumerate(text, 1):
+        text.next_row()
         bare = line.rstrip("\r\n")
         yield number, bare.split(delimiter) if bare else []
 
 
-def _quoted(text: Iterator[str], delimiter: str, quote: str) -> Iterator[_Row]:
+def _quoted(text: _Counted, delimiter: str, quote: str) -> Iterator[_Row]:
     reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
     while True:
         start = reader.line_num + 1
+        text.next_row()
         try:
             yield start, next(reader)
         except StopIteration:
@@ -172,5 +207,5 @@ def _records(path: Path, names: tuple[str, ...], rows: Iterator[_Row], reading: 
 
 
 def _shown(cells: Sequence[str]) -> str:
-    shown = [cell if len(cell) <= 20 else cell[:20] + "..." for cell in cells[:8]]
+    shown = [printable(cell if len(cell) <= 20 else cell[:20] + "...") for cell in cells[:8]]
     return ", ".join(shown) + (", ..." if len(cells) > 8 else "")

@@ -13,7 +13,7 @@ from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.folders import FolderRecords
 from loopcell.data.readers.kinds import kind_named, kind_of
 from loopcell.data.readers.lines import check_encoding
-from loopcell.data.readers.reading import Reader, Reading
+from loopcell.data.readers.reading import Reader, Reading, guarded
 from loopcell.data.readers.records import Record, Records
 from loopcell.errors import DataError, UsageError
 
@@ -83,12 +83,13 @@ class FileRecords(Records):
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
         reading = Reading(self._reading.encoding, columns, self._reading.skip_bad_rows, self.skipped)
-        return chain.from_iterable(reader(path, reading).rows for path, reader in self._files)
+        return chain.from_iterable(guarded(path, reader, reading).rows for path, reader in self._files)
 
     def _open_first(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if self._opened is None:
             path, reader = self._files[0]
-            found = reader(path, Reading(encoding=self._reading.encoding, skip_bad_rows=self._reading.skip_bad_rows))
+            first = Reading(encoding=self._reading.encoding, skip_bad_rows=self._reading.skip_bad_rows)
+            found = guarded(path, reader, first)
             self._opened = (found.columns, found.notes)
         return self._opened
 
@@ -98,6 +99,7 @@ def pair(left: Records, right: Records, *, names: tuple[str, str] = ("source", "
 
     Raises:
         DataError: one of them has several columns. While reading: one has more rows than the other.
+        UsageError: the two names are one.
     """
     return _Pairs((left, right), names)
 
@@ -107,6 +109,8 @@ class _Pairs(Records):
 
     def __init__(self, sides: tuple[Records, Records], names: tuple[str, str]) -> None:
         super().__init__()
+        if names[0] == names[1]:
+            raise UsageError(f"the two sides of a pair need two names, got {names[0]!r} twice")
         for side in sides:
             if len(side.columns) != 1:
                 raise DataError(f"{side} has the columns {', '.join(side.columns)}; a side of a pair has one")

@@ -9,7 +9,7 @@ from pathlib import Path
 from loopcell.data.readers.kinds import kind_of
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.plain import read_lines
-from loopcell.data.readers.reading import FileRows, Reader, Reading, one_column
+from loopcell.data.readers.reading import FileRows, Reader, Reading, guarded, one_column
 from loopcell.data.readers.records import Record, Records, file_origin
 from loopcell.data.text.source import unreadable
 from loopcell.errors import DataError
@@ -67,7 +67,7 @@ class FolderRecords(Records):
 
     def _open(self, path: Path, reading: Reading) -> FileRows:
         reader = self._reader or kind_of(path).reader
-        return _whole_text(path, reading) if reader is read_lines and self._by_class else reader(path, reading)
+        return guarded(path, _whole_text if reader is read_lines and self._by_class else reader, reading)
 
     def _class(self, path: Path) -> str:
         return path.relative_to(self._folder).parts[0]
@@ -84,11 +84,12 @@ class FolderRecords(Records):
         files = [path for path in found if not self._is_hidden(path)]
         if not files:
             raise DataError(f"the folder {self._folder} has no files")
-        loose = [path for path in files if path.parent == self._folder]
-        if loose and len(loose) < len(files):
+        loose = next((path for path in files if path.parent == self._folder), None)
+        inside = next((path for path in files if path.parent != self._folder), None)
+        if loose and inside:
             raise DataError(
-                f"the folder {self._folder} has both files ({loose[0].name}) and folders "
-                f"({next(self._class(path) for path in files if path not in loose)}): class folders stand alone"
+                f"the folder {self._folder} has both files ({loose.name}) and folders ({self._class(inside)}): "
+                "class folders stand alone"
             )
         return files
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from loopcell.data.limits import LONGEST_LINE
 from loopcell.data.readers.opening import open_bytes
+from loopcell.data.readers.reading import one_line
 from loopcell.data.text.source import BYTE_ORDER_MARK
 from loopcell.errors import DataError, UsageError
 
 BLOCK_BYTES = 1 << 18
-LONGEST_LINE = 1 << 26  # characters; what is longer is no line of text, and would have to stand in memory whole
 
 # The encodings that a file's first bytes name, the longer mark first.
 _MARKS = {
@@ -56,16 +57,22 @@ def lines_of(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[s
             that one have been given by then.
         UsageError: there is no such encoding.
     """
-    number, rest = 0, ""
+    longest = LONGEST_LINE.most()
+    number, size, rest = 0, 0, list[str]()  # what has no end yet is joined once, when it has one
     for text in _decoded(stream, name, encoding):
-        whole = _split(rest + text)
-        rest = whole.pop()
+        whole = _split(text)
+        if len(whole) > 1:
+            whole[0] = "".join((*rest, whole[0]))
+            size, rest = 0, []
+        rest.append(whole.pop())
+        size += len(rest[-1])
         yield from whole
         number += len(whole)
-        if len(rest) > LONGEST_LINE:
-            raise DataError(f"{name} line {number + 1} is longer than {LONGEST_LINE:,} characters: this is no text")
-    if rest:
-        yield rest
+        if size > longest:
+            reason = f"is longer than {longest:,} characters: this is no text; {LONGEST_LINE.cure()}"
+            raise DataError(f"{name} line {number + 1} {reason}")
+    if size:
+        yield "".join(rest)
 
 
 def check_encoding(name: str) -> str:
@@ -95,8 +102,10 @@ def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
             text, at_start = text.removeprefix(BYTE_ORDER_MARK), False
         yield text
         number += text.count("\n")
-        if error:
+        if isinstance(error, UnicodeDecodeError):
             raise _undecodable(error, f"{name} is not {error.encoding} text", number) from error
+        if error:
+            raise DataError(f"{name} is not {marked or encoding} text: {_said(error)}") from error
         if not block:
             return
         block = read(BLOCK_BYTES)
@@ -108,15 +117,34 @@ def _split(text: str) -> list[str]:
     return [part + "\n" for part in parts[:-1]] + parts[-1:]
 
 
-def _decode(decoder: codecs.IncrementalDecoder, block: bytes) -> tuple[str, UnicodeDecodeError | None]:
-    """Decode one block (empty: the end), or what stands before the first byte that is wrong, and the error."""
+def _decode(decoder: codecs.IncrementalDecoder, block: bytes) -> tuple[str, UnicodeError | None]:
+    """Decode one block (empty: the end), or what stands before the first byte that is wrong, and the error.
+
+    Some decoders do not say which byte it is; then nothing of the block is given.
+    """
     state = decoder.getstate()
     try:
         return decoder.decode(block, final=not block), None
     except UnicodeDecodeError as error:
-        decoder.setstate(state)
         good = len(block) - len(error.object) + error.start  # what is blamed may begin in the block before
-        return decoder.decode(block[: max(good, 0)]), error
+        return _decode_again(decoder, state, block[: max(good, 0)]), error
+    except UnicodeError as error:
+        return "", error
+
+
+def _decode_again(decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], block: bytes) -> str:
+    decoder.setstate(state)
+    try:
+        return decoder.decode(block)
+    except UnicodeError:
+        return ""
+
+
+def _said(error: UnicodeError) -> str:
+    """What a decoder complains of, with the cure that is known."""
+    if "does not start with BOM" in str(error):
+        return "it has no byte order mark; name the order of its bytes (encoding='utf-16-le' or 'utf-16-be')"
+    return one_line(error)
 
 
 def _undecodable(error: UnicodeDecodeError, what: str, line: int) -> DataError:

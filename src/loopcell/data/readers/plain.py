@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.reading import FileRows, Reading, one_column
-from loopcell.data.readers.records import Origin, Record, file_origin
+from loopcell.data.readers.records import Origin, Record, brief, file_origin, twice_in
 from loopcell.errors import DataError
 
 
@@ -37,7 +38,10 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
         row += 1
         origin = file_origin(path, row, number)
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_object)
+        except _TwiceError as error:
+            reading.bad_row(origin, "objects with a name twice", f"the name {error} is there twice in one object")
+            continue
         except (ValueError, RecursionError) as error:
             reading.bad_row(origin, "lines that are not JSON", f"this is not JSON ({error})")
             continue
@@ -45,6 +49,18 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
             yield Record(value, origin)
         else:
             reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {_short(line)}")
+
+
+class _TwiceError(Exception):
+    """A name that is there twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, of whose values none is lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError(brief(twice_in(name for name, _ in pairs) or ""))
+    return found
 
 
 def read_fasta(path: Path, reading: Reading) -> FileRows:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from loopcell.data.readers.records import Origin, Record, file_origin
+from loopcell.data.readers.records import Origin, Record, file_origin, printable
 from loopcell.data.readers.skipped import Skipped
-from loopcell.errors import DataError
+from loopcell.errors import DataError, LoopcellError
+
+LONGEST_REASON = 160  # characters that are passed on of another library's message
+LONGEST_SENTENCE = 400  # characters about a row, whose content may be quoted
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Reading:
             DataError: rows are not to be skipped.
         """
         if not self.skip_bad_rows:
-            raise DataError(f"{origin}: {reason}")
+            raise DataError(f"{origin}: {short(reason)}")
         self.skipped.add(kind, str(origin))
 
 
@@ -67,3 +71,43 @@ def reader_of(name: str, values: Callable[[Path], Iterator[Any]]) -> Reader:
         return one_column(name, ((file_origin(path, row), value) for row, value in enumerate(values(path), 1)))
 
     return read
+
+
+def guarded(path: Path, reader: Reader, reading: Reading) -> FileRows:
+    """Open a file by its reader.
+
+    Readers say what is wrong with a file in their own words. What they do not foresee, and a library that they call
+    raises, comes out of here as a DataError too, so that no content of a file raises anything else.
+    """
+    with ours(lambda: f"{path} cannot be read"):
+        found = reader(path, reading)
+    return found._replace(rows=_guarded(path, found.rows))
+
+
+def _guarded(path: Path, rows: Iterator[Record]) -> Iterator[Record]:
+    last = file_origin(path)
+    with ours(lambda: f"{last} cannot be read" if not last.row else f"{path} cannot be read after row {last.row}"):
+        for record in rows:
+            last = record.origin
+            yield record
+
+
+@contextmanager
+def ours(failure: Callable[[], str]) -> Iterator[None]:
+    """Make a DataError of every exception that is none of ours; `failure` begins its sentence."""
+    try:
+        yield
+    except LoopcellError:
+        raise
+    except Exception as error:
+        raise DataError(f"{failure()} ({type(error).__name__}: {one_line(error)})") from error
+
+
+def one_line(error: Exception) -> str:
+    """What an exception says, on one line that a terminal can show, and no longer than two lines of it."""
+    return short((str(error).splitlines() or [""])[0].strip() or "no reason given", LONGEST_REASON)
+
+
+def short(text: str, length: int = LONGEST_SENTENCE) -> str:
+    """A text that may quote a file: what a terminal would obey is escaped, and what is longer than a sentence cut."""
+    return printable(text if len(text) <= length else text[:length] + "...")

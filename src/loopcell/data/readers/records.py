@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError
+
+LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
 
 
 class Origin(NamedTuple):
@@ -109,9 +111,11 @@ class Records(ABC):
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Refuse a name that no column has; DataError, with the names that there are."""
+        columns = self.columns
+        there = set(columns)
         for name in names:
-            if name not in self.columns:
-                raise DataError(f"{self}: {missing_column(name, self.columns)}")
+            if name not in there:
+                raise DataError(f"{self}: {missing_column(name, columns)}")
 
     def no_rows(self) -> DataError:
         """The error of a pass that gave nothing."""
@@ -127,13 +131,17 @@ class Origins(Sequence[Origin]):
 
     def __init__(self, origins: Sequence[Origin] = ()) -> None:
         self._names: dict[str, int] = {}
+        self._named: list[str] = []  # the same names by their numbers
         self._files, self._rows, self._lines = array("i"), array("q"), array("q")
         for origin in origins:
             self.append(origin)
 
     def append(self, origin: Origin) -> None:
         """Add one at the end."""
-        self._files.append(self._names.setdefault(origin.file, len(self._names)))
+        number = self._names.setdefault(origin.file, len(self._names))
+        if number == len(self._named):
+            self._named.append(origin.file)
+        self._files.append(number)
         self._rows.append(origin.row)
         self._lines.append(origin.line)
 
@@ -147,7 +155,7 @@ class Origins(Sequence[Origin]):
     def __getitem__(self, index: int | slice) -> Origin | Origins:
         if isinstance(index, slice):
             return Origins([self[at] for at in range(*index.indices(len(self)))])
-        return Origin(list(self._names)[self._files[index]], self._rows[index], self._lines[index])
+        return Origin(self._named[self._files[index]], self._rows[index], self._lines[index])
 
 
 class Column(Sequence[Any]):
@@ -191,10 +199,42 @@ def where(examples: Any, index: int) -> str:
 
 def missing_column(name: str, columns: Sequence[str]) -> str:
     """The sentence about a column that is not there."""
-    near = difflib.get_close_matches(name, columns, n=1)
-    shown = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
+    near = _nearest(name, columns)
+    shown = ", ".join(map(_column, columns[:20])) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
     there = f"there is only {shown}" if len(columns) == 1 else f"there are {shown}"
-    return f"there is no column {name!r}: " + (f"did you mean {near[0]}? " if near else "") + there
+    return f"there is no column {brief(name)}: " + (f"did you mean {near}? " if near else "") + there
+
+
+def _nearest(name: str, columns: Sequence[str]) -> str:
+    """The name that was meant, perhaps; "" for a long one, because names are compared letter by letter."""
+    if len(name) > LONGEST_NAME:
+        return ""
+    near = difflib.get_close_matches(name, [one for one in columns if len(one) <= LONGEST_NAME], n=1)
+    return printable(near[0]) if near else ""
+
+
+def _column(name: str) -> str:
+    return printable(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "...")
+
+
+def brief(text: str) -> str:
+    """A name from a file for an error: quoted, what cannot be printed escaped, and no longer than a line."""
+    return repr(text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "...")
+
+
+def printable(text: str) -> str:
+    """A text from a file without quotes: what a terminal would obey or cannot show is escaped."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def twice_in(names: Iterable[str]) -> str | None:
+    """The first name that is there a second time, if there is one."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def file_origin(path: Path, row: int = 0, line: int = 0) -> Origin:

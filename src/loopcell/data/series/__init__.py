@@ -1,13 +1,21 @@
 """Time series: from tables and frames, checked for gaps and duplicates, and cut into windows."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from loopcell.data.series.cycles import calendar
 from loopcell.data.series.frames import Layout, Series, read_layout, series_from
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import find_step, read_times, regular_step
-from loopcell.data.series.windows import Window, WindowBatch, Windows
 from loopcell.data.series.zones import check_zone, wall
+
+if TYPE_CHECKING:
+    from loopcell.data.series.windows import Window as Window, WindowBatch as WindowBatch, Windows as Windows
+
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Window", "WindowBatch", "Windows")
 
 __all__ = [
     "Layout",
@@ -28,3 +36,9 @@ __all__ = [
     "shown",
     "wall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("loopcell.data.series.windows"), name)

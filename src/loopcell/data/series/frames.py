@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origin, Records, missing_column, where
+from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in, where
 from loopcell.data.series.given import arrays_of, as_table
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
@@ -184,7 +184,7 @@ def _columns(
     names = [name for name in (*targets, *others) if name is not None]
     if not targets:
         raise UsageError("name the column to forecast (target=)")
-    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    twice = twice_in(names)
     if twice is not None:
         raise UsageError(f"the column {twice!r} is used twice; each is one of target, time, series, known or past")
     if isinstance(data, Mapping):

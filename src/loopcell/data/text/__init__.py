@@ -5,17 +5,25 @@ tokens; `tokenize` writes a `TokenFile`; `Lanes` reads that in chunks for trunca
 time.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from loopcell.data.text.bpe import BpeVocabulary
 from loopcell.data.text.byte import ByteVocabulary
 from loopcell.data.text.char import CharVocabulary
 from loopcell.data.text.jamo import JamoVocabulary
 from loopcell.data.text.kinds import VOCABULARIES, vocabulary_class, vocabulary_from_json
-from loopcell.data.text.lanes import Chunk, Lanes
 from loopcell.data.text.source import Source, byte_blocks, read_bytes, read_text, text_blocks
 from loopcell.data.text.split import Stream, split_held_out, split_sources
 from loopcell.data.text.tokens import TokenFile, tokenize, write_tokens
 from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.data.text.word import WordVocabulary
+
+if TYPE_CHECKING:
+    from loopcell.data.text.lanes import Chunk as Chunk, Lanes as Lanes
+
+# Imported when first asked for: reading files does not wait for torch.
+WITH_TORCH = ("Chunk", "Lanes")
 
 __all__ = [
     "VOCABULARIES",
@@ -41,3 +49,9 @@ __all__ = [
     "vocabulary_from_json",
     "write_tokens",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("loopcell.data.text.lanes"), name)

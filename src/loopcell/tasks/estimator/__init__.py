@@ -1,6 +1,7 @@
 """The common base of all estimators: arguments, training, files, and sequences as input."""
 
 from loopcell.tasks.estimator.base import Estimator, in_order, stacked
+from loopcell.tasks.estimator.ending import Naive, what_to_try
 from loopcell.tasks.estimator.engine import Loss, device_of
 from loopcell.tasks.estimator.examples import Examples, SequenceBatch, SequenceExamples
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
@@ -10,6 +11,7 @@ __all__ = [
     "Estimator",
     "Examples",
     "Loss",
+    "Naive",
     "Pair",
     "Part",
     "SequenceBatch",
@@ -21,4 +23,5 @@ __all__ = [
     "device_of",
     "in_order",
     "stacked",
+    "what_to_try",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,6 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from pydantic import TypeAdapter
+from rich.console import Console
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
@@ -22,15 +25,22 @@ from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.tasks.config import Columns
+from loopcell.tasks.estimator.ending import Naive, notes_of
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
+from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.tasks.networks.reader import find_cell
+from loopcell.tasks.pace import Pace
 from loopcell.tasks.settings import checked, settings_class
+from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
+from loopcell.training.progress import working
 from loopcell.training.resumption import demand_same_job
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.run_lock import only_process
+
+SCORING_SHARE = 0.1  # of a command's time limit
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
@@ -46,11 +56,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         task: its name in a model file.
         network_: the trained network, in evaluation mode.
         outcome_: how training ended: the reason, the updates made, the lowest loss on the held-out part.
+        pace_: the numbers that it was trained with: batch size, passes, patience, learning rate, warm-up.
+        notes_: sentences about the training data and the run that the user should know.
     """
 
     task: ClassVar[str]
     network_: nn.Module
     outcome_: Outcome
+    pace_: Pace
+    notes_: list[str]
+    began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
@@ -77,6 +92,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def _fitting(self, seed: int) -> Iterator[None]:
         """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
         self.__dict__.pop("network_", None)
+        self._started = time.monotonic() if self.began_ is None else self.began_
         try:
             with private_randomness(seed):
                 yield
@@ -100,8 +116,38 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             if folder is not None:
                 stack.enter_context(only_process(folder))
                 self._prepare_run(folder, {"seed": seed, "fingerprint": training.fingerprint()}, resumed)
-            goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
+            config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
+            goal = Goal(config, folder, self.save, settings.progress, resumed)
             self.outcome_ = optimise(self.network_, training, held_out, goal)
+        self.pace_ = settings.pace(len(training))
+        naive = None if held_out is None else self._naive(held_out)
+        self._note(notes_of(self.outcome_, settings, self.pace_, naive))
+
+    def _naive(self, held_out: Any) -> Naive | None:
+        """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
+        return None
+
+    def _note(self, notes: list[str]) -> None:
+        """Keep sentences for the user; Python shows them with the progress, and the shell shows them itself."""
+        self.notes_ += notes
+        if self.progress and self.source_ is None:
+            for note in notes:
+                Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+    def _working(self, what: str) -> AbstractContextManager[object]:
+        """Around work without a bar: a line about it now and then, where progress is shown."""
+        return working(Console(stderr=True) if self.progress else None, what)
+
+    def seconds_left(self) -> float | None:
+        """What is left of the time limit, for what follows training; None without a limit, and at least 0."""
+        if self.time_limit is None or self.began_ is None:
+            return None
+        return max(0.0, self.began_ + float(self.time_limit) - time.monotonic())
+
+    def _seconds_elsewhere(self) -> float:
+        """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
+        scores = 0.0 if self.began_ is None else SCORING_SHARE * float(self.time_limit or 0.0)
+        return time.monotonic() - self._started + scores
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
         """The last lines of every `fit`: write the model as it is now, and pass an interruption on.
@@ -135,8 +181,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         network = self._fitted()
         device = device_of(network)
         with torch.no_grad():
-            for indices, batch in examples.in_order_of_length(READING_FACTOR * int(self.batch_size)):
-                yield indices, _demand_finite(read(on_device(batch, device)))
+            for indices, batch in examples.in_order_of_length(READING_FACTOR * checked(self).reading_batch()):
+                yield indices, _demand_finite(network, partial(read, on_device(batch, device)))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there is a network."""
@@ -208,11 +254,13 @@ def _as_given(cell: Cell) -> Cell | str:
     return cell.name if known is not None and known.to_json() == cell.to_json() else cell
 
 
-def _demand_finite(found: list[Any] | Tensor) -> list[Any] | Tensor:
-    """Refuse to answer with what is not a number."""
+def _demand_finite(network: nn.Module, read: Callable[[], list[Any] | Tensor]) -> list[Any] | Tensor:
+    """Refuse to answer with what is not a number; the error says where it comes from."""
+    found = read()
     values = [found] if isinstance(found, Tensor) else map(torch.as_tensor, found)
     if not all(bool(torch.isfinite(value).all()) for value in values):
-        raise InputError("the model gives scores that are not finite: its weights are damaged")
+        cause = cause_in(network, read) or "its weights, or the numbers of the input, are too large"
+        raise InputError(f"the model gives scores that are not finite: {cause}")
     return found
 
 

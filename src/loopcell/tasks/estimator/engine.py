@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from loopcell.files.tensors import read_tensor_file
 from loopcell.tasks.estimator.examples import BatchT, ExampleBatches, Examples
+from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
@@ -84,6 +85,11 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
     def initial_state(self, batch_size: int) -> tuple[()]:
         """Nothing is carried."""
         return ()
+
+    def cause(self, chunk: BatchT) -> tuple[str, bool] | None:
+        """Say which quantity of the equations or which data make the loss of a batch not finite."""
+        found = cause_in(self.network, lambda: self(chunk, ()))
+        return None if found is None else (found.sentence, found.certain)
 
 
 def optimise(network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, goal: Goal) -> Outcome:

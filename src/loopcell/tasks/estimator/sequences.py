@@ -29,11 +29,9 @@ class SequenceEstimator(Estimator):
 
     Attributes:
         input_: how X becomes sequences: a vocabulary, the length of a vector, features of files.
-        notes_: sentences about the training data that the user should know.
     """
 
     input_: Input
-    notes_: list[str]
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
 
@@ -106,10 +104,11 @@ class SequenceEstimator(Estimator):
         settings = checked(self)
         seed = settings.seed()
         with self._fitting(seed):
-            training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
-            self.network_ = self._network(settings)
-            self.input_.prepare(_first_layer(self.network_), training.inputs)
-            self._prepare(training)
+            with self._working("preparing the data"):
+                training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
+                self.network_ = self._network(settings)
+                self.input_.prepare(_first_layer(self.network_), training.inputs)
+                self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
                 self._finish(held_out)

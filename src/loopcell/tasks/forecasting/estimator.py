@@ -74,7 +74,6 @@ class SeriesEstimator(Estimator):
         names_: the names of the S series that training had.
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
-        notes_: sentences that the user should know about the data that were read, in `fit` and later, each once.
     """
 
     network_: SeriesNetwork
@@ -83,7 +82,6 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
-    notes_: list[str]
     _notes_kept: ClassVar[int] = 100
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
@@ -144,7 +142,8 @@ class SeriesEstimator(Estimator):
         settings, self.notes_ = checked(self), []
         seed = settings.seed()
         with self._fitting(seed):
-            training, held_out = self._learn(self._table(data, settings), validation, settings)
+            with self._working("preparing the data"):
+                training, held_out = self._learn(self._table(data, settings), validation, settings)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MODEL = "model"
+from loopcell.tasks.verdict import MODEL, Verdict, aligned, number, verdict_of
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,15 @@ class ScoreTable:
         """The model's figures."""
         return self.rows[MODEL]
 
+    def verdict(self) -> Verdict | None:
+        """Whether the model beats its best baseline; None where none has a metric of the model's."""
+        return verdict_of(self.rows)
+
     def lines(self) -> list[str]:
         """The table as text: a line for the data, a line of names, a line for the model and each baseline."""
         metrics = list(self.model)
-        width = max(len(name) for name in self.rows) + 2
-        columns = [max(len(metric), 8) + 2 for metric in metrics]
-        head = " " * width + "".join(f"{metric:>{column}}" for metric, column in zip(metrics, columns, strict=True))
-        found = [
-            f"{name:{width}}"
-            + "".join(f"{_number(row.get(m)):>{column}}" for m, column in zip(metrics, columns, strict=True))
-            for name, row in self.rows.items()
-        ]
-        return [f"{self.data}:", head, *(line.rstrip() for line in found)]
+        cells = {name: [number(row.get(metric)) for metric in metrics] for name, row in self.rows.items()}
+        return [f"{self.data}:", *aligned(metrics, cells)]
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -50,7 +47,3 @@ class ScoreTable:
         if self.confusion is not None:
             found["confusion"] = {"labels": list(self.labels), "counts": self.confusion.tolist()}
         return found
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

@@ -59,8 +59,16 @@ class Classes(ABC):
         """
 
     @abstractmethod
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """The same of each example by itself, [B], every label alike."""
+
+    @abstractmethod
     def probabilities(self, scores: Tensor) -> Tensor:
         """Probabilities of the labels, [N, K], of scores [N, K]."""
+
+    @abstractmethod
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Scores that have these probabilities, which lie between 0 and 1."""
 
     @abstractmethod
     def prior(self, counts: Array, examples: int) -> Probabilities:
@@ -124,9 +132,17 @@ class OneLabel(Classes):
         """Cross-entropy."""
         return functional.cross_entropy(scores, numbers, weight, reduction="sum")
 
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """Cross-entropy."""
+        return functional.cross_entropy(scores, numbers, reduction="none")
+
     def probabilities(self, scores: Tensor) -> Tensor:
         """Softmax."""
         return scores.softmax(-1)
+
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Their logarithms."""
+        return probabilities.log()
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
         """Shares of the labels, one added to each count."""
@@ -205,9 +221,17 @@ class LabelSets(Classes):
         targets = numbers.to(scores.dtype)
         return functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weight, reduction="sum")
 
+    def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
+        """Binary cross-entropy of all labels of an example together."""
+        return functional.binary_cross_entropy_with_logits(scores, numbers.to(scores.dtype), reduction="none").sum(-1)
+
     def probabilities(self, scores: Tensor) -> Tensor:
         """A sigmoid for each label."""
         return torch.sigmoid(scores)
+
+    def scores(self, probabilities: Tensor) -> Tensor:
+        """Their log odds."""
+        return torch.logit(probabilities)
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
         """The share of examples that have each label."""

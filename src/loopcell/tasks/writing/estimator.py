@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from loopcell.data import Ragged
@@ -15,14 +16,17 @@ from loopcell.errors import UsageError
 from loopcell.tasks.config import Choice
 from loopcell.tasks.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.estimator.engine import on_device
+from loopcell.tasks.estimator.examples import Indices
 from loopcell.tasks.inputs import learn_input
 from loopcell.tasks.networks.decoder import Encoded
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.texts import bleu, text_metrics
-from loopcell.tasks.seq2seq_settings import WritingSettings
+from loopcell.tasks.seq2seq_settings import WIDEST_BEAM, WritingSettings
 from loopcell.tasks.settings import checked
 from loopcell.tasks.writing.network import Writer
-from loopcell.tasks.writing.search import Hypothesis, Rules, Step, beam_search, draw
+from loopcell.tasks.writing.rules import Hypothesis, Rules
+from loopcell.tasks.writing.scoring import Limits, shown
+from loopcell.tasks.writing.search import Step, beam_search, draw
 from loopcell.tasks.writing.target import TargetText, Written
 
 Search = Callable[[Step, Encoded, Rules], list[list[Hypothesis]]]
@@ -70,11 +74,24 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     def predict(self, X: Sequence[Any]) -> list[Written]:
         """Write the best answer to each input: beam search, or greedy with `beam=1`."""
-        return [found[0].text for found in self.candidates(X)]
+        return [found[0].text for found in self.candidates(X, 1)]
 
-    def candidates(self, X: Sequence[Any]) -> list[list[Candidate]]:
-        """The answers of beam search to each input, at most `beam` of them, best first."""
-        return self._beams(X, self._rules())
+    def candidates(self, X: Sequence[Any], n: int | None = None) -> list[list[Candidate]]:
+        """Find the best answers of beam search to each input, best first; they differ as texts.
+
+        The best one by the length-penalised score is never worse than what `beam=1` writes.
+
+        Args:
+            X: inputs.
+            n: how many, at most; None for `beam`. A beam that is narrower becomes as wide.
+
+        Raises:
+            UsageError: n is below 1 or above 1,000.
+        """
+        rules = self._rules()
+        wanted = rules.beam if n is None else _demand_some(n)
+        found = self._written(X, _for_answers(rules, wanted), beam_search)
+        return [different(some)[:wanted] for some in found]
 
     def sample(
         self, X: Sequence[Any], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
@@ -90,11 +107,9 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         Raises:
             UsageError: n is below 1.
         """
-        if n < 1:
-            raise UsageError(f"n: at least one answer has to be asked for, got {n}")
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
-        rules = self._rules()._replace(beam=n)
+        rules = self._rules()._replace(beam=_demand_some(n))
         drawn = choice or Choice()
         return self._written(X, rules, lambda step, encoded, how: draw(step, encoded, how, drawn, generator))
 
@@ -105,18 +120,27 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the best answer to each input and its log-probability, as JSON values."""
-        for found in self.candidates(X):
+        for found in self.candidates(X, 1):
             yield {"text": found[0].text, "log_probability": found[0].log_probability}
 
-    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+    def evaluate(
+        self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None, limits: Limits | None = None
+    ) -> ScoreTable:
         """BLEU, chrF and exact match of what is written; token accuracy and perplexity of the targets given.
 
         Beside it the input copied, where it is a text, and with training data the most frequent target.
+
+        Args:
+            X: inputs.
+            y: their targets.
+            training: the training data; None leaves the most frequent target out.
+            limits: score so many pairs, drawn at random, or for so long; None scores all.
         """
-        inputs, targets = as_pair(X, y)
+        pairs, whole = as_pair(X, y), limits or Limits()
+        chosen, given = self._written_within(pairs[0], whole)
+        inputs, targets = (part.take(chosen) for part in pairs)
         true = [plain(text) for text in targets]
-        given = [plain(text) for text in self.predict(inputs)]
-        rows = {"model": {**text_metrics(true, given), **self._fit_of(inputs, targets)}}
+        rows = {"model": {**text_metrics(true, given), **self._fit_of(inputs, targets), **self._own_metrics(given)}}
         copied = self._copied(inputs)
         if copied is not None:
             rows["copy"] = text_metrics(true, copied)
@@ -124,7 +148,30 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
             counts = Counter(plain(text) for text in as_pair(*training)[1])
             (frequent, _), *_ = counts.most_common(1)
             rows["most frequent"] = text_metrics(true, [frequent] * len(true))
-        return ScoreTable(f"{len(true):,} pairs", rows)
+        return ScoreTable(whole.described(len(true), len(pairs[0])), rows)
+
+    def _own_metrics(self, given: Sequence[str]) -> dict[str, float]:
+        """What a task counts beside the above in the texts that were written."""
+        return {}
+
+    def _written_within(self, X: Part, limits: Limits) -> tuple[Indices, list[str]]:
+        """The numbers of the examples that were written within limits, in order, and the texts."""
+        examples, rules, device = self._unlabelled(X), _for_answers(self._rules(), 1), device_of(self.network_)
+        # Without limits those go together that are of similar length, which takes less time.
+        if limits == Limits():
+            blocks = self._batches(examples)
+        else:
+            drawn = limits.blocks(len(examples))
+            blocks = ((indices, on_device(examples.batch(indices), device)) for indices in drawn)
+        total = min(len(examples), limits.pairs or len(examples))
+        found: dict[int, str] = {}
+        with shown(total, progress=bool(self.progress)) as advance, torch.inference_mode():
+            for indices, batch in blocks:
+                answers = self._answers(batch, rules, beam_search)
+                found |= {at: plain(some[0].text) for at, some in zip(indices.tolist(), answers, strict=True)}
+                advance(len(indices))
+        chosen = np.array(sorted(found), dtype=np.int64)
+        return chosen, [found[at] for at in chosen.tolist()]
 
     @torch.inference_mode()
     def _fit_of(self, X: Part, y: Part) -> dict[str, float]:
@@ -142,34 +189,38 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     def _rules(self) -> Rules:
         settings = checked(self)
+        longest = settings.longest or self.longest_ + self.longest_ // 2 + 10
+        if settings.shortest > longest:
+            raise UsageError(
+                f"shortest: an answer has at most {longest} tokens here (longest), got {settings.shortest}"
+            )
         return Rules(
             boundary=self.target_.size,
-            longest=settings.longest or self.longest_ + self.longest_ // 2 + 10,
+            longest=longest,
+            shortest=settings.shortest,
             beam=settings.beam,
             length_penalty=settings.length_penalty,
             ngram_block=settings.ngram_block,
             never=() if self.target_.unknown is None else (self.target_.unknown,),
         )
 
-    def _beams(self, X: Sequence[Any], rules: Rules) -> list[list[Candidate]]:
-        return self._written(X, rules, beam_search)
-
     def _written(self, X: Sequence[Any], rules: Rules, search: Search) -> list[list[Candidate]]:
         examples = self._unlabelled(X)
-
-        def parts() -> Iterator[tuple[Any, list[list[Hypothesis]]]]:
-            for indices, batch in self._batches(examples):
-                encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
-                yield indices, search(self.network_.decoder.step, encoded, rules)
-
         with torch.inference_mode():
-            found: list[list[Hypothesis]] = in_order(len(examples), parts())
+            parts = ((indices, self._answers(batch, rules, search)) for indices, batch in self._batches(examples))
+            found: list[list[Candidate]] = in_order(len(examples), parts)
+        return found
+
+    def _answers(self, batch: Any, rules: Rules, search: Search) -> list[list[Candidate]]:
+        """What is written to a batch of examples."""
+        encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
+        found = search(self.network_.decoder.step, encoded, rules)
         return [[Candidate(self.target_.text(one.tokens), one.log_probability) for one in some] for some in found]
 
     def _batches(self, examples: SequenceExamples) -> Iterator[tuple[Any, Any]]:
         """All examples in batches on the network's device, to be read without learning."""
         device = device_of(self.network_)
-        for indices, batch in examples.in_order_of_length(int(self.batch_size)):
+        for indices, batch in examples.in_order_of_length(checked(self).reading_batch()):
             yield indices, on_device(batch, device)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
@@ -183,7 +234,8 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         training = self._examples(X, y)
         assert isinstance(training.targets, Ragged)
         self.longest_ = int(training.targets.lengths.max())
-        self._updates = math.ceil(len(training) / settings.batch_size) * settings.epochs
+        pace = settings.pace(len(training))
+        self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
         self.notes_ = [
             f"{count:,} of {len(X):,} training {what} are empty"
             for what, count in (
@@ -221,6 +273,14 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
             raise ValueError("its longest target is not a number of tokens")
 
 
+def different(found: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out answers whose text is there already: tokens can spell one text in several ways."""
+    first: dict[Any, Candidate] = {}
+    for one in found:
+        first.setdefault(one.text if isinstance(one.text, str) else tuple(one.text), one)
+    return list(first.values())
+
+
 def plain(text: Any) -> str:
     """A text as it is; a list of tokens as words."""
     return text if isinstance(text, str) else " ".join(text)
@@ -228,3 +288,16 @@ def plain(text: Any) -> str:
 
 def _is_text(example: Any) -> bool:
     return isinstance(example, str) or all(isinstance(token, str) for token in example)
+
+
+def _demand_some(n: int) -> int:
+    if n < 1:
+        raise UsageError(f"n: at least one answer has to be asked for, got {n}")
+    if n > WIDEST_BEAM:
+        raise UsageError(f"n: at most {WIDEST_BEAM:,} answers can be asked for, got {n:,}")
+    return n
+
+
+def _for_answers(rules: Rules, n: int) -> Rules:
+    """Rules to find n answers by. Of several some may spell the same text, so as many as the beam has are found."""
+    return rules._replace(beam=max(rules.beam, n), answers=1 if n == 1 else None)

@@ -1,0 +1,25 @@
+"""What tells a model file from others, and which task it is for. No torch: the command line asks before loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loopcell.errors import FileFormatError, quoted
+from loopcell.files.tensors import FileKind, read_facts
+
+MODEL = FileKind("loopcell", 1, "loopcell model")
+
+
+def read_task(path: Path) -> str:
+    """Which task a model file is for.
+
+    Raises:
+        FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
+    """
+    return str(read_facts(path, MODEL).get("task"))
+
+
+def demand_task(path: Path, task: str, found: object) -> None:
+    """Refuse the model of another task; FileFormatError names it."""
+    if found != task:
+        raise FileFormatError(f"{path} holds the model of another task: {quoted(found)}")

@@ -1,0 +1,73 @@
+"""A model's figures beside those of its baselines: which are better, and how they stand in a table. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MODEL = "model"
+UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a baseline: `loopcell eval` says it"
+# Metrics of which less is better.
+LOSSES = (
+    "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char",
+    "bits/byte",
+)  # fmt: skip
+LARGE = 1e7
+NARROW = 8  # letters of a column, at least
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model beside its best baseline, by the first metric that both have.
+
+    Attributes:
+        beaten: whether the model is better.
+        sentence: says so, with the figures.
+    """
+
+    beaten: bool
+    sentence: str
+
+
+def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
+    """Whether the model beats its best baseline, by the first metric that both have; None where there is none.
+
+    Args:
+        rows: figures by name, of the model under `MODEL` and of the baselines.
+    """
+    for metric, own in rows[MODEL].items():
+        sign = -1.0 if metric in LOSSES else 1.0
+        baselines = {name: row.get(metric, math.nan) for name, row in rows.items() if name != MODEL}
+        known = {name: value for name, value in baselines.items() if math.isfinite(value)}
+        if known:
+            best = max(known, key=lambda name: sign * known[name])
+            beaten = sign * own > sign * known[best]
+            how = "better than" if beaten else "no better than"
+            figures = f"{metric} {number(own)} against {number(known[best])}"
+            return Verdict(beaten, f"the model is {how} its best baseline, {best}: {figures}")
+    return None
+
+
+def aligned(head: Sequence[str], rows: Mapping[str, Sequence[str]], narrow: int = NARROW) -> list[str]:
+    """Rows of cells under a head, each column as wide as its widest cell, with two blanks before it.
+
+    Args:
+        head: the columns' names.
+        rows: the cells of each row, by its name.
+        narrow: the least width of a column.
+    """
+    first = max(map(len, rows)) + 2
+    widths = [max(narrow, *map(len, column)) + 2 for column in zip(head, *rows.values(), strict=True)]
+
+    def line(name: str, cells: Sequence[str]) -> str:
+        return f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+    return [line("", head), *(line(name, cells).rstrip() for name, cells in rows.items())]
+
+
+def number(value: float | None) -> str:
+    """Four decimals, or five digits of a number that is large."""
+    if value is None:
+        return ""
+    return f"{value:.4f}" if abs(value) < LARGE or not math.isfinite(value) else f"{value:.4e}"
