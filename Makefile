@@ -3,6 +3,7 @@
 # make check    lint, types, import walls, sizes
 # make bench    measure beside torch.nn, JAX and ONNX Runtime what is not measured yet (ARGS="--help" for more)
 # make fuzz     give every loader hostile files for ten minutes, and go on with it the next time (ARGS="--help" for more)
+# make clients  other projects run with torch.nn and with ours in its place (ARGS="skorch flair"); installs them, slow
 # make clean    remove .venv and what the tools leave behind
 #
 # PYTHON=python3.12      the interpreter that .venv is made with (3.11 or newer)
@@ -22,7 +23,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
 	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
 
-.PHONY: help demo test check bench fuzz lint types walls size clean
+.PHONY: help demo test check bench fuzz clients lint types walls size clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,6 +59,9 @@ bench: $(VENV)/.installed-bench
 
 fuzz: $(VENV)/.installed-dev
 	$(RUN) -m benchmarks.fuzz_files $(ARGS)
+
+clients: $(VENV)/.installed-dev
+	$(RUN) -m tests.clients $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
