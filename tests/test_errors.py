@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from loopcell import errors
 from loopcell.errors import FileFormatError, FileWriteError, InputError, LoopcellError, quoted, readable

@@ -160,9 +160,9 @@ def test_no_file_has_more_built_than_it_has_tensors_for(path, monkeypatch):
 
 def test_what_is_built_while_a_file_is_read_is_counted(path):
     content = read_tensor_file(path, MODEL)
-    with pytest.raises(FileFormatError, match="its sizes call for more parts than it has tensors for"):
-        with building(path, content):
-            torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))
+    complaint = "its sizes call for more parts than it has tensors for"
+    with pytest.raises(FileFormatError, match=complaint), building(path, content):
+        torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))
     torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))  # outside nothing is counted
 
 

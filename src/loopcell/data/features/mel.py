@@ -37,7 +37,7 @@ def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
     """
     count = fft_size // 2 + 1
     if bands * count > MOST_WEIGHTS:
-        raise UsageError(f"{bands} bands of {count} frequencies are too many: a filter bank has {MOST_WEIGHTS:,} numbers")
+        raise UsageError(f"{bands} bands of {count} frequencies are too many: filters have {MOST_WEIGHTS:,} numbers")
     corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
     inside = np.searchsorted(frequencies, corners[2:], "left") - np.searchsorted(frequencies, corners[:-2], "right")
     empty = np.flatnonzero(inside <= 0)
