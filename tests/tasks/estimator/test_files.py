@@ -180,6 +180,20 @@ def test_weights_that_are_no_numbers_give_no_answers(path, tmp_path):
         load_model(changed(path, spoil)).predict(["ab"])
 
 
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [(float("nan"), "not finite"), (float("inf"), "not finite"), (0.0, "not above 0"), (-1.0, "not above 0")],
+)
+def test_a_temperature_that_is_none_is_refused(path, value, complaint):
+    """A negative one turned every answer round, without a word."""
+
+    def spoil(facts, tensors):
+        tensors["temperature"] = torch.full_like(tensors["temperature"], value)
+
+    with pytest.raises(FileFormatError, match=f"is damaged: its temperature is {complaint}"):
+        load_model(changed(path, spoil))
+
+
 def test_nothing_is_saved_or_predicted_before_it_is_fitted(tmp_path):
     for call in (
         lambda: SequenceClassifier().save(tmp_path / "m.safetensors"),
