@@ -60,9 +60,11 @@ _SHORT = reprlib.Repr()  # the first entries of what has many
 def _escaped(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode() for letter in text
-    )
+    return "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    return letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode()
 
 
 class LoopcellError(Exception):

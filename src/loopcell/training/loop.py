@@ -133,6 +133,8 @@ class Trainer(Generic[ChunkT, StateT]):
             raise UsageError(f"this run had {processes} processes and can only go on with as many, not {now}")
         try:
             self.position = Position.model_validate(content.facts["position"])
+            if self.position.chunk >= len(self._work.chunks):
+                raise ValueError("the pass over the data has ended before")
             self._updater.restore(content.tensors, content.facts["schedule"])
             self._updater.at_update(self.position.update)
         except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
