@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -56,9 +57,11 @@ def trained(table, tmp_path_factory):
 def test_a_classifier_from_a_table_with_its_score_beside_baselines(trained):
     folder, output = trained
     assert "words.tsv: the first line is taken as the header (word, kind)" in output
-    assert "complete: 32 updates" in output
+    assert "complete: 112 updates" in output
     for name in ("model", "majority class", "n-gram logistic"):
         assert f"\n{name} " in output
+    figures = r"accuracy [01]\.\d{4} against [01]\.\d{4}"
+    assert re.search(rf"\nthe model is (no )?better than its best baseline, .*: {figures}(; try --.*)?\n", output)
     score = json.loads((folder / "score.json").read_text(encoding="utf-8"))
     assert list(score["rows"]) == ["model", "majority class", "n-gram logistic"]
     assert load_model(folder / "model.safetensors").classes_.tolist() == ["other", "same"]
@@ -112,7 +115,7 @@ def test_eval_of_labels_none_of_which_training_had_names_file_and_row(loopcell, 
 def test_a_run_of_files_is_resumed(loopcell, trained):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output
-    assert "complete: 32 updates" in result.output
+    assert "complete: 112 updates" in result.output
 
 
 def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(loopcell, table, tmp_path):

@@ -49,7 +49,7 @@ def test_every_setting_has_a_flag():
 
 def test_a_forecaster_from_a_table_beside_the_naive_ones(trained):
     folder, output = trained
-    assert "complete: 4 updates" in output
+    assert "complete: 8 updates" in output
     assert "10 forecasts of 3 steps:" in output  # of the last 12 days
     for name in ("model", "naive", "seasonal naive (7)"):
         assert f"\n{name} " in output
@@ -100,7 +100,7 @@ def test_eval_from_a_time_or_a_step(loopcell, trained, table):
 def test_a_run_is_resumed_and_one_of_other_data_is_not(loopcell, trained, table, tmp_path):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output
-    assert "complete: 4 updates" in result.output
+    assert "complete: 8 updates" in result.output
     copy = tmp_path / "loads.csv"
     copy.write_bytes(table.read_bytes())
     run = ["--run", tmp_path / "run", "--epochs", 1]
