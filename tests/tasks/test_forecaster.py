@@ -210,7 +210,7 @@ def test_counts(roll_out):
     drawn = np.random.default_rng(0)
     rate = 4 + 3.5 * np.sin(2 * np.pi * np.arange(400) / 6)
     counts = drawn.poisson(rate).astype(float)
-    model = Forecaster(**QUICK | {"epochs": 40}, head="negative-binomial", roll_out=roll_out).fit(counts[:340])
+    model = Forecaster(**QUICK | {"epochs": 40, "batch_size": 32}, head="negative-binomial", roll_out=roll_out).fit(counts[:340])
     table = model.evaluate(counts, start=340)
     assert table.model["MSE"] < 0.8 * table.rows["seasonal naive (6)"]["MSE"]
     assert 0.7 < table.model["coverage 80%"] <= 1
