@@ -15,9 +15,8 @@ from loopcell.errors import DataError, UsageError
 from loopcell.tasks.forecasting import Direct, Head, ScaledSeries, SeriesEstimator, SeriesExamples, first_after
 from loopcell.tasks.forecasting.columns import read_series
 from loopcell.tasks.forecasting.errors import UsualErrors
-from loopcell.tasks.forecasting.estimator import SeriesNetwork
 from loopcell.tasks.forecasting.heads import Mean
-from loopcell.tasks.forecasting.network import Sizes
+from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import named, shown
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.scores.anomalies import anomaly_metrics
@@ -27,7 +26,7 @@ from loopcell.tasks.settings import checked
 Floats = npt.NDArray[np.float64]
 
 
-class AnomalyNetwork(SeriesNetwork):
+class AnomalyNetwork(ForecastNetwork):
     """A network of forecasts, and how far off they usually are.
 
     Args:

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from loopcell.errors import FileFormatError, LoopcellError
 from loopcell.files.tensors import FileKind, TensorFile, read_facts, read_tensor_file, write_tensor_file
 
-MODEL = FileKind("loopcell", 1, "loopcell model")
+MODEL = FileKind("loopcell", 2, "loopcell model")
 
 # The dtypes that a model can be kept in: one for all of its weights.
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+NO_SCALES: Mapping[str, Tensor] = {}
 
 # What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
 HOSTILE = (
@@ -37,13 +39,15 @@ HOSTILE = (
 )
 
 
-def write_model(path: Path, task: str, module: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Write a module's tensors and the facts about it, whole or not at all.
+def write_model(
+    path: Path, task: str, module: nn.Module, facts: Mapping[str, Any], scales: Mapping[str, Tensor] = NO_SCALES
+) -> None:
+    """Write a module's tensors, the scales of its numbers and the facts about it, whole or not at all.
 
     Raises:
         FileWriteError: the disk is full, or the folder cannot be written.
     """
-    write_tensor_file(path, MODEL, TensorFile(dict(module.state_dict()), {"task": task, **facts}))
+    write_tensor_file(path, MODEL, TensorFile({**module.state_dict(), **scales}, {"task": task, **facts}))
 
 
 def read_task(path: Path) -> str:

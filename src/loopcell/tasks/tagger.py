@@ -186,7 +186,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     def _learn(self, y: Part) -> None:
         if self.crf and self.class_weight is not None:
             raise UsageError("a CRF scores a whole sequence, so it has no class_weight; leave out one of the two")
-        self.labels_ = sequence_labels(y)
+        self.labels_ = sequence_labels(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
         return label_sequences(y, self.labels_, inputs.lengths)

@@ -1,8 +1,10 @@
 """Examples on their way into a batch: checked, stored, padded, put together by length, split into parts."""
 
+from loopcell.data.examples.arrays import as_array, as_doubles, short
 from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.padding import Padded, pad
 from loopcell.data.examples.ragged import Ragged
+from loopcell.data.examples.scale import Moments, Scale, scale_of
 from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
     Split,
@@ -12,17 +14,27 @@ from loopcell.data.examples.splits import (
     split_stratified,
     stratified_folds,
 )
+from loopcell.data.examples.tables import column_names, columns_by_name, is_table
 
 __all__ = [
     "Batches",
+    "Moments",
     "Padded",
     "Ragged",
+    "Scale",
     "Split",
+    "as_array",
+    "as_doubles",
     "as_numbers",
     "as_sequence",
     "as_sequences",
     "check_finite",
+    "column_names",
+    "columns_by_name",
+    "is_table",
     "pad",
+    "scale_of",
+    "short",
     "split_groups",
     "split_in_time",
     "split_random",

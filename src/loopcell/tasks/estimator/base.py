@@ -19,6 +19,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
+from loopcell.data import Scale
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.tasks.config import Columns
@@ -26,6 +27,7 @@ from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
 from loopcell.tasks.networks.reader import find_cell
+from loopcell.tasks.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.settings import checked, settings_class
 from loopcell.training.loop import Outcome
 from loopcell.training.run_folder import RunFolder
@@ -68,6 +70,15 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     @abstractmethod
     def _restore(self, learned: Mapping[str, Any]) -> None:
         """Put back what `_learned` gave; any exception when it was not given by it."""
+
+    def _scales(self) -> dict[str, Scale]:
+        """The scales of the numbers that the network reads and gives, by what they are of; a file keeps them."""
+        return {}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        """Put back what `_scales` gave; any exception when there are not those that the network asks for."""
+        if scales:
+            raise ValueError(f"it has a scale of {min(scales)[:80]}, where none is called for")
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -161,7 +172,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        write_model(Path(path), self.task, self._fitted(), self.facts())
+        write_model(Path(path), self.task, self._fitted(), self.facts(), scale_tensors(self._scales()))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -179,6 +190,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         with building(path):
             estimator = cls.from_facts(content.facts)
             estimator.set_params(**others)
+            cls._take_scales(estimator, take_scales(content.tensors, cls.task))
             network = cls._network(estimator, checked(estimator))
         fill(path, network, content.tensors)
         estimator.network_ = network

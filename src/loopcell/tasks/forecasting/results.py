@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series
+from loopcell.data import Scale, Series
 from loopcell.errors import InputError
 from loopcell.tasks.forecasting.futures import Futures
 from loopcell.tasks.forecasting.scaled import shown
-from loopcell.tasks.forecasting.scales import Scale
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, calendar
+from loopcell.data import Scale, Series, calendar
 from loopcell.errors import DataError
-from loopcell.tasks.forecasting.scales import Scale
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -69,16 +68,17 @@ def scaled(series: Series, scales: tuple[Scale, Scale, Scale], cycles: tuple[str
     """Put a series on its scales: of targets, of known and of past covariates."""
     target, known, past = scales
     steps = steps_that_have_been(series)
-    ahead = known.apply(series.known)
+    name = of(series.name)
+    ahead = known.read(series.known, name)
     if cycles:
-        ahead = np.concatenate([ahead, calendar(series.times, cycles)], axis=1)
+        ahead = np.concatenate([ahead, calendar(series.times, cycles).astype(np.float32)], axis=1)
     return ScaledSeries(
         series,
         steps,
         target,
-        _cut(target.apply(series.target), steps),
-        ahead.astype(np.float32),
-        _cut(past.apply(series.past), steps),
+        _cut(target.read(series.target, name), steps),
+        ahead,
+        _cut(past.read(series.past, name), steps),
     )
 
 
@@ -120,7 +120,6 @@ def shown(time: Any) -> str:
     return text.removesuffix(".000000").removesuffix(":00").removesuffix(" 00:00")
 
 
-def _cut(values: npt.NDArray[np.float64], steps: int) -> Floats32:
-    found = values.astype(np.float32)
-    found[steps:] = 0.0
-    return found
+def _cut(values: Floats32, steps: int) -> Floats32:
+    values[steps:] = 0.0
+    return values
