@@ -81,6 +81,19 @@ def as_number(given: Any) -> float:
     raise ValueError(f"{short(given)}, which is {'complex' if isinstance(given, complex) else 'not a number'}")
 
 
+def number_of_text(text: str) -> float:
+    """Read a number that somebody wrote; ValueError says what else it is, or that float64 would round it."""
+    try:
+        return _whole(int(text))
+    except ValueError as error:
+        if _TOO_LONG in str(error):
+            raise
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{short(text)} is not a number") from None
+
+
 def short(value: Any) -> str:
     """A value as a user writes it, cut where it is long."""
     if isinstance(value, Tensor):
@@ -138,10 +151,10 @@ def _of_tensor(given: Tensor, name: str) -> Array:
 
 def _filled(given: Any) -> Array:
     """A masked array with NaN where it is masked."""
-    if given.dtype.kind not in "biuf" or not np.ma.getmaskarray(given).any():
+    if not np.ma.getmaskarray(given).any():
         return np.asarray(given)
-    found: Array = given.astype(np.float64).filled(np.nan)
-    return found
+    found: Array = given.astype(np.float64).filled(np.nan) if given.dtype.kind in "biuf" else given.astype(object)
+    return found if found.dtype != object else np.where(np.ma.getmaskarray(given), None, np.asarray(given, object))
 
 
 def _of_table(given: Any, name: str) -> Array:

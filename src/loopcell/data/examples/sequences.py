@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import Doubles, as_doubles, as_number, at, short
+from loopcell.data.examples.arrays import Doubles, as_doubles, as_number, at, number_of_text, short
 from loopcell.data.readers.records import where
 from loopcell.errors import DataError
 
@@ -82,7 +82,7 @@ def as_numbers(examples: Sequence[Any]) -> Doubles:
     for index in range(len(examples)):
         example = examples[index]
         try:
-            found[index] = float(example) if isinstance(example, str | np.str_) else as_number(example)
+            found[index] = number_of_text(example) if isinstance(example, str) else as_number(example)
         except ValueError as error:
             raise DataError(f"{where(examples, index)}: {_not_a_number(example, error)}") from error
     wrong = np.flatnonzero(~(np.abs(found) <= LARGEST))
@@ -92,5 +92,4 @@ def as_numbers(examples: Sequence[Any]) -> Doubles:
 
 
 def _not_a_number(example: Any, error: ValueError) -> str:
-    whole = isinstance(example, int | np.integer)
-    return str(error) if whole else f"{short(example)} is not a number"
+    return str(error) if isinstance(example, str | int | np.integer) else f"{short(example)} is not a number"
