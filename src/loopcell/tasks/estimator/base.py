@@ -19,16 +19,16 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale
+from loopcell.data import Scale, short
 from loopcell.equations import Cell
-from loopcell.errors import InputError, UsageError
+from loopcell.errors import ArgumentError, InputError, UsageError
 from loopcell.tasks.config import Columns
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.scale_tensors import scale_tensors, take_scales
-from loopcell.tasks.settings import checked, settings_class
+from loopcell.tasks.settings import checked, settings_class, unknown_argument
 from loopcell.training.loop import Outcome
 from loopcell.training.run_folder import RunFolder
 
@@ -53,6 +53,20 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     outcome_: Outcome
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
+
+    def __new__(cls, *given: Any, **arguments: Any) -> Self:
+        """Refuse arguments that there are not.
+
+        Raises:
+            ArgumentError: one is given without its name, or has a name that no argument has; the nearest is offered.
+        """
+        names = [field.name for field in fields(settings_class(cls))]
+        if given:
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name, such as {names[0]}=..., not {short(given[0])}")
+        for name in arguments:
+            if name not in names:
+                raise ArgumentError(unknown_argument(cls.__name__, name, names))
+        return super().__new__(cls)
 
     # --- what a task defines ---------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from loopcell.tasks.inputs.numbers import NumericInput
 from loopcell.tasks.settings import NetworkSettings
 
 MOST_NUMBERS = 2**20  # of a step
+ONE = "X is a list of sequences: of a single one, x, give [x]"
 
 
 class ArrayInput(NumericInput):
@@ -22,12 +23,13 @@ class ArrayInput(NumericInput):
     Args:
         input_size: I, how many numbers a step has.
         columns: the names of the I columns, where training had tables; None where it had arrays.
+        axes: of a sequence of training: 2, or 1 where it was [T]; None where that is not known.
     """
 
     kind: ClassVar[str] = "array"
 
-    def __init__(self, input_size: int, columns: Sequence[str] | None = None) -> None:
-        self.input_size, self.columns = input_size, None if columns is None else list(columns)
+    def __init__(self, input_size: int, columns: Sequence[str] | None = None, axes: int | None = None) -> None:
+        self.input_size, self.columns, self.axes = input_size, None if columns is None else list(columns), axes
 
     @classmethod
     def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
@@ -39,7 +41,8 @@ class ArrayInput(NumericInput):
             columns = column_names(X[first], where(X, first))
             _demand_same_columns(X, first, set(columns))
             return cls(len(columns), columns)
-        return cls(as_sequence(X[first], where(X, first)).shape[1])
+        array = as_doubles(X[first], where(X, first))
+        return cls(as_sequence(array, where(X, first)).shape[1], axes=array.ndim)
 
     @property
     def step_size(self) -> int:
@@ -48,8 +51,18 @@ class ArrayInput(NumericInput):
 
     def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
         """Give every example as float64 [T, I]; NaN and infinity are refused."""
+        self._demand_several(X)
         for index, example in enumerate(X):
             yield self._array(example, where(X, index))
+
+    def _demand_several(self, X: Sequence[Any]) -> None:
+        """Refuse one sequence [T, 1], which looks like T sequences of one step, after training on sequences [T, 1]."""
+        shape = getattr(getattr(X, "values", X), "shape", ())
+        if self.input_size == 1 and self.axes == 2 and len(shape) == 2 and shape[1] == 1:
+            raise DataError(
+                f"X is an array {list(shape)}, and training had sequences [T, 1]: of one sequence give [x], and of sequences "
+                "of one step an array [N, 1, 1]"
+            )
 
     def _array(self, example: Any, name: str) -> npt.NDArray[Any]:
         if example is None or isinstance(example, str):
@@ -59,11 +72,16 @@ class ArrayInput(NumericInput):
             array = self._by_name(example, name)
         else:
             array = as_doubles(example, name)
+        if not array.ndim:
+            raise DataError(f"{name} is a single number, and a sequence [T, I] was expected; {ONE}")
         if not array.size:  # an empty list does not know its I
             return np.zeros((0, self.input_size))
         array = as_sequence(array, name)
         if array.shape[1] != self.input_size:
-            raise DataError(f"{name} has {array.shape[1]} numbers a step, and the first example had {self.input_size}")
+            hint = f"; {ONE}" if array.shape == (self.input_size, 1) else ""  # the step of one sequence, as a sequence
+            raise DataError(
+                f"{name} has {array.shape[1]} numbers a step, and the first example had {self.input_size}{hint}"
+            )
         return array
 
     def _by_name(self, table: Any, name: str) -> npt.NDArray[np.float64]:
@@ -73,20 +91,23 @@ class ArrayInput(NumericInput):
 
     def to_json(self) -> dict[str, Any]:
         """How many numbers a step has, and the names of their columns."""
-        names = {} if self.columns is None else {"columns": self.columns}
-        return {"kind": self.kind, "input_size": self.input_size, **names}
+        more = {"columns": self.columns, "axes": self.axes}
+        known = {name: value for name, value in more.items() if value is not None}
+        return {"kind": self.kind, "input_size": self.input_size, **known}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; ValueError for anything else."""
-        size, columns = stored["input_size"], stored.get("columns")
+        size, columns, axes = stored["input_size"], stored.get("columns"), stored.get("axes")
         if not isinstance(size, int) or not 0 < size <= MOST_NUMBERS:
             raise ValueError(f"its input_size is {size!r}")
         if columns is not None:
             named = isinstance(columns, list) and all(isinstance(name, str) for name in columns)
             if not named or len(set(columns)) != size or len(columns) != size:
                 raise ValueError("its columns are not a name for each number of a step")
-        return cls(size, columns)
+        if axes not in (None, 1, 2):
+            raise ValueError(f"its sequences have {axes!r} axes")
+        return cls(size, columns, axes)
 
 
 def _demand_same_columns(X: Sequence[Any], first: int, columns: set[str]) -> None:

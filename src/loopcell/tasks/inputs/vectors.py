@@ -30,6 +30,6 @@ class VectorInput(ArrayInput):
             if vector.shape != (self.input_size,):
                 raise DataError(
                     f"{where(X, index)}: a vector of {self.input_size} numbers was expected, as the first example is, "
-                    f"not {list(vector.shape)}"
+                    f"not {list(vector.shape)}" + ("" if vector.ndim else "; of a single one, x, give [x]")
                 )
             yield self._array(vector[None], where(X, index))
