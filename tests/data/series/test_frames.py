@@ -267,5 +267,5 @@ def test_columns_that_are_no_real_numbers(values, complaint):
 def test_two_columns_of_one_name():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame([[1.0, 2.0]] * 3, columns=["y", "y"])
-    with pytest.raises(DataError, match="^the frame has two columns of the name 'y'; each has one of its own$"):
+    with pytest.raises(DataError, match=r"^the frame has two columns of the name 'y'; each has one of its own$"):
         series_from(frame, target="y")

@@ -153,8 +153,13 @@ def _filled(given: Any) -> Array:
     """A masked array with NaN where it is masked."""
     if not np.ma.getmaskarray(given).any():
         return np.asarray(given)
-    found: Array = given.astype(np.float64).filled(np.nan) if given.dtype.kind in "biuf" else given.astype(object)
-    return found if found.dtype != object else np.where(np.ma.getmaskarray(given), None, np.asarray(given, object))
+    found: Array
+    if given.dtype.kind in "biuf":
+        found = given.astype(np.float64).filled(np.nan)
+    else:
+        found = np.array(given, dtype=object)
+        found[np.ma.getmaskarray(given)] = None
+    return found
 
 
 def _of_table(given: Any, name: str) -> Array:

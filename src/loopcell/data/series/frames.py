@@ -204,7 +204,8 @@ def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
 
 def _bulk(values: Any) -> Floats | None:
     """Cells all at once; None where one of them has to be looked at by itself."""
-    if any(kind.__module__.partition(".")[0] == "numpy" and not issubclass(kind, _NUMBERS) for kind in {*map(type, values)}):
+    kinds = {kind for kind in map(type, values) if kind.__module__.partition(".")[0] == "numpy"}
+    if not all(issubclass(kind, _NUMBERS) for kind in kinds):
         return None
     try:
         found = np.array(values, np.float64)

@@ -62,11 +62,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """
         names = [field.name for field in fields(settings_class(cls))]
         if given:
-            raise ArgumentError(f"{cls.__name__} takes its arguments by name, such as {names[0]}=..., not {short(given[0])}")
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {short(given[0])}")
         for name in arguments:
             if name not in names:
                 raise ArgumentError(unknown_argument(cls.__name__, name, names))
-        return super().__new__(cls)
+        made: Self = super().__new__(cls)
+        return made
 
     # --- what a task defines ---------------------------------------------------------------------------------------
 

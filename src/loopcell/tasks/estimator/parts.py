@@ -110,13 +110,14 @@ def as_part(values: object, name: str) -> Part:
         return values
     if hasattr(type(values), "columns"):
         raise InputError(
-            f"{name} is a table; give one column of it, such as table['text'], a list of tables, one for each sequence, or "
-            "table.to_numpy(), where a row is an example"
+            f"{name} is a table; give one column of it, such as table['text'], a list of tables, one for each sequence"
+            ", or table.to_numpy(), where a row is an example"
         )
     if hasattr(values, "tocsr") or hasattr(values, "todense"):
         raise InputError(f"{name} is a sparse matrix; give it as an array: .toarray()")
-    listed = hasattr(values, "__len__") and hasattr(values, "__getitem__") and not isinstance(values, Mapping)
-    if isinstance(values, str | bytes) or not (listed or hasattr(values, "__array__")) or getattr(values, "ndim", 1) == 0:
+    listed = hasattr(values, "__len__") and hasattr(values, "__getitem__")
+    no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
+    if no_list or not (listed or hasattr(values, "__array__")):
         kind = "nothing" if values is None else f"a {type(values).__name__}"
         one = f"; of a single one give [{name.lower()}]" if values is not None else ""
         raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{one}")

@@ -57,11 +57,11 @@ class ArrayInput(NumericInput):
 
     def _demand_several(self, X: Sequence[Any]) -> None:
         """Refuse one sequence [T, 1], which looks like T sequences of one step, after training on sequences [T, 1]."""
-        shape = getattr(getattr(X, "values", X), "shape", ())
+        shape: tuple[int, ...] = getattr(getattr(X, "values", X), "shape", ())
         if self.input_size == 1 and self.axes == 2 and len(shape) == 2 and shape[1] == 1:
             raise DataError(
-                f"X is an array {list(shape)}, and training had sequences [T, 1]: of one sequence give [x], and of sequences "
-                "of one step an array [N, 1, 1]"
+                f"X is an array {list(shape)}, and training had sequences [T, 1]: of one sequence give [x], and of "
+                "sequences of one step an array [N, 1, 1]"
             )
 
     def _array(self, example: Any, name: str) -> npt.NDArray[Any]:

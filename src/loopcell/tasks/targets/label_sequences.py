@@ -18,9 +18,7 @@ def sequence_labels(y: Sequence[Any]) -> Labels:
     return Labels.learn(distinct(y, label_steps))
 
 
-def label_sequences(
-    y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.int64], *, strict: bool = True
-) -> Ragged:
+def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.int64], *, strict: bool = True) -> Ragged:
     """The numbers of all labels, a sequence for each example.
 
     Args:
@@ -51,7 +49,7 @@ def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
     for step, label in enumerate(labels if not isinstance(labels, str) else ()):
         if isinstance(label, Collection) and not isinstance(label, str | bytes):
             raise DataError(
-                f"{where(y, index)}: step {step + 1} has several labels, {short(label)}, and a tagger gives one a step; "
-                "make one label of them, such as 'a+b', or train a tagger for each"
+                f"{where(y, index)}: step {step + 1} has several labels, {short(label)}, and a tagger gives one a "
+                "step; make one label of them, such as 'a+b', or train a tagger for each"
             )
     return labels

@@ -41,8 +41,8 @@ class Labels:
         """Collect the labels of a training set; None stands for one that is not known.
 
         Raises:
-            DataError: labels of different kinds, a label that is none, fewer than two of them, or numbers with fractions,
-                which are to be predicted rather than told apart.
+            DataError: labels of different kinds, a label that is none, fewer than two of them, or numbers with
+                fractions, which are to be predicted rather than told apart.
         """
         found: dict[Any, int] = {}
         kinds: dict[type, int] = {}
@@ -126,7 +126,7 @@ def _demand_classes(found: Mapping[Any, int], y: Sequence[Any]) -> None:
     hardly_twice = len(found) > max(2, len(y) / 2) or (len(found) > MOST_STEPS and not written)
     if not all_numbers or not hardly_twice:
         return
-    cure = "" if written else "; where numbers are the names of classes, give them as texts: [str(label) for label in y]"
+    cure = "" if written else "; where they are the names of classes, give them as texts: [str(label) for label in y]"
     raise DataError(
         f"{where(y, found[label])}: the label {label!r} has a fraction, as a measurement has ({len(found):,} different "
         f"ones): numbers that are to be predicted are for SequenceRegressor (loopcell train regress){cure}"
@@ -185,7 +185,8 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
     if isinstance(label, np.generic | Tensor) and label.ndim == 0:
         label = label.item()
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
-        raise DataError(f"{where(y, index)}: {short(label)} is not a label; labels are strings, numbers or truth values")
+        kinds = "labels are strings, numbers or truth values"
+        raise DataError(f"{where(y, index)}: {short(label)} is not a label; {kinds}")
     return label
 
 
