@@ -12,10 +12,12 @@ from typing import Any
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator
-from loopcell.tasks.file_examples import load_examples
+from loopcell.tasks.file_examples import demand_sequences, load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.tagger import SequenceTagger
+from loopcell.tasks.writing import WritingEstimator
 from loopcell.training.run_folder import RunFolder, free_folder
 
 
@@ -145,6 +147,8 @@ def _fit(
 
         estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
     loaded = load_examples(data)
+    if not data.digits and not isinstance(estimator, WritingEstimator | SequenceTagger):
+        demand_sequences(loaded.X)
     given = load_examples(held_out) if held_out else None
     training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:
