@@ -119,10 +119,14 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
-        own = {"seed": seed, "fingerprint": training.fingerprint()} if run else {}
+        own = {"seed": seed, "fingerprint": self._fingerprint(training)} if run else {}
         folder = None if run is None else self._run_folder(RunFolder(Path(run)), own, resumed)
         goal = Goal(settings.training_config(seed), folder, self.save, settings.progress, resumed)
         self.outcome_ = optimise(self.network_, training, held_out, goal)
+
+    def _fingerprint(self, training: Examples[Any]) -> str:
+        """What tells the training part from others, in the user's own units."""
+        return training.fingerprint()
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
         """The last lines of every `fit`: write the model as it is now, and pass an interruption on.

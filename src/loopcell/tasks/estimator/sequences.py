@@ -13,7 +13,7 @@ from torch import nn
 
 from loopcell.data import Ragged, Scale, split_random, where
 from loopcell.tasks.estimator.base import Estimator
-from loopcell.tasks.estimator.examples import SequenceExamples
+from loopcell.tasks.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.networks.reader import SequenceReader
@@ -159,6 +159,12 @@ class SequenceEstimator(Estimator):
         """Examples to predict for."""
         self._fitted()
         return self._examples(as_part(X, "X"))
+
+    def _fingerprint(self, training: Examples[Any]) -> str:
+        """Of what the network reads, and of the scales that it was brought to."""
+        found = training.fingerprint()
+        scales = [part for scale in self._scales().values() for part in scale]
+        return found if not scales else fingerprint(np.frombuffer(found.encode(), np.uint8), *scales)
 
     # --- files -----------------------------------------------------------------------------------------------------
 
