@@ -96,6 +96,8 @@ def test_what_is_read(given, expected):
         ([10**400], "x has at step 1 the whole number 1000000"),
         (torch.tensor([2**60 + 1]), "x has at step 1 the whole number 1152921504606846977"),
         ([[1, 2], [3]], "x is ragged: step 2 has 1 number, and step 1 has 2; every step"),
+        ([[1, [2]], [3, 4]], "x is ragged: a step has lists of different lengths"),
+        (np.timedelta64(3, "s"), "x has spans of time"),
         ([torch.ones(2), torch.ones(3)], "x is ragged: step 2 has 3 numbers, and step 1 has 2"),
         (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "x has two columns of the name 'a'"),
         (pandas.DataFrame({"a": [1], "b": ["Seoul"]}), "x, column 'b', has at step 1 'Seoul', which is not a number"),

@@ -254,6 +254,7 @@ def test_columns_of_other_kinds():
         (["1", "2", str(2**60 + 1)], "data row 3, column 'y': the whole number"),
         ([1, 2, 10**30 + 1], "data row 3, column 'y': the whole number"),
         (["1", "2", "x"], "data row 3, column 'y': 'x' is not a number"),
+        ([np.timedelta64(1, "s")] * 3, "data, column 'y', has spans of time"),
         (torch.tensor([1, 2, 3j]), "data, column 'y', has complex numbers"),
     ],
     ids=repr,

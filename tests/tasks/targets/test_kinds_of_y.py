@@ -134,6 +134,7 @@ def test_a_regressor_asks_for_as_many_numbers_as_in_training():
     ("y", "complaint"),
     [
         (pandas.DataFrame({"a": KINDS}), "y is a table; give one column of it"),
+        ({1, 2}, "y has to be a list or an array with an entry for each example, not a set; give list(y)"),
         ({"a": 1}, "y has to be a list or an array with an entry for each example, not a dict"),
         (3, "y has to be a list or an array with an entry for each example, not a int; of a single one give [y]"),
     ],

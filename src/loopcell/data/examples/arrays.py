@@ -62,6 +62,8 @@ def as_array(given: Any, name: str) -> Array:
 
 def as_doubles(given: Any, name: str) -> Doubles:
     """Read numbers as float64; errors as `as_array`."""
+    if type(given) is np.ndarray and given.dtype.kind == "f":  # by far the most frequent: nothing to look at
+        return given.astype(np.float64, copy=False)
     found = as_array(given, name)
     if found.dtype.kind in "iu" and found.dtype.itemsize == 8:
         _demand_exact(found, name)
@@ -199,6 +201,8 @@ def _unreadable(given: Any, name: str, error: Exception) -> DataError:
     rows = list(given) if isinstance(given, list | tuple) else []
     sizes = [_size(row) for row in rows]
     number = next((at for at, size in enumerate(sizes) if size != sizes[0]), None)
+    if number is None and any(isinstance(value, _ORDERED) for row in rows if isinstance(row, _ORDERED) for value in row):
+        return DataError(f"{name} is ragged: a step has lists of different lengths; a sequence is [T, I]")
     if number is None:
         return DataError(f"{name} cannot be read as an array of numbers: {_one_line(error)}")
     return _ragged(name, number, sizes[number], sizes[0])
@@ -212,7 +216,7 @@ def _ragged(name: str, number: int, size: int, first: int) -> DataError:
 
 
 def _size(row: Any) -> int:
-    return len(row) if hasattr(row, "__len__") and np.ndim(row) != 0 else 1
+    return len(row) if hasattr(row, "__len__") and getattr(row, "ndim", 1) else 1
 
 
 def _whole(value: int) -> float:

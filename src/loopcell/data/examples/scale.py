@@ -17,6 +17,7 @@ from loopcell.errors import DataError
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
+ROWS_AT_ONCE = 1 << 13
 STILL = 4 * float(
     np.finfo(np.float64).eps
 )  # columns that vary by a smaller share of their own size do not: it is rounding
@@ -51,6 +52,8 @@ class Scale(NamedTuple):
         """
         with np.errstate(over="ignore"):
             found = self.apply(values).astype(np.float32)
+        if np.isfinite(found).all():
+            return found
         far = np.argwhere(~np.isfinite(found) & np.isfinite(np.asarray(values, np.float64)))
         if len(far):
             step, column = (int(place) for place in far[0])
@@ -118,7 +121,12 @@ class Moments:
 
 def scale_of(pieces: Iterable[Floats], columns: int) -> Scale:
     """The scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
-    moments = Moments(columns)
+    moments, waiting, count = Moments(columns), [np.empty((0, columns))], 0
     for steps in pieces:
-        moments.add(steps)
+        waiting.append(steps)
+        count += len(steps)
+        if count >= ROWS_AT_ONCE:  # one by one, many short ones would take long
+            moments.add(np.concatenate(waiting))
+            waiting, count = [], 0
+    moments.add(np.concatenate(waiting) if waiting else np.empty((0, columns)))
     return moments.scale()

@@ -92,4 +92,5 @@ def as_numbers(examples: Sequence[Any]) -> Doubles:
 
 
 def _not_a_number(example: Any, error: ValueError) -> str:
-    return str(error) if isinstance(example, str | int | np.integer) else f"{short(example)} is not a number"
+    told = isinstance(example, str) or "whole number" in str(error)
+    return str(error) if told else f"{short(example)} is not a number"

@@ -119,7 +119,9 @@ def as_part(values: object, name: str) -> Part:
     no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
     if no_list or not (listed or hasattr(values, "__array__")):
         kind = "nothing" if values is None else f"a {type(values).__name__}"
-        one = f"; of a single one give [{name.lower()}]" if values is not None else ""
+        several = hasattr(values, "__iter__") and not isinstance(values, str | bytes | Mapping)
+        one = f"; of a single one give [{name.lower()}]" if values is not None and not isinstance(values, Mapping) else ""
+        one = f"; give list({name})" if several else one
         raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{one}")
     part = Part(values, name)
     if not len(part):

@@ -42,6 +42,7 @@ class ArrayInput(NumericInput):
             _demand_same_columns(X, first, set(columns))
             return cls(len(columns), columns)
         array = as_doubles(X[first], where(X, first))
+        _demand_steps(array, where(X, first))
         return cls(as_sequence(array, where(X, first)).shape[1], axes=array.ndim)
 
     @property
@@ -72,8 +73,7 @@ class ArrayInput(NumericInput):
             array = self._by_name(example, name)
         else:
             array = as_doubles(example, name)
-        if not array.ndim:
-            raise DataError(f"{name} is a single number, and a sequence [T, I] was expected; {ONE}")
+        _demand_steps(array, name)
         if not array.size:  # an empty list does not know its I
             return np.zeros((0, self.input_size))
         array = as_sequence(array, name)
@@ -108,6 +108,11 @@ class ArrayInput(NumericInput):
         if axes not in (None, 1, 2):
             raise ValueError(f"its sequences have {axes!r} axes")
         return cls(size, columns, axes)
+
+
+def _demand_steps(array: npt.NDArray[np.float64], name: str) -> None:
+    if not array.ndim:
+        raise DataError(f"{name} is a single number, and a sequence [T, I] was expected; {ONE}")
 
 
 def _demand_same_columns(X: Sequence[Any], first: int, columns: set[str]) -> None:
