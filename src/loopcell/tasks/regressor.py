@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from torch.nn import functional
 
 from loopcell.data import Ragged, Scale, scale_of
@@ -71,6 +72,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
         rows = self.target_scale_.undo(stacked(len(examples), parts, self.outputs_ or 1))
         return rows if self.outputs_ else rows[:, 0]
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        X, y = as_pair(X, y)
+        true = as_number_rows(y, self.outputs_ or 1)
+        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""

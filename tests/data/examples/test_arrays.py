@@ -45,6 +45,8 @@ class OnlyArray:
         ([np.ma.array([1.0, 2.0], mask=[False, True]), np.array([3.0, 4.0])], [[1, nan], [3, 4]]),
         ([1.0, np.ma.masked], [1, nan]),
         (np.array([1, None, 2.5], dtype=object), [1, nan, 2.5]),
+        (np.array([1.5], dtype=np.longdouble), [1.5]),
+        (np.array([np.longdouble(1.5)], dtype=object), [1.5]),
         ([Decimal("1.5"), fractions.Fraction(1, 4)], [1.5, 0.25]),
         (np.array([np.array([1.0, 2.0]), np.array([3.0, 4.0])]), [[1, 2], [3, 4]]),
         ([2**53, 0.5], [2**53, 0.5]),

@@ -32,6 +32,8 @@ def forms(values):
     yield list(torch.tensor(array))  # of a list of single labels: a list of 0-d tensors
     yield list(array)
     yield np.ma.array(array, mask=False)
+    if array.dtype.kind == "f":
+        yield array.astype(np.longdouble)
     if array.ndim == 1:
         yield [np.array(value) for value in array]  # 0-d
         yield pandas.Series(array, index=range(5, 5 + len(array)))

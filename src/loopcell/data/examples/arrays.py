@@ -78,7 +78,7 @@ def as_number(given: Any) -> float:
         return float("nan")
     if isinstance(given, int):
         return _whole(given)
-    if isinstance(given, float | Decimal | Fraction):
+    if isinstance(given, float | np.floating | Decimal | Fraction):  # longdouble gives itself as its item
         return float(given)
     raise ValueError(f"{short(given)}, which is {'complex' if isinstance(given, complex) else 'not a number'}")
 
@@ -201,7 +201,9 @@ def _unreadable(given: Any, name: str, error: Exception) -> DataError:
     rows = list(given) if isinstance(given, list | tuple) else []
     sizes = [_size(row) for row in rows]
     number = next((at for at, size in enumerate(sizes) if size != sizes[0]), None)
-    if number is None and any(isinstance(value, _ORDERED) for row in rows if isinstance(row, _ORDERED) for value in row):
+    if number is None and any(
+        isinstance(value, _ORDERED) for row in rows if isinstance(row, _ORDERED) for value in row
+    ):
         return DataError(f"{name} is ragged: a step has lists of different lengths; a sequence is [T, I]")
     if number is None:
         return DataError(f"{name} cannot be read as an array of numbers: {_one_line(error)}")
