@@ -119,14 +119,19 @@ def as_part(values: object, name: str) -> Part:
     no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
     if no_list or not (listed or hasattr(values, "__array__")):
         kind = "nothing" if values is None else f"a {type(values).__name__}"
-        several = hasattr(values, "__iter__") and not isinstance(values, str | bytes | Mapping)
-        one = f"; of a single one give [{name.lower()}]" if values is not None and not isinstance(values, Mapping) else ""
-        one = f"; give list({name})" if several else one
-        raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{one}")
+        cure = _cure(values, name)
+        raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{cure}")
     part = Part(values, name)
     if not len(part):
         raise DataError(f"{name} is empty: there is no example in it")
     return part
+
+
+def _cure(values: object, name: str) -> str:
+    if values is None or isinstance(values, Mapping):
+        return ""
+    several = hasattr(values, "__iter__") and not isinstance(values, str | bytes)
+    return f"; give list({name})" if several else f"; of a single one give [{name.lower()}]"
 
 
 def as_pair(X: object, y: object) -> tuple[Part, Part]:
