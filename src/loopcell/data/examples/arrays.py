@@ -6,6 +6,7 @@ for dates, and rounds whole numbers: none of these is an error there.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, strided
 
 from loopcell.data.examples.tables import columns_by_name, is_table
 from loopcell.errors import DataError
@@ -70,9 +70,16 @@ def as_doubles(given: Any, name: str) -> Doubles:
     return found.astype(np.float64, copy=False)
 
 
+def is_tensor(given: Any) -> bool:
+    """Whether this is a tensor of PyTorch, which is not imported to find that out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.Tensor)
+
+
 def as_number(given: Any) -> float:
     """Read one number; NaN for what is not there. ValueError says what else it is."""
-    if isinstance(given, Tensor | np.ndarray | np.generic) and np.ndim(given) == 0 and given is not np.ma.masked:
+    single = isinstance(given, np.ndarray | np.generic) or is_tensor(given)
+    if single and given.ndim == 0 and given is not np.ma.masked:
         given = given.item() if not _is_time(given) else given
     if given is None or given is np.ma.masked or type(given).__name__ in ("NAType", "NaTType"):
         return float("nan")
@@ -98,7 +105,7 @@ def number_of_text(text: str) -> float:
 
 def short(value: Any) -> str:
     """A value as a user writes it, cut where it is long."""
-    if isinstance(value, Tensor):
+    if is_tensor(value):
         value = value.detach().cpu().tolist()
     elif isinstance(value, np.ndarray | np.generic) and not _is_time(value):
         value = value.tolist()
@@ -116,7 +123,7 @@ def at(index: Sequence[int], shape: Sequence[int]) -> str:
 
 def _as_numpy(given: Any, name: str) -> Array:
     """Anything as an array, which may still have a dtype that is none of numbers."""
-    if isinstance(given, Tensor):
+    if is_tensor(given):
         return _of_tensor(given, name)
     if isinstance(given, np.ma.MaskedArray):
         return _filled(given)
@@ -138,8 +145,8 @@ def _is_plain(kind: type) -> bool:
     return issubclass(kind, _PLAIN) and not issubclass(kind, np.ma.MaskedArray)
 
 
-def _of_tensor(given: Tensor, name: str) -> Array:
-    if given.layout is not strided:
+def _of_tensor(given: Any, name: str) -> Array:
+    if str(given.layout) != "torch.strided":
         raise DataError(f"{name} is a sparse tensor; give it as a dense one: .to_dense()")
     plain = given.detach().cpu().resolve_conj().resolve_neg()
     if plain.is_floating_point() and plain.element_size() < 4:  # NumPy has no bfloat16
@@ -218,7 +225,7 @@ def _ragged(name: str, number: int, size: int, first: int) -> DataError:
 
 
 def _size(row: Any) -> int:
-    return len(row) if hasattr(row, "__len__") and getattr(row, "ndim", 1) else 1
+    return len(row) if hasattr(row, "__len__") and getattr(row, "ndim", None) != 0 else 1
 
 
 def _whole(value: int) -> float:

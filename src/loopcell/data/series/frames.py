@@ -205,7 +205,7 @@ def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
 def _bulk(values: Any) -> Floats | None:
     """Cells all at once; None where one of them has to be looked at by itself."""
     kinds = {kind for kind in map(type, values) if kind.__module__.partition(".")[0] == "numpy"}
-    if not all(issubclass(kind, _NUMBERS) and kind is not np.timedelta64 for kind in kinds):
+    if not all(issubclass(kind, _NUMBERS) and not issubclass(kind, np.timedelta64) for kind in kinds):
         return None
     try:
         found = np.array(values, np.float64)

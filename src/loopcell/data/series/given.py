@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from loopcell.data.examples.arrays import as_array, as_doubles
+from loopcell.data.examples.arrays import as_array, as_doubles, is_tensor
 from loopcell.data.examples.tables import is_table
 from loopcell.errors import UsageError
 
@@ -24,7 +23,7 @@ def as_arrays(data: Any) -> Any:
     Raises:
         DataError: there are no real numbers in it: complex ones, a sparse matrix, ...
     """
-    if isinstance(data, list | tuple) and any(isinstance(one, Tensor | np.ndarray) for one in data):
+    if isinstance(data, list | tuple) and any(isinstance(one, np.ndarray) or is_tensor(one) for one in data):
         return [as_array(one, f"series {at}") if _is_array(one) else one for at, one in enumerate(data, 1)]
     return as_array(data, "data") if _is_array(data) else data
 
@@ -38,7 +37,7 @@ def as_column(values: Any, name: str) -> npt.NDArray[Any]:
 
 def _is_array(data: Any) -> bool:
     """Whether NumPy's own conversion of this would lose something, or is the only way to read it."""
-    if isinstance(data, Tensor | np.ma.MaskedArray) or hasattr(data, "tocsr") or hasattr(data, "todense"):
+    if is_tensor(data) or isinstance(data, np.ma.MaskedArray) or hasattr(data, "tocsr") or hasattr(data, "todense"):
         return True
     plain = isinstance(data, np.ndarray | np.generic | str | os.PathLike | Mapping) or is_table(data)
     return hasattr(data, "__array__") and not plain and not hasattr(data, "to_frame")
