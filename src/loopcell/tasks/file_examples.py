@@ -76,8 +76,8 @@ def demand_sequences(X: Column) -> None:
         raise UsageError(
             f"column {X.name!r} has one number in each row ({X.values[0]}), and a sequence was expected: where rows "
             "are the steps of sequences, train a tagger (loopcell train tag) with --by COLUMN or --window STEPS, or "
-            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as text, "
-            "say --tokens char"
+            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as "
+            "text, say --tokens char"
         )
 
 
