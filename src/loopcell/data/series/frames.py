@@ -176,7 +176,7 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
     for name in names:
         if name not in data:
             raise DataError(f"data: {missing_column(name, tuple(data))}")
-    found = {name: as_column(data[name], name) for name in names}
+    found = {name: np.asarray(as_column(data[name], name)) for name in names}
     lengths = {name: len(column) if column.ndim == 1 else -1 for name, column in found.items()}
     if len(set(lengths.values())) > 1 or -1 in lengths.values() or 0 in lengths.values():
         raise DataError(f"the columns of a table are arrays [T] of one length, got {lengths}")

@@ -28,11 +28,11 @@ def as_arrays(data: Any) -> Any:
     return as_array(data, "data") if _is_array(data) else data
 
 
-def as_column(values: Any, name: str) -> npt.NDArray[Any]:
-    """A column of a dictionary as an array; masked values are missing ones."""
+def as_column(values: Any, name: str) -> Any:
+    """A column of a dictionary, of which tensors are arrays and masked values missing ones; else as it is."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind == "M":
         return values.filled(np.datetime64("NaT"))
-    return as_array(values, f"data, column {name!r},") if _is_array(values) else np.asarray(values)
+    return as_array(values, f"data, column {name!r},") if _is_array(values) else values
 
 
 def _is_array(data: Any) -> bool:
