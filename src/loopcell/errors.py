@@ -13,6 +13,7 @@
     ├── CheckFailed               a cell breaks a law that loopcell.testing.check_cell holds it to
     ├── MissingExtraError         an optional dependency is not installed; the message names the extra
     └── UsageError                exit code 2: the request itself makes no sense
+        └── ArgumentError         an argument that a class has not, or that was given without its name
 
 EquationWarning, a UserWarning, is no error: a cell runs as written, and part of what was written does nothing.
 
@@ -128,3 +129,7 @@ class UsageError(LoopcellError, ValueError):
     """The request makes no sense as given."""
 
     exit_code: ClassVar[int] = 2
+
+
+class ArgumentError(UsageError, TypeError):
+    """A class has no argument of that name, or takes its arguments by name."""

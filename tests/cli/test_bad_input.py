@@ -209,7 +209,7 @@ def model_files(run, tmp_path):
         "foreign": "{path} is not a loopcell model, or not a whole one",
         "pickle": "{path} is not a loopcell model, or not a whole one",
         "checkpoint": "{path} is not a loopcell model: its format is 'loopcell-checkpoint', not 'loopcell'",
-        "newer": "{path} has format version 7, and this loopcell reads versions up to 1; upgrade loopcell",
+        "newer": "{path} has format version 7, and this loopcell reads versions up to 2; upgrade loopcell",
         "wide": (
             "{path} is damaged: the tensor embedding.weight should be of shape [15, 1048576] and is torch.float32 "
             "of shape [15, 12]"

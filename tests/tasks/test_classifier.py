@@ -196,7 +196,8 @@ def test_bad_input_is_named_with_its_number():
     )
     assert complaint(X, y[:-1]) == "X has 20 examples and y has 19"
     assert complaint([], []) == "X is empty: there is no example in it"
-    assert complaint("text", y) == "X has to be a list or an array with an entry for each example, not a str"
+    expected = "X has to be a list or an array with an entry for each example, not a str; of a single one give [x]"
+    assert complaint("text", y) == expected
     assert complaint(X, [*y[:-1], None]).startswith("y[19] is nothing: every example needs a label")
     assert complaint([*X[:-1], None], y).startswith("X[19]: a text was expected, as in the first example, not nothing")
     assert complaint([*arrays, nan], y) == "X[19] has no value (NaN) at step 2, value 2 of 2"

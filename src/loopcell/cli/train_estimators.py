@@ -109,7 +109,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    data = settings.build(FileExamples, files=files)
+    data = settings.build(FileExamples, files=files, digits=typed[1].get("tokens") is not None)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)

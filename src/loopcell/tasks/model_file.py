@@ -33,6 +33,7 @@ MODULES_A_TENSOR, SLACK = 8, 64
 # Buffers that results are divided by, and those that they are judged by.
 ABOVE_ZERO = frozenset({"temperature", "scale", "size", "covariate_size"})
 FINITE = ABOVE_ZERO | {"mean", "covariate_mean", "shift", "threshold"}
+NO_SCALES: Mapping[str, Tensor] = {}
 
 # What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
 HOSTILE = (
@@ -49,13 +50,15 @@ HOSTILE = (
 )
 
 
-def write_model(path: Path, task: str, module: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Write a module's tensors and the facts about it, whole or not at all.
+def write_model(
+    path: Path, task: str, module: nn.Module, facts: Mapping[str, Any], scales: Mapping[str, Tensor] = NO_SCALES
+) -> None:
+    """Write a module's tensors, the scales of its numbers and the facts about it, whole or not at all.
 
     Raises:
         FileWriteError: the disk is full, or the folder cannot be written.
     """
-    write_tensor_file(path, MODEL, TensorFile(dict(module.state_dict()), {"task": task, **facts}))
+    write_tensor_file(path, MODEL, TensorFile({**module.state_dict(), **scales}, {"task": task, **facts}))
 
 
 def read_learned(path: Path, task: str) -> Mapping[str, Any]:

@@ -82,7 +82,7 @@ def test_arrays_keep_their_scale_and_labels_their_kind(tmp_path):
     model = SequenceClassifier(**QUICK, epochs=1, class_weight={0: 2.0}).fit([100 * x + 7 for x in X], y)
     model.save(tmp_path / "m.safetensors")
     again = SequenceClassifier.load(tmp_path / "m.safetensors")
-    assert again.network_.reader.first.scaler.mean.abs().min() > 1
+    assert np.abs(again.input_.scale.mean).min() > 1
     assert again.predict([100 * x + 7 for x in X]).tolist() == model.predict([100 * x + 7 for x in X]).tolist()
     assert again.classes_.dtype == np.int64
     again.fit(X, y)  # the weights of its classes still name them

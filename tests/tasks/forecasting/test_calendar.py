@@ -113,7 +113,7 @@ def test_a_model_of_before_that_knew_no_zones_reads_as_it_did():
         "step": [3600e6, False, True]
     }
     before = Forecaster.from_facts(facts)
-    before.network_ = model.network_
+    before.network_, before.scales_ = model.network_, model.scales_
     (series,) = before._read_table(table(times))
     hours = times.tz_convert("UTC").hour.to_numpy()
     assert before._scaled(series).known[:, 0] == pytest.approx(np.sin(hours * np.pi / 12), abs=1e-6)
