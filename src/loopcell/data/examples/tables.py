@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def column_names(table: Any, name: str) -> list[str]:
     """
     given = table.collect_schema().names() if hasattr(table, "collect_schema") else _names(table)
     found = [str(label) for label in given]
-    twice = next((label for at, label in enumerate(found) if label in found[:at]), None)
+    twice = next((label for label, count in Counter(found).items() if count > 1), None)
     if twice is not None:
         raise DataError(f"{name} has two columns {twice!r}; give every column its own name")
     return found
