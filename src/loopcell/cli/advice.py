@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 # Arguments of Python that sentences name, and their flags.
 FLAGS = {
+    "delimiter": "--delimiter",
     "encoding": "--encoding",
     "head": "--head",
+    "header": "--header",
     "kind": "--kind",
     "quote": "--quote",
     "regular": "--regular",
@@ -18,7 +21,7 @@ FLAGS = {
     "validation_fraction": "--val-fraction",
 }
 _ARGUMENT = re.compile(rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))")
-_ONLY_IN_PYTHON = re.compile(r" \(header=[^)]*\)")
+_ONLY_IN_PYTHON = re.compile(r" \(header=\[[^)]*\)")
 
 
 def in_flags(sentence: str) -> str:
@@ -34,5 +37,5 @@ def _flag(found: re.Match[str]) -> str:
     flag, value = FLAGS[found[1]], found[2]
     if value in ("True", "False"):
         return flag if value == "True" else flag.replace("--", "--no-", 1)
-    text = value if value == "''" else value.strip("'")  # a quote of '' is one to type
+    text = value if value == "..." or not value else shlex.quote(value[1:-1])  # a quote of '' is one to type
     return f"{flag} {text}".rstrip()

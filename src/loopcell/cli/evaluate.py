@@ -11,8 +11,9 @@ import typer
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.score_table import print_score, print_table
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
@@ -40,23 +41,25 @@ def evaluate(
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
+        files, train = as_files(files, train)
         if isinstance(loaded, LanguageModel):
             print_score(score_files(loaded, files), "text")
             return
         settings = Settings(FLAGS, typed)
         data = settings.build(FileExamples, files=files)
         if is_of_series(loaded):
-            print_table(loaded.evaluate(series_source(data), **_places(loaded, start, stride)))
+            print_table(loaded.evaluate(series_source(loaded, data), **_places(loaded, start, stride)))
             return
         from loopcell.tasks.estimator_run import evaluate_files
         from loopcell.tasks.file_examples import as_pair, as_trained, load_inputs
 
         data = as_pair(as_trained(data, loaded.columns_), texts=hasattr(loaded, "target_"))
         if isinstance(loaded, WordVectors):
-            print_table(loaded.evaluate(load_inputs(data).X))
+            print_table(loaded.evaluate(load_inputs(data, say_note).X))
             return
         known = settings.build(FileExamples, files=train, paired=data.paired) if train else None
-        print_table(evaluate_files(loaded, data, known and as_trained(known, loaded.columns_)))
+        known = known and as_trained(known, loaded.columns_)
+        print_table(evaluate_files(loaded, data, known, say_note))
 
 
 def _places(model: Any, start: str | None, stride: int) -> dict[str, Any]:

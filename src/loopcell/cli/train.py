@@ -10,6 +10,7 @@ import typer
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.train_estimators import VERBS
 from loopcell.cli.train_series import SERIES_VERBS
 from loopcell.cli.train_vectors import vectors
@@ -77,6 +78,7 @@ def lm(
 ) -> None:
     """Train a recurrent language model on texts."""
     with reporting(debug):
+        files, typed["held_out_files"] = as_files(files, typed["held_out_files"])
         settings = Settings(FLAGS, typed)
         concerns = {
             "truncation": settings.build(Truncation),

@@ -10,7 +10,8 @@ from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
@@ -51,6 +52,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
+    files, val = as_files(files, val)
     found = find_cell(cell)
     demand_sizes(found, settings.build(kind, cell=found))
     from loopcell.tasks.models import model_class
@@ -58,4 +60,5 @@ def _train(
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     held_out = settings.build(FileExamples, files=val) if val else None
-    report_estimator(train_series(estimator, settings.build(FileExamples, files=files), held_out, run))
+    data = settings.build(FileExamples, files=files)
+    report_estimator(train_series(estimator, data, held_out, run, say_note))

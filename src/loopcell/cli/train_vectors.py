@@ -10,7 +10,8 @@ import typer
 from loopcell.cli.file_flags import INPUT, READING
 from loopcell.cli.finish import report_vectors
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import parse_lengths
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.vectors.settings import WordVectorSettings
@@ -50,6 +51,7 @@ def vectors(
     """Learn a vector for each word of a text."""
     with reporting(debug):
         settings = Settings(FLAGS, typed)
+        files, val = as_files(files, val)
         data = settings.build(FileExamples, files=files)
         settings.build(WordVectorSettings)
         from loopcell.tasks import WordVectors
@@ -57,4 +59,4 @@ def vectors(
 
         estimator = WordVectors(**settings.given(WordVectorSettings), progress=True)
         held_out = data.model_copy(update={"files": tuple(val)}) if val else None
-        report_vectors(learn_vectors(estimator, data, held_out, run))
+        report_vectors(learn_vectors(estimator, data, held_out, run, say_note))

@@ -12,7 +12,7 @@ from typing import Any
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator
-from loopcell.tasks.file_examples import load_examples
+from loopcell.tasks.file_examples import Tell, load_examples, untold
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
@@ -27,7 +27,7 @@ class TrainedEstimator:
         run: its folder.
         estimator: trained, or as far as it came when it was interrupted.
         score: the held-out part beside the baselines; None when nothing was held out, or it was interrupted.
-        notes: what the user should know about how the data were read.
+        notes: what the user should know about the data, beside what was told before training.
     """
 
     run: RunFolder
@@ -37,7 +37,11 @@ class TrainedEstimator:
 
 
 def train_estimator(
-    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+    estimator: SequenceEstimator,
+    data: FileExamples,
+    held_out: FileExamples | None,
+    folder: Path | None,
+    tell: Tell = untold,
 ) -> TrainedEstimator:
     """Train an estimator on files and keep everything in a new run folder.
 
@@ -46,6 +50,7 @@ def train_estimator(
         data: what to train on.
         held_out: what to choose the best weights by; None holds out a part of `data`.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
+        tell: called with what is guessed of the files, before training.
 
     Raises:
         DataError: an example cannot be used; the sentence names file and row.
@@ -55,7 +60,7 @@ def train_estimator(
     estimator.columns_ = data.columns
     estimator.source_ = source_of(data, held_out)
     with new_run(estimator, data.files, folder) as run:
-        return _fit(estimator, data, held_out, run, resume=False)
+        return _fit(estimator, (data, held_out), run, tell, resume=False)
 
 
 @contextmanager
@@ -72,12 +77,13 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
         raise
 
 
-def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstimator:
+def resume_estimator(folder: Path, seconds: float | None = None, tell: Tell = untold) -> TrainedEstimator:
     """Go on with a run; its files have to be there, as they were.
 
     Args:
         folder: the run folder.
         seconds: a time limit for the whole run in place of the one it was started with.
+        tell: called with what is guessed of the files, before training.
 
     Raises:
         UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
@@ -88,8 +94,8 @@ def resume_estimator(folder: Path, seconds: float | None = None) -> TrainedEstim
         data, held_out = files_of(estimator.source_)
     if run.never_began():
         shutil.rmtree(run.path)
-        return train_estimator(estimator, data, held_out, folder)
-    return _fit(estimator, data, held_out, run, resume=True)
+        return train_estimator(estimator, data, held_out, folder, tell)
+    return _fit(estimator, (data, held_out), run, tell, resume=True)
 
 
 def reopened(folder: Path, seconds: float | None) -> tuple[RunFolder, Any]:
@@ -130,22 +136,30 @@ def described(run: RunFolder) -> Iterator[None]:
         raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
-def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
+def evaluate_files(
+    model: SequenceEstimator, data: FileExamples, training: FileExamples | None, tell: Tell = untold
+) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
-    known = load_examples(training) if training else None
-    examples = load_examples(data)
+    known = load_examples(training, tell) if training else None
+    examples = load_examples(data, tell)
     return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
 
 
 def _fit(
-    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
+    estimator: SequenceEstimator,
+    files: tuple[FileExamples, FileExamples | None],
+    run: RunFolder,
+    tell: Tell,
+    *,
+    resume: bool,
 ) -> TrainedEstimator:
+    data, held_out = files
     if data.vectors:
         from loopcell.tasks.vectors.run import ready_vectors
 
         estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
-    loaded = load_examples(data)
-    given = load_examples(held_out) if held_out else None
+    loaded = load_examples(data, tell)
+    given = load_examples(held_out, tell) if held_out else None
     training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:
         estimator.fit(*training, validation=rest, run=run.path, resume=resume)

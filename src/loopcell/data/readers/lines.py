@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from loopcell.data.readers.opening import open_bytes
+from loopcell.data.readers.text_checks import LOOKED_AT, refuse_unmarked_utf16, whole_lines
 from loopcell.data.text.source import BYTE_ORDER_MARK
 from loopcell.errors import DataError, UsageError
 
@@ -28,12 +29,18 @@ _MARKS = {
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a file in order, each with its newline, the last one perhaps without.
 
+    Where a file has no newline and ends its lines with CR alone, these are its lines. A byte order mark at the
+    beginning of any line is taken off, for files that were joined.
+
     Raises:
         DataError: the file cannot be read or is empty, or as `lines_of`.
         UsageError: there is no such encoding.
     """
     with open_bytes(path) as stream:
-        found = lines_of(stream, str(path), encoding)
+        first_bytes = cast(io.BufferedReader, stream).peek(LOOKED_AT)
+        if not first_bytes.startswith(tuple(_MARKS)):
+            refuse_unmarked_utf16(first_bytes, str(path), check_encoding(encoding))
+        found = whole_lines(lines_of(stream, str(path), encoding))
         first = next(found, None)
         if first is None:
             raise DataError(f"{path} is empty")

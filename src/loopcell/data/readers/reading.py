@@ -19,12 +19,14 @@ class Reading:
     Attributes:
         encoding: of text files.
         columns: the columns that are asked for; a reader may give more. None: all.
+        named: columns that the user has named, which tell a header from a row of data.
         skip_bad_rows: whether a row that cannot be read is counted and left out, rather than an error.
         skipped: where it is counted.
     """
 
     encoding: str = "utf-8"
     columns: tuple[str, ...] | None = None
+    named: tuple[str, ...] = ()
     skip_bad_rows: bool = False
     skipped: Skipped = field(default_factory=Skipped)
 

@@ -75,6 +75,10 @@ class Records(ABC):
         """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
         return ()
 
+    def expect(self, names: Sequence[str]) -> None:
+        """Tell which columns will be asked for: a table of text with one of them in its first line has a header."""
+        return  # of what knows its columns by itself
+
     @abstractmethod
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order; with `columns`, rows that may have these alone.
@@ -109,6 +113,7 @@ class Records(ABC):
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Refuse a name that no column has; DataError, with the names that there are."""
+        self.expect(names)
         for name in names:
             if name not in self.columns:
                 raise DataError(f"{self}: {missing_column(name, self.columns)}")
