@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import atexit
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,9 +18,7 @@ Encoding: TypeAlias = Annotated[str, typer.Option("--encoding", help="Of standar
 STANDARD = Path("-")
 
 
-def as_files(
-    files: Sequence[Path], others: Sequence[Path] | None = None
-) -> tuple[list[Path], list[Path] | None]:
+def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tuple[list[Path], list[Path] | None]:
     """Put what can be read once only into files: standard input (`-`, `/dev/stdin`) and pipes (`<(zcat a.gz)`).
 
     Files are read more than once, to know them, for each pass. The copies go away with the process.

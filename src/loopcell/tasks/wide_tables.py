@@ -52,7 +52,9 @@ def wide_row(cells: Sequence[Any], names: Sequence[str], origin: Origin) -> Any:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1 or arrays[0].ndim > 1:
         shown = ", ".join(f"{name} {_shape(array)}" for name, array in zip(names, arrays, strict=True))
-        raise DataError(f"{origin}: columns that make a sequence have a number each, or lists of one length, got {shown}")
+        raise DataError(
+            f"{origin}: columns that make a sequence have a number each, or lists of one length, got {shown}"
+        )
     return np.stack(arrays, axis=-1)
 
 

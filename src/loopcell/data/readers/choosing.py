@@ -12,7 +12,6 @@ from loopcell.data.readers.kinds import KINDS, Look, kind_named, look_at
 from loopcell.data.readers.reading import Reader
 from loopcell.errors import UsageError
 
-
 _PARTS = {"header": "a header", "delimiter": "delimiters", "quote": "quotes"}
 
 
@@ -97,9 +96,7 @@ def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:
     notes = [*looks[0].notes]
     if guessed:
         guess = guessed[0][1]
-        notes.append(
-            f"{_named(guessed)} read as {guess.kind}, for {guess.why}; kind='text' reads every line as a text"
-        )
+        notes.append(f"{_named(guessed)} read as {guess.kind}, for {guess.why}; kind='text' reads every line as a text")
     if doubted:
         guess = doubted[0][1]
         table = ", kind='csv' as a table" if guess.instead == "ucr" else ""

@@ -89,7 +89,7 @@ class Delimited:
         split = split_rows(text, delimiter, quote, 2 if said else 1)
         rows = ((line, self._stripped(cells)) for line, cells in split)
         heading = self._heading(path, next(rows, None), reading)
-        settled = said or self.delimiter or not heading.notes  # a column by its name was found with this delimiter
+        settled = said or self.delimiter or any(name in heading.names for name in reading.named)
         notes = (
             *heading.notes,
             *(() if settled or delimiter == "," else (_of_delimiter(path, delimiter),)),
@@ -111,30 +111,32 @@ class Delimited:
             raise DataError(f"{path} line {line} is blank; a table begins with its header or its first row")
         if self.header is not None and not isinstance(self.header, bool):
             return _Heading(_checked_names(path, self.header), (first,))
-        settled = self.header if self.header is not None else _settled(cells, reading.named)
-        is_header = _looks_like_names(cells, by_ending=_is_table(path)) if settled is None else settled
-        note = _of_header(path, cells, is_header=is_header) if settled is None else ()
+        if self.header is not None:
+            is_header, why = self.header, None
+        else:
+            is_header, why = _guess_header(path, cells, reading.named)
+        taken = "the header" if is_header else "data, not as a header"
+        note = () if why is None else (f"{path}: the first line is taken as {taken} ({_shown(cells)}){why}",)
         if is_header:
             return _Heading(_checked_names(path, cells), (), note)
         return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), note)
 
 
-def _settled(cells: Sequence[str], named: Sequence[str]) -> bool | None:
-    """Whether the columns that are asked for by name make the first row a header; None where they say nothing."""
+def _guess_header(path: Path, cells: Sequence[str], named: Sequence[str]) -> tuple[bool, str]:
+    """Whether a first row is a header, and what says so, or what would say otherwise.
+
+    Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
+    """
     names = {cell.strip() for cell in cells}
-    if any(name in names for name in named):
-        return True
-    numbers = [int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))]
-    if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers):
-        return False
-    return None
-
-
-def _of_header(path: Path, cells: Sequence[str], *, is_header: bool) -> tuple[str]:
-    if is_header:
-        return (f"{path}: the first line is taken as the header ({_shown(cells)}); header=False takes it as data",)
-    taken = f"the first line is taken as data, not as a header ({_shown(cells)})"
-    return (f"{path}: {taken}; header=True takes it as the header",)
+    asked = next((name for name in named if name in names), None)
+    if asked is not None:
+        return True, f", for it has the column {asked!r}"
+    numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
+    if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
+        return False, f", for {next(iter(numbers))!r} is asked for"
+    if _looks_like_names(cells, by_ending=_is_table(path)):
+        return True, "; header=False takes it as data"
+    return False, "; header=True takes it as the header"
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:
@@ -176,7 +178,10 @@ def _repeats(cells: list[str] | str, names: tuple[str, ...]) -> bool:
     """Whether a row is the header once more."""
     if not isinstance(cells, list) or len(cells) != len(names) or cells[-1].strip() != names[-1]:
         return False
-    return all(cell.strip() in (name, "" if _NUMBERED.fullmatch(name) else name) for cell, name in zip(cells, names, strict=True))
+    return all(
+        cell.strip() == name or (not cell.strip() and _NUMBERED.fullmatch(name))
+        for cell, name in zip(cells, names, strict=True)
+    )
 
 
 def _records(path: Path, heading: _Heading, rows: Iterator[Row], reading: Reading) -> Iterator[Record]:

@@ -92,8 +92,8 @@ class FileRecords(Records):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was guessed of the files, and what the first file's reader has to say."""
-        return (*self._chosen.notes, *self._open_first().notes)
+        """What the first file's reader has to say, and what was guessed of the files."""
+        return (*self._open_first().notes, *self._chosen.notes)
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""

@@ -22,8 +22,8 @@ class FolderRecords(Records):
     """The rows of a folder's files, in the order of their names.
 
     If it has folders, each of them is a class: column `label` has its name, and a text file is one row with all
-    of its text, whatever its lines look like. Else the files are read one after the other, and column `file` has the name without its endings
-    (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
+    of its text, whatever its lines look like. Else the files are read one after the other, and column `file` has the
+    name without its endings (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
     """
 
     def __init__(self, folder: Path, choice: Choice, reading: Reading) -> None:
@@ -48,7 +48,7 @@ class FolderRecords(Records):
     def notes(self) -> tuple[str, ...]:
         """How many files there are, of how many classes, and how they are read."""
         if not self._by_class:
-            return (f"{self._folder}: {len(self._files):,} files", *self._chosen.notes, *self._open_first().notes)
+            return (f"{self._folder}: {len(self._files):,} files", *self._open_first().notes, *self._chosen.notes)
         classes = len({self._class(path) for path in self._files})
         there = f"{self._folder}: {len(self._files):,} files in {classes:,} class folders"
         return (there, *self._open_first().notes)

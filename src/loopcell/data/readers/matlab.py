@@ -43,7 +43,9 @@ def read_mat(path: Path, _reading: Reading) -> FileRows:
 
 def _loaded(path: Path) -> Mapping[str, Any]:
     if path.stat().st_size > LONGEST:
-        raise DataError(f"{path} is larger than {LONGEST:,} bytes: save its arrays as .npy or Parquet, which are streams")
+        raise DataError(
+            f"{path} is larger than {LONGEST:,} bytes: save its arrays as .npy or Parquet, which are streams"
+        )
     scipy_io = require("scipy.io", "train", "MATLAB's files need")
     try:
         found = scipy_io.loadmat(path, chars_as_strings=True)
@@ -52,7 +54,7 @@ def _loaded(path: Path) -> Mapping[str, Any]:
             f"{path} is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as "
             f"save('{path.name}', ..., '-v7'), or its arrays in Python (h5py) with numpy.savez"
         ) from error
-    except Exception as error:  # noqa: BLE001 # of a damaged file SciPy raises what it stumbles over
+    except Exception as error:  # of a damaged file SciPy raises what it stumbles over
         raise DataError(f"{path} cannot be read as MATLAB's format: {str(error)[:200]}") from error
     return {name: value for name, value in found.items() if not name.startswith("__")}
 

@@ -20,7 +20,7 @@ def whole_lines(found: Iterator[str]) -> Iterator[str]:
             CR in it is one whose lines end in CR alone, as on old Macs.
     """
     first = next(found, "")
-    if "\r" in first.rstrip("\r\n") and not first.endswith("\n"):
+    if "\r" in first and not first.endswith("\n"):
         yield from (part.removeprefix(BYTE_ORDER_MARK) for part in re.findall(r"[^\r]*\r|[^\r]+", first))
     elif first:
         yield first.removeprefix(BYTE_ORDER_MARK)
@@ -40,7 +40,12 @@ def refuse_unmarked_utf16(first: bytes, name: str, encoding: str) -> None:
     halves = {"utf-16-le": (first[1::2], first[::2]), "utf-16-be": (first[::2], first[1::2])}
     for likely, (high, low) in halves.items():
         zeros = high.count(0)
-        if len(first) >= 8 and zeros and not low.count(0) and (zeros >= 0.4 * len(high) or not _decodes(first, encoding)):
+        if (
+            len(first) >= 8
+            and zeros
+            and not low.count(0)
+            and (zeros >= 0.4 * len(high) or not _decodes(first, encoding))
+        ):
             raise DataError(f"{name} is not {encoding} text: it looks like UTF-16, say encoding={likely!r}")
 
 
