@@ -96,7 +96,12 @@ def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:
     notes = [*looks[0].notes]
     if guessed:
         guess = guessed[0][1]
-        notes.append(f"{_named(guessed)} read as {guess.kind}, for {guess.why}; kind='text' reads every line as a text")
+        rows = " (a label, then a series)" if guess.kind == "ucr" else ""
+        table = ", kind='csv' a table" if guess.kind == "ucr" else ""
+        notes.append(
+            f"{_named(guessed)} read as {guess.kind}{rows}, for {guess.why}; "
+            f"kind='text' reads every line as a text{table}"
+        )
     if doubted:
         guess = doubted[0][1]
         table = ", kind='csv' as a table" if guess.instead == "ucr" else ""

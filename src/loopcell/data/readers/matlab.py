@@ -46,17 +46,25 @@ def _loaded(path: Path) -> Mapping[str, Any]:
         raise DataError(
             f"{path} is larger than {LONGEST:,} bytes: save its arrays as .npy or Parquet, which are streams"
         )
+    with path.open("rb") as file:
+        start = file.read(10)
+    if start == b"MATLAB 7.3":
+        raise _is_hdf5(path)
     scipy_io = require("scipy.io", "train", "MATLAB's files need")
     try:
         found = scipy_io.loadmat(path, chars_as_strings=True)
     except NotImplementedError as error:
-        raise DataError(
-            f"{path} is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as "
-            f"save('{path.name}', ..., '-v7'), or its arrays in Python (h5py) with numpy.savez"
-        ) from error
+        raise _is_hdf5(path) from error
     except Exception as error:  # of a damaged file SciPy raises what it stumbles over
         raise DataError(f"{path} cannot be read as MATLAB's format: {str(error)[:200]}") from error
     return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+def _is_hdf5(path: Path) -> DataError:
+    return DataError(
+        f"{path} is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as "
+        f"save('{path.name}', ..., '-v7'), or its arrays in Python (h5py) with numpy.savez"
+    )
 
 
 def _rows_of(value: Any) -> list[Any] | npt.NDArray[Any] | None:
@@ -78,13 +86,16 @@ def _cells(array: npt.NDArray[Any]) -> list[Any] | None:
     cells = [np.asarray(cell) for cell in array.reshape(-1)]
     if any(cell.dtype.kind not in "biufU" for cell in cells):
         return None
-    return [_cell(cell) for cell in cells]
+    single = all(cell.size == 1 for cell in cells)
+    return [_cell(cell, single=single) for cell in cells]
 
 
-def _cell(cell: npt.NDArray[Any]) -> Any:
+def _cell(cell: npt.NDArray[Any], *, single: bool) -> Any:
     if cell.dtype.kind == "U":
         return "\n".join(map(str, cell.reshape(-1)))
-    return cell.reshape(-1)[0] if cell.size == 1 else cell.reshape(-1) if 1 in cell.shape and cell.ndim == 2 else cell
+    if single:
+        return cell.reshape(-1)[0]
+    return cell.reshape(-1) if cell.ndim == 2 and 1 in cell.shape else cell
 
 
 def _records(path: Path, columns: Mapping[str, Any]) -> Iterator[Record]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import where
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 
 IGNORED = -100
@@ -139,6 +140,8 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
         label = label.item()
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
         raise DataError(f"{where(y, index)}: {label!r} is not a label; labels are strings, numbers or truth values")
+    if isinstance(label, str):
+        demand_text(label, f"{where(y, index)}: the label")
     return label
 
 
