@@ -157,7 +157,7 @@ def _fit(
     if data.vectors:
         from loopcell.tasks.vectors.run import ready_vectors
 
-        estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
+        estimator.set_params(embedding=ready_vectors(data.vectors, tell, frozen=data.frozen))
     loaded = load_examples(data, tell)
     given = load_examples(held_out, tell) if held_out else None
     training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)

@@ -76,6 +76,9 @@ def read_vectors(path: Path) -> WordVectors:
     return WordVectors.load(file) if file.suffix == ".safetensors" else WordVectors.load_word2vec(file)
 
 
-def ready_vectors(path: Path, *, frozen: bool) -> ReadyVectors:
-    """The vectors of a file for `embedding=`; errors as `read_vectors`."""
-    return read_vectors(path).as_embedding(frozen=frozen)
+def ready_vectors(path: Path, tell: Tell = untold, *, frozen: bool) -> ReadyVectors:
+    """The vectors of a file for `embedding=`, with what is to be known of the file told; errors as `read_vectors`."""
+    found = read_vectors(path)
+    for note in getattr(found, "notes_", ()):
+        tell(note)
+    return found.as_embedding(frozen=frozen)
