@@ -12,6 +12,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from loopcell.cli.reporting import say_note
+
 Encoding: TypeAlias = Annotated[str, typer.Option("--encoding", help="Of standard input: utf-8, cp949, latin-1, ...")]
 
 
@@ -39,6 +41,16 @@ def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tup
     if sum(_is_standard(path) for path in (*files, *(others or ()))) > 1:
         raise UsageError("standard input can be read once: name it for one file only")
     return [_as_file(path) for path in files], None if others is None else [_as_file(path) for path in others]
+
+
+def as_training_files(
+    files: Sequence[Path], others: Sequence[Path] | None = None
+) -> tuple[list[Path], list[Path] | None]:
+    """The same for what a run learns from, with a note where it could not be resumed; arguments as `as_files`."""
+    found = as_files(files, others)
+    if found != (list(files), None if others is None else list(others)):
+        say_note("what comes from standard input or a pipe is not kept: this run cannot be resumed")
+    return found
 
 
 def _is_standard(path: Path) -> bool:

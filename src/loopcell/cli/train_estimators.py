@@ -13,7 +13,7 @@ from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS, VEC
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
-from loopcell.cli.standard_input import as_files
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
@@ -108,7 +108,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    files, val = as_files(files, val)
+    files, val = as_training_files(files, val)
     data = settings.build(FileExamples, files=files)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)

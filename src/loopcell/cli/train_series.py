@@ -11,7 +11,7 @@ from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
-from loopcell.cli.standard_input import as_files
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
@@ -52,7 +52,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    files, val = as_files(files, val)
+    files, val = as_training_files(files, val)
     found = find_cell(cell)
     demand_sizes(found, settings.build(kind, cell=found))
     from loopcell.tasks.models import model_class

@@ -11,7 +11,7 @@ from loopcell.cli.file_flags import INPUT, READING
 from loopcell.cli.finish import report_vectors
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
-from loopcell.cli.standard_input import as_files
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import parse_lengths
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.vectors.settings import WordVectorSettings
@@ -51,7 +51,7 @@ def vectors(
     """Learn a vector for each word of a text."""
     with reporting(debug):
         settings = Settings(FLAGS, typed)
-        files, val = as_files(files, val)
+        files, val = as_training_files(files, val)
         data = settings.build(FileExamples, files=files)
         settings.build(WordVectorSettings)
         from loopcell.tasks import WordVectors

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, LoopcellError
 from loopcell.files.tensors import FileKind, TensorFile, read_facts, read_tensor_file, write_tensor_file
+from loopcell.training.run_folder import RunFolder
 
 MODEL = FileKind("loopcell", 1, "loopcell model")
 
@@ -44,6 +46,12 @@ def write_model(path: Path, task: str, module: nn.Module, facts: Mapping[str, An
         FileWriteError: the disk is full, or the folder cannot be written.
     """
     write_tensor_file(path, MODEL, TensorFile(dict(module.state_dict()), {"task": task, **facts}))
+
+
+def model_path(path: str | PathLike[str]) -> Path:
+    """The file of a model: of a folder, the model of the run that it is of."""
+    found = Path(path)
+    return RunFolder(found).model if found.is_dir() else found
 
 
 def read_task(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.errors import FileFormatError
@@ -48,7 +47,8 @@ def model_class(task: str) -> Any:
 
 
 def load_model(path: str | PathLike[str]) -> Any:
-    """Read any model file: a `LanguageModel`, a `SequenceClassifier`, ...; errors as their `load`."""
-    from loopcell.tasks.model_file import read_task
+    """Read any model file, or that of a run's folder: a `LanguageModel`, a `SequenceClassifier`, ...; errors as there."""
+    from loopcell.tasks.model_file import model_path, read_task
 
-    return model_class(read_task(Path(path))).load(path)
+    file = model_path(path)
+    return model_class(read_task(file)).load(file)

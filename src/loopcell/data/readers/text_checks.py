@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from loopcell.data.text.source import BYTE_ORDER_MARK
 from loopcell.errors import DataError
 
 LOOKED_AT = 1024  # bytes of the beginning
+LEAST = 8  # bytes that say something of an encoding
+MANY_ZEROS = 0.25  # of the bytes
 
 
 def whole_lines(found: Iterator[str]) -> Iterator[str]:
@@ -31,27 +34,27 @@ def whole_lines(found: Iterator[str]) -> Iterator[str]:
 def refuse_unmarked_utf16(first: bytes, name: str, encoding: str) -> None:
     """Refuse bytes that are UTF-16 without a mark where another encoding is said; DataError names the right one.
 
-    In UTF-16 the text of most languages has zeros among its high bytes, for letters or for blanks, and none among its
-    low ones. No text of other encodings has many zeros, and none that cannot be decoded has zeros at one parity alone.
+    Half of the bytes of Latin letters, blanks and newlines are zeros in UTF-16. No text of another encoding has as many;
+    one with any may be UTF-16 where it is not what is said.
     """
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-        return
     first = first[:LOOKED_AT]
-    halves = {"utf-16-le": (first[1::2], first[::2]), "utf-16-be": (first[::2], first[1::2])}
-    for likely, (high, low) in halves.items():
-        zeros = high.count(0)
-        if (
-            len(first) >= 8
-            and zeros
-            and not low.count(0)
-            and (zeros >= 0.4 * len(high) or not _decodes(first, encoding))
-        ):
-            raise DataError(f"{name} is not {encoding} text: it looks like UTF-16, say encoding={likely!r}")
+    zeros = first.count(0)
+    if not zeros or len(first) < LEAST or codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return
+    if zeros < MANY_ZEROS * len(first) and _decoded(first, encoding) is not None:
+        return
+    likely = next((one for one in ("utf-16-le", "utf-16-be") if _is_plain(_decoded(first, one))), None)
+    if likely:
+        raise DataError(f"{name} is not {encoding} text: it looks like UTF-16, say encoding={likely!r}")
 
 
-def _decodes(first: bytes, encoding: str) -> bool:
+def _decoded(first: bytes, encoding: str) -> str | None:
     try:
-        codecs.getincrementaldecoder(encoding)().decode(first)
+        return codecs.getincrementaldecoder(encoding)().decode(first)
     except UnicodeError:
-        return False
-    return True
+        return None
+
+
+def _is_plain(text: str | None) -> bool:
+    """Whether all characters are assigned ones and no controls but those of lines."""
+    return text is not None and all(one in "\t\r\n" or unicodedata.category(one)[0] != "C" for one in text)
