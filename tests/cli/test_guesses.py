@@ -61,7 +61,9 @@ def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
     numbers.write_text("1 2 3\n4 5 6\n", encoding="utf-8")
     result = call("predict", trained[0], numbers)
     assert result.stdout.count("\n") == 2
-    assert f"note: {numbers} is read as text, a row a line, and may be rows of numbers; --kind ucr reads" in result.stderr
+    assert (
+        f"note: {numbers} is read as text, a row a line, and may be rows of numbers; --kind ucr reads" in result.stderr
+    )
 
 
 @pytest.fixture
@@ -79,9 +81,12 @@ def test_a_header_of_numerals_is_settled_by_the_target(numerals, tmp_path):
     run = tmp_path / "r"
     result = call("train", "forecast", numerals, "--target", "OT", "--time", "date", *FORECAST, "--run", run)
     assert result.exit_code == 0, result.output
-    assert result.stderr.startswith(
-        f"note: {numerals}: the first line is taken as the header (date, 0, 1, OT), for it has the column 'date'"
-    ) or "for it has the column 'OT'" in result.stderr
+    assert (
+        result.stderr.startswith(
+            f"note: {numerals}: the first line is taken as the header (date, 0, 1, OT), for it has the column 'date'"
+        )
+        or "for it has the column 'OT'" in result.stderr
+    )
     lines = [json.loads(line) for line in call("predict", run, numerals).stdout.splitlines()]
     assert [line["time"] for line in lines] == ["2016-07-31", "2016-08-01"]
     assert call("eval", run, numerals).exit_code == 0
@@ -156,7 +161,9 @@ def test_a_file_of_matlab(tmp_path):
     for command in (["predict", run], ["eval", run], ["train", "classify"], ["train", "forecast", "--target", "y"]):
         result = call(*command, path)
         assert result.exit_code == 1
-        assert "is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as save('d.mat'," in result.stderr
+        assert (
+            "is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as save('d.mat'," in result.stderr
+        )
 
 
 def test_a_folder_of_a_run_is_its_model(trained, run, tmp_path):

@@ -64,8 +64,8 @@ def test_a_guess_is_said_with_what_settles_it(write):
     path = write("x", DNA)
     (note,) = read(path).notes
     assert note == (
-        f"{path} is read as fasta, for its titles after > and the letters between them; kind='text' reads every line as "
-        "a text"
+        f"{path} is read as fasta, for its titles after > and the letters between them; kind='text' reads every line "
+        "as a text"
     )
     assert read(path, kind="fasta").notes == ()
     (note,) = read(write("y", NUMBERS)).notes
@@ -112,7 +112,9 @@ def test_what_is_said_of_tables(write):
     assert read(path, header=True).columns == ("a", "b")
     assert len(list(read(path, delimiter=",", header=False))) == 2
     assert read(write("n.txt", NUMBERS), delimiter="blanks").columns == ("column_1", "column_2", "column_3")
-    with pytest.raises(UsageError, match=r"q\.jsonl is jsonl, which is no kind of table with a header: leave out header="):
+    with pytest.raises(
+        UsageError, match=r"q\.jsonl is jsonl, which is no kind of table with a header: leave out header="
+    ):
         read(write("q.jsonl", "{}\n"), header=False)
     with pytest.raises(UsageError, match="text is no kind of table with delimiters: leave out delimiter=';'"):
         read(path, kind="text", delimiter=";")

@@ -34,8 +34,8 @@ def whole_lines(found: Iterator[str]) -> Iterator[str]:
 def refuse_unmarked_utf16(first: bytes, name: str, encoding: str) -> None:
     """Refuse bytes that are UTF-16 without a mark where another encoding is said; DataError names the right one.
 
-    Half of the bytes of Latin letters, blanks and newlines are zeros in UTF-16. No text of another encoding has as many;
-    one with any may be UTF-16 where it is not what is said.
+    Half of the bytes of Latin letters, blanks and newlines are zeros in UTF-16. No text of another encoding has as
+    many; one with any may be UTF-16 where it is not what is said.
     """
     first = first[:LOOKED_AT]
     zeros = first.count(0)
@@ -57,4 +57,6 @@ def _decoded(first: bytes, encoding: str) -> str | None:
 
 def _is_plain(text: str | None) -> bool:
     """Whether all characters are assigned ones and no controls but those of lines."""
-    return text is not None and all(one in "\t\r\n" or unicodedata.category(one) not in ("Cc", "Cn", "Co", "Cs") for one in text)
+    return text is not None and all(
+        one in "\t\r\n" or unicodedata.category(one) not in ("Cc", "Cn", "Co", "Cs") for one in text
+    )

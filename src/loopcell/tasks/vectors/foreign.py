@@ -1,11 +1,11 @@
 """The text and the binary format of word2vec: files that other programs read and write.
 
-The first line has the number of words V and the length of a vector E; files of GloVe do without. Then, in text, a line a
-word: the word and E numbers; in binary, the word, a space, E float32 numbers of the least byte first, and perhaps a
-line's end.
+The first line has the number of words V and the length of a vector E; files of GloVe do without. Then, in text, a
+line a word: the word and E numbers; in binary, the word, a space, E float32 numbers of the least byte first, and perhaps
+a line's end.
 
-Only blanks, tabs and newlines separate; other white space may be a part of a word. Files of millions of words have a few
-that nobody can read, such as words cut inside a letter: these rows are left out and counted.
+Only blanks, tabs and newlines separate; other white space may be a part of a word. Files of millions of words have a
+few that nobody can read, such as words cut inside a letter: these rows are left out and counted.
 
 A file from elsewhere is hostile until read: nothing is allocated by what its first line says.
 """
@@ -124,7 +124,11 @@ class _Found:
             raise FileFormatError(f"{path} {self._why}{more}" if bad else f"{path} has no words")
         said = [*notes]
         if bad:
-            rows = f"{bad:,} rows of {path} cannot be read and are" if bad > 1 else f"1 row of {path} cannot be read and is"
+            rows = (
+                f"{bad:,} rows of {path} cannot be read and are"
+                if bad > 1
+                else f"1 row of {path} cannot be read and is"
+            )
             said.append(f"{rows} left out: {self._why}")
         if self._twice:
             said.append(f"{self._twice:,} words of {path} are there twice; the first vector of each counts")
@@ -146,7 +150,9 @@ def read(path: str | PathLike[str]) -> ForeignVectors:
             lines = [first, *islice(iter(lambda: file.readline(LONGEST_LINE), b""), FIRST_ROWS - 1)]
             size = _usual_size(path, lines)
             rows = _all_text_rows(chain(lines, iter(lambda: file.readline(LONGEST_LINE), b"")), size)
-            notes = [f"{path} has no first line with its sizes, as files of GloVe: vectors of {size:,} numbers, as it seems"]
+            notes = [
+                f"{path} has no first line with its sizes, as files of GloVe: vectors of {size:,} numbers, as it seems"
+            ]
         else:
             count, size = sizes
             rows = (_text_rows if _is_text(file, size) else _binary_rows)(path, file, count, size)
