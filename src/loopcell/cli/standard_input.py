@@ -80,7 +80,7 @@ def input_lines(encoding: str) -> Iterator[str]:
         UsageError: there is no such encoding.
     """
     from loopcell.data.readers.lines import lines_of
-    from loopcell.data.readers.text_checks import whole_lines
+    from loopcell.data.readers.whole_lines import whole_lines
 
     for line in whole_lines(lines_of(sys.stdin.buffer, "standard input", encoding)):
         yield line.removesuffix("\n").removesuffix("\r")

@@ -191,3 +191,9 @@ def test_a_mat_file_of_version_5(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="cannot be read as MATLAB's format"):
         list(read(path))
+
+
+def test_json_in_class_folders_is_json(write, tmp_path):
+    write("set/a/1.json", '{"text": "one"}')
+    write("set/b/2.json", '{"text": "two"}')
+    assert list(read(tmp_path / "set").column("text")) == ["one", "two"]

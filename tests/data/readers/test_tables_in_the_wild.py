@@ -207,3 +207,21 @@ def test_utf_16_without_a_mark_is_recognised(write, text, encoding, name):
 
 def test_zeros_of_other_files_are_not_utf_16(write):
     assert rows(read(write("z.txt", "a\0b\nsome more text\n"))) == [("a\0b",), ("some more text",)]
+
+
+def test_a_lone_cr_that_may_end_a_line_is_named(write):
+    with pytest.raises(DataError, match=r"row 1 \(line 2\): it has 3 cells .*; there is a lone CR in it, which may be"):
+        list(read(write("m.csv", "a,b\n1,2\r3,4\n5,6\n")))
+
+
+def test_a_file_says_more_of_its_cells_than_its_ending(write):
+    assert rows(read(write("s.tsv", "sep=;\na;b\n1;2\n"))) == [("1", "2")]
+    assert rows(read(write("s.csv", "sep=\t\na\tb\n1\t2\n"))) == [("1", "2")]
+    assert read(write("s.txt", "sep=x\nhello\n")).columns == ("text",)
+
+
+def test_the_habit_of_a_repository_is_no_rule(write):
+    path = write("a.data", "x, y\n1, 2\n")
+    assert read(path).columns == ("column_1", "column_2")
+    assert read(path).column("y").values == ["2"]
+    assert read(path, header=True).columns == ("x", "y")

@@ -14,12 +14,13 @@ from loopcell.errors import LoopcellError
 DELIMITERS = ",;\t|"
 BLANKS = "blanks"  # the delimiter that is any number of blanks and tabs
 LONGEST_CELL = 1 << 26  # characters, as of a line
-LOOKED_AT = 50  # lines
+LOOKED_AT = 50  # lines, of which the last one ends the look when they have
+LONGEST_LOOK = 1 << 20  # characters
 
 # Text that was decoded strictly has no surrogates, so one may stand for a CR inside a cell, at which `csv` stops.
 _CARRIAGE_RETURN = "\udc0d"
 _INSIDE = re.compile(r"\r(?=[^\r\n])")
-_DIRECTIVE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_DIRECTIVE = re.compile(r'"?sep=([^\w\r\n])"?', re.IGNORECASE)
 
 # A row as it comes from the file: its line and its cells; a str instead of cells says why it cannot be read.
 Row: TypeAlias = tuple[int, list[str] | str]
@@ -39,9 +40,13 @@ class Beginning(NamedTuple):
 
 def look_ahead(text: Iterator[str]) -> Beginning:
     """Look at the first lines; an error among them is raised where it stands, after the lines before it."""
-    first, failed = list[str](), list[LoopcellError]()
+    first, failed, size = list[str](), list[LoopcellError](), 0
     try:
-        first.extend(islice(text, LOOKED_AT))
+        for line in islice(text, LOOKED_AT):
+            first.append(line)
+            size += len(line)
+            if size > LONGEST_LOOK:
+                break
     except LoopcellError as error:
         failed.append(error)
     return Beginning(first, chain(first, _raising(failed), text))

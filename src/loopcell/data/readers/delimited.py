@@ -60,12 +60,15 @@ class Delimited:
             stands in it, or else if its cells are distinct and none is a number (outside of `.csv` and `.tsv`: and
             all look like names). Without a header the columns are `column_1`, `column_2`, ...
         strip: whether blanks around cells are taken off.
+        usual_header: what the kind of table has, where neither `header` nor a column that is asked for says; None
+            looks at the first row.
     """
 
     delimiter: str | None = None
     quote: str | None = None
     header: bool | Sequence[str] | None = None
     strip: bool = False
+    usual_header: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no table can have."""
@@ -84,7 +87,8 @@ class Delimited:
         if said:
             next(text)
             first = first[1:]
-        delimiter = self.delimiter or said or guess_delimiter(first)
+        # What a file says of itself goes before what its ending does.
+        delimiter = said if said and self.delimiter == "\t" else self.delimiter or said or guess_delimiter(first)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
         split = split_rows(text, delimiter, quote, 2 if said else 1)
         rows = ((line, self._stripped(cells)) for line, cells in split)
@@ -114,7 +118,7 @@ class Delimited:
         if self.header is not None:
             is_header, why = self.header, None
         else:
-            is_header, why = _guess_header(path, cells, reading.named)
+            is_header, why = _guess_header(path, cells, reading.named, self.usual_header)
         taken = "the header" if is_header else "data, not as a header"
         note = () if why is None else (f"{path}: the first line is taken as {taken} ({_shown(cells)}){why}",)
         if is_header:
@@ -122,7 +126,9 @@ class Delimited:
         return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), note)
 
 
-def _guess_header(path: Path, cells: Sequence[str], named: Sequence[str]) -> tuple[bool, str]:
+def _guess_header(
+    path: Path, cells: Sequence[str], named: Sequence[str], usual: bool | None
+) -> tuple[bool, str | None]:
     """Whether a first row is a header, and what says so, or what would say otherwise.
 
     Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
@@ -134,6 +140,8 @@ def _guess_header(path: Path, cells: Sequence[str], named: Sequence[str]) -> tup
     numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
     if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
         return False, f", for {next(iter(numbers))!r} is asked for"
+    if usual is not None:
+        return usual, None
     if _looks_like_names(cells, by_ending=_is_table(path)):
         return True, "; header=False takes it as data"
     return False, "; header=True takes it as the header"
@@ -204,6 +212,8 @@ def _records(path: Path, heading: _Heading, rows: Iterator[Row], reading: Readin
         else:
             there = "is 1 column" if len(names) == 1 else f"are {len(names)} columns"
             reason = f"it has {len(cells)} cell{'s' * (len(cells) > 1)} and there {there} ({_shown(names)})"
+            if any("\r" in cell for cell in cells):
+                reason += "; there is a lone CR in it, which may be meant as the end of a line"
             reading.bad_row(file_origin(path, row, line), "rows with another number of cells", reason)
 
 

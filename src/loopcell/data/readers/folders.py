@@ -55,7 +55,8 @@ class FolderRecords(Records):
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""
-        self._reading = replace(self._reading, named=(*self._reading.named, *names))
+        asked = [name for name in names if name != self._added]
+        self._reading = replace(self._reading, named=(*self._reading.named, *asked))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""

@@ -31,7 +31,7 @@ NOT_READ = {
 }
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
-_RESIDUES = re.compile(r"[A-Z*\-]+|[acgturyswkmbdhvn\-]+")
+_RESIDUES = re.compile(r"[A-IK-NP-Z*\-]+|[acgturyswkmbdhvn\-]+")  # of amino acids or nucleotides
 _TITLE = re.compile(r">[^\s>].*")
 _LEAST_RESIDUES = 4  # of a sequence
 _ARCHIVE_NAME = re.compile(r".*_(TRAIN|TEST)", re.IGNORECASE)

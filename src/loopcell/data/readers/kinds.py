@@ -50,7 +50,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("csv", (".csv",), (), Delimited()),
         Kind("tsv", (".tsv", ".tab"), (), Delimited(delimiter="\t")),
-        Kind("uci", (".data",), (), Delimited(header=False, strip=True)),  # the repository's habit: no header
+        Kind("uci", (".data",), (), Delimited(strip=True, usual_header=False)),  # the repository's habit
         Kind("jsonl", (".jsonl", ".ndjson"), (), read_json_lines),
         Kind("text", (), (), read_lines),
         Kind("fasta", (".fasta", ".fa", ".fna", ".faa"), (), read_fasta),
@@ -126,6 +126,8 @@ def look_at(path: Path) -> Look:
     by_bytes = next((kind for kind in KINDS.values() if _begins(first, kind)), None)
     if by_ending is None:
         refuse_foreign(path, name, first)
+        if ending == ".json":
+            return Look(KINDS["jsonl"])
         return Look(by_bytes) if by_bytes else _by_lines(path, guess_text(name, first), first)
     if by_bytes is not by_ending and (by_bytes or by_ending.magics):
         found = f"those of {by_bytes.name}" if by_bytes else f"{first[:8].hex(' ')}, not those of {by_ending.name}"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from loopcell.data.readers.opening import open_bytes
-from loopcell.data.readers.text_checks import LOOKED_AT, refuse_unmarked_utf16, whole_lines
+from loopcell.data.readers.whole_lines import whole_lines
 from loopcell.data.text.source import BYTE_ORDER_MARK
+from loopcell.data.text.unmarked import LOOKED_AT, likely_utf16
 from loopcell.errors import DataError, UsageError
 
 BLOCK_BYTES = 1 << 18
@@ -38,8 +39,10 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """
     with open_bytes(path) as stream:
         first_bytes = cast(io.BufferedReader, stream).peek(LOOKED_AT)
-        if not first_bytes.startswith(tuple(_MARKS)):
-            refuse_unmarked_utf16(first_bytes, str(path), check_encoding(encoding))
+        marked = first_bytes.startswith(tuple(_MARKS))
+        likely = None if marked else likely_utf16(first_bytes, check_encoding(encoding))
+        if likely:
+            raise DataError(f"{path} is not {encoding} text: it looks like UTF-16, say encoding={likely!r}")
         found = whole_lines(lines_of(stream, str(path), encoding))
         first = next(found, None)
         if first is None:
