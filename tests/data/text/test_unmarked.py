@@ -21,7 +21,7 @@ def test_it_is_found_with_its_order_of_bytes(text, encoding):
 
 
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-def test_no_text_of_utf_8_is_taken_for_it(text):
+def test_no_text_without_zeros_is_taken_for_it(text):
     assert likely_utf16(text.encode(), "utf-8") is None
 
 

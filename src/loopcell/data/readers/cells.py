@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from loopcell.errors import LoopcellError
 
@@ -99,15 +99,15 @@ def split_rows(text: Iterator[str], delimiter: str, quote: str, start: int) -> I
         quote: what encloses a cell; "" for nothing.
         start: the number of the first line.
     """
-    number = start
+    number, quoted = start, _QuotedRows(text, delimiter, quote) if quote else None
     for line in text:
-        if quote and quote in line:
-            cells, more = _quoted(line, text, delimiter, quote)
+        if quoted is not None and quote in line:
+            cells, lines = quoted.row(line)
         else:
             bare = line.rstrip("\r\n")
-            cells, more = (_split(bare, delimiter) if bare else []), 0
+            cells, lines = (_split(bare, delimiter) if bare else []), 1
         yield number, cells
-        number += 1 + more
+        number += lines
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -118,19 +118,50 @@ def _blank_cells(line: str) -> list[str]:
     return re.split(r"[ \t]+", line.strip(" \t\r\n")) if line.strip(" \t\r\n") else []
 
 
-def _quoted(line: str, text: Iterator[str], delimiter: str, quote: str) -> tuple[list[str] | str, int]:
-    """The cells of a row with quotes, and how many lines it has taken beside its first."""
-    blanks = delimiter == BLANKS
-    lines = (_INSIDE.sub(_CARRIAGE_RETURN, one) for one in chain([_spaced(line) if blanks else line], text))
-    reader = csv.reader(
-        lines, delimiter=" " if blanks else delimiter, quotechar=quote, skipinitialspace=blanks, strict=True
-    )
-    with _long_cells():
+class _QuotedRows:
+    """Rows with quotes, split by the `csv` module, which takes further lines of the text where a quote stays open."""
+
+    def __init__(self, text: Iterator[str], delimiter: str, quote: str) -> None:
+        self._text, self._quote, self._blanks = text, quote, delimiter == BLANKS
+        self._dialect: dict[str, Any] = {
+            "delimiter": " " if self._blanks else delimiter,
+            "quotechar": quote,
+            "skipinitialspace": self._blanks,
+            "strict": True,
+        }
+        self._first = ""
+        self._taken: list[str] = []
+        self._reader = csv.reader(self._lines(), **self._dialect)
+
+    def row(self, line: str) -> tuple[list[str] | str, int]:
+        """The cells of the row that begins with a line, or why it has none, and how many lines it takes."""
+        self._first = _spaced(line) if self._blanks else line
+        self._taken.clear()
         try:
-            cells: list[str] | str = [cell.replace(_CARRIAGE_RETURN, "\r") for cell in next(reader)]
+            cells = next(self._reader)
         except csv.Error as error:
-            cells = _reason(error, quote)
-    return cells, reader.line_num - 1
+            return self._long_row() if "field larger" in str(error) else (_reason(error, self._quote), self._count())
+        return [cell.replace(_CARRIAGE_RETURN, "\r") for cell in cells], self._count()
+
+    def _count(self) -> int:
+        return max(1, len(self._taken))
+
+    def _lines(self) -> Iterator[str]:
+        while line := self._first or next(self._text, ""):
+            self._first = ""
+            self._taken.append(_INSIDE.sub(_CARRIAGE_RETURN, line) if "\r" in line else line)
+            yield self._taken[-1]
+
+    def _long_row(self) -> tuple[list[str] | str, int]:
+        """The same of a row with a long cell, from its beginning."""
+        taken, self._taken = self._taken, []
+        reader = csv.reader(chain(taken, self._lines()), **self._dialect)
+        with _long_cells():
+            try:
+                cells: list[str] | str = [cell.replace(_CARRIAGE_RETURN, "\r") for cell in next(reader)]
+            except csv.Error as error:
+                cells = _reason(error, self._quote)
+        return cells, len(taken) + len(self._taken)
 
 
 def _spaced(line: str) -> str:

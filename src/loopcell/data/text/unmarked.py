@@ -7,14 +7,14 @@ import unicodedata
 
 LOOKED_AT = 1024  # bytes of the beginning
 LEAST = 8  # bytes that say something of an encoding
-MANY_ZEROS = 0.25  # of the bytes
 
 
 def likely_utf16(first: bytes, encoding: str) -> str | None:
     """Find out whether bytes are rather UTF-16 than what is said.
 
-    Half of the bytes of Latin letters, blanks and newlines are zeros in UTF-16. No text of another encoding has as
-    many; one with any may be UTF-16 where it is not what is said.
+    In UTF-16 the first halves of the characters of an alphabet are one and the same byte, and zeros for blanks and
+    newlines; no text of another encoding is like that. Of Hangul and Chinese they are many, and then the text is not what
+    is said; blanks and newlines still make zeros.
 
     Args:
         first: the beginning of a file, without a byte order mark.
@@ -24,12 +24,13 @@ def likely_utf16(first: bytes, encoding: str) -> str | None:
         "utf-16-le", "utf-16-be", or None where nothing speaks for either.
     """
     first = first[:LOOKED_AT]
-    zeros = first.count(0)
-    if not zeros or len(first) < LEAST or codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+    if 0 not in first or len(first) < LEAST or codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         return None
-    if zeros < MANY_ZEROS * len(first) and _decoded(first, encoding) is not None:
-        return None
-    return next((one for one in ("utf-16-le", "utf-16-be") if _is_plain(_decoded(first, one))), None)
+    said = _decoded(first, encoding) is not None
+    for likely, high in (("utf-16-le", first[1::2]), ("utf-16-be", first[::2])):
+        if _is_plain(_decoded(first, likely)) and not (said and (0 not in high or len(set(high)) > 2)):
+            return likely
+    return None
 
 
 def _decoded(first: bytes, encoding: str) -> str | None:
