@@ -155,7 +155,7 @@ def test_a_file_of_matlab(tmp_path):
     scipy_io.savemat(path, {"X": values, "y": labels, "rate": 100.0})
     result = call("train", "classify", path, "--input", "X", "--label", "y", *SMALL, "--run", run)
     assert result.exit_code == 0, result.output
-    assert "left out, for having no rows: rate" in result.stderr
+    assert "left out, for having no rows: rate" in result.output
     assert call("predict", run, path).stdout.count("\n") == 40
     path.write_bytes(b"MATLAB 7.3 MAT-file" + bytes(600))
     for command in (["predict", run], ["eval", run], ["train", "classify"], ["train", "forecast", "--target", "y"]):

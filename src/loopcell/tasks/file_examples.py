@@ -69,14 +69,14 @@ def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
     if spec.of_steps:
         columns = step_columns(records, spec, target)
         X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
-        return Loaded(X, y, _skipped(records))
+        return Loaded(X, y, _notes(records))
     names = _inputs(records, spec)
     *parts, y = _columns(records, spec.files, *names, target)
     X = _sequences(parts, tell)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
-    return Loaded(X, y, _skipped(records))
+    return Loaded(X, y, _notes(records))
 
 
 class LoadedInputs(NamedTuple):
@@ -95,7 +95,7 @@ def load_inputs(spec: FileExamples, tell: Tell = untold) -> LoadedInputs:
     """Read sequences alone; arguments and errors as `load_examples`."""
     records = open_records(spec, tell)
     X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
-    return LoadedInputs(X, _skipped(records))
+    return LoadedInputs(X, _notes(records))
 
 
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
@@ -143,7 +143,7 @@ def open_records(spec: FileExamples, tell: Tell = untold) -> Records:
 def tell_all(records: Records, tell: Tell) -> None:
     """Tell what is guessed of the files of some rows."""
     if tell is not untold:
-        for note in records.notes:
+        for note in records.guesses:
             tell(note)
 
 
@@ -157,7 +157,7 @@ def _pair(spec: FileExamples, tell: Tell) -> Records:
 
 def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = False) -> Records:
     choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain)
-    found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding)))
+    found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
     found.expect(spec.named)
     return found
 
@@ -231,8 +231,9 @@ def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) ->
     return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
 
 
-def _skipped(records: Records) -> tuple[str, ...]:
-    return (str(records.skipped),) if records.skipped else ()
+def _notes(records: Records) -> tuple[str, ...]:
+    sure = tuple(note for note in records.notes if note not in records.guesses)
+    return (*sure, *((str(records.skipped),) if records.skipped else ()))
 
 
 def _parts(cell: Any, separator: str) -> list[Any]:

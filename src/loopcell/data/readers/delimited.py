@@ -39,12 +39,22 @@ class _Heading(NamedTuple):
     Attributes:
         names: of the columns.
         data: the first row, if it is one; else there is none.
-        notes: what is guessed.
+        notes: what it is taken for where a column says so.
+        guesses: what it is taken for else.
     """
 
     names: tuple[str, ...]
     data: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+
+
+class _Header(NamedTuple):
+    """Whether a first row is a header, what says so or what would say otherwise, and whether that is sure."""
+
+    there: bool
+    why: str = ""
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,13 @@ class Delimited:
         rows = ((line, self._stripped(cells)) for line, cells in split)
         heading = self._heading(path, next(rows, None), reading)
         settled = said or self.delimiter or any(name in heading.names for name in reading.named)
-        notes = (
-            *heading.notes,
+        guesses = (
+            *heading.guesses,
             *(() if settled or delimiter == "," else (_of_delimiter(path, delimiter),)),
             *(() if quote or self.quote is not None else _of_quotes(path, first, delimiter)),
         )
-        return FileRows(heading.names, _records(path, heading, chain(heading.data, rows), reading), notes)
+        found = _records(path, heading, chain(heading.data, rows), reading)
+        return FileRows(heading.names, found, heading.notes, guesses)
 
     def _stripped(self, cells: list[str] | str) -> list[str] | str:
         return [cell.strip() for cell in cells] if self.strip and isinstance(cells, list) else cells
@@ -115,36 +126,32 @@ class Delimited:
             raise DataError(f"{path} line {line} is blank; a table begins with its header or its first row")
         if self.header is not None and not isinstance(self.header, bool):
             return _Heading(_checked_names(path, self.header), (first,))
-        if self.header is not None:
-            is_header, why = self.header, None
-        else:
-            is_header, why = _guess_header(path, cells, reading.named, self.usual_header)
-        taken = "the header" if is_header else "data, not as a header"
-        note = () if why is None else (f"{path}: the first line is taken as {taken} ({_shown(cells)}){why}",)
-        if is_header:
-            return _Heading(_checked_names(path, cells), (), note)
-        return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), note)
+        header = _Header(self.header) if self.header is not None else self._guess(path, cells, reading.named)
+        taken = "the header" if header.there else "data, not as a header"
+        note = (f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}",)
+        notes = note if header.why and header.sure else ()
+        guesses = () if header.sure else note
+        if header.there:
+            return _Heading(_checked_names(path, cells), (), notes, guesses)
+        return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes, guesses)
 
+    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _Header:
+        """Find out whether a first row is a header.
 
-def _guess_header(
-    path: Path, cells: Sequence[str], named: Sequence[str], usual: bool | None
-) -> tuple[bool, str | None]:
-    """Whether a first row is a header, and what says so, or what would say otherwise.
-
-    Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
-    """
-    names = {cell.strip() for cell in cells}
-    asked = next((name for name in named if name in names), None)
-    if asked is not None:
-        return True, f", for it has the column {asked!r}"
-    numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
-    if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
-        return False, f", for {next(iter(numbers))!r} is asked for"
-    if usual is not None:
-        return usual, None
-    if _looks_like_names(cells, by_ending=_is_table(path)):
-        return True, "; header=False takes it as data"
-    return False, "; header=True takes it as the header"
+        Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
+        """
+        names = {cell.strip() for cell in cells}
+        asked = next((name for name in named if name in names), None)
+        if asked is not None:
+            return _Header(True, f", for it has the column {asked!r}")
+        numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
+        if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
+            return _Header(False, f", for {next(iter(numbers))!r} is asked for")
+        if self.usual_header is not None:
+            return _Header(self.usual_header)
+        if _looks_like_names(cells, by_ending=_is_table(path)):
+            return _Header(True, "; header=False takes it as data", sure=False)
+        return _Header(False, "; header=True takes it as the header", sure=False)
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:

@@ -48,10 +48,15 @@ class FolderRecords(Records):
     def notes(self) -> tuple[str, ...]:
         """How many files there are, of how many classes, and how they are read."""
         if not self._by_class:
-            return (f"{self._folder}: {len(self._files):,} files", *self._open_first().notes, *self._chosen.notes)
+            return (f"{self._folder}: {len(self._files):,} files", *self._open_first().notes, *self.guesses)
         classes = len({self._class(path) for path in self._files})
         there = f"{self._folder}: {len(self._files):,} files in {classes:,} class folders"
-        return (there, *self._open_first().notes)
+        return (there, *self._open_first().notes, *self.guesses)
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What was guessed of the files; in class folders, of tables alone."""
+        return (*self._open_first().guesses, *(() if self._by_class else self._chosen.notes))
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""

@@ -45,7 +45,7 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
             continue
         if not isinstance(value, dict):
             reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {_short(line)}")
-        elif (wrong := _half_characters(value, line)) is not None:
+        elif reading.to_learn and (wrong := _half_characters(value, line)) is not None:
             reading.bad_row(origin, "rows with lone surrogates", wrong)
         else:
             yield Record(value, origin)

@@ -75,6 +75,11 @@ class Records(ABC):
         """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
         return ()
 
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """Those of the notes that tell how the data may be meant otherwise, and which argument says so."""
+        return ()
+
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for: a table of text with one of them in its first line has a header."""
         return  # of what knows its columns by itself
