@@ -65,18 +65,19 @@ def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
         UsageError: it is not clear which column is meant.
     """
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
+    sure = _untold(records, tell)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         columns = step_columns(records, spec, target)
         X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
-        return Loaded(X, y, _notes(records))
+        return Loaded(X, y, (*sure, *_skipped(records)))
     names = _inputs(records, spec)
     *parts, y = _columns(records, spec.files, *names, target)
     X = _sequences(parts, tell)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
-    return Loaded(X, y, _notes(records))
+    return Loaded(X, y, (*sure, *_skipped(records)))
 
 
 class LoadedInputs(NamedTuple):
@@ -94,8 +95,9 @@ class LoadedInputs(NamedTuple):
 def load_inputs(spec: FileExamples, tell: Tell = untold) -> LoadedInputs:
     """Read sequences alone; arguments and errors as `load_examples`."""
     records = open_records(spec, tell)
+    sure = _untold(records, tell)
     X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
-    return LoadedInputs(X, _notes(records))
+    return LoadedInputs(X, (*sure, *_skipped(records)))
 
 
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
@@ -231,9 +233,13 @@ def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) ->
     return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
 
 
-def _notes(records: Records) -> tuple[str, ...]:
-    sure = tuple(note for note in records.notes if note not in records.guesses)
-    return (*sure, *((str(records.skipped),) if records.skipped else ()))
+def _untold(records: Records, tell: Tell) -> tuple[str, ...]:
+    """The notes that were not told."""
+    return tuple(note for note in records.notes if tell is untold or note not in records.guesses)
+
+
+def _skipped(records: Records) -> tuple[str, ...]:
+    return (str(records.skipped),) if records.skipped else ()
 
 
 def _parts(cell: Any, separator: str) -> list[Any]:
