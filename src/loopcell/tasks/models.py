@@ -47,7 +47,7 @@ def model_class(task: str) -> Any:
 
 
 def load_model(path: str | PathLike[str]) -> Any:
-    """Read any model file, or that of a run's folder: a `LanguageModel`, a `Forecaster`, ...; errors as their `load`."""
+    """Read any model file, or that of a run's folder: a `LanguageModel`, a `Chat`, ...; errors as their `load`."""
     from loopcell.tasks.model_file import model_path, read_task
 
     file = model_path(path)

@@ -13,8 +13,8 @@ def likely_utf16(first: bytes, encoding: str) -> str | None:
     """Find out whether bytes are rather UTF-16 than what is said.
 
     In UTF-16 the first halves of the characters of an alphabet are one and the same byte, and zeros for blanks and
-    newlines; no text of another encoding is like that. Of Hangul and Chinese they are many, and then the text is not what
-    is said; blanks and newlines still make zeros.
+    newlines; no text of another encoding is like that. Of Hangul and Chinese they are many, and then the text is not
+    what is said; blanks and newlines still make zeros.
 
     Args:
         first: the beginning of a file, without a byte order mark.

@@ -1,8 +1,8 @@
 """The text and the binary format of word2vec: files that other programs read and write.
 
 The first line has the number of words V and the length of a vector E; files of GloVe do without. Then, in text, a
-line a word: the word and E numbers; in binary, the word, a space, E float32 numbers of the least byte first, and perhaps
-a line's end.
+line a word: the word and E numbers; in binary, the word, a space, E float32 numbers of the least byte first, and
+perhaps a line's end.
 
 Only blanks, tabs and newlines separate; other white space may be a part of a word. Files of millions of words have a
 few that nobody can read, such as words cut inside a letter: these rows are left out and counted.
