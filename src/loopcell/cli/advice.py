@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 # Arguments of Python that sentences name, and their flags.
 FLAGS = {
     "batch_size": "--batch-size",
+    "delimiter": "--delimiter",
     "encoding": "--encoding",
     "epochs": "--epochs",
     "head": "--head",
+    "header": "--header",
     "kind": "--kind",
     "known": "--known",
     "past": "--past",
@@ -31,7 +34,7 @@ NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "w
 _ARGUMENT = re.compile(
     rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))|\b({'|'.join(NUMBERS)})=([-+.\de]*\d)"
 )
-_ONLY_IN_PYTHON = re.compile(r" \(header=[^)]*\)")
+_ONLY_IN_PYTHON = re.compile(r" \(header=\[[^)]*\)")
 
 
 def in_flags(sentence: str) -> str:
@@ -47,5 +50,5 @@ def _flag(found: re.Match[str]) -> str:
     flag, value = FLAGS[found[1] or found[3]], found[2] or found[4] or ""
     if value in ("True", "False"):
         return flag if value == "True" else flag.replace("--", "--no-", 1)
-    text = value if value == "''" else value.strip("'")  # a quote of '' is one to type
+    text = shlex.quote(value[1:-1]) if value.startswith("'") else value  # a quote of '' is one to type
     return f"{flag} {text}".rstrip()

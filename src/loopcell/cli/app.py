@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from loopcell.cli import cells, chat, evaluate, explain, predict, resume, sample, train, translate
+from loopcell.cli.file_lists import FilesCommand
 
 app = typer.Typer(
     name="loopcell",
@@ -19,7 +20,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
 app.command("predict")(predict.predict)
-app.command("eval")(evaluate.evaluate)
+app.command("eval", cls=FilesCommand)(evaluate.evaluate)
 app.command("translate")(translate.translate)
 app.command("chat")(chat.chat)
 app.command("resume")(resume.resume)

@@ -12,8 +12,9 @@ from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.predict import is_of_series, series_source
-from loopcell.cli.reporting import Debug, reporting, say_notes
+from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.score_table import print_score, print_table
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import FileExamples
 
@@ -37,6 +38,7 @@ def evaluate(
 ) -> None:
     """Print the metrics of the model's task, beside those of baselines."""
     with reporting(debug):
+        files, train = as_files(files, train)
         if early.demand_model(find_model(model)) == "language-model":
             early.demand_texts(files)
         else:
@@ -51,9 +53,8 @@ def evaluate(
         settings = Settings(FLAGS, typed)
         data = settings.build(FileExamples, files=files)
         if is_of_series(loaded):
-            source = series_source(data)
-            table = loaded.evaluate(source, **_places(loaded, start, stride))
-            say_notes((*source.notes, *loaded.notes_))
+            table = loaded.evaluate(series_source(loaded, data), **_places(loaded, start, stride))
+            say_notes(loaded.notes_)
             print_table(table)
             return
         from loopcell.tasks.estimator_run import evaluate_files
@@ -61,10 +62,11 @@ def evaluate(
 
         data = as_pair(as_trained(data, loaded.columns_), texts=hasattr(loaded, "target_"))
         if isinstance(loaded, WordVectors):
-            print_table(loaded.evaluate(load_inputs(data).X))
+            print_table(loaded.evaluate(load_inputs(data, say_note).X))
             return
         known = settings.build(FileExamples, files=train, paired=data.paired) if train else None
-        print_table(evaluate_files(loaded, data, known and as_trained(known, loaded.columns_)))
+        known = known and as_trained(known, loaded.columns_)
+        print_table(evaluate_files(loaded, data, known, say_note))
 
 
 def _places(model: Any, start: str | None, stride: int) -> dict[str, Any]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from loopcell.cli.flags import Flag
+from loopcell.cli.values import parse_delimiter
 from loopcell.tasks.config import FileExamples
 
-INPUT = Flag("--input --text", FileExamples, "input", str, "The column of the sequences, or those of a step: a,b,c.")
+INPUT = Flag(
+    "--input --text",
+    FileExamples,
+    "input",
+    str,
+    "The column of the sequences. Several, a,b,c, have numbers: those of a step, or the steps of a row.",
+)
 LABEL = Flag("--label --target", FileExamples, "target", str, "The column of what is to be learned.")
 SEPARATOR = Flag("--label-separator", FileExamples, "separator", str, "What stands between several labels of a cell.")
 
@@ -24,5 +31,14 @@ VECTORS = (
 READING = (
     Flag("--encoding", FileExamples, "encoding", str, "Of text files: utf-8, cp949 (Korean of Windows), latin-1, ..."),
     Flag("--kind", FileExamples, "kind", str, "csv, tsv, jsonl, text, ..., where a file does not look like its kind."),
+    Flag("--header/--no-header", FileExamples, "header", bool, "Whether line 1 of a table has the columns' names."),
+    Flag(
+        "--delimiter",
+        FileExamples,
+        "delimiter",
+        str,
+        "What stands between the cells of a table: , ; tab, ..., or blanks.",
+        parse_delimiter,
+    ),
     Flag("--quote", FileExamples, "quote", str, "What encloses a cell of a table; '' where quotes are text."),
 )

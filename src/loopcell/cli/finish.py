@@ -58,7 +58,7 @@ def report_estimator(result: TrainedEstimator) -> None:
 def report_vectors(result: LearnedVectors) -> None:
     """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
     for note in result.notes:
-        say(f"note: {note}")
+        say(f"note: {in_flags(note)}")
     outcome, words = result.vectors.outcome_, len(result.vectors.words_)
     say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")
     if result.score:

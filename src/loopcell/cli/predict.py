@@ -13,7 +13,8 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting, say, say_notes, say_unknown
+from loopcell.cli.reporting import Debug, reporting, say, say_note, say_notes, say_unknown
+from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.config import Columns, FileExamples
 
@@ -38,14 +39,15 @@ def predict(
 ) -> None:
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
-        spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+        spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         early.demand_model(find_model(model))
         early.demand_rows(spec)
         from loopcell.tasks.models import load_model
 
         loaded = load_model(find_model(model))
+        _demand_state(loaded, state)
         lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
-        if output is None:
+        if output is None or output == STANDARD:
             sys.stdout.writelines(lines)
         else:
             _write(lines, output)
@@ -81,34 +83,42 @@ def is_of_series(model: Any) -> bool:
     return isinstance(model, SeriesEstimator)
 
 
-def series_source(spec: FileExamples) -> Records:
+def series_source(model: Any, spec: FileExamples) -> Records:
     """The rows of a table of series; UsageError when columns were named, which the model knows."""
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import open_records
+    from loopcell.tasks.series_run import open_table
 
     if spec.columns != Columns():
         raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
-    return open_records(spec)
+    return open_table(spec, model, say_note)
+
+
+def _demand_state(model: Any, state: Path | None) -> None:
+    """Refuse a file of a state for a model that would not look at it."""
+    from loopcell.errors import UsageError
+
+    if state is None or (is_of_series(model) and hasattr(model, "predict_next")):
+        return
+    name = type(model).__name__
+    if hasattr(model, "predict_next"):
+        raise UsageError(f"--state is for forecasts: a {name} goes on from a state in Python, with predict_next")
+    raise UsageError(f"--state is for forecasts: a {name} keeps no state")
 
 
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
-    from loopcell.errors import UsageError
-
-    source = series_source(spec)
+    source = series_source(model, spec)
     if state is None:
         rows = model.describe(source)
-    elif hasattr(model, "predict_next"):
+    else:
         from loopcell.tasks import SeriesState
 
         found, after = model.predict_next(source, SeriesState.load(state) if state.exists() else None)
         rows = [row for forecast in found for row in forecast.rows()]
         after.save(state)
-    else:
-        raise UsageError(f"{type(model).__name__} keeps no state")
     told, without = False, 0
     for row in rows:
         if not told:
-            say_notes((*source.notes, *model.notes_))
+            say_notes(model.notes_)
         told = True
         there = {name: value for name, value in row.items() if value is not None}
         without += len(there) < len(row)
@@ -121,13 +131,15 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import blocks, open_records
+    from loopcell.tasks.file_examples import blocks, open_records, tell_all
 
     if not hasattr(model, "describe"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     records = open_records(spec)
     if model.columns_ is not None:
+        records.expect(model.columns_.named)
         spec = spec.as_in(model.columns_, records.columns)
+    tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
     for X in blocks(records, spec, ROWS_AT_ONCE):

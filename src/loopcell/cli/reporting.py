@@ -54,6 +54,11 @@ def say_notes(notes: Sequence[str]) -> None:
         say(f"note: {in_flags(note)}", err=True)
 
 
+def say_note(note: str) -> None:
+    """Say what the user should know, with flags in place of the arguments of Python, on standard error."""
+    say(f"note: {in_flags(note)}", err=True)
+
+
 def say_unknown(count: int, first: str = "") -> None:
     """Say how many tokens a model had never seen, if there were any, and where the first one is."""
     if count:

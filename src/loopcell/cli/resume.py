@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from loopcell.cli.finish import progress_console, report, report_estimator
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.train_series import SERIES_TASKS
 from loopcell.cli.values import parse_time
 
@@ -42,8 +42,8 @@ def resume(
         elif task in SERIES_TASKS:
             from loopcell.tasks.series_run import resume_series
 
-            report_estimator(resume_series(run, longer, began=began))
+            report_estimator(resume_series(run, longer, say_note, began=began))
         else:
             from loopcell.tasks.estimator_run import resume_estimator
 
-            report_estimator(resume_estimator(run, longer, began=began))
+            report_estimator(resume_estimator(run, longer, say_note, began=began))

@@ -1,14 +1,75 @@
-"""Lines from standard input, as strictly read as those of a file."""
+"""Standard input: its lines, as strictly read as those of a file, and files that stand for it."""
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from loopcell.cli.reporting import say_note
+
 Encoding: TypeAlias = Annotated[str, typer.Option("--encoding", help="Of standard input: utf-8, cp949, latin-1, ...")]
+
+
+STANDARD = Path("-")
+
+
+def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tuple[list[Path], list[Path] | None]:
+    """Put what can be read once only into files: standard input (`-`, `/dev/stdin`) and pipes (`<(zcat a.gz)`).
+
+    Files are read more than once, to know them, for each pass. The copies go away with the process.
+
+    Args:
+        files: what was typed.
+        others: what was typed for a flag; None for nothing.
+
+    Returns:
+        Both, with the paths of copies in place of what is no regular file.
+
+    Raises:
+        DataError: it cannot be read or written.
+        UsageError: standard input is asked for twice.
+    """
+    from loopcell.errors import UsageError
+
+    if sum(_is_standard(path) for path in (*files, *(others or ()))) > 1:
+        raise UsageError("standard input can be read once: name it for one file only")
+    return [_as_file(path) for path in files], None if others is None else [_as_file(path) for path in others]
+
+
+def as_training_files(
+    files: Sequence[Path], others: Sequence[Path] | None = None
+) -> tuple[list[Path], list[Path] | None]:
+    """The same for what a run learns from, with a note where it could not be resumed; arguments as `as_files`."""
+    found = as_files(files, others)
+    if found != (list(files), None if others is None else list(others)):
+        say_note("what comes from standard input or a pipe is not kept: this run cannot be resumed")
+    return found
+
+
+def _is_standard(path: Path) -> bool:
+    return path == STANDARD or str(path) in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+
+
+def _as_file(path: Path) -> Path:
+    if not _is_standard(path) and not path.is_fifo():
+        return path
+    folder = Path(tempfile.mkdtemp(prefix="loopcell-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copy = folder / ("standard-input" if _is_standard(path) else path.name)
+    with copy.open("wb") as file:
+        if _is_standard(path):
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        else:
+            with path.open("rb") as pipe:
+                shutil.copyfileobj(pipe, file)
+    return copy
 
 
 def input_lines(encoding: str) -> Iterator[str]:
@@ -19,8 +80,9 @@ def input_lines(encoding: str) -> Iterator[str]:
         UsageError: there is no such encoding.
     """
     from loopcell.data.readers.lines import lines_of
+    from loopcell.data.readers.whole_lines import whole_lines
 
-    for line in lines_of(sys.stdin.buffer, "standard input", encoding):
+    for line in whole_lines(lines_of(sys.stdin.buffer, "standard input", encoding)):
         yield line.removesuffix("\n").removesuffix("\r")
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
+from loopcell.cli.file_lists import FilesCommand
 from loopcell.cli.finish import progress_console, report
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.train_estimators import VERBS
 from loopcell.cli.train_series import SERIES_VERBS
 from loopcell.cli.train_vectors import vectors
@@ -66,7 +68,7 @@ def _group() -> None:
     """Train a model."""
 
 
-@app.command("lm")
+@app.command("lm", cls=FilesCommand)
 @with_flags(FLAGS)
 def lm(
     files: Annotated[list[Path], typer.Argument(help="The text; each file is one document.", metavar="FILE...")],
@@ -78,6 +80,7 @@ def lm(
 ) -> None:
     """Train a recurrent language model on texts."""
     with reporting(debug) as began:
+        files, typed["held_out_files"] = as_training_files(files, typed["held_out_files"])
         settings = Settings(FLAGS, typed)
         concerns = {
             "truncation": settings.build(Truncation),
@@ -101,5 +104,5 @@ def lm(
 
 
 for _verb, _command in {**VERBS, **SERIES_VERBS}.items():
-    app.command(_verb)(_command)
-app.command("vectors")(vectors)
+    app.command(_verb, cls=FilesCommand)(_command)
+app.command("vectors", cls=FilesCommand)(vectors)

@@ -13,7 +13,8 @@ from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
@@ -109,6 +110,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
+    files, val = as_training_files(files, val)
     data = settings.build(FileExamples, files=files, digits=typed[1].get("tokens") is not None)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
@@ -126,4 +128,4 @@ def _train(
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began
-    report_estimator(train_estimator(estimator, data, held_out, run))
+    report_estimator(train_estimator(estimator, data, held_out, run, say_note))

@@ -11,7 +11,8 @@ from loopcell.cli.estimator_flags import flags_of
 from loopcell.cli.file_flags import READING
 from loopcell.cli.finish import report_estimator
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
 from loopcell.tasks.config import FileExamples
@@ -53,6 +54,7 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
+    files, val = as_training_files(files, val)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
@@ -65,4 +67,4 @@ def _train(
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began
-    report_estimator(train_series(estimator, data, held_out, run))
+    report_estimator(train_series(estimator, data, held_out, run, say_note))

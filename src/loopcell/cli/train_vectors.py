@@ -11,7 +11,8 @@ from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, READING
 from loopcell.cli.finish import report_vectors
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
+from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import parse_lengths
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.vectors.settings import WordVectorSettings
@@ -51,6 +52,7 @@ def vectors(
     """Learn a vector for each word of a text."""
     with reporting(debug):
         settings = Settings(FLAGS, typed)
+        files, val = as_training_files(files, val)
         data = settings.build(FileExamples, files=files)
         settings.build(WordVectorSettings)
         held_out = data.model_copy(update={"files": tuple(val)}) if val else None
@@ -60,4 +62,4 @@ def vectors(
         from loopcell.tasks.vectors.run import learn_vectors
 
         estimator = WordVectors(**settings.given(WordVectorSettings), progress=True)
-        report_vectors(learn_vectors(estimator, data, held_out, run))
+        report_vectors(learn_vectors(estimator, data, held_out, run, say_note))

@@ -51,6 +51,11 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def parse_delimiter(text: str) -> str:
+    """What stands between cells, with the names of what cannot be typed easily."""
+    return {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": "blanks"}.get(text, text)
+
+
 def parse_numbers(text: str) -> tuple[float, ...]:
     """Numbers with commas between them.
 

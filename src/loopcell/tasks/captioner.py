@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from loopcell.errors import DataError, UsageError
 from loopcell.tasks.estimator import Part
 from loopcell.tasks.inputs import FeatureInput, Input, VectorInput
 from loopcell.tasks.model_file import read_learned
+from loopcell.tasks.model_kind import model_path
 from loopcell.tasks.networks.decoder import Decoder
 from loopcell.tasks.seq2seq_settings import CaptionerSettings
 from loopcell.tasks.writing import WritingEstimator
@@ -47,7 +47,7 @@ class Captioner(CaptionerSettings, WritingEstimator):
         """Read what `save` wrote.
 
         Args:
-            path: the file.
+            path: the file, or the folder of a run.
             encoder: the module that the model was trained with, where it was not the library's; a copy of it gets the
                 weights of the file.
 
@@ -55,11 +55,11 @@ class Captioner(CaptionerSettings, WritingEstimator):
             FileFormatError: as for every estimator.
             UsageError: an encoder is missing, or there is one too many.
         """
-        own = read_learned(Path(path), cls.task).get("vector_size") is not None
+        own = read_learned(model_path(path), cls.task).get("vector_size") is not None
         if own != (encoder is not None):
             how = "with an encoder of its own: give it, as in Captioner.load(path, encoder=...)"
             raise UsageError(f"{path} was trained {how if own else 'without an encoder of its own: give none'}")
-        return cls._loaded(Path(path), {"encoder": deepcopy(encoder)})
+        return cls._loaded(model_path(path), {"encoder": deepcopy(encoder)})
 
     def _learn_inputs(self, X: Part, settings: CaptionerSettings) -> None:
         self.input_ = _input_of(X, settings)

@@ -73,8 +73,8 @@ class Columns(Concern):
     """What the columns of a table are; a model that was trained from the shell remembers them.
 
     Attributes:
-        input: the column of the sequences, or the columns of a step with commas between them; None finds it where a
-            kind of file has one.
+        input: the column of the sequences; or several with commas between them: the columns of a step, or, where a row
+            is an example, the columns of numbers that are its sequence. None finds it where a kind of file has one.
         target: the column of what is to be learned; None finds `label`, `labels` or `target`.
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
@@ -95,9 +95,16 @@ class Columns(Concern):
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names in `input`."""
-        if self.input is None:
-            return ()
-        return tuple(name.strip() for name in self.input.split(",")) if self.of_steps else (self.input,)
+        return () if self.input is None else tuple(name.strip() for name in self.input.split(","))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All names of columns that are said."""
+        return tuple(name for name in (self.input, *self.inputs, self.target, self.by) if name is not None)
+
+    def inputs_in(self, there: Sequence[str]) -> bool:
+        """Whether a file with these columns has those of the sequences."""
+        return self.input is not None and (self.input in there or set(self.inputs) <= set(there))
 
 
 class FileExamples(Columns):
@@ -107,6 +114,8 @@ class FileExamples(Columns):
         files: tables, JSON lines, archives, a folder of class folders, ...
         encoding: of text files.
         kind: of the files, one of `loopcell.data.KINDS`; None finds it.
+        header: whether the first line of a table has the names of its columns; None finds it.
+        delimiter: what stands between the cells of a table: a character, or "blanks"; None finds it.
         quote: the character that encloses a cell of a table, "" for none; None finds it.
         paired: there are two files, one of sequences and one of targets, line beside line.
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
@@ -117,6 +126,8 @@ class FileExamples(Columns):
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
     encoding: str = "utf-8"
     kind: str | None = None
+    header: bool | None = None
+    delimiter: str | None = None
     quote: str | None = None
     paired: bool = False
     vectors: Path | None = None
@@ -143,7 +154,7 @@ class FileExamples(Columns):
                 text in place of a table, do not have its columns, and are read as if nothing were known of them.
         """
         names = ["target", "separator"] if training.target in there else []
-        if self.input is not None or (training.inputs and set(training.inputs) <= set(there)):
+        if self.input is not None or training.inputs_in(there):
             names += ["input", "by", "window"]
         return self.model_copy(update={name: getattr(training, name) for name in names if getattr(self, name) is None})
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator, what_to_try
-from loopcell.tasks.file_examples import demand_sequences, load_examples
+from loopcell.tasks.file_examples import Tell, demand_sequences, load_examples, untold
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
@@ -44,7 +44,7 @@ class TrainedEstimator:
         run: its folder.
         estimator: trained, or as far as it came when it was interrupted.
         score: the held-out part beside the baselines; None when nothing was held out, or it was interrupted.
-        notes: what the user should know about how the data were read.
+        notes: what the user should know about the data, beside what was told before training.
     """
 
     run: RunFolder
@@ -65,7 +65,11 @@ class TrainedEstimator:
 
 
 def train_estimator(
-    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+    estimator: SequenceEstimator,
+    data: FileExamples,
+    held_out: FileExamples | None,
+    folder: Path | None,
+    tell: Tell = untold,
 ) -> TrainedEstimator:
     """Train an estimator on files and keep everything in a new run folder.
 
@@ -74,6 +78,7 @@ def train_estimator(
         data: what to train on.
         held_out: what to choose the best weights by; None holds out a part of `data`.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
+        tell: called with what is guessed of the files, before training.
 
     Raises:
         DataError: an example cannot be used; the sentence names file and row.
@@ -83,7 +88,7 @@ def train_estimator(
     estimator.columns_ = data.columns
     estimator.source_ = source_of(data, held_out)
     with new_run(estimator, data.files, folder) as run:
-        return _fit(estimator, data, held_out, run, resume=False)
+        return _fit(estimator, (data, held_out), run, tell, resume=False)
 
 
 @contextmanager
@@ -101,13 +106,18 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
 
 
 def resume_estimator(
-    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), *, began: float | None = None
+    folder: Path,
+    longer: Mapping[str, Any] = MappingProxyType({}),
+    tell: Tell = untold,
+    *,
+    began: float | None = None,
 ) -> TrainedEstimator:
     """Go on with a run; its files have to be there, as they were.
 
     Args:
         folder: the run folder.
         longer: settings of the whole run in place of those that it was started with: epochs, patience, time_limit.
+        tell: called with what is guessed of the files, before training.
         began: by `time.monotonic`, when the command began for all of which the limit holds; None: for training.
 
     Raises:
@@ -120,8 +130,8 @@ def resume_estimator(
             data, held_out = files_of(estimator.source_)
         if run.never_began():
             run.clear()
-            return train_estimator(estimator, data, held_out, folder)
-        return _fit(estimator, data, held_out, run, resume=True)
+            return train_estimator(estimator, data, held_out, folder, tell)
+        return _fit(estimator, (data, held_out), run, tell, resume=True)
 
 
 @contextmanager
@@ -170,27 +180,35 @@ def described(run: RunFolder) -> Iterator[None]:
         raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
-def evaluate_files(model: SequenceEstimator, data: FileExamples, training: FileExamples | None) -> ScoreTable:
+def evaluate_files(
+    model: SequenceEstimator, data: FileExamples, training: FileExamples | None, tell: Tell = untold
+) -> ScoreTable:
     """Score a model on files; with training data also baselines that learn from them. Errors as `load_examples`."""
     if isinstance(model, WritingEstimator):
         model.set_params(progress=True)  # it takes minutes where there are thousands
-    known = load_examples(training) if training else None
-    examples = load_examples(data)
+    known = load_examples(training, tell) if training else None
+    examples = load_examples(data, tell)
     return model.evaluate(examples.X, examples.y, training=(known.X, known.y) if known else None)
 
 
 def _fit(
-    estimator: SequenceEstimator, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
+    estimator: SequenceEstimator,
+    files: tuple[FileExamples, FileExamples | None],
+    run: RunFolder,
+    tell: Tell,
+    *,
+    resume: bool,
 ) -> TrainedEstimator:
+    data, held_out = files
     if data.vectors:
         from loopcell.tasks.vectors.run import ready_vectors
 
-        estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
+        estimator.set_params(embedding=ready_vectors(data.vectors, tell, frozen=data.frozen))
     with working(shown_by(estimator), "reading the data"):
-        loaded = load_examples(data)
+        loaded = load_examples(data, tell)
         if not data.digits and not isinstance(estimator, WritingEstimator | SequenceTagger):
             demand_sequences(loaded.X)
-        given = load_examples(held_out) if held_out else None
+        given = load_examples(held_out, tell) if held_out else None
         training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:
         estimator.fit(*training, validation=rest, run=run.path, resume=resume)

@@ -9,19 +9,23 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data import Column, Delimited, Origin, Records, pair, read, store
+from loopcell.data import Column, Origin, Records, pair, store
 from loopcell.data.readers.blocks import in_blocks
-from loopcell.data.readers.kinds import kind_named
+from loopcell.data.readers.cells import is_number
+from loopcell.data.readers.choosing import Choice
+from loopcell.data.readers.files import open_files
+from loopcell.data.readers.lines import check_encoding
+from loopcell.data.readers.reading import Reading
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Columns, FileExamples
 from loopcell.tasks.step_tables import step_sequences
+from loopcell.tasks.wide_tables import WideRows, wide_row
 
 # The columns that hold a sequence in kinds of files that name their own columns.
 SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
@@ -29,6 +33,10 @@ TARGET_COLUMNS = ("label", "labels", "target")
 ARRAY = ("values",)  # of the kinds npy and idx
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
+LOOKED_AT = 100  # values of a column
+
+Tell = Callable[[str], None]
+"""What is called with each sentence that the user should know before anything is learned."""
 
 
 class Loaded(NamedTuple):
@@ -37,7 +45,7 @@ class Loaded(NamedTuple):
     Attributes:
         X: the sequences.
         y: what is known of them.
-        notes: what the user should know of how they were read.
+        notes: what the user should know of how they were read, beside what was told before.
     """
 
     X: Column
@@ -45,24 +53,35 @@ class Loaded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def load_examples(spec: FileExamples) -> Loaded:
+def untold(_note: str) -> None:
+    """Tell nobody."""
+
+
+def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
     """Read sequences and targets, into memory or, where the files are large, to columns on disk.
+
+    Args:
+        spec: the files and their columns.
+        tell: called with what is guessed of the files, before it could lead to an error.
 
     Raises:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
-    records = pair(*(_opened(spec, path) for path in spec.files)) if spec.paired else open_records(spec)
+    records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
+    sure = _untold(records, tell)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         columns = step_columns(records, spec, target)
         X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
-        return Loaded(X, y, _notes(records))
-    X, y = _columns(records, spec.files, *_inputs(records, spec), target)
+        return Loaded(X, y, (*sure, *_skipped(records)))
+    names = _inputs(records, spec)
+    *parts, y = _columns(records, spec.files, *names, target)
+    X = _sequences(parts, tell)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
-    return Loaded(X, y, _notes(records))
+    return Loaded(X, y, (*sure, *_skipped(records)))
 
 
 def demand_sequences(X: Column) -> None:
@@ -92,19 +111,19 @@ class LoadedInputs(NamedTuple):
 
     Attributes:
         X: the sequences.
-        notes: what the user should know of how they were read.
+        notes: what the user should know of how they were read, beside what was told before.
     """
 
     X: Column
     notes: tuple[str, ...]
 
 
-def load_inputs(spec: FileExamples) -> LoadedInputs:
-    """Read sequences alone; errors as `load_examples`."""
-    records = open_records(spec)
-    name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
-    (X,) = _columns(records, spec.files, name)
-    return LoadedInputs(X, _notes(records))
+def load_inputs(spec: FileExamples, tell: Tell = untold) -> LoadedInputs:
+    """Read sequences alone; arguments and errors as `load_examples`."""
+    records = open_records(spec, tell)
+    sure = _untold(records, tell)
+    X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
+    return LoadedInputs(X, (*sure, *_skipped(records)))
 
 
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
@@ -113,15 +132,20 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
         found = step_sequences(records, step_columns(records, spec, None), None, spec)
         pairs = ((values, origin) for origin, values, _ in found)
     else:
-        name = _chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input")
-        pairs = ((record.get(name), record.origin) for record in records.read((name,)))
+        names = _inputs(records, spec)
+        rows = records.read(names)
+        pairs = ((wide_row([row.get(name) for name in names], names, row.origin), row.origin) for row in rows)
     for block in in_blocks(pairs, size):
         yield Column([value for value, _ in block], [origin for _, origin in block])
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
-    return spec if training is None or spec.paired else spec.as_in(training, open_records(spec).columns)
+    if training is None or spec.paired:
+        return spec
+    records = open_records(spec)
+    records.expect(training.named)
+    return spec.as_in(training, records.columns)
 
 
 def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
@@ -137,18 +161,33 @@ def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
     return spec.model_copy(update={"paired": pairs})
 
 
-def open_records(spec: FileExamples) -> Records:
-    """The rows of files, or of one folder; errors as `read`."""
-    return _opened(spec, spec.files[0] if len(spec.files) == 1 else list(spec.files))
+def open_records(spec: FileExamples, tell: Tell = untold) -> Records:
+    """The rows of files, or of one folder, with their guesses told; errors as `read`."""
+    found = _opened(spec, spec.files[0] if len(spec.files) == 1 else list(spec.files))
+    tell_all(found, tell)
+    return found
 
 
-def _opened(spec: FileExamples, source: Path | list[Path]) -> Records:
-    if spec.quote is None:
-        return read(source, kind=spec.kind, encoding=spec.encoding)
-    table = kind_named(spec.kind or "csv").reader
-    if not isinstance(table, Delimited):
-        raise UsageError(f"{spec.kind} is no kind of table with quotes: leave out quote={spec.quote!r}")
-    return read(source, kind=replace(table, quote=spec.quote), encoding=spec.encoding)
+def tell_all(records: Records, tell: Tell) -> None:
+    """Tell what is guessed of the files of some rows."""
+    if tell is not untold:
+        for note in records.guesses:
+            tell(note)
+
+
+def _pair(spec: FileExamples, tell: Tell) -> Records:
+    """Two files line beside line: texts are texts there, whatever their lines look like."""
+    sides = [_opened(spec, path, plain=True) for path in spec.files]
+    for side in sides:
+        tell_all(side, tell)
+    return pair(*sides)
+
+
+def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = False) -> Records:
+    choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain)
+    found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
+    found.expect(spec.named)
+    return found
 
 
 def find_columns(spec: FileExamples) -> None:
@@ -170,8 +209,24 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
 
 
 def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
-    """The columns of the sequences."""
+    """The column of the sequences, or the columns of numbers that make one together."""
+    if len(spec.inputs) > 1 and spec.input not in records.columns:
+        return tuple(_present(records, name) for name in spec.inputs)
     return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
+
+
+def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
+    """The sequences of one column, or of several side by side."""
+    if len(columns) > 1:
+        return Column(WideRows(columns), columns[0].origins)
+    (found,) = columns
+    some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
+    if all(isinstance(value, str) and is_number(value) for value in some):
+        tell(
+            f"the column {found.name!r} has numbers, which are read as texts, a character a step; a sequence of "
+            "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
+        )
+    return found
 
 
 def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:
@@ -214,8 +269,13 @@ def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) ->
     return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
 
 
-def _notes(records: Records) -> tuple[str, ...]:
-    return (*records.notes, *((str(records.skipped),) if records.skipped else ()))
+def _untold(records: Records, tell: Tell) -> tuple[str, ...]:
+    """The notes that were not told."""
+    return tuple(note for note in records.notes if tell is untold or note not in records.guesses)
+
+
+def _skipped(records: Records) -> tuple[str, ...]:
+    return (str(records.skipped),) if records.skipped else ()
 
 
 def _parts(cell: Any, separator: str) -> list[Any]:

@@ -17,6 +17,7 @@ from loopcell.errors import FileFormatError, UsageError
 from loopcell.layers import Recurrent, State
 from loopcell.tasks.config import LanguageModelConfig
 from loopcell.tasks.model_file import building, fill, read_model, write_model
+from loopcell.tasks.model_kind import model_path
 
 TASK = "language-model"
 MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
@@ -99,10 +100,13 @@ class LanguageModel(nn.Module):
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote, on any machine; the file is checked and runs no code.
 
+        Args:
+            path: the file, or the folder of a run, for the model in it.
+
         Raises:
             FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
         """
-        path = Path(path)
+        path = model_path(path)
         content = read_model(path, TASK)
         with building(path, content):
             model = cls(*_parts(content.facts))

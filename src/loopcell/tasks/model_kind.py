@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 from loopcell.errors import FileFormatError, quoted
 from loopcell.files.tensors import FileKind, read_facts
+from loopcell.training.run_folder import RunFolder
 
 MODEL = FileKind("loopcell", 2, "loopcell model")
 
@@ -17,6 +19,12 @@ def read_task(path: Path) -> str:
         FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
     """
     return str(read_facts(path, MODEL).get("task"))
+
+
+def model_path(path: str | PathLike[str]) -> Path:
+    """The file of a model: of a folder, the model of the run that it is of."""
+    found = Path(path)
+    return RunFolder(found).model if found.is_dir() else found
 
 
 def demand_task(path: Path, task: str, found: object) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.errors import FileFormatError, quoted
-from loopcell.tasks.model_kind import read_task
+from loopcell.tasks.model_kind import model_path, read_task
 
 
 class Task(NamedTuple):
@@ -54,5 +53,6 @@ def model_class(task: str) -> Any:
 
 
 def load_model(path: str | PathLike[str]) -> Any:
-    """Read any model file: a `LanguageModel`, a `SequenceClassifier`, ...; errors as their `load`."""
-    return model_class(read_task(Path(path))).load(path)
+    """Read any model file, or that of a run's folder: a `LanguageModel`, a `Chat`, ...; errors as their `load`."""
+    file = model_path(path)
+    return model_class(read_task(file)).load(file)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from loopcell.data import Records
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator_run import (
     TrainedEstimator,
@@ -17,14 +18,18 @@ from loopcell.tasks.estimator_run import (
     shown_by,
     source_of,
 )
-from loopcell.tasks.file_examples import open_records
+from loopcell.tasks.file_examples import Tell, open_records, tell_all, untold
 from loopcell.tasks.forecasting import SeriesEstimator
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder
 
 
 def train_series(
-    estimator: SeriesEstimator, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+    estimator: SeriesEstimator,
+    data: FileExamples,
+    held_out: FileExamples | None,
+    folder: Path | None,
+    tell: Tell = untold,
 ) -> TrainedEstimator:
     """Train an estimator on tables and keep everything in a new run folder.
 
@@ -33,6 +38,7 @@ def train_series(
         data: what to train on.
         held_out: what to choose the best weights by; None holds out the end of each series.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
+        tell: called with what is guessed of the files, before training.
 
     Raises:
         DataError: the data cannot be used; the sentence names file and row.
@@ -41,11 +47,15 @@ def train_series(
     """
     estimator.source_ = source_of(data, held_out)
     with new_run(estimator, data.files, folder) as run:
-        return _fit(estimator, data, held_out, run, resume=False)
+        return _fit(estimator, (data, held_out), run, tell, resume=False)
 
 
 def resume_series(
-    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), *, began: float | None = None
+    folder: Path,
+    longer: Mapping[str, Any] = MappingProxyType({}),
+    tell: Tell = untold,
+    *,
+    began: float | None = None,
 ) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
     with reopened(folder, longer) as (run, estimator):
@@ -54,15 +64,28 @@ def resume_series(
             data, held_out = files_of(estimator.source_)
         if run.never_began():
             run.clear()
-            return train_series(estimator, data, held_out, folder)
-        return _fit(estimator, data, held_out, run, resume=True)
+            return train_series(estimator, data, held_out, folder, tell)
+        return _fit(estimator, (data, held_out), run, tell, resume=True)
+
+
+def open_table(spec: FileExamples, estimator: SeriesEstimator, tell: Tell = untold) -> Records:
+    """The rows of a table with the columns that an estimator of series asks for; errors as `read`."""
+    settings: Any = estimator
+    found = open_records(spec)
+    several = (settings.target, settings.known, settings.past)
+    names = [name for names in several for name in ([names] if isinstance(names, str) else names or ())]
+    single = (settings.time, settings.series, getattr(settings, "label", None))
+    found.expect([*names, *(name for name in single if name)])
+    if names:  # else what is missing is said first
+        tell_all(found, tell)
+    return found
 
 
 def _fit(
-    estimator: Any, data: FileExamples, held_out: FileExamples | None, run: RunFolder, *, resume: bool
+    estimator: Any, files: tuple[FileExamples, FileExamples | None], run: RunFolder, tell: Tell, *, resume: bool
 ) -> TrainedEstimator:
-    table = open_records(data)
-    validation = open_records(held_out) if held_out else None
+    table, validation = (None if each is None else open_table(each, estimator, tell) for each in files)
+    assert table is not None
     try:
         estimator.fit(table, validation=validation, run=run.path, resume=resume)
     except KeyboardInterrupt:
@@ -72,7 +95,7 @@ def _fit(
     skipped = (str(table.skipped),) if table.skipped else ()
     with working(shown_by(estimator), "scoring the held-out part"):
         score = estimator.score_held_out(table, validation)
-    notes = (*table.notes, *skipped, *estimator.notes_)
+    notes = (*skipped, *estimator.notes_)
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
     return TrainedEstimator(run, estimator, score, notes)

@@ -65,7 +65,7 @@ class OnlyArray:
         (pyarrow.table({"a": [1, 2], "b": [3.0, 4.0]}), [[1, 3], [2, 4]]),
         (polars.LazyFrame({"a": [1, 2]}), [[1], [2]]),
     ],
-    
+
 )
 def test_what_is_read(given, expected):
     np.testing.assert_array_equal(as_doubles(given, "x"), np.array(expected, dtype=float))
@@ -101,7 +101,7 @@ def test_what_is_read(given, expected):
         ([[1, [2]], [3, 4]], "x is ragged: a step has lists of different lengths"),
         (np.timedelta64(3, "s"), "x has spans of time"),
         ([torch.ones(2), torch.ones(3)], "x is ragged: step 2 has 3 numbers, and step 1 has 2"),
-        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "x has two columns of the name 'a'"),
+        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "x has two columns 'a'"),
         (pandas.DataFrame({"a": [1], "b": ["Seoul"]}), "x, column 'b', has at step 1 'Seoul', which is not a number"),
         (polars.DataFrame({"a": [1], "b": ["Seoul"]}), "x, column 'b', has "),
         (pandas.DataFrame({"t": pandas.to_datetime(["2024-01-01"])}), "x, column 't', has dates"),
@@ -110,7 +110,7 @@ def test_what_is_read(given, expected):
         (object(), "x has object"),
         ({"a": 1}, "x has {'a': 1}, which is not a number"),
     ],
-    
+
 )
 def test_what_is_refused(given, complaint):
     with pytest.raises(DataError) as caught:

@@ -231,7 +231,7 @@ class OnlyArray:
         OnlyArray(),
         [1, 2, 3],
     ],
-    
+
 )
 def test_arrays_of_other_kinds(data):
     (series,) = series_from(data)
@@ -258,7 +258,7 @@ def test_columns_of_other_kinds():
         ([np.timedelta64(1, "s")] * 3, "data, column 'y', has spans of time"),
         (torch.tensor([1, 2, 3j]), "data, column 'y', has complex numbers"),
     ],
-    
+
 )
 def test_columns_that_are_no_real_numbers(values, complaint):
     with pytest.raises(DataError) as caught:

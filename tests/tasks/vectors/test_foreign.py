@@ -99,7 +99,11 @@ BINARY = b"2 2\na \x00\x00\x80?\x00\x00\x80?\nb \x00\x00\x80?\x00\x00\x80?\n"
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"a 1 2\nb 3 4\n", "does not begin with the number of words .* GloVe do not"),
+        (b"a,1,2\nb,3,4\n", "does not begin with the number of words .* as those of GloVe do"),
+        (b"a 1 2\n\xff 3 4\n", "row 2: its word is not utf-8"),
+        (b"3 2\na 1 2\nb 3 x\nc 4\n", "row 2: could not convert .*; so it is with 2 of 3 rows"),
+        (b"\xba\x16\x4f\x2f\x0c\x00\x00\x00", r"is a model of fastText, not vectors alone: give the \.vec"),
+        (b"PK\x03\x04", "is a zip archive: unpack it first"),
         (b"hello\n", "does not begin with the number of words"),
         (b"-1 2\n", "does not begin with"),
         (b"0 2\n", "0 words with 2 numbers each; it cannot be used"),
@@ -153,3 +157,65 @@ def test_a_word_that_the_format_cannot_hold(word, tmp_path):
     with pytest.raises(InputError, match="white space ends a word there"):
         foreign.write(tmp_path / "v", [word], np.ones((1, 2), dtype=np.float32), binary=True)
     assert not list(tmp_path.iterdir())
+
+
+WILD = {
+    "white space that is no blank is a part of a word": (
+        "4 2\na\u00a0b 1 2 \n\u3000 3 4 \nx\u2028y 5 6 \nc\u0085 7 8 \n".encode(),
+        ["a\u00a0b", "\u3000", "x\u2028y", "c\u0085"],
+        "",
+    ),
+    "a word that is cut inside a letter": (
+        b"3 2\nab 1 2\n\xed\x95 3 4\nc 5 6\n",
+        ["ab", "c"],
+        r"1 row of PATH cannot be read and is left out: row 2: its word is not utf-8 (b'\xed\x95')",
+    ),
+    "rows that lack numbers": (
+        b"5 2\nab 1 2\nc 1\nd 3 nan\ne 5 6\nf 7 8\n",
+        ["ab", "e", "f"],
+        "2 rows of PATH cannot be read and are left out: row 2 has 1 numbers, and not 2",
+    ),
+    "a mark": (b"\xef\xbb\xbf2 2\nab 1 2\nc 5 6\n", ["ab", "c"], ""),
+    "tabs": (b"2\t2\nab\t1\t2\nc\t5 6\n", ["ab", "c"], ""),
+    "ends of lines of Windows": (b"2 2\r\nab 1 2\r\nc 5 6\r\n", ["ab", "c"], ""),
+    "blanks in a word": (b"3 2\nnew york 1 2\n. . . 3 4\nc 5 6\n", ["new york", ". . .", "c"], ""),
+    "no first line": (
+        b"the 1 2\n. . . 3 4\n1 5 6\n\n",
+        ["the", ". . .", "1"],
+        "PATH has no first line with its sizes, as files of GloVe: vectors of 2 numbers, as it seems",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WILD)
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_as_they_are_in_the_wild(name, packed, tmp_path):
+    content, words, note = WILD[name]
+    path = tmp_path / ("v.vec.gz" if packed else "v.vec")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    found = foreign.read(path)
+    assert found.words == words
+    assert found.notes == ([note.replace("PATH", str(path))] if note else [])
+    model = WordVectors.load_word2vec(path)
+    model.save(tmp_path / "m.safetensors")
+    assert WordVectors.load(tmp_path / "m.safetensors").words_ == words
+
+
+def test_rows_of_the_binary_format_that_cannot_be_read_are_counted(tmp_path):
+    rows = [b"a\xc2\xa0b ", b"\xed\x95 ", b"c "]
+    content = b"3 2\n" + b"\n".join(word + struct.pack("<2f", 1.5, at) for at, word in enumerate(rows)) + b"\n"
+    (tmp_path / "v.bin").write_bytes(content)
+    found = foreign.read(tmp_path / "v.bin")
+    assert found.words == ["a\u00a0b", "c"]
+    assert found.vectors.tolist() == [[1.5, 0.0], [1.5, 2.0]]
+    assert found.notes[0].startswith(f"1 row of {tmp_path / 'v.bin'} cannot be read and is left out: row 2: its word")
+
+
+def test_a_long_vector_after_a_word_with_blanks_is_text(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(2, 300)).astype(np.float32)
+    rows = [f"{word} {' '.join(map(str, row))}" for word, row in zip(("new york", "b"), numbers.tolist(), strict=True)]
+    for header in ("2 300\n", ""):
+        (tmp_path / "v.vec").write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
+        if header:
+            assert foreign.read(tmp_path / "v.vec").words == ["new york", "b"]
+    assert np.allclose(foreign.read(tmp_path / "v.vec").vectors[-1], numbers[-1])

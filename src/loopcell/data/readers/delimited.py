@@ -6,26 +6,56 @@ CSV it encloses a field.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from loopcell.data.limits import LONGEST_LINE, MOST_COLUMNS, Limit
+from loopcell.data.readers.cells import (
+    BLANKS,
+    Row,
+    directive,
+    guess_delimiter,
+    is_number,
+    look_ahead,
+    split_rows,
+)
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
 from loopcell.data.readers.records import Record, brief, file_origin, printable, twice_in
 from loopcell.errors import DataError, UsageError
 
-DELIMITERS = ",;\t|"
 _NAME = re.compile(r"[^\W\d][\w \-]{0,63}")
+_NUMBERED = re.compile(r"column_([1-9]\d*)")
+_SHOWN = {"\t": "tabs", " ": "single blanks", BLANKS: "blanks"}
 
-# A row as it comes from the file: its line and its cells; a str instead of cells says why it cannot be read.
-_Row: TypeAlias = tuple[int, list[str] | str]
+
+class _Heading(NamedTuple):
+    """What the first row of a table is taken for.
+
+    Attributes:
+        names: of the columns.
+        data: the first row, if it is one; else there is none.
+        notes: what it is taken for where a column says so.
+        guesses: what it is taken for else.
+    """
+
+    names: tuple[str, ...]
+    data: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+
+
+class _Header(NamedTuple):
+    """Whether a first row is a header, what says so or what would say otherwise, and whether that is sure."""
+
+    there: bool
+    why: str = ""
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,45 +63,61 @@ class Delimited:
     """A kind of table, to be given to `read` where the file's own look is not enough.
 
     Attributes:
-        delimiter: the character between cells; None: a tab in `.tsv`, else whichever of `, ; | tab` the first
-            line has most of.
+        delimiter: the character between cells, or "blanks" for any number of blanks and tabs; None: a tab in `.tsv`,
+            else what a line `sep=;` of Excel says, else whichever of `, ; | tab` the first line has most of, or
+            blanks.
         quote: the character that encloses a cell; "" for none; None: `"`, and none between tabs.
-        header: whether the first row has the names; or the names. None: it has if they are distinct and none is
-            a number (outside of `.csv` and `.tsv`: and all look like names). Without a header the
-            columns are `column_1`, `column_2`, ...
+        header: whether the first row has the names; or the names. None: it has where a column that is asked for
+            stands in it, or else if its cells are distinct and none is a number (outside of `.csv` and `.tsv`: and
+            all look like names). Without a header the columns are `column_1`, `column_2`, ...
         strip: whether blanks around cells are taken off.
+        usual_header: what the kind of table has, where neither `header` nor a column that is asked for says; None
+            looks at the first row.
     """
 
     delimiter: str | None = None
     quote: str | None = None
     header: bool | Sequence[str] | None = None
     strip: bool = False
+    usual_header: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no table can have."""
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in "\r\n"):
-            raise UsageError(f"the delimiter is one character, got {self.delimiter!r}")
+        single = self.delimiter is None or (len(self.delimiter) == 1 and self.delimiter not in "\r\n")
+        if not single and self.delimiter != BLANKS:
+            raise UsageError(f"the delimiter is one character, or {BLANKS!r}, got {self.delimiter!r}")
         if self.quote is not None and len(self.quote) > 1:
             raise UsageError(f"the quote is one character or none, got {self.quote!r}")
 
     def __call__(self, path: Path, reading: Reading) -> FileRows:
         """Open a table; DataError where it cannot be read as one."""
-        text = lines(path, reading.encoding)
-        first_line = next(text)
-        text = chain([first_line], text)
-        delimiter = self.delimiter or guess_delimiter(first_line)
+        first, text = look_ahead(lines(path, reading.encoding))
+        if not first:
+            next(text)  # says why there is none
+        said = directive(first[0])
+        if said:
+            next(text)
+            first = first[1:]
+        # What a file says of itself goes before what its ending does.
+        delimiter = said if said and self.delimiter == "\t" else self.delimiter or said or guess_delimiter(first)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
-        counted = _Counted(path, text, delimiter)
-        split = _quoted(counted, delimiter, quote) if quote else _unquoted(counted, delimiter)
-        rows = ((line, self._stripped(cells)) for line, cells in split)
-        names, first, note = self._names(path, next(rows, None))
-        body = chain([first] if first else [], rows)
-        return FileRows(names, _records(path, names, body, reading), (note,) if note else ())
+        counted = _Counted(path, text, " " if delimiter == BLANKS else delimiter, 1 if said else 0)
+        split = split_rows(counted, delimiter, quote, 2 if said else 1)
+        rows = ((line, self._stripped(cells)) for line, cells in _one_by_one(split, counted))
+        heading = self._heading(path, next(rows, None), reading)
+        settled = said or self.delimiter or any(name in heading.names for name in reading.named)
+        guesses = (
+            *heading.guesses,
+            *(() if settled or delimiter == "," else (_of_delimiter(path, delimiter),)),
+            *(() if quote or self.quote is not None else _of_quotes(path, first, delimiter)),
+        )
+        found = _records(path, heading, chain(heading.data, rows), reading)
+        return FileRows(heading.names, found, heading.notes, guesses)
 
     def _stripped(self, cells: list[str] | str) -> list[str] | str:
         return [cell.strip() for cell in cells] if self.strip and isinstance(cells, list) else cells
 
-    def _names(self, path: Path, first: _Row | None) -> tuple[tuple[str, ...], _Row | None, str]:
+    def _heading(self, path: Path, first: Row | None, reading: Reading) -> _Heading:
         """The columns' names, the first row if it is data, and what to say about it."""
         if first is None:
             raise DataError(f"{path} has no rows")
@@ -81,24 +127,42 @@ class Delimited:
         if not cells:
             raise DataError(f"{path} line {line} is blank; a table begins with its header or its first row")
         if self.header is not None and not isinstance(self.header, bool):
-            return _checked_names(path, self.header), first, ""
-        shown = _shown(cells)
-        if self.header is True:
-            return _checked_names(path, cells), None, ""
-        if self.header is None and _looks_like_names(cells, by_ending=_is_table(path)):
-            note = f"{path}: the first line is taken as the header ({shown})"
-            return _checked_names(path, cells), None, note
-        note = "" if self.header is False else f"{path}: the first line is taken as data, not as a header ({shown})"
-        return tuple(f"column_{number}" for number in range(1, len(cells) + 1)), first, note
+            return _Heading(_checked_names(path, self.header), (first,))
+        header = _Header(self.header) if self.header is not None else self._guess(path, cells, reading.named)
+        taken = "the header" if header.there else "data, not as a header"
+        note = (f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}",)
+        notes = note if header.why and header.sure else ()
+        guesses = () if header.sure else note
+        if header.there:
+            return _Heading(_checked_names(path, cells), (), notes, guesses)
+        return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes, guesses)
+
+    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _Header:
+        """Find out whether a first row is a header.
+
+        Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
+        """
+        names = {cell.strip() for cell in cells}
+        asked = next((name for name in named if name in names), None)
+        if asked is not None:
+            return _Header(True, f", for it has the column {asked!r}")
+        numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
+        if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
+            return _Header(False, f", for {next(iter(numbers))!r} is asked for")
+        if self.usual_header is not None:
+            return _Header(self.usual_header)
+        if _looks_like_names(cells, by_ending=_is_table(path)):
+            return _Header(True, "; header=False takes it as data", sure=False)
+        return _Header(False, "; header=True takes it as the header", sure=False)
 
 
 class _Counted(Iterator[str]):
     """The lines of a table; DataError where one row's cells would take far more memory than the file does."""
 
-    def __init__(self, path: Path, text: Iterator[str], delimiter: str) -> None:
+    def __init__(self, path: Path, text: Iterator[str], delimiter: str, number: int) -> None:
         self._path, self._text, self._delimiter = path, text, delimiter
         self._most, self._longest = MOST_COLUMNS.most(), LONGEST_LINE.most()
-        self._number = 0
+        self._number = number
         self.next_row()
 
     def next_row(self) -> None:
@@ -123,10 +187,26 @@ class _Counted(Iterator[str]):
         )
 
 
-def guess_delimiter(line: str) -> str:
-    """The delimiter that a line has most of, outside of quotes; a comma where it has none."""
-    outside = re.sub(r'"[^"]*"', "", line)
-    return max(DELIMITERS, key=outside.count)
+def _one_by_one(rows: Iterator[Row], counted: _Counted) -> Iterator[Row]:
+    """The rows, each counted anew."""
+    for row in rows:
+        counted.next_row()
+        yield row
+
+
+def _of_delimiter(path: Path, delimiter: str) -> str:
+    shown = _SHOWN.get(delimiter, repr(delimiter))
+    return f"{path}: cells are separated by {shown}, as it seems; delimiter=... says otherwise"
+
+
+def _of_quotes(path: Path, first: Sequence[str], delimiter: str) -> tuple[str, ...]:
+    """A note where cells are enclosed by quotes that are read as characters."""
+    for line in first:
+        enclosed = next((cell for cell in line.rstrip("\r\n").split(delimiter) if re.fullmatch('".+"', cell)), None)
+        if enclosed is not None:
+            kept = f"cells begin and end with quotes, which stay a part of them ({_shown([enclosed])})"
+            return (f"{path}: {kept}; quote='\"' takes them off",)
+    return ()
 
 
 def _is_table(path: Path) -> bool:
@@ -141,15 +221,6 @@ def _looks_like_names(cells: Sequence[str], *, by_ending: bool) -> bool:
     return by_ending or all(_NAME.fullmatch(name) for name in names)
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell is a number as Python reads one."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1))
     twice = twice_in(names)
@@ -158,40 +229,25 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _unquoted(text: _Counted, delimiter: str) -> Iterator[_Row]:
-    for number, line in enumerate(text, 1):
-        text.next_row()
-        bare = line.rstrip("\r\n")
-        yield number, bare.split(delimiter) if bare else []
+def _repeats(cells: list[str] | str, names: tuple[str, ...]) -> bool:
+    """Whether a row is the header once more."""
+    if not isinstance(cells, list) or len(cells) != len(names) or cells[-1].strip() != names[-1]:
+        return False
+    return all(
+        cell.strip() == name or (not cell.strip() and _NUMBERED.fullmatch(name))
+        for cell, name in zip(cells, names, strict=True)
+    )
 
 
-def _quoted(text: _Counted, delimiter: str, quote: str) -> Iterator[_Row]:
-    reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
-    while True:
-        start = reader.line_num + 1
-        text.next_row()
-        try:
-            yield start, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield start, _csv_reason(error, quote)
-
-
-def _csv_reason(error: csv.Error, quote: str) -> str:
-    if "field larger" in str(error):
-        limit = f"{csv.field_size_limit():,} characters"
-        return f"a cell is longer than {limit}; is a quote {quote} open, or text? where quotes are text, say quote=''"
-    if "unexpected end" in str(error):
-        return f"a quote {quote} opens here and never closes; where quotes are text, say quote=''"
-    return f"a quote {quote} stands where none can ({error}); where quotes are text, say quote=''"
-
-
-def _records(path: Path, names: tuple[str, ...], rows: Iterator[_Row], reading: Reading) -> Iterator[Record]:
-    row = 0
+def _records(path: Path, heading: _Heading, rows: Iterator[Row], reading: Reading) -> Iterator[Record]:
+    names, row = heading.names, 0
+    has_header = not heading.data and len(names) > 1
     for line, cells in rows:
         if cells == [] and len(names) > 1:
             reading.skipped.add("blank lines", f"{path} line {line}")
+            continue
+        if has_header and _repeats(cells, names):  # files that were joined
+            reading.skipped.add("lines that repeat the header", f"{path} line {line}")
             continue
         row += 1
         if isinstance(cells, list) and len(cells) == len(names):
@@ -203,6 +259,8 @@ def _records(path: Path, names: tuple[str, ...], rows: Iterator[_Row], reading: 
         else:
             there = "is 1 column" if len(names) == 1 else f"are {len(names)} columns"
             reason = f"it has {len(cells)} cell{'s' * (len(cells) > 1)} and there {there} ({_shown(names)})"
+            if any("\r" in cell for cell in cells):
+                reason += "; there is a lone CR in it, which may be meant as the end of a line"
             reading.bad_row(file_origin(path, row, line), "rows with another number of cells", reason)
 
 

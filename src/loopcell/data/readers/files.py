@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from loopcell.data.readers.choosing import Choice, Chosen
 from loopcell.data.readers.columnar import FrameRecords, is_frame
 from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.folders import FolderRecords
-from loopcell.data.readers.kinds import kind_named, kind_of
 from loopcell.data.readers.lines import check_encoding
-from loopcell.data.readers.reading import Reader, Reading, guarded
+from loopcell.data.readers.reading import FileRows, Reading, guarded
 from loopcell.data.readers.records import Record, Records
+from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError, UsageError
 
 
 def read(
-    source: Any, *, kind: str | Delimited | None = None, encoding: str = "utf-8", skip_bad_rows: bool = False
+    source: Any,
+    *,
+    kind: str | Delimited | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
 ) -> Records:
     """Open data as rows that are read when they are iterated, as often as you like, in constant memory.
 
@@ -27,9 +36,12 @@ def read(
         source: a path; several paths, read one after the other; a folder; or a data frame (polars, pandas,
             PyArrow). Files may be compressed (`.gz`, `.zst`).
         kind: the kind of the files, one of `KINDS`, or a `Delimited` with its details. None: each file's kind
-            is known by its ending and its first bytes.
+            is known by its ending and its first bytes, or guessed by its first lines; `notes` say what is guessed.
         encoding: of text files.
         skip_bad_rows: leave out rows that cannot be read, and count them (`skipped`), instead of refusing the file.
+        header: of tables of text: whether the first line has the names of the columns. None finds it.
+        delimiter: of tables of text: the character between cells, or "blanks". None finds it.
+        quote: of tables of text: the character that encloses a cell, or "" for none. None finds it.
 
     Returns:
         The rows. A text has the column `text`; FASTA `id`, `description`, `sequence`; the UEA/UCR formats `series`
@@ -39,11 +51,15 @@ def read(
     Raises:
         DataError: there is no such file, or none in the folder, or its kind cannot be told. What is wrong in a file
             is said when it is read.
-        UsageError: there is no such kind or encoding, or no source.
+        UsageError: there is no such kind or encoding, or no source; something is said of tables and a file is none.
         MissingExtraError: reading this kind needs an optional package; the message names it.
     """
-    reading = Reading(encoding=check_encoding(encoding), skip_bad_rows=skip_bad_rows)
-    reader = kind_named(kind).reader if isinstance(kind, str) else kind
+    choice = Choice(kind, header, delimiter, quote)
+    return open_files(source, choice, Reading(encoding=check_encoding(encoding), skip_bad_rows=skip_bad_rows))
+
+
+def open_files(source: Any, choice: Choice, reading: Reading) -> Records:
+    """Open data as `read` does."""
     if is_frame(source):
         return FrameRecords(source)
     paths = [source] if isinstance(source, str | os.PathLike) else source
@@ -53,44 +69,52 @@ def read(
         raise UsageError("there are no files to read")
     files = [Path(path) for path in paths]
     if len(files) == 1 and files[0].is_dir():
-        return FolderRecords(files[0], reader, reading)
-    return FileRecords([(path, reader or kind_of(path).reader) for path in files], reading)
+        return FolderRecords(files[0], choice, reading)
+    return FileRecords(choice.readers(files), reading)
 
 
 class FileRecords(Records):
     """The rows of files, one file after the other."""
 
-    def __init__(self, files: Sequence[tuple[Path, Reader]], reading: Reading) -> None:
+    def __init__(self, chosen: Chosen, reading: Reading) -> None:
         super().__init__()
-        self._files, self._reading = list(files), reading
-        self._opened: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._chosen, self._reading = chosen, reading
+        self._opened: FileRows | None = None
 
     def __str__(self) -> str:
-        names = [str(path) for path, _ in self._files]
+        names = [str(path) for path, _ in self._chosen.readers]
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the first file."""
-        return self._open_first()[0]
+        return self._open_first().columns
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the first file's reader has to say."""
-        return self._open_first()[1]
+        """What the first file's reader has to say, and what was guessed of the files."""
+        return (*self._open_first().notes, *self.guesses)
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What was guessed of the files."""
+        return (*self._open_first().guesses, *self._chosen.notes)
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Tell which columns will be asked for, as `Records.expect`."""
+        self._reading, self._opened = replace(self._reading, named=(*self._reading.named, *names)), None
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
-        reading = Reading(self._reading.encoding, columns, self._reading.skip_bad_rows, self.skipped)
-        return chain.from_iterable(guarded(path, reader, reading).rows for path, reader in self._files)
+        reading = replace(self._reading, columns=columns, skipped=self.skipped)
+        return chain.from_iterable(guarded(path, reader, reading).rows for path, reader in self._chosen.readers)
 
-    def _open_first(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _open_first(self) -> FileRows:
         if self._opened is None:
-            path, reader = self._files[0]
-            first = Reading(encoding=self._reading.encoding, skip_bad_rows=self._reading.skip_bad_rows)
-            found = guarded(path, reader, first)
-            self._opened = (found.columns, found.notes)
+            path, reader = self._chosen.readers[0]
+            found = guarded(path, reader, replace(self._reading, skipped=Skipped()))
+            self._opened = found._replace(rows=iter(()))
         return self._opened
 
 

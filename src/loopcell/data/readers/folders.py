@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from loopcell.data.readers.kinds import kind_of
+from loopcell.data.readers.choosing import Choice, Chosen
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.plain import read_lines
-from loopcell.data.readers.reading import FileRows, Reader, Reading, guarded, one_column
+from loopcell.data.readers.reading import FileRows, Reading, guarded, one_column
 from loopcell.data.readers.records import Record, Records, file_origin
+from loopcell.data.readers.skipped import Skipped
 from loopcell.data.text.source import unreadable
 from loopcell.errors import DataError
 
@@ -19,17 +22,18 @@ class FolderRecords(Records):
     """The rows of a folder's files, in the order of their names.
 
     If it has folders, each of them is a class: column `label` has its name, and a text file is one row with all
-    of its text. Else the files are read one after the other, and column `file` has the name without its endings
-    (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
+    of its text, whatever its lines look like. Else the files are read one after the other, and column `file` has the
+    name without its endings (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
     """
 
-    def __init__(self, folder: Path, reader: Reader | None, reading: Reading) -> None:
+    def __init__(self, folder: Path, choice: Choice, reading: Reading) -> None:
         """List the folder; DataError when it has no files, or both files and folders."""
         super().__init__()
-        self._folder, self._reader, self._reading = folder, reader, reading
+        self._folder, self._reading = folder, reading
         self._hidden: list[Path] = []
         self._files = self._list()
         self._by_class = self._files[0].parent != folder
+        self._choice = replace(choice, plain=choice.plain or self._by_class)
         self._added = "label" if self._by_class else "file"
 
     def __str__(self) -> str:
@@ -38,35 +42,56 @@ class FolderRecords(Records):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the first file, and `label` or `file`."""
-        return (*self._open(self._files[0], self._reading).columns, self._added)
+        return (*self._open_first().columns, self._added)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many files there are, and of how many classes."""
+        """How many files there are, of how many classes, and how they are read."""
         if not self._by_class:
-            return (f"{self._folder}: {len(self._files):,} files",)
+            return (f"{self._folder}: {len(self._files):,} files", *self._open_first().notes, *self.guesses)
         classes = len({self._class(path) for path in self._files})
-        return (f"{self._folder}: {len(self._files):,} files in {classes:,} class folders",)
+        there = f"{self._folder}: {len(self._files):,} files in {classes:,} class folders"
+        return (there, *self._open_first().notes, *self.guesses)
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What was guessed of the files; in class folders, of tables alone."""
+        return (*self._open_first().guesses, *(() if self._by_class else self._chosen.notes))
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Tell which columns will be asked for, as `Records.expect`."""
+        asked = [name for name in names if name != self._added]
+        self._reading = replace(self._reading, named=(*self._reading.named, *asked))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
         for path in self._hidden:
             self.skipped.add("hidden files", str(path))
-        reading = Reading(self._reading.encoding, columns, self._reading.skip_bad_rows, self.skipped)
-        return chain.from_iterable(self._rows(path, reading) for path in self._files)
+        reading = replace(self._reading, columns=columns, skipped=self.skipped)
+        return chain.from_iterable(self._rows(at, reading) for at in range(len(self._files)))
 
-    def _rows(self, path: Path, reading: Reading) -> Iterator[Record]:
+    @cached_property
+    def _chosen(self) -> Chosen:
+        """The readers of files that belong together; those of class folders are chosen one by one."""
+        return self._choice.readers(self._files)
+
+    def _rows(self, at: int, reading: Reading) -> Iterator[Record]:
+        path = self._files[at]
         added = self._class(path) if self._by_class else plain_name(path).stem
-        for record in self._open(path, reading).rows:
+        for record in self._open(at, reading).rows:
             if self._added in record.values:
                 raise DataError(
                     f"{record.origin}: the file has a column {self._added!r}, which its place in the folder gives"
                 )
             yield Record({**record.values, self._added: added}, record.origin)
 
-    def _open(self, path: Path, reading: Reading) -> FileRows:
-        reader = self._reader or kind_of(path).reader
+    def _open_first(self) -> FileRows:
+        return self._open(0, replace(self._reading, skipped=Skipped()))
+
+    def _open(self, at: int, reading: Reading) -> FileRows:
+        path = self._files[at]
+        _, reader = self._choice.readers([path]).readers[0] if self._by_class else self._chosen.readers[at]
         return guarded(path, _whole_text if reader is read_lines and self._by_class else reader, reading)
 
     def _class(self, path: Path) -> str:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from loopcell.data.readers.archive import read_arff, read_ts, read_ucr
 from loopcell.data.readers.arrays import idx_rows, npy_rows, read_npz
 from loopcell.data.readers.columnar import read_arrow, read_parquet
-from loopcell.data.readers.delimited import Delimited, is_number
+from loopcell.data.readers.delimited import Delimited
+from loopcell.data.readers.guesses import Guess, all_numbers, first_lines, guess_text, in_archive, refuse_foreign
+from loopcell.data.readers.matlab import read_mat
 from loopcell.data.readers.opening import head, plain_name
 from loopcell.data.readers.plain import read_fasta, read_json_lines, read_lines
 from loopcell.data.readers.reading import FileRows, Reader, Reading, one_column, reader_of
@@ -48,7 +50,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("csv", (".csv",), (), Delimited()),
         Kind("tsv", (".tsv", ".tab"), (), Delimited(delimiter="\t")),
-        Kind("uci", (".data",), (), Delimited(header=False, strip=True)),  # the repository's habit: no header
+        Kind("uci", (".data",), (), Delimited(strip=True, usual_header=False)),  # the repository's habit
         Kind("jsonl", (".jsonl", ".ndjson"), (), read_json_lines),
         Kind("text", (), (), read_lines),
         Kind("fasta", (".fasta", ".fa", ".fna", ".faa"), (), read_fasta),
@@ -60,6 +62,7 @@ KINDS: dict[str, Kind] = {
         Kind("npz", (".npz",), (b"PK\x03\x04",), read_npz),
         Kind("npy", (".npy",), (b"\x93NUMPY",), reader_of("values", npy_rows)),
         Kind("idx", (".idx",), (rb"\x00\x00[\x08\x09\x0b-\x0e][\x01-\x08]",), reader_of("values", idx_rows)),
+        Kind("mat", (".mat",), (b"MATLAB ",), read_mat),
         Kind("audio", (".wav", ".flac", ".ogg"), (b"RIFF....WAVE", b"fLaC", b"OggS"), read_path),
         Kind("image", (".png", ".jpg", ".jpeg"), (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), read_path),
     )
@@ -94,55 +97,57 @@ def kind_of(path: Path) -> Kind:
     """The kind of a file, by its ending and its first bytes; text of no known ending also by its first lines.
 
     Raises:
-        DataError: the file cannot be read, is empty, or its ending and its first bytes say different things.
+        DataError: the file cannot be read, is empty, its ending and its first bytes say different things, or it is of
+            a kind that is not read.
     """
-    ending = plain_name(path).suffix.lower()
+    return look_at(path).kind
+
+
+class Look(NamedTuple):
+    """What a file is taken for.
+
+    Attributes:
+        kind: its kind.
+        guess: where that was guessed by the lines of a text, what was guessed and why; else None.
+        notes: what else the user should know of how it is read.
+    """
+
+    kind: Kind
+    guess: Guess | None = None
+    notes: tuple[str, ...] = ()
+
+
+def look_at(path: Path) -> Look:
+    """Find the kind of a file; errors as `kind_of`."""
+    name = plain_name(path)
+    ending = name.suffix.lower()
     by_ending = next((kind for kind in KINDS.values() if ending in kind.endings), None)
     first = head(path, MAGIC_BYTES if by_ending and by_ending.magics else TEXT_BYTES)
     by_bytes = next((kind for kind in KINDS.values() if _begins(first, kind)), None)
     if by_ending is None:
-        return by_bytes or KINDS[_kind_of_text(first)]
+        refuse_foreign(path, name, first)
+        if ending == ".json":
+            return Look(KINDS["jsonl"])
+        return Look(by_bytes) if by_bytes else _by_lines(path, guess_text(name, first), first)
     if by_bytes is not by_ending and (by_bytes or by_ending.magics):
         found = f"those of {by_bytes.name}" if by_bytes else f"{first[:8].hex(' ')}, not those of {by_ending.name}"
         raise DataError(
             f"{path} ends in {ending}, but its first bytes are {found}; give it its right ending, or say kind=..."
         )
-    return _archive_kind(by_ending, first, path)
+    if by_ending.name == "tsv" and in_archive(name) and all_numbers(first_lines(first)):
+        return _by_lines(path, Guess("ucr", "its name and its rows of numbers"), first)
+    return Look(by_ending, None, () if by_ending.magics else _of_line_ends(path, first))
+
+
+def _by_lines(path: Path, guess: Guess, first: bytes) -> Look:
+    return Look(KINDS[guess.kind], guess, _of_line_ends(path, first))
+
+
+def _of_line_ends(path: Path, first: bytes) -> tuple[str, ...]:
+    if b"\r" in first.rstrip() and b"\n" not in first:
+        return (f"{path}: its lines end in CR alone, as on old Macs, as it seems",)
+    return ()
 
 
 def _begins(first: bytes, kind: Kind) -> bool:
     return any(re.match(magic, first, re.DOTALL) for magic in kind.magics)
-
-
-def _archive_kind(kind: Kind, first: bytes, path: Path) -> Kind:
-    """UCR's archive names its tables `NAME_TRAIN.tsv` and `NAME_TEST.tsv`, and gives them neither header nor names."""
-    named = plain_name(path).stem.upper().endswith(("_TRAIN", "_TEST"))
-    return KINDS["ucr"] if kind.name == "tsv" and named and _all_numbers(_first_lines(first)) else kind
-
-
-def _kind_of_text(first: bytes) -> str:
-    """The kind of a text by its first lines; what is not clearly something else is text."""
-    lines = _first_lines(first)
-    start = next((line.strip().lower() for line in lines if line.strip() and line.strip()[0] not in "#%"), "")
-    for begin, name in ((">", "fasta"), ("@relation", "arff"), ("@problemname", "ts")):
-        if start.startswith(begin):
-            return name
-    if start.startswith("{") and start.endswith("}"):
-        return "jsonl"
-    if _all_numbers(lines):
-        return "ucr"
-    tabs = {line.count("\t") for line in lines}
-    return "tsv" if len(tabs) == 1 and tabs != {0} else "text"
-
-
-def _first_lines(first: bytes) -> list[str]:
-    """Up to 20 lines of the beginning, the last one only if it is whole; what is not UTF-8 does not matter here."""
-    parts = first.decode("utf-8-sig", "replace").split("\n")
-    whole = parts[:-1] if len(parts) > 1 else parts
-    return [line for line in whole[:20] if line.strip()]
-
-
-def _all_numbers(lines: list[str]) -> bool:
-    """Whether the lines look like UCR's: three numbers and more in each."""
-    cells = [re.split(r"[,\s]+", line.strip()) for line in lines]
-    return bool(cells) and all(len(row) >= 3 and all(map(is_number, row)) for row in cells)

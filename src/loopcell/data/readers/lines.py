@@ -11,7 +11,9 @@ from typing import BinaryIO, cast
 from loopcell.data.limits import LONGEST_LINE
 from loopcell.data.readers.opening import open_bytes
 from loopcell.data.readers.reading import one_line
+from loopcell.data.readers.whole_lines import whole_lines
 from loopcell.data.text.source import BYTE_ORDER_MARK
+from loopcell.data.text.unmarked import LOOKED_AT, likely_utf16
 from loopcell.errors import DataError, UsageError
 
 BLOCK_BYTES = 1 << 18
@@ -29,12 +31,20 @@ _MARKS = {
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a file in order, each with its newline, the last one perhaps without.
 
+    Where a file has no newline and ends its lines with CR alone, these are its lines. A byte order mark at the
+    beginning of any line is taken off, for files that were joined.
+
     Raises:
         DataError: the file cannot be read or is empty, or as `lines_of`.
         UsageError: there is no such encoding.
     """
     with open_bytes(path) as stream:
-        found = lines_of(stream, str(path), encoding)
+        first_bytes = cast(io.BufferedReader, stream).peek(LOOKED_AT)
+        marked = first_bytes.startswith(tuple(_MARKS))
+        likely = None if marked else likely_utf16(first_bytes, check_encoding(encoding))
+        if likely:
+            raise DataError(f"{path} is not {encoding} text: it looks like UTF-16, say encoding={likely!r}")
+        found = whole_lines(lines_of(stream, str(path), encoding))
         first = next(found, None)
         if first is None:
             raise DataError(f"{path} is empty")

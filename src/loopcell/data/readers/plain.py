@@ -11,6 +11,7 @@ from typing import Any
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.reading import FileRows, Reading, one_column
 from loopcell.data.readers.records import Origin, Record, brief, file_origin, twice_in
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 
 
@@ -45,10 +46,37 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
         except (ValueError, RecursionError) as error:
             reading.bad_row(origin, "lines that are not JSON", f"this is not JSON ({error})")
             continue
-        if isinstance(value, dict):
-            yield Record(value, origin)
-        else:
+        if not isinstance(value, dict):
             reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {_short(line)}")
+        elif reading.to_learn and (wrong := _half_characters(value, line)) is not None:
+            reading.bad_row(origin, "rows with lone surrogates", wrong)
+        else:
+            yield Record(value, origin)
+
+
+def _half_characters(row: dict[str, Any], line: str) -> str | None:
+    """What is wrong with a row whose escapes make no text; they are the only way to it in a file that was decoded."""
+    if "\\ud" not in line and "\\uD" not in line:
+        return None
+    try:
+        for name, value in row.items():
+            demand_text(name, "the name of a column")
+            _demand_texts(value, f"column {name!r}")
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def _demand_texts(value: Any, name: str) -> None:
+    if isinstance(value, str):
+        demand_text(value, name)
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            _demand_texts(item, f"{name}, item {at}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            demand_text(key, name)
+            _demand_texts(item, name)
 
 
 class _TwiceError(Exception):

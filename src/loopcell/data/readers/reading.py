@@ -23,14 +23,18 @@ class Reading:
     Attributes:
         encoding: of text files.
         columns: the columns that are asked for; a reader may give more. None: all.
+        named: columns that the user has named, which tell a header from a row of data.
         skip_bad_rows: whether a row that cannot be read is counted and left out, rather than an error.
         skipped: where it is counted.
+        to_learn: whether something is learned of the rows, so that what no file could be written with is a bad row.
     """
 
     encoding: str = "utf-8"
     columns: tuple[str, ...] | None = None
+    named: tuple[str, ...] = ()
     skip_bad_rows: bool = False
     skipped: Skipped = field(default_factory=Skipped)
+    to_learn: bool = False
 
     def bad_row(self, origin: Origin, kind: str, reason: str) -> None:
         """Refuse a row, or count it.
@@ -49,11 +53,19 @@ class Reading:
 
 
 class FileRows(NamedTuple):
-    """An opened file: the names of its columns, its rows, and what the user should know about how it is read."""
+    """An opened file.
+
+    Attributes:
+        columns: their names.
+        rows: in order.
+        notes: what the user should know about how it is read.
+        guesses: the same where it may be meant otherwise, with the argument that says so.
+    """
 
     columns: tuple[str, ...]
     rows: Iterator[Record]
     notes: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Path, Reading], FileRows]

@@ -77,6 +77,15 @@ class Records(ABC):
         """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
         return ()
 
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """Those of the notes that tell how the data may be meant otherwise, and which argument says so."""
+        return ()
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Tell which columns will be asked for: a table of text with one of them in its first line has a header."""
+        return  # of what knows its columns by itself
+
     @abstractmethod
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order; with `columns`, rows that may have these alone.
@@ -111,6 +120,7 @@ class Records(ABC):
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Refuse a name that no column has; DataError, with the names that there are."""
+        self.expect(names)
         columns = self.columns
         there = set(columns)
         for name in names:

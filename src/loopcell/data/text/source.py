@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopcell.data.text.unmarked import likely_utf16
 from loopcell.errors import DataError, InputError
 
 BLOCK_BYTES = 1 << 20
@@ -88,6 +89,8 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
     decoder = codecs.getincrementaldecoder("utf-8")()
     position, at_start, empty = source.start, source.start == 0, True
     for block in byte_blocks(source, block_bytes):
+        if at_start:
+            _demand_no_utf16(block, source.path)
         text = _decode(decoder, block, source.path, position - len(decoder.getstate()[0]))
         position += len(block)
         if at_start and text:
@@ -98,6 +101,14 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
     _decode(decoder, None, source.path, position - len(decoder.getstate()[0]))
     if empty:
         raise DataError(f"{source.path} has a byte order mark and no text")
+
+
+def _demand_no_utf16(first: bytes, path: Path) -> None:
+    likely = likely_utf16(first, "utf-8")
+    if likely:
+        raise DataError(
+            f"{path} is not UTF-8 text: it looks like UTF-16; write it anew as UTF-8 (iconv -f {likely} -t utf-8)"
+        )
 
 
 def file_size(path: Path) -> int:

@@ -30,6 +30,7 @@ from loopcell.tasks.estimator.ending import Naive, notes_of
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
 from loopcell.tasks.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.model_file import building, fill, read_model, write_model
+from loopcell.tasks.model_kind import model_path
 from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.pace import Pace
@@ -246,10 +247,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read what `save` wrote, on any machine; the file is checked and runs no code.
 
+        Args:
+            path: the file, or the folder of a run, for the model in it.
+
         Raises:
             FileFormatError: the file is missing, truncated, foreign, damaged, of a newer format or of another task.
         """
-        return cls._loaded(Path(path), {})
+        return cls._loaded(model_path(path), {})
 
     @classmethod
     def _loaded(cls, path: Path, others: Mapping[str, Any]) -> Self:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy.typing as npt
 
 from loopcell.data import Vocabulary, vocabulary_class, vocabulary_from_json, where
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.embedding import TokenEmbedding
 from loopcell.tasks.inputs.input import FirstLayer, Input, count
@@ -66,6 +67,8 @@ def _texts(X: Sequence[Any]) -> Iterator[str]:
     for index, text in enumerate(X):
         if not isinstance(text, str):
             raise DataError(f"{where(X, index)}: a text was expected, as in the first example, not {_described(text)}")
+        if not text.isascii():
+            demand_text(text, where(X, index))
         yield str(text)  # NumPy's strings as Python's
 
 

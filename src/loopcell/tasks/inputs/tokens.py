@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import where
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.embedding import TokenEmbedding
 from loopcell.tasks.inputs.input import FirstLayer, Input, count
@@ -77,4 +78,6 @@ def _lists(X: Sequence[Any]) -> Iterator[list[str]]:
         for step, token in enumerate(example):
             if not isinstance(token, str):
                 raise DataError(f"{where(X, index)}: token {step} is a {type(token).__name__}, not a string")
+            if not token.isascii():
+                demand_text(token, f"{where(X, index)}: token {step}")
         yield list(example)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from loopcell.data import short, where
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 
 IGNORED = -100
@@ -187,6 +188,8 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
         kinds = "labels are strings, numbers or truth values"
         raise DataError(f"{where(y, index)}: {short(label)} is not a label; {kinds}")
+    if isinstance(label, str):
+        demand_text(label, f"{where(y, index)}: the label")
     return label
 
 

@@ -1,14 +1,21 @@
 """The text and the binary format of word2vec: files that other programs read and write.
 
-The first line has the number of words V and the length of a vector E. Then, in text, a line a word: the word and E
-numbers; in binary, the word, a space, E float32 numbers of the least byte first, and perhaps a line's end.
+The first line has the number of words V and the length of a vector E; files of GloVe do without. Then, in text, a
+line a word: the word and E numbers; in binary, the word, a space, E float32 numbers of the least byte first, and
+perhaps a line's end.
+
+Only blanks, tabs and newlines separate; other white space may be a part of a word. Files of millions of words have a
+few that nobody can read, such as words cut inside a letter: these rows are left out and counted.
 
 A file from elsewhere is hostile until read: nothing is allocated by what its first line says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -25,6 +32,20 @@ LONGEST_VECTOR = 1 << 16  # numbers
 PEEK = 256  # bytes
 LONGEST_LINE = LONGEST_WORD + 64 * LONGEST_VECTOR
 _FLOAT = np.dtype("<f4")
+_MARK = b"\xef\xbb\xbf"
+_HEADER = re.compile(rb"\s*(\d{1,15})[ \t]+(\d{1,15})\s*")
+_BETWEEN = re.compile(rb"[ \t]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_NUMBER = re.compile(rb"[0-9+\-.einfatyEINFATY]+")
+FIRST_ROWS = 100  # that are looked at where no first line says how long a vector is
+
+# What other files begin with, and what to do with them.
+_OTHERS = {
+    b"\xba\x16\x4f\x2f": "is a model of fastText, not vectors alone: give the .vec file that fastText writes beside it",
+    b"PK\x03\x04": "is a zip archive: unpack it first",
+}
+
+Vector = npt.NDArray[np.float32]
 
 
 class ForeignVectors(NamedTuple):
@@ -60,68 +81,159 @@ def _text(vector: npt.NDArray[np.float32]) -> bytes:
     return " ".join(f"{number:.9g}" for number in vector.tolist()).encode()
 
 
+class _UnreadableError(Exception):
+    """Why a row is no word with its vector."""
+
+
+class _Row(NamedTuple):
+    """A row as it stands in the file: its word, and its numbers or why there are none."""
+
+    word: bytes
+    vector: Vector | str
+
+
+class _Found:
+    """What was read so far."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._size = path, size
+        self._numbers: dict[str, int] = {}
+        self._values, self._twice, self._rows = bytearray(), 0, 0
+        self._bad, self._why = 0, ""  # how many rows cannot be read, and why not the first of them
+
+    def add(self, row: _Row) -> None:
+        """Take a row, or count it as unreadable."""
+        self._rows += 1
+        try:
+            name, vector = _word(row.word), _vector(row, self._size)
+        except _UnreadableError as error:
+            self._bad += 1
+            self._why = self._why or f"row {self._rows}{error}"
+            return
+        if name in self._numbers:
+            self._twice += 1
+            return
+        self._numbers[name] = len(self._numbers)
+        self._values += vector.tobytes()
+
+    def vectors(self, notes: Iterable[str]) -> ForeignVectors:
+        """All of it; FileFormatError where half of the rows or more cannot be read."""
+        bad, path = self._bad, self._path
+        if 2 * bad >= self._rows:
+            more = f"; so it is with {bad:,} of {self._rows:,} rows" if bad > 1 else ""
+            raise FileFormatError(f"{path} {self._why}{more}" if bad else f"{path} has no words")
+        said = [*notes]
+        if bad:
+            rows = (
+                f"{bad:,} rows of {path} cannot be read and are"
+                if bad > 1
+                else f"1 row of {path} cannot be read and is"
+            )
+            said.append(f"{rows} left out: {self._why}")
+        if self._twice:
+            said.append(f"{self._twice:,} words of {path} are there twice; the first vector of each counts")
+        values = np.frombuffer(self._values, dtype=np.float32).reshape(len(self._numbers), self._size)
+        return ForeignVectors(list(self._numbers), values, said)
+
+
 def read(path: str | PathLike[str]) -> ForeignVectors:
     """Read a file of either format, perhaps compressed; errors as `load_word2vec`."""
     path = Path(path)
     with open_bytes(path) as file:
-        count, size = _sizes(path, file.readline(LONGEST_WORD))
-        rows = _text_rows if _is_text(file) else _binary_rows
-        numbers: dict[str, int] = {}
-        values, twice = bytearray(), 0
-        for row, (word, vector) in enumerate(rows(path, file, count, size), start=1):
-            name = _decoded(path, row, word)
-            if not np.isfinite(vector).all():
-                raise FileFormatError(f"{path} row {row}: the vector of {name!r} has numbers that are not finite")
-            if name in numbers:
-                twice += 1
-                continue
-            numbers[name] = len(numbers)
-            values += vector.tobytes()
-    vectors = np.frombuffer(values, dtype=np.float32).reshape(len(numbers), size)
-    notes = [f"{twice:,} words of {path} are there twice; the first vector of each counts"] if twice else []
-    return ForeignVectors(list(numbers), vectors, notes)
+        first = file.readline(LONGEST_LINE)
+        other = next((what for start, what in _OTHERS.items() if first.startswith(start)), None)
+        if other:
+            raise FileFormatError(f"{path} {other}")
+        first = first.removeprefix(_MARK)
+        sizes, notes = _sizes(path, first), list[str]()
+        if sizes is None:
+            lines = [first, *islice(iter(lambda: file.readline(LONGEST_LINE), b""), FIRST_ROWS - 1)]
+            size = _usual_size(path, lines)
+            rows = _all_text_rows(chain(lines, iter(lambda: file.readline(LONGEST_LINE), b"")), size)
+            notes = [
+                f"{path} has no first line with its sizes, as files of GloVe: vectors of {size:,} numbers, as it seems"
+            ]
+        else:
+            count, size = sizes
+            rows = (_text_rows if _is_text(file, size) else _binary_rows)(path, file, count, size)
+        found = _Found(path, size)
+        for row in rows:
+            found.add(row)
+    return found.vectors(notes)
 
 
-def _sizes(path: Path, line: bytes) -> tuple[int, int]:
-    parts = line.split()
-    if len(parts) != 2 or not all(part.isdigit() and len(part) < 16 for part in parts):
+def _sizes(path: Path, line: bytes) -> tuple[int, int] | None:
+    """The number of words and the length of a vector; None for a first line that is a row."""
+    header = _HEADER.fullmatch(line)
+    if header is None:
+        parts = _BETWEEN.split(line.strip())
+        if len(parts) > 2 and not _CONTROL.search(line) and all(map(_NUMBER.fullmatch, parts[-2:])):
+            return None
         raise FileFormatError(
-            f"{path} does not begin with the number of words and the length of a vector, as files of word2vec do "
-            f"(those of GloVe do not: add that line)"
+            f"{path} does not begin with the number of words and the length of a vector, as files of word2vec do, nor "
+            "with a word and its numbers, as those of GloVe do"
         )
-    count, size = int(parts[0]), int(parts[1])
+    count, size = int(header[1]), int(header[2])
     if not count or not 0 < size <= LONGEST_VECTOR:
         raise FileFormatError(f"{path} says that it has {count:,} words with {size:,} numbers each; it cannot be used")
     return count, size
 
 
-def _is_text(file: BinaryIO) -> bool:
+def _usual_size(path: Path, lines: Sequence[bytes]) -> int:
+    """How many numbers most of some rows have; words with blanks in them seem to have more."""
+    counts = Counter(len(_BETWEEN.split(line.strip())) - 1 for line in lines if line.strip())
+    size = min(counts, key=lambda size: (-counts[size], size))
+    if not 1 < size <= LONGEST_VECTOR:
+        raise FileFormatError(f"{path} has rows of {size:,} numbers; it cannot be used")
+    return size
+
+
+def _is_text(file: BinaryIO, size: int) -> bool:
     """Whether the first word is followed by letters of numbers alone. The stream stays where it is."""
     ahead: bytes = file.peek(PEEK)[:PEEK]  # type: ignore[attr-defined] # it is buffered
-    numbers = ahead.lstrip(b"\n").partition(b" ")[2].partition(b"\n")[0]
-    return bool(numbers) and not numbers.strip(b"0123456789+-.einfatyEINFATY \r\t")
+    line, end, _ = ahead.lstrip(b"\r\n").partition(b"\n")
+    parts = line.split()
+    if not end and len(ahead) == PEEK:  # the last one may go on
+        parts, size = parts[:-1], 3
+    numbers = parts[1:][-size:]
+    return bool(numbers) and not _CONTROL.search(line) and _NUMBER.fullmatch(numbers[-1]) is not None
 
 
-def _text_rows(path: Path, file: BinaryIO, count: int, size: int) -> Iterator[tuple[bytes, npt.NDArray[np.float32]]]:
+def _text_rows(path: Path, file: BinaryIO, count: int, size: int) -> Iterator[_Row]:
     for row in range(1, count + 1):
         line = file.readline(LONGEST_LINE)
-        word, *numbers = line.split(b" ") if line.strip() else [b""]
-        numbers = [number for number in numbers if number.strip()]
         if not line:
             raise _truncated(path, count, row)
-        try:
-            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-                vector = np.array([float(number) for number in numbers], dtype=np.float32)
-        except ValueError as error:
-            raise FileFormatError(f"{path} row {row}: {error}") from error
-        if len(vector) != size:
-            raise FileFormatError(f"{path} row {row} has {len(vector)} numbers, and not {size} as its first line says")
-        yield word, vector
+        yield _text_row(line, size)
     if file.readline(LONGEST_LINE).strip():
         raise FileFormatError(f"{path} goes on after the {count:,} words that its first line tells of")
 
 
-def _binary_rows(path: Path, file: BinaryIO, count: int, size: int) -> Iterator[tuple[bytes, npt.NDArray[np.float32]]]:
+def _all_text_rows(lines: Iterable[bytes], size: int) -> Iterator[_Row]:
+    return (_text_row(line, size) for line in lines if line.strip())
+
+
+def _text_row(line: bytes, size: int) -> _Row:
+    parts = _BETWEEN.split(line.rstrip(b" \t\r\n"))
+    word, more = b" ".join(parts[:-size]) or parts[0], parts[1:-size]
+    if len(parts) <= size or (more and all(map(_is_number, more))):
+        return _Row(word, f" has {len(parts) - 1} numbers, and not {size}")
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+            return _Row(word, np.array([float(number) for number in parts[-size:]], dtype=np.float32))
+    except ValueError as error:
+        return _Row(word, f": {error}")
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _binary_rows(path: Path, file: BinaryIO, count: int, size: int) -> Iterator[_Row]:
     for row in range(1, count + 1):
         word = bytearray()
         while (byte := file.read(1)) != b" ":
@@ -134,18 +246,27 @@ def _binary_rows(path: Path, file: BinaryIO, count: int, size: int) -> Iterator[
         block = file.read(size * _FLOAT.itemsize)
         if len(block) < size * _FLOAT.itemsize:
             raise _truncated(path, count, row)
-        yield bytes(word), np.frombuffer(block, dtype=_FLOAT).astype(np.float32)
+        yield _Row(bytes(word), np.frombuffer(block, dtype=_FLOAT).astype(np.float32))
     if file.read(2).strip():
         raise FileFormatError(f"{path} goes on after the {count:,} words that its first line tells of")
 
 
-def _decoded(path: Path, row: int, word: bytes) -> str:
+def _vector(row: _Row, size: int) -> Vector:
+    if isinstance(row.vector, str):
+        raise _UnreadableError(row.vector)
+    if not np.isfinite(row.vector).all():
+        raise _UnreadableError(f": the vector of {_word(row.word)!r} has numbers that are not finite")
+    assert len(row.vector) == size
+    return row.vector
+
+
+def _word(word: bytes) -> str:
     try:
         found = word.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileFormatError(f"{path} row {row}: its word is not utf-8 ({word[:40]!r})") from error
-    if not found or any(letter.isspace() for letter in found):
-        raise FileFormatError(f"{path} row {row}: {found[:40]!r} is no word")
+        raise _UnreadableError(f": its word is not utf-8 ({word[:40]!r})") from error
+    if not found:
+        raise _UnreadableError(": '' is no word")
     return found
 
 

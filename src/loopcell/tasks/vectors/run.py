@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loopcell.errors import UsageError
 from loopcell.tasks.config import FileExamples
-from loopcell.tasks.file_examples import load_inputs
+from loopcell.tasks.file_examples import Tell, load_inputs, untold
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.vectors.ready import ReadyVectors
 from loopcell.tasks.word_vectors import WordVectors
@@ -32,7 +32,11 @@ class LearnedVectors:
 
 
 def learn_vectors(
-    vectors: WordVectors, data: FileExamples, held_out: FileExamples | None, folder: Path | None
+    vectors: WordVectors,
+    data: FileExamples,
+    held_out: FileExamples | None,
+    folder: Path | None,
+    tell: Tell = untold,
 ) -> LearnedVectors:
     """Learn vectors from files and keep them in a new folder.
 
@@ -41,6 +45,7 @@ def learn_vectors(
         data: the text.
         held_out: text to score on; None for no score.
         folder: new or empty; None finds a new name under `runs/`.
+        tell: called with what is guessed of the files, before anything is learned.
 
     Raises:
         DataError: a file cannot be read; the sentence names file and row.
@@ -49,8 +54,8 @@ def learn_vectors(
     run = RunFolder(folder or free_folder(Path("runs"), f"{data.files[0].stem}-vectors"))
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise UsageError(f"{run.path} already exists and is not empty; name another folder")
-    loaded = load_inputs(data)
-    rest = load_inputs(held_out) if held_out else None
+    loaded = load_inputs(data, tell)
+    rest = load_inputs(held_out, tell) if held_out else None
     vectors.columns_ = data.columns
     try:
         vectors.fit(loaded.X)
@@ -71,6 +76,9 @@ def read_vectors(path: Path) -> WordVectors:
     return WordVectors.load(file) if file.suffix == ".safetensors" else WordVectors.load_word2vec(file)
 
 
-def ready_vectors(path: Path, *, frozen: bool) -> ReadyVectors:
-    """The vectors of a file for `embedding=`; errors as `read_vectors`."""
-    return read_vectors(path).as_embedding(frozen=frozen)
+def ready_vectors(path: Path, tell: Tell = untold, *, frozen: bool) -> ReadyVectors:
+    """The vectors of a file for `embedding=`, with what is to be known of the file told; errors as `read_vectors`."""
+    found = read_vectors(path)
+    for note in getattr(found, "notes_", ()):
+        tell(note)
+    return found.as_embedding(frozen=frozen)

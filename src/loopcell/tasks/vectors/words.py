@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Ragged, where
+from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -29,9 +30,10 @@ class Cutter(NamedTuple):
         """The words of an example; a sign of punctuation is a word of its own.
 
         Raises:
-            DataError: it is neither a text nor a list of strings.
+            DataError: it is neither a text nor a list of strings, or has a lone surrogate.
         """
         if isinstance(example, str):
+            demand_text(example, name)
             return WORD.findall(example.lower() if self.lower else example)
         if example is None or not isinstance(example, Sequence | np.ndarray):
             found = "nothing" if example is None else f"a {type(example).__name__}"
@@ -39,6 +41,9 @@ class Cutter(NamedTuple):
         wrong = next((at for at, word in enumerate(example) if not isinstance(word, str)), None)
         if wrong is not None:
             raise DataError(f"{name}: word {wrong} is a {type(example[wrong]).__name__}, not a string")
+        for at, word in enumerate(example):
+            if not word.isascii():
+                demand_text(word, f"{name}: word {at}")
         return [str(word).lower() if self.lower else str(word) for word in example]
 
     def each(self, X: Sequence[Any]) -> Iterator[list[str]]:

@@ -1,0 +1,74 @@
+"""Tables whose rows are examples, and whose columns are the steps of a sequence or the numbers of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from loopcell.data import Column, Origin
+from loopcell.errors import DataError
+
+
+class WideRows(Sequence[Any]):
+    """The sequences of several columns, made when they are asked for."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._names = tuple(column.name for column in columns)
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        return wide_row([column[index] for column in self._columns], self._names, self._columns[0].origins[index])
+
+
+def wide_row(cells: Sequence[Any], names: Sequence[str], origin: Origin) -> Any:
+    """Make the sequence of one row.
+
+    Args:
+        cells: of one column, what is in it; of several, a number each, or a sequence of equally many numbers each.
+        names: of the columns.
+        origin: the row.
+
+    Returns:
+        The one cell as it is; of numbers an array [T], a step for each column; of sequences an array [T, I], a number
+        of a step for each column.
+
+    Raises:
+        DataError: a cell of several is no number, or the sequences differ in length; the sentence names the row.
+    """
+    if len(cells) == 1:
+        return cells[0]
+    arrays = [_numbers(cell, name, origin) for cell, name in zip(cells, names, strict=True)]
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1 or arrays[0].ndim > 1:
+        shown = ", ".join(f"{name} {_shape(array)}" for name, array in zip(names, arrays, strict=True))
+        raise DataError(
+            f"{origin}: columns that make a sequence have a number each, or lists of one length, got {shown}"
+        )
+    return np.stack(arrays, axis=-1)
+
+
+def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[np.float64]]:
+    try:
+        if cell is None or isinstance(cell, bytes):
+            raise TypeError
+        return np.asarray(float(cell) if isinstance(cell, str) else cell, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = "nothing" if cell is None or cell == "" else repr(cell)[:60]
+        raise DataError(
+            f"{origin}: column {name!r} has {found}, and several columns make a sequence of numbers"
+        ) from None
+
+
+def _shape(array: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+    return "one number" if not array.ndim else f"an array {list(array.shape)}"

@@ -1,0 +1,96 @@
+"""Flags that take several files after each other, and what stands for standard input."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from loopcell.cli import app, train_estimators
+from loopcell.cli.standard_input import as_files
+from tests.cli.conftest import one_thread
+
+__all__ = ["one_thread"]
+
+SMALL = ["--cell", "gru", "--hidden", 4, "--epochs", 1, "--device", "cpu"]
+TABLE = "text\tlabel\n" + "aa\tx\nbb\ty\n" * 20
+
+
+def call(*arguments, typed=None):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "files", "val"),
+    [
+        ("X y --val Xv yv", ["X", "y"], ["Xv", "yv"]),
+        ("X y --val Xv yv --hidden 3", ["X", "y"], ["Xv", "yv"]),
+        ("X y --hidden 3 --val Xv --val yv", ["X", "y"], ["Xv", "yv"]),
+        ("X y --val=Xv yv", ["X", "y"], ["Xv", "yv"]),
+        ("t.csv --val v.csv --no-calibrate", ["t.csv"], ["v.csv"]),
+        ("--val v.csv t.csv", ["t.csv"], ["v.csv"]),
+        ("--hidden 3 --val v.csv t.csv", ["t.csv"], ["v.csv"]),
+        ("a b --val v --hidden 3 c", ["a", "b", "c"], ["v"]),
+        ("a --val - --bidirectional", ["a"], ["-"]),
+        ("a b", ["a", "b"], None),
+    ],
+)
+def test_a_flag_takes_files_up_to_the_next_flag(monkeypatch, typed, files, val):
+    found = []
+    monkeypatch.setattr(train_estimators, "_train", lambda *given: found.append(given[4][:2]))
+    assert call("train", "classify", *typed.split()).exit_code == 0
+    assert [[str(path) for path in some] if some else some for some in found[0]] == [files, val]
+
+
+def test_two_arrays_after_each_flag(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn = np.random.default_rng(0)
+    for name, count in (("", 30), ("v", 10)):
+        labels = drawn.integers(0, 2, count)
+        np.save(f"X{name}.npy", (drawn.normal(size=(count, 4, 2)) + labels[:, None, None]).astype(np.float32))
+        np.save(f"y{name}.npy", labels)
+    result = call("train", "classify", "X.npy", "y.npy", "--val", "Xv.npy", "yv.npy", *SMALL, "--run", "r")
+    assert result.exit_code == 0, result.output
+    assert "10 sequences:" in result.stdout
+    result = call("eval", "r", "Xv.npy", "yv.npy", "--train", "X.npy", "y.npy")
+    assert result.exit_code == 0, result.output
+    assert "\nsummary logistic " in result.stdout
+
+
+def test_standard_input_is_a_file_of_every_verb(tmp_path):
+    run = tmp_path / "r"
+    columns = ["--input", "text", "--label", "label"]
+    result = call("train", "classify", "-", *columns, *SMALL, "--run", run, typed=TABLE)
+    assert result.exit_code == 0, result.output
+    for name in ("-", "/dev/stdin"):
+        result = call("predict", run, name, typed=TABLE)
+        assert result.exit_code == 0, result.output
+        assert [json.loads(line)["row"] for line in result.stdout.splitlines()] == list(range(1, 41))
+    assert "40 sequences:" in call("eval", run, "-", typed=TABLE).stdout
+    result = call("eval", run, "-", "--train", "/dev/stdin", typed=TABLE)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: standard input can be read once: name it for one file only\n",
+    )
+    assert call("predict", run, "-", "-o", "-", typed=TABLE).stdout.count("\n") == 40
+
+
+def test_a_text_of_standard_input(tmp_path):
+    small = ["--hidden", 6, "--layers", 1, "--batch-size", 2, "--chunk", 8, "--steps", 2, "--device", "cpu"]
+    result = call("train", "lm", "-", *small, "--run", tmp_path / "r", typed="the cat sat.\n" * 40)
+    assert result.exit_code == 0, result.output
+    assert call("eval", tmp_path / "r", "-", typed="the cat sat.\n" * 40).exit_code == 0
+
+
+def test_a_pipe_is_read_once_and_kept(tmp_path):
+    pipe = tmp_path / "rows.tsv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(TABLE, encoding="utf-8"))
+    writer.start()
+    (copy,), none = as_files([pipe])
+    writer.join()
+    assert (copy.name, copy.read_text(encoding="utf-8"), none) == ("rows.tsv", TABLE, None)

@@ -1,0 +1,172 @@
+"""What is guessed of a file is said before training, with the flag that settles it; and those flags."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from loopcell import LanguageModel, SequenceClassifier, SequenceTagger, WordVectors, load_model
+from loopcell.cli import app
+from loopcell.tasks.estimator import SequenceEstimator
+from tests.cli.conftest import one_thread
+
+__all__ = ["one_thread"]
+
+SMALL = ["--cell", "gru", "--hidden", 4, "--epochs", 1, "--device", "cpu"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    table = folder / "t.csv"
+    table.write_text("text,label\n" + "aa,x\nbb,y\n" * 20, encoding="utf-8")
+    result = call("train", "classify", table, *SMALL, "--run", folder / "r")
+    assert result.exit_code == 0, result.output
+    return folder / "r", result
+
+
+def test_notes_come_before_training(trained, monkeypatch, tmp_path):
+    """A training that fails at once has said them already."""
+    note = "t.csv: the first line is taken as the header (text, label); --no-header takes it as data\n"
+    assert note in trained[1].stderr
+    assert "note" not in trained[1].stdout
+
+    def failing(*_args, **_named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SequenceEstimator, "fit", failing)
+    path = tmp_path / "t.csv"
+    path.write_text("text;label\n" + "aa;x\nbb;y\n" * 20, encoding="utf-8")
+    result = call("train", "classify", path, *SMALL, "--run", tmp_path / "r")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines() == [
+        f"note: {path}: the first line is taken as the header (text, label); --no-header takes it as data",
+        f"note: {path}: cells are separated by ';', as it seems; --delimiter ... says otherwise",
+    ]
+
+
+def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
+    mail = tmp_path / "mail.txt"
+    mail.write_text("> a reply\nhello\nthird\n", encoding="utf-8")
+    result = call("predict", trained[0], mail)
+    assert result.stdout.count("\n") == 3
+    numbers = tmp_path / "n.txt"
+    numbers.write_text("1 2 3\n4 5 6\n", encoding="utf-8")
+    result = call("predict", trained[0], numbers)
+    assert result.stdout.count("\n") == 2
+    assert (
+        f"note: {numbers} is read as text, a row a line, and may be rows of numbers; --kind ucr reads" in result.stderr
+    )
+
+
+@pytest.fixture
+def numerals(tmp_path):
+    path = tmp_path / "ett.csv"
+    rows = "".join(f"2016-07-{day:02d},{day},2.0,{day % 5}\n" for day in range(1, 31))
+    path.write_text("date,0,1,OT\n" + rows, encoding="utf-8")
+    return path
+
+
+FORECAST = ["--horizon", 2, "--history", 4, *SMALL]
+
+
+def test_a_header_of_numerals_is_settled_by_the_target(numerals, tmp_path):
+    run = tmp_path / "r"
+    result = call("train", "forecast", numerals, "--target", "OT", "--time", "date", *FORECAST, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "note" not in result.stderr  # nothing is guessed
+    lines = [json.loads(line) for line in call("predict", run, numerals).stdout.splitlines()]
+    assert [line["time"] for line in lines] == ["2016-07-31", "2016-08-01"]
+    assert call("eval", run, numerals).exit_code == 0
+    assert call("resume", run).exit_code == 0
+
+
+def test_the_flag_settles_it_everywhere(numerals, tmp_path):
+    run = tmp_path / "r"
+    result = call("train", "forecast", numerals, "--target", "1", "--no-header", *FORECAST, "--run", run)
+    assert "there is no column '1'" in result.stderr
+    result = call("train", "forecast", numerals, "--target", "1", "--header", *FORECAST, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "note" not in result.stderr
+    assert call("predict", run, numerals, "--header").exit_code == 0
+    assert call("eval", run, numerals, "--header").exit_code == 0
+    result = call("predict", run, numerals, "--no-header")
+    assert "there is no column '1'" in result.stderr
+
+
+def test_blanks_and_no_header(tmp_path):
+    path, run = tmp_path / "engines.txt", tmp_path / "r"
+    drawn = np.random.default_rng(0).normal(size=(40, 3))
+    path.write_text("".join(f"{row % 2}  {a:.2f}   {b:.2f} {c:.2f} \n" for row, (a, b, c) in enumerate(drawn)))
+    flags = ["--input", "column_2,column_3,column_4", "--label", "column_1", "--delimiter", "blanks", "--no-header"]
+    result = call("train", "classify", path, *flags, *SMALL, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert load_model(run).input_.input_size == 1
+    assert call("predict", run, path, "--delimiter", "blanks", "--no-header").stdout.count("\n") == 40
+
+
+def test_several_columns_are_a_sequence(tmp_path):
+    path, run = tmp_path / "w.csv", tmp_path / "r"
+    path.write_text("a,b,c,y\n" + "".join(f"{row},{row * 2},{row % 3},{row}\n" for row in range(30)), encoding="utf-8")
+    result = call("train", "regress", path, "--input", "a,b,c", "--label", "y", *SMALL, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert call("predict", run, path).stdout.count("\n") == 30
+    assert call("eval", run, path, "--train", path).exit_code == 0
+    assert call("resume", run).exit_code == 0
+    path.write_text("a,b,c\n1,2,high\n", encoding="utf-8")
+    result = call("predict", run, path)
+    assert result.stderr.endswith("column 'c' has 'high', and several columns make a sequence of numbers\n")
+    path.write_text("a,y\n" + "1,2\n3,4\n" * 10, encoding="utf-8")
+    result = call("train", "regress", path, "--input", "a", "--label", "y", *SMALL, "--run", tmp_path / "s")
+    assert "note: the column 'a' has numbers, which are read as texts, a character a step" in result.stderr
+
+
+def test_a_state_is_for_forecasts(trained, tmp_path):
+    tagger = SequenceTagger(cell="gru", hidden_size=4, epochs=1).fit(["ab", "ba"] * 10, [["x", "y"], ["y", "x"]] * 10)
+    tagger.save(tmp_path / "tagger.safetensors")
+    path = tmp_path / "t.txt"
+    path.write_text("ab\n", encoding="utf-8")
+    for model, sentence in (
+        (tmp_path / "tagger.safetensors", "a SequenceTagger goes on from a state in Python, with predict_next"),
+        (trained[0], "a SequenceClassifier keeps no state"),
+    ):
+        result = call("predict", model, path, "--state", tmp_path / "state")
+        assert (result.exit_code, result.stderr) == (2, f"error: --state is for forecasts: {sentence}\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_file_of_matlab(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
+    path, run = tmp_path / "d.mat", tmp_path / "r"
+    labels = np.arange(40) % 2
+    values = np.random.default_rng(0).normal(size=(40, 5, 2)) + labels[:, None, None]
+    scipy_io.savemat(path, {"X": values, "y": labels, "rate": 100.0})
+    result = call("train", "classify", path, "--input", "X", "--label", "y", *SMALL, "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "left out, for having no rows: rate" in result.output
+    assert call("predict", run, path).stdout.count("\n") == 40
+    path.write_bytes(b"MATLAB 7.3 MAT-file" + bytes(600))
+    for command in (["predict", run], ["eval", run], ["train", "classify"], ["train", "forecast", "--target", "y"]):
+        result = call(*command, path)
+        assert result.exit_code == 1
+        assert (
+            "is of MATLAB's version 7.3 (HDF5), which is not read: save it in MATLAB as save('d.mat'," in result.stderr
+        )
+
+
+def test_a_folder_of_a_run_is_its_model(trained, run, tmp_path):
+    assert isinstance(load_model(trained[0]), SequenceClassifier)
+    assert isinstance(SequenceClassifier.load(trained[0]), SequenceClassifier)
+    assert isinstance(load_model(run), LanguageModel)
+    assert isinstance(LanguageModel.load(str(run)), LanguageModel)
+    vectors = WordVectors(vector_size=4, min_count=1, epochs=1).fit(["a b a b"] * 3)
+    (tmp_path / "v").mkdir()
+    vectors.save(tmp_path / "v" / "model.safetensors")
+    assert WordVectors.load(tmp_path / "v").words_ == vectors.words_
