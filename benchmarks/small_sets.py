@@ -3,9 +3,9 @@
 python -m benchmarks.small_sets [NAME ...]
 
 Every set is learned with nothing but defaults, once with the numbers that thousands of examples have (batches of 32,
-20 passes, patience 5) and once with those that go by the number of examples. Beside the test part's accuracy or R2 stand
-the best baseline, and the log loss with the temperature and without. The sets of the archive are as they are; of the
-others a part is drawn, and of cylinder-bell-funnel (Saito, 1994) everything. Test parts decide nothing here.
+20 passes, patience 5) and once with those that go by the number of examples. Beside the test part's accuracy or R2
+stand the best baseline, and the log loss with the temperature and without. The sets of the archive are as they are; of
+the others a part is drawn, and of cylinder-bell-funnel (Saito, 1994) everything. Test parts decide nothing here.
 """
 
 from __future__ import annotations

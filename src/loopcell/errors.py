@@ -13,6 +13,7 @@
     ├── CheckFailed               a cell breaks a law that loopcell.testing.check_cell holds it to
     ├── MissingExtraError         an optional dependency is not installed; the message names the extra
     └── UsageError                exit code 2: the request itself makes no sense
+        └── ArgumentError         an argument that a class has not, or that was given without its name
 
 EquationWarning, a UserWarning, is no error: a cell runs as written, and part of what was written does nothing.
 
@@ -60,9 +61,11 @@ _SHORT = reprlib.Repr()  # the first entries of what has many
 def _escaped(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode() for letter in text
-    )
+    return "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    return letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode()
 
 
 class LoopcellError(Exception):
@@ -126,3 +129,7 @@ class UsageError(LoopcellError, ValueError):
     """The request makes no sense as given."""
 
     exit_code: ClassVar[int] = 2
+
+
+class ArgumentError(UsageError, TypeError):
+    """A class has no argument of that name, or takes its arguments by name."""

@@ -28,6 +28,8 @@ SMALL = ["--cell", "gru", "--hidden", 8, "--epochs", 1, "--device", "cpu"]
         ("name the column to forecast (target=)", "name the column to forecast (--target)"),
         ("give every column its own name (header=[...])", "give every column its own name"),
         ("there is no file label=3/series=1/kind.csv", "there is no file label=3/series=1/kind.csv"),
+        ("try epochs=60, learning_rate=0.004 or learning_rate=1e-05", "try --epochs 60, --lr 0.004 or --lr 1e-05"),
+        ("try time_limit=240, pooling='mean'", "try --time-limit 240, --pooling mean"),
         ("go on with it there: fit(X, y, resume=True)", "go on with it there: fit(X, y, resume=True)"),
     ],
 )
@@ -37,7 +39,7 @@ def test_arguments_become_flags(python, shell):
 
 def test_the_flags_exist():
     command = root_command(cli)
-    verbs = (["train", "anomaly"], ["train", "forecast"])
+    verbs = (["train", "anomaly"], ["train", "forecast"], ["train", "classify"])
     for flag in FLAGS.values():
         assert any(complaint(command, [*verb, flag]) is None for verb in verbs), flag
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.model_file import MODEL
@@ -207,7 +209,7 @@ def model_files(run, tmp_path):
         "foreign": "{path} is not a loopcell model, or not a whole one",
         "pickle": "{path} is not a loopcell model, or not a whole one",
         "checkpoint": "{path} is not a loopcell model: its format is 'loopcell-checkpoint', not 'loopcell'",
-        "newer": "{path} has format version 7, and this loopcell reads versions up to 1; upgrade loopcell",
+        "newer": "{path} has format version 7, and this loopcell reads versions up to 2; upgrade loopcell",
         "wide": (
             "{path} is damaged: the tensor embedding.weight should be of shape [15, 1048576] and is torch.float32 "
             "of shape [15, 12]"
@@ -287,3 +289,14 @@ def test_a_damaged_run_is_refused(loopcell, run, tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     result = loopcell("resume", folder)
     assert (refusal(result), result.exit_code) == (f"{path} is not a checkpoint, or not a whole one", 1)
+
+
+def test_nothing_of_a_file_reaches_the_terminal_as_control_characters(loopcell, tmp_path):
+    path = tmp_path / "m.safetensors"
+    header = {"format": "loopcell", "format_version": "1", "task": json.dumps("\x1b]0;owned\x07\x1b[31m" * 1000)}
+    save_file({}, path, header)
+    result = loopcell("predict", path, path)
+    assert result.exit_code != 0
+    assert "\\x1b]0;owned\\x07" in result.stderr
+    assert result.stderr.rstrip("\n").isprintable()
+    assert len(result.stderr) < 2_200

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from loopcell import SequenceClassifier, load_model
@@ -56,9 +58,11 @@ def trained(table, tmp_path_factory):
 def test_a_classifier_from_a_table_with_its_score_beside_baselines(trained):
     folder, output = trained
     assert "words.tsv: the first line is taken as the header (word, kind)" in output
-    assert "complete: 32 updates" in output
+    assert "complete: 112 updates" in output
     for name in ("model", "majority class", "n-gram logistic"):
         assert f"\n{name} " in output
+    figures = r"accuracy [01]\.\d{4} against [01]\.\d{4}"
+    assert re.search(rf"\nthe model is (no )?better than its best baseline, .*: {figures}(; try --.*)?\n", output)
     score = json.loads((folder / "score.json").read_text(encoding="utf-8"))
     assert list(score["rows"]) == ["model", "majority class", "n-gram logistic"]
     assert load_model(folder / "model.safetensors").classes_.tolist() == ["other", "same"]
@@ -112,7 +116,7 @@ def test_eval_of_labels_none_of_which_training_had_names_file_and_row(loopcell, 
 def test_a_run_of_files_is_resumed(loopcell, trained):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output
-    assert "complete: 32 updates" in result.output
+    assert "complete: 112 updates" in result.output
 
 
 def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(loopcell, table, tmp_path):
@@ -330,3 +334,57 @@ def test_a_damaged_memory_of_columns_is_refused(trained, tmp_path):
         write_tensor_file(tmp_path / "m", MODEL, TensorFile(content.tensors, {**without, "columns": wrong}))
         with pytest.raises(FileFormatError, match="is damaged"):
             load_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+@pytest.mark.parametrize("numbers", [["3", "45", "7"], ["1.5", "-2", "3e4"], ["0", "1", "10"]])
+def test_a_column_of_single_numbers_is_no_text(loopcell, tmp_path, verb, numbers):
+    (tmp_path / "a.csv").write_text("age,label\n" + "".join(f"{n},{at % 2}\n" for at, n in enumerate(numbers * 8)))
+    asked = ["train", verb, tmp_path / "a.csv", "--input", "age", *SMALL, "--epochs", 1, "--run", tmp_path / "run"]
+    result = loopcell(*asked)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert f"column 'age' has one number in each row ({numbers[0]}), and a sequence was expected: " in said
+    assert "--by COLUMN or --window STEPS" in said
+    assert not (tmp_path / "run").exists()
+    assert loopcell(*asked, "--tokens", "char").exit_code == 0
+
+
+def test_codes_are_texts_although_they_are_written_in_digits(loopcell, tmp_path):
+    (tmp_path / "a.csv").write_text("code,label\n" + "0101,a\n110,b\n10,b\n" * 8)
+    asked = ["train", "classify", tmp_path / "a.csv", "--input", "code", *SMALL, "--epochs", 1]
+    result = loopcell(*asked, "--run", tmp_path / "r")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_measurement_is_no_class(loopcell, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{'ab' * at},{at / 7}\n" for at in range(1, 20)))
+    result = loopcell("train", "classify", tmp_path / "a.csv", *SMALL, "--run", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "a.csv row 1 (line 2): the label '0.14285714285714285' has a fraction" in " ".join(result.output.split())
+    assert "loopcell train regress" in result.output
+
+
+def test_steps_of_a_file_are_scaled_before_they_are_rounded(loopcell, tmp_path):
+    """Rows as steps, and arrays in a file, around 1e9: what is learned and told is that of the same data around 0."""
+    told = []
+    for offset in (0, 10**9):
+        folder = tmp_path / str(offset)
+        folder.mkdir()
+        drawn = np.random.default_rng(0)
+        values = np.round(drawn.normal(size=(200, 2)), 4)
+        labels = np.where(values[:, 0] > 0, "up", "down")
+        rows = [f"{at // 5},{offset + a:.4f},{offset + b:.4f},{labels[at]}" for at, (a, b) in enumerate(values)]
+        (folder / "steps.csv").write_text("id,a,b,label\n" + "\n".join(rows) + "\n")
+        np.savez(folder / "all.npz", values=offset + values.reshape(40, 5, 2), target=offset + values[::5, 0])
+        tag = ["train", "tag", folder / "steps.csv", "--by", "id", "--input", "a,b", *SMALL, "--epochs", 2]
+        assert loopcell(*tag, "--run", folder / "tag").exit_code == 0
+        regress = ["train", "regress", folder / "all.npz", "--input", "values", "--label", "target", *SMALL]
+        assert loopcell(*regress, "--epochs", 4, "--run", folder / "regress").exit_code == 0
+        tags = json.loads((folder / "tag" / "score.json").read_text())
+        asked = ["predict", folder / "regress", folder / "all.npz", "--input", "values", "-o", folder / "o"]
+        assert loopcell(*asked).exit_code == 0
+        answers = [json.loads(line)["value"] - offset for line in (folder / "o").read_text().splitlines()]
+        told.append((tags, answers))
+    assert told[0][0] == told[1][0]
+    np.testing.assert_allclose(told[1][1], told[0][1], atol=1e-4)

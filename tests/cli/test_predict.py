@@ -53,7 +53,8 @@ def test_rows_before_ctrl_c_are_kept(loopcell, trained, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(predict, "_lines", interrupted)
-    result = loopcell("predict", trained, tmp_path / "in", "-o", tmp_path / "out")
+    (tmp_path / "in.jsonl").write_text(GOOD[0], encoding="utf-8")
+    result = loopcell("predict", trained, tmp_path / "in.jsonl", "-o", tmp_path / "out")
     assert result.exit_code == 130
     assert result.stderr == f"note: the first row is in {tmp_path / 'out.part'}\n"
     assert (tmp_path / "out.part").read_text(encoding="utf-8") == "{}\n"

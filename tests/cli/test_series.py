@@ -49,7 +49,7 @@ def test_every_setting_has_a_flag():
 
 def test_a_forecaster_from_a_table_beside_the_naive_ones(trained):
     folder, output = trained
-    assert "complete: 4 updates" in output
+    assert "complete: 8 updates" in output
     assert "10 forecasts of 3 steps:" in output  # of the last 12 days
     for name in ("model", "naive", "seasonal naive (7)"):
         assert f"\n{name} " in output
@@ -100,7 +100,7 @@ def test_eval_from_a_time_or_a_step(loopcell, trained, table):
 def test_a_run_is_resumed_and_one_of_other_data_is_not(loopcell, trained, table, tmp_path):
     result = loopcell("resume", trained[0])
     assert result.exit_code == 0, result.output
-    assert "complete: 4 updates" in result.output
+    assert "complete: 8 updates" in result.output
     copy = tmp_path / "loads.csv"
     copy.write_bytes(table.read_bytes())
     run = ["--run", tmp_path / "run", "--epochs", 1]
@@ -162,3 +162,91 @@ def test_anomalies_from_the_shell(loopcell, tmp_path):
     assert loopcell("resume", run).exit_code == 0
     result = loopcell("predict", run, tmp_path / "new.csv", "--state", tmp_path / "s")
     assert "keeps no state" in result.stderr
+
+
+def write_table(path, times, values):
+    rows = [f"{time},{value}" for time, value in zip(times, values, strict=True)]
+    path.write_text("\n".join(["date,load", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_what_was_guessed_of_times_is_said_and_forecasts_keep_the_zone(loopcell, tmp_path):
+    values = 10 + np.sin(np.arange(80))
+    days = np.datetime64("2024-02-01") + np.arange(80)
+    summer = days >= np.datetime64("2024-04-01")
+    berlin = [f"{day}T00:00+0{1 + late}:00" for day, late in zip(days, summer, strict=True)]
+    basic = [str(day).replace("-", "") for day in days]
+    for name, times, note, following in (
+        ("berlin", berlin, "the offsets of the times are those of Europe/Berlin and of", "2024-04-21 00:00+02:00"),
+        ("basic", basic, "20240201 is 2024-02-01 (to count rows instead, leave out --time)", "2024-04-21"),
+    ):
+        table, run = write_table(tmp_path / f"{name}.csv", times, values), tmp_path / name
+        result = loopcell("train", "forecast", table, *SMALL, "--epochs", 1, "--run", run)
+        assert result.exit_code == 0, result.output
+        assert result.output.count(note) == 1
+        result = loopcell("predict", run, table)
+        assert json.loads(result.stdout.splitlines()[0])["time"] == following
+        assert result.stderr.count(note) == 1
+        assert loopcell("eval", run, table).stderr.count(note) == 1
+
+
+def test_hours_of_a_clock_that_was_set_need_their_zone(loopcell, tmp_path):
+    hours = np.datetime64("2024-03-30T00:00") + np.arange(100) * np.timedelta64(1, "h")
+    hours = hours[hours != np.datetime64("2024-03-31T02:00")]
+    table = write_table(tmp_path / "t.csv", hours, np.sin(np.arange(99)))
+    arguments = ["train", "forecast", table, *SMALL, "--epochs", 1, "--run", tmp_path / "run"]
+    result = loopcell(*arguments)
+    assert result.exit_code == 1
+    assert "if a clock was set forward or back there, name its zone (--zone)" in result.stderr
+    assert loopcell(*arguments, "--zone", "Europe/Berlin").exit_code == 0
+    first = json.loads(loopcell("predict", tmp_path / "run", table).stdout.splitlines()[0])
+    assert first["time"] == "2024-04-03 04:00+02:00"
+
+
+def test_what_an_error_advises_can_be_done_and_predicts(loopcell, tmp_path):
+    drawn = np.random.default_rng(0)
+    times = np.datetime64("2024-01-01T00:00") + np.cumsum(drawn.integers(1, 9, 80)) * np.timedelta64(1, "h")
+    table = write_table(tmp_path / "t.csv", times, drawn.normal(size=80))
+    arguments = ["train", "forecast", table, *SMALL, "--epochs", 1, "--run", tmp_path / "run"]
+    assert "or say --no-regular to count rows as steps" in loopcell(*arguments).stderr
+    assert loopcell(*arguments, "--no-regular").exit_code == 0
+    result = loopcell("predict", tmp_path / "run", table)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [next(iter(line)) for line in lines] == ["step"] * 3
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    with table.open("a", encoding="utf-8") as file:
+        file.write("2024-02-01T10:00,\n2024-02-03T11:00,\n2024-02-04T00:00,\n")
+    lines = [json.loads(line) for line in loopcell("predict", tmp_path / "run", table).stdout.splitlines()]
+    assert [line["time"] for line in lines] == ["2024-02-01 10:00", "2024-02-03 11:00", "2024-02-04"]
+
+
+def test_alarms_on_a_series_that_never_changed(loopcell, tmp_path):
+    days, values = np.datetime64("2024-01-01") + np.arange(100), np.full(100, 5.0)
+    quiet = write_table(tmp_path / "quiet.csv", days, values)
+    values[60] = 10.0
+    new = write_table(tmp_path / "new.csv", days, values)
+    arguments = ["--time", "date", "--target", "load", "--history", 6, "--hidden", 4, "--device", "cpu", "--epochs", 1]
+    result = loopcell("train", "anomaly", quiet, *arguments, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    note = "note: 'load' never changes in training and in the quiet period: any other value will be an alarm"
+    assert note in result.output
+    assert "nan" not in (tmp_path / "run" / "score.json").read_text(encoding="utf-8").lower()
+    result = loopcell("predict", tmp_path / "run", new)
+    assert result.exit_code == 0, result.output
+    assert "null" not in result.stdout
+    assert "NaN" not in result.stdout
+    assert "note: 6 rows have no score: so many steps are read before the first one (history)" in result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [at for at, line in enumerate(lines) if line["anomaly"]] == [60]
+    assert [at for at, line in enumerate(lines) if "score" not in line] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_score_that_does_not_exist_says_why(loopcell, tmp_path):
+    table = write_table(tmp_path / "t.csv", np.datetime64("2024-01-01") + np.arange(100), np.full(100, 5.0))
+    result = loopcell("train", "forecast", table, *SMALL, "--epochs", 1, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    result = loopcell("eval", tmp_path / "run", table)
+    assert "86 forecasts of 3 steps (no MASE: nothing changes before it):" in result.stdout
+    assert "nan" not in result.stdout
+    assert "NaN" not in (tmp_path / "run" / "score.json").read_text(encoding="utf-8")

@@ -147,7 +147,7 @@ def test_another_name_of_a_length_does_not_hide_how_a_value_binds():
 
 def test_a_size_with_an_underscore_in_latex():
     @cell
-    def normed(x, h: hidden_size, *, W):
+    def normed(x, h: hidden_size, *, W):  # noqa: F821 - a size
         return tanh(W.h @ x) - mean(h) * h
 
     assert r"n_{\mathrm{hidden\_size}}" in normed.latex()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
@@ -58,7 +58,7 @@ def in_python(temporary):
 
 
 def in_rust(temporary):
-    save_file({"x": numpy.zeros(3)}, temporary)
+    save_file({"x": np.zeros(3)}, temporary)
 
 
 def in_another_place(temporary):
@@ -85,7 +85,7 @@ def test_a_new_file_has_the_permissions_of_the_umask(tmp_path, umask, write, wri
 def test_a_file_that_is_written_over_keeps_its_permissions(old, umask, write, writer, mode):
     old.chmod(mode)
     with writer(old) as temporary:
-        assert stat.S_IMODE(temporary.stat().st_mode) == mode | 0o600  # nobody reads a part of what he may not read whole
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode | 0o600  # also of a part
         write(temporary)
     assert stat.S_IMODE(old.stat().st_mode) == mode
 

@@ -89,7 +89,7 @@ def recorded() -> Iterator[list[Recording]]:
     before = torch.get_num_threads()
     build, run, data_ptr = kernels.build, kernels.Kernels.run, torch.Tensor.data_ptr
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "build", lambda source, name: _Library(recorder, source, build(source, name)))
+        patch.setattr(kernels, "build", lambda source, *given: _Library(recorder, source, build(source, *given)))
         patch.setattr(kernels.Kernels, "run", lambda made, name, block: run(made, name, recorder.saw(block)))
         patch.setattr(torch.Tensor, "data_ptr", lambda tensor: recorder.asked(tensor, data_ptr(tensor)))
         torch.set_num_threads(1)

@@ -14,8 +14,9 @@ from loopcell import Cell, Recurrent, State, bernoulli, cell, cells
 from loopcell.equations import where
 from loopcell.equations.ops import OPS
 
-VALUES = [float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e30, -1e30, 1e-30, 3e38, -30.0, 20.0]
-COTANGENTS = [1.0, -2.0, 0.0, 1e30, float("nan"), float("inf"), -float("inf")]
+NAN, INF = float("nan"), float("inf")
+VALUES = [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e30, -1e30, 1e-30, 3e38, -30.0, 20.0]
+COTANGENTS = [1.0, -2.0, 0.0, 1e30, NAN, INF, -INF]
 
 POINTWISE = [op for op in OPS.values() if op.rule == "elementwise"]
 
@@ -54,7 +55,7 @@ def every_op(scalar):
 
 def combinations(dtype, scalar):
     """Every triple of values with every cotangent, as operands and cotangents [N] (or rows, for scalars)."""
-    found = torch.tensor(list(itertools.product(VALUES, VALUES, [0.0, 1.0, float("nan")], COTANGENTS)), dtype=dtype).T
+    found = torch.tensor(list(itertools.product(VALUES, VALUES, [0.0, 1.0, NAN], COTANGENTS)), dtype=dtype).T
     found = found + 0.0 if scalar else found  # a sum of -0 alone is 0
     shape = (1, -1, 1) if scalar else (1, 1, -1)
     first, second, third, cotangent = (part.reshape(shape).contiguous() for part in found)
@@ -72,7 +73,8 @@ def by_torch(op, operands, cotangent):
 
 def by_loopcell(made, operands, cotangent, dtype):
     net = Recurrent(made, 1, cotangent.shape[-1], dtype=dtype)
-    given = {f"{op.name}_{at}": x.clone().requires_grad_() for op in POINTWISE for at, x in enumerate(operands[op.arity])}
+    named = ((f"{op.name}_{at}", x) for op in POINTWISE for at, x in enumerate(operands[op.arity]))
+    given = {name: x.clone().requires_grad_() for name, x in named}
     _, new = net(torch.zeros(1, cotangent.shape[1], 1, dtype=dtype), State(**given))
     results = [result for op in POINTWISE if (result := new[f"{op.name}_0"]).requires_grad]
     grads = torch.autograd.grad(results, list(given.values()), [cotangent] * len(results), allow_unused=True)

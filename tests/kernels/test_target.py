@@ -218,9 +218,8 @@ def test_the_wheel_builds_kernels(name, aimed, monkeypatch):
 def test_an_open_quote_is_said(variable, programs, monkeypatch):
     programs("cc", pretends(native="__AVX2__"))
     monkeypatch.setenv(variable, 'gcc "-O2')
-    sentence = (
-        rf"{variable} says 'gcc \"-O2', which cannot be read as a shell reads it \(No closing quotation\); close the quote"
-    )
+    reason = r"which cannot be read as a shell reads it \(No closing quotation\); close the quote"
+    sentence = rf"{variable} says 'gcc \"-O2', {reason}"
     for ask in (target, compiler, vector_bytes, lambda: build(WIDTH, "width")):
         with pytest.raises(UsageError, match=sentence):
             ask()
@@ -237,5 +236,5 @@ def test_a_refused_flag_is_not_called_a_missing_compiler(programs, monkeypatch):
 
 def test_a_real_compiler_refuses_a_flag(monkeypatch):
     monkeypatch.setenv("LOOPCELL_CFLAGS", "-fno-such-flag")
-    with pytest.raises(UsageError, match="LOOPCELL_CFLAGS says '-fno-such-flag', which .* refuses: .*no-such-flag"):
+    with pytest.raises(UsageError, match=r"LOOPCELL_CFLAGS says '-fno-such-flag', which .* refuses: .*no-such-flag"):
         target()

@@ -97,12 +97,12 @@ def test_a_cell_of_ones_own_and_bytes_in_colour():
 
 
 def test_the_channels_of_a_colour_reach_the_convolution_where_they_stand():
-    from loopcell.tasks.inputs.arrays import ScaledNumbers
+    from loopcell.tasks.inputs.numbers import Numbers
     from loopcell.tasks.writing.vector import Shape, VectorEncoder
 
     image = np.random.default_rng(0).random((2, 3, 3)).astype(np.float32)
     rows = torch.from_numpy(ImageRows(2, 3, colour=True)(image)).unsqueeze(1)
-    found = VectorEncoder(ScaledNumbers(9), Shape(2, 3, 3)).examples(rows)
+    found = VectorEncoder(Numbers(9), Shape(2, 3, 3)).examples(rows)
     assert found.shape == (1, 3, 2, 3)
     assert torch.equal(found[0], torch.from_numpy(image).permute(2, 0, 1))
 

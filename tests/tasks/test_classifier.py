@@ -122,17 +122,25 @@ def test_the_weighted_loss_is_torchs():
     assert loss.predictions == 5
 
 
-def test_calibration_makes_the_held_out_part_more_probable():
-    X, y = words(150)
+def test_calibration_makes_the_held_out_part_of_a_model_that_is_too_sure_more_probable():
+    X, y = words(400)
     noisy = [label if index % 4 else "other" for index, label in enumerate(y)]  # nobody can be sure
-    settings = {**QUICK, "epochs": 40, "patience": None, "validation_fraction": 0.3}
-    plain = SequenceClassifier(**settings, calibrate=False).fit(X, noisy)
-    model = SequenceClassifier(**settings).fit(X, noisy)
+    model = SequenceClassifier(**QUICK, epochs=6, validation_fraction=0.3, calibrate=False).fit(X, noisy)
+    assert model.network_.temperature.item() == 1.0
+    with torch.no_grad():
+        for parameter in model.network_.head.parameters():
+            parameter.mul_(6)
     _, rest = model.parts(X, noisy)
-    assert model.network_.temperature.item() != 1.0
-    assert plain.network_.temperature.item() == 1.0
-    assert model.evaluate(*rest).model["log loss"] <= plain.evaluate(*rest).model["log loss"]
-    assert (model.predict(X) == plain.predict(X)).all()  # the order of the labels is the same
+    before, labels = model.evaluate(*rest).model["log loss"], model.predict(X)
+    model.set_params(calibrate=True)._finish(model._examples(*rest))
+    assert model.network_.temperature.item() > 2.0
+    assert model.evaluate(*rest).model["log loss"] < before
+    assert (model.predict(X) == labels).all()  # the order of the labels is the same
+
+
+def test_calibration_leaves_the_scores_of_a_small_held_out_part_alone():
+    model = SequenceClassifier(**QUICK, epochs=6, validation_fraction=0.3).fit(*words(130))  # 39 are held out
+    assert model.network_.temperature.item() == 1.0
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
@@ -188,7 +196,8 @@ def test_bad_input_is_named_with_its_number():
     )
     assert complaint(X, y[:-1]) == "X has 20 examples and y has 19"
     assert complaint([], []) == "X is empty: there is no example in it"
-    assert complaint("text", y) == "X has to be a list or an array with an entry for each example, not a str"
+    expected = "X has to be a list or an array with an entry for each example, not a str; of a single one give [x]"
+    assert complaint("text", y) == expected
     assert complaint(X, [*y[:-1], None]).startswith("y[19] is nothing: every example needs a label")
     assert complaint([*X[:-1], None], y).startswith("X[19]: a text was expected, as in the first example, not nothing")
     assert complaint([*arrays, nan], y) == "X[19] has no value (NaN) at step 2, value 2 of 2"

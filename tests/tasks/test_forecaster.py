@@ -210,7 +210,8 @@ def test_counts(roll_out):
     drawn = np.random.default_rng(0)
     rate = 4 + 3.5 * np.sin(2 * np.pi * np.arange(400) / 6)
     counts = drawn.poisson(rate).astype(float)
-    model = Forecaster(**QUICK | {"epochs": 40}, head="negative-binomial", roll_out=roll_out).fit(counts[:340])
+    settings = QUICK | {"epochs": 40, "batch_size": 32, "head": "negative-binomial"}
+    model = Forecaster(**settings, roll_out=roll_out).fit(counts[:340])
     table = model.evaluate(counts, start=340)
     assert table.model["MSE"] < 0.8 * table.rows["seasonal naive (6)"]["MSE"]
     assert 0.7 < table.model["coverage 80%"] <= 1
@@ -284,9 +285,10 @@ def _put(*names, value):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda f, t: t.pop("mean"), "it lacks the tensor mean"),
+        (lambda f, t: t.pop("shift"), "it lacks the tensor shift"),
+        (lambda f, t: t.pop("scale.targets.mean"), "it has no 'scale.targets.mean'"),
         (lambda f, t: t.update(shift=torch.zeros(7)), "the tensor shift should be of shape"),
-        (_put("learned", "targets", value=["a"] * 5), "should be of shape"),
+        (_put("learned", "targets", value=["a"] * 5), "a scale is of shape .* and should be"),
         (_put("learned", "targets", value=5), "its targets are no names"),
         (_put("learned", "series", value=[]), "its series are no names"),
         (_put("learned", "step", value=[-1, False, True]), "it is no step of times"),
@@ -350,8 +352,8 @@ def test_held_out_steps_are_not_learned_from():
     other = data.copy()
     other[-20:] = 50 + np.arange(40).reshape(20, 2)
     settings = QUICK | {"epochs": 2, "patience": None, "calibrate": False}
-    kept = [Forecaster(**settings).fit(one).network_.mean for one in (data, other)]
-    assert torch.equal(*kept)
+    kept = [Forecaster(**settings).fit(one).scales_["targets"].mean for one in (data, other)]
+    assert np.array_equal(*kept)
     table = Forecaster(**settings).fit(data[:150], validation=data[100:]).score_held_out(None, data[100:])
     assert "85 forecasts" in table.data
 

@@ -84,14 +84,23 @@ def test_a_run_that_goes_on_follows_the_schedule_of_its_new_length(name, cut, to
         found = again.get_last_lr()
 
 
-@pytest.mark.parametrize(
-    "change", [{"last_epoch": -1}, {"last_epoch": "9"}, {"last_epoch": None}, {"last_epoch": True}, {"step": 1}]
-)
-def test_a_hostile_state_of_a_schedule_is_refused(change):
+@pytest.mark.parametrize("place", [-1, "9", None, True, [1]])
+@pytest.mark.parametrize("total", [TOTAL, 80])
+def test_a_state_that_is_nowhere_is_refused(place, total):
     _, schedule = fresh("cosine", TOTAL)
-    state = {**json.loads(json.dumps(schedule.state_dict())), **change}
+    state = {**json.loads(json.dumps(schedule.state_dict())), "last_epoch": place}
     with pytest.raises(ValueError, match="not the state of the schedule"):
-        restore_schedule(fresh("cosine", 80)[1], state, 80)
+        restore_schedule(fresh("cosine", total)[1], state, total)
+
+
+@pytest.mark.parametrize("change", [{"step": 1}, {"_schedulers": []}, {"_last_lr": "x"}, {"_milestones": [-5]}])
+def test_no_attribute_of_a_schedule_is_taken_from_a_state_of_another_form(change):
+    optimizer, schedule = fresh("cosine", TOTAL)
+    for _ in range(20):
+        optimizer.step()
+        schedule.step()
+    state = {**json.loads(json.dumps(schedule.state_dict())), **change}
+    assert restore_schedule(fresh("cosine", TOTAL)[1], state, TOTAL) == pytest.approx(schedule.get_last_lr())
 
 
 def test_a_place_far_beyond_the_schedule_is_its_end():

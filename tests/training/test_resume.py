@@ -189,3 +189,29 @@ def test_a_run_folder_that_is_taken(tmp_path):
         RunFolder.create(tmp_path)
     assert str(caught.value) == f"{tmp_path} already exists and is not empty; resume that run or name another folder"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+SPOILED = {
+    "a slot is missing": lambda tensors, facts: tensors.pop("optimizer/0/exp_avg"),
+    "a slot of another shape": lambda tensors, facts: tensors.update({"optimizer/0/exp_avg": torch.zeros(3, 3, 3)}),
+    "a slot too many": lambda tensors, facts: tensors.update({"optimizer/0/evil": torch.zeros(1)}),
+    "a parameter too many": lambda tensors, facts: tensors.update({"optimizer/99/step": torch.zeros(())}),
+    "a count of several": lambda tensors, facts: tensors.update({"optimizer/0/step": torch.zeros(2)}),
+    "a chunk before the first": lambda tensors, facts: facts["position"].update(chunk=-1),
+    "a chunk after the last": lambda tensors, facts: facts["position"].update(chunk=10**9),
+    "an update before the first": lambda tensors, facts: facts["position"].update(update=-1),
+    "a loss that is none": lambda tensors, facts: facts["position"].update(best_loss=float("nan")),
+    "no time": lambda tensors, facts: facts["position"].update(seconds=float("inf")),
+    "a schedule that is nowhere": lambda tensors, facts: facts["schedule"].update(last_epoch=None),
+    "no schedule": lambda tensors, facts: facts.update(schedule=3),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_hostile_checkpoint_is_refused_before_it_is_gone_on_with(tmp_path, name):
+    settings, path = finished(tmp_path)
+    content = read_tensor_file(path, CHECKPOINT)
+    SPOILED[name](content.tensors, content.facts)
+    write_tensor_file(path, CHECKPOINT, content)
+    with pytest.raises(FileFormatError, match="does not belong to this run, or is damaged"):
+        trainer_of(tmp_path / "run", settings, []).resume()

@@ -64,9 +64,9 @@ def test_within_a_block_the_folder_is_held_once(tmp_path):
         said = []
 
         def elsewhere():
-            with pytest.raises(UsageError, match="this process is training there already, in another thread"):
-                with only_process(run):
-                    pass
+            complaint = "this process is training there already, in another thread"
+            with pytest.raises(UsageError, match=complaint), only_process(run):
+                pass
             said.append(True)
 
         thread = threading.Thread(target=elsewhere)
@@ -103,9 +103,9 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(run_lock, "_lock", refuse)
-    with pytest.warns(UserWarning, match=r"run cannot be locked \(.*\): do not start a second process on this run"):
-        with only_process(RunFolder(tmp_path / "run")):
-            pass
+    sentence = r"run cannot be locked \(.*\): do not start a second process on this run"
+    with pytest.warns(UserWarning, match=sentence), only_process(RunFolder(tmp_path / "run")):
+        pass
 
 
 def test_what_a_kill_leaves_of_a_new_folder_is_no_run(tmp_path):

@@ -49,13 +49,14 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Cell:
-    """Return the library's cell of that name.
+    """Return the library's cell of that name; "LSTM" and "light-gru" are lstm and light_gru too.
 
     Raises:
         UsageError: there is none; the message offers the nearest name.
     """
-    if name in CELLS:
-        return CELLS[name]
-    near = difflib.get_close_matches(name, CELLS, n=1)
+    plain = name.strip().lower().replace("-", "_")
+    if plain in CELLS:
+        return CELLS[plain]
+    near = difflib.get_close_matches(plain, CELLS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"the cells are {', '.join(CELLS)}"
     raise UsageError(f"no cell is named {name!r}; {hint}")

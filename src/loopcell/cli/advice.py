@@ -27,7 +27,10 @@ FLAGS = {
     "zone": "--zone",
     "warmup": "--warmup",
 }
-_ARGUMENT = re.compile(rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|[-+.\de]*\d|(?=\)))")
+NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "warmup")
+_ARGUMENT = re.compile(
+    rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))|\b({'|'.join(NUMBERS)})=([-+.\de]*\d)"
+)
 _ONLY_IN_PYTHON = re.compile(r" \(header=[^)]*\)")
 
 
@@ -41,7 +44,7 @@ def in_flags(sentence: str) -> str:
 
 
 def _flag(found: re.Match[str]) -> str:
-    flag, value = FLAGS[found[1]], found[2]
+    flag, value = FLAGS[found[1] or found[3]], found[2] or found[4] or ""
     if value in ("True", "False"):
         return flag if value == "True" else flag.replace("--", "--no-", 1)
     text = value if value == "''" else value.strip("'")  # a quote of '' is one to type

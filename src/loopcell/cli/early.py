@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from loopcell.errors import UsageError
 from loopcell.tasks.config import FileExamples
@@ -42,9 +41,10 @@ def demand_texts(files: Sequence[Path]) -> None:
         Source(path).size()
 
 
-def demand_settings(settings: TrainingSettings, names: dict[str, str] | None = None) -> None:
+def demand_settings(settings: NetworkSettings | TrainingSettings) -> None:
     """Look at what a settings class leaves to others: the device, and the kind of tokens."""
-    configure(Hardware, {"device": settings.device, "precision": settings.precision}, names or {})
+    if isinstance(settings, TrainingSettings):
+        configure(Hardware, {"device": settings.device, "precision": settings.precision})
     if isinstance(settings, NetworkSettings):
         demand_tokens(settings.tokens, getattr(settings, "target_tokens", None))
 
@@ -70,18 +70,18 @@ def demand_there(path: Path | None, what: str) -> None:
         raise UsageError(f"{what} {path}: there is no such file")
 
 
-def demand_model(path: Path, *tasks: str) -> Any:
+def demand_model(path: Path, task: str | None = None) -> str:
     """The task of a model file; errors as those of the model's `load`.
 
     Args:
         path: the file.
-        tasks: those that will do; none for every task that there is.
+        task: the one that will do; None for every task that there is.
     """
     from loopcell.tasks.model_kind import demand_task, read_task
     from loopcell.tasks.models import demand_known
 
     found = read_task(path)
-    if tasks:
-        demand_task(path, tasks[0], found if found not in tasks else tasks[0])
+    if task is not None:
+        demand_task(path, task, found)
     demand_known(found)
     return found

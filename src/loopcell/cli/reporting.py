@@ -42,13 +42,10 @@ def reporting(debug: bool) -> Iterator[float]:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line, in the first process of a run of several; launchers tell a process its number.
-
-    What goes to stderr is for people and made `readable`; what goes to stdout is data and passes as it is.
-    """
+    """Print a line for people, made `readable`, in the first process of a run; launchers tell a process its number."""
     numbers = ("LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
     if all(os.environ.get(number, "0") == "0" for number in numbers):
-        typer.echo(readable(text) if err else text, err=err)
+        typer.echo(readable(text), err=err)
 
 
 def say_notes(notes: Sequence[str]) -> None:

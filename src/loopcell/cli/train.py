@@ -92,8 +92,8 @@ def lm(
         found = find_cell(cell)
         demand_sizes(found, model)
         early.demand_tokens(text.tokens)
-        early.demand_free(run)
         early.demand_texts((*text.files, *text.held_out_files))
+        early.demand_free(run)
         from loopcell.tasks import LanguageModelPlan, train_language_model
 
         plan = LanguageModelPlan(text=text, model=model, training=training)

@@ -109,18 +109,18 @@ def _train(
     """Train the estimator of a task as it was typed, and report."""
     files, val, cell, run = given
     settings = Settings(*typed)
-    data = settings.build(FileExamples, files=files)
+    data = settings.build(FileExamples, files=files, digits=typed[1].get("tokens") is not None)
     found = find_cell(cell)
     checked = settings.build(kind, cell=found)
     demand_sizes(found, checked)
     early.demand_settings(checked)
-    early.demand_free(run)
     early.demand_there(data.vectors, "--vectors")
     from loopcell.tasks.file_examples import as_pair
 
     data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
     held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
     early.demand_columns(data, held_out)
+    early.demand_free(run)
     from loopcell.tasks.estimator_run import train_estimator
     from loopcell.tasks.models import model_class
 

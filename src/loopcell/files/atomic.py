@@ -86,9 +86,7 @@ def write_in_parts(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def _becoming(
-    path: str | os.PathLike[str], target: Path, temporary: Path, mode: int | None = None
-) -> Iterator[None]:
+def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path, mode: int | None = None) -> Iterator[None]:
     """Let the block write a temporary file, and give it the name `target` when it is whole; errors name `path`."""
     try:
         wanted = _create(temporary, _mode_of(target) if mode is None else mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -156,12 +156,11 @@ class State(Mapping[str, Tensor]):
         """
         content = read_tensor_file(Path(path), _STATE)
         names = content.facts.get("names")
-        named = names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
-        if not named or sorted(named) != sorted(content.tensors):
+        if not _are_names(names) or not names or sorted(names) != sorted(content.tensors):
             held = quoted(list(content.tensors))
             raise FileFormatError(f"{path} is damaged: it names the states {quoted(names)}, and holds {held}")
         try:
-            state = cls(**{name: content.tensors[name] for name in named})
+            state = cls(**{name: content.tensors[name] for name in names})
         except InputError as error:
             raise FileFormatError(f"{path} is damaged: {error}") from None
         for name, tensor in state.items():
@@ -186,6 +185,10 @@ def check_state_name(name: str) -> None:
         raise InputError(f"a state cannot be named `{name}`: names with _ before them are State's own; pick another")
     if name in _TAKEN:
         raise InputError(f"a state cannot be named `{name}`: State has an attribute of that name; pick another")
+
+
+def _are_names(found: object) -> TypeGuard[list[str]]:
+    return isinstance(found, list) and all(isinstance(name, str) for name in found)
 
 
 def _rebuild(tensors: dict[str, Tensor]) -> State:

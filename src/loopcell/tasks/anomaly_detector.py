@@ -15,9 +15,8 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting import Direct, Head, ScaledSeries, SeriesEstimator, SeriesExamples, first_after
 from loopcell.tasks.forecasting.columns import notes_of, read_series
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
-from loopcell.tasks.forecasting.estimator import SeriesNetwork
 from loopcell.tasks.forecasting.heads import Mean
-from loopcell.tasks.forecasting.network import Sizes
+from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import named
 from loopcell.tasks.scores import ScoreTable
@@ -31,7 +30,7 @@ TOLD = 1e-12  # of a value that never changed: a change of it is no rounding of 
 ROUNDING = 12**-0.5  # the deviation of what is rounded to whole numbers
 
 
-class AnomalyNetwork(SeriesNetwork):
+class AnomalyNetwork(ForecastNetwork):
     """A network of forecasts, and how far off they usually are.
 
     Args:

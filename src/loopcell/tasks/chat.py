@@ -66,6 +66,9 @@ class Chat(ChatSettings, Seq2Seq):
     def _learn_inputs(self, X: Part, settings: ChatSettings) -> None:
         self.input_ = learn_input(self._joined(X), settings)
 
+    def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
+        return super()._training_examples(self._joined(X), y)
+
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
         return super()._examples(self._joined(X), y)
 

@@ -158,7 +158,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _learn(self, y: Part) -> None:
-        self.targets_ = learn_classes(y)
+        self.targets_ = learn_classes(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
         return self.targets_.numbers(y)

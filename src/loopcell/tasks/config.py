@@ -111,6 +111,7 @@ class FileExamples(Columns):
         paired: there are two files, one of sequences and one of targets, line beside line.
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
         frozen: those vectors stay as they are.
+        digits: a column of numbers is text, which is read digit by digit.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -120,6 +121,7 @@ class FileExamples(Columns):
     paired: bool = False
     vectors: Path | None = None
     frozen: bool = False
+    digits: bool = False
 
     @model_validator(mode="after")
     def _two(self) -> Self:

@@ -16,11 +16,12 @@ from rich.console import Console
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator import Estimator, Pair, SequenceEstimator, what_to_try
-from loopcell.tasks.file_examples import load_examples
+from loopcell.tasks.file_examples import demand_sequences, load_examples
 from loopcell.tasks.model_file import HOSTILE
 from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import checked
+from loopcell.tasks.tagger import SequenceTagger
 from loopcell.tasks.verdict import UNKNOWN
 from loopcell.tasks.writing import WritingEstimator
 from loopcell.tasks.writing.scoring import Limits
@@ -187,6 +188,8 @@ def _fit(
         estimator.set_params(embedding=ready_vectors(data.vectors, frozen=data.frozen))
     with working(shown_by(estimator), "reading the data"):
         loaded = load_examples(data)
+        if not data.digits and not isinstance(estimator, WritingEstimator | SequenceTagger):
+            demand_sequences(loaded.X)
         given = load_examples(held_out) if held_out else None
         training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:

@@ -5,6 +5,7 @@ A row is an example, or, where `by` or `window` says so, a step of one.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import weakref
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from loopcell.data import Column, Delimited, Origin, Records, pair, read, store
 from loopcell.data.readers.blocks import in_blocks
@@ -24,6 +27,7 @@ from loopcell.tasks.step_tables import step_sequences
 SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
 TARGET_COLUMNS = ("label", "labels", "target")
 ARRAY = ("values",)  # of the kinds npy and idx
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 
 
@@ -59,6 +63,28 @@ def load_examples(spec: FileExamples) -> Loaded:
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
     return Loaded(X, y, _notes(records))
+
+
+def demand_sequences(X: Column) -> None:
+    """Refuse a column with one number in each row: read as text it would be a sequence of digits.
+
+    Raises:
+        UsageError: it is one; the sentence says how rows become sequences, and how digits are read as text.
+    """
+    if all(_is_one_number(value) for value in X.values):
+        raise UsageError(
+            f"column {X.name!r} has one number in each row ({X.values[0]}), and a sequence was expected: where rows "
+            "are the steps of sequences, train a tagger (loopcell train tag) with --by COLUMN or --window STEPS, or "
+            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as "
+            "text, say --tokens char"
+        )
+
+
+def _is_one_number(value: Any) -> bool:
+    """Whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 class LoadedInputs(NamedTuple):

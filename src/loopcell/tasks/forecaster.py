@@ -35,8 +35,7 @@ from loopcell.tasks.forecasting import (
     with_future,
 )
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
-from loopcell.tasks.forecasting.estimator import SeriesNetwork
-from loopcell.tasks.forecasting.network import Memory, Sizes
+from loopcell.tasks.forecasting.network import ForecastNetwork, Memory, Sizes
 from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
 from loopcell.tasks.naive.series import naive_error, seasonal_naive
 from loopcell.tasks.scores import ScoreTable
@@ -50,7 +49,7 @@ Places = npt.NDArray[np.int64]
 LEAST_TO_CALIBRATE = 100  # places in the held-out part
 
 
-class ForecasterNetwork(SeriesNetwork):
+class ForecasterNetwork(ForecastNetwork):
     """A network of forecasts whose quantiles are moved.
 
     Args:

@@ -30,6 +30,11 @@ DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A network has a few modules for each tensor, and some without any: what is built while a file is read stays within.
 MODULES_A_TENSOR, SLACK = 8, 64
 
+# Buffers that results are divided by, and those that they are judged by.
+ABOVE_ZERO = frozenset({"temperature", "scale", "size", "covariate_size"})
+FINITE = ABOVE_ZERO | {"mean", "covariate_mean", "shift", "threshold"}
+NO_SCALES: Mapping[str, Tensor] = {}
+
 # What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
 HOSTILE = (
     LoopcellError,
@@ -45,13 +50,15 @@ HOSTILE = (
 )
 
 
-def write_model(path: Path, task: str, module: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Write a module's tensors and the facts about it, whole or not at all.
+def write_model(
+    path: Path, task: str, module: nn.Module, facts: Mapping[str, Any], scales: Mapping[str, Tensor] = NO_SCALES
+) -> None:
+    """Write a module's tensors, the scales of its numbers and the facts about it, whole or not at all.
 
     Raises:
         FileWriteError: the disk is full, or the folder cannot be written.
     """
-    write_tensor_file(path, MODEL, TensorFile(dict(module.state_dict()), {"task": task, **facts}))
+    write_tensor_file(path, MODEL, TensorFile({**module.state_dict(), **scales}, {"task": task, **facts}))
 
 
 def read_learned(path: Path, task: str) -> Mapping[str, Any]:
@@ -132,6 +139,7 @@ def fill(path: Path, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     kept = sorted({str(tensor.dtype) for tensor in tensors.values() if tensor.is_floating_point()})
     if len(kept) > 1:
         raise FileFormatError(f"{path} is damaged: its weights are of several dtypes, {', '.join(kept)}")
+    _check_calibration(path, tensors, dict(module.named_buffers()))
     module.load_state_dict(tensors, assign=True)
     module.eval()
 
@@ -148,6 +156,18 @@ def _check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Ten
                 f"{path} is damaged: the tensor {quoted(name)[1:-1]} should be of shape {list(tensor.shape)} "
                 f"and is {found[name].dtype} of shape {list(found[name].shape)}"
             )
+
+
+def _check_calibration(path: Path, tensors: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> None:
+    """Refuse numbers by which results are divided or judged and that would make nonsense of them without a word."""
+    for name in buffers:
+        kind, found = name.rpartition(".")[2], tensors.get(name)
+        if found is None or kind not in FINITE or not found.is_floating_point():
+            continue
+        if not bool(torch.isfinite(found).all()):
+            raise FileFormatError(f"{path} is damaged: its {name} is not finite")
+        if kind in ABOVE_ZERO and not bool((found > 0).all()):
+            raise FileFormatError(f"{path} is damaged: its {name} is not above 0")
 
 
 def _first_line(error: Exception) -> str:

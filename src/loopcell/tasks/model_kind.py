@@ -7,7 +7,7 @@ from pathlib import Path
 from loopcell.errors import FileFormatError, quoted
 from loopcell.files.tensors import FileKind, read_facts
 
-MODEL = FileKind("loopcell", 1, "loopcell model")
+MODEL = FileKind("loopcell", 2, "loopcell model")
 
 
 def read_task(path: Path) -> str:

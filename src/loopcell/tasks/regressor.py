@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import RegressorMixin
-from torch import Tensor
+from sklearn.metrics import r2_score
 from torch.nn import functional
 
-from loopcell.data import Ragged
+from loopcell.data import Ragged, Scale, scale_of
 from loopcell.tasks.estimator import (
     Loss,
     Naive,
@@ -25,9 +24,10 @@ from loopcell.tasks.estimator import (
     stacked,
 )
 from loopcell.tasks.naive.numbers import ridge
-from loopcell.tasks.networks import ManyToOne, SequenceReader
+from loopcell.tasks.networks import ManyToOne
+from loopcell.tasks.scale_tensors import demand_shape
 from loopcell.tasks.scores import ScoreTable, regression_metrics
-from loopcell.tasks.settings import PoolingName, RegressorSettings
+from loopcell.tasks.settings import RegressorSettings
 from loopcell.tasks.targets import as_number_rows
 
 Numbers = npt.NDArray[np.float64]
@@ -40,23 +40,11 @@ class RegressorNetwork(ManyToOne):
         reader: reads the sequences.
         pooling: last, mean, max or attention.
         outputs: K.
-
-    Attributes:
-        mean: [K], of the training part's targets; scale: [K], their deviation, 1 where they are all the same.
     """
 
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, reader: SequenceReader, pooling: PoolingName, outputs: int) -> None:
-        super().__init__(reader, pooling, outputs)
-        self.register_buffer("mean", torch.zeros(outputs))
-        self.register_buffer("scale", torch.ones(outputs))
-
     def loss(self, batch: SequenceBatch) -> Loss:
-        """Squared error, on a scale on which the targets have deviation 1."""
-        scaled = (batch.targets - self.mean) / self.scale
-        total = functional.mse_loss(self(batch.inputs, batch.lengths), scaled.float(), reduction="sum")
+        """Squared error of targets on a scale on which they have deviation 1."""
+        total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
         return Loss(total, batch.targets.numel())
 
 
@@ -70,6 +58,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
 
     Attributes:
         outputs_: K, or None where y was [N].
+        target_scale_: mean and deviation [K] of the training part's targets.
         network_: the trained network.
         outcome_: how training ended.
     """
@@ -77,15 +66,20 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
     task: ClassVar[str] = "sequence-regressor"
     network_: RegressorNetwork
     outputs_: int | None
+    target_scale_: Scale
 
     def predict(self, X: Sequence[Any]) -> Numbers:
         """Give the numbers of each sequence, float64 [N] or [N, K]."""
         examples = self._unlabelled(X)
         parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
-        network = self.network_
-        scaled = stacked(len(examples), parts, self.outputs_ or 1)
-        rows: Numbers = scaled * network.scale.double().cpu().numpy() + network.mean.double().cpu().numpy()
+        rows = self.target_scale_.undo(stacked(len(examples), parts, self.outputs_ or 1))
         return rows if self.outputs_ else rows[:, 0]
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        X, y = as_pair(X, y)
+        true = as_number_rows(y, self.outputs_ or 1)
+        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
 
     def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
@@ -101,8 +95,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
             training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
         """
         X, y = as_pair(X, y)
-        true, predicted = as_number_rows(y).astype(np.float64), self.predict(X)
-        mean = self.network_.mean.double().cpu().numpy()
+        true, predicted = as_number_rows(y, self.outputs_ or 1), self.predict(X)
+        mean = self.target_scale_.mean
         given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
             name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
@@ -114,23 +108,26 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
 
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+        rows = as_number_rows(y)
+        self.target_scale_ = scale_of([rows], rows.shape[1])
 
-    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
-        return as_number_rows(y)
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[np.float32]:
+        return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
     def _network(self, settings: RegressorSettings) -> RegressorNetwork:
         return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
 
-    def _prepare(self, training: SequenceExamples) -> None:
-        targets = np.asarray(training.targets, dtype=np.float64)
-        deviation = targets.std(0)
-        self.network_.mean.copy_(torch.from_numpy(targets.mean(0)))
-        self.network_.scale.copy_(torch.from_numpy(np.where(deviation > 0, deviation, 1.0)))
+    def _scales(self) -> dict[str, Scale]:
+        return {**super()._scales(), "target": self.target_scale_}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        rest = dict(scales)
+        self.target_scale_ = demand_shape(rest.pop("target"), self.outputs_ or 1)
+        super()._take_scales(rest)
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
-        mean, scale = (part.double().cpu().numpy() for part in (self.network_.mean, self.network_.scale))
-        scaled = (np.asarray(held_out.targets, dtype=np.float64) - mean) / scale
-        return Naive("saying the mean", float((scaled**2).mean()))
+        targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
+        return Naive("saying the mean", float((targets**2).mean()))
 
     def _learned(self) -> dict[str, Any]:
         return {**super()._learned(), "outputs": self.outputs_}

@@ -40,7 +40,7 @@ def step_sequences(
 def _values(steps: list[Record], columns: tuple[str, ...]) -> Any:
     if len(columns) == 1 and not _is_number(steps[0].get(columns[0])):
         return [str(step.get(columns[0])) for step in steps]
-    return np.array([[_number(step, name) for name in columns] for step in steps], dtype=np.float32)
+    return np.array([[_number(step, name) for name in columns] for step in steps], dtype=np.float64)
 
 
 def _label(step: Record, target: str) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopcell.data import Ragged
-from loopcell.errors import UsageError
+from loopcell.errors import DataError, UsageError
 from loopcell.layers import State
 from loopcell.tasks.estimator import (
     Loss,
@@ -31,7 +31,7 @@ from loopcell.tasks.naive.steps import tags_without_history
 from loopcell.tasks.networks import Aligned, LinearChainCRF, SequenceReader, fitted_temperature
 from loopcell.tasks.scores import ScoreTable, tag_metrics
 from loopcell.tasks.settings import TaggerSettings
-from loopcell.tasks.targets import IGNORED, Labels, label_sequences, label_weights, sequence_labels
+from loopcell.tasks.targets import IGNORED, Labels, label_sequences, label_steps, label_weights, sequence_labels
 
 Array = npt.NDArray[Any]
 
@@ -155,9 +155,15 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
     def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
         """The share of steps with the right label, among those whose label is known."""
-        pairs = zip(self.predict(X), y, strict=True)
-        right = [given == true for a, b in pairs for given, true in zip(a, b, strict=True) if true is not None]
-        return float(np.mean(right))
+        X, y = as_pair(X, y)
+        examples = self._unlabelled(X)
+        lengths = examples.inputs.lengths
+        true = label_sequences(y, self.labels_, lengths, strict=False).values
+        given = np.concatenate(self._rows(examples, TaggerNetwork.best))
+        known = true != IGNORED
+        if not known.any():
+            raise DataError("y has no label that is known: there is nothing to score")
+        return float((given[known] == true[known]).mean())
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Accuracy and macro-F1 a step and F1 of entities or segments, beside the most frequent label.
@@ -169,7 +175,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
                 frequent label of the token between its neighbours, or logistic regression on a step's numbers.
         """
         X, y = as_pair(X, y)
-        true = [list(labels) for labels in y]
+        true = [list(label_steps(y, index)) for index in range(len(y))]
         given = {"model": self.predict(X)}
         majority = self.labels_.decoded(self.network_.label_counts.argmax().reshape(1).cpu().numpy())
         given["majority label"] = [np.repeat(majority, len(labels)) for labels in true]
@@ -187,7 +193,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     def _learn(self, y: Part) -> None:
         if self.crf and self.class_weight is not None:
             raise UsageError("a CRF scores a whole sequence, so it has no class_weight; leave out one of the two")
-        self.labels_ = sequence_labels(y)
+        self.labels_ = sequence_labels(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
         return label_sequences(y, self.labels_, inputs.lengths)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils import _pytree as pytree
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CHECKPOINT = FileKind("loopcell-checkpoint", 1, "checkpoint")
+
+
+Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Position(BaseModel):
@@ -44,16 +48,16 @@ class Position(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    epoch: int = 0
-    chunk: int = 0
-    update: int = 0
-    predictions: int = 0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    best_update: int = 0
-    without_gain: int = 0
-    unlogged_loss: float = 0.0
-    unlogged_count: int = 0
+    epoch: Count = 0
+    chunk: Count = 0
+    update: Count = 0
+    predictions: Count = 0
+    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    best_loss: Finite | None = None
+    best_update: Count = 0
+    without_gain: Count = 0
+    unlogged_loss: Finite = 0.0
+    unlogged_count: Count = 0
 
 
 def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: int) -> None:
@@ -88,11 +92,23 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
-    """Put back the state and the learning rates (one a parameter group)."""
+    """Put back the state and the learning rates (one a parameter group).
+
+    Raises:
+        ValueError: the state is not that of AdamW over these parameters; PyTorch would see so at the next update only.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, slot = name.partition("/")
         state.setdefault(int(index), {})[slot] = value
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for place, slots in state.items():  # a parameter that never had a gradient has no state
+        if not 0 <= place < len(parameters) or {name: part.shape for name, part in slots.items()} != {
+            "step": torch.Size(()),
+            "exp_avg": parameters[place].shape,
+            "exp_avg_sq": parameters[place].shape,
+        }:
+            raise ValueError(f"the optimizer's state of parameter {place} does not belong to it")
     groups = optimizer.state_dict()["param_groups"]
     for group, rate in zip(groups, rates, strict=True):
         group["lr"] = rate

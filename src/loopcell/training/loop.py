@@ -90,7 +90,6 @@ class Trainer(Generic[ChunkT, StateT]):
         self._stop = threading.Event()
         self._started = 0.0
         self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
-        self._exported_at: int | None = None  # the update of the model that this process wrote last
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
 
@@ -100,7 +99,7 @@ class Trainer(Generic[ChunkT, StateT]):
         Raises:
             TrainingError: the loss, its gradient or the held-out loss is not finite, because a step was too large, the
                 data have a NaN or the equations make one. The message names the update and, where it is known, the
-                cause; the last checkpoint stays, and a model that was never trained does not.
+                cause; the last checkpoint stays, and where no update was made nothing does.
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
@@ -133,20 +132,18 @@ class Trainer(Generic[ChunkT, StateT]):
             raise UsageError(f"this run had {processes} processes and can only go on with as many, not {now}")
         try:
             self.position = Position.model_validate(content.facts["position"])
+            if self.position.chunk >= len(self._work.chunks):
+                raise ValueError("the pass over the data has ended before")
             self._updater.restore(content.tensors, content.facts["schedule"])
             self._updater.at_update(self.position.update)
         except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
 
     def _leave_nothing_untrained(self) -> None:
-        """Remove the model that was written before the first update, and where none was made the checkpoints, too."""
-        if self._run is None or not self._fabric.is_global_zero:
-            return
-        if self._exported_at == 0:
-            self._run.model.unlink(missing_ok=True)
-        if self.position.update == 0:
-            for checkpoint in (self._run.last, self._run.best):
-                checkpoint.unlink(missing_ok=True)
+        """Where not even one update could be made, remove the model and the checkpoints that were written before it."""
+        if self._run is not None and self._fabric.is_global_zero and self.position.update == 0:
+            for file in (self._run.model, self._run.last, self._run.best):
+                file.unlink(missing_ok=True)
 
     def _advance(self) -> Reason | None:
         """One update and what follows from it; the reason to stop, if there is one."""
@@ -341,7 +338,6 @@ class Trainer(Generic[ChunkT, StateT]):
         content = TensorFile(tensors, facts)
         if best:
             self._work.export()
-            self._exported_at = self.position.update
             write_tensor_file(self._run.best, CHECKPOINT, content)
         write_tensor_file(self._run.last, CHECKPOINT, content)
 

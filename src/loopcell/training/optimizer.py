@@ -49,23 +49,32 @@ def restore_schedule(schedule: LRScheduler, state: dict[str, Any], total_updates
     """Put a schedule where the one was whose state this is, and return the learning rates there.
 
     A run that goes on longer, or shorter, follows the schedule of its new length from there on: PyTorch would restore
-    the old length with the state, and after it a cosine rises again.
+    the old length with the state, and after it a cosine rises again. So does one whose state another PyTorch wrote.
 
     Raises:
-        KeyError, TypeError, ValueError: the state is not that of such a schedule.
+        KeyError, ValueError: the state does not say at which update it is.
     """
     own = json.loads(json.dumps(schedule.state_dict()))
-    if _course(state) == _course(own):
+    updates = state["last_epoch"]
+    if type(updates) is not int or updates < 0:
+        raise ValueError("this is not the state of the schedule")
+    if _form(state) == _form(own) and _course(state) == _course(own):
         schedule.load_state_dict(state)
         return [float(rate) for rate in state["_last_lr"]]
-    updates = state["last_epoch"]
-    if type(updates) is not int or updates < 0 or state.keys() != own.keys():
-        raise ValueError("this is not the state of the schedule")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the optimizer has made its updates: in another process
         for _ in range(min(updates, total_updates)):
             schedule.step()
     return [float(rate) for rate in schedule.get_last_lr()]
+
+
+def _form(state: Any) -> Any:
+    """Return the names and kinds of what stands in a schedule's state, without the numbers."""
+    if isinstance(state, dict):
+        return {name: _form(value) for name, value in state.items()}
+    if isinstance(state, list):
+        return [_form(value) for value in state]
+    return type(state)
 
 
 def _course(state: Any) -> Any:

@@ -66,7 +66,8 @@ def _locked(run: RunFolder) -> int:
         _lock(descriptor)
     except BlockingIOError:
         os.close(descriptor)
-        raise UsageError(f"{run.path} is in use: {_holder(run)} is training there; wait for its end, or stop it") from None
+        who = _holder(run)
+        raise UsageError(f"{run.path} is in use: {who} is training there; wait for its end, or stop it") from None
     except OSError as error:  # a file system without locks
         warnings.warn(
             f"{run.path} cannot be locked ({error.strerror}): do not start a second process on this run", stacklevel=4

@@ -69,6 +69,7 @@ class Updater(Generic[ChunkT, StateT]):
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
         self._total, self._warmup = total_updates, warmup_of(config.optimization, total_updates)
+        self._warm = False
         self._chunks, self._carried = chunks, CarriedState(step, chunks, config.truncation.window)
         # The gradients are summed over this many predictions and scaled when the real number is known.
         self._nominal = config.batch_size * config.truncation.k1 * config.truncation.accumulate
@@ -80,8 +81,8 @@ class Updater(Generic[ChunkT, StateT]):
 
     @property
     def warm(self) -> bool:
-        """Whether the schedule is past its warm-up."""
-        return int(self._schedule.last_epoch) >= self._warmup
+        """Whether an update has been made after the warm-up, at the height of the learning rate."""
+        return self._warm
 
     def hasten(self, share: float) -> None:
         """Let the learning rate be where it would be after this share of the schedule that follows the warm-up."""
@@ -117,6 +118,7 @@ class Updater(Generic[ChunkT, StateT]):
         Raises:
             TrainingError: the loss or the gradient is not finite; the weights are as they were.
         """
+        self._warm = self._warm or self._schedule.last_epoch >= self._warmup
         losses, count = self._backward(indices)
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
         demand_finite("loss", loss, lambda: self._cause(indices))
@@ -147,6 +149,7 @@ class Updater(Generic[ChunkT, StateT]):
         """Put back what `tensors` and `schedule` gave."""
         self._step.load_state_dict(under("weights", tensors))
         rates = restore_schedule(self._schedule, schedule, self._total)
+        self._warm = self._schedule.last_epoch > self._warmup
         restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates)
         own = scatter(self._fabric, under("process", tensors))
         self._carried.restore(under("carried", own))

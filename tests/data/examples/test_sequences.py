@@ -12,9 +12,9 @@ from loopcell.errors import DataError
 
 def test_what_sequences_may_be():
     found = as_sequences([[1, 2, 3], np.array([[1.0], [2]]), torch.tensor([[5]], dtype=torch.int32), np.float32([[4]])])
-    assert [array.dtype for array in found] == [np.float32] * 4
+    assert [array.dtype for array in found] == [np.float64] * 4
     assert [array.tolist() for array in found] == [[[1], [2], [3]], [[1], [2]], [[5]], [[4]]]
-    same = np.zeros((2, 3), np.float32)
+    same = np.zeros((2, 3))
     assert as_sequences([same])[0] is same
 
 
@@ -27,11 +27,11 @@ def test_what_sequences_may_be():
         (np.zeros((2, 2, 2)), r"has the shape [2, 2, 2]; a sequence is [T, I], or [T] for one value a step"),
         (np.zeros((2, 0)), r"has the shape [2, 0]; a sequence is [T, I], or [T] for one value a step"),
         (3.0, r"has the shape []; a sequence is [T, I], or [T] for one value a step"),
-        ("abc", "is not a sequence of numbers [T, I]: could not convert string to float: 'abc'"),
-        ([[1], [1, 2]], "is not a sequence of numbers [T, I]: "),
+        ("abc", "has texts, not numbers"),
+        ([[1], [1, 2]], "is ragged: step 2 has 2 numbers, and step 1 has 1; every step of a sequence has equally many"),
         ([[1, 2], [np.nan, 4]], "has no value (NaN) at step 2, value 1 of 2"),
         ([[1, 2], [3, np.inf]], "has an infinite value at step 2, value 2 of 2"),
-        ([[1, 1e300]], "has an infinite value at step 1, value 2 of 2"),
+        ([[1, 2e300]], "has a value too large at step 1, value 2 of 2"),
     ],
 )
 def test_what_they_may_not_be(bad, reason):

@@ -84,10 +84,12 @@ def test_rows_and_pixels(write):
         ImageRows(height=3, width=0)
 
 
-@pytest.mark.parametrize("bad", [GREY.T, COLOUR, GREY.astype(np.int64), np.array([["a"]])])
+@pytest.mark.parametrize("bad", [GREY.T, COLOUR, GREY.astype(np.int64)])
 def test_arrays_that_are_no_such_image(bad):
     with pytest.raises(DataError, match=r"^X\[0\] is to be an image \[3, 4\] of bytes or floats, got"):
         ImageRows(height=3, width=4)(bad, "X[0]")
+    with pytest.raises(DataError, match=r"^X\[0\] has texts, not numbers$"):
+        ImageRows(height=3, width=4)(np.array([["a"]]), "X[0]")
     with pytest.raises(DataError, match=r"X\[0\] has no value \(NaN\) at step 1, value 1 of 4"):
         ImageRows(height=3, width=4)(np.full((3, 4), np.nan), "X[0]")
 

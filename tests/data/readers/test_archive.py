@@ -36,7 +36,7 @@ def examples(path, **options) -> list[tuple[list, str]]:
 def test_ts(write):
     found = list(read(write("a.ts", TS)))
     assert [record.get("label") for record in found] == ["up", "down"]
-    assert found[0].get("series").dtype == np.float32
+    assert found[0].get("series").dtype == np.float64
     np.testing.assert_array_equal(found[0].get("series"), [[1, 4], [2, 5], [3, 6]])
     np.testing.assert_array_equal(found[1].get("series"), [[-1.5, 0], [np.nan, 1000]])  # ? is a missing value
     assert str(found[1].origin).endswith("a.ts row 2 (line 8)")

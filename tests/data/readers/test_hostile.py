@@ -365,7 +365,7 @@ def test_two_columns_of_one_name(tmp_path, name):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     WRITERS[name](table, tmp_path / name)
     assert refused(tmp_path / name) == "FILE has two columns 'a'; give every column its own name"
-    with pytest.raises(DataError, match=r"^frame has two columns 'a'; give every column its own name$"):
+    with pytest.raises(DataError, match=r"^the frame has two columns 'a'; give every column its own name$"):
         list(read(table))
     with pytest.raises(DataError, match=r"two columns|[Dd]uplicate"):
         list(read(pd.DataFrame([[1, 2]], columns=["a", "a"])))

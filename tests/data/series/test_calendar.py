@@ -221,6 +221,11 @@ def test_wall_clocks_agree_with_pandas():
         (["20240130", "20240131"] + ["20240201"] * 9 + ["20240231"], None, DataError,
          "X[11]: '20240231' is no date like '20240130' in the form YYYYMMDD"),
         (["2024-01-01 00:00:00.0000000001"], None, DataError, "is no time as ISO 8601 writes it"),
+        ([True, False], None, DataError, "X[0]: 'True' is no time"),
+        ([1j, 2j], None, DataError, "X[0]: '1j' is no time"),
+        (list(np.arange(1, 3).astype("m8[h]")), None, DataError, "X[0]: '1 hours' is no time"),
+        ([2**64, 2**64 + 1], None, DataError, "X[0]: '18446744073709551616' is no time"),
+        (["1e400"], None, DataError, "X[0]: '1e400' is no time"),
         (np.array([1, 2], "datetime64[ps]"), None, DataError, "X[0]: the time 1970-01-01T00:00:00.000000000001 cannot"),
     ],
 )  # fmt: skip
@@ -287,6 +292,26 @@ def test_forms_of_iso_8601(cell, expected):
     assert shown(read_stamps([cell]).times[0]) == expected
 
 
+@pytest.mark.parametrize("frequency", ["M", "Q", "D", "W"])
+def test_periods_of_pandas_are_their_starts(frequency):
+    periods = pd.period_range("2024-01-01", periods=30, freq=frequency)
+    expected = instants(periods.to_timestamp())
+    rows = np.arange(20.0)
+    for data in (
+        pd.Series(rows, periods[:20]),
+        pd.DataFrame({"t": periods[:20], "y": rows}),
+        {"t": periods[:20], "y": rows},
+    ):
+        named_time = {} if isinstance(data, pd.Series) else {"time": "t", "target": "y"}
+        (series,) = series_from(data, **named_time)
+        assert series.future_times(10).tolist() == expected[20:].tolist()
+
+
+def test_unix_times_of_nanoseconds_as_text():
+    times = read_stamps([str(1_704_067_200_000_000_000 + 100 * number) for number in range(5)]).times
+    assert np.diff(times).tolist() == [100] * 4
+
+
 def test_stamps_of_100_nanoseconds():
     texts = [f"2024-01-01 00:00:00.{number:07d}" for number in range(1, 60)]
     arrays = np.datetime64("2024-01-01", "ns") + 100 * np.arange(1, 60).astype("timedelta64[ns]")
@@ -297,6 +322,8 @@ def test_stamps_of_100_nanoseconds():
         assert (
             step.after(stamps.times[-1], 3).tolist() == (arrays[-1] + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
         )
+    whole = np.datetime64("2024-01-01T00:00:00.000005", "us")  # a row that microseconds would do for
+    assert step.after(whole, 3).tolist() == (whole + 100 * np.arange(1, 4).astype("m8[ns]")).tolist()
     frame = pd.DataFrame({"t": arrays, "y": np.arange(59.0)})
     assert str(series_from(frame, target="y", time="t")[0].step) == "0.1 microseconds"
 
@@ -315,6 +342,26 @@ def test_jitter_is_said_and_goes_on_around_its_grid():
     )
     for count in (1, 2, 5):  # few new rows do not teach another step
         assert found((grid[:500] + away)[100 : 100 + count], like=regular.step) == (regular.step, ())
+
+
+@pytest.mark.parametrize("frequency", ["B", "MS", "ME", "BMS", "D", "W", "h", "90s", "WOM-3FRI"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_what_jitters_around_the_calendar_goes_on_in_the_calendar(frequency, zone):
+    expected = instants(pd.date_range("2024-01-01", periods=110, freq=frequency, tz=zone))
+    away = np.random.default_rng(0).normal(0, 1e6, 110).round().astype("timedelta64[us]")
+    for count in (99, 100):
+        regular = found((expected + away)[:count], zone)
+        assert regular.step.after((expected + away)[count - 1], 10).tolist() == expected[count : count + 10].tolist()
+        assert (
+            "the times are not even, and no rule of the calendar explains them: a step is taken as" in regular.notes[0]
+        )
+
+
+def test_times_at_any_hour_of_their_month():
+    days = pd.date_range("2010-01-01", periods=100, freq="MS")
+    times = instants(days + pd.to_timedelta(np.random.default_rng(0).uniform(0, 20, 100), "h"))
+    after = found(times).step.after(times[-1], 3)
+    assert as_days(after) == ["2018-05-01", "2018-06-01", "2018-07-01"]
 
 
 def test_deviations_that_add_up_go_on_from_the_last_time():

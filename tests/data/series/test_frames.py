@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 
 from loopcell.data import read, series_from
 from loopcell.errors import DataError, UsageError
@@ -212,3 +213,61 @@ def test_columns_that_are_not_there_or_are_asked_for_twice(write):
     for bad in ({"y": [1, 2], "t": [1]}, {"y": [[1]], "t": [1]}, {"y": [], "t": []}):
         with pytest.raises(DataError, match=r"the columns of a table are arrays \[T\] of one length"):
             series_from(bad, target="y", time="t")
+
+
+class OnlyArray:
+    """Has nothing but `__array__`."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        torch.tensor([1.0, 2.0, 3.0], requires_grad=True),
+        [torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)],
+        np.ma.array([1.0, 2.0, 3.0], mask=False),
+        OnlyArray(),
+        [1, 2, 3],
+    ],
+    
+)
+def test_arrays_of_other_kinds(data):
+    (series,) = series_from(data)
+    assert series.target[:, 0].tolist() == [1, 2, 3]
+
+
+def test_columns_of_other_kinds():
+    data = {"y": torch.tensor([1, 2, 3]), "x": np.array([True, False, True]), "z": np.array([1, 2, 3], dtype=object)}
+    (series,) = series_from(data, target="y", known=["x"], past=["z"])
+    assert np.column_stack([series.target, series.known, series.past]).tolist() == [[1, 1, 1], [2, 0, 2], [3, 1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]), "data row 2, column 'y': the value is missing"),
+        (np.array([1, 2, 3 + 1j]), "data, column 'y', has complex numbers"),
+        (np.array(["2024-01-01"] * 3, "M8[D]"), "data, column 'y', has dates: give numbers"),
+        (np.array([1, 2, 3], "m8[s]"), "data, column 'y', has spans of time"),
+        (np.array([1, 2, 2**60 + 1]), "data, column 'y', has at step 3 the whole number"),
+        (["1", "2", str(2**60 + 1)], "data row 3, column 'y': the whole number"),
+        ([1, 2, 10**30 + 1], "data row 3, column 'y': the whole number"),
+        (["1", "2", "x"], "data row 3, column 'y': 'x' is not a number"),
+        ([np.timedelta64(1, "s")] * 3, "data, column 'y', has spans of time"),
+        (torch.tensor([1, 2, 3j]), "data, column 'y', has complex numbers"),
+    ],
+    
+)
+def test_columns_that_are_no_real_numbers(values, complaint):
+    with pytest.raises(DataError) as caught:
+        series_from({"y": values}, target="y")
+    assert str(caught.value).startswith(complaint)
+
+
+def test_two_columns_of_one_name():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[1.0, 2.0]] * 3, columns=["y", "y"])
+    with pytest.raises(DataError, match=r"^the frame has two columns 'y'; give every column its own name$"):
+        series_from(frame, target="y")

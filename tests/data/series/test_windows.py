@@ -90,3 +90,10 @@ def test_the_calendar():
         calendar(np.arange(3))
     with pytest.raises(InputError, match="cycles of day, week, year"):
         calendar(times, ("month",))
+
+
+def test_values_far_from_zero_are_there_to_be_scaled():
+    values = 1e9 + np.arange(20.0)
+    windows = Windows(series_from(values), history=3, horizon=1)
+    assert windows.batch([0], dtype=torch.float64).target[:, 0, 0].tolist() == values[:3].tolist()
+    assert windows.batch([0]).target.dtype == torch.float32

@@ -37,6 +37,8 @@ def test_arguments_are_stored_as_given_and_copied(kind):
     assert "dropout=0.5" in repr(copy)
     with pytest.raises(TypeError):
         kind("lstm")  # keywords only
+    with pytest.raises(UsageError, match=f"^{kind.__name__} has no argument 'hidden': did you mean hidden_size\\?$"):
+        kind(hidden=64)
     with pytest.raises(ValueError, match="Invalid parameter 'hiden'"):
         estimator.set_params(hiden=3)
 

@@ -82,7 +82,7 @@ def test_arrays_keep_their_scale_and_labels_their_kind(tmp_path):
     model = SequenceClassifier(**QUICK, epochs=1, class_weight={0: 2.0}).fit([100 * x + 7 for x in X], y)
     model.save(tmp_path / "m.safetensors")
     again = SequenceClassifier.load(tmp_path / "m.safetensors")
-    assert again.network_.reader.first.scaler.mean.abs().min() > 1
+    assert np.abs(again.input_.scale.mean).min() > 1
     assert again.predict([100 * x + 7 for x in X]).tolist() == model.predict([100 * x + 7 for x in X]).tolist()
     assert again.classes_.dtype == np.int64
     again.fit(X, y)  # the weights of its classes still name them
@@ -160,9 +160,9 @@ def test_no_file_has_more_built_than_it_has_tensors_for(path, monkeypatch):
 
 def test_what_is_built_while_a_file_is_read_is_counted(path):
     content = read_tensor_file(path, MODEL)
-    with pytest.raises(FileFormatError, match="its sizes call for more parts than it has tensors for"):
-        with building(path, content):
-            torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))
+    complaint = "its sizes call for more parts than it has tensors for"
+    with pytest.raises(FileFormatError, match=complaint), building(path, content):
+        torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))
     torch.nn.Sequential(*(torch.nn.Identity() for _ in range(10_000)))  # outside nothing is counted
 
 
@@ -178,6 +178,20 @@ def test_weights_that_are_no_numbers_give_no_answers(path, tmp_path):
 
     with pytest.raises(InputError, match="the model gives scores that are not finite: its weights are damaged"):
         load_model(changed(path, spoil)).predict(["ab"])
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [(float("nan"), "not finite"), (float("inf"), "not finite"), (0.0, "not above 0"), (-1.0, "not above 0")],
+)
+def test_a_temperature_that_is_none_is_refused(path, value, complaint):
+    """A negative one turned every answer round, without a word."""
+
+    def spoil(facts, tensors):
+        tensors["temperature"] = torch.full_like(tensors["temperature"], value)
+
+    with pytest.raises(FileFormatError, match=f"is damaged: its temperature is {complaint}"):
+        load_model(changed(path, spoil))
 
 
 def test_nothing_is_saved_or_predicted_before_it_is_fitted(tmp_path):

@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_its_own_data_and_settings_only(tmp_path):
         SequenceClassifier(**QUICK, epochs=2).fit(X, y, run=tmp_path / "run")
     with pytest.raises(UsageError, match="was started with other data; it can only go on with the same"):
         SequenceClassifier(**QUICK, epochs=2).fit(X[1:], y[1:], run=tmp_path / "run", resume=True)
-    with pytest.raises(UsageError, match="was started with other settings: learning_rate was .* and is 0.5; it can only"):
+    with pytest.raises(UsageError, match=r"with other settings: learning_rate was .* and is 0\.5; it can only"):
         SequenceClassifier(**{**QUICK, "learning_rate": 0.5}, epochs=2).fit(X, y, run=tmp_path / "run", resume=True)
     again = SequenceClassifier(**QUICK, epochs=2, time_limit=1000).fit(X, y, run=tmp_path / "run", resume=True)
     assert same(weights(again), weights(model))  # it was complete: nothing is left to do

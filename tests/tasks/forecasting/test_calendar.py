@@ -46,7 +46,8 @@ THIRTIETH = pd.DatetimeIndex([pd.Timestamp("2021-01-30") + pd.DateOffset(months=
     "times",
     [
         every("MS"), every("ME"), every("QE"), every("YE", start="1960-01-01"), every("W-SUN"), every("B"),
-        every("BMS"), every("BME"), every("D", "Europe/Berlin", "2024-03-01"), every("D", "Europe/Berlin", "2024-10-01"),
+        every("BMS"), every("BME"), every("D", "Europe/Berlin", "2024-03-01"),
+        every("D", "Europe/Berlin", "2024-10-01"),
         every("h", "Europe/Berlin", "2024-03-30"), every("h", "UTC"), every("MS", "America/New_York"), THIRTIETH,
     ],
     ids=lambda times: f"{times.freqstr}-{times.tz}",
@@ -112,7 +113,7 @@ def test_a_model_of_before_that_knew_no_zones_reads_as_it_did():
         "step": [3600e6, False, True]
     }
     before = Forecaster.from_facts(facts)
-    before.network_ = model.network_
+    before.network_, before.scales_ = model.network_, model.scales_
     (series,) = before._read_table(table(times))
     hours = times.tz_convert("UTC").hour.to_numpy()
     assert before._scaled(series).known[:, 0] == pytest.approx(np.sin(hours * np.pi / 12), abs=1e-6)
@@ -230,8 +231,8 @@ def test_targets_beside_the_table_are_refused(estimator):
     with pytest.raises(UsageError) as caught:
         estimator.fit(rows[:, None], rows)
     assert str(caught.value) == (
-        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table as "
-        "a column and name that (target=); columns that help to forecast it are known= or past="
+        f"{type(estimator).__name__} learns from one table and its times: y would not be read. Put it into the table "
+        "as a column and name that (target=); columns that help to forecast it are known= or past="
     )
     with pytest.raises(UsageError, match="y would not be read"):
         estimator.score(rows[:, None], rows)

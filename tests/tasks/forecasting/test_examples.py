@@ -7,10 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import series_from
+from loopcell.data import Scale, series_from
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
-from loopcell.tasks.forecasting.scales import Scale
 
 
 def ready(steps):

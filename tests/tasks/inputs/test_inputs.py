@@ -178,7 +178,7 @@ def test_features_that_are_asked_for(tones):
     pixels = np.random.default_rng(0).integers(0, 255, (10, 4, 3), dtype=np.uint8)
     model = SequenceClassifier(**QUICK, epochs=1, features=ImagePixels(4, 3)).fit(pixels, [0, 1] * 5)
     assert model.input_.sequences(pixels)[0].shape == (12, 1)
-    assert model.network_.reader.first.scaler.mean.item() == 0.0  # pixels stay between 0 and 1
+    assert model.input_.scale.mean.tolist() == [0.0]  # pixels stay between 0 and 1
 
 
 def test_a_file_that_is_neither_sound_nor_image_is_named(tmp_path):

@@ -40,6 +40,27 @@ def machine(found):
     return step, Encoded(empty, torch.ones(batch, dtype=torch.int64), context, torch.empty(0), State(h=empty))
 
 
+def tree(found):
+    """A step by what was written so far: a list [V + 1] of probabilities for each beginning, even for others."""
+
+    def step(tokens, encoded):
+        paths = encoded.state["h"][0, :, 0].long()
+        paths = torch.where(tokens == END, paths, 4 * paths + tokens + 1)
+        rows = []
+        for which, path in zip(encoded.context[:, 0].long().tolist(), paths.tolist(), strict=True):
+            rows.append(found[which].get(spelled(path), [1 / (V + 1)] * (V + 1)))
+        return torch.tensor(rows).log(), encoded._replace(state=State(h=paths.double().view(1, -1, 1)))
+
+    batch = len(found)
+    context, start = torch.arange(batch).float().view(-1, 1), torch.zeros(1, batch, 1, dtype=torch.float64)
+    return step, Encoded(start, torch.ones(batch, dtype=torch.int64), context, torch.empty(0), State(h=start))
+
+
+def spelled(path):
+    """The tokens that a number of `tree` stands for."""
+    return (*spelled((path - 1) // 4), (path - 1) % 4) if path else ()
+
+
 def value(found, number, tokens):
     """The log-probability of an answer."""
     total, state = 0.0, 0
@@ -89,8 +110,12 @@ def greedy(found, number, rules):
 
 
 def slow_beam(found, number, rules):
-    """Beam search that stops for nothing but the longest answer; the best ended ones with their scores."""
+    """Beam search that stops for nothing but the longest answer; the best ended ones with their scores.
+
+    The greedy beginning has its place for as long as it may become better than the last of the answers wanted.
+    """
     path, begun, ended = greedy(found, number, rules), [((), 0, 0.0)], []
+    wanted = min(rules.beam, rules.answers or rules.beam)
     while begun:
         longer = []
         for tokens, state, total in begun:
@@ -107,6 +132,12 @@ def slow_beam(found, number, rules):
         on_path = [one for one in longer if one[0] == path[: len(one[0])]]
         if on_path and on_path[0] not in kept:
             kept[-1] = on_path[0]
+        if on_path:
+            bar = sorted((one for one, _ in ended), reverse=True)[wanted - 1 : wanted]
+            tokens, _, total = on_path[0]
+            reach = tokens if rules.length_penalty < 0 else range(rules.longest)
+            if bar and score(reach, total, rules.length_penalty) <= bar[0]:
+                path = (END,)  # no beginning is on it any more
         begun = kept
     return sorted(ended, key=lambda one: -one[0])[: rules.beam]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
+from loopcell import Seq2Seq
+from loopcell.tasks.estimator_run import _seconds_left
 from loopcell.tasks.writing import scoring
 from loopcell.tasks.writing.scoring import Limits, shown
 
@@ -67,3 +72,17 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(monkeypatch, capsy
         clock.now += 30.0
         advance(12)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("limit", "trained", "left"),
+    [
+        (100.0, 30.0, 70.0),
+        (100.0, 120.0, 5.0),  # nothing is left, and a little is allowed
+        (None, 30.0, None),
+    ],
+)
+def test_scores_have_what_is_left_of_the_time_limit(limit, trained, left):
+    model = Seq2Seq(time_limit=limit)
+    model.outcome_ = SimpleNamespace(position=SimpleNamespace(seconds=trained))
+    assert _seconds_left(model) == left

@@ -56,7 +56,7 @@ def _loaded(path: Path, chosen: Target, functions: Sequence[str]) -> ctypes.CDLL
     try:
         library = ctypes.CDLL(str(path))
         missing = [function for function in functions if not hasattr(library, function)]
-    except OSError as error:  # a folder from which nothing may be run, a compiler for another machine, no library at all
+    except OSError as error:  # no library, one for another machine, a folder from which nothing may be run
         cache.remove(path)
         raise BuildError(
             f"a compiled kernel cannot be loaded: {error}; LOOPCELL_CACHE names another folder, and CC another "

@@ -3,8 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from loopcell.data.examples.arrays import as_array, as_doubles, short
 from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.ragged import Ragged
+from loopcell.data.examples.scale import Moments, Scale, scale_of
 from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
     Split,
@@ -14,6 +16,7 @@ from loopcell.data.examples.splits import (
     split_stratified,
     stratified_folds,
 )
+from loopcell.data.examples.tables import column_names, columns_by_name, is_table
 
 if TYPE_CHECKING:
     from loopcell.data.examples.padding import Padded as Padded, pad as pad
@@ -23,14 +26,23 @@ WITH_TORCH = ("Padded", "pad")
 
 __all__ = [
     "Batches",
+    "Moments",
     "Padded",
     "Ragged",
+    "Scale",
     "Split",
+    "as_array",
+    "as_doubles",
     "as_numbers",
     "as_sequence",
     "as_sequences",
     "check_finite",
+    "column_names",
+    "columns_by_name",
+    "is_table",
     "pad",
+    "scale_of",
+    "short",
     "split_groups",
     "split_in_time",
     "split_random",

@@ -65,5 +65,11 @@ def pad(arrays: Sequence[npt.NDArray[Any] | Tensor], *, value: float = 0) -> Pad
     dtype = np.float32 if first.dtype.kind == "f" else np.int64
     values = np.full((max(lengths), len(found), *first.shape[1:]), value, dtype)
     for index, array in enumerate(found):
-        values[: len(array), index] = array
+        try:
+            with np.errstate(over="raise"):
+                values[: len(array), index] = array
+        except FloatingPointError as error:
+            raise InputError(
+                f"sequence {index} of the batch has numbers that float32 does not reach; scale it"
+            ) from error
     return Padded(torch.from_numpy(values), torch.tensor(lengths, dtype=torch.int64))

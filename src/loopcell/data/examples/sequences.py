@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import Doubles, as_doubles, as_number, at, number_of_text, short
 from loopcell.data.readers.records import where
 from loopcell.errors import DataError
 
-Floats = npt.NDArray[np.float32]
+LARGEST = np.float64(1e300)  # so that a difference of two numbers is one too
 
 
 def as_sequences(
     examples: Sequence[Any], *, input_size: int | None = None, min_steps: int = 1, missing: bool = False
-) -> list[Floats]:
+) -> list[Doubles]:
     """Check numeric examples of varying length.
 
     Args:
@@ -26,13 +27,14 @@ def as_sequences(
         missing: whether NaN is let through.
 
     Returns:
-        float32 `[T, I]` each, in order; no copy where an example is one already.
+        float64 `[T, I]` each, in order; no copy where an example is one already. They are for `Standardiser.fit` and
+        its like: float32, which networks read, would tell numbers far from zero no longer apart.
 
     Raises:
-        DataError: an example is empty or too short, has another I, is not numbers, or has a NaN or an infinity; the
-            message names its file and row, or its index, and the step.
+        DataError: an example is empty or too short, has another I, is not numbers (see `as_array`), or has a NaN or an
+            infinity; the message names its file and row, or its index, and the step.
     """
-    found: list[Floats] = []
+    found: list[Doubles] = []
     for index, example in enumerate(examples):
         array = as_sequence(example, where(examples, index), min_steps=min_steps, missing=missing)
         width = input_size if input_size is not None else found[0].shape[1] if found else array.shape[1]
@@ -43,13 +45,9 @@ def as_sequences(
     return found
 
 
-def as_sequence(example: Any, name: str, *, min_steps: int = 1, missing: bool = False) -> Floats:
+def as_sequence(example: Any, name: str, *, min_steps: int = 1, missing: bool = False) -> Doubles:
     """Check one example, which `name` names in an error; as `as_sequences`."""
-    try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-            array = np.asarray(example, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise DataError(f"{name} is not a sequence of numbers [T, I]: {_one_line(error)}") from error
+    array = as_doubles(example, name)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] == 0:
@@ -61,38 +59,38 @@ def as_sequence(example: Any, name: str, *, min_steps: int = 1, missing: bool = 
     return array
 
 
-def check_finite(array: npt.NDArray[np.floating[Any]], name: str, *, missing: bool = False) -> None:
+def check_finite(array: npt.NDArray[Any], name: str, *, missing: bool = False) -> None:
     """Refuse an array `[T, I]` with an infinity or, unless `missing`, a NaN; DataError names the first step."""
-    good = np.isfinite(array) | np.isnan(array) if missing else np.isfinite(array)
+    good = np.abs(array) <= LARGEST
+    if missing:
+        good |= np.isnan(array)
     if not good.all():
-        step, value = (int(place) for place in np.argwhere(~good)[0])
-        what = "no value (NaN)" if np.isnan(array[step, value]) else "an infinite value"
-        column = f", value {value + 1} of {array.shape[1]}" if array.shape[1] > 1 else ""
-        raise DataError(f"{name} has {what} at step {step + 1}{column}")
+        index = tuple(int(place) for place in np.argwhere(~good)[0])
+        value = array[index]
+        what = "no value (NaN)" if np.isnan(value) else "an infinite value" if np.isinf(value) else "a value too large"
+        raise DataError(f"{name} has {what}{at(index, array.shape)}")
 
 
-def as_numbers(examples: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """Turn one value an example (a target, a column of a table) into float64 `[N]`.
+def as_numbers(examples: Sequence[Any]) -> Doubles:
+    """Turn one value an example (a target, a column of a table) into float64 `[N]`; texts are read as numbers.
 
     Raises:
-        DataError: one is not a finite number; the message names its file and row, or its index.
+        DataError: one is not a finite number, or a whole number that float64 would round; the message names its file
+            and row, or its index.
     """
     found = np.empty(len(examples), np.float64)
-    for index, example in enumerate(examples):
+    for index in range(len(examples)):
+        example = examples[index]
         try:
-            found[index] = float(example)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{where(examples, index)}: {_short(example)} is not a number") from error
-    wrong = np.flatnonzero(~np.isfinite(found))
+            found[index] = number_of_text(example) if isinstance(example, str) else as_number(example)
+        except ValueError as error:
+            raise DataError(f"{where(examples, index)}: {_not_a_number(example, error)}") from error
+    wrong = np.flatnonzero(~(np.abs(found) <= LARGEST))
     if len(wrong):
-        raise DataError(f"{where(examples, int(wrong[0]))}: {_short(examples[int(wrong[0])])} is not a finite number")
+        raise DataError(f"{where(examples, int(wrong[0]))}: {short(examples[int(wrong[0])])} is not a finite number")
     return found
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:40] + "..."
-
-
-def _one_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _not_a_number(example: Any, error: ValueError) -> str:
+    told = isinstance(example, str) or "whole number" in str(error)
+    return str(error) if told else f"{short(example)} is not a number"

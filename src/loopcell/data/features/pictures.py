@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import as_array
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.bounds import check_positive
 from loopcell.data.features.images import read_image
@@ -70,7 +71,7 @@ def _pixels(example: Any, name: str, size: tuple[int, int], colour: bool) -> Flo
     """An image as float32 `[H, W]` or `[H, W, 3]`."""
     if isinstance(example, str | os.PathLike):
         return read_image(example, size=size, colour=colour)
-    array = np.asarray(example)
+    array = as_array(example, name)
     shape = (*size, 3) if colour else size
     if array.dtype.kind not in "uf" or array.shape != shape:
         raise DataError(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import as_array
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.audio import Audio, check_length, read_audio, resample
 from loopcell.data.features.bounds import check_positive
@@ -168,7 +169,7 @@ def _samples(example: Any, name: str, sample_rate: int) -> Floats:
         return read_audio(example, sample_rate=sample_rate).samples
     if isinstance(example, Audio):
         return resample(_samples(example.samples, name, sample_rate), example.sample_rate, sample_rate)
-    array = np.asarray(example)
+    array = as_array(example, name)
     if array.dtype in (np.int16, np.int32):  # as a WAV file has them
         array = array / np.float32(-int(np.iinfo(array.dtype).min))
     array = array[:, None] if array.ndim == 1 else array

@@ -1,6 +1,6 @@
 """The file formats of the UEA/UCR archive of time-series classification: `.ts`, `.arff`, and rows of numbers.
 
-Every row is one example: `series`, float32 `[T, I]`, and `label`. A missing value (`?`) is NaN; what uses the
+Every row is one example: `series`, float64 `[T, I]`, and `label`. A missing value (`?`) is NaN; what uses the
 series refuses it, or not. Bagnall et al.: The UEA multivariate time series classification archive, 2018
 (arXiv 1811.00075), and the format's description in the aeon toolkit.
 """
@@ -23,7 +23,7 @@ from loopcell.errors import DataError
 COLUMNS = ("series", "label")
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)
 
-Parse = Callable[[str], tuple[npt.NDArray[np.float32], str]]
+Parse = Callable[[str], tuple[npt.NDArray[np.float64], str]]
 
 
 class _BadRowError(Exception):
@@ -101,28 +101,28 @@ def _rows(path: Path, text: Iterator[tuple[int, str]], reading: Reading, parse: 
         yield Record({"series": series, "label": label}, origin)
 
 
-def _ts_row(line: str, labelled: bool) -> tuple[npt.NDArray[np.float32], str]:
+def _ts_row(line: str, labelled: bool) -> tuple[npt.NDArray[np.float64], str]:
     *parts, label = line.split(":") if labelled else [*line.split(":"), ""]
     if not parts:
         raise _BadRowError("it has a label and no series")
     return _together([_numbers(part.split(","), f"channel {at}") for at, part in enumerate(parts, 1)]), label.strip()
 
 
-def _ucr_row(line: str) -> tuple[npt.NDArray[np.float32], str]:
+def _ucr_row(line: str) -> tuple[npt.NDArray[np.float64], str]:
     label, *cells = re.split(r"[,\s]+", line)
     values = _numbers(cells, "the series")
     known = np.flatnonzero(~np.isnan(values))
     return values[: known[-1] + 1 if len(known) else 0, None], _whole(label)
 
 
-def _flat_row(line: str, attributes: int) -> tuple[npt.NDArray[np.float32], str]:
+def _flat_row(line: str, attributes: int) -> tuple[npt.NDArray[np.float64], str]:
     *cells, label = _cells(line)
     if len(cells) + 1 != attributes:
         raise _BadRowError(f"it has {len(cells) + 1} values and there are {attributes} attributes")
     return _numbers(cells, "the series")[:, None], label
 
 
-def _relational_row(line: str, attributes: int) -> tuple[npt.NDArray[np.float32], str]:
+def _relational_row(line: str, attributes: int) -> tuple[npt.NDArray[np.float64], str]:
     cells = _cells(line)
     if len(cells) != attributes:
         raise _BadRowError(f"it has {len(cells)} values and there are {attributes} attributes")
@@ -140,16 +140,16 @@ def _cells(line: str) -> list[str]:
     return [re.sub(r"^(['\"])(.*)\1$", r"\2", cell.strip()) for cell in cells]
 
 
-def _numbers(cells: list[str], what: str) -> npt.NDArray[np.float32]:
+def _numbers(cells: list[str], what: str) -> npt.NDArray[np.float64]:
     if cells == [""]:
-        return np.empty(0, np.float32)
+        return np.empty(0, np.float64)
     try:
-        return np.array([float("nan") if cell.strip() == "?" else float(cell) for cell in cells], np.float32)
+        return np.array([float("nan") if cell.strip() == "?" else float(cell) for cell in cells], np.float64)
     except ValueError as error:
         raise _BadRowError(f"{what} has a value that is no number ({error})") from error
 
 
-def _together(channels: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def _together(channels: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     lengths = {len(channel) for channel in channels}
     if len(lengths) > 1:
         raise _BadRowError(f"its channels have different lengths ({min(lengths)} to {max(lengths)} steps)")

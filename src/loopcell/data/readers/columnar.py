@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from loopcell.data.examples.tables import column_names, is_table
 from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
@@ -60,6 +61,8 @@ class FrameRecords(Records):
     def __init__(self, frame: Any) -> None:
         """Take a frame for which `is_frame` holds."""
         super().__init__()
+        if is_table(frame):
+            column_names(frame, "the frame")  # two columns of one name are refused before one of them gets lost
         self._pyarrow = require("pyarrow", "data", "data frames need")
         self._frame = frame
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import EXACT, as_doubles, as_number, number_of_text
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in, where
-from loopcell.data.series.given import arrays_of, as_table
+from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
@@ -19,6 +20,7 @@ from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float64]
+_NUMBERS = (np.bool_, np.integer, np.floating, np.str_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +138,7 @@ def series_from(
 
 def read_layout(data: Any, layout: Layout) -> list[Series]:
     """Make time series of a table as a layout says; see `series_from`."""
+    data = as_arrays(data)
     arrays = arrays_of(data)
     if arrays is not None:
         return _of_arrays(arrays, layout)
@@ -213,7 +216,7 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
     for name in names:
         if name not in data:
             raise DataError(f"data: {missing_column(name, tuple(data))}")
-    found = {name: _as_array(data[name]) for name in names}
+    found = {name: _as_array(as_column(data[name], name)) for name in names}
     lengths = {name: len(column) if column.ndim == 1 else -1 for name, column in found.items()}
     if len(set(lengths.values())) > 1 or -1 in lengths.values() or 0 in lengths.values():
         raise DataError(f"the columns of a table are arrays [T] of one length, got {lengths}")
@@ -234,10 +237,13 @@ def _as_array(column: Any) -> npt.NDArray[Any]:
 
 def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
     """A column as float64; what is not there is NaN, if that is allowed."""
-    try:
-        found = np.array(column.values if isinstance(column, Column) else column, np.float64)  # all at once, mostly
-    except (TypeError, ValueError):
-        found = np.array([_number(name, column, index) for index in range(len(column))])
+    values = column.values if isinstance(column, Column) else column
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "OUT":
+        found = as_doubles(values, f"data, column {name!r},")
+    else:
+        found = _bulk(values)
+        if found is None:
+            found = np.array([_number(name, column, index) for index in range(len(column))])
     bad = np.flatnonzero(np.isinf(found) | (np.isnan(found) & (not missing)))
     if len(bad):
         at = int(bad[0])
@@ -248,14 +254,27 @@ def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
     return found
 
 
+def _bulk(values: Any) -> Floats | None:
+    """Cells all at once; None where one of them has to be looked at by itself."""
+    kinds = {kind for kind in map(type, values) if kind.__module__.partition(".")[0] == "numpy"}
+    if not all(issubclass(kind, _NUMBERS) and not issubclass(kind, np.timedelta64) for kind in kinds):
+        return None
+    try:
+        found = np.array(values, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None if (np.abs(found) >= EXACT).any() else found
+
+
 def _number(name: str, column: Sequence[Any], index: int) -> float:
     cell = column[index]
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return float("nan")
     try:
-        return float(cell)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{_cell(name, column, index)}: {str(cell)[:40]!r} is not a number") from error
+        if isinstance(cell, str):
+            return number_of_text(cell) if cell.strip() else float("nan")
+        return as_number(cell)
+    except ValueError as error:
+        reason = str(error) if "whole number" in str(error) else f"{str(cell)[:40]!r} is not a number"
+        raise DataError(f"{_cell(name, column, index)}: {reason}") from error
 
 
 def _cell(name: str, column: Sequence[Any], index: int) -> str:

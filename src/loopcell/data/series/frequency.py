@@ -1,4 +1,4 @@
-"""The step of times: first by the calendar, exactly; what no rule of the calendar explains is jitter, and is said.
+"""The step of times that the calendar explains exactly; what it does not explain is in `jitter.py`.
 
 Written on numpy's business days and Python's `zoneinfo`, not on pandas' offsets: a model that forecasts needs no pandas
 then, and pandas has no "day 30, or the last of a shorter month" and no rule that goes on from what it inferred.
@@ -6,7 +6,7 @@ then, and pandas has no "day 30, or the last of a shorter month" and no rule tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,10 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.series.months import BUSINESS, LAST, Place, places_of
-from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.steps import DAY, MOST_PLACES, Clock, Ints, Monthly, Rule, Step, Times, Weekdays
 from loopcell.data.series.zones import has_changes, instants, wall
-from loopcell.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,10 +64,10 @@ def perfect_step(times: Times, zone: str | None, like: Step | None = None) -> St
         like: only this very step will do, or one that counts the same as often.
     """
     if like is None:
-        return next((fit.step for fit in _fits_of(times, zone) if fit.perfect), None)
+        return next((fit.step for fit in fits_of(times, zone) if fit.perfect), None)
     if _fits(times, like):
         return like
-    same = (fit for fit in _fits_of(times, zone) if fit.step.same_kind(like) and fit.step.size == like.size)
+    same = (fit for fit in fits_of(times, zone) if fit.step.same_kind(like) and fit.step.size == like.size)
     return next((fit.step for fit in same if fit.perfect), None)
 
 
@@ -86,24 +84,6 @@ def distance_from(times: Times, like: Step) -> float:
         return float("inf")
     away = np.abs((times - instants(like.rule.at(index), like.zone)).astype(np.float64)) * unit
     return float(away.max() / like.micros)
-
-
-def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> tuple[Step, list[str]]:
-    """The step of times that no rule explains, and a sentence about it.
-
-    Raises:
-        DataError: they are not even at all; the message names the first place, and the time of a gap.
-    """
-    fits = list(_fits_of(times, zone))
-    months = [fit for fit in fits if fit.step.calendar and not len(fit.wrong) and _near(times, fit)]
-    if months:
-        best = min(months, key=lambda fit: int(fit.off.sum()))
-        return best.step, [_off_the_rule(times, best, zone, named)]
-    elapsed = _elapsed(times)
-    if not len(elapsed.wrong):
-        return _on_a_grid(times, elapsed.step), _jitter(times, elapsed.step, named)
-    best = min([fit for fit in fits if fit.exact] + [elapsed], key=lambda fit: len(fit.wrong))
-    raise _irregular(times, best, zone, named)
 
 
 def ambiguous(times: Times, step: Step) -> str | None:
@@ -141,16 +121,16 @@ def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
 # --- candidates ----------------------------------------------------------------------------------------------------
 
 
-def _fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
+def fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
     """All kinds of steps, each as near as it comes to the times; of two that explain them the first is meant."""
-    elapsed = _elapsed(times)
+    elapsed = elapsed_fit(times)
     if times.dtype.kind != "M" or times.dtype != np.dtype("datetime64[us]"):
         yield elapsed
         return
     shown = wall(times, zone)
-    usual = _lower_median(np.diff(shown).astype(np.int64))
+    usual = lower_median(np.diff(shown).astype(np.int64))
     days = shown.astype("datetime64[D]")
-    time = _most_frequent((shown - days).astype(np.int64))
+    time = most_frequent((shown - days).astype(np.int64))
     # A time that is left out is shown an hour later, and that is still the nearest place.
     clock = _ruled(times, zone, _clock(shown, usual)) if has_changes(zone) and usual > 2 * HOUR else ()
     if usual > MONTH:
@@ -164,12 +144,12 @@ def _fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
         yield from _several_a_month(times, zone, days, time)
 
 
-def _elapsed(times: Times) -> Fit:
+def elapsed_fit(times: Times) -> Fit:
     """So much time from one to the next: the usual distance where all are near it, refined by their mean."""
     kind = times.dtype.kind
     unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
     counts: npt.NDArray[Any] = np.diff(times).astype(np.float64 if kind == "f" else np.int64)
-    usual = _lower_median(counts)
+    usual = lower_median(counts)
     if kind == "f":
         same = bool(np.allclose(counts, usual, rtol=1e-6, atol=0))
         off = np.abs(counts - usual) > 1e-6 * abs(usual)
@@ -196,28 +176,8 @@ def _refined(near: Floats, usual: float, *, clock: bool) -> float:
     return next((float(one) for one in round_ones + often if one and abs(one - mean) <= unsure), mean)
 
 
-def _on_a_grid(times: Times, step: Step) -> Step:
-    """The same step, from the places around which times jitter; as it is, where their deviations add up."""
-    size = round(step.size)
-    if times.dtype != np.dtype("datetime64[us]") or size != step.size:
-        return step
-    since = times.astype(np.int64)
-    away = (since - since[0] + size // 2) % size - size // 2
-    middle, most = float(np.median(away)), float(np.abs(away - np.median(away)).max())
-    if (
-        most > JITTER * size
-        or most <= step.grain
-        or (np.diff((since - since[0] - middle + size / 2) // size) != 1).any()
-    ):
-        return step
-    phase, unsure = (int(since[0]) + middle) % size, 3 * float(away.std()) / np.sqrt(len(away))
-    round_ones = [round(phase / unit) * unit for unit in (size, HOUR, HOUR // 60, SECOND, 1000)]
-    chosen = next((one for one in round_ones if abs(one - phase) <= unsure), round(phase))
-    return Step(step.size, rule=Clock(size, chosen % size))
-
-
 def _clock(shown: Times, usual: int) -> Rule:
-    return Clock(usual, _most_frequent(shown.astype(np.int64) % usual))
+    return Clock(usual, most_frequent(shown.astype(np.int64) % usual))
 
 
 def _masks(days: Times) -> list[str]:
@@ -260,7 +220,7 @@ def _ruled(times: Times, zone: str | None, rule: Rule) -> Iterator[Fit]:
     """How a rule fits, with its usual number of places from time to time."""
     index = rule.index(wall(times, zone))
     counts = np.diff(index)
-    places = int(_lower_median(counts))
+    places = int(lower_median(counts))
     if places < 1:
         return
     size = float(places * rule.size) if isinstance(rule, Clock) else places / rule.each
@@ -280,72 +240,17 @@ def _fits(times: Times, like: Step) -> bool:
     if like.clock != (times.dtype.kind == "M"):
         return False
     if like.rule is None:
-        return not like.calendar and not like.grain and _elapsed(times).step == like
+        return not like.calendar and not like.grain and elapsed_fit(times).step == like
     fit = _fit(times, like, like.rule.index(wall(times, like.zone)))
     return fit.perfect
 
 
-# --- sentences -----------------------------------------------------------------------------------------------------
-
-
-def _near(times: Times, fit: Fit) -> bool:
-    """Whether all times are within a share of a step from the rule's places."""
-    away = np.abs((times - _expected(times, fit)).astype(np.float64))
-    return bool((away <= JITTER * fit.step.size * 30 * DAY).all()) and 2 * int(fit.off.sum()) < len(times)
-
-
-def _expected(times: Times, fit: Fit) -> Times:
-    rule, zone = fit.step.rule, fit.step.zone
-    assert rule is not None
-    return instants(rule.at(rule.index(wall(times, zone))), zone)
-
-
-def _off_the_rule(times: Times, fit: Fit, zone: str | None, named: Callable[[int], str]) -> str:
-    assert isinstance(fit.step.rule, Monthly)
-    at = int(np.flatnonzero(fit.off)[0])
-    many = f"{int(fit.off.sum()):,} of {len(times):,} times are not"
-    return (
-        f"the times are every {fit.step}, at {fit.step.rule.places[0]}, and {many} (the first is "
-        f"{shown(times[at], zone)}, {named(at)}): forecasts go on at {fit.step.rule.places[0]}"
-    )
-
-
-def _jitter(times: Times, step: Step, named: Callable[[int], str]) -> list[str]:
-    differences = np.diff(times).astype(np.float64) * (1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0)
-    away = np.abs(differences - step.size)
-    at = int(away.argmax()) + 1
-    if away[at - 1] <= 1e-6 * step.size:
-        return []
-    far = str(Step(float(f"{away[at - 1]:.3g}"), clock=step.clock))
-    note = (
-        f"the times are not even, and no rule of the calendar explains them: a step is taken as {step}, from which "
-        f"they differ by up to {far} ({named(at)})"
-    )
-    return [note]
-
-
-def _irregular(times: Times, fit: Fit, zone: str | None, named: Callable[[int], str]) -> DataError:
-    step, wrong = fit.step, fit.wrong
-    at = int(wrong[0]) + 1
-    missing = round(float(fit.distances[at - 1]) / step.size) - 1
-    between = f"{shown(times[at - 1], zone)} and {shown(times[at], zone)}"
-    if missing >= 1:
-        what = f"a gap: between {between} {missing:,} time{'s are' if missing > 1 else ' is'} missing"
-    else:
-        what = f"an uneven time: {between} are not one step apart"
-    more = f"; there are {len(wrong):,} such places" if len(wrong) > 1 else ""
-    hint = summer_hint(times[at - 1], times[at], zone)
-    return DataError(
-        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them, or say regular=False to count rows as "
-        f"steps{hint}"
-    )
-
-
-def _lower_median(values: npt.NDArray[Any]) -> Any:
+def lower_median(values: npt.NDArray[Any]) -> Any:
     """A value that there is; of two in the middle the smaller."""
     return np.sort(values)[(len(values) - 1) // 2].item()
 
 
-def _most_frequent(values: Ints) -> int:
+def most_frequent(values: Ints) -> int:
+    """The value that is there most often; of several the smallest."""
     found, counts = np.unique(values, return_counts=True)
     return int(found[counts.argmax()])

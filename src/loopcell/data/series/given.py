@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import as_array, as_doubles, is_tensor
+from loopcell.data.examples.tables import is_table
 from loopcell.errors import UsageError
 
 INDEX = "the index"  # what the column is called that a frame's index becomes
 VALUE = "value"  # what a series without a name is called
+
+
+def as_arrays(data: Any) -> Any:
+    """Tensors, masked arrays and what has only `__array__` as plain arrays, alone or in a list; anything else as it is.
+
+    Raises:
+        DataError: there are no real numbers in it: complex ones, a sparse matrix, ...
+    """
+    if isinstance(data, list | tuple) and any(isinstance(one, np.ndarray) or is_tensor(one) for one in data):
+        return [as_array(one, f"series {at}") if _is_array(one) else one for at, one in enumerate(data, 1)]
+    return as_array(data, "data") if _is_array(data) else data
+
+
+def as_column(values: Any, name: str) -> Any:
+    """A column of a dictionary, of which tensors are arrays and masked values missing ones; else as it is."""
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind == "M":
+        return values.filled(np.datetime64("NaT"))
+    return as_array(values, f"data, column {name!r},") if _is_array(values) else values
+
+
+def _is_array(data: Any) -> bool:
+    """Whether NumPy's own conversion of this would lose something, or is the only way to read it."""
+    if is_tensor(data) or isinstance(data, np.ma.MaskedArray) or hasattr(data, "tocsr") or hasattr(data, "todense"):
+        return True
+    plain = isinstance(data, np.ndarray | np.generic | str | os.PathLike | Mapping) or is_table(data)
+    return hasattr(data, "__array__") and not plain and not hasattr(data, "to_frame")
 
 
 def arrays_of(data: Any) -> list[npt.NDArray[Any]] | None:
@@ -41,13 +69,16 @@ def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any
     """A table, its targets and the column with its times.
 
     The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
-    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one.
+    the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods
+    the starts are the times.
     """
     if are_numbers(data):
-        return np.asarray(data, dtype=np.float64), targets, time
+        return as_doubles(data, "data"), targets, time
     if _is_series(data):
         name = targets[0] if len(targets) == 1 else str(data.name or VALUE)
         data, targets = data.to_frame(name), targets or (name,)
+    if time is not None and _is_of_periods(data, time):
+        data = data.assign(**{time: data[time].dt.to_timestamp()})
     stamps = _stamps(data) if time is None else None
     return (data, targets, time) if stamps is None else (data.assign(**{INDEX: stamps}), targets, INDEX)
 
@@ -59,6 +90,13 @@ def _all(data: Sequence[Any], *kinds: type) -> bool:
 def _is_series(data: Any) -> bool:
     """Whether this is one column of pandas or polars."""
     return hasattr(data, "to_frame") and hasattr(data, "name") and getattr(data, "ndim", 1) == 1
+
+
+def _is_of_periods(frame: Any, column: str) -> bool:
+    """Whether a column of a pandas frame has periods, which others would take for whole numbers."""
+    if not hasattr(frame, "assign") or column not in getattr(frame, "columns", ()):
+        return False
+    return str(getattr(frame[column], "dtype", "")).startswith("period")
 
 
 def _stamps(frame: Any) -> Any:

@@ -14,7 +14,7 @@ SUMMER_MONTHS = (3, 4, 9, 10, 11)  # in which clocks are set forward or back, on
 def shown(time: Any, zone: str | None = None) -> str:
     """A time as a user writes it: without zeros at its end; with the offset where it has a zone."""
     if not isinstance(time, np.datetime64):
-        return f"{time:g}" if isinstance(time, float) else str(time)
+        return f"{time:.15g}" if isinstance(time, float) else str(time)
     ahead = int(offsets(np.asarray([time]), zone)[0]) if zone is not None else 0
     there = time + np.timedelta64(ahead, "s")
     unit = "ns" if np.datetime_data(there.dtype)[0] == "ns" else "us"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from loopcell.data.series.zones import (
     check_zone,
     has_changes,
     instants,
+    is_zone,
     offset_at,
     offset_name,
     offsets,
@@ -29,7 +30,7 @@ from loopcell.errors import DataError, UsageError
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
-_WHOLE = re.compile(r"-?\d{1,18}")
+_WHOLE = re.compile(r"-?\d+")
 _POINT = re.compile(r"\.0+$")  # whole numbers as a column of floats is written
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _MIDNIGHT = re.compile(r"(.{8,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?")
@@ -38,6 +39,7 @@ _BASIC = {6: "YYYYMM", 7: "YYYYDDD", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYM
 _YEARS = (1800, 2200)  # of dates that are written as whole numbers
 FEW = 0.1  # of such dates may be wrong, and are errors; of more, the numbers are no dates
 _EPOCH = datetime(1970, 1, 1)
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64, np.datetime64, complex, np.complexfloating)  # though they convert
 _SAMPLE = 48  # instants at which a zone is tried before all are
 
 
@@ -95,7 +97,7 @@ def _array(cells: Sequence[Any]) -> Stamps | None:
     if not isinstance(cells, np.ndarray) or not len(cells):
         return None
     if cells.dtype.kind in "iu":
-        return Stamps(cells.astype(np.int64))
+        return Stamps(cells.astype(np.int64)) if cells.dtype != np.uint64 or (cells < 2**63).all() else None
     if cells.dtype.kind != "M" or np.isnat(cells).any():
         return None
     micros = cells.astype("datetime64[us]")
@@ -148,7 +150,7 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
 def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
     """The zone of times with offsets, and what is to be said of it."""
     names = {stamp.zone for stamp in stamps}
-    if len(names) == 1 and (name := next(iter(names))) is not None:
+    if len(names) == 1 and (name := next(iter(names))) is not None and is_zone(name):
         return name, ()
     ahead = np.array([stamp.offset for stamp in stamps], np.int64)
     if len(np.unique(ahead)) == 1:
@@ -170,8 +172,9 @@ def zones_with(times: Times, ahead: Ints) -> list[str]:
     changes = np.flatnonzero(np.diff(ahead))[: _SAMPLE // 2]
     even = np.linspace(0, len(times) - 1, _SAMPLE // 2).astype(np.int64)
     tried = np.unique(np.concatenate([even, changes, changes + 1]))
-    pairs = [(times[at], int(ahead[at])) for at in tried]
-    found = zones_that(lambda zone: all(offset_at(time, zone) == offset for time, offset in pairs))
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    pairs = [(int(seconds[at]), int(ahead[at])) for at in tried]
+    found = zones_that(lambda zone: all(offset_at(second, zone) == offset for second, offset in pairs))
     return [zone for zone in found if np.array_equal(offsets(times, zone), ahead)]
 
 
@@ -229,7 +232,7 @@ def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
 def _digits(cell: Any) -> str | None:
     if isinstance(cell, str):
         text = _POINT.sub("", cell.strip())
-    elif isinstance(cell, bool) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
+    elif isinstance(cell, _NO_NUMBERS) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
         return None
     else:
         text = str(int(cell))
@@ -294,16 +297,21 @@ def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:
 
 
 def _whole(cell: Any) -> int:
-    if isinstance(cell, str) and _WHOLE.fullmatch(cell.strip()):
-        return int(cell)
-    if isinstance(cell, int | np.integer) and not isinstance(cell, bool):
-        return int(cell)
-    raise ValueError
+    text = isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())
+    if not text and (not isinstance(cell, int | np.integer) or isinstance(cell, _NO_NUMBERS)):
+        raise ValueError
+    value = int(cell)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("a number of more than 64 bits")
+    return value
 
 
 def _float(cell: Any) -> float:
+    exact = isinstance(cell, (*_NO_NUMBERS, int, np.integer))
+    if exact or (isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())):
+        return float(_whole(cell))
     value = float(cell)
-    if isinstance(cell, np.datetime64) or not np.isfinite(value):
+    if not np.isfinite(value):
         raise ValueError
     return value
 
@@ -315,6 +323,8 @@ def _stamp(cell: Any) -> _Stamp:
         return _from_datetime(cell, int(getattr(cell, "nanosecond", 0)))
     if isinstance(cell, date):
         return _Stamp((cell - _EPOCH.date()).days * 86_400 * 10**9, None)
+    if hasattr(cell, "start_time") and hasattr(cell, "to_timestamp"):  # a period of pandas
+        return _from_datetime(cell.to_timestamp(), 0)
     if isinstance(cell, np.datetime64) and not np.isnat(cell):
         return _Stamp(_nanos(cell), None)
     raise ValueError("no time")
@@ -322,18 +332,29 @@ def _stamp(cell: Any) -> _Stamp:
 
 def _from_text(text: str) -> _Stamp:
     """ISO 8601, with up to nine digits of a second, and with 24:00 for the end of a day."""
-    midnight = _MIDNIGHT.fullmatch(text)
-    if midnight is not None:
-        found = _from_text(f"{midnight[1]}T00:00{midnight[2] or ''}")
-        return found._replace(nanos=found.nanos + 86_400 * 10**9)
-    if _MONTH.fullmatch(text):
-        return _Stamp(_nanos(np.datetime64(text, "D")), None)
-    nanos, fraction = 0, _FRACTION.fullmatch(text)
-    if fraction is not None:
-        if fraction[3][3:].strip("0"):
-            raise ValueError("finer than a nanosecond")
-        nanos, text = int(f"{fraction[3]:0<3}"[:3]), f"{fraction[1]}.{fraction[2]}{fraction[4]}"
-    return _from_datetime(datetime.fromisoformat(text), nanos)
+    nanos = 0
+    if "." in text or "," in text:
+        text, nanos = _without_nanos(text)
+    try:
+        return _from_datetime(datetime.fromisoformat(text), nanos)
+    except ValueError:
+        if _MONTH.fullmatch(text):
+            return _Stamp(_nanos(np.datetime64(text, "D")), None)
+        midnight = _MIDNIGHT.fullmatch(text)
+        if midnight is None:
+            raise
+    found = _from_text(f"{midnight[1]}T00:00{midnight[2] or ''}")
+    return found._replace(nanos=found.nanos + 86_400 * 10**9)
+
+
+def _without_nanos(text: str) -> tuple[str, int]:
+    """A text without the digits after microseconds, and the nanoseconds that they are."""
+    fraction = _FRACTION.fullmatch(text)
+    if fraction is None:
+        return text, 0
+    if fraction[3][3:].strip("0"):
+        raise ValueError("finer than a nanosecond")
+    return f"{fraction[1]}.{fraction[2]}{fraction[4]}", int(f"{fraction[3]:0<3}"[:3])
 
 
 def _from_datetime(time: datetime, nanos: int) -> _Stamp:
@@ -342,8 +363,8 @@ def _from_datetime(time: datetime, nanos: int) -> _Stamp:
     ahead = time.utcoffset() or timedelta()
     there: Any = time.tzinfo
     name = getattr(there, "key", None) or getattr(there, "zone", None)
-    utc = time.astimezone(UTC).replace(tzinfo=None)
-    return _Stamp(_count(utc, nanos), round(ahead.total_seconds()), str(name) if has_changes(name) else None)
+    nanos += _count(time.replace(tzinfo=None), 0) - (ahead // timedelta(microseconds=1)) * 1000
+    return _Stamp(nanos, round(ahead.total_seconds()), str(name) if has_changes(name) else None)
 
 
 def _count(time: datetime, nanos: int) -> int:

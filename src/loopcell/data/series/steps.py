@@ -87,7 +87,7 @@ class Weekdays(Rule):
     def index(self, times: Times) -> Ints:
         """See `Rule`."""
         epoch = np.datetime64("1970-01-05", "D")
-        dates = np.busday_offset(times.astype("datetime64[D]"), 0, roll="backward", weekmask=self.days)
+        dates = np.busday_offset(_dates(times, self.time), 0, roll="backward", weekmask=self.days)
         return np.asarray(np.busday_count(epoch, dates, weekmask=self.days), np.int64)
 
     def at(self, index: Ints) -> Times:
@@ -119,7 +119,8 @@ class Monthly(Rule):
 
     def index(self, times: Times) -> Ints:
         """See `Rule`."""
-        months, dates = times.astype("datetime64[M]"), times.astype("datetime64[D]")
+        dates = _dates(times, self.time)
+        months = dates.astype("datetime64[M]")
         away = np.stack([np.abs((place.dates(months) - dates).astype(np.int64)) for place in self.places])
         return np.asarray(months.astype(np.int64) * self.each + away.argmin(0))
 
@@ -197,7 +198,8 @@ class Step:
         if not self.clock:
             found = time + ahead * self.size
             return np.asarray(np.round(found).astype(np.int64) if isinstance(time, int | np.integer) else found)
-        unit = "ns" if np.datetime_data(np.datetime64(time).dtype)[0] == "ns" else "us"
+        fine = self.rule is None and not self.calendar and (self.grain or self.size) % 1 != 0  # of a microsecond
+        unit = "ns" if fine or np.datetime_data(np.datetime64(time).dtype)[0] == "ns" else "us"
         now = np.asarray([time]).astype(f"datetime64[{unit}]")
         if self.rule is not None:
             here = self.rule.index(wall(now, self.zone))
@@ -262,6 +264,11 @@ def _in_months(time: np.datetime64, months: Ints) -> Times:
     if left <= np.timedelta64(1, "D") and time.astype("datetime64[D]") != month.astype("datetime64[D]"):
         return np.asarray((later + 1).astype("datetime64[us]") - left)
     return np.asarray(later.astype("datetime64[us]") + (time - month.astype("datetime64[us]")))
+
+
+def _dates(times: Times, time: int) -> Times:
+    """The days on which a time of the day is nearest to some times."""
+    return np.asarray((times - np.timedelta64(time - DAY // 2, "us")).astype("datetime64[D]"))
 
 
 def _micros(times: Times) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ from loopcell.data.series.frequency import (
     distance_from,
     moved_to,
     perfect_step,
-    usual_step,
 )
+from loopcell.data.series.jitter import usual_step
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import DAY, Step, Times
@@ -151,21 +152,19 @@ def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
     return Regular(step, (note,))
 
 
-def _zones_of_one_time(times: Times) -> list[str]:
+def _zones_of_one_time(times: Times) -> tuple[str, ...]:
     """Zones in which some of the times, those around uneven distances among them, are at one time of the day."""
-    differences = np.diff(times).astype(np.int64)
-    uneven = np.flatnonzero(differences % (24 * HOUR))[: SAMPLE // 2]
-    even = np.linspace(0, len(times) - 1, SAMPLE // 2).astype(np.int64)
     seconds = times.astype("datetime64[s]").astype(np.int64)
+    uneven = np.flatnonzero(np.diff(seconds) % 86_400)[: SAMPLE // 2]
+    even = np.linspace(0, len(times) - 1, SAMPLE // 2).astype(np.int64)
     tried = np.unique(np.concatenate([uneven, uneven + 1, even]))
+    return _zones_at(tuple(seconds[tried].tolist()))
 
+
+@lru_cache(maxsize=64)  # the series of a table often have the same times
+def _zones_at(seconds: tuple[int, ...]) -> tuple[str, ...]:
     def fits(zone: str) -> bool:
-        first = None
-        for at in tried:
-            time = (int(seconds[at]) + offset_at(times[at], zone)) % 86_400
-            if first is not None and time != first:
-                return False
-            first = time
-        return True
+        first = (seconds[0] + offset_at(seconds[0], zone)) % 86_400
+        return all((time + offset_at(time, zone)) % 86_400 == first for time in seconds)
 
-    return zones_that(fits)
+    return tuple(zones_that(fits))

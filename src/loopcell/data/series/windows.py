@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 
 class WindowBatch(NamedTuple):
-    """B windows as float32 tensors, time first: `[h, B, K]`, `[h, B, Q]`, `[h + f, B, P]`, `[f, B, K]`."""
+    """B windows as tensors, time first: `[h, B, K]`, `[h, B, Q]`, `[h + f, B, P]`, `[f, B, K]`."""
 
     target: Tensor
     past: Tensor
@@ -103,10 +103,16 @@ class Windows(Sequence[Window]):
             one.target[start:now], one.past[start:now], one.known[start:stop], one.target[now:stop], number, now
         )
 
-    def batch(self, indices: Iterable[int]) -> WindowBatch:
-        """Put the windows at `indices` side by side."""
+    def batch(self, indices: Iterable[int], *, dtype: torch.dtype = torch.float32) -> WindowBatch:
+        """Put the windows at `indices` side by side.
+
+        Args:
+            indices: which windows.
+            dtype: of the tensors. Numbers far from zero are rounded by float32 (around 1e9 to multiples of 64): take
+                torch.float64, scale them, and go on with `.float()` of what comes out.
+        """
         chosen = [self[int(index)] for index in indices]
-        return WindowBatch(*(_tensor([window[part] for window in chosen]) for part in range(4)))
+        return WindowBatch(*(_tensor([window[part] for window in chosen]).to(dtype) for part in range(4)))
 
 
 def _starts(steps: int, history: int, horizon: int, stride: int, span: slice) -> range:
@@ -120,4 +126,4 @@ def _shown(span: slice) -> str:
 
 
 def _tensor(arrays: list[npt.NDArray[np.float64]]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays, axis=1).astype(np.float32))
+    return torch.from_numpy(np.stack(arrays, axis=1))

@@ -41,20 +41,28 @@ class Changes(NamedTuple):
     offsets: Ints
 
 
+def is_zone(zone: str) -> bool:
+    """Whether there is such a zone, in this machine's table of zones."""
+    if zone == UTC_NAME or _OFFSET.fullmatch(zone) is not None:
+        return True
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def check_zone(zone: str) -> str:
     """Give the name of a zone back.
 
     Raises:
         UsageError: there is no such zone, or the machine has no table of zones.
     """
-    if zone != UTC_NAME and _OFFSET.fullmatch(zone) is None:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise UsageError(
-                f"there is no zone {zone!r}: name one like 'Europe/Berlin', 'UTC' or '+01:00' (where no zone at all is "
-                "known, pip install tzdata brings them)"
-            ) from error
+    if not is_zone(zone):
+        raise UsageError(
+            f"there is no zone {zone!r}: name one like 'Europe/Berlin', 'UTC' or '+01:00' (where no zone at all is "
+            "known, pip install tzdata brings them)"
+        )
     return zone
 
 
@@ -116,9 +124,8 @@ def zones_that(fit: Any, first: Sequence[str] = KNOWN) -> list[str]:
     return [name for name in ordered if "/" in name and not name.startswith("Etc/") and fit(name)]
 
 
-def offset_at(time: Any, zone: str) -> int:
-    """The offset of one instant, in seconds, without looking for the zone's changes."""
-    seconds = int(np.datetime64(time, "s").astype(np.int64))
+def offset_at(seconds: int, zone: str) -> int:
+    """The offset at a second since 1970, without looking for the zone's changes."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     return _seconds(moment.astimezone(ZoneInfo(zone)).utcoffset())
 

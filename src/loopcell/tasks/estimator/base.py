@@ -22,8 +22,9 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
+from loopcell.data import Scale, short
 from loopcell.equations import Cell
-from loopcell.errors import InputError, UsageError
+from loopcell.errors import ArgumentError, InputError, UsageError
 from loopcell.tasks.config import Columns
 from loopcell.tasks.estimator.ending import Naive, notes_of
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
@@ -32,7 +33,8 @@ from loopcell.tasks.model_file import building, fill, read_model, write_model
 from loopcell.tasks.networks.non_finite import cause_in
 from loopcell.tasks.networks.reader import find_cell
 from loopcell.tasks.pace import Pace
-from loopcell.tasks.settings import checked, settings_class
+from loopcell.tasks.scale_tensors import scale_tensors, take_scales
+from loopcell.tasks.settings import checked, settings_class, unknown_argument
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
 from loopcell.training.progress import working
@@ -69,6 +71,21 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
+    def __new__(cls, *given: Any, **arguments: Any) -> Self:
+        """Refuse arguments that there are not.
+
+        Raises:
+            ArgumentError: one is given without its name, or has a name that no argument has; the nearest is offered.
+        """
+        names = [field.name for field in fields(settings_class(cls))]
+        if given:
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {short(given[0])}")
+        for name in arguments:
+            if name not in names:
+                raise ArgumentError(unknown_argument(cls.__name__, name, names))
+        made: Self = super().__new__(cls)
+        return made
+
     # --- what a task defines ---------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -85,6 +102,15 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     @abstractmethod
     def _restore(self, learned: Mapping[str, Any]) -> None:
         """Put back what `_learned` gave; any exception when it was not given by it."""
+
+    def _scales(self) -> dict[str, Scale]:
+        """The scales of the numbers that the network reads and gives, by what they are of; a file keeps them."""
+        return {}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        """Put back what `_scales` gave; any exception when there are not those that the network asks for."""
+        if scales:
+            raise ValueError(f"it has a scale of {min(scales)[:80]}, where none is called for")
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -115,7 +141,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             folder = None if run is None else RunFolder(Path(run))
             if folder is not None:
                 stack.enter_context(only_process(folder))
-                self._prepare_run(folder, {"seed": seed, "fingerprint": training.fingerprint()}, resumed)
+                self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             goal = Goal(config, folder, self.save, settings.progress, resumed)
             self.outcome_ = optimise(self.network_, training, held_out, goal)
@@ -148,6 +174,10 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
         scores = 0.0 if self.began_ is None else SCORING_SHARE * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
+
+    def _fingerprint(self, training: Examples[Any]) -> str:
+        """What tells the training part from others, in the user's own units."""
+        return training.fingerprint()
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
         """The last lines of every `fit`: write the model as it is now, and pass an interruption on.
@@ -210,7 +240,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        write_model(Path(path), self.task, self._fitted(), self.facts())
+        write_model(Path(path), self.task, self._fitted(), self.facts(), scale_tensors(self._scales()))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -228,6 +258,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         with building(path, content):
             estimator = cls.from_facts(content.facts)
             estimator.set_params(**others)
+            cls._take_scales(estimator, take_scales(content.tensors, cls.task))
             network = cls._network(estimator, checked(estimator))
         fill(path, network, content.tensors)
         estimator.network_ = network

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
+from torch import Tensor, strided
 
-from loopcell.data import where
+from loopcell.data import as_array, where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.estimator.examples import Indices
 
@@ -22,8 +23,7 @@ class Part(Sequence[Any]):
     """
 
     def __init__(self, values: Any, name: str, indices: Indices | None = None) -> None:
-        # A frame's series is indexed by its labels, which after a selection are not 0, 1, ...
-        self.values = list(values) if type(values).__module__.partition(".")[0] in ("pandas", "polars") else values
+        self.values = _indexed(values, name)
         self.name = name
         self.indices = np.arange(len(self.values)) if indices is None else indices
 
@@ -42,7 +42,7 @@ class Part(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Part(self.values, self.name, self.indices[index])
-        return self.values[int(self.indices[index])]
+        return _plain(self.values[int(self.indices[index])])
 
     def whole(self) -> Part:
         """All that the user gave and this is a part of."""
@@ -51,6 +51,31 @@ class Part(Sequence[Any]):
     def take(self, indices: Indices) -> Part:
         """Some of the part's examples."""
         return Part(self.values, self.name, self.indices[indices])
+
+
+def _indexed(values: Any, name: str) -> Any:
+    """What a user gave as something that has an entry for each number 0, 1, ..."""
+    library = type(values).__module__.partition(".")[0]
+    if library == "polars":
+        return values.to_list()
+    if library == "pandas":  # it is indexed by its labels, which after a selection are not 0, 1, ...
+        return list(values)
+    if isinstance(values, Tensor) or not hasattr(values, "__getitem__"):
+        return as_array(values, name)
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """An entry without what only carries it: of tensors the numbers, and None for what is masked or not there."""
+    if isinstance(value, Tensor) and value.layout is strided and not value.is_complex():
+        value = as_array(value, "a tensor")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        return value.tolist()
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return value.item() if value.dtype.kind not in "Mm" else value[()]
+    if isinstance(value, list | tuple) and any(isinstance(one, Tensor) for one in value):
+        return [_plain(one) for one in value]
+    return None if type(value).__name__ == "NAType" else value
 
 
 class Origins(Sequence[str]):
@@ -83,15 +108,30 @@ def as_part(values: object, name: str) -> Part:
     """
     if isinstance(values, Part):
         return values
-    if hasattr(values, "columns"):
-        raise InputError(f"{name} is a table; give one column of it, such as table['text']")
-    if isinstance(values, str | bytes) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
+    if hasattr(type(values), "columns"):
+        raise InputError(
+            f"{name} is a table; give one column of it, such as table['text'], a list of tables, one for each sequence"
+            ", or table.to_numpy(), where a row is an example"
+        )
+    if hasattr(values, "tocsr") or hasattr(values, "todense"):
+        raise InputError(f"{name} is a sparse matrix; give it as an array: .toarray()")
+    listed = hasattr(values, "__len__") and hasattr(values, "__getitem__")
+    no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
+    if no_list or not (listed or hasattr(values, "__array__")):
         kind = "nothing" if values is None else f"a {type(values).__name__}"
-        raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}")
+        cure = _cure(values, name)
+        raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{cure}")
     part = Part(values, name)
     if not len(part):
         raise DataError(f"{name} is empty: there is no example in it")
     return part
+
+
+def _cure(values: object, name: str) -> str:
+    if values is None or isinstance(values, Mapping):
+        return ""
+    several = hasattr(values, "__iter__") and not isinstance(values, str | bytes)
+    return f"; give list({name})" if several else f"; of a single one give [{name.lower()}]"
 
 
 def as_pair(X: object, y: object) -> tuple[Part, Part]:

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from loopcell.data import Ragged, split_random, where
+from loopcell.data import Ragged, Scale, split_random, where
 from loopcell.tasks.estimator.base import Estimator
-from loopcell.tasks.estimator.examples import SequenceExamples
+from loopcell.tasks.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
-from loopcell.tasks.inputs import FirstLayer, Input, input_from_json, learn_input
+from loopcell.tasks.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.networks.reader import SequenceReader
+from loopcell.tasks.scale_tensors import demand_shape
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import NetworkSettings, checked
 
@@ -37,7 +38,7 @@ class SequenceEstimator(Estimator):
 
     @abstractmethod
     def _learn(self, y: Part) -> None:
-        """Look at the targets: the labels that there are, ... Those held out of the same data are among them."""
+        """Look at the targets of the training part; `y.whole()` has those that were held out of the same data too."""
 
     @abstractmethod
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
@@ -107,7 +108,7 @@ class SequenceEstimator(Estimator):
             with self._working("preparing the data"):
                 training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
                 self.network_ = self._network(settings)
-                self.input_.prepare(_first_layer(self.network_), training.inputs)
+                self.input_.prepare(_first_layer(self.network_))
                 self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
@@ -136,21 +137,44 @@ class SequenceEstimator(Estimator):
         """Learn what the training part teaches of X and y, and encode both parts."""
         (X, y), held_out = parts
         self.input_ = learn_input(X, settings)
-        self._learn(y.whole())
-        training = self._examples(X, y)
+        self._learn(y)
+        training = self._training_examples(X, y)
         self.notes_ = [note for note in (_empty_ones(X, training),) if note]
         return training, None if held_out is None else self._examples(*held_out)
 
+    def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
+        """Encode the training part, and learn on the way on what scale its numbers are read."""
+        inputs = self.input_.training_sequences(X)
+        return self._with_targets(inputs, self._targets(y, inputs))
+
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
         inputs = self.input_.sequences(X)
-        return SequenceExamples(inputs, None if y is None else self._targets(y, inputs))
+        return self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+
+    def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
+        return SequenceExamples(inputs, targets)
 
     def _unlabelled(self, X: Sequence[Any]) -> SequenceExamples:
         """Examples to predict for."""
         self._fitted()
         return self._examples(as_part(X, "X"))
 
+    def _fingerprint(self, training: Examples[Any]) -> str:
+        """Of what the network reads, and of the scales that it was brought to."""
+        found = training.fingerprint()
+        scales = [part for scale in self._scales().values() for part in scale]
+        return found if not scales else fingerprint(np.frombuffer(found.encode(), np.uint8), *scales)
+
     # --- files -----------------------------------------------------------------------------------------------------
+
+    def _scales(self) -> dict[str, Scale]:
+        return {} if self.input_.scale is None else {"input": self.input_.scale}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        rest = dict(scales)
+        if isinstance(self.input_, NumericInput):
+            self.input_.scale = demand_shape(rest.pop("input"), self.input_.step_size)
+        super()._take_scales(rest)
 
     def _learned(self) -> dict[str, Any]:
         return {"input": self.input_.to_json()}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from loopcell.data import Series, Step, check_zone, read_stamps, shown
+from loopcell.data import Scale, Series, Step, check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.estimator import Estimator
 from loopcell.tasks.forecasting.columns import (
@@ -27,40 +26,13 @@ from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
-from loopcell.tasks.forecasting.scales import Scale, rounded, scale_of
+from loopcell.tasks.forecasting.scales import scale_of
+from loopcell.tasks.scale_tensors import demand_shape
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.series_settings import SeriesSettings
 from loopcell.tasks.settings import checked
 
 Span = tuple[int, int]
-
-
-class SeriesNetwork(ForecastNetwork):
-    """A network of forecasts and the scales of what it learned from.
-
-    Args:
-        settings: the cell and the sizes.
-        sizes: how many columns there are.
-        head: what is said of a value.
-        steps: f.
-
-    Attributes:
-        mean: [S, K] and size: [S, K], of the targets of each series.
-        covariate_mean: [P' + Q] and covariate_size: [P' + Q], of the covariates that are columns of the table.
-    """
-
-    mean: Tensor
-    size: Tensor
-    covariate_mean: Tensor
-    covariate_size: Tensor
-
-    def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
-        super().__init__(settings, sizes, head, steps)
-        columns = len(settings.known) + len(settings.past)
-        self.register_buffer("mean", torch.zeros(sizes.series, sizes.targets))
-        self.register_buffer("size", torch.ones(sizes.series, sizes.targets))
-        self.register_buffer("covariate_mean", torch.zeros(columns))
-        self.register_buffer("covariate_size", torch.ones(columns))
 
 
 class SeriesEstimator(Estimator):
@@ -72,13 +44,15 @@ class SeriesEstimator(Estimator):
     Attributes:
         targets_: the names of the K targets.
         names_: the names of the S series that training had.
+        scales_: of the targets of each of them, [S, K], and of the covariates that are columns of the table.
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
     """
 
-    network_: SeriesNetwork
+    network_: ForecastNetwork
     targets_: tuple[str, ...]
     names_: tuple[str, ...]
+    scales_: dict[str, Scale]
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
@@ -182,7 +156,7 @@ class SeriesEstimator(Estimator):
         self.names_ = tuple(one.name for one in series)
         self._demand_length(series, cuts, steps, settings)
         network = self.network_ = self._network(settings)
-        _learn_scales(network, series, cuts)
+        self.scales_ = _learned_scales(series, cuts, counts=network.head_kind.counts)
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
@@ -243,18 +217,17 @@ class SeriesEstimator(Estimator):
 
     def _scaled(self, series: Series, scale: Scale | None = None) -> ScaledSeries:
         """A series on the model's scale for it; one that training did not have is on its own."""
-        network, settings = self.network_, checked(self)
+        settings = checked(self)
         known = len(settings.known)
-        numbers = [tensor.double().cpu().numpy() for tensor in (network.covariate_mean, network.covariate_size)]
-        ahead, past = (Scale(*(part[cut] for part in numbers)) for cut in (slice(known), slice(known, None)))
+        covariates = self.scales_["covariates"]
+        ahead, past = (Scale(*(part[cut] for part in covariates)) for cut in (slice(known), slice(known, None)))
         zone = series.zone if self._wall else None
         return scaled(series, (scale or self._scale(series), ahead, past), settings.calendar, zone)
 
     def _scale(self, series: Series) -> Scale:
         if series.name in self.names_:
             row = self.names_.index(series.name)
-            mean, size = (part[row].double().cpu().numpy() for part in (self.network_.mean, self.network_.size))
-            return Scale(mean, size)
+            return Scale(*(part[row] for part in self.scales_["targets"]))
         return scale_of(series.target[: steps_that_have_been(series)], counts=self.network_.head_kind.counts)
 
     def _demand_history(self, one: ScaledSeries) -> None:
@@ -267,11 +240,23 @@ class SeriesEstimator(Estimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _network(self, settings: Any) -> SeriesNetwork: ...
+    def _network(self, settings: Any) -> ForecastNetwork: ...
 
     def _sizes(self, settings: SeriesSettings) -> Sizes:
         known = len(settings.known) + 2 * len(settings.calendar)
         return Sizes(len(self.targets_), known, len(settings.past), len(self.names_))
+
+    def _scales(self) -> dict[str, Scale]:
+        return self.scales_
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        settings = checked(self)
+        shapes = {
+            "targets": (len(self.names_), len(self.targets_)),
+            "covariates": (len(settings.known) + len(settings.past),),
+        }
+        self.scales_ = {name: demand_shape(scales[name], *shape) for name, shape in shapes.items()}
+        super()._take_scales({name: scale for name, scale in scales.items() if name not in shapes})
 
     def _learned(self) -> dict[str, Any]:
         found = {"targets": self.targets_, "series": self.names_, "step": self.step_ and self.step_.to_json()}
@@ -292,16 +277,14 @@ class SeriesEstimator(Estimator):
         self.zone_ = None if zone is None else check_zone(str(zone))
 
 
-def _learn_scales(network: SeriesNetwork, series: Sequence[Series], cuts: Sequence[int]) -> None:
-    """Put the scales of the training part into the network."""
-    for row, (one, cut) in enumerate(zip(series, cuts, strict=True)):
-        if cut:
-            scale = scale_of(one.target[:cut], counts=network.head_kind.counts)
-            network.mean[row], network.size[row] = (torch.from_numpy(part) for part in scale)
-    columns = [np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in zip(series, cuts, strict=True)]
-    mean, size = rounded(scale_of(np.concatenate(columns)))
-    network.covariate_mean.copy_(torch.from_numpy(mean))
-    network.covariate_size.copy_(torch.from_numpy(size))
+def _learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> dict[str, Scale]:
+    """The scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
+    columns = len(series[0].target_names)
+    nothing = Scale(np.zeros(columns), np.ones(columns))
+    pairs = list(zip(series, cuts, strict=True))
+    rows = [scale_of(one.target[:cut], counts=counts) if cut else nothing for one, cut in pairs]
+    covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
+    return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
 
 
 def _one_step(series: Sequence[Series]) -> Step | None:
@@ -352,6 +335,7 @@ def first_after(series: Series, start: Any) -> int:
 
 def _instant(start: Any, zone: str | None) -> Any:
     """A time to start from, as series have them; without an offset it is on the clock of their zone."""
+    start = f"{start}-01-01" if isinstance(start, str) and re.fullmatch(r"\d{4}", start) else start
     found = read_stamps([start])
     if found.zone is not None and zone is None:
         raise ValueError("the times of the series have no zone")

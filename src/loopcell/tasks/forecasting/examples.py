@@ -106,7 +106,8 @@ class SeriesExamples(Examples[SeriesBatch]):
         parts = [self.stretches[int(index)] for index in indices]
         parts = [part.moved() for part in parts] if self.moving else parts
         longest = int(self.lengths[indices].max())
-        scale = np.stack([self.series[part.series].scale.size for part in parts]).astype(np.float32)
+        with np.errstate(over="ignore"):  # only heads of counts ask for it, and these are not that large
+            scale = np.stack([self.series[part.series].scale.size for part in parts]).astype(np.float32)
         return SeriesBatch(
             self._side_by_side("values", parts, longest),
             self._side_by_side("known", parts, longest),

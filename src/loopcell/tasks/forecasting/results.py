@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, shown
+from loopcell.data import Scale, Series, shown
 from loopcell.errors import InputError
 from loopcell.tasks.forecasting.futures import Futures
-from loopcell.tasks.forecasting.scales import Scale
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, calendar, shown, wall
+from loopcell.data import Scale, Series, calendar, shown, wall
 from loopcell.errors import DataError
-from loopcell.tasks.forecasting.scales import Scale
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -90,22 +89,23 @@ def scaled(
     """
     target, known, past = scales
     steps = steps_that_have_been(series)
-    ahead = known.apply(series.known)
+    name = of(series.name)
+    ahead = known.read(series.known, name)
     if cycles:
         missing = int(np.isnat(series.times).sum())
         if missing:
             raise DataError(
-                f"{of(series.name)}: the calendar needs the times of the steps ahead, and of {missing} it is not "
+                f"{name}: the calendar needs the times of the steps ahead, and of {missing} it is not "
                 "known; add rows at the end of the table with their times and an empty target"
             )
-        ahead = np.concatenate([ahead, calendar(wall(series.times, zone), cycles)], axis=1)
+        ahead = np.concatenate([ahead, calendar(wall(series.times, zone), cycles).astype(np.float32)], axis=1)
     return ScaledSeries(
         series,
         steps,
         target,
         _demand_small(series, _cut(target.apply(series.target), steps)),
-        ahead.astype(np.float32),
-        _cut(past.apply(series.past), steps),
+        ahead,
+        _cut(past.read(series.past, name), steps),
     )
 
 
@@ -151,7 +151,7 @@ def _demand_small(series: Series, values: Floats32) -> Floats32:
     return values
 
 
-def _cut(values: npt.NDArray[np.float64], steps: int) -> Floats32:
+def _cut(values: npt.NDArray[np.floating[Any]], steps: int) -> Floats32:
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
     found[steps:] = 0.0

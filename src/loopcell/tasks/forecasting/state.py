@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopcell.data import Step
+from loopcell.data import Scale, Step
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import State
 from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
-from loopcell.tasks.forecasting.scales import Scale
 from loopcell.tasks.model_file import HOSTILE
 
 NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow

@@ -4,6 +4,7 @@ from loopcell.tasks.inputs.arrays import ArrayInput
 from loopcell.tasks.inputs.features import FeatureInput
 from loopcell.tasks.inputs.input import FirstLayer, Input
 from loopcell.tasks.inputs.kinds import input_from_json, learn_input
+from loopcell.tasks.inputs.numbers import NumericInput
 from loopcell.tasks.inputs.text import TextInput
 from loopcell.tasks.inputs.tokens import TokenInput
 from loopcell.tasks.inputs.vectors import VectorInput
@@ -14,6 +15,7 @@ __all__ = [
     "FeatureInput",
     "FirstLayer",
     "Input",
+    "NumericInput",
     "TextInput",
     "TokenInput",
     "VectorInput",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import (
@@ -14,6 +15,7 @@ from loopcell.data import (
     ImageRows,
     LogMel,
     Ragged,
+    Scale,
     audio_rate,
     features_from_json,
     features_to_json,
@@ -22,12 +24,11 @@ from loopcell.data import (
     where,
 )
 from loopcell.errors import DataError
-from loopcell.tasks.inputs.arrays import ScaledNumbers
-from loopcell.tasks.inputs.input import FirstLayer, Input
+from loopcell.tasks.inputs.numbers import NumericInput
 from loopcell.tasks.settings import NetworkSettings
 
 
-class FeatureInput(Input):
+class FeatureInput(NumericInput):
     """Paths of sounds or images, or arrays of samples or pixels.
 
     Args:
@@ -51,14 +52,21 @@ class FeatureInput(Input):
                 raise DataError(f"{where(X, index)} is nothing: every example needs a file or an array")
             yield self.features(example, where(X, index))
 
-    def first_layer(self, settings: NetworkSettings) -> FirstLayer:
-        """A scaler."""
-        return ScaledNumbers(self.features.input_size)
+    @property
+    def step_size(self) -> int:
+        """I, of the features."""
+        return self.features.input_size
 
-    def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
-        """Learn mean and deviation over all steps of a sound; pixels lie between 0 and 1 and stay there."""
-        if not isinstance(self.features, ImageRows) and isinstance(layer, ScaledNumbers):
-            layer.scaler.fit(sequences)
+    def training_sequences(self, X: Sequence[Any]) -> Ragged:
+        """Learn the scale, of features that are made once: files take long to read."""
+        raw = Ragged.of(self.each(X))
+        self.scale = self._learned_scale(raw)
+        return Ragged.of(self._scaled(X, raw))
+
+    def _learned_scale(self, sequences: Iterable[npt.NDArray[Any]]) -> Scale:
+        if isinstance(self.features, ImageRows):  # pixels lie between 0 and 1 and stay there
+            return Scale(np.zeros(self.step_size), np.ones(self.step_size))
+        return super()._learned_scale(sequences)
 
     def to_json(self) -> dict[str, Any]:
         """The features."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from loopcell.data import Ragged
+from loopcell.data import Ragged, Scale
 from loopcell.tasks.settings import NetworkSettings
 
 
@@ -32,6 +32,8 @@ class Input(ABC):
     """
 
     kind: ClassVar[str]
+    scale: Scale | None = None
+    """Of the numbers of a step, learned from the training part; None for tokens, and before training."""
 
     @classmethod
     @abstractmethod
@@ -44,7 +46,7 @@ class Input(ABC):
 
     @abstractmethod
     def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
-        """Give every example as token ids [T] or numbers [T, I], in order; errors as `learn`."""
+        """Give every example as token ids [T] or numbers [T, I] in the user's units, in order; errors as `learn`."""
 
     @abstractmethod
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
@@ -60,12 +62,19 @@ class Input(ABC):
         """Read what `to_json` gave; any exception for anything else."""
 
     def sequences(self, X: Sequence[Any]) -> Ragged:
-        """All examples: in memory, or in mapped files where they are too many; errors as `learn`."""
+        """All examples as the network reads them: in memory, or in mapped files where they are too many.
+
+        Errors as `learn`.
+        """
         return Ragged.of(self.each(X))
 
-    def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
-        """Fit what the first layer has to know of the training data, such as its scale."""
-        return  # nothing, for tokens
+    def training_sequences(self, X: Sequence[Any]) -> Ragged:
+        """The same of the training part, after learning of it what `learn` left: the scale of numbers."""
+        return self.sequences(X)
+
+    def prepare(self, layer: FirstLayer) -> None:
+        """Put what was learned of the training data into the first layer, such as ready vectors of words."""
+        return  # nothing, for most
 
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X were never seen in training; 0 where there are no tokens."""

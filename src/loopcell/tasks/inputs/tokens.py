@@ -70,7 +70,10 @@ class TokenInput(Input):
 def _lists(X: Sequence[Any]) -> Iterator[list[str]]:
     for index, example in enumerate(X):
         if isinstance(example, str) or not isinstance(example, Sequence | np.ndarray):
-            raise DataError(f"{where(X, index)}: a list of tokens was expected, not a {type(example).__name__}")
+            one = (
+                "; X is a list of lists: of a single one, x, give [x]" if isinstance(example, str) and not index else ""
+            )
+            raise DataError(f"{where(X, index)}: a list of tokens was expected, not a {type(example).__name__}{one}")
         for step, token in enumerate(example):
             if not isinstance(token, str):
                 raise DataError(f"{where(X, index)}: token {step} is a {type(token).__name__}, not a string")

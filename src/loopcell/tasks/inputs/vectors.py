@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import where
+from loopcell.data import as_doubles, where
 from loopcell.errors import DataError
 from loopcell.tasks.inputs.arrays import ArrayInput
 from loopcell.tasks.settings import NetworkSettings
@@ -22,15 +21,15 @@ class VectorInput(ArrayInput):
     @classmethod
     def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
         """Look at how many numbers a vector has."""
-        return cls(max(1, np.size(X[0])))
+        return cls(max(1, as_doubles(X[0], where(X, 0)).size))
 
     def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
-        """Give every vector as float32 [1, D]; NaN and infinity are refused."""
+        """Give every vector as float64 [1, D]; NaN and infinity are refused."""
         for index, example in enumerate(X):
-            shape = np.shape(example)
-            if shape != (self.input_size,) or example is None:
+            vector = as_doubles(example, where(X, index))
+            if vector.shape != (self.input_size,):
                 raise DataError(
                     f"{where(X, index)}: a vector of {self.input_size} numbers was expected, as the first example is, "
-                    f"not {list(shape)}"
+                    f"not {list(vector.shape)}" + ("" if vector.ndim else "; of a single one, x, give [x]")
                 )
-            yield self._array(np.asarray(example)[None], where(X, index))
+            yield self._array(vector[None], where(X, index))

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from loopcell.data import Ragged
 from loopcell.errors import InputError
 from loopcell.tasks.inputs.embedding import TokenEmbedding
 from loopcell.tasks.inputs.input import FirstLayer, Input, count
@@ -65,7 +64,7 @@ class WordInput(Input):
         """An embedding as long as the ready vectors."""
         return TokenEmbedding(len(self.words) + 1, replace(settings, embedding_size=self.size), UNKNOWN)
 
-    def prepare(self, layer: FirstLayer, sequences: Ragged) -> None:
+    def prepare(self, layer: FirstLayer) -> None:
         """Put the vectors into the embedding."""
         assert isinstance(layer, TokenEmbedding)
         assert self._ready is not None

@@ -1,7 +1,7 @@
 """What an estimator learns to give: labels as numbers, sets of labels, numbers."""
 
 from loopcell.tasks.targets.classes import Classes, classes_from_json, learn_classes
-from loopcell.tasks.targets.label_sequences import label_sequences, sequence_labels
+from loopcell.tasks.targets.label_sequences import label_sequences, label_steps, sequence_labels
 from loopcell.tasks.targets.labels import IGNORED, Labels, label_weights
 from loopcell.tasks.targets.numbers import as_number_rows
 
@@ -12,6 +12,7 @@ __all__ = [
     "as_number_rows",
     "classes_from_json",
     "label_sequences",
+    "label_steps",
     "label_weights",
     "learn_classes",
     "sequence_labels",

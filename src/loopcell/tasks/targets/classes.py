@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import where
+from loopcell.data import short, where
 from loopcell.errors import DataError
 from loopcell.tasks.scores.classification import class_metrics, set_metrics
 from loopcell.tasks.targets.labels import Labels, Named, distinct
@@ -293,9 +293,17 @@ def as_matrix(y: Sequence[Any]) -> npt.NDArray[np.float32] | None:
     """
     if not all(isinstance(row, np.ndarray) and row.ndim == 1 for row in y):
         return None
-    matrix = np.stack(list(y))
+    rows = list(y)
+    if len({row.shape for row in rows}) > 1:
+        return None
+    matrix = np.stack(rows)
+    if matrix.shape[1] == 1:
+        raise DataError("y has the shape [N, 1]: give one label an example, y[:, 0]")
     if not np.isin(matrix, (0, 1)).all():
-        raise DataError("y has two axes, [examples, labels], and other numbers than 0 and 1")
+        raise DataError(
+            "y has two axes, [examples, labels], and other numbers than 0 and 1; numbers that are to be predicted are "
+            "for SequenceRegressor"
+        )
     return matrix.astype(np.float32)
 
 
@@ -305,6 +313,8 @@ def _is_collection(value: object) -> bool:
 
 def _members(y: Sequence[Any], index: int) -> Collection[Any]:
     if not _is_collection(y[index]):
-        raise DataError(f"{where(y, index)}: {y[index]!r} is not a list of labels, as the first example has")
+        raise DataError(f"{where(y, index)}: {short(y[index])} is not a list of labels, as the first example has")
     members: Collection[Any] = y[index]
+    if any(member is None for member in members):
+        raise DataError(f"{where(y, index)}: a label of {short(y[index])} is missing; leave it out of the list")
     return members

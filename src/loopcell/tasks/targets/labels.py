@@ -8,8 +8,9 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
-from loopcell.data import where
+from loopcell.data import short, where
 from loopcell.errors import DataError
 
 IGNORED = -100
@@ -20,6 +21,7 @@ UNSEEN = -1
 Numbers: TypeAlias = npt.NDArray[np.int64]
 KINDS: dict[type, str] = {bool: "a truth value", int: "a whole number", float: "a number", str: "a text"}
 MOST = 1_000_000
+MOST_STEPS = 20  # of a scale with fractions that is taken for classes, such as marks of half stars
 
 
 class Labels:
@@ -31,8 +33,7 @@ class Labels:
 
     def __init__(self, values: Iterable[Any]) -> None:
         listed = list(values)
-        kind = object if not listed or isinstance(listed[0], str) else None
-        self.values = np.array(listed, dtype=kind)
+        self.values = np.array(listed, dtype=_dtype_of(listed))
         self._numbers = {label: number for number, label in enumerate(listed)}
 
     @classmethod
@@ -40,7 +41,8 @@ class Labels:
         """Collect the labels of a training set; None stands for one that is not known.
 
         Raises:
-            DataError: labels of different kinds, a label that is none, or fewer than two of them.
+            DataError: labels of different kinds, a label that is none, fewer than two of them, or numbers with
+                fractions, which are to be predicted rather than told apart.
         """
         found: dict[Any, int] = {}
         kinds: dict[type, int] = {}
@@ -57,6 +59,7 @@ class Labels:
         if len(found) < 2:
             only = f"every label is {next(iter(found))!r}" if found else "there is no label"
             raise DataError(f"{only}: there is nothing to tell apart; it takes two labels at least")
+        _demand_classes(found, y)
         return cls(sorted(found))
 
     def __len__(self) -> int:
@@ -104,6 +107,47 @@ class Labels:
         return self._numbers.get(label, UNSEEN)
 
 
+def _dtype_of(labels: list[Any]) -> Any:
+    """Of an array of labels: NumPy would make floats of whole numbers that int64 does not hold, and cut texts."""
+    if not labels or isinstance(labels[0], str):
+        return object
+    if type(labels[0]) is int and not all(-(2**63) <= label < 2**63 for label in labels):
+        return object
+    return None
+
+
+def _demand_classes(found: Mapping[Any, int], y: Sequence[Any]) -> None:
+    """Refuse labels that are measurements: numbers with fractions, or texts of such, hardly any of them there twice."""
+    label = next((one for one in found if _has_fraction(one)), None)
+    if label is None:
+        return
+    written = isinstance(label, str)
+    all_numbers = not written or all(_as_float(one) is not None for one in found)
+    hardly_twice = len(found) > max(2, len(y) / 2) or (len(found) > MOST_STEPS and not written)
+    if not all_numbers or not hardly_twice:
+        return
+    cure = "" if written else "; where they are the names of classes, give them as texts: [str(label) for label in y]"
+    raise DataError(
+        f"{where(y, found[label])}: the label {label!r} has a fraction, as a measurement has ({len(found):,} different "
+        f"ones): numbers that are to be predicted are for SequenceRegressor (loopcell train regress){cure}"
+    )
+
+
+def _has_fraction(label: Any) -> bool:
+    number = _as_float(label)
+    return number is not None and not (math.isfinite(number) and number == int(number))
+
+
+def _as_float(label: Any) -> float | None:
+    """The number that a label is, or that a text names; None for Python's whole numbers and truth values."""
+    if not isinstance(label, float | str):
+        return None
+    try:
+        return float(label)
+    except ValueError:
+        return None
+
+
 class Named(Sequence[Any]):
     """Values, and what an error calls each of them: labels within examples go by the names of the examples."""
 
@@ -127,7 +171,10 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
     values: list[Any] = []
     origins: list[str] = []
     for index in range(len(y)):
-        found = list(dict.fromkeys(members(y, index)))
+        try:
+            found = list(dict.fromkeys(members(y, index)))
+        except TypeError as error:  # a list, a dictionary, ... cannot be one
+            raise DataError(f"{where(y, index)}: {short(y[index])} has something that is not a label") from error
         values += found
         origins += [where(y, index)] * len(found)
     return Named(values, origins)
@@ -135,10 +182,11 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
     """A label as Python's own string, whole number, number or truth value; DataError for anything else."""
-    if isinstance(label, np.generic):
+    if isinstance(label, np.generic | Tensor) and label.ndim == 0:
         label = label.item()
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
-        raise DataError(f"{where(y, index)}: {label!r} is not a label; labels are strings, numbers or truth values")
+        kinds = "labels are strings, numbers or truth values"
+        raise DataError(f"{where(y, index)}: {short(label)} is not a label; {kinds}")
     return label
 
 
@@ -166,6 +214,6 @@ def label_weights(
     weights = np.ones(len(labels))
     for label, weight in (given or {}).items() if isinstance(given, Mapping) else ():
         if label not in labels.to_json():
-            raise DataError(f"class_weight has the label {label!r}, which is not among those of the training data")
+            raise DataError(f"class_weight has the label {short(label)}, which is not among those of the training data")
         weights[labels.to_json().index(label)] = weight
     return weights

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from loopcell.data import Ragged
@@ -231,7 +232,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         (X, y), held_out = parts
         self._learn_inputs(X, settings)
         self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
-        training = self._examples(X, y)
+        training = self._training_examples(X, y)
         assert isinstance(training.targets, Ragged)
         self.longest_ = int(training.targets.lengths.max())
         pace = settings.pace(len(training))
@@ -255,9 +256,8 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
         return self.target_.numbers(y)
 
-    def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
-        found = super()._examples(X, y)
-        return PairExamples(found.inputs, found.targets) if isinstance(found.targets, Ragged) else found
+    def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
+        return PairExamples(inputs, targets) if isinstance(targets, Ragged) else SequenceExamples(inputs, targets)
 
     def _prepare(self, training: SequenceExamples) -> None:
         self.network_.total_updates = self._updates

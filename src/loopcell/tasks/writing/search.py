@@ -137,12 +137,14 @@ class _Beams:
     def _go_on(self, kept: _Continuations, promising: Tensor) -> None:
         """Make those continuations the new beginnings, and leave the inputs that have none.
 
-        Where a beginning promises nothing, none that is less likely does, and they stand behind it.
+        Where a beginning promises nothing, none that is less likely does, and they stand behind it. One that another
+        input's number of rows keeps takes no place of a better one: nothing that comes of it promises anything.
         """
         before = self.sums.shape
         rows = kept.rows + self._first_rows()
         width = int(promising.sum(1).amax())
-        self.greedy = self.greedy.masked_fill(self.greedy >= width, -1)
+        hopeless = ~promising.gather(1, self.greedy.clamp(min=0).unsqueeze(1)).squeeze(1)
+        self.greedy = self.greedy.masked_fill(hopeless, -1)  # whatever other inputs need
         self.sums, rows, tokens = (tensor[:, :width] for tensor in (kept.sums, rows, kept.tokens))
         unfinished = promising.any(1)
         if bool(unfinished.all()) and self.sums.shape == before:  # an input's rows share all but their state

@@ -43,6 +43,8 @@ class TargetText:
         Raises:
             DataError: the first one is neither a text nor a list of tokens.
         """
+        if isinstance(y[0], int | float | np.number):
+            raise DataError(f"{where(y, 0)}: a text or a list of tokens was expected, to be learned to write")
         found = learn_input(y, settings)
         if not isinstance(found, TextInput | TokenInput):
             raise DataError(f"{where(y, 0)}: a text or a list of tokens was expected, to be learned to write")
