@@ -34,11 +34,16 @@ def main() -> int:
         parser.error(f"no client is named {unknown[0]!r}; there are {', '.join(CLIENTS)}")
     names = asked.names or list(CLIENTS)
     about, before = heading(), read(asked.out)
-    kept = before.get("clients", {}) if all(before.get(key) == value for key, value in about.items()) else {}
+    same = all(before.get(key) == value for key, value in about.items())
+    kept = before.get("clients", {}) if same else {}
+    whole = same or not before or not asked.names  # results of two states of the code are never mixed
+    if not whole:
+        say(f"{asked.out} is of another machine, version or state of the code, and stays: run all to renew it")
     for name in names:
         kept[name] = {"day": datetime.now(UTC).date().isoformat(), **outcome(name, CLIENTS[name])}
         say(f"{name:20} {kept[name]['result']}")
-        write(asked.out, {**about, "clients": {name: kept[name] for name in CLIENTS if name in kept}})
+        if whole:
+            write(asked.out, {**about, "clients": {name: kept[name] for name in CLIENTS if name in kept}})
     return int(any(kept[name]["result"] != "same" for name in names))
 
 

@@ -70,7 +70,8 @@ def returned(**names):
 
 SWAPPED = {
     ("h", "c"): ["c h", "c_new h_new", "new_c new_h", "next_c next_h", "ct ht", "c_t h_t", "cy hy", "c1 h1", "c_ h_",
-                 "c_neu h_neu", "C H", "cell hidden", "cell_state hidden_state", "y c h", "h c h2", "c_new other"],
+                 "c_neu h_neu", "C H", "cell hidden", "cell_state hidden_state",
+                 "memory hidden", "y c h", "h c h2", "c_new other"],
     ("hidden", "cell"): ["cell hidden", "c h", "new_cell new_hidden", "cell2 hidden2"],
     ("h1", "c1", "h2", "c2"): ["h1 h2 c1 c2", "c1 h1 c2 h2", "h1_new h2_new c1_new c2_new"],
     ("a", "b", "c"): ["b c a", "b_new c_new a_new", "a c b", "bx cx ax"],

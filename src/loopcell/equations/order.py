@@ -16,7 +16,7 @@ _RENEWED = "new|next|nxt|now|cur|curr|current|upd|updated|after"
 _OUTPUTS = {"y", "yt", "o", "out", "output", "outputs", "readout", "result", "logits", "pred", "prediction"}
 """Names that a value of a state does not have, but an output."""
 
-_LETTERS = {"hidden": "h", "cell": "c"}
+_LETTERS = {"hidden": "h", "cell": "c", "memory": "c"}
 """The field's words and the letters that stand for them."""
 
 
