@@ -415,7 +415,7 @@ def test_what_cannot_be_forecast_is_one_sentence(model):
 def test_a_forecast_is_a_number_or_an_error(model):
     data = wave(50)
     data[40] = 1e300
-    with pytest.raises(DataError, match=r"the series at 40: 'target_1' is 1e\+300, which is too far from the values of"):
+    with pytest.raises(DataError, match=r"the series at 40: 'target_1' is 1e\+300, which is too far from the values"):
         model.predict(data)
     damaged = copy.deepcopy(model)
     damaged.network_.straight.bias.data.fill_(float("nan"))

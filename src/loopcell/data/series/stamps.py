@@ -218,7 +218,8 @@ def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
     if len(wrong):
         at = int(wrong[0])
         raise DataError(
-            f"{where(cells, at)}: {_text(cells[at])} is no date like {_text(cells[0])} in the form {_BASIC[len(first)]}"
+            f"{where(cells, at)}: {_text(cells[at])} is no date like {_text(cells[0])} in the form {_BASIC[len(first)]} "
+            "(to count rows instead, leave out time=)"
         )
     name = getattr(cells, "name", "")
     of = f" of column {name!r}" if name else ""
