@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -411,6 +412,17 @@ def test_what_cannot_be_forecast_is_one_sentence(model):
         model.backtest(wave(), start="soon")
     with pytest.raises(UsageError, match="stride is at least 1, got 0"):
         model.backtest(wave(), stride=0)
+
+
+def test_a_forecast_is_a_number_or_an_error(model):
+    data = wave(50)
+    data[40] = 1e300
+    with pytest.raises(DataError, match=r"the series at 40: 'target_1' is 1e\+300, which is too far from the values"):
+        model.predict(data)
+    damaged = copy.deepcopy(model)
+    damaged.network_.straight.bias.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="the series: the forecast is not a number: a value of the history is far"):
+        damaged.predict(wave(50))
 
 
 def test_new_rows_have_to_follow_those_that_were_read():

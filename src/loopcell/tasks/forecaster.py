@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from loopcell.data import Series, Step
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.estimator.engine import private_randomness
 from loopcell.tasks.forecasting import (
     HEADS,
@@ -281,6 +281,11 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     ) -> tuple[Futures, Memory, Tracked | None]:
         """The futures of places, each mean within its interval, and what is to be kept after the last step."""
         futures, memory, seen = self._moved(one, places, before)
+        if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
+            raise InputError(
+                f"{of(one.series.name)}: the forecast is not a number: a value of the history is far beyond those of "
+                "training, or the weights are damaged"
+            )
         head = self.network_.head_kind
         if self.roll_out or head.counts:  # there the mean is that of the very distribution whose quantiles are given
             return futures, memory, seen

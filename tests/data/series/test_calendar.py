@@ -407,6 +407,13 @@ def test_a_step_of_a_damaged_file_is_refused(given):
         Step.from_json(given)
 
 
+def test_a_month_of_an_earlier_file_says_where_its_day_is_not_known():
+    before = Step.from_json([1.0, True, True])
+    assert found(days("2024-03-28"), like=before).notes == ()
+    (note,) = found(days("2023-02-28"), like=before).notes
+    assert note == "every time is the last day of its month, and day 28 too: forecasts go on at the last day"
+
+
 def test_steps_of_earlier_files_are_read():
     assert Step.from_json([3600e6, False, True]) == Step(3600e6)
     assert as_days(Step.from_json([1.0, True, True]).after(days("2024-01-31")[0], 2)) == ["2024-02-29", "2024-03-31"]

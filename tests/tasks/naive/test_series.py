@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loopcell.data import Step
+from loopcell.data.series.steps import Weekdays
 from loopcell.tasks.forecasting.columns import usual_season
 from loopcell.tasks.naive.series import naive_error, seasonal_naive
 
@@ -38,6 +39,9 @@ HOUR = 3600e6
         (Step(3, calendar=True), 4),
         (Step(5, calendar=True), 1),
         (Step(1e6), 1),
+        (Step(0.5, calendar=True), 24),
+        (Step(1, rule=Weekdays("1111100", 0)), 5),
+        (Step(2, rule=Weekdays("1111100", 0)), 1),
         (Step(HOUR * 7), 1),
     ],
 )

@@ -99,21 +99,21 @@ def ambiguous(times: Times, step: Step) -> str | None:
 
 
 def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
-    """The step of another series from the place of one time; None for a time that has no such step."""
+    """The step of other times, or of the same, from the place of one time; None where a time has no such step."""
+    if like.clock != (times.dtype.kind == "M"):
+        return None
     rule = like.rule
-    if rule is None or like.clock != (times.dtype.kind == "M"):
-        return like if like.clock == (times.dtype.kind == "M") else None
-    if distance_from(times, like) <= JITTER:
+    if (rule is None and not like.calendar) or distance_from(times, like) <= JITTER:
         return like
     here = wall(times, zone)
     date = here.astype("datetime64[D]")
     time = int((here - date).astype(np.int64)[0])
-    moved: Rule | None = (
-        Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size) if isinstance(rule, Clock) else None
-    )
-    if isinstance(rule, Weekdays):
+    moved: Rule | None = None
+    if isinstance(rule, Clock):
+        moved = Clock(rule.size, int(here.astype(np.int64)[0]) % rule.size)
+    elif isinstance(rule, Weekdays):
         moved = Weekdays(rule.days, time) if np.is_busday(date, weekmask=rule.days)[0] else None
-    if isinstance(rule, Monthly) and rule.each == 1:
+    elif rule is None or rule.each == 1:
         moved = Monthly((next(places_of(date)),), time)
     return None if moved is None else Step(like.size, like.calendar, True, moved, zone)
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.records import where
+from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates
 from loopcell.data.series.showing import shown
 from loopcell.data.series.zones import (
     UTC_NAME,
@@ -31,15 +32,10 @@ Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 _WHOLE = re.compile(r"-?\d+")
-_POINT = re.compile(r"\.0+$")  # whole numbers as a column of floats is written
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _MIDNIGHT = re.compile(r"(.{8,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?")
 _FRACTION = re.compile(r"(.*\d)[.,](\d{6})(\d+)(.*)")
-_BASIC = {6: "YYYYMM", 7: "YYYYDDD", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
-_YEARS = (1800, 2200)  # of dates that are written as whole numbers
-FEW = 0.1  # of such dates may be wrong, and are errors; of more, the numbers are no dates
 _EPOCH = datetime(1970, 1, 1)
-_NO_NUMBERS = (bool, np.bool_, np.timedelta64, np.datetime64, complex, np.complexfloating)  # though they convert
 _SAMPLE = 48  # instants at which a zone is tried before all are
 
 
@@ -81,7 +77,7 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     """
     if zone is not None:
         check_zone(zone)
-    found = _basic_dates(cells) or _array(cells) or _numbers(cells) or _texts(cells)
+    found = _dates(cells) or _array(cells) or _numbers(cells) or _texts(cells)
     if zone is None:
         return found
     if found.times.dtype.kind != "M":
@@ -90,6 +86,12 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
 
 
 # --- whole columns -------------------------------------------------------------------------------------------------
+
+
+def _dates(cells: Sequence[Any]) -> Stamps | None:
+    """Whole numbers that all are dates."""
+    found = basic_dates(cells)
+    return None if found is None else Stamps(found[0], None, (found[1],))
 
 
 def _array(cells: Sequence[Any]) -> Stamps | None:
@@ -197,73 +199,6 @@ def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
     return found
 
 
-# --- dates as whole numbers ----------------------------------------------------------------------------------------
-
-
-def _basic_dates(cells: Sequence[Any]) -> Stamps | None:
-    """Dates without separators, ISO 8601's basic form; None where cells are something else.
-
-    Raises:
-        DataError: nearly all cells are such dates, and one is not.
-    """
-    first = _digits(cells[0]) if len(cells) else None
-    if first is None or len(first) not in _BASIC or np.isnat(_as_dates(np.array([int(first)]), len(first))[0]):
-        return None
-    digits = [_digits(cell) for cell in cells]
-    numbers = np.array([int(one) if one and len(one) == len(first) else 0 for one in digits], np.int64)
-    times = _as_dates(numbers, len(first))
-    wrong = np.flatnonzero(np.isnat(times))
-    if len(wrong) > FEW * len(cells):
-        return None
-    if len(wrong):
-        at = int(wrong[0])
-        raise DataError(
-            f"{where(cells, at)}: {_text(cells[at])} is no date like {_text(cells[0])} in the form {_BASIC[len(first)]}"
-        )
-    name = getattr(cells, "name", "")
-    of = f" of column {name!r}" if name else ""
-    note = (
-        f"the times{of} are read as dates in the form {_BASIC[len(first)]}: {first} is {shown(times[0])} (to count "
-        "rows instead, leave out time=)"
-    )
-    return Stamps(times, None, (note,))
-
-
-def _digits(cell: Any) -> str | None:
-    if isinstance(cell, str):
-        text = _POINT.sub("", cell.strip())
-    elif isinstance(cell, _NO_NUMBERS) or not isinstance(cell, int | float | np.integer | np.floating) or cell % 1:
-        return None
-    else:
-        text = str(int(cell))
-    return text if text.isascii() and text.isdigit() else None
-
-
-def _as_dates(numbers: Ints, digits: int) -> Times:
-    """YYYYMM and longer as time stamps; NaT for what is no date."""
-    if digits == 7:
-        return _days_of_year(numbers)
-    padded = numbers * 10 ** (14 - digits)
-    year, month, day = padded // 10**10, padded // 10**8 % 100, padded // 10**6 % 100
-    hour, minute, second = padded // 10**4 % 100, padded // 100 % 100, padded % 100
-    day = np.maximum(day, 1) if digits == 6 else day
-    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    there = (year >= _YEARS[0]) & (year < _YEARS[1]) & (month >= 1) & (month <= 12) & (day >= 1)
-    there &= days.astype("datetime64[M]") == months
-    there &= ((hour < 24) & (minute < 60) & (second < 60)) | ((hour == 24) & (minute == 0) & (second == 0))
-    times = days.astype("datetime64[us]") + (hour * 3600 + minute * 60 + second).astype("timedelta64[s]")
-    return np.where(there, times, np.datetime64("NaT", "us"))
-
-
-def _days_of_year(numbers: Ints) -> Times:
-    """YYYYDDD, the day of the year."""
-    years = (numbers // 1000 - 1970).astype("datetime64[Y]")
-    days = years.astype("datetime64[D]") + (numbers % 1000 - 1)
-    there = (days.astype("datetime64[Y]") == years) & (numbers // 1000 >= _YEARS[0]) & (numbers // 1000 < _YEARS[1])
-    return np.where(there, days.astype("datetime64[us]"), np.datetime64("NaT", "us"))
-
-
 # --- one cell ------------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +233,7 @@ def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:
 
 def _whole(cell: Any) -> int:
     text = isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())
-    if not text and (not isinstance(cell, int | np.integer) or isinstance(cell, _NO_NUMBERS)):
+    if not text and (not isinstance(cell, int | np.integer) or isinstance(cell, NO_NUMBERS)):
         raise ValueError
     value = int(cell)
     if not -(2**63) <= value < 2**63:
@@ -307,7 +242,7 @@ def _whole(cell: Any) -> int:
 
 
 def _float(cell: Any) -> float:
-    exact = isinstance(cell, (*_NO_NUMBERS, int, np.integer))
+    exact = isinstance(cell, (*NO_NUMBERS, int, np.integer))
     if exact or (isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())):
         return float(_whole(cell))
     value = float(cell)

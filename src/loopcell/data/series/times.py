@@ -82,20 +82,30 @@ def find_step(stamps: Stamps, named: Namer, like: Step | None = None) -> Regular
     times, zone = stamps.times, stamps.zone
     check_rising(times, named, zone)
     if len(times) < 2:
-        return Regular(like if like is None or not len(times) else moved_to(like, times, zone))
+        return _of_one_time(times, zone, like)
     if like is not None:
         known = _as_known(times, zone, like)
         if known is not None:
             return known
     step = perfect_step(times, zone)
     if step is not None:
-        note = ambiguous(times, step)
-        return Regular(step, (note,) if note else ())
+        return Regular(step, _doubts(times, step))
     guessed = _step_elsewhere(times, zone)
     if guessed is not None:
         return guessed
     step, notes = usual_step(times, zone, named)
     return Regular(step, tuple(notes))
+
+
+def _of_one_time(times: Times, zone: str | None, like: Step | None) -> Regular:
+    """What is known of the step of a series, from the place of its only time."""
+    step = like if like is None or not len(times) else moved_to(like, times, zone)
+    return Regular(step, () if step is None or step is like else _doubts(times, step))
+
+
+def _doubts(times: Times, step: Step) -> tuple[str, ...]:
+    note = ambiguous(times, step)
+    return (note,) if note else ()
 
 
 def _as_known(times: Times, zone: str | None, like: Step) -> Regular | None:
@@ -104,7 +114,7 @@ def _as_known(times: Times, zone: str | None, like: Step) -> Regular | None:
     away = distance_from(times, like)
     few = len(times) < FEW and exact is not None and exact.calendar
     if exact is not None and (exact is like or away > JITTER or not few):
-        return Regular(exact)
+        return Regular(exact, () if exact is like else _doubts(times, exact))
     if away > JITTER:
         return None
     note = f"times are up to {100 * away:.2g}% of a step ({like}) from those that were read before"
