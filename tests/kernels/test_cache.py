@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from loopcell import cells
-from loopcell.backends.c import build as building, cache
+from loopcell import cell, cells, tanh
+from loopcell.backends.c import Kernels, build as building, cache
 from loopcell.backends.c.build import BuildError, build
 from loopcell.backends.c.target import target
 from loopcell.runtime import programs
@@ -291,6 +291,21 @@ def test_a_program_knows_why_it_has_no_kernels(folder, monkeypatch):
     assert "cannot be loaded" in programs.why_not_built(made, torch.float64)
     assert programs.why_not_built(made, torch.float32) is None
     programs.kernels_of.cache_clear()
+
+
+def test_a_cell_as_large_as_only_a_file_can_make_it_is_not_compiled(folder, monkeypatch):
+    """A compiler would take minutes, and the file is hostile perhaps."""
+
+    @cell
+    def large(x, h, *, W):
+        value = W.h @ x + h
+        for _ in range(700):
+            value = tanh(value)
+        return value
+
+    monkeypatch.setattr(building, "_compiled", lambda *_: pytest.fail("it is not to be compiled"))
+    with pytest.raises(BuildError, match="values a step, and a compiler may take very long over more than 600"):
+        Kernels(programs.Programs.of(large.graph, training=True).fused, torch.float32)
 
 
 # -- several processes -----------------------------------------------------------------------------------------------

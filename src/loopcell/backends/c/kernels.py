@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c import threads
-from loopcell.backends.c.build import build, vector_bytes
+from loopcell.backends.c.build import BuildError, build, vector_bytes
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.loops import Loops
 from loopcell.backends.c.names import headers
@@ -19,6 +19,8 @@ from loopcell.equations.names import ascii_name
 from loopcell.errors import LoopcellError
 from loopcell.passes.fuse import Fused
 
+MOST_NODES = 600
+"""Of a cell: the largest of the library has 150. A model file may have thousands, and compilers take minutes then."""
 _BYTES = {torch.float32: 4, torch.float64: 8}
 
 
@@ -67,6 +69,9 @@ class Kernels:
     """
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
+        if len(fused.core.nodes) > MOST_NODES:
+            count = f"{len(fused.core.nodes):,} values a step"
+            raise BuildError(f"it has {count}, and a compiler may take very long over more than {MOST_NODES:,}")
         self.fused = fused
         self.bf16 = dtype == torch.bfloat16
         self.dtype = torch.float32 if self.bf16 else dtype
