@@ -22,6 +22,8 @@ SETTINGS = {
     "epochs": 10,
     "batch_size": 32,
     "learning_rate": 2e-3,
+    "warmup": 100,
+    "patience": 5,
     "label_smoothing": 0.0,
 }
 DIGITS = "영일이삼사오육칠팔구"

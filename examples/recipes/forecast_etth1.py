@@ -23,6 +23,8 @@ SETTINGS = {
     "weight_decay": 0.1,
     "batch_size": 4,
     "epochs": 30,
+    "patience": 10,
+    "learning_rate": 2e-3,
     "warmup": 50,
     "validation_fraction": 0.25,
 }

@@ -22,6 +22,7 @@ SETTINGS = {
     "epochs": 30,
     "batch_size": 16,
     "learning_rate": 3e-3,
+    "warmup": 100,
     "patience": 8,
 }
 HERTZ, SECONDS, GAP = 64, 16, 4

@@ -17,7 +17,9 @@ SETTINGS = {
     "pooling": "mean",
     "dropout": 0.3,
     "epochs": 60,
+    "batch_size": 32,
     "learning_rate": 3e-3,
+    "warmup": 100,
     "validation_fraction": 0.0,
 }
 KNOWN = Known("97-99% accuracy", "the UEA archive and papers on it, from memory; not checked figure by figure")

@@ -24,6 +24,9 @@ SETTINGS: dict[str, Any] = {
     "dropout": 0.3,
     "batch_size": 4,
     "epochs": 40,
+    "patience": 10,
+    "learning_rate": 2e-3,
+    "warmup": 100,
 }
 TESTED = 480
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 # A quick network and a quick run; seeds are 1 by default.
-QUICK = {"cell": "gru", "hidden_size": 16, "embedding_size": 8, "learning_rate": 2e-2, "warmup": 5, "device": "cpu"}
+QUICK = {
+    "cell": "gru",
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "batch_size": 32,
+    "learning_rate": 2e-2,
+    "warmup": 5,
+    "device": "cpu",
+}
 
 
 def words(count=120, seed=0):

@@ -36,7 +36,7 @@ def test_time_that_was_spent_before_training_counts(table, tmp_path):
     assert found.estimator.outcome_.position.update == 1
     assert "the baselines that learn were left out, for the time limit" in found.notes
     assert list(found.score.rows) == ["model", "majority class"]
-    assert any(note.startswith("training ended in its warm-up, after 1 updates") for note in found.notes)
+    assert any(note.startswith("training ended in its warm-up, at update 1,") for note in found.notes)
 
 
 def test_a_limit_that_is_far_leaves_out_nothing(table, tmp_path):

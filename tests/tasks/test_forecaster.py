@@ -29,6 +29,7 @@ QUICK = {
     "season": 6,
     "hidden_size": 16,
     "dropout": 0.0,
+    "batch_size": 8,
     "learning_rate": 1e-2,
     "warmup": 5,
     "epochs": 25,

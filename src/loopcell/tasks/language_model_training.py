@@ -234,8 +234,8 @@ def _notes(outcome: Outcome, config: TrainingConfig) -> tuple[str, ...]:
     if outcome.warm or outcome.reason == "interrupted":
         return ()
     note = (
-        f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had "
-        f"reached its height: try epochs={10 * config.length.epochs}, or smaller batches and chunks, for more updates"
+        f"training ended in its warm-up, at update {outcome.position.update:,}, before the learning rate had reached "
+        f"its height: try epochs={10 * config.length.epochs}, or smaller batches and chunks, for more updates"
     )
     return (note,)
 

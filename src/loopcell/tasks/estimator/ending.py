@@ -36,7 +36,7 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
     found = []
     if not outcome.warm and outcome.reason != "interrupted":
         found.append(
-            f"training ended in its warm-up, after {outcome.position.update:,} updates, before the learning rate had "
+            f"training ended in its warm-up, at update {outcome.position.update:,}, before the learning rate had "
             f"reached its height: {advice}"
         )
     if naive is not None and best is not None and not best < naive.loss:
