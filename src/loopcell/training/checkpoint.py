@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils import _pytree as pytree
@@ -44,16 +44,16 @@ class Position(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    epoch: NonNegativeInt = 0
-    chunk: NonNegativeInt = 0
-    update: NonNegativeInt = 0
-    predictions: NonNegativeInt = 0
+    epoch: int = 0
+    chunk: int = 0
+    update: int = 0
+    predictions: int = 0
     seconds: float = 0.0
     best_loss: float | None = None
-    best_update: NonNegativeInt = 0
-    without_gain: NonNegativeInt = 0
+    best_update: int = 0
+    without_gain: int = 0
     unlogged_loss: float = 0.0
-    unlogged_count: NonNegativeInt = 0
+    unlogged_count: int = 0
 
 
 def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: int) -> None:
