@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
-from loopcell.data.limits import LONGEST_LINE, MOST_COLUMNS, Limit
+from loopcell.data.readers.counted import Counted
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
@@ -61,7 +61,7 @@ class Delimited:
         text = chain([first_line], text)
         delimiter = self.delimiter or guess_delimiter(first_line)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
-        counted = _Counted(path, text, delimiter)
+        counted = Counted(path, text, delimiter)
         split = _quoted(counted, delimiter, quote) if quote else _unquoted(counted, delimiter)
         rows = ((line, self._stripped(cells)) for line, cells in split)
         names, first, note = self._names(path, next(rows, None))
@@ -90,37 +90,6 @@ class Delimited:
             return _checked_names(path, cells), None, note
         note = "" if self.header is False else f"{path}: the first line is taken as data, not as a header ({shown})"
         return tuple(f"column_{number}" for number in range(1, len(cells) + 1)), first, note
-
-
-class _Counted(Iterator[str]):
-    """The lines of a table; DataError where one row's cells would take far more memory than the file does."""
-
-    def __init__(self, path: Path, text: Iterator[str], delimiter: str) -> None:
-        self._path, self._text, self._delimiter = path, text, delimiter
-        self._most, self._longest = MOST_COLUMNS.most(), LONGEST_LINE.most()
-        self._number = 0
-        self.next_row()
-
-    def next_row(self) -> None:
-        """Count anew: what comes next begins a row."""
-        self._size = self._cells = 0
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self._number += 1
-        self._size += len(line)
-        if self._size > self._most:  # with fewer characters there are fewer cells, and mostly that is all to know
-            self._cells += line.count(self._delimiter)
-            if self._cells > self._most:
-                raise self._refused(f"{self._most:,} cells", MOST_COLUMNS)
-            if self._size > self._longest:
-                raise self._refused(f"{self._longest:,} characters", LONGEST_LINE)
-        return line
-
-    def _refused(self, much: str, limit: Limit) -> DataError:
-        return DataError(
-            f"{self._path} line {self._number}: the row has more than {much}: this is no table; {limit.cure()}"
-        )
 
 
 def guess_delimiter(line: str) -> str:
@@ -158,14 +127,14 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _unquoted(text: _Counted, delimiter: str) -> Iterator[_Row]:
+def _unquoted(text: Counted, delimiter: str) -> Iterator[_Row]:
     for number, line in enumerate(text, 1):
         text.next_row()
         bare = line.rstrip("\r\n")
         yield number, bare.split(delimiter) if bare else []
 
 
-def _quoted(text: _Counted, delimiter: str, quote: str) -> Iterator[_Row]:
+def _quoted(text: Counted, delimiter: str, quote: str) -> Iterator[_Row]:
     reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
     while True:
         start = reader.line_num + 1
