@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from loopcell.data.limits import LONGEST_LINE, MOST_COLUMNS, Limit
 from loopcell.errors import DataError
+
+RowT = TypeVar("RowT")
 
 
 class Counted(Iterator[str]):
     """The lines of a table; DataError where one row's cells would take far more memory than the file does."""
 
     def __init__(self, path: Path, text: Iterator[str], delimiter: str) -> None:
-        self._path, self._text, self._delimiter = path, text, delimiter
+        self._path, self._text = path, text
+        self._delimiter = delimiter if len(delimiter) == 1 else " "  # a word for any white space
         self._most, self._longest = MOST_COLUMNS.most(), LONGEST_LINE.most()
-        self._number = 0
-        self.next_row()
+        self._number = self._size = self._cells = 0
 
-    def next_row(self) -> None:
-        """Count anew: what comes next begins a row."""
-        self._size = self._cells = 0
+    def by_row(self, rows: Iterator[RowT]) -> Iterator[RowT]:
+        """Pass on the rows that are made of these lines; after each of them it is counted anew."""
+        for row in rows:
+            yield row
+            self._size = self._cells = 0
 
     def __next__(self) -> str:
         line = next(self._text)

@@ -62,7 +62,7 @@ class Delimited:
         delimiter = self.delimiter or guess_delimiter(first_line)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
         counted = Counted(path, text, delimiter)
-        split = _quoted(counted, delimiter, quote) if quote else _unquoted(counted, delimiter)
+        split = counted.by_row(_quoted(counted, delimiter, quote) if quote else _unquoted(counted, delimiter))
         rows = ((line, self._stripped(cells)) for line, cells in split)
         names, first, note = self._names(path, next(rows, None))
         body = chain([first] if first else [], rows)
@@ -127,18 +127,16 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _unquoted(text: Counted, delimiter: str) -> Iterator[_Row]:
+def _unquoted(text: Iterator[str], delimiter: str) -> Iterator[_Row]:
     for number, line in enumerate(text, 1):
-        text.next_row()
         bare = line.rstrip("\r\n")
         yield number, bare.split(delimiter) if bare else []
 
 
-def _quoted(text: Counted, delimiter: str, quote: str) -> Iterator[_Row]:
+def _quoted(text: Iterator[str], delimiter: str, quote: str) -> Iterator[_Row]:
     reader = csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True)
     while True:
         start = reader.line_num + 1
-        text.next_row()
         try:
             yield start, next(reader)
         except StopIteration:
