@@ -22,6 +22,7 @@ from loopcell.data.readers.choosing import Choice
 from loopcell.data.readers.files import open_files
 from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
+from loopcell.data.readers.records import listed
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Columns, FileExamples
 from loopcell.tasks.step_tables import step_sequences
@@ -204,8 +205,8 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
     """The columns that make a step; UsageError where none are named."""
     if spec.input is None:
         rest = [name for name in records.columns if name not in (spec.by, target)]
-        raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest)}")
-    return tuple(_present(records, name) for name in spec.inputs)
+        raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest[:20])}")
+    return _all_present(records, spec.inputs)
 
 
 def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
@@ -237,15 +238,22 @@ def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str
     found = [name for name in usual if name in records.columns]
     if len(found) != 1:
         raise UsageError(
-            f"{records} has the columns {', '.join(records.columns)}: say with {flag} which one holds the {what}"
+            f"{records} has the columns {listed(records.columns)}: say with {flag} which one holds the {what}"
         )
     return found[0]
 
 
 def _present(records: Records, name: str) -> str:
-    if name not in records.columns:
-        raise DataError(f"{records} has no column {name!r}; it has {', '.join(records.columns)}")
-    return name
+    return _all_present(records, (name,))[0]
+
+
+def _all_present(records: Records, names: Sequence[str]) -> tuple[str, ...]:
+    columns = records.columns
+    there = set(columns)
+    for name in names:
+        if name not in there:
+            raise DataError(f"{records} has no column {name!r}; it has {listed(columns)}")
+    return tuple(names)
 
 
 def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:

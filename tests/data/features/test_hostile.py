@@ -178,6 +178,10 @@ def test_what_pillow_and_libsndfile_do_not_foresee_is_an_error_of_ours(tmp_path,
     assert refused(lambda: read_image(tmp_path / "a.png"))[0] == (
         f"{tmp_path / 'a.png'} cannot be read as an image (KeyError: 'orientation')"
     )
+    monkeypatch.setattr(images, "_upright", lambda image: bytes(1 << 62))
+    assert refused(lambda: read_image(tmp_path / "a.png"))[0].endswith(
+        "a.png cannot be read as an image: it needs more memory than there is"
+    )
     monkeypatch.setattr(audio, "_blocks", lambda *asked: 1 / 0)
     path = says(tmp_path / "a.wav", 8000)
     assert (

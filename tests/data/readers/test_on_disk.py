@@ -100,3 +100,31 @@ def test_columns_that_do_not_go_together(write, tmp_path):
         open_store(tmp_path / "s")
     facts = json.loads((tmp_path / "s" / "columns.json").read_text(encoding="utf-8"))
     assert facts["columns"] == {"x": False, "y": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda facts: {**facts, "files": []}, "its row 1 cannot be read"),
+        (lambda facts: {**facts, "columns": {"x": False, "y": "no"}}, None),
+        (lambda facts: {"columns": {"x": False}}, "is damaged"),
+        (lambda facts: [], "is damaged"),
+    ],
+)
+def test_an_index_that_is_damaged(write, tmp_path, change, reason):
+    store(read(write("a.csv", "x,y\n1,2\n")), tmp_path / "s", "x", "y")
+    index = tmp_path / "s" / "columns.json"
+    index.write_text(json.dumps(change(json.loads(index.read_text()))))
+    if reason is None:
+        assert [len(column) for column in open_store(tmp_path / "s").values()] == [1, 1]
+        return
+    with pytest.raises(FileFormatError, match=reason):
+        where(open_store(tmp_path / "s")["x"], 0)
+
+
+def test_a_value_that_is_damaged(write, tmp_path):
+    store(read(write("a.csv", "x\none\n")), tmp_path / "s", "x")
+    values = tmp_path / "s" / "0" / "values.npy"
+    values.write_bytes(values.read_bytes().replace(b'"one"', b'"one\xff'))
+    with pytest.raises(FileFormatError, match="s is damaged: its row 1 cannot be read"):
+        list(open_store(tmp_path / "s")["x"])

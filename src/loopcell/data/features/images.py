@@ -54,16 +54,24 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def _upright(image: Any) -> Any:
-    return require("PIL.ImageOps", "images", "images need").exif_transpose(image)
+    require("PIL.ImageOps", "images", "images need").exif_transpose(image, in_place=True)  # without a copy
+    return image
 
 
 def _scaled(image: Any, size: tuple[int, int] | None, colour: bool) -> Floats:
     if image.mode.startswith("I"):  # 16 bits of brightness, which Pillow would cut off at 255
-        values = np.asarray(image, np.float32) / np.float32(65535)
+        values = _divided(image, 65535)
         plain = require("PIL.Image", "images", "images need").fromarray(values)
         grey = np.asarray(_resized(plain, size), np.float32)
         return np.repeat(grey[:, :, None], 3, axis=2) if colour else grey
-    return np.asarray(_resized(image.convert("RGB" if colour else "L"), size), np.float32) / np.float32(255)
+    return _divided(_resized(image.convert("RGB" if colour else "L"), size), 255)
+
+
+def _divided(image: Any, largest: int) -> Floats:
+    """The pixels from 0 to 1, in place: a large image is not held twice."""
+    values = np.array(image, np.float32)
+    values /= np.float32(largest)
+    return values
 
 
 def _resized(image: Any, size: tuple[int, int] | None) -> Any:

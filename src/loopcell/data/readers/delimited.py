@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from loopcell.data.limits import LONGEST_LINE, MOST_COLUMNS, Limit
 from loopcell.data.readers.cells import (
     BLANKS,
     Row,
@@ -23,6 +22,7 @@ from loopcell.data.readers.cells import (
     look_ahead,
     split_rows,
 )
+from loopcell.data.readers.counted import Counted
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
@@ -101,9 +101,10 @@ class Delimited:
         # What a file says of itself goes before what its ending does.
         delimiter = said if said and self.delimiter == "\t" else self.delimiter or said or guess_delimiter(first)
         quote = ("" if delimiter == "\t" else '"') if self.quote is None else self.quote
-        counted = _Counted(path, text, " " if delimiter == BLANKS else delimiter, 1 if said else 0)
-        split = split_rows(counted, delimiter, quote, 2 if said else 1)
-        rows = ((line, self._stripped(cells)) for line, cells in _one_by_one(split, counted))
+        start = 2 if said else 1
+        counted = Counted(path, text, delimiter, start)
+        split = counted.by_row(split_rows(counted, delimiter, quote, start))
+        rows = ((line, self._stripped(cells)) for line, cells in split)
         heading = self._heading(path, next(rows, None), reading)
         settled = said or self.delimiter or any(name in heading.names for name in reading.named)
         guesses = (
@@ -154,44 +155,6 @@ class Delimited:
         if _looks_like_names(cells, by_ending=_is_table(path)):
             return _Header(True, "; header=False takes it as data", sure=False)
         return _Header(False, "; header=True takes it as the header", sure=False)
-
-
-class _Counted(Iterator[str]):
-    """The lines of a table; DataError where one row's cells would take far more memory than the file does."""
-
-    def __init__(self, path: Path, text: Iterator[str], delimiter: str, number: int) -> None:
-        self._path, self._text, self._delimiter = path, text, delimiter
-        self._most, self._longest = MOST_COLUMNS.most(), LONGEST_LINE.most()
-        self._number = number
-        self.next_row()
-
-    def next_row(self) -> None:
-        """Count anew: what comes next begins a row."""
-        self._size = self._cells = 0
-
-    def __next__(self) -> str:
-        line = next(self._text)
-        self._number += 1
-        self._size += len(line)
-        if self._size > self._most:  # with fewer characters there are fewer cells, and mostly that is all to know
-            self._cells += line.count(self._delimiter)
-            if self._cells > self._most:
-                raise self._refused(f"{self._most:,} cells", MOST_COLUMNS)
-            if self._size > self._longest:
-                raise self._refused(f"{self._longest:,} characters", LONGEST_LINE)
-        return line
-
-    def _refused(self, much: str, limit: Limit) -> DataError:
-        return DataError(
-            f"{self._path} line {self._number}: the row has more than {much}: this is no table; {limit.cure()}"
-        )
-
-
-def _one_by_one(rows: Iterator[Row], counted: _Counted) -> Iterator[Row]:
-    """The rows, each counted anew."""
-    for row in rows:
-        counted.next_row()
-        yield row
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:

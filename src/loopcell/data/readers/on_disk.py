@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from loopcell.data.examples.ragged import Ragged
 from loopcell.data.examples.ragged_files import open_writer
@@ -74,15 +75,15 @@ def open_store(folder: str | os.PathLike[str]) -> dict[str, Column]:
         facts = json.loads((place / INDEX).read_text(encoding="utf-8"))
         columns = {str(name): bool(is_array) for name, is_array in facts["columns"].items()}
         files = [str(name) for name in facts["files"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{place / INDEX} is damaged") from error
-    origins = _StoredOrigins(Ragged.open(place / ORIGINS), files)
+    origins = _StoredOrigins(Ragged.open(place / ORIGINS), files, place)
     found = {}
     for number, (name, is_array) in enumerate(columns.items()):
         values = Ragged.open(place / str(number))
         if len(values) != len(origins):
             raise FileFormatError(f"{place} is damaged: its columns have different numbers of rows")
-        found[name] = Column(values if is_array else _StoredJson(values), origins, name)
+        found[name] = Column(values if is_array else _StoredJson(values, place), origins, name)
     return found
 
 
@@ -114,8 +115,8 @@ def _as_json(value: Any) -> Any:
 class _Stored(Sequence[ItemT], Generic[ItemT]):
     """Items of a ragged array, made when they are asked for."""
 
-    def __init__(self, stored: Ragged) -> None:
-        self._stored = stored
+    def __init__(self, stored: Ragged, place: Path) -> None:
+        self._stored, self._place = stored, place
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -126,23 +127,27 @@ class _Stored(Sequence[ItemT], Generic[ItemT]):
     def __getitem__(self, index: slice) -> list[ItemT]: ...
     def __getitem__(self, index: int | slice) -> ItemT | list[ItemT]:
         if isinstance(index, slice):
-            return [self._item(at) for at in range(*index.indices(len(self)))]
-        return self._item(index)
+            return [self[at] for at in range(*index.indices(len(self)))]
+        stored = self._stored[index]  # an IndexError is the caller's
+        try:
+            return self._item(stored)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise FileFormatError(f"{self._place} is damaged: its row {index + 1} cannot be read") from error
 
-    def _item(self, index: int) -> ItemT:
+    def _item(self, stored: npt.NDArray[Any]) -> ItemT:
         raise NotImplementedError
 
 
 class _StoredJson(_Stored[Any]):
-    def _item(self, index: int) -> Any:
-        return json.loads(self._stored[index].tobytes().decode("utf-8", "surrogatepass"))
+    def _item(self, stored: npt.NDArray[Any]) -> Any:
+        return json.loads(stored.tobytes().decode("utf-8", "surrogatepass"))
 
 
 class _StoredOrigins(_Stored[Origin]):
-    def __init__(self, stored: Ragged, files: list[str]) -> None:
-        super().__init__(stored)
+    def __init__(self, stored: Ragged, files: list[str], place: Path) -> None:
+        super().__init__(stored, place)
         self._files = files
 
-    def _item(self, index: int) -> Origin:
-        file, row, line = self._stored[index][0].tolist()
+    def _item(self, stored: npt.NDArray[Any]) -> Origin:
+        file, row, line = stored[0].tolist()
         return Origin(self._files[file], row, line)

@@ -111,6 +111,8 @@ def ours(failure: Callable[[], str]) -> Iterator[None]:
         yield
     except LoopcellError:
         raise
+    except MemoryError as error:
+        raise DataError(f"{failure()}: it needs more memory than there is") from error
     except Exception as error:
         raise DataError(f"{failure()} ({type(error).__name__}: {one_line(error)})") from error
 

@@ -210,9 +210,14 @@ def where(examples: Any, index: int) -> str:
 def missing_column(name: str, columns: Sequence[str]) -> str:
     """The sentence about a column that is not there."""
     near = _nearest(name, columns)
-    shown = ", ".join(map(_column, columns[:20])) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
-    there = f"there is only {shown}" if len(columns) == 1 else f"there are {shown}"
+    there = f"there is only {listed(columns)}" if len(columns) == 1 else f"there are {listed(columns)}"
     return f"there is no column {brief(name)}: " + (f"did you mean {near}? " if near else "") + there
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The names of columns, as many as a sentence can hold."""
+    more = f" and {len(columns) - 20:,} more" if len(columns) > 20 else ""
+    return ", ".join(map(_column, columns[:20])) + more
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:

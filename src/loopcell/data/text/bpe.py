@@ -10,6 +10,7 @@ no other package.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 BYTES = 256
 DEFAULT_SIZE = 4096
 LONGEST_TOKEN = 256  # bytes; a hostile list of merges could otherwise double a token's length at each merge
+_RUN = re.compile(r"\S+|\s+")
 
 
 class BpeVocabulary(Vocabulary):
@@ -152,11 +154,22 @@ def _train(texts: Iterable[str], size: int, alphabet: list[str]) -> list[tuple[s
 
 
 def _nonempty(texts: Iterable[str]) -> Iterator[str]:
-    """Pass the texts on; DataError at the end when nothing was in them."""
+    """Pass the texts on, very long words in pieces; DataError at the end when nothing was in them."""
     empty = True
     for text in texts:
         empty = empty and not text
         to_utf8(text)
-        yield text
+        yield from _pieces(text)
     if empty:
         raise DataError("there is no text to build a vocabulary from")
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text, cut within words that are longer than any token: the trainer's time is quadratic in a word's length."""
+    start = 0
+    for found in _RUN.finditer(text):
+        first, end = found.span()
+        for cut in range(first + LONGEST_TOKEN, end, LONGEST_TOKEN):
+            yield text[start:cut]
+            start = cut
+    yield text[start:]

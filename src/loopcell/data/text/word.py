@@ -129,15 +129,15 @@ def _pieces(text: str) -> list[str]:
 
 def _whole_lines(source: Source) -> Iterator[str]:
     """A file's text, cut after ends of lines alone: no word is cut in two."""
-    rest = ""
+    rest: list[str] = []
     for block in text_blocks(source):
         whole, end, rest_of_block = block.rpartition("\n")
         if end:
-            yield rest + whole + end
-            rest = ""
-        rest += rest_of_block
-    if rest:
-        yield rest
+            yield "".join((*rest, whole, end))
+            rest = []
+        rest.append(rest_of_block)
+    if any(rest):
+        yield "".join(rest)
 
 
 def _unknown_words(words: Sequence[str]) -> DataError:
