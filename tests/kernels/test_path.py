@@ -106,13 +106,18 @@ def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monke
     monkeypatch.setattr(programs, "Kernels", broken)
     programs.kernels_of.cache_clear()
     try:
-        with pytest.warns(
-            UserWarning, match="no fused kernel for gru, which runs on plain PyTorch: the compiler has had"
-        ):
-            y, _ = net()(torch.randn(3, 2, 3))
+        network = net()
+        with pytest.warns(UserWarning, match="no fused kernel for gru, which runs on plain PyTorch: the compiler has"):
+            y, _ = network(torch.randn(3, 2, 3))
         assert y.shape == (3, 2, 4)
+        assert str(network.plan()[0]) == (
+            "gru: reference (plain PyTorch, step by step: no kernel could be built: the compiler has had enough)"
+        )
+        assert network.eval().plan()[0].fused  # nobody has asked for those yet
+        assert network.double().plan()[0].fused
     finally:
         programs.kernels_of.cache_clear()
+        programs._REFUSALS.clear()
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the flags are those of GCC")

@@ -24,7 +24,7 @@ from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
 from loopcell.layers.state import State, check_state_name
 from loopcell.layers.stepper import Stepper
-from loopcell.runtime import Executable, Plan, Weights, choose
+from loopcell.runtime import Executable, Plan, Weights
 
 
 class Stack(nn.Module):
@@ -238,8 +238,7 @@ class Stack(nn.Module):
     def plan(self) -> list[Plan]:
         """Return for every layer which path runs it, and why."""
         weight = boundary.first_parameter(self, torch.empty(0))
-        results = weight.dtype if self.autocast_keeps_dtype else None
-        return [choose(executable.cell.name, weight.device, weight.dtype, results) for executable in self.executables]
+        return [executable.plan(weight.device, weight.dtype, training=self.training) for executable in self.executables]
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None

@@ -18,8 +18,8 @@ from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.runtime.fused import FusedCaller
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import Route, kernel_products, may_fuse, narrow_results, operator_runs, route
-from loopcell.runtime.programs import Programs, known_names, watched
+from loopcell.runtime.plan import Plan, Route, choose, kernel_products, may_fuse, narrow_results, operator_runs, route
+from loopcell.runtime.programs import Programs, known_names, watched, why_not_built
 from loopcell.runtime.rows import Rows
 
 Results = tuple[Tensor, list[Tensor], dict[str, Tensor]]
@@ -106,6 +106,19 @@ class Executable:
         else:
             found = run(leaves, weights, rows)
         return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
+
+    def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
+        """Return which path runs on tensors of a device and dtype, as things stand now, and why.
+
+        That kernels cannot be built is known once a call has tried.
+        """
+        found = choose(self.cell.name, device, dtype, dtype if self._autocast_keeps_dtype else None)
+        narrow = narrow_results(dtype)
+        products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
+        refusal = why_not_built(self._callers[training, ()].programs, products) if found.fused else None
+        if refusal is None:
+            return found
+        return Plan(found.cell, "reference", f"plain PyTorch, step by step: no kernel could be built: {refusal}")
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
         """Return the dtype of results for an input and states, as things stand now."""
