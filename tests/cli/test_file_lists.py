@@ -41,11 +41,7 @@ def call(*arguments, typed=None):
 )
 def test_a_flag_takes_files_up_to_the_next_flag(monkeypatch, typed, files, val):
     found = []
-<<<<<<< HEAD
-    monkeypatch.setattr(train_estimators, "_train", lambda *given: found.append(given[4][:2]))
-=======
     monkeypatch.setattr(train_estimators, "_train", lambda *given: found.append(given[-1][:2]))
->>>>>>> w/files
     assert call("train", "classify", *typed.split()).exit_code == 0
     assert [[str(path) for path in some] if some else some for some in found[0]] == [files, val]
 
