@@ -183,6 +183,14 @@ def _keep(failures: list[dict[str, Any]], place: Place) -> None:
             file.write(json.dumps(failure) + "\n")
 
 
+def is_done(batch: Batch, file: SuiteFile) -> bool:
+    """Whether a batch need not be run: it was, and found nothing, or found it in the code as it is now."""
+    if batch.name not in file.parts:
+        return False
+    (row,) = file.parts[batch.name]["rows"]
+    return not (row["failed"] or row["crashed"]) or row["code"] == code()
+
+
 def run_in_time(batch: Batch, place: Place, end: float) -> dict[str, Any] | None:
     """Run a batch, unless it is too late to begin."""
     return run_batch(batch, place) if time.monotonic() < end else None
@@ -191,7 +199,7 @@ def run_in_time(batch: Batch, place: Place, end: float) -> dict[str, Any] | None
 def run(batches: list[Batch], file: SuiteFile, place: Place, minutes: float, workers: int) -> None:
     """Run what is not there yet, several batches at a time; none is begun after so many minutes."""
     end = time.monotonic() + 60 * minutes
-    waiting = [batch for batch in batches if batch.name not in file.parts]
+    waiting = [batch for batch in batches if not is_done(batch, file)]
     with ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(run_in_time, batch, place, end): batch for batch in waiting}
         for done in as_completed(running):
@@ -242,7 +250,7 @@ def _run_all(asked: argparse.Namespace, place: Place) -> int:
     rows = rows_of(file.path)
     names = ("cases", "read", "refused", "unforeseen", "failed", "crashed")
     total = {name: sum(row[name] for row in rows) for name in names}
-    left = sum(batch.name not in file.parts for batch in batches)
+    left = sum(not is_done(batch, file) for batch in batches)
     print(f"{total}; {left} of {len(batches)} batches left")
     return 1 if total["failed"] or total["crashed"] or left else 0
 

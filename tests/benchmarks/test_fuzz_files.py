@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks import fuzz_corpus, fuzz_files, fuzz_files_part, fuzz_loaders, fuzz_mutations
 from benchmarks.fuzz_loaders import LOADERS, Loader, drawn_case, read_whole, try_case
+from benchmarks.machine import code
 from benchmarks.results import SuiteFile
 from loopcell.errors import DataError
 from tests.training.threads import one_thread
@@ -174,7 +175,7 @@ def test_a_crash_is_one_files_failure_and_every_other_file_is_counted_once(monke
 
 def test_batches_that_are_there_are_not_run_again(monkeypatch, tmp_path):
     ran = []
-    row = {"cases": 1, "unforeseen": 0, "failed": 0, "crashed": 0, "minutes": 0.1, "faults": {}}
+    row = {"cases": 1, "unforeseen": 0, "failed": 0, "crashed": 0, "minutes": 0.1, "faults": {}, "code": "old"}
     monkeypatch.setattr(fuzz_files, "run_batch", lambda batch, place: ran.append(batch.number) or row)
     batches = [fuzz_files.Batch(number) for number in range(3)]
     file = SuiteFile(tmp_path / "fuzz_files.json", {})
@@ -184,6 +185,10 @@ def test_batches_that_are_there_are_not_run_again(monkeypatch, tmp_path):
     assert ran == [0, 2]
     fuzz_files.run([fuzz_files.Batch(9)], file, place, minutes=0, workers=1)
     assert ran == [0, 2]
+    file.add(batches[0].name, [{**row, "failed": 1, "code": code()}])  # as it is
+    file.add(batches[1].name, [{**row, "failed": 1}])  # may be mended by now
+    fuzz_files.run(batches, file, place, minutes=1, workers=1)
+    assert ran == [0, 2, 1]
 
 
 def test_a_process_writes_counts_and_failures(corpus, tmp_path, monkeypatch):
