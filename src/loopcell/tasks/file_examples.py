@@ -212,7 +212,7 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
 def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
     """The column of the sequences, or the columns of numbers that make one together."""
     if len(spec.inputs) > 1 and spec.input not in records.columns:
-        return tuple(_present(records, name) for name in spec.inputs)
+        return _all_present(records, spec.inputs)
     return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
 
 

@@ -393,7 +393,8 @@ def test_what_is_known_of_a_step_is_taken_where_few_times_could_be_either():
 @pytest.mark.parametrize(
     "given",
     [
-        [-1, False, True], [1], None, [1, False, True, {"rule": {"days": "0000000", "time": 0}}],
+        [-1, False, True], [10**400, False, True], [1], None,
+        [1, False, True, {"rule": {"days": "0000000", "time": 0}}],
         [1, False, True, {"rule": {"days": "1111100", "time": -1}}],
         [1, True, True, {"rule": {"places": [], "time": 0}}],
         [1, True, True, {"rule": {"places": [[0, "", ""]], "time": 0}}], [1, False, True, {"zone": "../../x"}],

@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 DAY = 86_400_000_000  # microseconds
 MOST_PLACES = 4  # in a month
+LARGEST = 2.0**63  # of a step: what times are counted in ends there
 UNITS = (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6), ("millisecond", 1e3))
 
 
@@ -241,7 +242,7 @@ class Step:
     def from_json(cls, given: Any) -> Step:
         """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
         size, months, clock, *more = given
-        if not isinstance(size, int | float) or not 0 < size < float("inf") or {type(months), type(clock)} != {bool}:
+        if not isinstance(size, int | float) or not 0 < size < LARGEST or {type(months), type(clock)} != {bool}:
             raise ValueError("it is no step of times")
         if len(more) > 1 or not all(isinstance(one, Mapping) for one in more):
             raise ValueError("it is no step of times")
