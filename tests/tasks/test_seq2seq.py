@@ -270,7 +270,7 @@ def test_words_that_only_the_held_out_part_has_are_unknown_and_never_written():
 
 def test_teacher_forcing_falls_and_whole_targets_stay_one_call(monkeypatch):
     X, y = reversals(96)
-    model = Seq2Seq(**SMALL, epochs=2, batch_size=32, teacher_forcing=0.25, validation_fraction=0.0)
+    model = Seq2Seq(**SMALL, epochs=2, teacher_forcing=0.25, validation_fraction=0.0)
     calls, shares = [], []
     from loopcell.tasks.networks.decoder import Decoder
     from loopcell.tasks.writing.network import Writer
