@@ -5,6 +5,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from loopcell import GRU, LSTM, RNN, Recurrent, cell, cells, sigmoid
+from loopcell.errors import TensorError
 
 STEPS, ROWS, WIDTH, UNITS = 6, 3, 4, 5
 
@@ -108,3 +109,29 @@ def test_gradients_survive_that_what_is_kept_is_moved():
     recomputed = torch.autograd.grad(loss(again), [x, *net.parameters()])
     for wanted, *found in zip(expected, moved, recomputed, strict=True):
         assert all(torch.equal(wanted, gradient) for gradient in found)
+
+
+LAYOUTS = {
+    "other strides": lambda tensor: tensor.mT.contiguous().mT if tensor.dim() > 1 else tensor,
+    "every other number": lambda tensor: torch.stack([tensor, tensor], -1).flatten(-2)[..., ::2],
+    "negated lazily": lambda tensor: torch._neg_view(-tensor),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_hooks_may_return_what_was_saved_in_another_layout(kind, layout):
+    net, x = kind(WIDTH, UNITS, 2), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    expected = gradients(net, x)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, LAYOUTS[layout]):
+        found = gradients(net, x)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("returned", [torch.Tensor.half, torch.Tensor.double, lambda tensor: tensor[:1]])
+def test_hooks_that_return_something_else_are_refused(returned):
+    net, x = LSTM(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, returned):
+        y = net(x)[0]
+        with pytest.raises(TensorError, match="a hook on saved tensors returned a .*; it must return what was saved"):
+            y.sum().backward()
