@@ -135,3 +135,18 @@ def test_hooks_that_return_something_else_are_refused(returned):
         y = net(x)[0]
         with pytest.raises(TensorError, match="a hook on saved tensors returned a .*; it must return what was saved"):
             y.sum().backward()
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_gradients_may_be_written_to_one_by_one(kind):
+    net, x = kind(WIDTH, UNITS, num_layers=2, bidirectional=True), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    expected = [gradient.clone() for gradient in gradients(net, x)]
+    for place in range(len(expected)):
+        found = gradients(net, x)
+        found[place].zero_()
+        for other, gradient in enumerate(found):
+            assert other == place or torch.equal(gradient, expected[other])
+    net.bias_hh_l0.register_hook(lambda gradient: gradient.mul_(2.0))
+    loss(net(x)[0]).backward()
+    torch.testing.assert_close(net.bias_ih_l0.grad, expected[3])
+    torch.testing.assert_close(net.bias_hh_l0.grad, 2.0 * expected[4])
