@@ -5,6 +5,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from loopcell import GRU, LSTM, RNN, Recurrent, cell, cells, sigmoid
+from loopcell.errors import TensorError
 
 STEPS, ROWS, WIDTH, UNITS = 6, 3, 4, 5
 
@@ -108,3 +109,44 @@ def test_gradients_survive_that_what_is_kept_is_moved():
     recomputed = torch.autograd.grad(loss(again), [x, *net.parameters()])
     for wanted, *found in zip(expected, moved, recomputed, strict=True):
         assert all(torch.equal(wanted, gradient) for gradient in found)
+
+
+LAYOUTS = {
+    "other strides": lambda tensor: tensor.mT.contiguous().mT if tensor.dim() > 1 else tensor,
+    "every other number": lambda tensor: torch.stack([tensor, tensor], -1).flatten(-2)[..., ::2],
+    "negated lazily": lambda tensor: torch._neg_view(-tensor),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_hooks_may_return_what_was_saved_in_another_layout(kind, layout):
+    net, x = kind(WIDTH, UNITS, 2), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    expected = gradients(net, x)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, LAYOUTS[layout]):
+        found = gradients(net, x)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("returned", [torch.Tensor.half, torch.Tensor.double, lambda tensor: tensor[:1]])
+def test_hooks_that_return_something_else_are_refused(returned):
+    net, x = LSTM(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, returned):
+        y = net(x)[0]
+        with pytest.raises(TensorError, match="a hook on saved tensors returned a .*; it must return what was saved"):
+            y.sum().backward()
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_gradients_may_be_written_to_one_by_one(kind):
+    net, x = kind(WIDTH, UNITS, num_layers=2, bidirectional=True), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
+    expected = [gradient.clone() for gradient in gradients(net, x)]
+    for place in range(len(expected)):
+        found = gradients(net, x)
+        found[place].zero_()
+        for other, gradient in enumerate(found):
+            assert other == place or torch.equal(gradient, expected[other])
+    net.bias_hh_l0.register_hook(lambda gradient: gradient.mul_(2.0))
+    loss(net(x)[0]).backward()
+    torch.testing.assert_close(net.bias_ih_l0.grad, expected[3])
+    torch.testing.assert_close(net.bias_hh_l0.grad, 2.0 * expected[4])

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import loopcell
 from loopcell import Recurrent, cells
@@ -279,6 +279,46 @@ def test_autocast_gives_torchs_dtypes(ours, theirs, backend, given, dtype):
         with loopcell.backend(backend), torch.autocast("cpu", dtype=torch.bfloat16):
             found.append([tensor.dtype for tensor in flat(net(x, *([zeros(net, 2, 2, 4)] if given else [])))])
     assert found[0] == found[1]
+
+
+@both
+@pytest.mark.parametrize("start", [None, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("packed", [False, True])
+def test_autocast_of_mixed_dtypes_gives_torchs(ours, theirs, start, dtype, packed):
+    if dtype == torch.float16 and (packed or theirs is nn.LSTM):
+        pytest.skip("torch.nn refuses this, or leaves oneDNN and gives float32")
+    found = []
+    for kind in (ours, theirs):
+        net, x = kind(3, 4, bidirectional=True), torch.randn(5, 2, 3, dtype=dtype)
+        given = [] if start is None else [zeros(net, 2, 2, 4, dtype=start)]
+        x = pack_padded_sequence(x, [5, 3]) if packed else x
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            results = net(x, *given)
+        found.append([tensor.dtype for tensor in flat(results) if tensor is not None])
+    assert found[0] == found[1]
+
+
+@both
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_state_can_be_cut_off_in_place(ours, theirs, layers):
+    """As truncated backpropagation does between chunks."""
+    results = []
+    for net in pair(ours, theirs, 3, 4, num_layers=layers):
+        x = torch.linspace(-1.0, 1.0, 30).view(5, 2, 3)
+        _, state = net(x)
+        for part in flat(state):
+            part.detach_()
+        y, state = net(x, state)
+        results.append([y, *flat(state), *torch.autograd.grad(y.square().sum(), net.parameters())])
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
+
+
+@both
+@pytest.mark.parametrize("shape", [(5,), (5, 1, 3)])
+def test_a_packed_sequence_of_other_axes_is_refused(ours, theirs, shape):
+    with pytest.raises(TensorError, match=r"must hold all steps of all rows as \[steps, 3\]; got a tensor"):
+        ours(3, 4)(PackedSequence(torch.zeros(shape), torch.tensor([3, 2])))
 
 
 # -- dropout -------------------------------------------------------------------------------------------------------

@@ -93,11 +93,6 @@ def are_plain(tensors: Iterable[Tensor | None]) -> bool:
     return all(tensor is None or is_plain(tensor) for tensor in tensors)
 
 
-def are_tensors(tensors: Iterable[Tensor]) -> bool:
-    """Say whether tensors that were plain still are of torch's own class: hooks may have put others in their place."""
-    return all(type(tensor) in _CLASSES for tensor in tensors)
-
-
 def is_traced(tensor: Tensor) -> bool:
     """Say whether a tensor is one of those with which torch itself traces: fake, or functional."""
     return type(tensor).__module__.startswith("torch._subclasses")

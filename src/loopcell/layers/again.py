@@ -148,5 +148,8 @@ def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
 
 
 def stacked(finals: Sequence[Tensor]) -> Tensor:
-    """Return [L * D, B, n] of the final states [B, n] of layers and directions."""
-    return finals[0].unsqueeze(0) if len(finals) == 1 else torch.stack(list(finals))
+    """Return [L * D, B, n] of the final states [B, n] of layers and directions.
+
+    A tensor of its own in any case: a view could not be cut off in place, as `h.detach_()` does between chunks.
+    """
+    return torch.stack(list(finals))

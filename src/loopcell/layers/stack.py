@@ -39,7 +39,7 @@ class Stack(nn.Module):
         batch_first: input and output are [B, T, ...] rather than [T, B, ...].
         dropout: probability of dropping an output of every layer but the last, in training.
         structure: names of attributes from which kernels are made; setting one makes them anew.
-        autocast_keeps_dtype: under autocast results have the dtype of the input and the state, not autocast's.
+        autocast_keeps_dtype: under autocast results have the dtype of the state, where it is longer than autocast's.
     """
 
     structure: ClassVar[frozenset[str]] = frozenset(
@@ -297,6 +297,11 @@ class Stack(nn.Module):
     def _run_packed(
         self, packed: PackedSequence, state: State | None
     ) -> tuple[PackedSequence, State, dict[str, tuple[Tensor, ...]]]:
+        if packed.data.dim() != 2:
+            raise TensorError(
+                f"a PackedSequence must hold all steps of all rows as [steps, {self.input_size}]; "
+                f"got {boundary.described(packed.data)}"
+            )
         x, packed_lengths = unpack(packed)
         boundary.check_input(self, packed.data, x)
         before = boundary.checked_state(self, state, x, unbatched=False)

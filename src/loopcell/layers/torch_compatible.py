@@ -22,7 +22,7 @@ from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, suffix, whole
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
-from loopcell.runtime import Part, Weights, write_parts
+from loopcell.runtime import Part, Weights, autocast_dtype, write_parts
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
@@ -265,7 +265,24 @@ class LSTM(_TorchCompatible, nn.LSTM):
         if isinstance(input, Proxy):
             return as_leaf(self, input, hx, lengths=lengths, reset=reset)
         y, state, _ = self.run(input, None if hx is None else _pair(hx), lengths, reset)
+        if isinstance(y, PackedSequence):
+            y, state = _in_torchs_dtype(y, state, input.data.dtype if hx is None else hx[1].dtype)
         return y, (state["h"], state["c"])
+
+
+def _in_torchs_dtype(y: PackedSequence, state: State, start: torch.dtype) -> tuple[PackedSequence, State]:
+    """Return what came of a PackedSequence as torch.nn's LSTM does under autocast: its c, and all after it, stays long.
+
+    Args:
+        y: the output.
+        state: after the last step.
+        start: the dtype of c before the first step.
+    """
+    asked_for = autocast_dtype(y.data.device)
+    if asked_for is None:
+        return y, state
+    dtype = torch.promote_types(start, asked_for)
+    return y._replace(data=y.data.to(dtype)), state.to(dtype)
 
 
 def _pair(hx: object) -> State:

@@ -34,7 +34,7 @@ class Executable:
     Args:
         cell: the equations.
         sizes: every size by name.
-        autocast_keeps_dtype: under autocast results have the dtype of the input and the states, not autocast's.
+        autocast_keeps_dtype: under autocast results have the dtype of the states, where it is longer than autocast's.
 
     Attributes:
         cell: the equations.
@@ -122,8 +122,9 @@ class Executable:
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
         """Return the dtype of results for an input and states, as things stand now."""
-        if autocast_dtype(x.device) is not None and self._autocast_keeps_dtype:
-            return torch.promote_types(x.dtype, states[0].dtype) if states else x.dtype
+        asked_for = autocast_dtype(x.device)
+        if asked_for is not None and self._autocast_keeps_dtype:  # the state stays in the sum, gates come in half
+            return torch.promote_types(states[0].dtype if states else x.dtype, asked_for)
         return narrow_results(x.dtype, x.device) or x.dtype
 
     def _run(

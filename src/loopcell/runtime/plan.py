@@ -107,9 +107,8 @@ _CPU = torch.device("cpu")
 
 def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dtype | None:
     """Return what is multiplied where it is narrower than float32: half precision, autocast; None where it is not."""
-    if dtype in _NARROW:
-        return dtype
-    return autocast_dtype(device) if dtype == torch.float32 else None
+    asked_for = autocast_dtype(device) if dtype == torch.float32 or dtype in _NARROW else None
+    return asked_for or (dtype if dtype in _NARROW else None)
 
 
 def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:

@@ -165,10 +165,14 @@ class ReverseCall(Given):
     def _add_vectors(self, gradients: dict[int, Tensor], bases: Sequence[Tensor], sums: Tensor) -> None:
         """Add the gradients of vectors to those of the bases in which they lie."""
         row = sums.view(-1) if sums.shape[0] == 1 else sums.sum(0)
+        given: set[Column] = set()
         for base, (found, whole) in self.vector_pieces.items():
             tensor = bases[base]
             if base not in gradients and whole is not None:
                 part = row if whole.count == row.shape[0] else row.narrow(0, whole.start, whole.count)
+                if whole in given:  # two biases with one gradient: who writes to one must not change the other
+                    part = part.clone()
+                given.add(whole)
                 gradients[base] = part if tensor.dim() == 1 else part.view(tensor.shape)
                 continue
             if base not in gradients:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c.forward_call import ForwardCall
-from loopcell.backends.c.given import Given, Where
+from loopcell.backends.c.given import Given, Where, plain
 from loopcell.backends.c.kept import Kept
 from loopcell.backends.c.kernel import Kernel
 from loopcell.backends.c.kernels import Kernels, Rows
 from loopcell.backends.c.reverse_call import ReverseCall
-from loopcell.backends.direct import are_plain, are_tensors, nothing_at_work
+from loopcell.backends.direct import are_plain, nothing_at_work
 from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights
 from loopcell.errors import TensorError
@@ -134,7 +134,10 @@ class _FusedLoop(torch.autograd.Function):
         assert kept is not None  # this kernel keeps
         ctx.call = call
         shared = () if kept.steps is None else (kept.steps,)
-        ctx.save_for_backward(*tensors, kept.block, *shared)
+        saved = (*tensors, kept.block, *shared)
+        ctx.save_for_backward(*saved)
+        ctx.shapes = [tensor.shape for tensor in saved]
+        ctx.dtype = kept.block.dtype
         ctx.output = None if kept.steps is None else _Version(results[0])
         ctx.mark_non_differentiable(*results[1 + call.recipe.state_count :])
         ctx.set_materialize_grads(False)
@@ -145,17 +148,33 @@ class _FusedLoop(torch.autograd.Function):
         call: Call = ctx.call
         count = call.recipe.tensor_count
         saved = ctx.saved_tensors
+        _check_returned(saved, ctx.shapes, ctx.dtype)
         tensors, kept = saved[:count], saved[count:]
         arriving = (d_output, *d_rest[: call.recipe.state_count])
         wanted = ctx.needs_input_grad[1:]
         # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
-        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_tensors(saved)):
+        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(saved)):
             return (None, *_reference_gradients(call, tensors, arriving, wanted))
+        tensors = [plain(tensor) for tensor in tensors]
         if ctx.output is not None and ctx.output.changed():
             block = _kept_again(call, tensors)
         else:
             block = Kept(call.recipe.training.layout, *[tensor.contiguous() for tensor in kept])
         return (None, *call.recipe.reverse.run(call, tensors, block, arriving, wanted))
+
+
+def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+    """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
+
+    Raises:
+        TensorError: a shape or dtype is not that of what was saved.
+    """
+    for tensor, shape in zip(saved, shapes, strict=True):
+        if tensor.shape != shape or tensor.dtype != dtype:
+            raise TensorError(
+                f"a {dtype} tensor {list(shape)} was saved for the gradient, and a hook on saved tensors returned a "
+                f"{tensor.dtype} tensor {list(tensor.shape)}; it must return what was saved"
+            )
 
 
 class _Version:
