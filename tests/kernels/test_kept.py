@@ -133,7 +133,7 @@ def test_hooks_that_return_something_else_are_refused(returned):
     net, x = LSTM(WIDTH, UNITS), torch.randn(STEPS, ROWS, WIDTH, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, returned):
         y = net(x)[0]
-        with pytest.raises(TensorError, match="a hook on saved tensors returned a .*; it must return what was saved"):
+        with pytest.raises(TensorError, match=r"a hook on saved tensors returned a .*; it must return what was saved"):
             y.sum().backward()
 
 

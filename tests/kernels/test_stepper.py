@@ -1,7 +1,10 @@
 """One step at a time gives what the whole sequence gives, on memory that stays where it is."""
 
+import copy
 import gc
+import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,3 +144,22 @@ def test_half_precision_steps_on_kernels_with_its_state_in_single(dtype):
     stepper.state = State(h=h, c=c)
     stepper.refresh()
     torch.testing.assert_close(stepper.step(x[0]), before, rtol=0.02, atol=0.01)
+
+
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda stepper: pickle.loads(pickle.dumps(stepper))])
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_a_copy_goes_on_by_itself(travel, backend):
+    net, x = GRU(3, 4, num_layers=2), torch.randn(6, 2, 3)
+    with loopcell.backend(backend):
+        stepper = net.stepper(batch_size=2)
+        steps_of(stepper, x[:3])
+        other = travel(stepper)
+        wanted = steps_of(stepper, x[3:])
+        torch.testing.assert_close(steps_of(other, x[3:]), wanted)
+        torch.testing.assert_close(wanted, net(x)[0][3:].detach())
+
+
+@pytest.mark.parametrize("given", [None, [[0.0, 0.0, 0.0]], np.zeros((1, 3), np.float32)])
+def test_a_step_of_something_else_is_refused(given):
+    with pytest.raises(InputError, match=r"a step takes a tensor, torch.float32 \[1, 3\]; got "):
+        GRU(3, 4).stepper().step(given)

@@ -191,6 +191,37 @@ def test_a_recurrent_networks_cell_can_be_exchanged():
         net.sizes["proj"] = 3
 
 
+WRONG = [
+    ("dropout", "0.5"), ("dropout", 2.0), ("dropout", -0.5), ("dropout", None), ("batch_first", "False"),
+    ("batch_first", 1), ("bidirectional", "no"), ("num_layers", 0), ("num_layers", 1.0), ("cell", None),
+    ("cell", "gru"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+@pytest.mark.parametrize("make", [lambda: loopcell.GRU(3, 4), lambda: Recurrent(cells.get("gru"), 3, 4)])
+def test_what_a_setting_cannot_be_is_refused_when_it_is_set(make, name, value):
+    net, x = make(), torch.randn(5, 2, 3)
+    before, y = getattr(net, name), net(x)[0]
+    with pytest.raises(InputError, match=name):
+        setattr(net, name, value)
+    assert getattr(net, name) == before
+    assert torch.equal(net(x)[0], y)
+
+
+def test_a_structure_without_its_parameters_is_refused():
+    x = torch.randn(5, 2, 3)
+    for net, name, value, said in [
+        (Recurrent(cells.get("lstm"), 3, 4), "cell", cells.get("gru"), "cell `gru` has the parameters .* which"),
+        (loopcell.LSTM(3, 4), "mode", "GRU", "cell `gru` has the parameters .* which the network has not"),
+        (loopcell.LSTM(3, 4), "proj_size", 2, "no attribute 'weight_hr_l0', which its settings need now"),
+    ]:
+        net(x), net(x)
+        setattr(net, name, value)
+        with pytest.raises(TensorError, match=said):
+            net(x)
+
+
 # -- errors and warnings -------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import loopcell
 from loopcell import GRU, Recurrent, cells
 from loopcell.errors import InputError
 from loopcell.layers.sequences import Ragged, ragged
@@ -96,3 +97,27 @@ def test_resets_that_are_none(options, shape, reset):
     sentence = rf"reset must be a bool tensor, true on the first step of an episode; got {type(reset).__name__}"
     with pytest.raises(InputError, match=sentence):
         lstm(**options)(torch.zeros(shape), reset=reset)
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("checkpoints", [False, True])
+@pytest.mark.parametrize("twice", [False, True])
+def test_lengths_and_resets_may_be_written_to_before_the_gradient(backend, checkpoints, twice):
+    """As whoever collects episodes does, with one tensor for all of them."""
+    net, x = lstm(num_layers=2, bidirectional=True), torch.randn(6, 3, 3, requires_grad=True)
+    if checkpoints:
+        net.gradient_checkpointing_enable(2)
+    results = []
+    for write in (False, True):
+        lengths, reset = torch.tensor([6, 6, 6]), torch.zeros(6, 3, dtype=torch.bool)
+        reset[2, 1] = reset[4, 0] = True
+        with loopcell.backend(backend):
+            outputs = [net(x, reset=reset)[0], net(x, lengths=lengths)[0], net(x, lengths=lengths - 1, reset=reset)[0]]
+            if write:
+                lengths.fill_(1), reset.fill_(True)
+            loss = sum(y.square().sum() for y in outputs)
+            found = torch.autograd.grad(loss, [x, *net.parameters()], create_graph=twice)
+            if twice:
+                found = torch.autograd.grad(sum(part.square().sum() for part in found), [x, *net.parameters()])
+        results.append(found)
+    torch.testing.assert_close(*results)

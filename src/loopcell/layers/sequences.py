@@ -117,7 +117,7 @@ def _checked_lengths(lengths: Tensor | None, steps: int, batch: int, x: Tensor) 
         )
     if lengths.device.type == "cpu" and batch and not torch.compiler.is_compiling():
         _check_range(lengths, steps)
-    return lengths.to(device=x.device, dtype=torch.int64)
+    return lengths.to(device=x.device, dtype=torch.int64, copy=True)  # see `_checked_reset`
 
 
 def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> Tensor | None:
@@ -127,7 +127,9 @@ def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> T
         raise TensorError(
             f"reset must have one entry a step and row, [{steps}, {batch}] with time first; got {list(reset.shape)}"
         )
-    return reset.to(x.device)
+    # The gradient reads it again, when the caller may long have filled the same tensor with the next episodes. Always a
+    # copy, since a trace must not depend on whether gradients are enabled.
+    return reset.to(x.device).clone(memory_format=torch.contiguous_format)
 
 
 def _check_range(lengths: Tensor, steps: int) -> None:

@@ -96,6 +96,16 @@ class Stack(nn.Module):
                 f"num_layers={self.num_layers} and bidirectional={self.bidirectional} need the parameters of "
                 f"{', '.join(suffixes)}; the network has those of {', '.join(self._kept_suffixes())}: make a new one"
             )
+        try:
+            known = set(self.weights(0, 0))
+        except AttributeError as error:  # a packed tensor that other settings have no use for
+            raise TensorError(f"{error}, which its settings need now: make a new network") from None
+        missing = [name for name in self.cell.graph.parameters if name not in known]
+        if missing:
+            raise TensorError(
+                f"cell `{self.cell.name}` has the parameters {', '.join(missing)}, which the network has not: "
+                "make a new one"
+            )
 
     @abstractmethod
     def _kept_suffixes(self) -> list[str]:
@@ -103,7 +113,10 @@ class Stack(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what was made from the structure is made anew where that changes."""
-        changes = name in self.structure and "_executables" in vars(self) and vars(self).get(name) != value
+        constructed = "_executables" in vars(self)
+        if constructed:
+            _check_setting(name, value)
+        changes = name in self.structure and constructed and vars(self).get(name) != value
         super().__setattr__(name, value)
         if changes:
             self._executables = None
@@ -380,6 +393,20 @@ def _check_stack(num_layers: int, dropout: float) -> None:
         raise InputError(f"num_layers must be a whole number of at least 1, not {num_layers!r}")
     if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
         raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
+
+
+def _check_setting(name: str, value: Any) -> None:
+    """Refuse a value that a constructor would refuse, for an attribute that a user sets.
+
+    Raises:
+        InputError: which it is, and what it may be.
+    """
+    if name in ("batch_first", "bidirectional") and not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False, not {value!r}")
+    if name == "cell" and not isinstance(value, Cell):
+        raise InputError(f"the cell must be made by @cell or be one of loopcell.cells, not {type(value).__name__}")
+    if name in ("num_layers", "dropout"):
+        _check_stack(value if name == "num_layers" else 1, value if name == "dropout" else 0.0)
 
 
 def whole(size: Any) -> Any:

@@ -97,6 +97,8 @@ class Stepper:
         Raises:
             InputError: a shape, dtype or device is off.
         """
+        if not isinstance(x, Tensor):
+            raise InputError(f"a step takes a tensor, {self._dtype} {list(self._shape)}; got {type(x).__name__}")
         alike = x.shape == self._shape and x.dtype is self._dtype
         plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
         if self._steps is not None and alike and plain and nothing_at_work():
@@ -127,6 +129,10 @@ class Stepper:
         raise InputError(
             f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
         )
+
+    def __reduce__(self) -> tuple[type[Stepper], tuple[Stack, int, State]]:
+        """Return what a copy or a pickle is made of; it has the network's weights as they are then."""
+        return Stepper, (self._net, self.batch_size, self.state)
 
     def reset(self, rows: Tensor | list[bool] | None = None) -> None:
         """Start afresh: all rows, or those for which bool `rows` [B] is true."""
