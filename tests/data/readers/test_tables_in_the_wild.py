@@ -225,3 +225,22 @@ def test_the_habit_of_a_repository_is_no_rule(write):
     assert read(path).columns == ("column_1", "column_2")
     assert read(path).column("y").values == ["2"]
     assert read(path, header=True).columns == ("x", "y")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_that_end_in_cr_alone_but_the_last(write, end):
+    """As an editor or a shell adds a newline at the end of a file: no line of it is lost in another."""
+    said = "its lines end in CR alone, as on old Macs, as it seems"
+    texts = write("c.txt", f"one\r\rtwo\rthree{end}")
+    assert rows(read(texts)) == [("one",), ("",), ("two",), ("three",)]
+    assert read(texts).notes == (f"{texts}: {said}",)
+    assert rows(read(write("d.csv", f"a,b\r1,2\r3,4{end}"))) == [("1", "2"), ("3", "4")]
+    assert rows(read(write("one.txt", f"one{end}"))) == [("one",)]
+
+
+def test_a_cr_inside_of_lines_is_said(write):
+    path = write("c.txt", "10 %\r20 %\ndone\n")
+    records = read(path)
+    assert rows(records) == [("10 %\r20 %",), ("done",)]
+    assert records.notes == (f"{path}: CR stands alone inside of lines: it is read as a part of them, and ends none",)
+    assert read(write("d.txt", "one\r\ntwo\r\r\n")).notes == ()

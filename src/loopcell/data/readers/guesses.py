@@ -73,11 +73,16 @@ def in_archive(name: Path) -> bool:
     return _ARCHIVE_NAME.fullmatch(name.stem) is not None
 
 
+def beginning(first: bytes) -> str:
+    """The text that a file's first bytes are; what is not UTF-8 does not matter here."""
+    marked = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return first.decode("utf-16" if marked else "utf-8-sig", "replace")
+
+
 def first_lines(first: bytes) -> list[str]:
     """Up to 20 lines of the beginning, the last one only if it is whole; what is not UTF-8 does not matter here."""
-    marked = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = first.decode("utf-16" if marked else "utf-8-sig", "replace")
-    parts = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
+    text = beginning(first)
+    parts = (text if "\n" in text[:-1] else text.replace("\r", "\n")).split("\n")
     whole = parts[:-1] if len(parts) > 1 else parts
     return [line.rstrip("\r") for line in whole[:20] if line.strip()]
 

@@ -11,12 +11,21 @@ from loopcell.data.readers.archive import read_arff, read_ts, read_ucr
 from loopcell.data.readers.arrays import idx_rows, npy_rows, read_npz
 from loopcell.data.readers.columnar import read_arrow, read_parquet
 from loopcell.data.readers.delimited import Delimited
-from loopcell.data.readers.guesses import Guess, all_numbers, first_lines, guess_text, in_archive, refuse_foreign
+from loopcell.data.readers.guesses import (
+    Guess,
+    all_numbers,
+    beginning,
+    first_lines,
+    guess_text,
+    in_archive,
+    refuse_foreign,
+)
 from loopcell.data.readers.matlab import read_mat
 from loopcell.data.readers.opening import head, plain_name
 from loopcell.data.readers.plain import read_fasta, read_json_lines, read_lines
 from loopcell.data.readers.reading import FileRows, Reader, Reading, one_column, reader_of
 from loopcell.data.readers.records import file_origin
+from loopcell.data.readers.whole_lines import of_line_ends
 from loopcell.errors import DataError, UsageError
 
 MAGIC_BYTES = 16  # of a binary file: there may be a million images in a folder
@@ -144,9 +153,8 @@ def _by_lines(path: Path, guess: Guess, first: bytes) -> Look:
 
 
 def _of_line_ends(path: Path, first: bytes) -> tuple[str, ...]:
-    if b"\r" in first.rstrip() and b"\n" not in first:
-        return (f"{path}: its lines end in CR alone, as on old Macs, as it seems",)
-    return ()
+    note = of_line_ends(beginning(first)) if b"\r" in first else None
+    return () if note is None else (f"{path}: {note}",)
 
 
 def _begins(first: bytes, kind: Kind) -> bool:
