@@ -237,9 +237,12 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
     Args:
         pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention.
+        calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
+            tell them from chance.
     """
 
     pooling: PoolingName = "last"
+    calibrate: bool = True
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
