@@ -129,13 +129,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
         self.network_.draw_to_mean(torch.from_numpy(shares))
         if not shares.all():
-            which = "every prediction is" if not shares.any() else f"{(shares == 0).sum()} of {len(shares)} numbers are"
-            self._note(
-                [
-                    f"what was learned cannot be told from chance by {len(held_out):,} held-out examples, so {which} "
-                    "the mean of the training part; more examples may change that, and calibrate=False leaves it out"
-                ]
-            )
+            self._note([_only_the_mean(shares, len(held_out))])
 
     def _scaled(self, examples: SequenceExamples) -> Numbers:
         """What the network gives for examples, float64 [N, K]."""
@@ -163,3 +157,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         if outputs is not None and not (isinstance(outputs, int) and 0 < outputs <= 2**20):
             raise ValueError(f"its outputs are {outputs!r}")
         self.outputs_ = outputs
+
+
+def _only_the_mean(shares: Numbers, held_out: int) -> str:
+    which = f"{(shares == 0).sum()} of {len(shares)} numbers are" if shares.any() else "every prediction is"
+    return (
+        f"what was learned cannot be told from chance by {held_out:,} held-out examples, so {which} the mean of the "
+        "training part; more examples may change that, and calibrate=False leaves it out"
+    )
