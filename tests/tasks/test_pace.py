@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell import Forecaster, SequenceClassifier
-from loopcell.tasks.pace import AUTO, Pace, pace_of
+from loopcell import Forecaster, SequenceClassifier, SequenceRegressor
+from loopcell.tasks.pace import AUTO, Pace, held_out_share, pace_of
 from loopcell.tasks.settings import checked
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import words
@@ -83,3 +83,25 @@ def test_series_have_usual_numbers_of_their_own():
     small = settings.pace(5)
     assert small.batch_size == 4
     assert small.epochs == 750
+
+
+@pytest.mark.parametrize(
+    ("examples", "held_out"), [(4, 1), (40, 10), (140, 35), (200, 50), (499, 50), (500, 50), (2400, 240), (10**6, 10**5)]
+)
+def test_of_few_numbers_to_predict_more_is_held_out(examples, held_out):
+    assert round(held_out_share(AUTO, examples) * examples) == held_out
+
+
+@given(examples=st.integers(1, 10**6), share=st.floats(0, 0.99))
+def test_a_share_that_is_given_wins(examples, share):
+    assert held_out_share(share, examples) == share
+    assert 0.1 <= held_out_share(AUTO, examples) <= 0.25
+
+
+def test_a_regressor_holds_out_a_quarter_of_few_and_a_classifier_a_tenth():
+    X, y = words(60)
+    numbers = [float(len(text)) for text in X]
+    assert len(SequenceRegressor().parts(X, numbers)[1][0]) == 15
+    assert len(SequenceRegressor(validation_fraction=0.1).parts(X, numbers)[1][0]) == 6
+    assert SequenceRegressor(validation_fraction=0).parts(X, numbers)[1] is None
+    assert len(SequenceClassifier().parts(X, y)[1][0]) == 6

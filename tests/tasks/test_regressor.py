@@ -69,3 +69,26 @@ def test_a_target_that_is_no_number_is_named():
         SequenceRegressor(**QUICK, epochs=1).fit(X, [*y[:3], float("nan"), *y[4:]])
     with pytest.raises(DataError, match=r"y\[2\] has 1 numbers, and the first target has 2"):
         SequenceRegressor(**QUICK, epochs=1, validation_fraction=0).fit(X[:3], [[1, 2], [3, 4], [5]])
+
+
+def chance(count, seed):
+    """Sequences of noise, and numbers that have nothing to do with them."""
+    drawn = np.random.default_rng(seed)
+    return list(drawn.standard_normal((count, 6, 2)).astype(np.float32)), drawn.standard_normal(count)
+
+
+def test_where_there_is_nothing_to_learn_it_says_the_mean():
+    settings = {**QUICK, "batch_size": 16, "epochs": 20, "patience": 20}
+    (X, y), new = chance(50, 3), chance(500, 4)
+    model = SequenceRegressor(**settings).fit(X, y)
+    assert model.score(*new) >= -0.1
+    assert SequenceRegressor(**settings, calibrate=False).fit(X, y).score(*new) < -0.1
+    assert model.predict(new[0]) == pytest.approx(y[model.parts(X, y)[0][0].indices].mean())
+    assert [note for note in model.notes_ if "cannot be told from chance by 5 held-out examples" in note]
+
+
+def test_what_is_learned_well_is_hardly_drawn_to_the_mean(model):
+    X, y = sums(80, seed=4)
+    free = SequenceRegressor(**QUICK, epochs=25, calibrate=False).fit(*sums())
+    assert model.score(X, y) == pytest.approx(free.score(X, y), abs=0.01)
+    assert not [note for note in model.notes_ if "chance" in note]

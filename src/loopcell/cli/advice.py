@@ -8,6 +8,7 @@ import shlex
 # Arguments of Python that sentences name, and their flags.
 FLAGS = {
     "batch_size": "--batch-size",
+    "calibrate": "--calibrate",
     "delimiter": "--delimiter",
     "encoding": "--encoding",
     "epochs": "--epochs",

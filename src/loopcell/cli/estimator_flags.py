@@ -75,6 +75,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
 # What a flag does at an estimator where another one has a setting of the same name.
 _HELP: dict[tuple[str, str], str] = {
     ("ChatSettings", "history"): "Turns of a conversation that are read, the newest last.",
+    ("RegressorSettings", "calibrate"): "Draw to the mean what few held-out examples do not tell from chance.",
 }
 
 WRITING = ("beam", "length_penalty", "ngram_block", "shortest", "longest")

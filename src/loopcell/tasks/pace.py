@@ -18,6 +18,10 @@ FASTER = 2  # the learning rate of a small set is so many times the usual one
 PATIENT_SHARE = 4  # patience is at least the least updates divided by this, and of a small set twice as many
 WARM_SHARE = 10  # a warm-up is at most all updates divided by this
 
+USUAL_SHARE = 0.1  # of the examples is held out
+ENOUGH_HELD_OUT = 50  # examples, of numbers to predict: fewer say little about how good a prediction is
+LARGEST_SHARE = 0.25
+
 
 class Pace(NamedTuple):
     """The numbers of a training run.
@@ -71,6 +75,18 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
         learning_rate=rate if given.learning_rate == AUTO else given.learning_rate,
         warmup=min(usual.warmup, epochs * updates // WARM_SHARE) if given.warmup == AUTO else given.warmup,
     )
+
+
+def held_out_share(given: float, examples: int) -> float:
+    """Which share of the examples is held out: what is given, or of `AUTO` a tenth, but 50 or a quarter if possible.
+
+    Args:
+        given: a share, or `AUTO`.
+        examples: how many there are.
+    """
+    if given != AUTO:
+        return float(given)
+    return max(USUAL_SHARE, min(LARGEST_SHARE, ENOUGH_HELD_OUT / examples))
 
 
 def _batch_size(usual: int, examples: int) -> int:

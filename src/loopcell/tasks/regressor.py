@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from torch import Tensor
 from torch.nn import functional
 
 from loopcell.data import Ragged, Scale, scale_of
@@ -24,7 +26,7 @@ from loopcell.tasks.estimator import (
     stacked,
 )
 from loopcell.tasks.naive.numbers import ridge
-from loopcell.tasks.networks import ManyToOne
+from loopcell.tasks.networks import ManyToOne, kept_shares
 from loopcell.tasks.scale_tensors import demand_shape
 from loopcell.tasks.scores import ScoreTable, regression_metrics
 from loopcell.tasks.settings import RegressorSettings
@@ -46,6 +48,12 @@ class RegressorNetwork(ManyToOne):
         """Squared error of targets on a scale on which they have deviation 1."""
         total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
         return Loss(total, batch.targets.numel())
+
+    def draw_to_mean(self, shares: Tensor) -> None:
+        """Keep only these shares [K] of the outputs' deviations from the mean, which is 0 on their scale."""
+        with torch.no_grad():
+            self.head.bias.mul_(shares.to(self.head.bias))
+            self.head.weight.mul_(shares.to(self.head.weight)[:, None])
 
 
 class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  # type: ignore[misc]
@@ -70,9 +78,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
 
     def predict(self, X: Sequence[Any]) -> Numbers:
         """Give the numbers of each sequence, float64 [N] or [N, K]."""
-        examples = self._unlabelled(X)
-        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
-        rows = self.target_scale_.undo(stacked(len(examples), parts, self.outputs_ or 1))
+        rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
         return rows if self.outputs_ else rows[:, 0]
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
@@ -117,6 +123,19 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
     def _network(self, settings: RegressorSettings) -> RegressorNetwork:
         return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
 
+    def _finish(self, held_out: SequenceExamples) -> None:
+        if not self.calibrate:
+            return
+        shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
+        self.network_.draw_to_mean(torch.from_numpy(shares))
+        if not shares.all():
+            self._note([_only_the_mean(shares, len(held_out))])
+
+    def _scaled(self, examples: SequenceExamples) -> Numbers:
+        """What the network gives for examples, float64 [N, K]."""
+        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        return stacked(len(examples), parts, self.outputs_ or 1)
+
     def _scales(self) -> dict[str, Scale]:
         return {**super()._scales(), "target": self.target_scale_}
 
@@ -138,3 +157,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         if outputs is not None and not (isinstance(outputs, int) and 0 < outputs <= 2**20):
             raise ValueError(f"its outputs are {outputs!r}")
         self.outputs_ = outputs
+
+
+def _only_the_mean(shares: Numbers, held_out: int) -> str:
+    which = f"{(shares == 0).sum()} of {len(shares)} numbers are" if shares.any() else "every prediction is"
+    return (
+        f"what was learned cannot be told from chance by {held_out:,} held-out examples, so {which} the mean of the "
+        "training part; more examples may change that, and calibrate=False leaves it out"
+    )

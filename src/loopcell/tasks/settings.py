@@ -86,6 +86,7 @@ AutoCount = Annotated[PositiveInt, *_AUTO]
 AutoPatience = Annotated[PositiveInt | None, *_AUTO]
 AutoWarmup = Annotated[Annotated[int, Field(ge=0)], *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
+AutoFraction = Annotated[Fraction, *_AUTO]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
@@ -237,9 +238,15 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
     Args:
         pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention.
+        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing. "auto": a
+            tenth, and of fewer than 500 examples 50, or a quarter where that is less.
+        calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
+            tell them from chance.
     """
 
     pooling: PoolingName = "last"
+    validation_fraction: AutoFraction = AUTO
+    calibrate: bool = True
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

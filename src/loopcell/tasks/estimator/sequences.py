@@ -17,6 +17,7 @@ from loopcell.tasks.estimator.examples import Examples, SequenceExamples, finger
 from loopcell.tasks.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.networks.reader import SequenceReader
+from loopcell.tasks.pace import held_out_share
 from loopcell.tasks.scale_tensors import demand_shape
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import NetworkSettings, checked
@@ -125,7 +126,7 @@ class SequenceEstimator(Estimator):
         inputs, targets = as_pair(X, y)
         if validation is not None:
             return (inputs, targets), as_pair(*validation)
-        fraction = float(self.validation_fraction)
+        fraction = held_out_share(self.validation_fraction, len(inputs))
         if not 0 < round(fraction * len(inputs)) < len(inputs):
             return (inputs, targets), None
         train, rest = self._split(targets, fraction, seed)
