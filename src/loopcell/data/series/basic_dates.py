@@ -54,11 +54,14 @@ def basic_dates(cells: Sequence[Any]) -> tuple[Times, str] | None:
 def no_dates(cells: Sequence[Any]) -> tuple[str, ...]:
     """Say which cell makes numbers of cells that begin with a date of eight digits or more, where one does."""
     read = _read(cells)
-    wrong = () if read is None or len(read[0]) < 8 else np.flatnonzero(np.isnat(read[1]))
-    if read is None or not len(wrong):
+    if read is None or len(read[0]) < 8:
         return ()
-    form, number = _BASIC[len(read[0])], _quoted(cells[int(wrong[0])])
-    return (f"the times are read as numbers, not as dates: {_quoted(cells[0])} is one in the form {form}, {number} none",)
+    first, times = read
+    wrong = np.flatnonzero(np.isnat(times))
+    if not len(wrong):
+        return ()
+    one = f"{_quoted(cells[0])} is one in the form {_BASIC[len(first)]}"
+    return (f"the times are read as numbers, not as dates: {one}, {_quoted(cells[int(wrong[0])])} none",)
 
 
 def _read(cells: Sequence[Any]) -> tuple[str, Times] | None:
