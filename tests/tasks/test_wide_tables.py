@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 
 import numpy as np
 import pytest
 
 from loopcell import SequenceClassifier
 from loopcell.data import Origin
-from loopcell.errors import DataError
+from loopcell.errors import DataError, UsageError
 from loopcell.tasks import file_examples
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.file_examples import blocks, load_examples, load_inputs, open_records
+from loopcell.tasks.config import Columns, FileExamples
+from loopcell.tasks.file_examples import (
+    as_trained,
+    blocks,
+    find_columns,
+    load_examples,
+    load_inputs,
+    open_records,
+)
 from loopcell.tasks.wide_tables import wide_row
 
 
@@ -74,3 +82,40 @@ def test_what_makes_no_sequence_is_named(cells, sentence):
 
 def test_large_numbers_keep_their_digits():
     assert wide_row(["16777217", "0.1"], ("a", "b"), Origin("t.csv", 1)).tolist() == [16777217.0, 0.1]
+
+
+def test_twenty_thousand_columns_are_found_at_once(tmp_path):
+    """As gene expression has them, each named; time with the square of their number was a minute and more."""
+    names = [f"g{number}" for number in range(20_000)]
+    path = tmp_path / "genes.csv"
+    path.write_text(",".join([*names, "label"]) + "\n" + "1," * 20_000 + "a\n", encoding="utf-8")
+    before = process_time()
+    find_columns(FileExamples(files=(path,), input=",".join(names), target="label"))
+    assert process_time() - before < 3
+
+
+def test_columns_of_the_same_names_are_read_in_the_order_of_training(table):
+    training = Columns(input="first,second,third", target="label")
+    for said in (None, "third,first,second"):
+        spec = as_trained(FileExamples(files=(table,), input=said), training)
+        assert load_inputs(spec).X[3].tolist() == [3, 3.5, -3]
+    other = as_trained(FileExamples(files=(table,), input="third,first"), training)  # columns that were given new names
+    assert load_inputs(other).X[3].tolist() == [-3, 3]
+
+
+def test_a_table_that_lacks_some_columns_of_training_is_refused(table):
+    training = Columns(input="first,second,fourth,fifth", target="label")
+    with pytest.raises(DataError, match=r"wide\.csv has no column fourth, fifth, which the model reads beside others"):
+        as_trained(FileExamples(files=(table,)), training)
+    assert as_trained(FileExamples(files=(table,)), Columns(input="x,y")).input is None
+
+
+def test_a_column_that_is_named_twice_is_refused(table):
+    with pytest.raises(UsageError, match="the column 'first' is named twice"):
+        load_examples(FileExamples(files=(table,), input="first,second,first", target="label"))
+
+
+@pytest.mark.parametrize("cell", ["9007199254740993", 9007199254740993, 2**70 + 1])
+def test_a_whole_number_that_would_be_rounded_is_refused(cell):
+    with pytest.raises(DataError, match=r"t\.csv row 3: column 'b' has the whole number \d+, which a 64-bit"):
+        wide_row(["1", cell], ("a", "b"), Origin("t.csv", 3, 0))

@@ -152,11 +152,16 @@ class FileExamples(Columns):
             training: the columns that a model was trained with.
             there: the names of the files' columns. Files of another form than those of training, such as lines of
                 text in place of a table, do not have its columns, and are read as if nothing were known of them.
+
+        Columns of the same names in another order are put into that of training: a step of the model is a name.
         """
         names = ["target", "separator"] if training.target in there else []
         if self.input is not None or training.inputs_in(there):
             names += ["input", "by", "window"]
-        return self.model_copy(update={name: getattr(training, name) for name in names if getattr(self, name) is None})
+        known = {name: getattr(training, name) for name in names if getattr(self, name) is None}
+        if sorted(self.inputs) == sorted(training.inputs):
+            known["input"] = training.input
+        return self.model_copy(update=known)
 
 
 class Choice(Concern):

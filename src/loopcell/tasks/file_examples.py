@@ -22,7 +22,7 @@ from loopcell.data.readers.choosing import Choice
 from loopcell.data.readers.files import open_files
 from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
-from loopcell.data.readers.records import listed
+from loopcell.data.readers.records import listed, twice_in
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.config import Columns, FileExamples
 from loopcell.tasks.step_tables import step_sequences
@@ -146,6 +146,23 @@ def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
         return spec
     records = open_records(spec)
     records.expect(training.named)
+    return in_training(spec, training, records)
+
+
+def in_training(spec: FileExamples, training: Columns, records: Records) -> FileExamples:
+    """Fill what is not said of columns from those of training, of which a file has all or none.
+
+    Raises:
+        DataError: it has some of several columns that the model reads, and lacks others.
+    """
+    names = () if spec.input is not None or training.inputs_in(records.columns) else training.inputs
+    there = set(records.columns)
+    lacking = [name for name in names if name not in there]
+    if 0 < len(lacking) < len(names):
+        raise DataError(
+            f"{records} has no column {listed(lacking)}, which the model reads beside others; it has "
+            f"{listed(records.columns)}"
+        )
     return spec.as_in(training, records.columns)
 
 
@@ -248,7 +265,9 @@ def _present(records: Records, name: str) -> str:
 
 
 def _all_present(records: Records, names: Sequence[str]) -> tuple[str, ...]:
-    columns = records.columns
+    columns, twice = records.columns, twice_in(names)
+    if twice is not None:
+        raise UsageError(f"the column {twice!r} is named twice; each of --input stands there once")
     there = set(columns)
     for name in names:
         if name not in there:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from loopcell.data import Column, Origin
+from loopcell.data.examples.arrays import as_doubles, as_number, number_of_text
 from loopcell.errors import DataError
 
 
@@ -62,9 +63,18 @@ def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[n
     try:
         if cell is None or isinstance(cell, bytes):
             raise TypeError
-        return np.asarray(float(cell) if isinstance(cell, str) else cell, dtype=np.float64)
-    except (TypeError, ValueError):
-        found = "nothing" if cell is None or cell == "" else repr(cell)[:60]
+        if isinstance(cell, str):
+            return np.asarray(number_of_text(cell), dtype=np.float64)
+        array = np.asarray(cell)
+        if array.ndim == 0:
+            return np.asarray(as_number(cell), dtype=np.float64)
+        whole = array.dtype.kind in "iu"
+        return as_doubles(array, f"{origin}: column {name!r}") if whole else np.asarray(cell, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        rounded = str(error) if "would round" in str(error) else ""
+        found = rounded or ("nothing" if cell is None or cell == "" else repr(cell)[:60])
         raise DataError(
             f"{origin}: column {name!r} has {found}, and several columns make a sequence of numbers"
         ) from None

@@ -33,7 +33,7 @@ def write(tmp_path):
 @TMP
 @given(text=TEXT.filter(lambda text: not text.startswith("\ufeff")), block=st.integers(1, 9))
 def test_lines_joined_are_the_text_and_only_newlines_cut(write, text, block):
-    """But CR alone where there is no newline, or one at the very end; and marks that are not at the start of the file go too."""
+    """But CR alone where there is no newline, or one at the very end; and marks inside of the file go too."""
     path = write("a.txt", text)
     before, lines_module.BLOCK_BYTES = lines_module.BLOCK_BYTES, block
     try:

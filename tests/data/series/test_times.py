@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.data import Column, Origin, read_times, regular_step
+from loopcell.data import Column, Origin, read_times, regular_step, series_from
 from loopcell.data.series.times import shown
 from loopcell.errors import DataError
 
@@ -141,3 +141,19 @@ def test_times_are_shown_as_people_write_them():
     shown_as = ["2020-01-01", "2020-01-01 10:00", "2020-01-01 00:00:05", "2020-01-01 00:00:00.015", "2020-01-10"]
     assert [shown(time) for time in stamps(*shown_as)] == shown_as
     assert [shown(np.int64(5)), shown(0.25)] == ["5", "0.25"]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64, str])
+def test_numbers_that_begin_as_dates_are_said_to_be_numbers(kind):
+    cells = np.array([20240130, 20240131, 20240132]).astype(kind)
+    (series,) = series_from({"t": cells, "v": [1.0, 2.0, 3.0]}, time="t", target="v")
+    said = "the times are read as numbers, not as dates: '20240130' is one in the form YYYYMMDD, '20240132' none"
+    assert said in [note.replace(".0'", "'") for note in series.notes]
+    (counted,) = series_from({"t": [1, 2, 3], "v": [1.0, 2.0, 3.0]}, time="t", target="v")
+    assert not counted.notes
+
+
+def test_what_is_no_time_is_compared_as_it_was_written():
+    times = np.array(["2023-01-01 23:00", "2023-01-01 24:30"])
+    with pytest.raises(DataError, match="row 2: '2023-01-01 24:30' is no time like '2023-01-01 23:00'"):
+        series_from({"t": times, "v": [1.0, 2.0]}, time="t", target="v")

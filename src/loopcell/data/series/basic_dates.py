@@ -29,12 +29,10 @@ def basic_dates(cells: Sequence[Any]) -> tuple[Times, str] | None:
     Raises:
         DataError: nearly all cells are such dates, and one is not.
     """
-    first = _digits(cells[0]) if len(cells) else None
-    if first is None or len(first) not in _BASIC or np.isnat(_as_dates(np.array([int(first)]), len(first))[0]):
+    read = _read(cells)
+    if read is None:
         return None
-    digits = [_digits(cell) for cell in cells]
-    numbers = np.array([int(one) if one and len(one) == len(first) else 0 for one in digits], np.int64)
-    times = _as_dates(numbers, len(first))
+    first, times = read
     wrong = np.flatnonzero(np.isnat(times))
     if len(wrong) > FEW * len(cells):
         return None
@@ -51,6 +49,29 @@ def basic_dates(cells: Sequence[Any]) -> tuple[Times, str] | None:
         "rows instead, leave out time=)"
     )
     return times, note
+
+
+def no_dates(cells: Sequence[Any]) -> tuple[str, ...]:
+    """Say which cell makes numbers of cells that begin with a date of eight digits or more, where one does."""
+    read = _read(cells)
+    if read is None or len(read[0]) < 8:
+        return ()
+    first, times = read
+    wrong = np.flatnonzero(np.isnat(times))
+    if not len(wrong):
+        return ()
+    one = f"{_quoted(cells[0])} is one in the form {_BASIC[len(first)]}"
+    return (f"the times are read as numbers, not as dates: {one}, {_quoted(cells[int(wrong[0])])} none",)
+
+
+def _read(cells: Sequence[Any]) -> tuple[str, Times] | None:
+    """The first cell's digits and all cells as dates like it, NaT for the others; None where the first is no date."""
+    first = _digits(cells[0]) if len(cells) else None
+    if first is None or len(first) not in _BASIC or np.isnat(_as_dates(np.array([int(first)]), len(first))[0]):
+        return None
+    digits = [_digits(cell) for cell in cells]
+    numbers = np.array([int(one) if one and len(one) == len(first) else 0 for one in digits], np.int64)
+    return first, _as_dates(numbers, len(first))
 
 
 def _digits(cell: Any) -> str | None:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.arrays import short
 from loopcell.data.readers.records import where
-from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates
+from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates, no_dates
 from loopcell.data.series.showing import shown
 from loopcell.data.series.zones import (
     UTC_NAME,
@@ -78,10 +79,12 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     if zone is not None:
         check_zone(zone)
     found = _dates(cells) or _array(cells) or _numbers(cells) or _texts(cells)
+    if found.times.dtype.kind != "M":
+        found = found._replace(notes=no_dates(cells))
     if zone is None:
         return found
     if found.times.dtype.kind != "M":
-        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {cells[0]!r}")
+        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {short(cells[0])}")
     return found._replace(times=found.times if found.zone else _placed(found.times, zone, cells), zone=zone)
 
 
@@ -215,7 +218,8 @@ def _converted(cells: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]
 def _unreadable(cells: Sequence[Any], index: int) -> DataError:
     cell = cells[index]
     what = "there is no time" if cell in (None, "") else f"{str(cell)[:40]!r} is no time"
-    like = f"like {cells[0]!r}" if index else "as ISO 8601 writes it, 2016-07-01 13:00, or a number"
+    first = _text(cells[0]) if isinstance(cells[0], str | np.datetime64) else short(cells[0])
+    like = f"like {first}" if index else "as ISO 8601 writes it, 2016-07-01 13:00, or a number"
     return DataError(f"{where(cells, index)}: {what} {like}")
 
 
