@@ -93,3 +93,14 @@ def test_what_is_learned_well_is_hardly_drawn_to_the_mean(model):
     free = SequenceRegressor(**QUICK, epochs=25, calibrate=False).fit(*sums())
     assert model.score(X, y) == pytest.approx(free.score(X, y), abs=0.01)
     assert not [note for note in model.notes_ if "chance" in note]
+
+
+def test_going_on_with_a_run_draws_to_the_mean_once(tmp_path):
+    X, y = sums(60)
+    settings = {**QUICK, "epochs": 5}
+    first = SequenceRegressor(**settings).fit(X, y, run=tmp_path / "run")
+    again = SequenceRegressor(**settings).fit(X, y, run=tmp_path / "run", resume=True)
+    assert (again.predict(X) == first.predict(X)).all()
+    assert (SequenceRegressor.load(tmp_path / "run").predict(X) == first.predict(X)).all()
+    free = SequenceRegressor(**settings, calibrate=False).fit(X, y)
+    assert np.std(first.predict(X)) < 0.99 * np.std(free.predict(X))
