@@ -8,9 +8,9 @@ stand the best baseline, and the log loss with the temperature and without. The 
 the others a part is drawn, and of cylinder-bell-funnel (Saito, 1994) everything.
 
 The rule of `loopcell.tasks.pace` (batch size, passes, patience, rate, warm-up) was chosen with test figures of the
-drawn and generated sets in view, so these sets are no proof of it. How many examples are held out of numbers to predict,
-and how predictions are drawn to the mean (`loopcell.tasks.networks.shrinkage`), was chosen on generated sequences, of
-noise and of a signal in noise, and on quarters held out of the training parts of the two sets of numbers.
+drawn and generated sets in view, so these sets are no proof of it. How many examples are held out where numbers are
+predicted, and how predictions are drawn to the mean (`loopcell.tasks.networks.shrinkage`), was chosen on generated
+sequences, of noise and of a signal in noise, and on quarters held out of the training parts of the two sets of numbers.
 """
 
 from __future__ import annotations

@@ -86,7 +86,8 @@ def test_series_have_usual_numbers_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("examples", "held_out"), [(4, 1), (40, 10), (140, 35), (200, 50), (499, 50), (500, 50), (2400, 240), (10**6, 10**5)]
+    ("examples", "held_out"),
+    [(4, 1), (40, 10), (140, 35), (200, 50), (499, 50), (500, 50), (2400, 240), (10**6, 10**5)],
 )
 def test_of_few_numbers_to_predict_more_is_held_out(examples, held_out):
     assert round(held_out_share(AUTO, examples) * examples) == held_out
