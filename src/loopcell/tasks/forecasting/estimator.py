@@ -119,8 +119,9 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn(self._table(data, settings), validation, settings)
-            for note in self.notes_ if self.tell_ else ():
-                self.tell_(note)
+            if (tell := self.tell_) is not None:
+                for note in self.notes_:
+                    tell(note)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)
