@@ -79,6 +79,23 @@ def test_standard_input_is_a_file_of_every_verb(tmp_path):
     assert call("predict", run, "-", "-o", "-", typed=TABLE).stdout.count("\n") == 40
 
 
+def test_a_table_that_is_taken_for_lines_is_noted(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE.replace("\t", ",").replace("text", "document"), encoding="utf-8")
+    columns = ["--input", "document", "--label", "label"]
+    result = call("train", "classify", table, *columns, *SMALL, "--run", tmp_path / "r")
+    assert result.exit_code == 0, result.output
+    typed = table.read_text(encoding="utf-8")
+    result = call("predict", tmp_path / "r", "-", typed=typed)
+    assert result.stdout.count("\n") == 41
+    assert "standard-input has no column 'document': every line is read as a text" in result.stderr
+    assert "--kind csv reads a table" in result.stderr
+    result = call("predict", tmp_path / "r", "-", "--kind", "csv", typed=typed)
+    assert result.stdout.count("\n") == 40
+    assert "every line" not in result.stderr
+    assert "every line" not in call("predict", tmp_path / "r", table).stderr
+
+
 def test_a_text_of_standard_input(tmp_path):
     small = ["--hidden", 6, "--layers", 1, "--batch-size", 2, "--chunk", 8, "--steps", 2, "--device", "cpu"]
     result = call("train", "lm", "-", *small, "--run", tmp_path / "r", typed="the cat sat.\n" * 40)

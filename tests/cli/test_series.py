@@ -232,6 +232,8 @@ def test_alarms_on_a_series_that_never_changed(loopcell, tmp_path):
     note = "note: 'load' never changes in training and in the quiet period: any other value will be an alarm"
     assert note in result.output
     assert "nan" not in (tmp_path / "run" / "score.json").read_text(encoding="utf-8").lower()
+    assert "nobody knows yet whether the model beats a baseline: that takes held-out steps of" in result.output
+    assert "best baseline" not in result.output  # fewer alarms in a quiet period are neither better nor worse
     result = loopcell("predict", tmp_path / "run", new)
     assert result.exit_code == 0, result.output
     assert "null" not in result.stdout
@@ -242,11 +244,20 @@ def test_alarms_on_a_series_that_never_changed(loopcell, tmp_path):
     assert [at for at, line in enumerate(lines) if "score" not in line] == [0, 1, 2, 3, 4, 5]
 
 
+def test_what_is_guessed_of_times_is_said_once_and_before_training(loopcell, tmp_path):
+    days = [str(np.datetime64("2024-01-01") + day).replace("-", "") for day in range(60)]
+    table = write_table(tmp_path / "t.csv", days, np.sin(np.arange(60)))
+    result = loopcell("train", "forecast", table, *SMALL, "--epochs", 1, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("are read as dates in the form YYYYMMDD") == 1
+    assert result.output.index("read as dates") < result.output.index("update 1")
+
+
 def test_a_score_that_does_not_exist_says_why(loopcell, tmp_path):
     table = write_table(tmp_path / "t.csv", np.datetime64("2024-01-01") + np.arange(100), np.full(100, 5.0))
     result = loopcell("train", "forecast", table, *SMALL, "--epochs", 1, "--run", tmp_path / "run")
     assert result.exit_code == 0, result.output
     result = loopcell("eval", tmp_path / "run", table)
-    assert "86 forecasts of 3 steps (no MASE: nothing changes before it):" in result.stdout
+    assert "86 forecasts of 3 steps (no MASE: all before it is as it was one season earlier):" in result.stdout
     assert "nan" not in result.stdout
     assert "NaN" not in (tmp_path / "run" / "score.json").read_text(encoding="utf-8")

@@ -52,6 +52,17 @@ def test_without_a_baseline_there_is_no_verdict():
     assert verdict_of({"model": {"F1": 1.0}, "naive": {"alarms": 0.1}}) is None
 
 
+def test_parts_of_a_metric_and_shares_of_alarms_decide_nothing():
+    quiet = {"model": {"alarms": 0.1, "mean score": 0.9}, "jump": {"alarms": 0.0, "mean score": 0.1}}
+    assert verdict_of(quiet) is None
+    rows = {
+        "model": {"precision": 0.0, "recall": 0.0, "F1": 0.0, "alarms": 0.1, "average precision": 0.9},
+        "jump": {"precision": 1.0, "recall": 0.1, "F1": 0.2, "alarms": 0.9, "average precision": 0.3},
+    }
+    found = verdict_of(rows)
+    assert found.sentence == "the model is better than its best baseline, jump: average precision 0.9000 against 0.3000"
+
+
 # Up to 1e300: the very largest numbers, rounded up to four digits, would read back as infinity.
 numbers = st.floats(-1e300, 1e300) | st.floats(-1e12, 1e12) | st.sampled_from([math.nan, math.inf, -math.inf])
 

@@ -71,7 +71,8 @@ def report_vectors(result: LearnedVectors) -> None:
 
 def _ending(outcome: Outcome, run: RunFolder) -> None:
     position = outcome.position
-    say(f"{outcome.reason}: {position.update:,} updates in {position.seconds:,.0f} s")
+    updates = "update" if position.update == 1 else "updates"
+    say(f"{outcome.reason}: {position.update:,} {updates} in {position.seconds:,.0f} s")
     if outcome.reason == "interrupted":
         say(f"to go on: loopcell resume {run.path}")
         raise typer.Exit(INTERRUPTED)

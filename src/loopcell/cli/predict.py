@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,6 +138,7 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     records = open_records(spec)
     if model.columns_ is not None:
         records.expect(model.columns_.named)
+        _say_where_lines_are_texts(model.columns_.named, records, spec)
         spec = in_training(spec, model.columns_, records)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
@@ -153,6 +154,16 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     unknown.tell()
     if records.skipped:
         say(f"note: {records.skipped}", err=True)
+
+
+def _say_where_lines_are_texts(names: Sequence[str], records: Records, spec: FileExamples) -> None:
+    """Say that a file has none of the columns of training: it may be a table that is not known as one."""
+    there = records.columns
+    if there == ("text",) and names and spec.kind is None and not set(names) & set(there):
+        say_note(
+            f"{spec.files[0]} has no column {names[0]!r}: every line is read as a text, also the first one; "
+            "kind='csv' reads a table"
+        )
 
 
 class _Unknown:

@@ -22,7 +22,7 @@ from loopcell.tasks.models import TASKS, model_class
 from loopcell.tasks.scores import ScoreTable
 from loopcell.tasks.settings import checked
 from loopcell.tasks.tagger import SequenceTagger
-from loopcell.tasks.verdict import UNKNOWN
+from loopcell.tasks.verdict import MODEL, UNKNOWN, UNLABELLED
 from loopcell.tasks.writing import WritingEstimator
 from loopcell.tasks.writing.scoring import Limits
 from loopcell.training.progress import working
@@ -58,7 +58,8 @@ class TrainedEstimator:
             return UNKNOWN
         found = self.score.verdict()
         if found is None:
-            return "there is no baseline to hold the model against"
+            alone = set(self.score.rows) == {MODEL}
+            return "there is no baseline to hold the model against" if alone else UNLABELLED
         estimator = self.estimator
         advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
         return found.sentence if found.beaten else f"{found.sentence}; {advice}"

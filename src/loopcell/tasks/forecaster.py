@@ -339,7 +339,8 @@ def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
     if not out:
         return ""
     short = bool(np.isnan(naive).any())
-    why = f"fewer than {season + 1} steps lie before the first forecast" if short else "nothing changes before it"
+    same = "all before it is as it was one season earlier"
+    why = f"fewer than {season + 1} steps lie before the first forecast" if short else same
     return f" (no MASE: {why})" if out == len(naive) else f" (MASE leaves out {out:,} of {len(naive):,} columns: {why})"
 
 

@@ -86,16 +86,25 @@ def _fit(
 ) -> TrainedEstimator:
     table, validation = (None if each is None else open_table(each, estimator, tell) for each in files)
     assert table is not None
+    told: list[str] = []
+
+    def tell_once(note: str) -> None:
+        told.append(note)
+        tell(note)
+
+    estimator.tell_ = tell_once
     try:
         estimator.fit(table, validation=validation, run=run.path, resume=resume)
     except KeyboardInterrupt:
         if not hasattr(estimator, "outcome_"):
             raise
         return TrainedEstimator(run, estimator, None, ())
+    finally:
+        del estimator.tell_
     skipped = (str(table.skipped),) if table.skipped else ()
     with working(shown_by(estimator), "scoring the held-out part"):
         score = estimator.score_held_out(table, validation)
-    notes = (*skipped, *estimator.notes_)
+    notes = (*skipped, *(note for note in estimator.notes_ if note not in told))
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
     return TrainedEstimator(run, estimator, score, notes)

@@ -7,12 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MODEL = "model"
+UNLABELLED = (
+    "nobody knows yet whether the model beats a baseline: that takes held-out steps of both kinds, and a column that "
+    "says which are anomalous (--label of `loopcell eval`)"
+)
 UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a baseline: `loopcell eval` says it"
 # Metrics of which less is better.
 LOSSES = (
     "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char",
     "bits/byte",
 )  # fmt: skip
+# What says of no model that it is better: parts of a metric, what depends on a threshold, and shares that are good
+# neither high nor low. Detectors of anomalies are held against each other by average precision, as their `score` does.
+UNJUDGED = ("precision", "recall", "F1", "noticed", "alarms", "mean score")
 LARGE = 1e7
 NARROW = 8  # letters of a column, at least
 
@@ -36,7 +43,8 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
     Args:
         rows: figures by name, of the model under `MODEL` and of the baselines.
     """
-    for metric, own in rows[MODEL].items():
+    for metric in (name for name in rows[MODEL] if name not in UNJUDGED):
+        own = rows[MODEL][metric]
         sign = -1.0 if metric in LOSSES else 1.0
         baselines = {name: row.get(metric, math.nan) for name, row in rows.items() if name != MODEL}
         known = {name: value for name, value in baselines.items() if math.isfinite(value)}

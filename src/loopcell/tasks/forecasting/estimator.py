@@ -56,6 +56,7 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
+    tell_: Callable[[str], None] | None = None  # called with what is noted of the data, before training
     _notes_kept: ClassVar[int] = 100
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
@@ -118,6 +119,9 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn(self._table(data, settings), validation, settings)
+            if (tell := self.tell_) is not None:
+                for note in self.notes_:
+                    tell(note)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)
