@@ -291,6 +291,7 @@ def test_a_program_knows_why_it_has_no_kernels(folder, monkeypatch):
     assert "cannot be loaded" in programs.why_not_built(made, torch.float64)
     assert programs.why_not_built(made, torch.float32) is None
     programs.kernels_of.cache_clear()
+    programs._REFUSALS.clear()
 
 
 def test_a_cell_as_large_as_only_a_file_can_make_it_is_not_compiled(folder, monkeypatch):

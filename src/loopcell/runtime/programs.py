@@ -113,6 +113,7 @@ def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
 @lru_cache(maxsize=256)
 def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
     """Return a program's compiled loops; None, with one warning, where they cannot be built."""
+    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, where it was forgotten
     try:
         return Kernels(programs.fused, dtype)
     except LoopcellError as error:
