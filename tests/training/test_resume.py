@@ -203,6 +203,9 @@ SPOILED = {
     "a loss that is none": lambda tensors, facts: facts["position"].update(best_loss=float("nan")),
     "no time": lambda tensors, facts: facts["position"].update(seconds=float("inf")),
     "a schedule that is nowhere": lambda tensors, facts: facts["schedule"].update(last_epoch=None),
+    "a generator's words below 0": lambda tensors, facts: [
+        tensor.neg_() for name, tensor in tensors.items() if name.endswith("random/python")
+    ],
     "no schedule": lambda tensors, facts: facts.update(schedule=3),
 }
 
@@ -215,3 +218,10 @@ def test_a_hostile_checkpoint_is_refused_before_it_is_gone_on_with(tmp_path, nam
     write_tensor_file(path, CHECKPOINT, content)
     with pytest.raises(FileFormatError, match="does not belong to this run, or is damaged"):
         trainer_of(tmp_path / "run", settings, []).resume()
+
+
+def test_half_a_character_in_a_runs_settings_is_refused(tmp_path):
+    run = RunFolder.create(tmp_path / "run", {"task": "x"})
+    run.config.write_text('{"task": "\\ud800"}', encoding="utf-8")
+    with pytest.raises(FileFormatError, match=r"config\.json is damaged: it is not JSON"):
+        run.read_json(run.config)

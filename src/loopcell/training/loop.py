@@ -136,7 +136,7 @@ class Trainer(Generic[ChunkT, StateT]):
                 raise ValueError("the pass over the data has ended before")
             self._updater.restore(content.tensors, content.facts["schedule"])
             self._updater.at_update(self.position.update)
-        except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ValidationError) as error:
+        except (LookupError, ArithmeticError, ValueError, TypeError, RuntimeError, ValidationError) as error:
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
 
     def _leave_nothing_untrained(self) -> None:

@@ -140,6 +140,8 @@ class RunFolder:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            # Halves of characters ("\ud800") could be read, and never be written again.
+            json.dumps(values, ensure_ascii=False).encode("utf-8")
         except FileNotFoundError as error:
             raise FileFormatError(f"the run is damaged: there is no {path}") from error
         except (OSError, ValueError, RecursionError) as error:
