@@ -144,7 +144,7 @@ class Executable:
             if operator_runs(x.device, x.dtype):
                 return self._as_operator(leaves, weights, rows, training, record, products)
             return caller.programs.run_reference(leaves, weights, self.sizes, rows)
-        way = route((x, *leaves.values(), *weights.bases), (rows.lengths, rows.reset))
+        way = route((*leaves.values(), *weights.bases), (rows.lengths, rows.reset))
         if way is not Route.REFERENCE:
             kernels = caller.kernels(kernel_products(products) or x.dtype)
             if kernels is not None and way is Route.KERNELS:
@@ -215,7 +215,7 @@ class Executable:
     ) -> tuple[Call, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
-        if narrow_results(x.dtype) or route((x, *leaves.values(), *weights.bases)) is not Route.KERNELS:
+        if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) is not Route.KERNELS:
             return None
         if training and (self._draws or self._dropped_weights):
             return None

@@ -125,23 +125,26 @@ def resume_estimator(
         UsageError: it is not a run of an estimator that was trained on files, or its data have changed.
         FileFormatError: a file of it is damaged.
     """
-    with reopened(folder, longer) as (run, estimator):
-        estimator.began_ = began
-        with described(run):
-            data, held_out = files_of(estimator.source_)
+    with reopened(folder, longer, began) as (run, estimator, files):
         if run.never_began():
             run.clear()
-            return train_estimator(estimator, data, held_out, folder, tell)
-        return _fit(estimator, (data, held_out), run, tell, resume=True)
+            return train_estimator(estimator, *files, folder, tell)
+        return _fit(estimator, files, run, tell, resume=True)
 
 
 @contextmanager
-def reopened(folder: Path, longer: Mapping[str, Any]) -> Iterator[tuple[RunFolder, Any]]:
-    """Hold a run, with its estimator of the arguments and the `source_` that it was started with; errors as above."""
+def reopened(
+    folder: Path, longer: Mapping[str, Any], began: float | None
+) -> Iterator[tuple[RunFolder, Any, tuple[FileExamples, FileExamples | None]]]:
+    """Hold a run, with its estimator and the files that it was started with; arguments and errors as above."""
     run = RunFolder(folder)
     config = run.read_config()
     with only_process(run):
-        yield run, _estimator_of(run, config, longer)
+        estimator = _estimator_of(run, config, longer)
+        estimator.began_ = began
+        with described(run):
+            files = files_of(estimator.source_)
+        yield run, estimator, files
 
 
 def _estimator_of(run: RunFolder, config: dict[str, Any], longer: Mapping[str, Any]) -> Any:

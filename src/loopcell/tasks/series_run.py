@@ -11,8 +11,6 @@ from loopcell.data import Records
 from loopcell.tasks.config import FileExamples
 from loopcell.tasks.estimator_run import (
     TrainedEstimator,
-    described,
-    files_of,
     new_run,
     reopened,
     shown_by,
@@ -58,14 +56,11 @@ def resume_series(
     began: float | None = None,
 ) -> TrainedEstimator:
     """Go on with a run; arguments and errors as `resume_estimator`."""
-    with reopened(folder, longer) as (run, estimator):
-        estimator.began_ = began
-        with described(run):
-            data, held_out = files_of(estimator.source_)
+    with reopened(folder, longer, began) as (run, estimator, files):
         if run.never_began():
             run.clear()
-            return train_series(estimator, data, held_out, folder, tell)
-        return _fit(estimator, (data, held_out), run, tell, resume=True)
+            return train_series(estimator, *files, folder, tell)
+        return _fit(estimator, files, run, tell, resume=True)
 
 
 def open_table(spec: FileExamples, estimator: SeriesEstimator, tell: Tell = untold) -> Records:
