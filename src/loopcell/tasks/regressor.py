@@ -19,8 +19,8 @@ from loopcell.tasks.estimator import (
     Naive,
     Pair,
     Part,
+    PooledEstimator,
     SequenceBatch,
-    SequenceEstimator,
     SequenceExamples,
     as_pair,
     stacked,
@@ -56,7 +56,7 @@ class RegressorNetwork(ManyToOne):
             self.head.weight.mul_(shares.to(self.head.weight)[:, None])
 
 
-class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # type: ignore[misc]
     """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
@@ -67,6 +67,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
     Attributes:
         outputs_: K, or None where y was [N].
         target_scale_: mean and deviation [K] of the training part's targets.
+        pooling_: what the network pools by, where `pooling` is "auto".
         network_: the trained network.
         outcome_: how training ended.
     """
@@ -121,7 +122,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
     def _network(self, settings: RegressorSettings) -> RegressorNetwork:
-        return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
+        return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from loopcell.tasks.pace import Pace
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.tasks.networks.shrinkage import CHANCE, ENOUGH, FEWEST
+from loopcell.tasks.pace import AUTO, Pace
 from loopcell.tasks.settings import TrainingSettings
 from loopcell.training.loop import Outcome
 
@@ -47,6 +52,30 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
     return found
 
 
+def chance_notes(gains: npt.NDArray[np.float64], advice: str) -> list[str]:
+    """Return a sentence where few held-out examples do not tell what was learned from chance, else nothing.
+
+    The best of many passes by five examples has a lower loss than knowing nothing, whatever was learned. So the mean
+    gain has to be more than two standard errors, as a regressor's slope has to be.
+
+    Args:
+        gains: by how much the loss of each held-out example is below that of knowing nothing, [N].
+        advice: what to try.
+    """
+    count = len(gains)
+    if not FEWEST <= count < ENOUGH:
+        return []
+    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(count)
+    if not 0 < mean <= math.sqrt(CHANCE) * error:  # below 0 it is said already: nothing was learned
+        return []
+    sentence = (
+        f"what was learned cannot be told from chance by {count:,} held-out examples: their mean loss is {mean:.4f} "
+        f"below that of saying how frequent each label is, with a standard error of {error:.4f}; more examples may "
+        f"tell, or {advice}"
+    )
+    return [sentence]
+
+
 def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str:
     """Arguments that may make a run better, by how it ended."""
     position, tries = outcome.position, []
@@ -60,6 +89,6 @@ def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str
         tries.append(f"warmup={max(1, position.update // 10)}")
     else:
         tries.append(f"learning_rate={2 * pace.learning_rate:g} or learning_rate={pace.learning_rate / 4:g}")
-    if getattr(settings, "pooling", None) == "last":
+    if getattr(settings, "pooling", None) in ("last", AUTO):  # "auto" never comes to "mean"
         tries.append("pooling='mean'")
     return f"try {', '.join(tries)}"
