@@ -22,7 +22,7 @@ from benchmarks.machine import data_folder
 from benchmarks.results import RESULTS, heading, write
 from loopcell import LanguageModel, cells
 from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.config import Choice
+from loopcell.tasks.core.config import Choice
 from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
 
 REVIEWS = 40_000  # of 150,000: enough for a figure, and a run stays below half an hour

@@ -13,8 +13,8 @@ from recipe import ROOT, Known, Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import fetch, read
-from loopcell.tasks.scores import ScoreTable
-from loopcell.tasks.scores.texts import bleu
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
     "cell": "gru",

@@ -14,9 +14,9 @@ from recipe import Models, Result, main
 
 from loopcell import Chat
 from loopcell.data import fetch, read, split_groups
-from loopcell.tasks.config import Choice
-from loopcell.tasks.scores import ScoreTable
-from loopcell.tasks.scores.texts import distinct
+from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {
     "cell": "gru",

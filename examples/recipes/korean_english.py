@@ -12,7 +12,7 @@ from recipe import Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import Delimited, fetch, read, split_groups
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

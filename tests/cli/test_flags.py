@@ -9,7 +9,8 @@ import pytest
 from loopcell.cli import sample, train
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
-from loopcell.tasks.config import Choice, LanguageModelConfig, TextConfig
+from loopcell.tasks.core.config import Choice
+from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import Hardware, Optimization, Rhythm, RunLength, TrainingConfig, Truncation
 
 CONCERNS = (LanguageModelConfig, TextConfig, Hardware, Optimization, Rhythm, RunLength, Truncation)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import typer
 from pydantic import BaseModel
 
-from loopcell.tasks.pace import AUTO
+from loopcell.tasks.core.pace import AUTO
 from loopcell.training.config import configure
 
 BY_COUNT = "by the number of examples"

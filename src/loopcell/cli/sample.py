@@ -12,7 +12,7 @@ from loopcell.cli import early
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
-from loopcell.tasks.config import Choice
+from loopcell.tasks.core.config import Choice
 
 FLAGS = (
     Flag("--temperature", Choice, "temperature", float, "Below 1 safer, above 1 wilder, 0 the likeliest."),

@@ -17,7 +17,7 @@ from loopcell.cli.train_estimators import VERBS
 from loopcell.cli.train_series import SERIES_VERBS
 from loopcell.cli.train_vectors import vectors
 from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
-from loopcell.tasks.config import LanguageModelConfig, TextConfig
+from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
     Hardware,
     Optimization,

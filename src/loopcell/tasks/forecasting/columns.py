@@ -11,8 +11,8 @@ import numpy as np
 from loopcell.data import Layout, Series, Step, read_layout, shown
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
+from loopcell.tasks.forecasting.settings import SeriesSettings
 from loopcell.tasks.forecasting.state import Kept
-from loopcell.tasks.series_settings import SeriesSettings
 
 JITTER = 0.1  # of a step, by which times may be off
 SLIGHT = 1e-6  # of a step, by which numbers may be off without a word

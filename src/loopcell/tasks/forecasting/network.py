@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.layers import State
-from loopcell.tasks.estimator import Loss
+from loopcell.tasks.core.estimator import Loss
+from loopcell.tasks.core.networks.many_to_one import precise
+from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.networks.many_to_one import precise
-from loopcell.tasks.networks.reader import recurrent_layers
-from loopcell.tasks.series_settings import SeriesSettings
+from loopcell.tasks.forecasting.settings import SeriesSettings
 
 
 class Sizes(NamedTuple):

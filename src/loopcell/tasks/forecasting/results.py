@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data import Scale, Series, shown
 from loopcell.errors import InputError
-from loopcell.tasks.forecasting.futures import Futures
+from loopcell.tasks.forecasting.strategies import Futures
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,9 +15,9 @@ from loopcell.data import Scale, Step
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import State
+from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
-from loopcell.tasks.model_file import HOSTILE
 
 NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow
 
