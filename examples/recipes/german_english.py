@@ -37,7 +37,7 @@ SMALL = {
     "vocabulary_size": 500,
     "epochs": 1,
     "beam": 2,
-    "longest": 20,
+    "max_length": 20,
 }
 LENGTHS = (0, 8, 10, 12, 14, 17, 100)  # words of a German sentence: the bounds of the picture's bars
 KNOWN = Known(

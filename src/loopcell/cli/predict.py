@@ -108,7 +108,7 @@ def _demand_state(model: Any, state: Path | None) -> None:
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
     source = series_source(model, spec)
     if state is None:
-        rows = model.describe(source)
+        rows = model.predict_records(source)
     else:
         from loopcell.tasks import SeriesState
 
@@ -133,7 +133,7 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
     from loopcell.tasks.core.from_files.examples import blocks, in_training, open_records, tell_all
 
-    if not hasattr(model, "describe"):
+    if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     records = open_records(spec)
     if model.columns_ is not None:
@@ -146,7 +146,7 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     for X in blocks(records, spec, ROWS_AT_ONCE):
         empty = False
         unknown.look_at(X)
-        for origin, found in zip(X.origins, model.describe(X), strict=True):
+        for origin, found in zip(X.origins, model.predict_records(X), strict=True):
             place = {"file": origin.file, "row": origin.row} if several else {"row": origin.row}
             yield json.dumps(place | found, ensure_ascii=False) + "\n"
     if empty:

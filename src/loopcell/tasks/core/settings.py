@@ -37,6 +37,15 @@ from loopcell.training.config import (
     configure,
 )
 
+EARLIER_NAMES = {
+    "alarms": "alarm_rate",
+    "follow": "adapt_rate",
+    "longest": "max_length",
+    "shortest": "min_length",
+    "together": "multivariate",
+}
+"""Arguments by the names that models saved before 0.1 have them under."""
+
 MOST_SEEDS = 2**32 - 2**16
 
 
@@ -325,7 +334,7 @@ OTHER_NAMES = {
 
 def unknown_argument(owner: str, name: str, names: Sequence[str]) -> str:
     """The sentence about an argument that there is not: the nearest one, or all of them."""
-    other = OTHER_NAMES.get(name)
+    other = OTHER_NAMES.get(name) or EARLIER_NAMES.get(name)
     near = [other] if other in names else difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
     return f"{owner} has no argument {name!r}: {hint}"

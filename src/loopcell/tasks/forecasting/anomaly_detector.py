@@ -91,7 +91,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         """Say of each step of each series, bool [T], whether it is an anomaly; the first `history` steps are not."""
         return [scores > self.threshold_ for scores in self.score_samples(data)]
 
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give the time and the score of each step, and whether it is an anomaly, as JSON values."""
         for series in self._read_table(data):
             for time, score in zip(series.times, self._scores(series), strict=False):
@@ -251,8 +251,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        self.network_.usual.learn(np.concatenate(errors), float(self.alarms), np.tile(floor, self.network_.steps))
-        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarms), floor)
+        self.network_.usual.learn(np.concatenate(errors), float(self.alarm_rate), np.tile(floor, self.network_.steps))
+        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarm_rate), floor)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
 
 

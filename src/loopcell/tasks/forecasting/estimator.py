@@ -74,7 +74,7 @@ class SeriesEstimator(Estimator):
         """What follows training, with the help of the held-out part."""
 
     @abstractmethod
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """What the model says of a table, in rows of JSON values (`loopcell predict`)."""
 
     @abstractmethod

@@ -117,7 +117,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         return float(np.average(right.astype(np.float64), weights=weights))
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
         probabilities = self.predict_proba(X)
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):

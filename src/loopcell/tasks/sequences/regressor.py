@@ -89,7 +89,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         true = as_number_rows(y, self.outputs_ or 1)
         return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
         for value in self.predict(X).tolist():
             yield {"values" if self.outputs_ else "value": value}

@@ -210,7 +210,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         self._fitted()
         return self.input_.unknown(X)
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the vector of each example and the words nearest to it, as JSON values."""
         for vector in self.transform(X):
             near = self.network_.near(torch.from_numpy(vector)).topk(min(10, len(self.words_)))

@@ -28,7 +28,7 @@ from loopcell.errors import ArgumentError, InputError, UsageError
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
-    Goal,
+    FitOptions,
     device_of,
     on_device,
     optimise,
@@ -42,7 +42,7 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
-from loopcell.tasks.core.settings import checked, settings_class, unknown_argument
+from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
 from loopcell.training.progress import working
@@ -151,8 +151,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
                 stack.enter_context(only_process(folder))
                 self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
-            goal = Goal(config, folder, self.save, settings.progress, resumed)
-            self.outcome_ = optimise(self.network_, training, held_out, goal)
+            options = FitOptions(config, folder, self.save, settings.progress, resumed)
+            self.outcome_ = optimise(self.network_, training, held_out, options)
         self.pace_ = settings.pace(len(training))
         naive = None if held_out is None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
@@ -279,11 +279,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """An estimator without weights of what `facts` gave; any exception when it was not given by it."""
         known = {field.name for field in fields(settings_class(cls))} - set(NOT_KEPT)
-        unknown = facts["config"].keys() - known
+        config = {EARLIER_NAMES.get(name, name): value for name, value in facts["config"].items()}
+        unknown = config.keys() - known
         if unknown:
             raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
-        estimator = cls(**facts["config"], **cell)
+        estimator = cls(**config, **cell)
         estimator._restore(facts["learned"])
         if "columns" in facts:
             estimator.columns_ = Columns.model_validate(facts["columns"])

@@ -65,7 +65,7 @@ class SequenceEstimator(Estimator):
         return self.input_.unknown(X)
 
     @abstractmethod
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
 
     @abstractmethod
