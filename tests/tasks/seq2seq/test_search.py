@@ -39,6 +39,7 @@ RULES = some.builds(
     never=some.sampled_from([(), (1,)]),
     min_length=some.integers(0, 3),
     answers=some.one_of(some.none(), some.integers(1, 6)),
+    limit=some.none(),
 )
 SPREADS = some.sampled_from([0.0, 0.5, 2.0, 8.0])
 SEEDS = some.integers(0, 10_000)

@@ -219,6 +219,19 @@ def test_a_part_of_the_pairs_is_scored_where_that_is_asked_for(model, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_file_that_promises_endless_answers_is_bounded(model, tmp_path, monkeypatch):
+    model.save(tmp_path / "model.safetensors")
+    monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "2")
+    said = model.predict(["abcd"])
+    assert len(said[0]) > 2  # what was trained here may write as long as its training data are
+    loaded = load_model(tmp_path / "model.safetensors")
+    for write in (loaded.predict, loaded.sample):
+        with pytest.raises(InputError, match="an answer has 2 tokens and does not end: give max_length"):
+            write(["abcd"])
+    monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "40")
+    assert loaded.predict(["abcd"]) == said
+
+
 def test_longest_and_blocks_hold(model):
     assert all(len(text) <= 2 for text in clone_with(model, max_length=2).predict(["abcd", "dcba"]))
     once = clone_with(model, ngram_block=1).predict(["aabb", "cccc"])

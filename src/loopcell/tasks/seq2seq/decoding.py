@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import InputError
 
 
@@ -23,6 +24,7 @@ class DecodingConfig(NamedTuple):
         never: tokens that are not written.
         min_length: the fewest tokens of an answer, its end not counted; fewer only where no token may follow.
         answers: so many of the best are wanted, K at most; None for K.
+        limit: an error ends an answer that is as long; None where `max_length` comes from training and not from a file.
     """
 
     boundary: int
@@ -33,6 +35,7 @@ class DecodingConfig(NamedTuple):
     never: tuple[int, ...] = ()
     min_length: int = 0
     answers: int | None = None
+    limit: int | None = None
 
 
 class Hypothesis(NamedTuple):
@@ -89,6 +92,19 @@ def _forbid_repetition(tokens: Tensor, written: Tensor, rules: DecodingConfig) -
     again &= windows[..., -1] != rules.boundary
     rows, places = again.nonzero(as_tuple=True)
     tokens[rows, windows[rows, places, -1]] = -torch.inf
+
+
+def demand_end(written: Tensor, config: DecodingConfig) -> None:
+    """Refuse to write on and on where only a file says how long an answer may be: to say a million costs it nothing.
+
+    Raises:
+        InputError: some of the answers [T, B * K] have not ended after as many tokens as the limit allows.
+    """
+    if config.limit is not None and config.limit <= len(written) < config.max_length:
+        raise InputError(
+            f"an answer has {config.limit:,} tokens and does not end: give max_length for shorter ones; "
+            f"{LONGEST_ANSWER.cure()}"
+        )
 
 
 def demand_finite(found: Tensor) -> None:

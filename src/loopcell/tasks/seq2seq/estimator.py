@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Ragged
+from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
@@ -207,6 +208,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return DecodingConfig(
             boundary=self.target_.size,
             max_length=longest,
+            limit=LONGEST_ANSWER.most() if self._from_file else None,
             min_length=settings.min_length,
             beam=settings.beam,
             length_penalty=settings.length_penalty,
@@ -243,7 +245,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
         training = self._training_examples(X, y)
         assert isinstance(training.targets, Ragged)
-        self.longest_ = int(training.targets.lengths.max())
+        self.longest_, self._from_file = int(training.targets.lengths.max()), False
         pace = settings.pace(len(training))
         self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
         self.notes_ = [

@@ -12,7 +12,7 @@ from loopcell.errors import InputError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, costs, demand_finite, forbid
+from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, costs, demand_end, demand_finite, forbid
 
 Step = Callable[[Tensor, Encoded], tuple[Tensor, Encoded]]
 
@@ -86,6 +86,7 @@ class _Beams:
     def run(self) -> list[list[Hypothesis]]:
         """Write until every input has its hypotheses."""
         while len(self.open):
+            demand_end(self.written, self._rules)
             found, self.encoded = self._step(self.last, self.encoded)
             demand_finite(found)
             forbid(found, self.written, self._rules)
@@ -223,6 +224,7 @@ def draw(
     sums, going = torch.zeros(rows, dtype=torch.float64), torch.ones(rows, dtype=torch.bool)
     lengths = torch.zeros(rows, dtype=torch.int64)
     for _ in range(rules.max_length + 1):
+        demand_end(written, rules)
         found, encoded = step(last, encoded)
         demand_finite(found)
         allowed = found.clone()

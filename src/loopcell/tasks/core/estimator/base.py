@@ -77,6 +77,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     notes_: list[str]
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
+    _from_file = False  # what it learned is what a file says, and nobody has seen the data
+
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     def __new__(cls, *given: Any, **arguments: Any) -> Self:
@@ -285,6 +287,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
         estimator = cls(**config, **cell)
+        estimator._from_file = True
         estimator._restore(facts["learned"])
         if "columns" in facts:
             estimator.columns_ = Columns.model_validate(facts["columns"])
