@@ -20,14 +20,14 @@ from rich.console import Console
 from loopcell import LanguageModel, cells
 from loopcell.cli.score_table import print_score
 from loopcell.tasks import (
-    Choice,
     LanguageModelConfig,
     LanguageModelPlan,
+    SamplingConfig,
     TextConfig,
     sample,
     train_language_model,
 )
-from loopcell.training import Optimization, Rhythm, RunLength, TrainingConfig, Truncation
+from loopcell.training import Intervals, Optimization, RunLength, TrainingConfig, Truncation
 from loopcell.training.run_folder import free_folder
 
 CELL = cells.get("gru")
@@ -68,7 +68,7 @@ def make_plan(files: Sequence[Path], length: RunLength) -> LanguageModelPlan:
             truncation=Truncation(k1=64),
             optimization=Optimization(learning_rate=4e-3, warmup=max(1, updates // 20)),
             length=length,
-            rhythm=Rhythm(evaluate_every=math.ceil(updates / 4)),
+            intervals=Intervals(evaluate_every=math.ceil(updates / 4)),
         ),
     )
 
@@ -103,7 +103,7 @@ def main() -> None:
         print_score(trained.score)
     model = LanguageModel.load(trained.run.model)
     print(f"\na sample after {PRIME!r}:\n")
-    for piece in sample(model, PRIME, length=500, choice=Choice(temperature=0.7), seed=1):
+    for piece in sample(model, PRIME, length=500, choice=SamplingConfig(temperature=0.7), seed=1):
         print(piece, end="", flush=True)
     print(f"\n\nmodel:  {trained.run.model}")
     print(f"curve:  {trained.run.metrics}  (or: tensorboard --logdir {trained.run.tensorboard})")

@@ -15,6 +15,7 @@ from loopcell.data.examples.tables import column_names, is_table
 from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.parquet_footer import list_chunks
 from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
 from loopcell.data.readers.records import Origin, Record, Records, brief, twice_in
 from loopcell.errors import DataError, LoopcellError
@@ -133,17 +134,15 @@ def _parquet_batches(path: Path, file: Any, columns: list[str]) -> Iterator[Any]
 
 def _check_lists(path: Path, metadata: Any) -> None:
     """Refuse lists that are far longer than the file is: a few bytes may stand for a row of 2**31 numbers."""
-    nested = [at for at in range(metadata.num_columns) if metadata.schema.column(at).max_repetition_level]
+    if not any(metadata.schema.column(at).max_repetition_level for at in range(metadata.num_columns)):
+        return
     size = path.stat().st_size
-    for group in range(metadata.num_row_groups if nested else 0):
-        for at in nested:
-            chunk = metadata.row_group(group).column(at)
-            most = max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.total_compressed_size, size))
-            if 8 * chunk.num_values > most:
-                raise DataError(
-                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
-                    f"more than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
-                )
+    for chunk in list_chunks(path):
+        if 8 * chunk.values > max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.compressed, size)):
+            raise DataError(
+                f"{path}: the lists of column {brief(chunk.column)} have {chunk.values:,} values, far more than a "
+                f"file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
+            )
 
 
 def _checked(path: Path, batches: Iterator[Any], columns: list[str]) -> Iterator[Any]:
