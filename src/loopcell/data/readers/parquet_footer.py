@@ -73,5 +73,5 @@ def _interpreter(path: Path) -> str:
         DataError: there is none, as in a program that was frozen with its libraries, which would start itself anew.
     """
     if getattr(sys, "frozen", False) or not sys.executable:
-        raise DataError(f"{path}: Parquet with lists is read by help of a Python interpreter, and this program has none")
+        raise DataError(f"{path}: Parquet with lists needs a Python interpreter, which this program has not")
     return sys.executable
