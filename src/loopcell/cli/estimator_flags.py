@@ -53,7 +53,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--ngram-block", "ngram_block", int, "Nothing of so many tokens comes twice in an answer."),
     ("--min-length", "min_length", int, "The fewest tokens of an answer."),
     ("--max-length", "max_length", int, "The most tokens of an answer."),
-    ("--pooling", "pooling", str, "What is read of all steps: last, mean, max or attention."),
+    ("--pooling", "pooling", str, "What is read of all steps: auto (by their number), last, mean, max or attention."),
     ("--crf", "crf", bool, "A CRF on top, which knows which label follows which."),
     ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
     ("--calibrate/--no-calibrate", "calibrate", bool, "Fit probabilities to the held-out part."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loopcell.tasks.core.pace import Pace
+from loopcell.tasks.core.pace import AUTO, Pace
 from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.loop import Outcome
 
@@ -60,6 +60,6 @@ def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str
         tries.append(f"warmup={max(1, position.update // 10)}")
     else:
         tries.append(f"learning_rate={2 * pace.learning_rate:g} or learning_rate={pace.learning_rate / 4:g}")
-    if getattr(settings, "pooling", None) == "last":
+    if getattr(settings, "pooling", None) in ("last", AUTO):  # "auto" never comes to "mean"
         tries.append("pooling='mean'")
     return f"try {', '.join(tries)}"
