@@ -221,8 +221,8 @@ def _estimators() -> dict[str, tuple[Any, Any, Any]]:
 def _make_run(folder: Path) -> None:
     """A run that is over, in `folder/checkpoint/whole`, and its checkpoint to be changed."""
     from loopcell import SequenceClassifier
-    from loopcell.tasks.config import FileExamples
-    from loopcell.tasks.estimator_run import train_estimator
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.run import train_estimator
 
     data = _place(folder, "data", "texts.jsonl")
     data.write_text("".join(json.dumps({"text": text, "label": text[0]}) + "\n" for text in TEXTS), encoding="utf-8")

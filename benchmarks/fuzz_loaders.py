@@ -88,7 +88,7 @@ def _series(path: Path) -> None:
 
 
 def _vectors(path: Path) -> None:
-    from loopcell.tasks.vectors.foreign import read
+    from loopcell.tasks.word_vectors.foreign_files import read
 
     read(path)
 
@@ -156,7 +156,7 @@ def _store(path: Path) -> None:
 
 def _checkpoint(path: Path) -> None:
     """Go on with a run that was over, from a checkpoint or a config that is hostile."""
-    from loopcell.tasks.estimator_run import resume_estimator
+    from loopcell.tasks.core.from_files.run import resume_estimator
 
     folder = _beside(path)
     name = path.name.partition("-")[2]

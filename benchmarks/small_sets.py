@@ -7,9 +7,9 @@ Every set is learned with nothing but defaults, once with the numbers that thous
 stand the best baseline, and the log loss with the temperature and without. The sets of the archive are as they are; of
 the others a part is drawn, and of cylinder-bell-funnel (Saito, 1994) everything.
 
-The rule of `loopcell.tasks.pace` (batch size, passes, patience, rate, warm-up) was chosen with test figures of the
+The rule of `loopcell.tasks.core.pace` (batch size, passes, patience, rate, warm-up) was chosen with test figures of the
 drawn and generated sets in view, so these sets are no proof of it. How many examples are held out where numbers are
-predicted, and how predictions are drawn to the mean (`loopcell.tasks.networks.shrinkage`), was chosen on generated
+predicted, and how predictions are drawn to the mean (`loopcell.tasks.sequences.shrinkage`), was chosen on generated
 sequences, of noise and of a signal in noise, and on quarters held out of the training parts of the two sets of numbers.
 """
 

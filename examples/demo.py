@@ -19,9 +19,9 @@ from rich.console import Console
 from loopcell import LanguageModel, cells
 from loopcell.cli.score_table import print_score, print_verdict
 from loopcell.tasks import (
-    Choice,
     LanguageModelConfig,
     LanguageModelPlan,
+    SamplingConfig,
     TextConfig,
     sample,
     train_language_model,
@@ -57,12 +57,12 @@ def is_utf8(data: bytes) -> bool:
 
 
 def make_plan(files: Sequence[Path], seconds: float) -> LanguageModelPlan:
-    """A GRU of 256 units that reads 32 lanes of the text side by side; its learning rate falls with the clock."""
+    """A GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
     return LanguageModelPlan(
         text=TextConfig(files=tuple(files), held_out_fraction=0.05),
         model=LanguageModelConfig(hidden_size=256, num_layers=1, embedding_size=64),
         training=TrainingConfig(
-            batch_size=32,
+            batch_size=16,  # more and smaller updates: as fast for each character, and a slow machine learns more
             truncation=Truncation(k1=64),
             optimization=Optimization(learning_rate=4e-3),
             length=RunLength(updates=math.ceil(FASTEST * seconds), time_limit=seconds),
@@ -90,7 +90,7 @@ def main() -> None:
         print_verdict(trained.score)
     model = LanguageModel.load(trained.run.model)
     print(f"\na sample after {PRIME!r}:\n")
-    for piece in sample(model, PRIME, length=500, choice=Choice(temperature=0.7), seed=1):
+    for piece in sample(model, PRIME, length=500, choice=SamplingConfig(temperature=0.7), seed=1):
         print(piece, end="", flush=True)
     print(f"\n\nmodel:  {trained.run.model}")
     print(f"curve:  {trained.run.metrics}  (or: tensorboard --logdir {trained.run.tensorboard})")

@@ -14,7 +14,7 @@ import numpy as np
 from recipe import Known, Result, main
 
 from loopcell import SequenceRegressor
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "hidden_size": 64,

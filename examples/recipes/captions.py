@@ -12,7 +12,7 @@ from recipe import Models, Result, main
 
 from loopcell import Captioner
 from loopcell.data import fetch, read
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

@@ -22,8 +22,8 @@ from rich.console import Console
 from loopcell import LanguageModel, cells
 from loopcell.data import fetch
 from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.config import Choice
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.training.config import Optimization, RunLength, TrainingConfig, Truncation
 
 SETTINGS = {"cell": "lstm", "hidden_size": 256, "num_layers": 1, "embedding_size": 64, "dropout": 0.4, "epochs": 6}
@@ -55,7 +55,10 @@ def run(small: bool) -> Result:
     }
     rows = {name: {"NLL a step": n / steps, "perplexity a step": math.exp(n / steps)} for name, n in nats.items()}
     table = ScoreTable(f"{len(test)} chorales, {steps:,} steps", rows)
-    facts = {"steps": steps, "sample": chords("".join(sample(model, "\n", length=160, choice=Choice(), seed=1)))}
+    facts = {
+        "steps": steps,
+        "sample": chords("".join(sample(model, "\n", length=160, choice=SamplingConfig(), seed=1))),
+    }
     print(" | ".join(facts["sample"]))
     return Result(dict(table.model), table, settings, facts)
 

@@ -14,7 +14,7 @@ from recipe import Known, Result, main
 
 from loopcell import SequenceClassifier
 from loopcell.data import ImagePixels, fetch, read
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "hidden_size": 64,

@@ -11,7 +11,7 @@ from recipe import Known, Result, main
 
 from loopcell import Forecaster
 from loopcell.data import fetch, read
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 MONTH = 30 * 24
 SETTINGS = {

@@ -13,8 +13,8 @@ from recipe import ROOT, Known, Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import fetch, read
-from loopcell.tasks.scores import ScoreTable
-from loopcell.tasks.scores.texts import bleu
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
     "cell": "gru",
@@ -37,7 +37,7 @@ SMALL = {
     "vocabulary_size": 500,
     "epochs": 1,
     "beam": 2,
-    "longest": 20,
+    "max_length": 20,
 }
 LENGTHS = (0, 8, 10, 12, 14, 17, 100)  # words of a German sentence: the bounds of the picture's bars
 KNOWN = Known(

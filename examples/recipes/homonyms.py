@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from loopcell import SequenceTagger
 from loopcell.data import split_groups
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

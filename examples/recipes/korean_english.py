@@ -12,7 +12,7 @@ from recipe import Models, Result, main
 
 from loopcell import Seq2Seq
 from loopcell.data import Delimited, fetch, read, split_groups
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",
@@ -25,7 +25,7 @@ SETTINGS = {
     "epochs": 20,
     "batch_size": 32,
 }
-SMALL = {"hidden_size": 16, "embedding_size": 16, "epochs": 1, "beam": 2, "longest": 20}
+SMALL = {"hidden_size": 16, "embedding_size": 16, "epochs": 1, "beam": 2, "max_length": 20}
 
 
 def run(small: bool) -> Result:

@@ -15,9 +15,9 @@ from recipe import Result, main
 
 from loopcell import Forecaster
 from loopcell.data import fetch, read
-from loopcell.tasks.naive.series import naive_error, seasonal_naive
-from loopcell.tasks.scores import ScoreTable
-from loopcell.tasks.scores.forecasts import Forecasts, forecast_metrics
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
+from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
 
 SETTINGS: dict[str, Any] = {
     "horizon": 12,

@@ -13,7 +13,7 @@ import numpy as np
 from recipe import Result, main
 
 from loopcell import Seq2Seq
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

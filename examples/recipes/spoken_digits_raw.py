@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from loopcell import Recurrent, State, cells
 from loopcell.data import Batches, RawAudio, audio_chunks, fetch, pad, read_audio
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

@@ -17,7 +17,7 @@ from recipe import Result, main
 
 from loopcell import WordVectors
 from loopcell.data import fetch, read
-from loopcell.tasks.scores import ScoreTable
+from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {"vector_size": 100, "window": 5, "negatives": 5, "subsampling": 1e-3, "min_count": 5, "epochs": 5}
 PROBES = slice(50, 1050)
@@ -117,7 +117,7 @@ def reviews(small: bool) -> list[list[str]]:
 
 def cut(texts: object, small: bool) -> list[list[str]]:
     """Words of each text, by loopcell's rule."""
-    from loopcell.tasks.vectors.words import Cutter
+    from loopcell.tasks.word_vectors.corpus import Cutter
 
     return list(Cutter(lower=True).each([text or "" for text in texts][:: 5 if small else 1]))
 

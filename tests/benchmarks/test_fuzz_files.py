@@ -38,7 +38,7 @@ def corpus(tmp_path_factory):
 def test_there_are_files_for_every_loader(corpus):
     assert {path.name for path in corpus.iterdir() if path.name != "data"} == set(LOADERS)
     assert sum(loader.share for loader in LOADERS.values()) == 1000
-    from loopcell.tasks.models import TASKS
+    from loopcell.tasks.core.models import TASKS
 
     assert len({json.loads(_header(path)["task"]) for path in (corpus / "model").iterdir()}) == len(TASKS)
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks.model_file import MODEL
+from loopcell.tasks.core.model_file import MODEL
 from tests.cli.conftest import SMALL
 
 

@@ -259,9 +259,9 @@ def test_a_table_whose_rows_are_steps(loopcell, tmp_path):
 
 def test_files_larger_than_memory_give_the_model_of_a_list(table, monkeypatch):
     from loopcell.data import Ragged
-    from loopcell.tasks import file_examples
-    from loopcell.tasks.config import FileExamples
-    from loopcell.tasks.inputs import input as inputs
+    from loopcell.tasks.core.from_files import examples as file_examples
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.inputs import input as inputs
 
     X, y = words(120)
     settings = {"cell": "gru", "hidden_size": 6, "epochs": 2, "device": "cpu"}
@@ -325,7 +325,7 @@ def test_a_tagger_remembers_which_rows_are_a_sequence(loopcell, tmp_path):
 def test_a_damaged_memory_of_columns_is_refused(trained, tmp_path):
     from loopcell.errors import FileFormatError
     from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
-    from loopcell.tasks.model_file import MODEL
+    from loopcell.tasks.core.model_file import MODEL
 
     content = read_tensor_file(trained[0] / "model.safetensors", MODEL)
     without = {key: value for key, value in content.facts.items() if key != "columns"}

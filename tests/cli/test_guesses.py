@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from loopcell import LanguageModel, SequenceClassifier, SequenceTagger, WordVectors, load_model
 from loopcell.cli import app
-from loopcell.tasks.estimator import SequenceEstimator
+from loopcell.tasks.core.estimator import SequenceEstimator
 from tests.cli.conftest import one_thread
 
 __all__ = ["one_thread"]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from loopcell.cli.score_table import print_score
-from loopcell.tasks.language_model_score import Score
-from loopcell.tasks.text_corpus import HeldOutFacts
+from loopcell.tasks.language_model.corpus import HeldOutFacts
+from loopcell.tasks.language_model.score import Score
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from loopcell import load_model
 from loopcell.cli.estimator_flags import flags_of
-from loopcell.tasks.series_settings import ForecasterSettings
+from loopcell.tasks.forecasting.settings import ForecasterSettings
 from tests.cli.conftest import one_thread
 
 __all__ = ["one_thread"]

@@ -47,11 +47,11 @@ def test_two_files_are_sources_and_targets(trained):
 
 def test_scores_keep_to_what_a_training_may_take(pair, tmp_path, monkeypatch):
     """The limit is of reading, training and scoring together; what could not be scored is said."""
-    monkeypatch.setattr("loopcell.tasks.estimator_run.MOST_SCORED", 12)
+    monkeypatch.setattr("loopcell.tasks.seq2seq.estimator.MOST_SCORED", 12)
     result = call("train", "translate", *pair, *SMALL, "--epochs", 1, "--run", tmp_path / "some")
     assert "12 of 20 pairs, drawn at random:" in result.stdout
     assert json.loads((tmp_path / "some" / "score.json").read_text())["data"] == "12 of 20 pairs, drawn at random"
-    monkeypatch.setattr("loopcell.tasks.estimator_run._seconds_left", lambda *_: 0.0)
+    monkeypatch.setattr("loopcell.tasks.core.from_files.run._seconds_left", lambda *_: 0.0)
     flags = ["--epochs", 1, "--time-limit", "30s", "--run", tmp_path / "late"]
     result = call("train", "translate", *pair, *SMALL, *flags)
     assert result.exit_code == 0, result.output
@@ -72,7 +72,7 @@ def test_a_line_for_a_line(trained):
     assert [float(number) for number, _ in rows] == pytest.approx(
         [one.log_probability for some in found for one in some], abs=1e-3
     )
-    result = call("translate", trained[0], "--beam", 1, "--longest", 1, typed="abcd\n")
+    result = call("translate", trained[0], "--beam", 1, "--max-length", 1, typed="abcd\n")
     assert len(result.stdout) <= 2
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loopcell import SequenceClassifier, WordVectors
 from tests.cli.conftest import one_thread
-from tests.tasks.vectors.texts import ANIMALS, sentences
+from tests.tasks.word_vectors.texts import ANIMALS, sentences
 
 __all__ = ["one_thread"]
 

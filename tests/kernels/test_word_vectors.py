@@ -9,11 +9,11 @@ import pytest
 
 from loopcell import WordVectors
 from loopcell.data import Ragged
-from loopcell.tasks.vectors.kernel import Kernel
-from loopcell.tasks.vectors.noise import keep_below, noise_of
-from loopcell.tasks.vectors.subwords import Subwords, parts_of
-from loopcell.tasks.vectors.task import LearningTask
-from tests.tasks.vectors.texts import ANIMALS, FOODS, QUICK, sentences
+from loopcell.tasks.word_vectors.kernel import Kernel
+from loopcell.tasks.word_vectors.noise import keep_below, noise_of
+from loopcell.tasks.word_vectors.subwords import Subwords, parts_of
+from loopcell.tasks.word_vectors.task import LearningTask
+from tests.tasks.word_vectors.texts import ANIMALS, FOODS, QUICK, sentences
 
 
 def made(cbow, buckets, size, seed=0, count=9):

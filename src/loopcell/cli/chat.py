@@ -15,8 +15,8 @@ from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.sample import FLAGS as CHOICE
 from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
-from loopcell.tasks.config import Choice
-from loopcell.tasks.seq2seq_settings import ChatSettings
+from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.seq2seq.settings import ChatSettings
 
 HELP = {"temperature": "Draw answers: below 1 safer, above 1 wilder, 0 the likeliest token each time."}
 BEST = "answers are not drawn, but the best of beam search"
@@ -39,10 +39,10 @@ def chat(
         settings = Settings(FLAGS, typed)
         settings.build(ChatSettings)  # names the flag that is out of its bounds
         # Without a word about drawing, the answers are the best of beam search.
-        choice = settings.build(Choice) if settings.given(Choice) or seed is not None else None
+        choice = settings.build(SamplingConfig) if settings.given(SamplingConfig) or seed is not None else None
         early.demand_model(find_model(model), "chat")
         from loopcell.tasks import Chat
-        from loopcell.tasks.writing.estimator import plain
+        from loopcell.tasks.seq2seq.estimator import plain
 
         loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))
         turns: list[str] = []

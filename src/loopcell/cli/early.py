@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loopcell.errors import UsageError
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.settings import NetworkSettings, TrainingSettings
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.settings import NetworkSettings, TrainingSettings
 from loopcell.training.config import Hardware, configure
 from loopcell.training.run_folder import RunFolder
 
 
 def demand_columns(*specs: FileExamples | None) -> None:
     """Open files of examples and find their columns; errors as `load_examples`."""
-    from loopcell.tasks.file_examples import find_columns
+    from loopcell.tasks.core.from_files.examples import find_columns
 
     for spec in specs:
         if spec is not None:
@@ -26,7 +26,7 @@ def demand_columns(*specs: FileExamples | None) -> None:
 
 def demand_rows(*specs: FileExamples | None) -> None:
     """Open files of which the columns are not known yet; errors as `loopcell.data.read`."""
-    from loopcell.tasks.file_examples import open_records
+    from loopcell.tasks.core.from_files.examples import open_records
 
     for spec in specs:
         if spec is not None:
@@ -77,8 +77,8 @@ def demand_model(path: Path, task: str | None = None) -> str:
         path: the file.
         task: the one that will do; None for every task that there is.
     """
-    from loopcell.tasks.model_kind import demand_task, read_task
-    from loopcell.tasks.models import demand_known
+    from loopcell.tasks.core.model_kind import demand_task, read_task
+    from loopcell.tasks.core.models import demand_known
 
     found = read_task(path)
     if task is not None:

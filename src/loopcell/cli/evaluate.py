@@ -16,7 +16,7 @@ from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.score_table import print_score, print_table
 from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import find_model
-from loopcell.tasks.config import FileExamples
+from loopcell.tasks.core.from_files.config import FileExamples
 
 FLAGS: tuple[Flag, ...] = (*READING, INPUT, LABEL, SEPARATOR, *STEPS)
 
@@ -44,7 +44,7 @@ def evaluate(
         else:
             early.demand_rows(Settings(FLAGS, typed).build(FileExamples, files=files))
         from loopcell.tasks import LanguageModel, WordVectors, score_files
-        from loopcell.tasks.models import load_model
+        from loopcell.tasks.core.models import load_model
 
         loaded = load_model(find_model(model))
         if isinstance(loaded, LanguageModel):
@@ -57,8 +57,8 @@ def evaluate(
             say_notes(loaded.notes_)
             print_table(table)
             return
-        from loopcell.tasks.estimator_run import evaluate_files
-        from loopcell.tasks.file_examples import as_pair, as_trained, load_inputs
+        from loopcell.tasks.core.from_files.examples import as_pair, as_trained, load_inputs
+        from loopcell.tasks.core.from_files.run import evaluate_files
 
         data = as_pair(as_trained(data, loaded.columns_), texts=hasattr(loaded, "target_"))
         if isinstance(loaded, WordVectors):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loopcell.cli.flags import Flag
 from loopcell.cli.values import parse_delimiter
-from loopcell.tasks.config import FileExamples
+from loopcell.tasks.core.from_files.config import FileExamples
 
 INPUT = Flag(
     "--input --text",

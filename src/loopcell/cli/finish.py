@@ -9,14 +9,14 @@ import typer
 from loopcell.cli.advice import in_flags
 from loopcell.cli.reporting import INTERRUPTED, say
 from loopcell.cli.score_table import print_score, print_table, print_verdict
-from loopcell.tasks.verdict import UNKNOWN
+from loopcell.tasks.core.verdict import UNKNOWN
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from loopcell.tasks import TrainedLanguageModel
-    from loopcell.tasks.estimator_run import TrainedEstimator
-    from loopcell.tasks.vectors.run import LearnedVectors
+    from loopcell.tasks.core.from_files.run import TrainedEstimator
+    from loopcell.tasks.word_vectors.run import LearnedVectors
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
 

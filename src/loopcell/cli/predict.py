@@ -16,7 +16,7 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
-from loopcell.tasks.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.config import Columns, FileExamples
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
@@ -42,7 +42,7 @@ def predict(
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         early.demand_model(find_model(model))
         early.demand_rows(spec)
-        from loopcell.tasks.models import load_model
+        from loopcell.tasks.core.models import load_model
 
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
@@ -78,7 +78,7 @@ def _tell_kept(part: Path) -> None:
 
 def is_of_series(model: Any) -> bool:
     """Whether a model reads tables of time series, whose columns it knows."""
-    from loopcell.tasks.forecasting import SeriesEstimator
+    from loopcell.tasks.forecasting.estimator import SeriesEstimator
 
     return isinstance(model, SeriesEstimator)
 
@@ -86,7 +86,7 @@ def is_of_series(model: Any) -> bool:
 def series_source(model: Any, spec: FileExamples) -> Records:
     """The rows of a table of series; UsageError when columns were named, which the model knows."""
     from loopcell.errors import UsageError
-    from loopcell.tasks.series_run import open_table
+    from loopcell.tasks.forecasting.run import open_table
 
     if spec.columns != Columns():
         raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
@@ -108,7 +108,7 @@ def _demand_state(model: Any, state: Path | None) -> None:
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
     source = series_source(model, spec)
     if state is None:
-        rows = model.describe(source)
+        rows = model.predict_records(source)
     else:
         from loopcell.tasks import SeriesState
 
@@ -131,9 +131,9 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.file_examples import blocks, in_training, open_records, tell_all
+    from loopcell.tasks.core.from_files.examples import blocks, in_training, open_records, tell_all
 
-    if not hasattr(model, "describe"):
+    if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     records = open_records(spec)
     if model.columns_ is not None:
@@ -146,7 +146,7 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     for X in blocks(records, spec, ROWS_AT_ONCE):
         empty = False
         unknown.look_at(X)
-        for origin, found in zip(X.origins, model.describe(X), strict=True):
+        for origin, found in zip(X.origins, model.predict_records(X), strict=True):
             place = {"file": origin.file, "row": origin.row} if several else {"row": origin.row}
             yield json.dumps(place | found, ensure_ascii=False) + "\n"
     if empty:

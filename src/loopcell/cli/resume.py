@@ -40,10 +40,10 @@ def resume(
 
             report(resume_language_model(run, longer, progress_console(), began))
         elif task in SERIES_TASKS:
-            from loopcell.tasks.series_run import resume_series
+            from loopcell.tasks.forecasting.run import resume_series
 
             report_estimator(resume_series(run, longer, say_note, began=began))
         else:
-            from loopcell.tasks.estimator_run import resume_estimator
+            from loopcell.tasks.core.from_files.run import resume_estimator
 
             report_estimator(resume_estimator(run, longer, say_note, began=began))

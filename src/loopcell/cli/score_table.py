@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loopcell.cli.reporting import say
-from loopcell.tasks.verdict import aligned, verdict_of
+from loopcell.tasks.core.verdict import aligned, verdict_of
 
 if TYPE_CHECKING:
     from loopcell.tasks import Score
-    from loopcell.tasks.scores import ScoreTable
+    from loopcell.tasks.core.score_table import ScoreTable
 
 UNITS = {"char": "characters", "byte": "bytes"}
 

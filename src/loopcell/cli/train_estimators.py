@@ -16,9 +16,9 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import demand_sizes, find_cell
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.seq2seq_settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
-from loopcell.tasks.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.settings import ClassifierSettings, NetworkSettings, RegressorSettings, TaggerSettings
+from loopcell.tasks.seq2seq.settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
 
 Files = Annotated[
     list[Path],
@@ -117,14 +117,14 @@ def _train(
     demand_sizes(found, checked)
     early.demand_settings(checked)
     early.demand_there(data.vectors, "--vectors")
-    from loopcell.tasks.file_examples import as_pair
+    from loopcell.tasks.core.from_files.examples import as_pair
 
     data = as_pair(data, texts=issubclass(kind, Seq2SeqSettings))
     held_out = settings.build(FileExamples, files=val, paired=data.paired) if val else None
     early.demand_columns(data, held_out)
     early.demand_free(run)
-    from loopcell.tasks.estimator_run import train_estimator
-    from loopcell.tasks.models import model_class
+    from loopcell.tasks.core.from_files.run import train_estimator
+    from loopcell.tasks.core.models import model_class
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began

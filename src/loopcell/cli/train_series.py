@@ -15,8 +15,8 @@ from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.train_estimators import CellName, Files, Held, Run
 from loopcell.cli.values import demand_sizes, find_cell
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.series_settings import AnomalySettings, ForecasterSettings, SeriesSettings
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.forecasting.settings import AnomalySettings, ForecasterSettings, SeriesSettings
 
 FORECAST = (*READING, *flags_of(ForecasterSettings))
 ANOMALY = (*READING, *flags_of(AnomalySettings))
@@ -62,8 +62,8 @@ def _train(
     data, held_out = settings.build(FileExamples, files=files), settings.build(FileExamples, files=val) if val else None
     early.demand_rows(data, held_out)
     early.demand_free(run)
-    from loopcell.tasks.models import model_class
-    from loopcell.tasks.series_run import train_series
+    from loopcell.tasks.core.models import model_class
+    from loopcell.tasks.forecasting.run import train_series
 
     estimator = model_class(task)(**settings.given(kind), cell=found, progress=True)
     estimator.began_ = began

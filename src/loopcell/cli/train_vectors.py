@@ -14,8 +14,8 @@ from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import as_training_files
 from loopcell.cli.values import parse_lengths
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.vectors.settings import WordVectorSettings
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.word_vectors.settings import WordVectorSettings
 
 # Names, field, kind, help, and how what is typed is read.
 _ROWS: tuple[tuple[Any, ...], ...] = (
@@ -59,7 +59,7 @@ def vectors(
         early.demand_free(run)
         early.demand_rows(data, held_out)
         from loopcell.tasks import WordVectors
-        from loopcell.tasks.vectors.run import learn_vectors
+        from loopcell.tasks.word_vectors.run import learn_vectors
 
         estimator = WordVectors(**settings.given(WordVectorSettings), progress=True)
         report_vectors(learn_vectors(estimator, data, held_out, run, say_note))

@@ -14,7 +14,7 @@ from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_unknown
 from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
-from loopcell.tasks.seq2seq_settings import Seq2SeqSettings
+from loopcell.tasks.seq2seq.settings import Seq2SeqSettings
 
 FLAGS = writing_flags(Seq2SeqSettings)
 

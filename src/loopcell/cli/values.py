@@ -11,9 +11,9 @@ from loopcell.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from loopcell.equations import Cell
-    from loopcell.tasks.config import LanguageModelConfig
-    from loopcell.tasks.series_settings import SeriesSettings
-    from loopcell.tasks.settings import NetworkSettings
+    from loopcell.tasks.core.settings import NetworkSettings
+    from loopcell.tasks.forecasting.settings import SeriesSettings
+    from loopcell.tasks.language_model.config import LanguageModelConfig
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 

@@ -8,53 +8,52 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from loopcell.tasks.anomaly_detector import AnomalyDetector as AnomalyDetector
-    from loopcell.tasks.captioner import Captioner as Captioner
-    from loopcell.tasks.chat import Chat as Chat
-    from loopcell.tasks.classifier import SequenceClassifier as SequenceClassifier
-    from loopcell.tasks.config import (
-        Choice as Choice,
+    from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
+    from loopcell.tasks.core.models import load_model as load_model
+    from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
+    from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
+    from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
+    from loopcell.tasks.forecasting.state import SeriesState as SeriesState
+    from loopcell.tasks.language_model.config import (
         LanguageModelConfig as LanguageModelConfig,
         LanguageModelPlan as LanguageModelPlan,
         TextConfig as TextConfig,
     )
-    from loopcell.tasks.forecaster import Forecaster as Forecaster
-    from loopcell.tasks.forecasting import Backtest as Backtest, Forecast as Forecast, SeriesState as SeriesState
-    from loopcell.tasks.language_model import LanguageModel as LanguageModel
-    from loopcell.tasks.language_model_score import Score as Score, score_files as score_files
-    from loopcell.tasks.language_model_training import (
+    from loopcell.tasks.language_model.model import LanguageModel as LanguageModel
+    from loopcell.tasks.language_model.sampling import sample as sample
+    from loopcell.tasks.language_model.score import Score as Score, score_files as score_files
+    from loopcell.tasks.language_model.training import (
         TrainedLanguageModel as TrainedLanguageModel,
         resume_language_model as resume_language_model,
         train_language_model as train_language_model,
     )
-    from loopcell.tasks.models import load_model as load_model
-    from loopcell.tasks.regressor import SequenceRegressor as SequenceRegressor
-    from loopcell.tasks.sampling import sample as sample
-    from loopcell.tasks.seq2seq import Seq2Seq as Seq2Seq
-    from loopcell.tasks.tagger import SequenceTagger as SequenceTagger
-    from loopcell.tasks.word_vectors import WordVectors as WordVectors
+    from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
+    from loopcell.tasks.seq2seq.chat import Chat as Chat
+    from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
+    from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
+    from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
+    from loopcell.tasks.sequences.tagger import SequenceTagger as SequenceTagger
+    from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
 _HOMES = {
-    "anomaly_detector": ("AnomalyDetector",),
-    "captioner": ("Captioner",),
-    "chat": ("Chat",),
-    "classifier": ("SequenceClassifier",),
-    "config": ("Choice", "LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
-    "forecaster": ("Forecaster",),
-    "forecasting": ("Backtest", "Forecast", "SeriesState"),
-    "language_model": ("LanguageModel",),
-    "language_model_score": ("Score", "score_files"),
-    "language_model_training": (
-        "TrainedLanguageModel",
-        "resume_language_model",
-        "train_language_model",
-    ),
-    "models": ("load_model",),
-    "regressor": ("SequenceRegressor",),
-    "sampling": ("sample",),
-    "seq2seq": ("Seq2Seq",),
-    "tagger": ("SequenceTagger",),
-    "word_vectors": ("WordVectors",),
+    "core.config": ("SamplingConfig",),
+    "core.models": ("load_model",),
+    "forecasting.anomaly_detector": ("AnomalyDetector",),
+    "forecasting.forecaster": ("Forecaster",),
+    "forecasting.results": ("Backtest", "Forecast"),
+    "forecasting.state": ("SeriesState",),
+    "language_model.config": ("LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
+    "language_model.model": ("LanguageModel",),
+    "language_model.sampling": ("sample",),
+    "language_model.score": ("Score", "score_files"),
+    "language_model.training": ("TrainedLanguageModel", "resume_language_model", "train_language_model"),
+    "seq2seq.captioner": ("Captioner",),
+    "seq2seq.chat": ("Chat",),
+    "seq2seq.translator": ("Seq2Seq",),
+    "sequences.classifier": ("SequenceClassifier",),
+    "sequences.regressor": ("SequenceRegressor",),
+    "sequences.tagger": ("SequenceTagger",),
+    "word_vectors.estimator": ("WordVectors",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

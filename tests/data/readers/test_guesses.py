@@ -150,8 +150,8 @@ def test_a_text_of_utf_16_is_looked_at_as_such(write):
 
 def test_both_sides_of_a_pair_are_not_looked_at(write):
     """As the sides of a translation are opened: lines of numbers are texts there."""
-    from loopcell.tasks.config import FileExamples
-    from loopcell.tasks.file_examples import load_examples
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.examples import load_examples
 
     paths = (write("a.src", NUMBERS), write("a.tgt", DNA[: DNA.index("GGCA")]))
     loaded = load_examples(FileExamples(files=paths, paired=True))

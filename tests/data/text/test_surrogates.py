@@ -13,8 +13,8 @@ from loopcell.data.readers.files import open_files
 from loopcell.data.readers.reading import Reading
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
-from loopcell.tasks.config import FileExamples
-from loopcell.tasks.file_examples import load_inputs
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.from_files.examples import load_inputs
 
 HALF = "ab\ud83d"
 SMALL = {"cell": "gru", "hidden_size": 4, "epochs": 1}

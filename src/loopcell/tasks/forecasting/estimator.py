@@ -12,7 +12,10 @@ import numpy as np
 
 from loopcell.data import Scale, Series, Step, check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.estimator import Estimator
+from loopcell.tasks.core.estimator import Estimator
+from loopcell.tasks.core.scale_tensors import demand_shape
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import (
     demand_counts,
     demand_like,
@@ -27,10 +30,7 @@ from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import scale_of
-from loopcell.tasks.scale_tensors import demand_shape
-from loopcell.tasks.scores import ScoreTable
-from loopcell.tasks.series_settings import SeriesSettings
-from loopcell.tasks.settings import checked
+from loopcell.tasks.forecasting.settings import SeriesSettings
 
 Span = tuple[int, int]
 
@@ -74,7 +74,7 @@ class SeriesEstimator(Estimator):
         """What follows training, with the help of the held-out part."""
 
     @abstractmethod
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """What the model says of a table, in rows of JSON values (`loopcell predict`)."""
 
     @abstractmethod

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.tasks.estimator import Examples
-from loopcell.tasks.estimator.examples import Indices, fingerprint
+from loopcell.tasks.core.estimator import Examples
+from loopcell.tasks.core.estimator.examples import Indices, fingerprint
 from loopcell.tasks.forecasting.scaled import ScaledSeries
 
 

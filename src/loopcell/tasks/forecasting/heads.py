@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.tasks.series_settings import HeadName
+from loopcell.tasks.forecasting.settings import HeadName
 
 LEAST = 1e-3  # the smallest spread of a distribution, of a series with deviation 1
 

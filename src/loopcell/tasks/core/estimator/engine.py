@@ -1,0 +1,159 @@
+"""Examples and a network on the training engine that the whole library has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Protocol
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from loopcell.files.tensors import read_tensor_file
+from loopcell.tasks.core.estimator.examples import BatchT, ExampleBatches, Examples
+from loopcell.tasks.core.networks.non_finite import cause_in
+from loopcell.training.checkpoint import CHECKPOINT, under
+from loopcell.training.config import TrainingConfig
+from loopcell.training.hardware import start_fabric
+from loopcell.training.loop import Outcome, Work
+from loopcell.training.randomness import random_state, restore_random_state, seed_everything
+from loopcell.training.run import train
+from loopcell.training.run_folder import RunFolder
+from loopcell.training.step import StepResult, TrainingStep
+
+# A batch is read without learning, so it takes less memory than one that is learned from.
+READING_FACTOR = 4
+
+
+class Loss(NamedTuple):
+    """What a batch cost.
+
+    Attributes:
+        total: scalar, the summed loss of its predictions.
+        predictions: how many there are.
+    """
+
+    total: Tensor
+    predictions: int
+
+
+class Trainable(Protocol):
+    """What a network of an estimator has beside `forward`."""
+
+    def loss(self, batch: Any) -> Loss:
+        """The summed loss of a batch's predictions and their number; the batch is on the network's device."""
+        ...
+
+
+class FitOptions(NamedTuple):
+    """How a network is to be trained, and where that is kept.
+
+    Attributes:
+        config: the numbers.
+        run: a folder for checkpoints and curves, if there is one.
+        export: writes the model for its users when it is the best so far.
+        progress: show it on standard error.
+        resumed: go on from the folder's last checkpoint.
+    """
+
+    config: TrainingConfig
+    run: RunFolder | None = None
+    export: Callable[[Path], None] = lambda _: None
+    progress: bool = False
+    resumed: bool = False
+
+
+class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
+    """A network as the training loop wants it: batches have nothing to do with each other, so the state is empty.
+
+    Args:
+        network: has a method `loss`, as `Trainable` says.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, chunk: BatchT, state: tuple[()]) -> StepResult[tuple[()]]:
+        """Run one batch."""
+        loss: Loss = self.network.loss(on_device(chunk, device_of(self.network)))  # type: ignore[operator] # Trainable
+        return StepResult(loss.total, loss.predictions, ())
+
+    def initial_state(self, batch_size: int) -> tuple[()]:
+        """Nothing is carried."""
+        return ()
+
+    def cause(self, chunk: BatchT) -> tuple[str, bool] | None:
+        """Say which quantity of the equations or which data make the loss of a batch not finite."""
+        found = cause_in(self.network, lambda: self(chunk, ()))
+        return None if found is None else (found.sentence, found.certain)
+
+
+def optimise(
+    network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, options: FitOptions
+) -> Outcome:
+    """Train a network; where examples are held out, it ends with the weights that fit them best.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        UsageError: the run folder is that of another run.
+        MissingExtraError: Lightning Fabric is not installed.
+    """
+    fabric = start_fabric(options.config.hardware)
+    kept: dict[str, Tensor] = {}
+
+    def keep() -> None:
+        if held_out is not None:
+            kept.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
+        if options.run:
+            options.export(options.run.model)
+
+    size, seed = options.config.batch_size, options.config.seed
+    work = Work(
+        step=NetworkStep[BatchT](network),
+        chunks=ExampleBatches(training, size, seed),
+        validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
+        export=keep,
+    )
+    console = Console(stderr=True) if options.progress else None
+    outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
+    if outcome.position.best_loss is not None:
+        network.load_state_dict(kept or _best_of(options.run))
+    network.eval()
+    return outcome
+
+
+def _reading(examples: Examples[BatchT], batch_size: int) -> ExampleBatches[BatchT]:
+    return ExampleBatches(examples, batch_size, seed=0, shuffle=False)
+
+
+def _best_of(run: RunFolder | None) -> dict[str, Tensor]:
+    """The best weights of a run that did not get better after it was resumed."""
+    assert run is not None
+    weights = under("weights", read_tensor_file(run.best, CHECKPOINT).tensors)
+    return {name.removeprefix("network."): tensor for name, tensor in weights.items()}
+
+
+@contextmanager
+def private_randomness(seed: int) -> Iterator[None]:
+    """Draw from generators with a seed of one's own; afterwards they are where they were."""
+    before = random_state(torch.device("cpu"))
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        restore_random_state(before, torch.device("cpu"))
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's weights are."""
+    return next(network.parameters()).device
+
+
+def on_device(batch: BatchT, device: torch.device) -> BatchT:
+    """A batch with its tensors on a device."""
+    moved: BatchT = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
+    return moved

@@ -1,0 +1,128 @@
+"""Examples by number, and the batches of them that the training engine reads."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from loopcell.data import Batches, Ragged, pad
+
+IGNORED = -100
+"""The number of a label that is not known: nothing is learned from it. It is `ignore_index` of torch's losses."""
+
+Indices = npt.NDArray[np.int64]
+BatchT = TypeVar("BatchT")
+
+
+class Examples(ABC, Generic[BatchT]):
+    """What a network is trained or scored on.
+
+    Attributes:
+        lengths: int64 [N]; examples of similar length share a batch, so that there is little padding.
+    """
+
+    lengths: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.lengths)
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What tells these examples from others: a run goes on with the same ones only."""
+
+    @abstractmethod
+    def batch(self, indices: Indices) -> BatchT:
+        """Put some examples into tensors."""
+
+    def in_order_of_length(self, batch_size: int) -> Iterator[tuple[Indices, BatchT]]:
+        """All examples with their numbers, in batches of similar length: what reads without learning goes this way."""
+        for indices in Batches(self.lengths, batch_size=batch_size, shuffle=False).epoch(0):
+            yield indices, self.batch(indices)
+
+
+class SequenceBatch(NamedTuple):
+    """Sequences side by side, time first.
+
+    Attributes:
+        inputs: token ids [T, B] or numbers [T, B, I], zero past each row's end.
+        lengths: int64 [B].
+        targets: [B] or [B, K] for a target a sequence; [T, B] for one a step, `IGNORED` past each row's end. Empty
+            where nothing is known.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor
+
+
+class SequenceExamples(Examples[SequenceBatch]):
+    """Sequences, and a target for each of them or for each of their steps.
+
+    Args:
+        inputs: N sequences.
+        targets: an array [N] or [N, K], sequences of numbers as long as the inputs, or None.
+    """
+
+    def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
+        self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
+
+    def fingerprint(self) -> str:
+        """A hash of all inputs and targets."""
+        targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
+        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets)
+
+    def batch(self, indices: Indices) -> SequenceBatch:
+        """Pad some sequences to the longest of them."""
+        padded = pad(self.inputs.take(indices))
+        return SequenceBatch(padded.values, padded.lengths, self._targets(indices))
+
+    def _targets(self, indices: Indices) -> Tensor:
+        if self.targets is None:
+            return torch.empty(0)
+        if isinstance(self.targets, Ragged):
+            return pad(self.targets.take(indices), value=IGNORED).values
+        return torch.from_numpy(self.targets[indices])
+
+
+class ExampleBatches(Generic[BatchT]):
+    """The batches of every epoch, as the training loop reads them.
+
+    Args:
+        examples: all of them; each is in one batch of an epoch.
+        batch_size: B.
+        seed: of the order, together with the epoch's number.
+        shuffle: False for the same order in every epoch.
+    """
+
+    def __init__(self, examples: Examples[BatchT], batch_size: int, seed: int, *, shuffle: bool = True) -> None:
+        self._examples, self.batch_size = examples, batch_size
+        self._batches = Batches(examples.lengths, batch_size=batch_size, seed=seed, shuffle=shuffle)
+        self.begin_epoch(0)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._batches)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Put the batches of epoch 0, 1, ... into their order."""
+        self._order = self._batches.epoch(epoch)
+
+    def chunk(self, index: int) -> BatchT:
+        """Batch `index` of the epoch."""
+        return self._examples.batch(self._order[index])
+
+
+def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+    """A hash of some arrays' contents."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,217 @@
+"""SequenceEstimator: sequences in, and for each of them something that is known of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from loopcell.data import Ragged, Scale, split_random, where
+from loopcell.tasks.core.estimator.base import Estimator
+from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
+from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
+from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
+from loopcell.tasks.core.networks.reader import SequenceReader
+from loopcell.tasks.core.pace import held_out_share
+from loopcell.tasks.core.scale_tensors import demand_shape
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import NetworkSettings, checked
+
+Pair = tuple[Any, Any]
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+class SequenceEstimator(Estimator):
+    """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each.
+
+    Attributes:
+        input_: how X becomes sequences: a vocabulary, the length of a vector, features of files.
+    """
+
+    input_: Input
+
+    reads_single_numbers: ClassVar[bool] = False
+    """A column of numbers is refused as X where this is false: one number is no sequence."""
+    slow_to_evaluate: ClassVar[bool] = False
+    """Scoring takes minutes where there are thousands of examples, so it shows its progress."""
+
+    # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
+
+    @abstractmethod
+    def _learn(self, y: Part) -> None:
+        """Look at the targets of the training part; `y.whole()` has those that were held out of the same data too."""
+
+    @abstractmethod
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
+        """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        """Put what the network keeps of the training part into it, such as counts of labels."""
+
+    def _finish(self, held_out: SequenceExamples) -> None:
+        """What follows training, with the help of the held-out part, such as calibration."""
+
+    def _split(self, y: Part, fraction: float, seed: int) -> Split:
+        """Numbers of the examples to train on and of those to hold out."""
+        return split_random(len(y), fraction, seed)
+
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many tokens of X were never seen in training; 0 where there are no tokens."""
+        return self.input_.unknown(X)
+
+    @abstractmethod
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
+
+    @abstractmethod
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """The metrics of the task on (X, y), beside those of naive baselines.
+
+        Args:
+            X: examples.
+            y: what is true of them.
+            training: the training data, for baselines that have to learn; None leaves these out.
+        """
+
+    def evaluate_within(
+        self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None, seconds: float | None
+    ) -> ScoreTable:
+        """Return `evaluate`'s metrics at the end of a training.
+
+        Args:
+            X: examples.
+            y: what is true of them.
+            training: the training data, for baselines that have to learn; None leaves these out.
+            seconds: an estimator that writes token by token scores as many examples as it can in this time, drawn at
+                random; None where there is no limit.
+        """
+        return self.evaluate(X, y, training=training)
+
+    def _reader(self, settings: NetworkSettings) -> SequenceReader:
+        """What reads the sequences: a network has it under the name `reader`."""
+        return SequenceReader(self.input_.first_layer(settings), settings)
+
+    # --- fit -------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        *,
+        validation: Pair | None = None,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from examples.
+
+        Args:
+            X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
+            y: what is to be learned of each.
+            validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
+            run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
+            resume: go on with the run of that folder, with the same data.
+
+        Raises:
+            DataError: an example cannot be used; the sentence says which and why.
+            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            TrainingError: the loss is not finite.
+            KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
+        """
+        settings = checked(self)
+        seed = settings.seed()
+        with self._fitting(seed):
+            with self._working("preparing the data"):
+                training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
+                self.network_ = self._network(settings)
+                self.input_.prepare(_first_layer(self.network_))
+                self._prepare(training)
+            self._train(training, held_out, seed, run=run, resumed=resume)
+            if held_out is not None:
+                self._finish(held_out)
+        return self._ended(run)
+
+    def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
+        """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
+        return self._parts(X, y, validation, checked(self).seed())
+
+    def _parts(
+        self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
+    ) -> tuple[tuple[Part, Part], tuple[Part, Part] | None]:
+        inputs, targets = as_pair(X, y)
+        if validation is not None:
+            return (inputs, targets), as_pair(*validation)
+        fraction = held_out_share(self.validation_fraction, len(inputs))
+        if not 0 < round(fraction * len(inputs)) < len(inputs):
+            return (inputs, targets), None
+        train, rest = self._split(targets, fraction, seed)
+        return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
+
+    def _learn_data(
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings
+    ) -> tuple[SequenceExamples, SequenceExamples | None]:
+        """Learn what the training part teaches of X and y, and encode both parts."""
+        (X, y), held_out = parts
+        self.input_ = learn_input(X, settings)
+        self._learn(y)
+        training = self._training_examples(X, y)
+        self.notes_ = [note for note in (_empty_ones(X, training),) if note]
+        return training, None if held_out is None else self._examples(*held_out)
+
+    def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
+        """Encode the training part, and learn on the way on what scale its numbers are read."""
+        inputs = self.input_.training_sequences(X)
+        return self._with_targets(inputs, self._targets(y, inputs))
+
+    def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
+        inputs = self.input_.sequences(X)
+        return self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+
+    def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
+        return SequenceExamples(inputs, targets)
+
+    def _unlabelled(self, X: Sequence[Any]) -> SequenceExamples:
+        """Examples to predict for."""
+        self._fitted()
+        return self._examples(as_part(X, "X"))
+
+    def _fingerprint(self, training: Examples[Any]) -> str:
+        """Of what the network reads, and of the scales that it was brought to."""
+        found = training.fingerprint()
+        scales = [part for scale in self._scales().values() for part in scale]
+        return found if not scales else fingerprint(np.frombuffer(found.encode(), np.uint8), *scales)
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def _scales(self) -> dict[str, Scale]:
+        return {} if self.input_.scale is None else {"input": self.input_.scale}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        rest = dict(scales)
+        if isinstance(self.input_, NumericInput):
+            self.input_.scale = demand_shape(rest.pop("input"), self.input_.step_size)
+        super()._take_scales(rest)
+
+    def _learned(self) -> dict[str, Any]:
+        return {"input": self.input_.to_json()}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        self.input_ = input_from_json(learned["input"])
+
+
+def _first_layer(network: nn.Module) -> FirstLayer:
+    first = network.get_submodule("reader").get_submodule("first")
+    assert isinstance(first, FirstLayer)
+    return first
+
+
+def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
+    """A sentence about sequences without a step, which say nothing of themselves."""
+    empty = np.flatnonzero(examples.lengths == 0)
+    if not len(empty):
+        return None
+    return f"{len(empty):,} of {len(X):,} training sequences are empty; the first is {where(X, int(empty[0]))}"

@@ -1,0 +1,311 @@
+"""Examples from files: which columns are the sequences and what is known of them.
+
+A row is an example, or, where `by` or `window` says so, a step of one.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loopcell.data import Column, Origin, Records, pair, store
+from loopcell.data.readers.blocks import in_blocks
+from loopcell.data.readers.cells import is_number
+from loopcell.data.readers.choosing import Choice
+from loopcell.data.readers.files import open_files
+from loopcell.data.readers.lines import check_encoding
+from loopcell.data.readers.reading import Reading
+from loopcell.data.readers.records import listed, twice_in
+from loopcell.errors import DataError, UsageError
+from loopcell.tasks.core.from_files.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.step_tables import step_sequences
+from loopcell.tasks.core.from_files.wide_tables import WideRows, wide_row
+
+# The columns that hold a sequence in kinds of files that name their own columns.
+SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
+TARGET_COLUMNS = ("label", "labels", "target")
+ARRAY = ("values",)  # of the kinds npy and idx
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
+LOOKED_AT = 100  # values of a column
+
+Tell = Callable[[str], None]
+"""What is called with each sentence that the user should know before anything is learned."""
+
+
+class Loaded(NamedTuple):
+    """Sequences and targets.
+
+    Attributes:
+        X: the sequences.
+        y: what is known of them.
+        notes: what the user should know of how they were read, beside what was told before.
+    """
+
+    X: Column
+    y: Column
+    notes: tuple[str, ...]
+
+
+def untold(_note: str) -> None:
+    """Tell nobody."""
+
+
+def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
+    """Read sequences and targets, into memory or, where the files are large, to columns on disk.
+
+    Args:
+        spec: the files and their columns.
+        tell: called with what is guessed of the files, before it could lead to an error.
+
+    Raises:
+        DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
+        UsageError: it is not clear which column is meant.
+    """
+    records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
+    sure = _untold(records, tell)
+    target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
+    if spec.of_steps:
+        columns = step_columns(records, spec, target)
+        X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
+        return Loaded(X, y, (*sure, *_skipped(records)))
+    names = _inputs(records, spec)
+    *parts, y = _columns(records, spec.files, *names, target)
+    X = _sequences(parts, tell)
+    known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
+    # An empty cell of a table is a target that is not there, and no label of its own.
+    y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
+    return Loaded(X, y, (*sure, *_skipped(records)))
+
+
+def demand_sequences(X: Column) -> None:
+    """Refuse a column with one number in each row: read as text it would be a sequence of digits.
+
+    Raises:
+        UsageError: it is one; the sentence says how rows become sequences, and how digits are read as text.
+    """
+    if all(_is_one_number(value) for value in X.values):
+        raise UsageError(
+            f"column {X.name!r} has one number in each row ({X.values[0]}), and a sequence was expected: where rows "
+            "are the steps of sequences, train a tagger (loopcell train tag) with --by COLUMN or --window STEPS, or "
+            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as "
+            "text, say --tokens char"
+        )
+
+
+def _is_one_number(value: Any) -> bool:
+    """Whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+class LoadedInputs(NamedTuple):
+    """Sequences of which nothing is to be known.
+
+    Attributes:
+        X: the sequences.
+        notes: what the user should know of how they were read, beside what was told before.
+    """
+
+    X: Column
+    notes: tuple[str, ...]
+
+
+def load_inputs(spec: FileExamples, tell: Tell = untold) -> LoadedInputs:
+    """Read sequences alone; arguments and errors as `load_examples`."""
+    records = open_records(spec, tell)
+    sure = _untold(records, tell)
+    X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
+    return LoadedInputs(X, (*sure, *_skipped(records)))
+
+
+def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
+    """The sequences in blocks of at most `size`, so that any number of them takes little memory."""
+    if spec.of_steps:
+        found = step_sequences(records, step_columns(records, spec, None), None, spec)
+        pairs = ((values, origin) for origin, values, _ in found)
+    else:
+        names = _inputs(records, spec)
+        rows = records.read(names)
+        pairs = ((wide_row([row.get(name) for name in names], names, row.origin), row.origin) for row in rows)
+    for block in in_blocks(pairs, size):
+        yield Column([value for value, _ in block], [origin for _, origin in block])
+
+
+def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
+    """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
+    if training is None or spec.paired:
+        return spec
+    records = open_records(spec)
+    records.expect(training.named)
+    return in_training(spec, training, records)
+
+
+def in_training(spec: FileExamples, training: Columns, records: Records) -> FileExamples:
+    """Fill what is not said of columns from those of training, of which a file has all or none.
+
+    Raises:
+        DataError: it has some of several columns that the model reads, and lacks others.
+    """
+    names = () if spec.input is not None or training.inputs_in(records.columns) else training.inputs
+    there = set(records.columns)
+    lacking = [name for name in names if name not in there]
+    if 0 < len(lacking) < len(names):
+        raise DataError(
+            f"{records} has no column {listed(lacking)}, which the model reads beside others; it has "
+            f"{listed(records.columns)}"
+        )
+    return spec.as_in(training, records.columns)
+
+
+def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
+    """Take two files of one column each, where no columns are named, for sequences and what is known of them.
+
+    Args:
+        spec: the files.
+        texts: whether two texts are a pair, as for what writes; else only arrays (idx, npy) are.
+    """
+    if len(spec.files) != 2 or spec.input is not None or spec.target is not None:
+        return spec
+    pairs = texts or all(_opened(spec, path).columns == ARRAY for path in spec.files)
+    return spec.model_copy(update={"paired": pairs})
+
+
+def open_records(spec: FileExamples, tell: Tell = untold) -> Records:
+    """The rows of files, or of one folder, with their guesses told; errors as `read`."""
+    found = _opened(spec, spec.files[0] if len(spec.files) == 1 else list(spec.files))
+    tell_all(found, tell)
+    return found
+
+
+def tell_all(records: Records, tell: Tell) -> None:
+    """Tell what is guessed of the files of some rows."""
+    if tell is not untold:
+        for note in records.guesses:
+            tell(note)
+
+
+def _pair(spec: FileExamples, tell: Tell) -> Records:
+    """Two files line beside line: texts are texts there, whatever their lines look like."""
+    sides = [_opened(spec, path, plain=True) for path in spec.files]
+    for side in sides:
+        tell_all(side, tell)
+    return pair(*sides)
+
+
+def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = False) -> Records:
+    choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain)
+    found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
+    found.expect(spec.named)
+    return found
+
+
+def find_columns(spec: FileExamples) -> None:
+    """Open files and find the columns of sequences and targets, without reading rows; errors as `load_examples`."""
+    records = pair(*(_opened(spec, path) for path in spec.files)) if spec.paired else open_records(spec)
+    target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
+    if spec.of_steps:
+        step_columns(records, spec, target)
+    else:
+        _inputs(records, spec)
+
+
+def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
+    """The columns that make a step; UsageError where none are named."""
+    if spec.input is None:
+        rest = [name for name in records.columns if name not in (spec.by, target)]
+        raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest[:20])}")
+    return _all_present(records, spec.inputs)
+
+
+def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
+    """The column of the sequences, or the columns of numbers that make one together."""
+    if len(spec.inputs) > 1 and spec.input not in records.columns:
+        return _all_present(records, spec.inputs)
+    return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
+
+
+def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
+    """The sequences of one column, or of several side by side."""
+    if len(columns) > 1:
+        return Column(WideRows(columns), columns[0].origins)
+    (found,) = columns
+    some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
+    if all(isinstance(value, str) and is_number(value) for value in some):
+        tell(
+            f"the column {found.name!r} has numbers, which are read as texts, a character a step; a sequence of "
+            "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
+        )
+    return found
+
+
+def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:
+    if not records.columns:  # JSON lines without a line
+        raise records.no_rows()
+    if named is not None:
+        return _present(records, named)
+    found = [name for name in usual if name in records.columns]
+    if len(found) != 1:
+        raise UsageError(
+            f"{records} has the columns {listed(records.columns)}: say with {flag} which one holds the {what}"
+        )
+    return found[0]
+
+
+def _present(records: Records, name: str) -> str:
+    return _all_present(records, (name,))[0]
+
+
+def _all_present(records: Records, names: Sequence[str]) -> tuple[str, ...]:
+    columns, twice = records.columns, twice_in(names)
+    if twice is not None:
+        raise UsageError(f"the column {twice!r} is named twice; each of --input stands there once")
+    there = set(columns)
+    for name in names:
+        if name not in there:
+            raise DataError(f"{records} has no column {name!r}; it has {listed(columns)}")
+    return tuple(names)
+
+
+def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:
+    """Columns in memory, or in a temporary folder that goes away with them."""
+    if sum(path.stat().st_size for path in files if path.is_file()) <= IN_MEMORY:
+        return records.load(*names)
+    folder = tempfile.mkdtemp(prefix="loopcell-")
+    try:
+        columns = store(records, folder, *names)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(columns[0], shutil.rmtree, folder, ignore_errors=True)
+    return columns
+
+
+def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) -> tuple[Column, Column]:
+    if not found:
+        raise DataError("there are no rows")
+    origins = [origin for origin, _, _ in found]
+    return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
+
+
+def _untold(records: Records, tell: Tell) -> tuple[str, ...]:
+    """The notes that were not told."""
+    return tuple(note for note in records.notes if tell is untold or note not in records.guesses)
+
+
+def _skipped(records: Records) -> tuple[str, ...]:
+    return (str(records.skipped),) if records.skipped else ()
+
+
+def _parts(cell: Any, separator: str) -> list[Any]:
+    if isinstance(cell, list):  # of JSON lines, where nothing has to be split
+        return cell
+    return [part.strip() for part in str(cell or "").split(separator) if part.strip()]

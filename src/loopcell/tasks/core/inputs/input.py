@@ -1,0 +1,86 @@
+"""What every kind of input does: X to sequences, and the first layer that reads their steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from loopcell.data import Ragged, Scale
+from loopcell.tasks.core.settings import NetworkSettings
+
+
+class FirstLayer(nn.Module):
+    """A module from token ids [T, B] or numbers [T, B, I] to vectors [T, B, E].
+
+    Attributes:
+        output_size: E.
+    """
+
+    output_size: int
+
+
+class Input(ABC):
+    """One kind of input, with what was learned of it from the training data: a vocabulary, or how long a vector is.
+
+    Attributes:
+        kind: its name in a model file.
+    """
+
+    kind: ClassVar[str]
+    scale: Scale | None = None
+    """Of the numbers of a step, learned from the training part; None for tokens, and before training."""
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
+        """Look at the training data.
+
+        Raises:
+            DataError: an example cannot be read; the sentence says which.
+        """
+
+    @abstractmethod
+    def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
+        """Give every example as token ids [T] or numbers [T, I] in the user's units, in order; errors as `learn`."""
+
+    @abstractmethod
+    def first_layer(self, settings: NetworkSettings) -> FirstLayer:
+        """Make the layer that reads a step."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What was learned, as plain JSON values with the kind."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; any exception for anything else."""
+
+    def sequences(self, X: Sequence[Any]) -> Ragged:
+        """All examples as the network reads them: in memory, or in mapped files where they are too many.
+
+        Errors as `learn`.
+        """
+        return Ragged.of(self.each(X))
+
+    def training_sequences(self, X: Sequence[Any]) -> Ragged:
+        """The same of the training part, after learning of it what `learn` left: the scale of numbers."""
+        return self.sequences(X)
+
+    def prepare(self, layer: FirstLayer) -> None:
+        """Put what was learned of the training data into the first layer, such as ready vectors of words."""
+        return  # nothing, for most
+
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many tokens of X were never seen in training; 0 where there are no tokens."""
+        return 0
+
+
+def count(ids: npt.NDArray[np.integer[Any]], token: int) -> int:
+    """How often a token occurs."""
+    return int((ids == token).sum())

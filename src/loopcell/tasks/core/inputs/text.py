@@ -1,0 +1,76 @@
+"""Strings, cut into tokens by a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy.typing as npt
+
+from loopcell.data import Vocabulary, vocabulary_class, vocabulary_from_json, where
+from loopcell.data.text.surrogates import demand_text
+from loopcell.errors import DataError
+from loopcell.tasks.core.inputs.embedding import TokenEmbedding
+from loopcell.tasks.core.inputs.input import FirstLayer, Input, count
+from loopcell.tasks.core.settings import NetworkSettings
+
+# These kinds reserve a token for what they do not know.
+KINDS_WITH_UNKNOWN = ("char", "jamo", "word")
+UNKNOWN = 0
+
+
+class TextInput(Input):
+    """Strings. A character that training never saw is the unknown token.
+
+    Args:
+        vocabulary: what a token is.
+    """
+
+    kind: ClassVar[str] = "text"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
+        """Build the vocabulary of the training text."""
+        return cls(vocabulary_class(settings.tokens).build(_texts(X), settings.vocabulary_size))
+
+    def each(self, X: Sequence[Any]) -> Iterator[npt.NDArray[Any]]:
+        """Give every text's token ids [T]."""
+        for text in _texts(X):
+            yield self.vocabulary.encode(text, unknown="replace")
+
+    def first_layer(self, settings: NetworkSettings) -> FirstLayer:
+        """An embedding."""
+        return TokenEmbedding(len(self.vocabulary), settings, self._unknown)
+
+    def to_json(self) -> dict[str, Any]:
+        """The vocabulary."""
+        return {"kind": self.kind, "vocabulary": self.vocabulary.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; FileFormatError for a vocabulary that is none."""
+        return cls(vocabulary_from_json(stored["vocabulary"]))
+
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many tokens of X are the unknown one."""
+        return 0 if self._unknown is None else sum(count(ids, self._unknown) for ids in self.each(X))
+
+    @property
+    def _unknown(self) -> int | None:
+        return UNKNOWN if self.vocabulary.kind in KINDS_WITH_UNKNOWN else None
+
+
+def _texts(X: Sequence[Any]) -> Iterator[str]:
+    for index, text in enumerate(X):
+        if not isinstance(text, str):
+            raise DataError(f"{where(X, index)}: a text was expected, as in the first example, not {_described(text)}")
+        if not text.isascii():
+            demand_text(text, where(X, index))
+        yield str(text)  # NumPy's strings as Python's
+
+
+def _described(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,94 @@
+"""What reads the sequences in every estimator: a first layer for the kind of input, and recurrent layers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from loopcell import cells
+from loopcell.equations import Cell
+from loopcell.errors import UsageError
+from loopcell.layers import Recurrent, State, chrono_
+from loopcell.tasks.core.inputs import FirstLayer
+from loopcell.tasks.core.settings import NetworkSettings, RecurrentSettings
+
+
+class SequenceReader(nn.Module):
+    """First layer, dropout, recurrent layers, dropout.
+
+    Args:
+        first: makes vectors [T, B, E] of the input's steps.
+        settings: the cell and the sizes.
+
+    Attributes:
+        output_size: O, the length of what comes out for each step; both directions together.
+    """
+
+    def __init__(self, first: FirstLayer, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.first = first
+        self.dropout = nn.Dropout(settings.dropout)
+        self.recurrent = recurrent_layers(
+            settings, first.output_size, bidirectional=settings.bidirectional, chrono=settings.chrono
+        )
+        self.output_size = self.recurrent.output_size
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Read a batch.
+
+        Args:
+            inputs: token ids [T, B] or numbers [T, B, I].
+            lengths: steps of each row, [B]; None when all have T.
+            state: what was read before.
+
+        Returns:
+            Outputs [T, B, O], zero past each row's end, and the state after its last step.
+        """
+        vectors = self.dropout(self.first(inputs)).to(self._dtype())
+        outputs, state = self.recurrent(vectors, state, lengths=lengths)
+        return self.dropout(outputs), state
+
+    def _dtype(self) -> torch.dtype:
+        """That of the weights, which numbers from outside have not."""
+        return next(self.recurrent.parameters()).dtype
+
+
+def recurrent_layers(
+    settings: RecurrentSettings,
+    input_size: int,
+    *,
+    bidirectional: bool = False,
+    chrono: int | None = None,
+) -> Recurrent:
+    """The recurrent layers of any estimator's network.
+
+    Args:
+        settings: the cell and its sizes.
+        input_size: I.
+        bidirectional: read both ways.
+        chrono: the longest time scale that gates begin with; None begins as torch.nn does.
+
+    Raises:
+        InputError: `chrono` is asked of a cell in which no gate keeps the state.
+    """
+    layers = Recurrent(
+        find_cell(settings.cell),
+        input_size=input_size,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        bidirectional=bidirectional,
+        dropout=settings.dropout if settings.num_layers > 1 else 0.0,
+        sizes=settings.sizes,
+    )
+    if chrono is not None:
+        chrono_(layers, chrono)
+    return layers
+
+
+def find_cell(cell: str | Cell) -> Cell:
+    """A cell of the library by its name, or the given cell; UsageError when no cell has that name."""
+    if isinstance(cell, str) and ".py" in cell:
+        raise UsageError(f"cell={cell!r} names a file, which only the command line runs; import its cell and pass that")
+    return cells.get(cell) if isinstance(cell, str) else cell

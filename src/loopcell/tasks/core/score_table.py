@@ -1,0 +1,49 @@
+"""A model's figures beside those of baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loopcell.tasks.core.verdict import MODEL, Verdict, aligned, number, verdict_of
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Figures about some data.
+
+    Attributes:
+        data: what they are about, such as "370 sequences".
+        rows: the figures by name, for the model (the first row) and for each baseline.
+        confusion: [K, K] whole numbers, how often a true label (row) was given as another (column); None where there
+            are no classes.
+        labels: the K labels of `confusion`.
+    """
+
+    data: str
+    rows: Mapping[str, Mapping[str, float]]
+    confusion: Any = None
+    labels: tuple[str, ...] = field(default=())
+
+    @property
+    def model(self) -> Mapping[str, float]:
+        """The model's figures."""
+        return self.rows[MODEL]
+
+    def verdict(self) -> Verdict | None:
+        """Whether the model beats its best baseline; None where none has a metric of the model's."""
+        return verdict_of(self.rows)
+
+    def lines(self) -> list[str]:
+        """The table as text: a line for the data, a line of names, a line for the model and each baseline."""
+        metrics = list(self.model)
+        cells = {name: [number(row.get(metric)) for metric in metrics] for name, row in self.rows.items()}
+        return [f"{self.data}:", *aligned(metrics, cells)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        found: dict[str, Any] = {"data": self.data, "rows": {name: dict(row) for name, row in self.rows.items()}}
+        if self.confusion is not None:
+            found["confusion"] = {"labels": list(self.labels), "counts": self.confusion.tolist()}
+        return found

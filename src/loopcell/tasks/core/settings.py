@@ -1,0 +1,345 @@
+"""What estimators are told: their constructor arguments, with defaults and bounds. No torch here: flags are fast.
+
+A settings class is a dataclass of keyword-only fields, so an estimator that derives from it has a constructor which
+stores its arguments as given, as scikit-learn asks. They are checked when `fit` is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PositiveInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from loopcell.equations import Cell
+from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.pace import AUTO, Pace, pace_of
+from loopcell.training.config import (
+    Fraction,
+    Hardware,
+    Optimization,
+    PrecisionName,
+    RunLength,
+    ScheduleName,
+    TrainingConfig,
+    Truncation,
+    configure,
+)
+
+EARLIER_NAMES = {
+    "alarms": "alarm_rate",
+    "follow": "adapt_rate",
+    "longest": "max_length",
+    "shortest": "min_length",
+    "together": "multivariate",
+}
+"""Arguments by the names that models saved before 0.1 have them under."""
+
+MOST_SEEDS = 2**32 - 2**16
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str | Cell):
+        raise ValueError("a cell is a name of loopcell.cells or made by @cell")
+    return value
+
+
+def _random_state(value: object) -> object:
+    seed = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_SEEDS
+    if not seed and value is not None and not hasattr(value, "randint"):
+        raise ValueError(f"a random state is a whole number below {MOST_SEEDS}, a numpy.random.RandomState or None")
+    return value
+
+
+def drawn_seed(random_state: Any) -> int:
+    """A seed: the given one, a drawn one, or one that nobody knows."""
+    if isinstance(random_state, int):
+        return random_state
+    return secrets.randbelow(2**31) if random_state is None else int(random_state.randint(2**31))
+
+
+def _class_weight(value: object) -> object:
+    if isinstance(value, list):  # as JSON keeps it
+        value = dict(value)
+    weights = list(value.values()) if isinstance(value, dict) else []
+    if value not in (None, "balanced") and not (weights and all(_is_weight(weight) for weight in weights)):
+        raise ValueError('class weights are "balanced", None, or a dictionary from labels to numbers of at least 0')
+    return value
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < float("inf")
+
+
+def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    return value if value == AUTO else check(value)
+
+
+PoolingName = Literal["last", "mean", "max", "attention"]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+# Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
+_AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
+AutoCount = Annotated[PositiveInt, *_AUTO]
+AutoPatience = Annotated[PositiveInt | None, *_AUTO]
+AutoWarmup = Annotated[Annotated[int, Field(ge=0)], *_AUTO]
+AutoRate = Annotated[Positive, *_AUTO]
+AutoFraction = Annotated[Fraction, *_AUTO]
+CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+RandomState = Annotated[Any, PlainValidator(_random_state)]
+# JSON would make strings of labels that are numbers, so a model file has pairs.
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[Any, float] | None,
+    PlainValidator(_class_weight),
+    PlainSerializer(lambda value: list(value.items()) if isinstance(value, dict) else value),
+]
+
+
+class RecurrentSettings(Protocol):
+    """The settings of recurrent layers that estimators of all jobs have."""
+
+    cell: str | Cell
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    sizes: dict[str, int] | None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class NetworkSettings:
+    """How the network is made that reads the sequences.
+
+    Args:
+        cell: a name of `loopcell.cells`, or a cell of your own.
+        hidden_size: H, the length of the hidden state.
+        num_layers: L, cells on top of each other.
+        bidirectional: read both ways; not for streams, where the end has not come yet.
+        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        token_dropout: the probability that a whole token is dropped, in training: no answer may hang on one token.
+        sizes: further sizes that the cell names, such as {"proj": 64}.
+        chrono: the longest dependence expected, in steps: the gates that keep the state begin with time scales up to it
+            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None begins as torch.nn does.
+        embedding_size: E, the length of a token's vector, where the input is text or tokens.
+        tokens: what one step of a text is: char, byte, jamo, bpe or word.
+        ngrams: how many tokens a step reads at once: 3 adds to a token's vector those of the pair and of the triple
+            that end with it; not for streams, where a piece does not know the tokens before it.
+        vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        embedding: vectors of words to begin with, from `WordVectors.as_embedding`; texts are cut into words as those
+            were, and `tokens` and `embedding_size` do not count. None learns a vector for each token from the start.
+        features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
+            usual features for the kind of the first file, where the input is paths.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+    cell: CellChoice = "lstm"
+    hidden_size: Size = 128
+    num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
+    bidirectional: bool = False
+    dropout: Probability = 0.0
+    token_dropout: Probability = 0.0
+    sizes: dict[str, Size] | None = None
+    chrono: Annotated[int, Field(ge=3)] | None = None
+    embedding_size: Size = 64
+    tokens: str = "char"
+    ngrams: Annotated[int, Field(ge=1, le=8)] = 1
+    vocabulary_size: PositiveInt | None = None
+    embedding: Any = None
+    features: Any = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class TrainingSettings:
+    """How the network is trained, and when that ends.
+
+    What is "auto" goes by the number of examples, as `loopcell.tasks.core.pace` says; for 2,400 and more it is the
+    usual number: 20 passes in batches of 32, a patience of 5, a learning rate of 0.002 after 100 updates of warm-up.
+
+    Args:
+        epochs: passes over the data.
+        time_limit: seconds of training; None for as long as it takes.
+        patience: passes without a lower loss on the validation part after which training ends; None for all passes.
+        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing.
+        batch_size: sequences of one update.
+        learning_rate: the largest learning rate of AdamW.
+        schedule: what the rate does after the warm-up: constant, linear or cosine.
+        warmup: updates in which the rate rises; at most half of all.
+        weight_decay: decay of the matrices.
+        clip: the largest norm of the gradient; 0 for any.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: 32-true, 64-true, bf16-mixed or bf16-true.
+        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        progress: show a bar and the losses on standard error.
+    """
+
+    usual_pace: ClassVar[Pace] = Pace(batch_size=32, epochs=20, patience=5, learning_rate=2e-3, warmup=100)
+
+    epochs: AutoCount = AUTO
+    time_limit: Positive | None = None
+    patience: AutoPatience = AUTO
+    validation_fraction: Fraction = 0.1
+    batch_size: AutoCount = AUTO
+    learning_rate: AutoRate = AUTO
+    schedule: ScheduleName = "cosine"
+    warmup: AutoWarmup = AUTO
+    weight_decay: NotNegative = 0.01
+    clip: NotNegative = 1.0
+    device: str = "auto"
+    precision: PrecisionName = "32-true"
+    random_state: RandomState = 1
+    progress: bool = False
+
+    def seed(self) -> int:
+        """A number for the random generators."""
+        return drawn_seed(self.random_state)
+
+    def pace(self, examples: int) -> Pace:
+        """The numbers for so many examples to train on: what was given, and the rule for the rest."""
+        given = Pace(self.batch_size, self.epochs, self.patience, self.learning_rate, self.warmup)
+        return pace_of(given, self.usual_pace, examples)
+
+    def reading_batch(self) -> int:
+        """How many examples are read at once where nothing is learned."""
+        return self.usual_pace.batch_size if self.batch_size == AUTO else self.batch_size
+
+    def training_config(self, seed: int, examples: int) -> TrainingConfig:
+        """The same in the words of the training engine; an update takes a batch of whole sequences."""
+        pace = self.pace(examples)
+        return TrainingConfig(
+            truncation=Truncation(k1=1),
+            optimization=Optimization(
+                learning_rate=pace.learning_rate,
+                schedule=self.schedule,
+                warmup=pace.warmup,
+                weight_decay=self.weight_decay,
+                clip=self.clip,
+            ),
+            length=RunLength(epochs=pace.epochs, time_limit=self.time_limit, patience=pace.patience),
+            hardware=configure(Hardware, {"device": self.device, "precision": self.precision}),
+            seed=seed,
+            batch_size=pace.batch_size,
+        )
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceClassifier` is told beside the above.
+
+    Args:
+        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention.
+        class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
+            count as much as frequent ones, or None for every example alike. With several labels an example, a class
+            counts so much more where it is present.
+        calibrate: divide the scores by a temperature that fits the validation part, so that probabilities are honest.
+    """
+
+    pooling: PoolingName = "last"
+    class_weight: ClassWeight = None
+    calibrate: bool = True
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class RegressorSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceRegressor` is told beside the above.
+
+    Args:
+        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention.
+        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing. "auto": a
+            tenth, and of fewer than 500 examples 50, or a quarter where that is less.
+        calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
+            tell them from chance.
+    """
+
+    pooling: PoolingName = "last"
+    validation_fraction: AutoFraction = AUTO
+    calibrate: bool = True
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class TaggerSettings(NetworkSettings, TrainingSettings):
+    """What a `SequenceTagger` is told beside the above.
+
+    Args:
+        crf: put a linear-chain CRF on the scores, which knows which label follows which.
+        class_weight: how much a step of a label counts in the loss, as for classes; not with a CRF.
+        calibrate: divide the scores by a temperature that fits the validation part; not with a CRF.
+    """
+
+    crf: bool = False
+    class_weight: ClassWeight = None
+    calibrate: bool = True
+
+
+SettingsT = TypeVar("SettingsT")
+
+
+def checked(settings: SettingsT) -> SettingsT:
+    """The settings of an estimator as plain numbers and strings within their bounds.
+
+    Raises:
+        UsageError: one is out of its bounds; the sentence names it.
+    """
+    kind = settings_class(type(settings))
+    found: SettingsT = configure(kind, {field.name: _plain(getattr(settings, field.name)) for field in fields(kind)})
+    return found
+
+
+def settings_class(estimator: type[Any]) -> Any:
+    """The class that declares an estimator's constructor arguments: its own or its nearest ancestor's."""
+    return next(kind for kind in estimator.__mro__ if "__dataclass_fields__" in vars(kind))
+
+
+# What other libraries call some of the arguments.
+OTHER_NAMES = {
+    "lr": "learning_rate",
+    "learning_rate_init": "learning_rate",
+    "seed": "random_state",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "n_epochs": "epochs",
+    "hidden": "hidden_size",
+    "units": "hidden_size",
+    "hidden_dim": "hidden_size",
+    "hidden_layer_sizes": "hidden_size",
+    "layers": "num_layers",
+    "n_layers": "num_layers",
+    "batch": "batch_size",
+    "rnn_type": "cell",
+    "model": "cell",
+    "verbose": "progress",
+    "precision_type": "precision",
+    "val_fraction": "validation_fraction",
+    "validation_split": "validation_fraction",
+    "vocab_size": "vocabulary_size",
+    "early_stopping": "patience",
+    "n_iter_no_change": "patience",
+    "alpha": "weight_decay",
+    "input_chunk_length": "history",
+    "output_chunk_length": "horizon",
+}
+
+
+def unknown_argument(owner: str, name: str, names: Sequence[str]) -> str:
+    """The sentence about an argument that there is not: the nearest one, or all of them."""
+    other = OTHER_NAMES.get(name) or EARLIER_NAMES.get(name)
+    near = [other] if other in names else difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    return f"{owner} has no argument {name!r}: {hint}"
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number, as grids of parameters have them, as Python's; anything else as it is."""
+    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value

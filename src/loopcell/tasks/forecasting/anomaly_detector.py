@@ -1,0 +1,294 @@
+"""AnomalyDetector: many-to-many over time, which steps of a series were not to be expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from loopcell.data import Series
+from loopcell.errors import DataError, InputError, UsageError
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
+from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
+from loopcell.tasks.forecasting.columns import notes_of, read_series
+from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
+from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
+from loopcell.tasks.forecasting.examples import SeriesExamples
+from loopcell.tasks.forecasting.heads import Head, Mean
+from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
+from loopcell.tasks.forecasting.results import time_row
+from loopcell.tasks.forecasting.scaled import ScaledSeries, named
+from loopcell.tasks.forecasting.settings import AnomalySettings
+from loopcell.tasks.forecasting.strategies import Direct
+
+Floats = npt.NDArray[np.float64]
+
+TOLD = 1e-12  # of a value that never changed: a change of it is no rounding of a computation
+ROUNDING = 12**-0.5  # the deviation of what is rounded to whole numbers
+
+
+class AnomalyNetwork(ForecastNetwork):
+    """A network of forecasts, and how far off they usually are.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns and series there are.
+        head: what is said of a value.
+        steps: f.
+
+    Attributes:
+        usual: the errors of the f forecasts of K values in a quiet period.
+        jumps: the same of what a value differs from the one before: a baseline that learned no order.
+    """
+
+    def __init__(self, settings: AnomalySettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        self.usual = UsualErrors(steps * sizes.targets)
+        self.jumps = UsualErrors(sizes.targets)
+
+
+class AnomalyDetector(AnomalySettings, SeriesEstimator):
+    """Steps that nobody could expect who knows the series: a machine that shakes, a sensor that sticks.
+
+    It learns to forecast quiet series; the score of a step is how far its forecasts were off, measured by how far they
+    usually are. The threshold comes from a quiet period: the part held out in `fit`, or the table given there as
+    `validation`. Its arguments are those of `TrainingSettings`, `SeriesSettings` and `AnomalySettings`, all of them
+    keywords with defaults.
+
+    Attributes:
+        threshold_: the score above which a step is an anomaly.
+        still_: the numbers of the targets that never changed in any series of training and of the quiet period.
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    task: ClassVar[str] = "anomaly-detector"
+    network_: AnomalyNetwork
+    still_: list[int]
+
+    @property
+    def threshold_(self) -> float:
+        """The score above which a step is an anomaly."""
+        self._fitted()
+        found = float(self.network_.usual.threshold)
+        if not np.isfinite(found):
+            raise InputError(
+                "this model has no threshold, since nothing changed in its quiet period: train it again, and it will "
+                "have one"
+            )
+        return found
+
+    def score_samples(self, data: Any) -> list[Floats]:
+        """Give the score of each step of each series, [T]: 1 is usual; NaN for the first steps, which have none."""
+        return [self._scores(one) for one in self._read_table(data)]
+
+    def predict(self, data: Any) -> list[npt.NDArray[np.bool_]]:
+        """Say of each step of each series, bool [T], whether it is an anomaly; the first `history` steps are not."""
+        return [scores > self.threshold_ for scores in self.score_samples(data)]
+
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
+        """Give the time and the score of each step, and whether it is an anomaly, as JSON values."""
+        for series in self._read_table(data):
+            for time, score in zip(series.times, self._scores(series), strict=False):
+                row: dict[str, Any] = {"series": series.name} if series.name else {}
+                row |= time_row(time, series.zone)
+                row["score"] = float(score) if np.isfinite(score) else None
+                yield row | {"anomaly": bool(score > self.threshold_)}
+
+    def evaluate(self, data: Any, *, start: Any = None) -> ScoreTable:
+        """How many alarms there are, and with a column `label` how right they are, beside jumps from step to step.
+
+        Args:
+            data: the series, history included.
+            start: the first step that counts: a time, or a number of steps, from the end if negative; None for all.
+        """
+        self._fitted()
+        series, labels = self._labelled(data)
+        firsts = [0 if start is None else first_after(one, start) for one in series]
+        return self._scored(series, labels, firsts)
+
+    def score(self, data: Any, y: Any = None) -> float:
+        """Average precision with a column `label` of both kinds; else minus the share of alarms; y as in `fit`."""
+        self._refuse_targets(y)
+        found = self.evaluate(data).model
+        return float(found.get("average precision", -found["alarms"]))
+
+    def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
+        """The metrics on the quiet period of `fit` with the same tables."""
+        if validation is not None:
+            return self.evaluate(validation)
+        series, labels = self._labelled(data)
+        return self._scored(series, labels, self._cuts([len(one) for one in series], checked(self)))
+
+    # --- scores ----------------------------------------------------------------------------------------------------
+
+    def _scores(self, series: Series) -> Floats:
+        one = self._scaled(series)
+        self._demand_history(one)
+        found = np.full(one.steps, np.nan)
+        errors = self._errors(one)
+        first = one.steps - len(errors)
+        found[first:] = self.network_.usual.distance(errors)
+        wrong = np.flatnonzero(~np.isfinite(found[first:]))
+        if len(wrong):
+            raise InputError(
+                f"{named(series, first + int(wrong[0]))}: the score is not a number: a value there or before is far "
+                "beyond those of training, or the weights are damaged"
+            )
+        return found
+
+    def _errors(self, one: ScaledSeries) -> Floats:
+        """The errors [N, f * K] of the f forecasts of each of the last N steps, on the scale of the series."""
+        history, f = self.network_.history, self.network_.steps
+        with torch.no_grad():
+            futures, _ = Direct()(self.network_, one, np.arange(history, one.steps))
+        # futures.mean[p - history, j] is of step p + j; of a step all of j = 0, ..., f - 1 are gathered.
+        steps = np.arange(history + f - 1, one.steps)
+        given = [futures.mean[steps - history - j, j] for j in range(f)]
+        true = one.values[steps].astype(np.float64)
+        for forecast in given:
+            forecast[:, self.still_] = 0.0  # what never changed is forecast to stay, whatever the network makes of it
+        return np.concatenate([true - forecast for forecast in given], axis=1)
+
+    def _jumps(self, series: Series) -> Floats:
+        """The change of each step [T, K] on the scale of the series; NaN for the first."""
+        one = self._scaled(series)
+        values = one.values[: one.steps].astype(np.float64)
+        return np.concatenate([np.full((1, values.shape[1]), np.nan), np.diff(values, axis=0)])
+
+    def _labelled(self, data: Any) -> tuple[list[Series], list[Floats] | None]:
+        """The series and, where a column says so, which of their steps are anomalous."""
+        settings = checked(self)
+        if settings.label is None:
+            return self._read_table(data), None
+        found = read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
+        self._note(notes_of(found))
+        self._demand_like(found)
+        labels = [one.past[:, -1] for one in found]
+        for one, label in zip(found, labels, strict=True):
+            wrong = np.flatnonzero((label != 0) & (label != 1))
+            if len(wrong):
+                at = int(wrong[0])
+                raise DataError(f"{named(one, at)}: {settings.label!r} is {label[at]:g}, and has to be 0 or 1")
+        return [replace(one, past=one.past[:, :-1], past_names=one.past_names[:-1]) for one in found], labels
+
+    def _scored(self, series: Sequence[Series], labels: list[Floats] | None, firsts: Sequence[int]) -> ScoreTable:
+        jumps, history = self.network_.jumps, self.network_.history
+        rows = {
+            "model": ([self._scores(one) for one in series], self.threshold_),
+            "jump": ([jumps.distance(self._jumps(one)) for one in series], float(jumps.threshold)),
+        }
+        count = sum(int(np.isfinite(part[first:]).sum()) for part, first in zip(rows["model"][0], firsts, strict=True))
+        if not count:
+            raise DataError(
+                f"there is no step with a score: the first {history + self.network_.steps - 1} of a series have none"
+            )
+        parts = {
+            name: [_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
+            for name, (scores, _) in rows.items()
+        }
+        found = {name: _metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+        if labels is not None:
+            every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
+            found["every step"] = _metrics(every, labels, 0.0)
+        return ScoreTable(f"{count:,} steps", found)
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _head(self, settings: Any) -> Head:
+        return Mean(())
+
+    def _steps(self, settings: Any) -> int:
+        return int(settings.horizon)
+
+    def _network(self, settings: Any) -> AnomalyNetwork:
+        return AnomalyNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
+
+    def _learned(self) -> dict[str, Any]:
+        found = super()._learned()
+        return found | {"still": self.still_} if self.still_ else found
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.still_ = [int(number) for number in learned.get("still", [])]
+        if any(not 0 <= number < len(self.targets_) for number in self.still_):
+            raise ValueError("its columns that never change are none")
+
+    def _learn(
+        self, series: list[Series], validation: Any, settings: Any
+    ) -> tuple[SeriesExamples, SeriesExamples | None]:
+        training, held_out = super()._learn(series, validation, settings)
+        every = [*training.series, *(held_out.series if held_out is not None else ())]
+        still = np.all([_never_changes(one.series.target[: one.steps]) for one in every], axis=0)
+        self.still_ = np.flatnonzero(still).tolist()
+        return training, held_out
+
+    def _floor(self, one: ScaledSeries) -> Floats:
+        """The least spread of errors [K]: that of rounding; of what never changed a share of it that can be told."""
+        values = one.series.target[: one.steps]
+        found = np.maximum(ROUNDING * resolution(values) / one.scale.size, NOISE)
+        still = TOLD * np.where(values[0] == 0, 1.0, np.abs(values[0])) / one.scale.size
+        found[self.still_] = still[self.still_]
+        return found
+
+    def _finish(self, held_out: SeriesExamples | None) -> None:
+        """Learn from the quiet period how far off forecasts usually are."""
+        if held_out is None:
+            raise UsageError(
+                "the threshold comes from a quiet period: hold out some of the data (validation_fraction=), or give a "
+                "quiet table (validation=)"
+            )
+        errors, jumps, floors, quiet = [], [], [], []
+        for one, places in held_out.places():
+            count = len(places)  # the last steps of the series
+            errors.append(self._errors(one)[-count:])
+            jumps.append(self._jumps(one.series)[-count:])
+            floors.append(self._floor(one))
+            quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
+        floor = np.min(floors, axis=0)
+        self.network_.usual.learn(np.concatenate(errors), float(self.alarm_rate), np.tile(floor, self.network_.steps))
+        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarm_rate), floor)
+        self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
+
+
+def _never_changes(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which columns of values [T, K] are one value throughout."""
+    return np.asarray((values == values[:1]).all(0))
+
+
+def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
+    """Sentences about columns that are one value in the whole quiet period, and those that are in training too."""
+    found = []
+    for columns, where, follows in (
+        (still, "training and in the quiet period", "any other value will be an alarm"),
+        ([column for column in quiet if column not in still], "the quiet period", "so small changes will be alarms"),
+    ):
+        if columns:
+            names = ", ".join(repr(targets[column]) for column in columns[:5])
+            names += f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
+            verb = "changes" if len(columns) == 1 else "change"
+            found.append(
+                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
+                "changes (validation=)"
+            )
+    return found
+
+
+def _from(scores: Floats, first: int) -> Floats:
+    """Scores without those before a step."""
+    found = scores.copy()
+    found[:first] = np.nan
+    return found
+
+
+def _metrics(scores: list[Floats], labels: list[Floats] | None, threshold: float) -> dict[str, float]:
+    if labels is not None:
+        return anomaly_metrics(labels, scores, threshold)
+    flat = np.concatenate(scores)
+    flat = flat[np.isfinite(flat)]
+    return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}

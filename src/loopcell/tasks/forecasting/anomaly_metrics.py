@@ -1,0 +1,45 @@
+"""Metrics of alarms: scikit-learn's, of steps, and how many anomalies are noticed at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
+
+from loopcell.tasks.core.spans import stretches
+
+Floats = npt.NDArray[np.float64]
+
+
+def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold: float) -> dict[str, float]:
+    """Precision, recall and F1 of steps above a threshold, and what needs none.
+
+    Args:
+        true: zeros and ones [T] of each series.
+        scores: [T] of each series; NaN where a step has none: it does not count.
+        threshold: above which a step is an alarm.
+
+    Returns:
+        Beside these: "noticed", the share of stretches of anomalous steps with an alarm, if there are such stretches;
+        "alarms", the share of steps with one; average precision and ROC AUC, where there are steps of both kinds.
+    """
+    there = [np.isfinite(part) for part in scores]
+    flat_true = np.concatenate([part[known] for part, known in zip(true, there, strict=True)]) > 0
+    flat = np.concatenate([part[known] for part, known in zip(scores, there, strict=True)])
+    alarm = flat > threshold
+    precision, recall, f1, _ = precision_recall_fscore_support(flat_true, alarm, average="binary", zero_division=0.0)
+    found = {"precision": float(precision), "recall": float(recall), "F1": float(f1)}
+    spans = [
+        bool((part[span.start : span.stop] > threshold).any())
+        for part, labels, known in zip(scores, true, there, strict=True)
+        for span in stretches(np.where(known, labels > 0, 0).astype(int).tolist())
+    ]
+    if spans:
+        found["noticed"] = float(np.mean(spans))
+    found["alarms"] = float(alarm.mean())
+    if 0 < flat_true.sum() < len(flat_true):
+        found["average precision"] = float(average_precision_score(flat_true, flat))
+        found["ROC AUC"] = float(roc_auc_score(flat_true, flat))
+    return found

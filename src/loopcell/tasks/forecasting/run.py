@@ -1,0 +1,105 @@
+"""An estimator of time series trained on files in a run folder, and going on with one: what the command line does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from loopcell.data import Records
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.from_files.examples import Tell, open_records, tell_all, untold
+from loopcell.tasks.core.from_files.run import (
+    TrainedEstimator,
+    new_run,
+    reopened,
+    shown_by,
+    source_of,
+)
+from loopcell.tasks.forecasting.estimator import SeriesEstimator
+from loopcell.training.progress import working
+from loopcell.training.run_folder import RunFolder
+
+
+def train_series(
+    estimator: SeriesEstimator,
+    data: FileExamples,
+    held_out: FileExamples | None,
+    folder: Path | None,
+    tell: Tell = untold,
+) -> TrainedEstimator:
+    """Train an estimator on tables and keep everything in a new run folder.
+
+    Args:
+        estimator: with its arguments, not fitted.
+        data: what to train on.
+        held_out: what to choose the best weights by; None holds out the end of each series.
+        folder: the run folder, new or empty; None finds a new name under `runs/`.
+        tell: called with what is guessed of the files, before training.
+
+    Raises:
+        DataError: the data cannot be used; the sentence names file and row.
+        UsageError: the folder is taken, or an argument is out of its bounds.
+        TrainingError: the loss is not finite.
+    """
+    estimator.source_ = source_of(data, held_out)
+    with new_run(estimator, data.files, folder) as run:
+        return _fit(estimator, (data, held_out), run, tell, resume=False)
+
+
+def resume_series(
+    folder: Path,
+    longer: Mapping[str, Any] = MappingProxyType({}),
+    tell: Tell = untold,
+    *,
+    began: float | None = None,
+) -> TrainedEstimator:
+    """Go on with a run; arguments and errors as `resume_estimator`."""
+    with reopened(folder, longer, began) as (run, estimator, files):
+        if run.never_began():
+            run.clear()
+            return train_series(estimator, *files, folder, tell)
+        return _fit(estimator, files, run, tell, resume=True)
+
+
+def open_table(spec: FileExamples, estimator: SeriesEstimator, tell: Tell = untold) -> Records:
+    """The rows of a table with the columns that an estimator of series asks for; errors as `read`."""
+    settings: Any = estimator
+    found = open_records(spec)
+    several = (settings.target, settings.known, settings.past)
+    names = [name for names in several for name in ([names] if isinstance(names, str) else names or ())]
+    single = (settings.time, settings.series, getattr(settings, "label", None))
+    found.expect([*names, *(name for name in single if name)])
+    if names:  # else what is missing is said first
+        tell_all(found, tell)
+    return found
+
+
+def _fit(
+    estimator: Any, files: tuple[FileExamples, FileExamples | None], run: RunFolder, tell: Tell, *, resume: bool
+) -> TrainedEstimator:
+    table, validation = (None if each is None else open_table(each, estimator, tell) for each in files)
+    assert table is not None
+    told: list[str] = []
+
+    def tell_once(note: str) -> None:
+        told.append(note)
+        tell(note)
+
+    estimator.tell_ = tell_once
+    try:
+        estimator.fit(table, validation=validation, run=run.path, resume=resume)
+    except KeyboardInterrupt:
+        if not hasattr(estimator, "outcome_"):
+            raise
+        return TrainedEstimator(run, estimator, None, ())
+    finally:
+        del estimator.tell_
+    skipped = (str(table.skipped),) if table.skipped else ()
+    with working(shown_by(estimator), "scoring the held-out part"):
+        score = estimator.score_held_out(table, validation)
+    notes = (*skipped, *(note for note in estimator.notes_ if note not in told))
+    if score is not None:
+        run.write_json(run.path / "score.json", score.to_json())
+    return TrainedEstimator(run, estimator, score, notes)

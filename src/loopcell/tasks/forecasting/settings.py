@@ -1,0 +1,134 @@
+"""What estimators over time series are told: their constructor arguments, with defaults and bounds. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
+
+from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.pace import Pace
+from loopcell.tasks.core.settings import CellChoice, TrainingSettings
+
+HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
+Cycle = Literal["day", "week", "year"]
+Steps = Annotated[int, Field(ge=1, le=2**16)]
+
+
+def _names(value: object) -> object:
+    """One name or several, as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _levels(value: object) -> tuple[float, ...]:
+    levels = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    rising = all(isinstance(level, int | float) for level in levels) and all(
+        low < high for low, high in zip((0.0, *levels), (*levels, 1.0), strict=True)
+    )
+    if not levels or not rising:
+        raise ValueError("quantiles are numbers between 0 and 1 that rise, such as (0.1, 0.5, 0.9)")
+    return tuple(float(level) for level in levels)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Levels = Annotated[Any, PlainValidator(_levels)]
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class SeriesSettings(TrainingSettings):
+    """Which columns of a table are time series, and the network that reads them.
+
+    Args:
+        target: the column to forecast, or several; not needed for arrays, all of whose columns it is.
+        time: the column with the times; None: those of a pandas index, where it has some, and else rows are counted.
+        series: the column that tells several series apart; None: there is one.
+        known: covariates whose future is known: a holiday, a price that is set.
+        past: covariates that are known up to now only.
+        calendar: cycles of the time stamps that become covariates: day, week, year.
+        regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
+            steps, whatever their times; forecasts then have no times, but those of rows at the end without a target.
+        zone: on whose wall clock times without an offset are, such as "Europe/Berlin", and on whose the calendar is
+            read; None: as the times say.
+        history: steps that are read before the first forecast that counts in training.
+        lags: how many of the last values the network sees at each step, relative to the newest; None for `history`.
+        together: one network reads all targets of a series at once. False: the same weights read each on its own.
+        cell: a name of `loopcell.cells`, or a cell of your own.
+        hidden_size: H, the length of the hidden state.
+        num_layers: L, cells on top of each other.
+        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        sizes: further sizes that the cell names, such as {"proj": 64}.
+
+    An example is a stretch: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
+    batches of 8 and a patience of 10.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+    usual_pace: ClassVar[Pace] = Pace(batch_size=8, epochs=40, patience=10, learning_rate=2e-3, warmup=100)
+
+    target: Names = ()
+    time: str | None = None
+    series: str | None = None
+    known: Names = ()
+    past: Names = ()
+    calendar: Annotated[tuple[Cycle, ...], BeforeValidator(_names)] = ()
+    regular: bool = True
+    zone: str | None = None
+    history: Steps = 96
+    lags: Steps | None = None
+    multivariate: bool = False
+    cell: CellChoice = "gru"
+    hidden_size: Size = 64
+    num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
+    dropout: Probability = 0.2
+    sizes: dict[str, Size] | None = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ForecasterSettings(SeriesSettings):
+    """What a `Forecaster` is told beside the above.
+
+    Args:
+        horizon: f, how many steps ahead.
+        roll_out: learn one step, and take each forecast as the next observation. False: learn all f steps at once.
+        head: what is said of a value to come. "mean"; "quantiles", and the mean, which is kept between the
+            outer ones; "student-t", for heavy tails, likewise; "negative-binomial", for counts.
+        quantiles: the levels that forecasts are given at.
+        paths: futures that are drawn in a roll-out, from which its quantiles are counted.
+        calibrate: move the quantiles so that as much of the held-out part lies below them as should; not in a roll-out.
+        adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
+            roll-out.
+        season: steps of a season, for the seasonal naive baseline and MASE; None takes the usual one of the times'
+            step (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
+    """
+
+    horizon: Steps = 24
+    roll_out: bool = False
+    head: HeadName = "quantiles"
+    quantiles: Levels = (0.1, 0.5, 0.9)
+    paths: PositiveInt = 100
+    calibrate: bool = True
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    season: PositiveInt | None = None
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class AnomalySettings(SeriesSettings):
+    """What an `AnomalyDetector` is told beside the above.
+
+    Args:
+        horizon: f; each value is forecast 1, ..., f steps before it comes, and all of these errors count.
+        alarm_rate: the share of the steps of a quiet period that may lie above the threshold.
+        label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
+            from it.
+    """
+
+    horizon: Steps = 1
+    alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
+    label: str | None = None

@@ -1,0 +1,1 @@
+"""Train language models on text, score them, and sample from them."""

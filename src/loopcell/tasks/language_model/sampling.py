@@ -1,0 +1,129 @@
+"""Drawing text from a language model, character after character."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loopcell.data import Vocabulary
+from loopcell.errors import DataError, UsageError
+from loopcell.layers import State
+from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.sampling import probabilities
+from loopcell.tasks.language_model.model import LanguageModel
+
+# These kinds reserve a token for what they do not know, which nobody wants to read.
+KINDS_WITH_UNKNOWN = ("char", "jamo", "word")
+UNKNOWN = 0
+
+
+def sample(
+    model: LanguageModel,
+    prime: str = "",
+    *,
+    length: int = 500,
+    choice: SamplingConfig | None = None,
+    stop: str = "",
+    seed: int | None = None,
+) -> Iterator[str]:
+    """Write on after a prime; the pieces of text come as they are drawn, the prime first.
+
+    Args:
+        model: the model; dropout is off while it draws, and its mode is put back before a piece is given.
+        prime: the beginning, given unchanged: what is drawn never becomes a part of its last character, as a
+            trailing consonant would of an open syllable. Without one the first token is drawn as often as
+            training saw it.
+        length: characters to write after the prime.
+        choice: how a token is drawn.
+        stop: a string that ends the text, itself left out.
+        seed: the same seed gives the same text; None draws a new one.
+
+    Raises:
+        UsageError: the prime has characters that the model does not know.
+        InputError: the model's weights are not finite.
+    """
+    start = _encode_prime(model.vocabulary, prime)
+    generator = torch.Generator()
+    generator.manual_seed(seed) if seed is not None else generator.seed()
+    drawn = _draw(model, start, choice or SamplingConfig(), generator)
+    pieces = model.vocabulary.decode_stream(itertools.chain(start, drawn))
+    return _until(pieces, len(prime), len(prime) + length, stop)
+
+
+def _encode_prime(vocabulary: Vocabulary, prime: str) -> list[int]:
+    try:
+        return [int(token) for token in vocabulary.encode(prime)]
+    except DataError as error:
+        unknown = [character for character in dict.fromkeys(prime) if not _knows(vocabulary, character)]
+        names = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:3])
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise UsageError(f"the prime has characters that training never saw: {names}{more}") from error
+
+
+def _knows(vocabulary: Vocabulary, character: str) -> bool:
+    try:
+        vocabulary.encode(character)
+    except DataError:
+        return False
+    return True
+
+
+def _draw(model: LanguageModel, start: list[int], choice: SamplingConfig, generator: torch.Generator) -> Iterator[int]:
+    """Tokens after `start`, without end."""
+    counts = model.token_counts.cpu().clone()
+    if model.vocabulary.kind in KINDS_WITH_UNKNOWN:
+        counts[UNKNOWN] = 0
+    seen = counts > 0 if bool(counts.any()) else torch.ones_like(counts, dtype=torch.bool)
+    allowed = _adding(model.vocabulary, start, seen)
+    if not start:
+        first = torch.multinomial(torch.where(counts > 0, counts, seen).double(), 1, generator=generator)
+        start = [int(first)]
+        yield start[0]
+    tokens, state = start, None
+    while True:
+        logits, state = _predict(model, tokens, state)
+        share = probabilities(logits, choice, allowed)
+        tokens, allowed = [int(torch.multinomial(share, 1, generator=generator))], seen
+        yield tokens[0]
+
+
+def _adding(vocabulary: Vocabulary, prime: list[int], seen: Tensor) -> Tensor:
+    """Which of the tokens, bool [V], leave the text of the prime as it is when they come after it."""
+    adding = torch.ones_like(seen)
+    adding[torch.from_numpy(vocabulary.changing(np.array(prime, dtype=np.int64)))] = False
+    return seen & adding if bool((seen & adding).any()) else adding
+
+
+def _predict(model: LanguageModel, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
+    """Logits [V] after the tokens, without dropout, and the state there; the model's mode is put back."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            logits, state = model(torch.tensor(tokens, device=model.device).unsqueeze(1), state)
+    finally:
+        model.train(was_training)
+    return logits[-1, 0], state
+
+
+def _until(pieces: Iterable[str], begin: int, end: int, stop: str) -> Iterator[str]:
+    """Give the text up to `end` characters, or to the first `stop` that starts at `begin` or later."""
+    text, given = "", 0
+    for piece in pieces:
+        text += piece
+        at = text.find(stop, max(begin, given)) if stop else -1
+        if at >= 0:
+            yield text[given:at]
+            return
+        # The last characters may be the beginning of `stop`; the prime is not searched.
+        sure = min(end, max(len(text) - max(0, len(stop) - 1), min(begin, len(text))))
+        if sure > given:
+            yield text[given:sure]
+            given = sure
+        if len(text) >= end:
+            yield text[given:end]
+            return

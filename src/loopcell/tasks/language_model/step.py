@@ -1,0 +1,47 @@
+"""A language model as the training loop wants it: chunk and state in, summed loss and state out."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from loopcell.data import Chunk
+from loopcell.layers import State
+from loopcell.tasks.core.networks.non_finite import cause_in
+from loopcell.tasks.language_model.model import LanguageModel
+from loopcell.training.step import StepResult, TrainingStep
+
+IGNORED = -100
+
+
+class LanguageModelStep(TrainingStep[Chunk, State]):
+    """Summed cross-entropy in nats of every valid target of a chunk.
+
+    Args:
+        model: the language model.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+        self.train(model.training)
+
+    def forward(self, chunk: Chunk, state: State) -> StepResult[State]:
+        """Run a chunk of T steps and B lanes from `state`."""
+        device = self.model.device
+        # Most chunks have no reset; a network without one has less to do.
+        reset = chunk.reset.to(device) if bool(chunk.reset.any()) else None
+        logits, state = self.model(chunk.inputs.to(device), state, reset)
+        targets = chunk.targets.masked_fill(~chunk.valid, IGNORED).to(device)
+        precise = logits if logits.dtype == torch.float64 else logits.float()
+        loss = functional.cross_entropy(precise.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        return StepResult(loss, int(chunk.valid.sum()), state)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Zeros for every layer."""
+        return self.model.recurrent.initial_state(batch_size)
+
+    def cause(self, chunk: Chunk) -> tuple[str, bool] | None:
+        """Say which quantity of the equations makes the loss of a chunk not finite."""
+        found = cause_in(self.model, lambda: self(chunk, self.initial_state(chunk.inputs.shape[1])))
+        return None if found is None else (found.sentence, found.certain)

@@ -1,0 +1,1 @@
+"""Write sequences: translate, answer, caption; the decoder, attention and the search that they share."""

@@ -1,0 +1,312 @@
+"""WritingEstimator: what has a decoder, whatever encodes its input."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from loopcell.data import Ragged
+from loopcell.errors import UsageError
+from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
+from loopcell.tasks.core.estimator.engine import on_device
+from loopcell.tasks.core.estimator.examples import Indices
+from loopcell.tasks.core.inputs import learn_input
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
+from loopcell.tasks.seq2seq.decoder import Encoded
+from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis
+from loopcell.tasks.seq2seq.metrics import bleu, text_metrics
+from loopcell.tasks.seq2seq.network import DecodingNetwork
+from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
+from loopcell.tasks.seq2seq.search import Step, beam_search, draw
+from loopcell.tasks.seq2seq.settings import WIDEST_BEAM, WritingSettings
+from loopcell.tasks.seq2seq.target import TargetText, Written
+
+Search = Callable[[Step, Encoded, DecodingConfig], list[list[Hypothesis]]]
+
+
+class Candidate(NamedTuple):
+    """One answer of a model.
+
+    Attributes:
+        text: a text, or a list of tokens where the targets were such lists.
+        log_probability: in nats, of the whole answer with its end.
+    """
+
+    text: Written
+    log_probability: float
+
+
+class PairExamples(SequenceExamples):
+    """Inputs and targets that are sequences both: those go together whose lengths together are similar."""
+
+    def __init__(self, inputs: Ragged, targets: Ragged) -> None:
+        super().__init__(inputs, targets)
+        self.lengths = inputs.lengths + targets.lengths
+
+
+class WritingEstimator(WritingSettings, SequenceEstimator):
+    """y are texts, or lists of tokens, and so are predictions.
+
+    Attributes:
+        target_: how targets become tokens.
+        longest_: the most tokens of a training target, its end included.
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    reads_single_numbers = True
+    slow_to_evaluate = True
+
+    target_: TargetText
+    longest_: int
+    network_: DecodingNetwork
+
+    @abstractmethod
+    def _target_settings(self, settings: Any) -> Any:
+        """The settings by which the targets are cut into tokens."""
+
+    def evaluate_within(
+        self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None, seconds: float | None
+    ) -> ScoreTable:
+        """Return `evaluate`'s metrics of at most `MOST_SCORED` pairs; arguments as for any estimator."""
+        return self.evaluate(X, y, training=training, limits=Limits(MOST_SCORED, seconds))
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Sequence[Any]) -> list[Written]:
+        """Write the best answer to each input: beam search, or greedy with `beam=1`."""
+        return [found[0].text for found in self.candidates(X, 1)]
+
+    def candidates(self, X: Sequence[Any], n: int | None = None) -> list[list[Candidate]]:
+        """Find the best answers of beam search to each input, best first; they differ as texts.
+
+        The best one by the length-penalised score is never worse than what `beam=1` writes.
+
+        Args:
+            X: inputs.
+            n: how many, at most; None for `beam`. A beam that is narrower becomes as wide.
+
+        Raises:
+            UsageError: n is below 1 or above 1,000.
+        """
+        rules = self._rules()
+        wanted = rules.beam if n is None else _demand_some(n)
+        found = self._written(X, _for_answers(rules, wanted), beam_search)
+        return [different(some)[:wanted] for some in found]
+
+    def sample(
+        self, X: Sequence[Any], n: int = 1, *, choice: SamplingConfig | None = None, seed: int | None = None
+    ) -> list[list[Candidate]]:
+        """Draw n answers to each input, token by token; the best of them by the length-penalised score comes first.
+
+        Args:
+            X: inputs.
+            n: how many.
+            choice: temperature, top-k and top-p.
+            seed: the same seed gives the same answers; None draws a new one.
+
+        Raises:
+            UsageError: n is below 1.
+        """
+        generator = torch.Generator()
+        generator.manual_seed(seed) if seed is not None else generator.seed()
+        rules = self._rules()._replace(beam=_demand_some(n))
+        drawn = choice or SamplingConfig()
+        return self._written(X, rules, lambda step, encoded, how: draw(step, encoded, how, drawn, generator))
+
+    def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
+        """Corpus BLEU, 0 to 100."""
+        inputs, targets = as_pair(X, y)
+        return bleu([plain(text) for text in targets], [plain(text) for text in self.predict(inputs)])
+
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the best answer to each input and its log-probability, as JSON values."""
+        for found in self.candidates(X, 1):
+            yield {"text": found[0].text, "log_probability": found[0].log_probability}
+
+    def evaluate(
+        self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None, limits: Limits | None = None
+    ) -> ScoreTable:
+        """BLEU, chrF and exact match of what is written; token accuracy and perplexity of the targets given.
+
+        Beside it the input copied, where it is a text, and with training data the most frequent target.
+
+        Args:
+            X: inputs.
+            y: their targets.
+            training: the training data; None leaves the most frequent target out.
+            limits: score so many pairs, drawn at random, or for so long; None scores all.
+        """
+        pairs, whole = as_pair(X, y), limits or Limits()
+        chosen, given = self._written_within(pairs[0], whole)
+        inputs, targets = (part.take(chosen) for part in pairs)
+        true = [plain(text) for text in targets]
+        rows = {"model": {**text_metrics(true, given), **self._fit_of(inputs, targets), **self._own_metrics(given)}}
+        copied = self._copied(inputs)
+        if copied is not None:
+            rows["copy"] = text_metrics(true, copied)
+        if training:
+            counts = Counter(plain(text) for text in as_pair(*training)[1])
+            (frequent, _), *_ = counts.most_common(1)
+            rows["most frequent"] = text_metrics(true, [frequent] * len(true))
+        return ScoreTable(whole.described(len(true), len(pairs[0])), rows)
+
+    def _own_metrics(self, given: Sequence[str]) -> dict[str, float]:
+        """What a task counts beside the above in the texts that were written."""
+        return {}
+
+    def _written_within(self, X: Part, limits: Limits) -> tuple[Indices, list[str]]:
+        """The numbers of the examples that were written within limits, in order, and the texts."""
+        examples, rules, device = self._unlabelled(X), _for_answers(self._rules(), 1), device_of(self.network_)
+        # Without limits those go together that are of similar length, which takes less time.
+        if limits == Limits():
+            blocks = self._batches(examples)
+        else:
+            drawn = limits.blocks(len(examples))
+            blocks = ((indices, on_device(examples.batch(indices), device)) for indices in drawn)
+        total = min(len(examples), limits.pairs or len(examples))
+        found: dict[int, str] = {}
+        with shown(total, progress=bool(self.progress)) as advance, torch.inference_mode():
+            for indices, batch in blocks:
+                answers = self._answers(batch, rules, beam_search)
+                found |= {at: plain(some[0].text) for at, some in zip(indices.tolist(), answers, strict=True)}
+                advance(len(indices))
+        chosen = np.array(sorted(found), dtype=np.int64)
+        return chosen, [found[at] for at in chosen.tolist()]
+
+    @torch.inference_mode()
+    def _fit_of(self, X: Part, y: Part) -> dict[str, float]:
+        """How well the model foresees the targets' tokens when it is given those before."""
+        log_probability, right, count = 0.0, 0, 0
+        for _, batch in self._batches(self._examples(X, y)):
+            found, hits = self.network_.scored(batch)
+            log_probability += float(found.double().sum())
+            right, count = right + int(hits.sum()), count + len(hits)
+        return {"token accuracy": right / count, "perplexity": math.exp(min(700.0, -log_probability / count))}
+
+    def _copied(self, X: Part) -> list[str] | None:
+        """The inputs as texts; None where they are none."""
+        return [plain(text) for text in X] if isinstance(X[0], str | list | tuple) and _is_text(X[0]) else None
+
+    def _rules(self) -> DecodingConfig:
+        settings = checked(self)
+        longest = settings.max_length or self.longest_ + self.longest_ // 2 + 10
+        if settings.min_length > longest:
+            raise UsageError(
+                f"min_length: an answer has at most {longest} tokens here (max_length), got {settings.min_length}"
+            )
+        return DecodingConfig(
+            boundary=self.target_.size,
+            max_length=longest,
+            min_length=settings.min_length,
+            beam=settings.beam,
+            length_penalty=settings.length_penalty,
+            ngram_block=settings.ngram_block,
+            never=() if self.target_.unknown is None else (self.target_.unknown,),
+        )
+
+    def _written(self, X: Sequence[Any], rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
+        examples = self._unlabelled(X)
+        with torch.inference_mode():
+            parts = ((indices, self._answers(batch, rules, search)) for indices, batch in self._batches(examples))
+            found: list[list[Candidate]] = in_order(len(examples), parts)
+        return found
+
+    def _answers(self, batch: Any, rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
+        """What is written to a batch of examples."""
+        encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
+        found = search(self.network_.decoder.step, encoded, rules)
+        return [[Candidate(self.target_.text(one.tokens), one.log_probability) for one in some] for some in found]
+
+    def _batches(self, examples: SequenceExamples) -> Iterator[tuple[Any, Any]]:
+        """All examples in batches on the network's device, to be read without learning."""
+        device = device_of(self.network_)
+        for indices, batch in examples.in_order_of_length(checked(self).reading_batch()):
+            yield indices, on_device(batch, device)
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _learn_data(
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any
+    ) -> tuple[SequenceExamples, SequenceExamples | None]:
+        (X, y), held_out = parts
+        self._learn_inputs(X, settings)
+        self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
+        training = self._training_examples(X, y)
+        assert isinstance(training.targets, Ragged)
+        self.longest_ = int(training.targets.lengths.max())
+        pace = settings.pace(len(training))
+        self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
+        self.notes_ = [
+            f"{count:,} of {len(X):,} training {what} are empty"
+            for what, count in (
+                ("inputs", int((training.inputs.lengths == 0).sum())),
+                ("targets", int((training.targets.lengths == 1).sum())),
+            )
+            if count
+        ]
+        return training, None if held_out is None else self._examples(*held_out)
+
+    def _learn_inputs(self, X: Part, settings: Any) -> None:
+        self.input_ = learn_input(X, settings)
+
+    def _learn(self, y: Part) -> None:
+        self.target_ = TargetText.learn(y, self._target_settings(checked(self)))
+
+    def _targets(self, y: Part, inputs: Ragged) -> Ragged:
+        return self.target_.numbers(y)
+
+    def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
+        return PairExamples(inputs, targets) if isinstance(targets, Ragged) else SequenceExamples(inputs, targets)
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        self.network_.total_updates = self._updates
+
+    def _learned(self) -> dict[str, Any]:
+        return {**super()._learned(), "target": self.target_.to_json(), "longest": self.longest_}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.target_ = TargetText.from_json(learned["target"])
+        self.longest_ = learned["longest"]
+        if type(self.longest_) is not int or not 0 < self.longest_ < 2**31:
+            raise ValueError("its longest target is not a number of tokens")
+
+
+def different(found: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out answers whose text is there already: tokens can spell one text in several ways."""
+    first: dict[Any, Candidate] = {}
+    for one in found:
+        first.setdefault(one.text if isinstance(one.text, str) else tuple(one.text), one)
+    return list(first.values())
+
+
+def plain(text: Any) -> str:
+    """A text as it is; a list of tokens as words."""
+    return text if isinstance(text, str) else " ".join(text)
+
+
+def _is_text(example: Any) -> bool:
+    return isinstance(example, str) or all(isinstance(token, str) for token in example)
+
+
+def _demand_some(n: int) -> int:
+    if n < 1:
+        raise UsageError(f"n: at least one answer has to be asked for, got {n}")
+    if n > WIDEST_BEAM:
+        raise UsageError(f"n: at most {WIDEST_BEAM:,} answers can be asked for, got {n:,}")
+    return n
+
+
+def _for_answers(rules: DecodingConfig, n: int) -> DecodingConfig:
+    """Return the config to find n answers by: of several some may spell the same text, so a beam finds all it can."""
+    return rules._replace(beam=max(rules.beam, n), answers=1 if n == 1 else None)

@@ -1,0 +1,1 @@
+"""Classify, regress and tag sequences."""

@@ -1,0 +1,206 @@
+"""SequenceClassifier: many-to-one, one label or several for a whole sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import ClassifierMixin
+from torch import Tensor
+
+from loopcell.data import Ragged, split_stratified
+from loopcell.tasks.core.estimator import (
+    Loss,
+    Naive,
+    Pair,
+    Part,
+    SequenceBatch,
+    SequenceEstimator,
+    SequenceExamples,
+    Split,
+    as_pair,
+    stacked,
+)
+from loopcell.tasks.core.networks.many_to_one import ManyToOne
+from loopcell.tasks.core.networks.reader import SequenceReader
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import ClassifierSettings, PoolingName
+from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
+from loopcell.tasks.sequences.metrics.classification import confusion
+from loopcell.tasks.sequences.targets import Classes, classes_from_json, label_weights, learn_classes
+from loopcell.tasks.sequences.temperature import fitted_temperature
+
+Probabilities = npt.NDArray[np.float64]
+
+
+class ClassifierNetwork(ManyToOne):
+    """Scores for K labels.
+
+    Args:
+        reader: reads the sequences.
+        pooling: last, mean, max or attention.
+        classes: the labels, and whether an example has one or several.
+
+    Attributes:
+        class_counts: int64 [K], how many training examples had each label; examples: int64, how many there were.
+        class_weight: [K], how much each label counts in the loss.
+        temperature: scalar, by which scores are divided before they become probabilities.
+    """
+
+    class_counts: Tensor
+    examples: Tensor
+    class_weight: Tensor
+    temperature: Tensor
+
+    def __init__(self, reader: SequenceReader, pooling: PoolingName, classes: Classes) -> None:
+        super().__init__(reader, pooling, len(classes.labels))
+        self.classes = classes
+        self.register_buffer("class_counts", torch.zeros(len(classes.labels), dtype=torch.int64))
+        self.register_buffer("examples", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("class_weight", torch.ones(len(classes.labels)))
+        self.register_buffer("temperature", torch.ones(()))
+
+    def loss(self, batch: SequenceBatch) -> Loss:
+        """The negative log-probability of what is true."""
+        scores = self(batch.inputs, batch.lengths)
+        total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype))
+        return Loss(total, batch.targets.numel())
+
+
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
+    """A label for each sequence: the language of a name, the mood of a review, who speaks.
+
+    Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
+    `loopcell.tasks.core.settings`, all of them keywords with defaults.
+
+    y has one label an example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a row
+    of an array [N, K] of zeros and ones. Predictions have the same form.
+
+    Attributes:
+        classes_: array [K] of the labels, sorted.
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    task: ClassVar[str] = "sequence-classifier"
+    network_: ClassifierNetwork
+    targets_: Classes
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The labels [K], sorted."""
+        self._fitted()
+        return self.targets_.labels.values
+
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Give the label of each sequence, or its labels, in the form in which training had them."""
+        probabilities = self.predict_proba(X)
+        return self.targets_.decided(probabilities)
+
+    def predict_proba(self, X: Sequence[Any]) -> Probabilities:
+        """Give the probability of each label, float64 [N, K], in the order of `classes_`.
+
+        With one label an example a row sums to one; with several each label has a probability of its own.
+        """
+        scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
+        probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
+        return probabilities
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """The share of sequences whose label is right; of several labels all have to be."""
+        X, y = as_pair(X, y)
+        probabilities = self.predict_proba(X)
+        right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return float(np.average(right.astype(np.float64), weights=weights))
+
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
+        probabilities = self.predict_proba(X)
+        for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
+            if isinstance(label, list):
+                yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
+            else:
+                yield {"label": label, "probability": float(row.max())}
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """Accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
+
+        Args:
+            X: sequences.
+            y: their labels; one that training did not have counts as missed.
+            training: (X, y) for logistic regression on n-grams, or on summaries of numbers; None leaves it out.
+
+        Raises:
+            DataError: training had none of the labels: another column, or labels of another kind.
+        """
+        X, y = as_pair(X, y)
+        given, classes = self.predict_proba(X), self.targets_
+        true = self._true(y)
+        prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
+        rows = {
+            "model": classes.metrics(true, given),
+            "majority class": classes.metrics(true, np.tile(prior, (len(X), 1))),
+        }
+        if training:
+            known = training[0], classes.numbers(as_pair(*training)[1])
+            name, probabilities = logistic_probabilities(self.input_, known, X, len(classes.labels))
+            rows[name] = classes.metrics(true, probabilities)
+        counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
+        labels = tuple(str(label) for label in self.classes_)
+        return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
+
+    def _true(self, y: Part) -> npt.NDArray[Any]:
+        """What is true, as numbers, for scores; some labels that training did not have are let through, not all."""
+        true = self.targets_.numbers(y, strict=False)
+        return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _learn(self, y: Part) -> None:
+        self.targets_ = learn_classes(y.whole())
+
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
+        return self.targets_.numbers(y)
+
+    def _split(self, y: Part, fraction: float, seed: int) -> Split:
+        return split_stratified(learn_classes(y).strata(y), fraction, seed)
+
+    def _network(self, settings: ClassifierSettings) -> ClassifierNetwork:
+        return ClassifierNetwork(self._reader(settings), settings.pooling, self.targets_)
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        network, classes = self.network_, self.targets_
+        counts = classes.counts(np.asarray(training.targets))
+        weights = label_weights(self.class_weight, classes.labels, counts)
+        network.class_counts.copy_(torch.from_numpy(counts))
+        network.examples.fill_(len(training))
+        network.class_weight.copy_(torch.from_numpy(weights))
+
+    def _naive(self, held_out: SequenceExamples) -> Naive:
+        network, true = self.network_, torch.from_numpy(np.asarray(held_out.targets))
+        prior = self.targets_.prior(network.class_counts.cpu().numpy(), int(network.examples))
+        scores = self.targets_.scores(torch.from_numpy(prior)).expand(len(held_out), -1)
+        total = self.targets_.loss(scores, true, network.class_weight.double().cpu())
+        return Naive("saying how frequent each label is", float(total) / true.numel())
+
+    def _finish(self, held_out: SequenceExamples) -> None:
+        if not self.calibrate:
+            return
+        scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
+        temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))
+        self.network_.temperature.fill_(temperature)
+
+    def _scores(self, examples: SequenceExamples) -> Probabilities:
+        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        return stacked(len(examples), parts, len(self.classes_))
+
+    def _learned(self) -> dict[str, Any]:
+        return {**super()._learned(), "classes": self.targets_.to_json()}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.targets_ = classes_from_json(learned["classes"])

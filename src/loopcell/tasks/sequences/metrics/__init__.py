@@ -1,0 +1,1 @@
+"""Metrics of classes, numbers and tags."""

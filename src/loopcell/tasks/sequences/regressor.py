@@ -1,0 +1,169 @@
+"""SequenceRegressor: many-to-one, numbers for a whole sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from torch import Tensor
+from torch.nn import functional
+
+from loopcell.data import Ragged, Scale, scale_of
+from loopcell.tasks.core.estimator import (
+    Loss,
+    Naive,
+    Pair,
+    Part,
+    SequenceBatch,
+    SequenceEstimator,
+    SequenceExamples,
+    as_pair,
+    stacked,
+)
+from loopcell.tasks.core.networks.many_to_one import ManyToOne
+from loopcell.tasks.core.scale_tensors import demand_shape
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import RegressorSettings
+from loopcell.tasks.sequences.baselines.numbers import ridge
+from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.shrinkage import kept_shares
+from loopcell.tasks.sequences.targets import as_number_rows
+
+Numbers = npt.NDArray[np.float64]
+
+
+class RegressorNetwork(ManyToOne):
+    """K numbers, each on the scale of the training part.
+
+    Args:
+        reader: reads the sequences.
+        pooling: last, mean, max or attention.
+        outputs: K.
+    """
+
+    def loss(self, batch: SequenceBatch) -> Loss:
+        """Squared error of targets on a scale on which they have deviation 1."""
+        total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
+        return Loss(total, batch.targets.numel())
+
+    def draw_to_mean(self, shares: Tensor) -> None:
+        """Keep only these shares [K] of the outputs' deviations from the mean, which is 0 on their scale."""
+        with torch.no_grad():
+            self.head.bias.mul_(shares.to(self.head.bias))
+            self.head.weight.mul_(shares.to(self.head.weight)[:, None])
+
+
+class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+    """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
+
+    Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
+    `loopcell.tasks.core.settings`, all of them keywords with defaults.
+
+    y is [N], or [N, K] for K numbers each. Predictions have the same form.
+
+    Attributes:
+        outputs_: K, or None where y was [N].
+        target_scale_: mean and deviation [K] of the training part's targets.
+        network_: the trained network.
+        outcome_: how training ended.
+    """
+
+    task: ClassVar[str] = "sequence-regressor"
+    network_: RegressorNetwork
+    outputs_: int | None
+    target_scale_: Scale
+
+    def predict(self, X: Sequence[Any]) -> Numbers:
+        """Give the numbers of each sequence, float64 [N] or [N, K]."""
+        rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
+        return rows if self.outputs_ else rows[:, 0]
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        X, y = as_pair(X, y)
+        true = as_number_rows(y, self.outputs_ or 1)
+        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
+
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the number of each sequence, or its numbers, as JSON values."""
+        for value in self.predict(X).tolist():
+            yield {"values" if self.outputs_ else "value": value}
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
+        """Squared and absolute error and R2, beside the training part's mean.
+
+        Args:
+            X: sequences.
+            y: what is true of them.
+            training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
+        """
+        X, y = as_pair(X, y)
+        true, predicted = as_number_rows(y, self.outputs_ or 1), self.predict(X)
+        mean = self.target_scale_.mean
+        given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
+        if training:
+            name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
+            given[name] = numbers.reshape(true.shape)
+        rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
+        return ScoreTable(f"{len(X):,} sequences", rows)
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def _learn(self, y: Part) -> None:
+        self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+        rows = as_number_rows(y)
+        self.target_scale_ = scale_of([rows], rows.shape[1])
+
+    def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[np.float32]:
+        return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
+
+    def _network(self, settings: RegressorSettings) -> RegressorNetwork:
+        return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
+
+    def _finish(self, held_out: SequenceExamples) -> None:
+        if not self.calibrate:
+            return
+        shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
+        self.network_.draw_to_mean(torch.from_numpy(shares))
+        if not shares.all():
+            self._note([_only_the_mean(shares, len(held_out))])
+
+    def _scaled(self, examples: SequenceExamples) -> Numbers:
+        """What the network gives for examples, float64 [N, K]."""
+        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        return stacked(len(examples), parts, self.outputs_ or 1)
+
+    def _scales(self) -> dict[str, Scale]:
+        return {**super()._scales(), "target": self.target_scale_}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        rest = dict(scales)
+        self.target_scale_ = demand_shape(rest.pop("target"), self.outputs_ or 1)
+        super()._take_scales(rest)
+
+    def _naive(self, held_out: SequenceExamples) -> Naive:
+        targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
+        return Naive("saying the mean", float((targets**2).mean()))
+
+    def _learned(self) -> dict[str, Any]:
+        return {**super()._learned(), "outputs": self.outputs_}
+
+    def _restore(self, learned: dict[str, Any]) -> None:  # type: ignore[override]
+        super()._restore(learned)
+        outputs = learned["outputs"]
+        if outputs is not None and not (isinstance(outputs, int) and 0 < outputs <= 2**20):
+            raise ValueError(f"its outputs are {outputs!r}")
+        self.outputs_ = outputs
+
+
+def _only_the_mean(shares: Numbers, held_out: int) -> str:
+    which = f"{(shares == 0).sum()} of {len(shares)} numbers are" if shares.any() else "every prediction is"
+    return (
+        f"what was learned cannot be told from chance by {held_out:,} held-out examples, so {which} the mean of the "
+        "training part; more examples may change that, and calibrate=False leaves it out"
+    )

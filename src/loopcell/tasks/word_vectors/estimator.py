@@ -1,0 +1,320 @@
+"""WordVectors: one-to-one, a vector for each word, learned from the words that stand around it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import TransformerMixin
+from torch import Tensor
+
+from loopcell.errors import FileFormatError, InputError
+from loopcell.tasks.core.estimator import Estimator, as_part
+from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors
+from loopcell.tasks.core.inputs.words import WordInput
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
+from loopcell.tasks.word_vectors import foreign_files
+from loopcell.tasks.word_vectors.corpus import Corpus, read_corpus
+from loopcell.tasks.word_vectors.learning import LearningOutcome, learn
+from loopcell.tasks.word_vectors.noise import keep_below, noise_of
+from loopcell.tasks.word_vectors.pairs import told_apart
+from loopcell.tasks.word_vectors.settings import WordVectorSettings
+from loopcell.tasks.word_vectors.subwords import WHOLE_WORDS, Subwords, parts_of
+from loopcell.tasks.word_vectors.tables import VectorTables
+from loopcell.tasks.word_vectors.task import LearningTask
+
+Vector = npt.NDArray[np.float32]
+Near = list[tuple[str, float]]
+
+
+class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ignore[misc]
+    """A vector for each word, so that words which stand among the same words have similar ones.
+
+    Skip-gram or CBOW with negative sampling (Mikolov et al.: Distributed Representations of Words and Phrases and their
+    Compositionality, 2013), with n-grams of letters where asked for (Bojanowski et al.: Enriching Word Vectors with
+    Subword Information, 2017). Its arguments are those of `WordVectorSettings` in
+    `loopcell.tasks.word_vectors.settings`.
+
+    X is a list of texts, each a sentence or a line, or of lists of words. A text is cut into words and signs of
+    punctuation.
+
+    Attributes:
+        words_: the V words that have vectors, the most frequent first.
+        network_: the vectors.
+        outcome_: how learning ended: the reason, the words of the text that were read, the seconds.
+        notes_: sentences about the text that the user should know.
+    """
+
+    task: ClassVar[str] = "word-vectors"
+    network_: VectorTables
+    input_: WordInput
+    outcome_: LearningOutcome  # type: ignore[assignment] # there is no loss here
+    notes_: list[str]
+
+    # --- learning --------------------------------------------------------------------------------------------------
+
+    def fit(self, X: Sequence[Any], y: object = None) -> Self:
+        """Learn vectors from a text.
+
+        Args:
+            X: texts, or lists of words; the words around a word are looked for within its example.
+            y: nothing; scikit-learn's pipelines pass it.
+
+        Raises:
+            DataError: an example is neither, or the text has less than two words.
+            UsageError: an argument of the constructor is out of its bounds.
+            TrainingError: the vectors are no longer finite.
+            KeyboardInterrupt: it was interrupted. The estimator has by then what learning came to, and can be used.
+        """
+        settings = checked(self)
+        seed = settings.seed()
+        with self._fitting(seed):
+            examples = as_part(X, "X")
+            self.input_ = WordInput([], settings.vector_size, lower=settings.lower)
+            corpus = read_corpus(self.input_.tokenizer.each(examples), settings.min_count, settings.vocabulary_size)
+            self._take_words(corpus.words, settings.vector_size)
+            self.notes_ = _notes(corpus)
+            self.network_ = self._network(settings)
+            self._begin(corpus, seed)
+            self.outcome_ = learn(self._task_of(corpus, settings), settings, seed)
+        if self.outcome_.reason == "interrupted":
+            raise KeyboardInterrupt
+        return self
+
+    def _begin(self, corpus: Corpus, seed: int) -> None:
+        """The vectors before learning: small numbers for what goes in, zeros for what is foretold, as word2vec."""
+        rows = self.network_.rows
+        bound = 1 / rows.shape[1]
+        rows.copy_(torch.from_numpy(np.random.default_rng(seed).uniform(-bound, bound, rows.shape)))
+        self.network_.counts.copy_(torch.from_numpy(corpus.counts))
+
+    def _task_of(self, corpus: Corpus, settings: WordVectorSettings) -> LearningTask:
+        return LearningTask(
+            rows=self.network_.rows.numpy(),
+            contexts=self.network_.contexts.numpy(),
+            parts=parts_of(corpus.words, self._subwords(settings)),
+            keep=keep_below(corpus.counts, settings.subsampling),
+            noise=noise_of(corpus.counts, settings.noise_power),
+            sentences=corpus.sentences,
+            window=settings.window,
+            negatives=settings.negatives,
+            cbow=settings.cbow,
+        )
+
+    # --- words and their neighbours --------------------------------------------------------------------------------
+
+    @property
+    def words_(self) -> list[str]:
+        """The words that have vectors, the most frequent first."""
+        self._fitted()
+        return self.input_.words
+
+    @property
+    def vectors_(self) -> Vector:
+        """The vectors of `words_`, float32 [V, E]."""
+        self._fitted()
+        vectors: Vector = self.network_.vectors().numpy()
+        return vectors
+
+    def words_of(self, text: str) -> list[str]:
+        """Cut a text into words as learning does."""
+        self._fitted()
+        return self.input_.tokenizer.words(text)
+
+    def __contains__(self, word: object) -> bool:
+        self._fitted()
+        return isinstance(word, str) and self.input_.number(word) is not None
+
+    def vector(self, word: str) -> Vector:
+        """The vector of a word, [E]; of an unknown one that of its n-grams, where there are n-grams.
+
+        Raises:
+            InputError: the word is unknown, and has no n-grams.
+        """
+        return self._vector(word).numpy().copy()
+
+    def similarity(self, one: str, other: str) -> float:
+        """The cosine between the vectors of two words; errors as `vector`."""
+        return float(torch.cosine_similarity(self._vector(one), self._vector(other), dim=0))
+
+    def most_similar(
+        self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), *, count: int = 10
+    ) -> Near:
+        """The words nearest to the sum of some words' directions, less those of others, with their cosines.
+
+        Args:
+            positive: a word, or several, whose vectors are added at length one.
+            negative: those whose vectors are taken away.
+            count: how many to give; the words that were asked with are not among them.
+
+        Raises:
+            InputError: no word is given, or one is unknown and has no n-grams.
+        """
+        added, taken = ([words] if isinstance(words, str) else list(words) for words in (positive, negative))
+        if not added and not taken:
+            raise InputError("most_similar needs a word")
+        target = sum(
+            (sign * torch.nn.functional.normalize(self._vector(word), dim=0))
+            for sign, words in ((1, added), (-1, taken))
+            for word in words
+        )
+        assert isinstance(target, Tensor)
+        near = self.network_.near(target)
+        known = [number for word in added + taken if (number := self.input_.number(word)) is not None]
+        near[known] = -2.0
+        best = near.topk(min(max(count, 0), len(self.words_) - len(set(known))))
+        return [(self.words_[i], cosine) for i, cosine in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+
+    def analogy(self, one: str, other: str, third: str, *, count: int = 10) -> Near:
+        """What is to `third` as `other` is to `one`: man, king, woman asks for a queen. Errors as `most_similar`."""
+        return self.most_similar([other, third], [one], count=count)
+
+    def _vector(self, word: str) -> Tensor:
+        self._fitted()
+        if not isinstance(word, str):
+            raise InputError(f"a word is a string, not a {type(word).__name__}")
+        number = self.input_.number(word)
+        if number is not None:
+            return self.network_.vectors()[number]
+        subwords = self._subwords(checked(self))
+        spelled = self.input_.tokenizer.words([word])[0]
+        rows = [len(self.words_) + bucket for bucket in subwords.of(spelled)] if subwords.buckets else []
+        if not rows:
+            alike = ", ".join(difflib.get_close_matches(spelled, self.words_, n=3))
+            hint = f"; there is {alike}" if alike else ""
+            raise InputError(f"{word[:80]!r} is none of the {len(self.words_):,} words that have vectors{hint}")
+        return self.network_.mean(rows)
+
+    # --- texts -----------------------------------------------------------------------------------------------------
+
+    def transform(self, X: Sequence[Any]) -> Vector:
+        """The mean of the vectors of each example's words, float32 [N, E]; zeros where none of them has one."""
+        self._fitted()
+        examples = as_part(X, "X")
+        found = np.zeros((len(examples), self.vectors_.shape[1]), dtype=np.float32)
+        for index, ids in enumerate(self.input_.each(examples)):
+            known = ids[ids > 0] - 1
+            if len(known):
+                found[index] = self.vectors_[known].mean(0)
+        return found
+
+    def unknown(self, X: Sequence[Any]) -> int:
+        """How many words of X have no vector of their own."""
+        self._fitted()
+        return self.input_.unknown(X)
+
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Give the vector of each example and the words nearest to it, as JSON values."""
+        for vector in self.transform(X):
+            near = self.network_.near(torch.from_numpy(vector)).topk(min(10, len(self.words_)))
+            words = [self.words_[i] for i in near.indices.tolist()]
+            nearest = dict(zip(words, near.values.tolist(), strict=True)) if vector.any() else {}
+            yield {"nearest": nearest, "vector": vector.tolist()}
+
+    def evaluate(self, X: Sequence[Any], *, pairs: int = 100_000, seed: int = 0) -> ScoreTable:
+        """How often the word that stood beside another is told from a word of elsewhere, beside the more frequent one.
+
+        Args:
+            X: texts, best those that nothing was learned from.
+            pairs: the most pairs of words that are looked at.
+            seed: of what is drawn.
+
+        Raises:
+            DataError: the texts have no two known words beside each other.
+            InputError: the vectors came from a file of another program, which has not what words are foretold by.
+        """
+        self._fitted()
+        if not self._foretells:
+            raise InputError("these vectors came without those that foretell: they can be compared, and not scored")
+        sentences = [ids[ids > 0] - 1 for ids in self.input_.each(as_part(X, "X"))]
+        return told_apart(self.network_, sentences, checked(self), (pairs, seed))
+
+    # --- files and other networks ----------------------------------------------------------------------------------
+
+    def as_embedding(self, *, frozen: bool = False) -> ReadyVectors:
+        """The vectors for `embedding=` of another estimator.
+
+        Args:
+            frozen: its training leaves them as they are.
+        """
+        return ReadyVectors(tuple(self.words_), self.vectors_.copy(), self.input_.tokenizer.lower, frozen)
+
+    def save_word2vec(self, path: str | PathLike[str], *, binary: bool | None = None) -> None:
+        """Write words and vectors as word2vec, gensim and others read them.
+
+        Args:
+            path: the file; one that ends with .gz or .zst is compressed.
+            binary: numbers as they are in memory, not as text; None: where the file's name, without the ending of its
+                compression, ends with .bin.
+
+        Raises:
+            InputError: a word has white space in it, which the format cannot hold.
+            FileWriteError: the disk is full, ...
+            MissingExtraError: a .zst is asked for, and the zstandard package is not installed.
+        """
+        foreign_files.write(path, self.words_, self.vectors_, binary=binary)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read vectors from a model file, the folder of its run, or a file of word2vec; errors as these."""
+        file = path / "model.safetensors" if path.is_dir() else path
+        return cls.load(file) if file.suffix == ".safetensors" else cls.load_word2vec(file)
+
+    @classmethod
+    def load_word2vec(cls, path: str | PathLike[str], *, lower: bool | None = None) -> Self:
+        """Read a file in the text or the binary format of word2vec, perhaps compressed; nothing in it is trusted.
+
+        Args:
+            path: the file.
+            lower: texts are to be taken in lower case; None: where no word of the file has a capital letter.
+
+        Raises:
+            FileFormatError: it is truncated, or not such a file; the sentence says where.
+            DataError: it cannot be read.
+        """
+        found = foreign_files.read(path)
+        lower = all(word == word.lower() for word in found.words) if lower is None else lower
+        made = cls(vector_size=found.vectors.shape[1], lower=lower)
+        made._take_words(found.words, found.vectors.shape[1])
+        made._foretells = False
+        made.network_ = made._network(checked(made))
+        made.network_.rows.copy_(torch.from_numpy(found.vectors))
+        made.notes_ = found.notes
+        return made
+
+    # --- what the base asks for ------------------------------------------------------------------------------------
+
+    _foretells = True  # False where the vectors came from a file of another program
+
+    def _take_words(self, words: list[str], size: int) -> None:
+        self.input_ = WordInput(words, size, lower=self.lower)
+        self._foretells = True
+
+    def _subwords(self, settings: WordVectorSettings) -> Subwords:
+        return Subwords(*settings.ngrams, settings.buckets, settings.jamo) if settings.ngrams else WHOLE_WORDS
+
+    def _network(self, settings: WordVectorSettings) -> VectorTables:
+        subwords, words = self._subwords(settings), self.input_.words
+        parts = parts_of(words, subwords)
+        return VectorTables(len(words), settings.vector_size, subwords.buckets, parts, contexts=self._foretells)
+
+    def _learned(self) -> dict[str, Any]:
+        return {"input": self.input_.to_json(), "foretells": self._foretells}
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        self.input_ = WordInput.from_json(learned["input"])
+        self._foretells = learned["foretells"] is True
+        if self.input_.size != self.vector_size or self.input_.tokenizer.lower != self.lower:
+            raise FileFormatError("its words and its settings contradict each other")
+
+
+def _notes(corpus: Corpus) -> list[str]:
+    left = f"{corpus.left_out:,} words of the text are too rare for a vector and were left out"
+    return [left] if corpus.left_out else []

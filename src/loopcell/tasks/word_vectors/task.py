@@ -1,0 +1,40 @@
+"""What is learned, for the kernel and for plain PyTorch alike."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import Ragged
+from loopcell.tasks.word_vectors.noise import Bits, Noise
+from loopcell.tasks.word_vectors.subwords import Parts
+
+Matrix = npt.NDArray[np.float32]
+
+
+class LearningTask(NamedTuple):
+    """Matrices to learn, and the text to learn them from.
+
+    Attributes:
+        rows: [V + buckets, E], what a word's vector is made of.
+        contexts: [V, E], what is foretold.
+        parts: which rows make a word.
+        keep: how often a word is kept.
+        noise: what negatives are drawn from.
+        sentences: int32 numbers of words.
+        window: the most words to each side.
+        negatives: for each word that is foretold.
+        cbow: from those around a word to it, and not the other way round.
+    """
+
+    rows: Matrix
+    contexts: Matrix
+    parts: Parts
+    keep: Bits
+    noise: Noise
+    sentences: Ragged
+    window: int
+    negatives: int
+    cbow: bool
