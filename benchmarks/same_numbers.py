@@ -43,7 +43,7 @@ def digest(*tensors: Any) -> str:
     for tensor in tensors:
         array = tensor.detach().cpu() if isinstance(tensor, torch.Tensor) else torch.from_numpy(np.array(tensor))
         total.update(f"{tuple(array.shape)} {array.dtype}".encode())
-        total.update(array.contiguous().view(torch.uint8).numpy().tobytes() if array.numel() else b"")
+        total.update(array.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if array.numel() else b"")
     return total.hexdigest()[:20]
 
 
@@ -123,7 +123,7 @@ def estimators() -> Iterator[tuple[str, str]]:
     drawn = np.random.default_rng(0)
     waves = [drawn.normal(size=(int(n), 2)) for n in drawn.integers(5, 12, 40)]
     labels = [int(wave[:, 0].sum() > 0) for wave in waves]
-    quick = {"hidden_size": 8, "epochs": 2, "random_state": 0, "device": "cpu"}
+    quick: dict[str, Any] = {"hidden_size": 8, "epochs": 2, "random_state": 0, "device": "cpu"}
     classifier = loopcell.SequenceClassifier(**quick, cell="gru").fit(waves, labels)
     yield "SequenceClassifier", digest(classifier.predict_proba(waves), classifier.score(waves, labels))
     regressor = loopcell.SequenceRegressor(**quick).fit(waves, [float(wave.sum()) for wave in waves])
@@ -134,10 +134,10 @@ def estimators() -> Iterator[tuple[str, str]]:
     seq2seq = loopcell.Seq2Seq(**quick, beam=3).fit(words, [word[::-1] for word in words])
     yield "Seq2Seq", digest(*(found[0].log_probability for found in seq2seq.candidates(words[:6])))
     series = {"value": np.round(100 + 5 * np.sin(np.arange(120) / 3), 3)}
-    forecaster = loopcell.Forecaster(target="value", history=12, horizon=4, **{**quick, "epochs": 3}).fit(series)
+    forecaster = loopcell.Forecaster(target=("value",), history=12, horizon=4, **{**quick, "epochs": 3}).fit(series)
     (forecast,) = forecaster.predict(series)
     yield "Forecaster", digest(forecast.mean, forecast.quantiles)
-    detector = loopcell.AnomalyDetector(target="value", **quick).fit(series)
+    detector = loopcell.AnomalyDetector(target=("value",), **quick).fit(series)
     yield "AnomalyDetector", digest(*map(np.asarray, detector.score_samples(series)))
     with tempfile.TemporaryDirectory() as folder:
         for name, model in (("classifier", classifier), ("forecaster", forecaster)):

@@ -85,7 +85,8 @@ class ProgressDisplay:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=1.0, completed=done / total, place=f"{done}/{total}")
+        self._task = self._bar.add_task("", total=1.0, place=f"{done}/{total}")
+        self._bar.update(self._task, completed=done / total)
         self._before: Report | None = None
         self._heartbeat = Heartbeat(console, self._line)
         self._stack = ExitStack()
