@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from loopcell import cells
-from loopcell.backends.c.loops import Loops
+from loopcell.backends.c.codegen.loops import Loops
 from loopcell.passes.fuse import fuse
 
 HERE = Path(__file__).parent
