@@ -16,8 +16,8 @@ from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
 from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
-from loopcell.data.readers.records import Origin, Record, Records, brief, twice_in
-from loopcell.errors import DataError, LoopcellError
+from loopcell.data.readers.records import Origin, Record, Records, twice_in
+from loopcell.errors import DataError, LoopcellError, quoted
 
 BATCH_ROWS = 1024
 LAZY_ROWS = 1 << 16
@@ -111,7 +111,7 @@ def _distinct(name: str, names: list[str]) -> tuple[str, ...]:
     """The columns' names; DataError where two are the same, of which a row could hold but one."""
     twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{name} has two columns {brief(twice)}; give every column its own name")
+        raise DataError(f"{name} has two columns {quoted(twice)}; give every column its own name")
     return tuple(names)
 
 
@@ -141,7 +141,7 @@ def _check_lists(path: Path, metadata: Any) -> None:
             most = max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.total_compressed_size, size))
             if 8 * chunk.num_values > most:
                 raise DataError(
-                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
+                    f"{path}: the lists of column {quoted(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
                     f"more than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
                 )
 
@@ -203,7 +203,7 @@ def _why(batch: Any, error: Exception) -> str:
         try:
             column.to_pylist()
         except Exception as found:  # noqa: BLE001 - the same again
-            return f"column {brief(name)} cannot be read ({one_line(found)})"
+            return f"column {quoted(name)} cannot be read ({one_line(found)})"
     return f"it cannot be read ({one_line(error)})"
 
 

@@ -26,8 +26,8 @@ from loopcell.data.readers.counted import Counted
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
-from loopcell.data.readers.records import Record, brief, file_origin, printable, twice_in
-from loopcell.errors import DataError, UsageError
+from loopcell.data.readers.records import Record, file_origin, twice_in
+from loopcell.errors import DataError, UsageError, escaped, quoted
 
 _NAME = re.compile(r"[^\W\d][\w \-]{0,63}")
 _NUMBERED = re.compile(r"column_([1-9]\d*)")
@@ -188,7 +188,7 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1))
     twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{path} has two columns {brief(twice)}; give every column its own name (header=[...])")
+        raise DataError(f"{path} has two columns {quoted(twice)}; give every column its own name (header=[...])")
     return names
 
 
@@ -228,5 +228,5 @@ def _records(path: Path, heading: _Heading, rows: Iterator[Row], reading: Readin
 
 
 def _shown(cells: Sequence[str]) -> str:
-    shown = [printable(cell if len(cell) <= 20 else cell[:20] + "...") for cell in cells[:8]]
+    shown = [escaped(cell, 20) for cell in cells[:8]]
     return ", ".join(shown) + (", ..." if len(cells) > 8 else "")

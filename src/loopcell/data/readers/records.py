@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.skipped import Skipped
-from loopcell.errors import DataError
+from loopcell.errors import DataError, escaped, quoted
 
 LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
 
@@ -211,13 +211,13 @@ def missing_column(name: str, columns: Sequence[str]) -> str:
     """The sentence about a column that is not there."""
     near = _nearest(name, columns)
     there = f"there is only {listed(columns)}" if len(columns) == 1 else f"there are {listed(columns)}"
-    return f"there is no column {brief(name)}: " + (f"did you mean {near}? " if near else "") + there
+    return f"there is no column {quoted(name, LONGEST_NAME)}: " + (f"did you mean {near}? " if near else "") + there
 
 
 def listed(columns: Sequence[str]) -> str:
     """The names of columns, as many as a sentence can hold."""
     more = f" and {len(columns) - 20:,} more" if len(columns) > 20 else ""
-    return ", ".join(map(_column, columns[:20])) + more
+    return ", ".join(escaped(name, LONGEST_NAME) for name in columns[:20]) + more
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
@@ -225,21 +225,7 @@ def _nearest(name: str, columns: Sequence[str]) -> str:
     if len(name) > LONGEST_NAME:
         return ""
     near = difflib.get_close_matches(name, [one for one in columns if len(one) <= LONGEST_NAME], n=1)
-    return printable(near[0]) if near else ""
-
-
-def _column(name: str) -> str:
-    return printable(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "...")
-
-
-def brief(text: str) -> str:
-    """A name from a file for an error: quoted, what cannot be printed escaped, and no longer than a line."""
-    return repr(text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "...")
-
-
-def printable(text: str) -> str:
-    """A text from a file without quotes: what a terminal would obey or cannot show is escaped."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    return escaped(near[0]) if near else ""
 
 
 def twice_in(names: Iterable[str]) -> str | None:

@@ -17,7 +17,7 @@ from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, UsageError, quoted
 
 Floats = npt.NDArray[np.float64]
 _NUMBERS = (np.bool_, np.integer, np.floating, np.str_)
@@ -273,7 +273,7 @@ def _number(name: str, column: Sequence[Any], index: int) -> float:
             return number_of_text(cell) if cell.strip() else float("nan")
         return as_number(cell)
     except ValueError as error:
-        reason = str(error) if "whole number" in str(error) else f"{str(cell)[:40]!r} is not a number"
+        reason = str(error) if "whole number" in str(error) else f"{quoted(str(cell), 40)} is not a number"
         raise DataError(f"{_cell(name, column, index)}: {reason}") from error
 
 

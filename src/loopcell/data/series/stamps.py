@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import short
 from loopcell.data.readers.records import where
 from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates, no_dates
 from loopcell.data.series.showing import shown
@@ -27,7 +26,7 @@ from loopcell.data.series.zones import (
     wall,
     zones_that,
 )
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, UsageError, quoted
 
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -84,7 +83,7 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     if zone is None:
         return found
     if found.times.dtype.kind != "M":
-        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {short(cells[0])}")
+        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {quoted(cells[0])}")
     return found._replace(times=found.times if found.zone else _placed(found.times, zone, cells), zone=zone)
 
 
@@ -147,8 +146,8 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
     at = aware.index(not aware[0])
     with_zone, without = (0, at) if aware[0] else (at, 0)
     return DataError(
-        f"{where(cells, at)}: {_text(cells[with_zone])} ({where(cells, with_zone)}) has a zone and "
-        f"{_text(cells[without])} ({where(cells, without)}) has none; write all times with a zone, or none"
+        f"{where(cells, at)}: {quoted(str(cells[with_zone]), 40)} ({where(cells, with_zone)}) has a zone and "
+        f"{quoted(str(cells[without]), 40)} ({where(cells, without)}) has none; write all times with a zone, or none"
     )
 
 
@@ -217,14 +216,10 @@ def _converted(cells: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]
 
 def _unreadable(cells: Sequence[Any], index: int) -> DataError:
     cell = cells[index]
-    what = "there is no time" if cell in (None, "") else f"{str(cell)[:40]!r} is no time"
-    first = _text(cells[0]) if isinstance(cells[0], str | np.datetime64) else short(cells[0])
+    what = "there is no time" if cell in (None, "") else f"{quoted(str(cell), 40)} is no time"
+    first = quoted(str(cells[0]) if isinstance(cells[0], np.datetime64) else cells[0], 40)
     like = f"like {first}" if index else "as ISO 8601 writes it, 2016-07-01 13:00, or a number"
     return DataError(f"{where(cells, index)}: {what} {like}")
-
-
-def _text(cell: Any) -> str:
-    return repr(str(cell)[:40])
 
 
 def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:

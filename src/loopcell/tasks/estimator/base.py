@@ -22,9 +22,9 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale, short
+from loopcell.data import Scale
 from loopcell.equations import Cell
-from loopcell.errors import ArgumentError, InputError, UsageError
+from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.config import Columns
 from loopcell.tasks.estimator.ending import Naive, notes_of
 from loopcell.tasks.estimator.engine import READING_FACTOR, Goal, device_of, on_device, optimise, private_randomness
@@ -80,7 +80,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """
         names = [field.name for field in fields(settings_class(cls))]
         if given:
-            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {short(given[0])}")
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {quoted(given[0])}")
         for name in arguments:
             if name not in names:
                 raise ArgumentError(unknown_argument(cls.__name__, name, names))
