@@ -13,7 +13,6 @@ import torch
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting import Direct, Head, ScaledSeries, SeriesEstimator, SeriesExamples, first_after
-from loopcell.tasks.forecasting.columns import notes_of, read_series
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.heads import Mean
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
@@ -164,8 +163,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         settings = checked(self)
         if settings.label is None:
             return self._read_table(data), None
-        found = read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
-        self._note(notes_of(found))
+        found = self._read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
         self._demand_like(found)
         labels = [one.past[:, -1] for one in found]
         for one, label in zip(found, labels, strict=True):

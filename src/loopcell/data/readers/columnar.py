@@ -6,6 +6,7 @@ refused where the file says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ LAZY_ROWS = 1 << 16
 SLICE_BYTES = 1 << 22  # of a batch; as Python's numbers and lists they take 10 to 60 times as many
 USUAL_RATIO = 64  # of the bytes of a column of lists to those in its file
 FRAME = "frame"
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")  # of pandas, which is no column
 
 
 def read_parquet(path: Path, reading: Reading) -> FileRows:
@@ -74,7 +76,7 @@ class FrameRecords(Records):
         """The frame's columns."""
         if _is_lazy(self._frame):
             return tuple(self._frame.collect_schema().names())
-        return tuple(self._stream(self._frame).schema.names)
+        return tuple(name for name in self._stream(self._frame).schema.names if not _NAMELESS_INDEX.fullmatch(name))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
@@ -88,8 +90,9 @@ class FrameRecords(Records):
                 for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
                     yield from self._stream(part)
                 return
+            names = list(columns or self.columns)
             for batch in self._stream(self._frame):
-                yield batch.select(list(columns)) if columns else batch
+                yield batch.select(names)
 
     def _stream(self, frame: Any) -> Any:
         with ours(lambda: f"{FRAME} cannot be read"):

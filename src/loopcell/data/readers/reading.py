@@ -57,14 +57,12 @@ class FileRows(NamedTuple):
     Attributes:
         columns: their names.
         rows: in order.
-        notes: what the user should know about how it is read.
-        guesses: the same where it may be meant otherwise, with the argument that says so.
+        notes: what the user should know about how it is read, with the argument that says otherwise.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[Record]
     notes: tuple[str, ...] = ()
-    guesses: tuple[str, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Path, Reading], FileRows]

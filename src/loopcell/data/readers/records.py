@@ -74,13 +74,13 @@ class Records(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
+        """Sentences about how the data is read, for the user to see, and which argument says otherwise."""
         return ()
 
     @property
-    def guesses(self) -> tuple[str, ...]:
-        """Those of the notes that tell how the data may be meant otherwise, and which argument says so."""
-        return ()
+    def hint(self) -> str:
+        """What may be wrong where a column is not there, as the end of a sentence about it; "" for nothing."""
+        return ""
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for: a table of text with one of them in its first line has a header."""
@@ -125,7 +125,7 @@ class Records(ABC):
         there = set(columns)
         for name in names:
             if name not in there:
-                raise DataError(f"{self}: {missing_column(name, columns)}")
+                raise DataError(f"{self}: {missing_column(name, columns)}{self.hint}")
 
     def no_rows(self) -> DataError:
         """The error of a pass that gave nothing."""

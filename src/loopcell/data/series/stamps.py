@@ -18,10 +18,10 @@ from loopcell.data.series.zones import (
     check_zone,
     has_changes,
     instants,
+    is_left_out,
     is_zone,
     offset_at,
     offset_name,
-    offsets,
     second_instants,
     wall,
     zones_that,
@@ -84,7 +84,9 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
         return found
     if found.times.dtype.kind != "M":
         raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {quoted(cells[0])}")
-    return found._replace(times=found.times if found.zone else _placed(found.times, zone, cells), zone=zone)
+    if found.zone is not None:  # what was to be said of it no longer matters
+        return Stamps(found.times, zone)
+    return found._replace(times=_placed(found.times, zone, cells), zone=zone)
 
 
 # --- whole columns -------------------------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
     found = zones_with(times, ahead)
     if not found:
         shown_offsets = ", ".join(offset_name(int(one)) for one in np.unique(ahead)[:4])
-        return UTC_NAME, (f"the times have offsets of several zones ({shown_offsets}); forecasts are given in UTC",)
+        return UTC_NAME, (f"the times have offsets of several zones ({shown_offsets}); forecasts are written in UTC",)
     others = f" and of {len(found) - 1} more zones" if len(found) > 1 else ""
     note = (
         f"the offsets of the times are those of {found[0]}{others}: summer time goes on as there, unless another zone "
@@ -172,25 +174,35 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
 
 
 def zones_with(times: Times, ahead: Ints) -> list[str]:
-    """The zones whose clocks are ahead of UTC by some seconds [T] at some instants [T]."""
+    """The zones whose clocks are ahead of UTC by some seconds [T] at some instants [T].
+
+    A time that clocks leave out may have the offset from before they were set forward.
+    """
     changes = np.flatnonzero(np.diff(ahead))[: _SAMPLE // 2]
     even = np.linspace(0, len(times) - 1, _SAMPLE // 2).astype(np.int64)
     tried = np.unique(np.concatenate([even, changes, changes + 1]))
     seconds = times.astype("datetime64[s]").astype(np.int64)
     pairs = [(int(seconds[at]), int(ahead[at])) for at in tried]
-    found = zones_that(lambda zone: all(offset_at(second, zone) == offset for second, offset in pairs))
-    return [zone for zone in found if np.array_equal(offsets(times, zone), ahead)]
+    found = zones_that(
+        lambda zone: all(offset_at(at, zone) == offset or is_left_out(at, offset, zone) for at, offset in pairs)
+    )
+    there = times + ahead.astype("timedelta64[s]")
+    return [
+        zone for zone in found if ((instants(there, zone) == times) | (second_instants(there, zone) == times)).all()
+    ]
 
 
 def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
     """Instants of times on the wall clock of a zone; an hour that comes twice is told by the order.
+
+    Of a column of days, a day whose midnight is left out begins when its clocks first show a time.
 
     Raises:
         DataError: a clock never shows such a time.
     """
     found, second = instants(times, zone), second_instants(times, zone)
     missing = np.flatnonzero(wall(found, zone) != times)
-    if len(missing):
+    if len(missing) and (times != times.astype("datetime64[D]")).any():
         first = int(missing[0])
         raise DataError(
             f"{where(cells, first)}: clocks in {zone} never show {shown(times[first])}: they are set forward over it"
