@@ -37,7 +37,7 @@ def every_module_is_there(folder: Path) -> None:
 
 def every_data_file_is_there() -> None:
     assert (resources.files("loopcell") / "py.typed").is_file()
-    headers = resources.files("loopcell.backends.c") / "headers"
+    headers = resources.files("loopcell.backends.c.codegen") / "headers"
     assert {"vectors.h", "functions.h", "products.h"} <= {file.name for file in headers.iterdir()}
     said = ""
     try:
