@@ -12,9 +12,9 @@ The rule of `loopcell.tasks.core.pace` (batch size, passes, patience, rate, warm
 drawn and generated sets in view, so these sets are no proof of it. How many examples are held out where numbers are
 predicted, and how predictions are drawn to the mean (`loopcell.tasks.sequences.shrinkage`), was chosen on generated
 sequences, of noise and of a signal in noise, and on quarters held out of the training parts of the two sets of numbers.
-The pooling of long sequences (`loopcell.tasks.core.networks.pooling`) was chosen without a test figure: on parts held
-out of the training parts of the archive's sets, on other names and splice sites, and on generated series of other
-seeds.
+The pooling of long sequences (`loopcell.tasks.core.networks.pooling`) was chosen without a test figure: on parts that
+were held out of the training parts of the archive's sets, on other names and splice sites, and on generated series of
+other seeds.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def list_chunks(path: Path) -> Iterator[ListChunk]:
     Raises:
         DataError: the file's own description of them is damaged.
     """
-    asked = [*_interpreter(), "-I", "-c", _CHILD, json.dumps(sys.path), str(path)]
+    asked = [_interpreter(path), "-I", "-c", _CHILD, json.dumps(sys.path), str(path)]
     try:
         # The path is an argument of its own: no shell reads it.
         child = subprocess.run(asked, capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
@@ -66,12 +66,12 @@ def list_chunks(path: Path) -> Iterator[ListChunk]:
         yield ListChunk(*json.loads(line))
 
 
-def _interpreter() -> list[str]:
-    """The command of this Python.
+def _interpreter(path: Path) -> str:
+    """Return the command of this Python.
 
     Raises:
         DataError: there is none, as in a program that was frozen with its libraries, which would start itself anew.
     """
     if getattr(sys, "frozen", False) or not sys.executable:
-        raise DataError("Parquet files with lists are read by help of a Python interpreter, and this program has none")
-    return [sys.executable]
+        raise DataError(f"{path}: Parquet with lists needs a Python interpreter, which this program has not")
+    return sys.executable

@@ -15,7 +15,6 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
-from loopcell.tasks.forecasting.columns import notes_of, read_series
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -166,8 +165,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         settings = checked(self)
         if settings.label is None:
             return self._read_table(data), None
-        found = read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
-        self._note(notes_of(found))
+        found = self._read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
         self._demand_like(found)
         labels = [one.past[:, -1] for one in found]
         for one, label in zip(found, labels, strict=True):

@@ -132,3 +132,9 @@ class AnomalySettings(SeriesSettings):
     horizon: Steps = 1
     alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
     label: str | None = None
+
+
+def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
+    """Return all columns of a table that settings ask for by name."""
+    single = (settings.time, settings.series, getattr(settings, "label", None))
+    return (*settings.target, *settings.known, *settings.past, *(name for name in single if name is not None))

@@ -248,14 +248,11 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         self.longest_, self._from_file = int(training.targets.lengths.max()), False
         pace = settings.pace(len(training))
         self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
-        self.notes_ = [
-            f"{count:,} of {len(X):,} training {what} are empty"
-            for what, count in (
-                ("inputs", int((training.inputs.lengths == 0).sum())),
-                ("targets", int((training.targets.lengths == 1).sum())),
-            )
-            if count
-        ]
+        empty = {
+            "inputs": int((training.inputs.lengths == 0).sum()),
+            "targets": int((training.targets.lengths == 1).sum()),
+        }
+        self._note([f"{count:,} of {len(X):,} training {what} are empty" for what, count in empty.items() if count])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _learn_inputs(self, X: Part, settings: Any) -> None:

@@ -12,7 +12,14 @@ from loopcell.errors import InputError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, costs, demand_end, demand_finite, forbid
+from loopcell.tasks.seq2seq.decoding import (
+    DecodingConfig,
+    Hypothesis,
+    costs,
+    demand_end,
+    demand_finite,
+    forbid,
+)
 
 Step = Callable[[Tensor, Encoded], tuple[Tensor, Encoded]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
 from functools import partial
@@ -22,9 +22,9 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale, short
+from loopcell.data import Scale
 from loopcell.equations import Cell
-from loopcell.errors import ArgumentError, InputError, UsageError
+from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -51,6 +51,7 @@ from loopcell.training.run_folder import RunFolder
 from loopcell.training.run_lock import only_process
 
 SCORING_SHARE = 0.1  # of a command's time limit
+MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
@@ -77,8 +78,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     notes_: list[str]
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
+    tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
-
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     def __new__(cls, *given: Any, **arguments: Any) -> Self:
@@ -89,7 +90,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """
         names = [field.name for field in fields(settings_class(cls))]
         if given:
-            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {short(given[0])}")
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {quoted(given[0])}")
         for name in arguments:
             if name not in names:
                 raise ArgumentError(unknown_argument(cls.__name__, name, names))
@@ -163,12 +164,25 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
         return None
 
-    def _note(self, notes: list[str]) -> None:
-        """Keep sentences for the user; Python shows them with the progress, and the shell shows them itself."""
-        self.notes_ += notes
-        if self.progress and self.source_ is None:
-            for note in notes:
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, each once, and say them: to `tell_`, or with the progress that Python shows."""
+        before = getattr(self, "notes_", [])
+        new = [note for note in dict.fromkeys(notes) if note not in before]
+        self.notes_ = [*before, *new][-MOST_NOTES:]
+        for note in new:
+            if self.tell_ is not None:
+                self.tell_(note)
+            elif self.progress and self.source_ is None:
                 Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Call a function with each note as soon as there is one: most of them before training."""
+        self.tell_ = tell
+        try:
+            yield
+        finally:
+            del self.tell_
 
     def _working(self, what: str) -> AbstractContextManager[object]:
         """Around work without a bar: a line about it now and then, where progress is shown."""

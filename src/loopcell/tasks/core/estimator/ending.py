@@ -32,19 +32,19 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
         pace: the numbers that it had.
         naive: what stands beside its best held-out loss, where there is something.
     """
-    advice, best = what_to_try(outcome, settings, pace), outcome.position.best_loss
-    found = []
+    best, found = outcome.position.best_loss, []
     if not outcome.warm and outcome.reason != "interrupted":
         found.append(
             f"training ended in its warm-up, at update {outcome.position.update:,}, before the learning rate had "
-            f"reached its height: {advice}"
+            "reached its height"
         )
     if naive is not None and best is not None and not best < naive.loss:
         found.append(
             f"nothing was learned: the held-out loss {best:.4f} is no better than the {naive.loss:.4f} of "
-            f"{naive.what}, whatever the input: {advice}"
+            f"{naive.what}, whatever the input"
         )
-    return found
+    # The cure of both is the same, and is said once.
+    return [*found[:-1], *(f"{last}: {what_to_try(outcome, settings, pace)}" for last in found[-1:])]
 
 
 def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str:
