@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loopcell.data import short
+from loopcell.errors import quoted
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.estimator.sequences import SequenceEstimator
@@ -35,5 +35,5 @@ class PooledEstimator(SequenceEstimator):
         super()._restore(learned)
         found = learned.get("pooling", self.pooling)  # files from before there was "auto" have the setting alone
         if found not in POOLINGS:
-            raise ValueError(f"its pooling is {short(found)}")
+            raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
