@@ -19,7 +19,7 @@ from loopcell.tasks import (
     score_files,
     train_language_model,
 )
-from loopcell.tasks.language_model.model import corpus
+from loopcell.tasks.language_model import corpus
 from loopcell.training import TrainingConfig
 
 QUICK = {

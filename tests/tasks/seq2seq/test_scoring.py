@@ -9,8 +9,8 @@ import pytest
 
 from loopcell import Seq2Seq
 from loopcell.tasks.core.from_files.run import _seconds_left
+from loopcell.tasks.seq2seq import scoring
 from loopcell.tasks.seq2seq.scoring import Limits, shown
-from loopcell.tasks.seq2seq.translator import scoring
 
 
 class Clock:

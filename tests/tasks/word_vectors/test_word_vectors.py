@@ -15,7 +15,7 @@ from loopcell.data import Column, Origin
 from loopcell.errors import DataError, FileFormatError, InputError, TrainingError, UsageError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.core.model_file import MODEL
-from loopcell.tasks.word_vectors.estimator import learning
+from loopcell.tasks.word_vectors import learning
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK as QUICK_NETWORK
 from tests.tasks.word_vectors.texts import ANIMALS, FOODS, QUICK, sentences
