@@ -83,7 +83,7 @@ def _source(lanes: int, width: int) -> str:
     named = {"REAL_IS_DOUBLE": 0, "LANES": lanes, "WIDTH": width, "MOST_NEGATIVES": MOST_NEGATIVES}
     sizes = "".join(f"#define {name} {value}\n" for name, value in named.items())
     headers = files("loopcell.backends.c.codegen") / "headers" / "vectors.h"
-    own = files("loopcell.tasks.word_vectors.estimator") / "negative_sampling.c"
+    own = files("loopcell.tasks.word_vectors") / "negative_sampling.c"
     return sizes + headers.read_text(encoding="utf-8") + own.read_text(encoding="utf-8")
 
 

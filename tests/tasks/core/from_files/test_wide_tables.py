@@ -47,7 +47,7 @@ def test_the_same_from_disk_and_in_blocks(table, monkeypatch):
     parts = list(blocks(open_records(spec), spec, 7))
     assert [sequence.tolist() for part in parts for sequence in part] == expected
     monkeypatch.setattr(file_examples, "IN_MEMORY", 10)
-    assert [sequence.tolist() for sequence in load_inputs(spec).X] == expected
+    assert [sequence.tolist() for sequence in load_inputs(spec)] == expected
 
 
 def test_columns_of_lists_are_the_numbers_of_a_step(tmp_path):
@@ -98,9 +98,9 @@ def test_columns_of_the_same_names_are_read_in_the_order_of_training(table):
     training = Columns(input="first,second,third", target="label")
     for said in (None, "third,first,second"):
         spec = as_trained(FileExamples(files=(table,), input=said), training)
-        assert load_inputs(spec).X[3].tolist() == [3, 3.5, -3]
+        assert load_inputs(spec)[3].tolist() == [3, 3.5, -3]
     other = as_trained(FileExamples(files=(table,), input="third,first"), training)  # columns that were given new names
-    assert load_inputs(other).X[3].tolist() == [-3, 3]
+    assert load_inputs(other)[3].tolist() == [-3, 3]
 
 
 def test_a_table_that_lacks_some_columns_of_training_is_refused(table):
