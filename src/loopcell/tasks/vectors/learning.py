@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from loopcell.errors import TrainingError
-from loopcell.runtime.plan import may_fuse
+from loopcell.runtime import may_fuse
 from loopcell.tasks.vectors.kernel import Kernel
 from loopcell.tasks.vectors.plain import Plain
 from loopcell.tasks.vectors.progress import Progress
