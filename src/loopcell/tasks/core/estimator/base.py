@@ -25,6 +25,7 @@ from loopcell import cells
 from loopcell.data import Scale, short
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError
+from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -78,6 +79,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name every argument in the class's docstring, as `help` and editors show it."""
+        super().__init_subclass__(**options)
+        has_settings = any("__dataclass_fields__" in vars(kind) for kind in cls.__mro__)
+        if vars(cls).get("__doc__") and has_settings:
+            cls.__doc__ = with_arguments(cls.__doc__ or "", settings_class(cls))
 
     def __new__(cls, *given: Any, **arguments: Any) -> Self:
         """Refuse arguments that there are not.
