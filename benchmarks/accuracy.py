@@ -28,8 +28,8 @@ from torch import Tensor
 from benchmarks.functions import built_for
 from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell.backends.c import compiler
-from loopcell.backends.c.functions import Functions
-from loopcell.backends.c.target import TARGETS
+from loopcell.backends.c.launch.functions import Functions
+from loopcell.backends.c.toolchain.target import TARGETS
 
 BOUNDS = {"exp": 2.0, "sigmoid": 2.0, "tanh": 2.0, "log": 2.0, "softplus": 4.0, "sqrt": 0.5}
 """What is promised, in ulp."""

@@ -22,7 +22,7 @@ from benchmarks.machine import data_folder
 from benchmarks.results import RESULTS, heading, write
 from loopcell import LanguageModel, cells
 from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
 
 REVIEWS = 40_000  # of 150,000: enough for a figure, and a run stays below half an hour
@@ -101,7 +101,7 @@ def run(name: str) -> dict[str, Any]:
         with trained.run.metrics.open() as file:
             curve = [row for row in csv.DictReader(file) if row["validation_loss"]]
         model = LanguageModel.load(trained.run.model)
-        choice = Choice(temperature=0.7)
+        choice = SamplingConfig(temperature=0.7)
         written = "".join(sample(model, experiment.prime, length=300, choice=choice, seed=1))
     score = trained.score
     if score is None:

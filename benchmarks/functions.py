@@ -23,8 +23,8 @@ import torch
 
 from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell.backends.c import compiler
-from loopcell.backends.c.functions import Functions
-from loopcell.backends.c.target import TARGETS
+from loopcell.backends.c.launch.functions import Functions
+from loopcell.backends.c.toolchain.target import TARGETS
 from loopcell.errors import UsageError
 
 OPS = ("exp", "sigmoid", "tanh", "log", "softplus", "sqrt", "relu", "abs")

@@ -2,8 +2,8 @@
 
     python examples/demo.py [--seconds 150] [--run FOLDER]
 
-The text is the Python standard library's own source code. The program measures how fast this machine is, trains for
-about the time given, and prints held-out bits a character beside two baselines, a sample, and where the files lie.
+The text is the Python standard library's own source code. The program trains by the clock until the time given is
+used, and prints held-out bits a character beside two baselines, a sample, and where the files lie.
 """
 
 from __future__ import annotations
@@ -11,28 +11,27 @@ from __future__ import annotations
 import argparse
 import math
 import sysconfig
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from loopcell import LanguageModel, cells
-from loopcell.cli.score_table import print_score
+from loopcell.cli.score_table import print_score, print_verdict
 from loopcell.tasks import (
-    Choice,
     LanguageModelConfig,
     LanguageModelPlan,
+    SamplingConfig,
     TextConfig,
     sample,
     train_language_model,
 )
-from loopcell.training import Optimization, Rhythm, RunLength, TrainingConfig, Truncation
+from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
 from loopcell.training.run_folder import free_folder
 
 CELL = cells.get("gru")
 TEXT_BYTES = 3_000_000
-PROBE_UPDATES = 25
+FASTEST = 400  # updates a second that no machine reaches, so the clock ends the run and not their number
 PRIME = "def __init__(self, "
 
 
@@ -57,28 +56,18 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def make_plan(files: Sequence[Path], length: RunLength) -> LanguageModelPlan:
-    """A GRU of 256 units that reads 32 stretches of the text side by side."""
-    updates = length.updates or 1
+def make_plan(files: Sequence[Path], seconds: float) -> LanguageModelPlan:
+    """A GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
     return LanguageModelPlan(
         text=TextConfig(files=tuple(files), held_out_fraction=0.05),
         model=LanguageModelConfig(hidden_size=256, num_layers=1, embedding_size=64),
         training=TrainingConfig(
-            batch_size=32,
+            batch_size=16,  # more and smaller updates: as fast for each character, and a slow machine learns more
             truncation=Truncation(k1=64),
-            optimization=Optimization(learning_rate=4e-3, warmup=max(1, updates // 20)),
-            length=length,
-            rhythm=Rhythm(evaluate_every=math.ceil(updates / 4)),
+            optimization=Optimization(learning_rate=4e-3),
+            length=RunLength(updates=math.ceil(FASTEST * seconds), time_limit=seconds),
         ),
     )
-
-
-def affordable_updates(files: Sequence[Path], seconds: float) -> int:
-    """How many updates fit into some time, from a few of them on a little of the text."""
-    with tempfile.TemporaryDirectory() as folder:
-        plan = make_plan(files[:5], RunLength(updates=PROBE_UPDATES))
-        probe = train_language_model(plan, CELL, Path(folder) / "probe")
-    return max(20, int(0.95 * seconds / (probe.outcome.position.seconds / PROBE_UPDATES)))
 
 
 def main() -> None:
@@ -92,18 +81,16 @@ def main() -> None:
     files = source_files(given.bytes)
     size = sum(path.stat().st_size for path in files)
     print(f"text: {len(files)} modules of the Python standard library, {size / 1e6:.1f} MB; the end is held out")
-    print("measuring this machine ...")
-    updates = affordable_updates(files, given.seconds)
-    print(f"training a {CELL.name} of 256 units: {updates} updates, about {given.seconds:.0f} seconds")
-    length = RunLength(updates=updates, time_limit=1.2 * given.seconds)
+    print(f"training a {CELL.name} of 256 units until {given.seconds:.0f} seconds are used")
     run = given.run or free_folder(Path("runs"), "demo")
-    trained = train_language_model(make_plan(files, length), CELL, run, Console())
+    trained = train_language_model(make_plan(files, given.seconds), CELL, run, Console())
 
     if trained.score:
         print_score(trained.score)
+        print_verdict(trained.score)
     model = LanguageModel.load(trained.run.model)
     print(f"\na sample after {PRIME!r}:\n")
-    for piece in sample(model, PRIME, length=500, choice=Choice(temperature=0.7), seed=1):
+    for piece in sample(model, PRIME, length=500, choice=SamplingConfig(temperature=0.7), seed=1):
         print(piece, end="", flush=True)
     print(f"\n\nmodel:  {trained.run.model}")
     print(f"curve:  {trained.run.metrics}  (or: tensorboard --logdir {trained.run.tensorboard})")

@@ -1,6 +1,6 @@
 """The numbers of the kernels' functions: polynomials nearest to exp, log and tanh, rounded to floats and doubles.
 
-    python scripts/coefficients.py > src/loopcell/backends/c/headers/coefficients.h
+    python scripts/coefficients.py > src/loopcell/backends/c/codegen/headers/coefficients.h
 
 Each polynomial has the least greatest error, by Remez' exchange in 50 digits. Its terms are rounded one by one, lowest
 first, and after each rounding the rest is found anew, so that it makes up for what the rounding took.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, strategies as st
 
 from loopcell import errors
-from loopcell.errors import FileFormatError, FileWriteError, InputError, LoopcellError, quoted, readable
+from loopcell.errors import FileFormatError, FileWriteError, InputError, LoopcellError, escaped, quoted, readable
 
 CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LoopcellError)]
 
@@ -56,11 +58,35 @@ def test_the_number_of_the_system_stays():
         ([1, 2], "[1, 2]"),
         (list(range(10**5)), "[0, 1, 2, 3, 4, 5, ...]"),
         (10**10_000, "a value of type int"),
+        (np.str_("a"), "'a'"),
+        (np.arange(10**6), "[0, 1, 2, 3, 4, 5, ...]"),
+        (np.datetime64("2024-01-31"), "np.datetime64('2024-01-31')"),
+        (torch.tensor(2.5, requires_grad=True), "2.5"),
+        (torch.empty(2, device="meta"), "a value of type Tensor"),
     ],
-    ids=["name", "controls", "long", "number", "list", "long list", "long number"],
+    ids=[
+        "name",
+        "controls",
+        "long",
+        "number",
+        "list",
+        "long list",
+        "long number",
+        "text of NumPy",
+        "array",
+        "time",
+        "tensor",
+        "tensor without memory",
+    ],
 )
 def test_what_is_quoted_is_cut(value, shown):
     assert quoted(value) == shown
+
+
+def test_what_stands_without_quotes_is_one_printable_line():
+    assert escaped("a\tb\n\x1b[31m\u202e") == r"a\tb\n\x1b[31m\u202e"
+    assert escaped("한국어 'x' \\", 9) == "한국어 'x' \\"
+    assert escaped("x" * 10**6, 5) == "xxxxx..."
 
 
 def test_what_is_nested_too_deep_to_be_quoted():

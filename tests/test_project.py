@@ -13,6 +13,8 @@ import types
 from pathlib import Path
 
 import pytest
+import trove_classifiers
+import yaml
 
 import loopcell
 
@@ -124,3 +126,24 @@ def test_what_src_imports_is_declared_and_what_is_declared_is_imported():
     extras = {name: asked for name, asked in PROJECT["optional-dependencies"].items() if name not in OURS}
     assert imported <= core.union(*map(names_of, extras.values()))
     assert core <= imported
+
+
+def test_the_citation_says_what_the_project_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= citation.keys()  # what the format requires
+    assert citation["type"] == "software"
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+    assert citation["repository-code"] == PROJECT["urls"]["Repository"]
+    assert citation["authors"] == PROJECT["authors"]
+    assert PROJECT["description"].removeprefix("Recurrent") in citation["title"].replace("recurrent", "Recurrent")
+
+
+def test_classifiers_exist_and_agree_with_the_rest():
+    assert set(PROJECT["classifiers"]) <= trove_classifiers.classifiers
+    assert "Typing :: Typed" in PROJECT["classifiers"]
+    assert (ROOT / "src" / "loopcell" / "py.typed").is_file()
+    assert not [one for one in PROJECT["classifiers"] if one.startswith("License ::")]  # `license` says it (PEP 639)
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert "Programming Language :: Python :: 3.11" in PROJECT["classifiers"]

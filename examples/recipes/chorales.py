@@ -22,7 +22,7 @@ from rich.console import Console
 from loopcell import LanguageModel, cells
 from loopcell.data import fetch
 from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.training.config import Optimization, RunLength, TrainingConfig, Truncation
 
@@ -31,7 +31,7 @@ LOWEST, TRANSPOSED = 36, range(-5, 6)
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 KNOWN = Known(
     "LSTM 8.45, GRU 8.43, RNN 8.91 nats a step, of another encoding",
-    "Bai, Kolter, Koltun, 2018 (arXiv 1803.01271), table 1, as others quote it",
+    "Bai, Kolter, Koltun, 2018 (arXiv 1803.01271), table 1",
 )
 
 
@@ -55,7 +55,10 @@ def run(small: bool) -> Result:
     }
     rows = {name: {"NLL a step": n / steps, "perplexity a step": math.exp(n / steps)} for name, n in nats.items()}
     table = ScoreTable(f"{len(test)} chorales, {steps:,} steps", rows)
-    facts = {"steps": steps, "sample": chords("".join(sample(model, "\n", length=160, choice=Choice(), seed=1)))}
+    facts = {
+        "steps": steps,
+        "sample": chords("".join(sample(model, "\n", length=160, choice=SamplingConfig(), seed=1))),
+    }
     print(" | ".join(facts["sample"]))
     return Result(dict(table.model), table, settings, facts)
 

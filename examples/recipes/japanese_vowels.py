@@ -22,7 +22,10 @@ SETTINGS = {
     "warmup": 100,
     "validation_fraction": 0.0,
 }
-KNOWN = Known("97-99% accuracy", "the UEA archive and papers on it, from memory; not checked figure by figure")
+KNOWN = Known(
+    "98.6% (signature kernel), 98.1% (global alignment kernel)",
+    "Toth, Oberhauser, Szabo, 2023 (arXiv 2311.12214), table of the UEA archive",
+)
 
 
 def run(small: bool) -> Result:

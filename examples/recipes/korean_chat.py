@@ -14,7 +14,7 @@ from recipe import Models, Result, main
 
 from loopcell import Chat
 from loopcell.data import fetch, read, split_groups
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import distinct
 
@@ -29,7 +29,7 @@ SETTINGS = {
     "batch_size": 32,
     "patience": 3,
 }
-DRAWN = Choice(temperature=0.7)
+DRAWN = SamplingConfig(temperature=0.7)
 
 
 def run(small: bool) -> Result:

@@ -25,7 +25,7 @@ SETTINGS = {
     "epochs": 20,
     "batch_size": 32,
 }
-SMALL = {"hidden_size": 16, "embedding_size": 16, "epochs": 1, "beam": 2, "longest": 20}
+SMALL = {"hidden_size": 16, "embedding_size": 16, "epochs": 1, "beam": 2, "max_length": 20}
 
 
 def run(small: bool) -> Result:

@@ -30,10 +30,7 @@ READERS = {
     "in pieces": {"tokens": "bpe", "vocabulary_size": 12000, "pooling": "attention"},
     "in syllables": {"tokens": "char", "vocabulary_size": 2500, "ngrams": 4, "embedding_size": 64, "pooling": "mean"},
 }
-KNOWN = Known(
-    "86.52% (BiLSTM over word2vec of POS-tagged words), 83.52% (CNN)",
-    "github.com/e9t/nsmc and its followers, from memory; not checked",
-)
+KNOWN = Known("86.52% (BiLSTM over word2vec of POS-tagged words)", "github.com/MSWon/Sentimental-Analysis, README")
 
 
 def run(small: bool) -> Result:

@@ -27,7 +27,10 @@ SETTINGS = {
     "warmup": 100,
     "patience": 5,
 }
-KNOWN = Known("95-97% accuracy in 10 folds", "networks of the 1990s to today on this set, from memory; not checked")
+KNOWN = Known(
+    "error 5.3% of N, 5.7% of EI, 10.8% of IE (backpropagation), 4.6%, 7.6%, 8.5% (KBANN); 10 folds of 1,000 examples",
+    "notes of the data set, UCI Machine Learning Repository, 1992",
+)
 
 
 def run(small: bool) -> Result:

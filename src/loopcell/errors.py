@@ -22,13 +22,14 @@ The leaves also derive from the built-in exception that a caller would guess, so
 
 Messages quote what stands in files and arguments, and end in terminals and logs. Each of these errors therefore makes
 its message `readable`: no control character reaches a terminal, and no message is longer than a page. What is quoted
-inside of a sentence goes through `quoted`, so that the sentence around it stays whole.
+inside of a sentence goes through `quoted`, or without quotation marks through `escaped`, so that the sentence around it
+stays whole.
 """
 
 from __future__ import annotations
 
 import reprlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _LONGEST = 2_000
 _HEAD, _TAIL = 1_500, 400
@@ -46,16 +47,36 @@ def readable(text: str) -> str:
 
 
 def quoted(value: object, longest: int = 80) -> str:
-    """Return a value of a file or argument for use in a sentence: as Python writes it, cut after `longest` letters."""
+    """Return a value of a file or argument for use in a sentence: as Python writes it, cut after `longest` letters.
+
+    Arrays and tensors are written as the lists or numbers that they hold.
+    """
     try:  # the cut comes first: what a file holds may be a thousand times as long as what is shown of it
+        value = _plain(value, longest)
         shown = repr(value[: longest + 1]) if isinstance(value, str | bytes) else _SHORT.repr(value)
-    except (ValueError, RecursionError):  # an integer of too many digits, say
+    except (ValueError, RuntimeError):  # an integer of too many digits, nested too deep, a tensor without memory
         return f"a value of type {type(value).__name__}"
     written = _escaped(shown)
     return written if len(written) <= longest + 2 else f"{written[:longest]}..."
 
 
+def escaped(text: str, longest: int = 400) -> str:
+    """Return a text of a file for use in a sentence, without quotation marks and on one line.
+
+    What is not printable is escaped, and what follows after `longest` letters left out.
+    """
+    return _escaped(text if len(text) <= longest else f"{text[:longest]}...").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _plain(value: Any, longest: int) -> Any:
+    """What an array or a tensor holds, as far as it is shown; times stay what they are, for Python has none as fine."""
+    if not hasattr(value, "tolist") or getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
+        return value
+    return (value[:longest] if getattr(value, "ndim", 0) else value).tolist()
+
+
 _SHORT = reprlib.Repr()  # the first entries of what has many
+_SHORT.maxother = 80  # letters of a time, say
 
 
 def _escaped(text: str) -> str:

@@ -12,6 +12,27 @@ from loopcell import cells
 from loopcell.errors import UsageError
 
 FOLDER = Path(loopcell.__file__).parent / "cells"
+# The paper of each cell: its first author, the year that is cited, and the address at arXiv where there is one.
+SOURCES = {
+    "rnn": ("Elman", 1990, None),
+    "rnn_relu": ("Le", 2015, "1504.00941"),
+    "lstm": ("Hochreiter", 1997, None),
+    "lstm_peephole": ("Gers", 2002, None),
+    "lstm_coupled": ("Greff", 2017, "1503.04069"),
+    "lstm_projected": ("Sak", 2014, "1402.1128"),
+    "lstm_layer_norm": ("Ba", 2016, "1607.06450"),
+    "gru": ("Cho", 2014, "1406.1078"),
+    "gru_keeps_before": ("Cho", 2014, "1406.1078"),
+    "gru_lets_before": ("Chung", 2014, "1412.3555"),
+    "gru_lets_after": ("Chung", 2014, "1412.3555"),
+    "gru_layer_norm": ("Ba", 2016, "1607.06450"),
+    "mgu": ("Zhou", 2016, "1603.09420"),
+    "light_gru": ("Ravanelli", 2018, "1803.10225"),
+    "indrnn": ("Li", 2018, "1803.04831"),
+    "min_gru": ("Feng", 2024, "2410.01201"),
+    "min_lstm": ("Feng", 2024, "2410.01201"),
+    "sru": ("Lei", 2018, "1709.02755"),
+}
 FILES = [file for file in FOLDER.glob("*.py") if file.name not in ("__init__.py", "registry.py", "modifiers.py")]
 
 
@@ -29,11 +50,21 @@ def test_a_cell_file_is_short(file):
     assert len(file.read_text().splitlines()) <= 75 if file.stem == "gru" else len(file.read_text().splitlines()) <= 60
 
 
+def test_every_cell_has_its_paper_here():
+    assert SOURCES.keys() == set(cells.names())
+
+
 @pytest.mark.parametrize("name", cells.names())
 def test_a_cell_names_its_source(name):
-    doc = cells.get(name).doc
+    author, year, address = SOURCES[name]
     assert cells.get(name).summary.endswith(".")
-    assert re.search(r"(19|20)\d\d", doc), "the docstring gives the paper's year"
+    # The first citation of the docstring: "Author, Author: Title, 1997", which may go on in the next line.
+    doc = " ".join(cells.get(name).doc.split())
+    date = r", ((?:19|20)\d\d)\b(?: \(arXiv (\d{4}\.\d{4,5})\))?"
+    cited = re.search(rf"\b{author}\b(?: et al\.|, [A-Z]|:).*?{date}", doc)
+    assert cited, f"the docstring cites {author}: Title, {year}"
+    assert (int(cited[1]), cited[2]) == (year, address)
+    assert address is None or 2000 + int(address[:2]) <= year  # a paper is not older than its preprint
 
 
 def test_modifiers_refuse_what_makes_no_sense():

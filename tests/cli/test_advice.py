@@ -92,7 +92,10 @@ def test_a_table_of_series(loopcell, tmp_path):
         "날,값\n".encode("cp949") + b"".join(b"%d,%d\n" % (day + day // 50, day % 7) for day in range(99))
     )
     train = ["train", "forecast", table, "--horizon", 2, "--history", 8, "--run", run, *SMALL]
-    assert loopcell(*train).stderr == "error: name the column to forecast (--target)\n"
+    said = loopcell(*train, "--encoding", "cp949").stderr
+    assert said.endswith("error: name the column to forecast (--target): there are 날, 값\n")
+    said = loopcell(*train, "--encoding", "cp949", "--time", "날").stderr
+    assert said.endswith("error: name the column to forecast (--target): there is only 값\n")
     train += ["--target", "값", "--time", "날"]
     assert "say --encoding cp949" in loopcell(*train).stderr
     train += ["--encoding", "cp949"]

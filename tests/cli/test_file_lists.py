@@ -88,12 +88,43 @@ def test_a_table_that_is_taken_for_lines_is_noted(tmp_path):
     typed = table.read_text(encoding="utf-8")
     result = call("predict", tmp_path / "r", "-", typed=typed)
     assert result.stdout.count("\n") == 41
-    assert "standard-input has no column 'document': every line is read as a text" in result.stderr
-    assert "--kind csv reads a table" in result.stderr
+    assert (
+        "note: standard input has no column 'document'; every line is read as a text, also the first one: --kind csv "
+        "reads a table\n"
+    ) in result.stderr
     result = call("predict", tmp_path / "r", "-", "--kind", "csv", typed=typed)
     assert result.stdout.count("\n") == 40
     assert "every line" not in result.stderr
     assert "every line" not in call("predict", tmp_path / "r", table).stderr
+
+
+def test_a_copy_is_called_by_what_was_typed(tmp_path):
+    """Standard input is read from a copy, whose path nobody knows."""
+    table = tmp_path / "t.csv"
+    table.write_text(TABLE.replace("\t", ","), encoding="utf-8")
+    typed, run = table.read_text(encoding="utf-8"), tmp_path / "r"
+    lines = "every line is read as a text, also the first one: --kind csv reads a table"
+    result = call("train", "classify", "-", *SMALL, "--run", run, typed=typed)
+    assert result.stderr.splitlines()[-1] == (
+        f"error: standard input has the columns text: say with --label which one holds the target; {lines}"
+    )
+    result = call("train", "classify", "-", "--kind", "csv", *SMALL, "--run", run, typed=typed)
+    assert result.exit_code == 0, result.output
+    assert "note: standard input: the first line is taken as the header (text, label);" in result.stderr
+    result = call("eval", run, "-", typed=typed)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: standard input has the columns text: say with --label which one holds the target; {lines}\n"
+    )
+    assert call("eval", run, "-", "--kind", "csv", typed=typed).exit_code == 0
+    result = call("eval", run, "-", "--kind", "csv", typed=typed + "one,two,three\n")
+    assert "error: standard input row 41 (line 42): it has 3 cells and there are 2 columns" in result.stderr
+    result = call("predict", run, "-", table, "--kind", "csv", typed=typed)
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [
+        *["standard input"] * 40,
+        *[str(table)] * 40,
+    ]
+    assert "loopcell-" not in result.output
 
 
 def test_a_text_of_standard_input(tmp_path):

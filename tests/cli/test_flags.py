@@ -9,19 +9,21 @@ import pytest
 from loopcell.cli import sample, train
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
-from loopcell.training.config import Hardware, Optimization, Rhythm, RunLength, TrainingConfig, Truncation
+from loopcell.training.config import Hardware, Intervals, Optimization, RunLength, TrainingConfig, Truncation
 
-CONCERNS = (LanguageModelConfig, TextConfig, Hardware, Optimization, Rhythm, RunLength, Truncation)
+CONFIGS = (LanguageModelConfig, TextConfig, Hardware, Optimization, Intervals, RunLength, Truncation)
 
 
 def test_every_setting_has_a_flag():
-    fields = {(concern, field) for concern in CONCERNS for field in concern.model_fields}
+    fields = {(config, field) for config in CONFIGS for field in config.model_fields}
     fields |= {(TrainingConfig, "seed"), (TrainingConfig, "batch_size")}
     fields.remove((TextConfig, "files"))  # the arguments
-    assert {(flag.concern, flag.field) for flag in train.FLAGS} == fields
-    assert {(flag.concern, flag.field) for flag in sample.FLAGS} == {(Choice, field) for field in Choice.model_fields}
+    assert {(flag.config, flag.field) for flag in train.FLAGS} == fields
+    assert {(flag.config, flag.field) for flag in sample.FLAGS} == {
+        (SamplingConfig, field) for field in SamplingConfig.model_fields
+    }
 
 
 def test_no_flag_and_no_field_twice():

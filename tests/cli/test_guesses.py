@@ -52,6 +52,61 @@ def test_notes_come_before_training(trained, monkeypatch, tmp_path):
     ]
 
 
+def test_all_that_is_to_know_of_the_data_comes_before_training(tmp_path):
+    """Of class folders, of what was left out, of empty sequences: in any kind of run, each sentence once."""
+    folder = tmp_path / "names"
+    for label in ("x", "y"):
+        (folder / label).mkdir(parents=True)
+        for number in range(8):
+            (folder / label / f"{number}.txt").write_text(f"{label}{number}", encoding="utf-8")
+    (folder / "x" / ".hidden").write_text("z", encoding="utf-8")
+    rows = tmp_path / "t.csv"
+    rows.write_text("a,y\n" + "1,2\n\n3,4\n" * 10, encoding="utf-8")
+    texts = tmp_path / "e.csv"
+    texts.write_text("text,label\n" + "a,x\nb,y\n" * 10 + ",y\n", encoding="utf-8")
+    days = "".join(f"{day},{day % 3}\n" for day in range(30))
+    series = tmp_path / "s.csv"
+    series.write_text(f"t,v\n\n{days}", encoding="utf-8")
+    numbers = "the column 'a' has numbers, which are read as texts, a character a step; a sequence of numbers is"
+    for command, notes in (
+        (["classify", folder], (f"{folder}: 16 files in 2 class folders", "1 row skipped (hidden files: 1,")),
+        (
+            ["regress", rows, "--val", rows, "--input", "a", "--label", "y", "--tokens", "char"],
+            (numbers, "10 rows skipped (blank lines: 10,"),
+        ),
+        (["classify", texts, "--val", texts], (f"1 of 21 training sequences are empty; the first is {texts} row 21",)),
+        (
+            ["forecast", series, "--target", "v", "--time", "t", "--horizon", 2, "--history", 4],
+            ("1 row skipped (blank lines: 1,",),
+        ),
+        (["vectors", rows, "--input", "a", "--min-count", 1], (numbers,)),
+    ):
+        few = ["--size", 4, "--epochs", 1] if command[0] == "vectors" else SMALL
+        result = call("train", *command, *few, "--run", tmp_path / f"run-{len(notes[0])}-{command[0]}")
+        assert result.exit_code == 0, result.output
+        lines = result.stderr.splitlines()
+        began = next((at for at, line in enumerate(lines) if not line.startswith("note: ")), len(lines))
+        for note in notes:
+            assert [line.startswith(f"note: {note}") for line in lines[:began]].count(True) == 1, (note, lines)
+            assert not any(note in line for line in lines[began:])
+        assert "note" not in result.stdout
+
+
+def test_advice_is_given_once(tmp_path):
+    """A run that ended in its warm-up, learned nothing and lost to its baseline has one cure."""
+    path = tmp_path / "t.csv"
+    drawn = np.random.default_rng(0)
+    rows = ("".join(drawn.choice(list("ab"), 6)) + f",{drawn.choice(list('xy'))}\n" for _ in range(60))
+    path.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    slow = ["--epochs", 90, "--patience", 1, "--warmup", 300, "--lr", 1e-9]
+    result = call("train", "classify", path, *SMALL, "--run", tmp_path / "r", *slow)
+    assert result.exit_code == 0, result.output
+    assert "training ended in its warm-up" in result.stderr
+    assert "nothing was learned" in result.stderr
+    assert "the model is no better than its best baseline" in result.stdout
+    assert result.output.count("--warmup") == 1
+
+
 def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
     mail = tmp_path / "mail.txt"
     mail.write_text("> a reply\nhello\nthird\n", encoding="utf-8")
@@ -81,7 +136,10 @@ def test_a_header_of_numerals_is_settled_by_the_target(numerals, tmp_path):
     run = tmp_path / "r"
     result = call("train", "forecast", numerals, "--target", "OT", "--time", "date", *FORECAST, "--run", run)
     assert result.exit_code == 0, result.output
-    assert "note" not in result.stderr  # nothing is guessed
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note")]
+    taken = "the first line is taken as the header (date, 0, 1, OT), for it has the column 'OT'; --no-header takes it"
+    assert notes == [f"note: {numerals}: {taken} as data"]
+    assert result.stderr.startswith(notes[0])  # before training
     lines = [json.loads(line) for line in call("predict", run, numerals).stdout.splitlines()]
     assert [line["time"] for line in lines] == ["2016-07-31", "2016-08-01"]
     assert call("eval", run, numerals).exit_code == 0

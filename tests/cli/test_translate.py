@@ -72,7 +72,7 @@ def test_a_line_for_a_line(trained):
     assert [float(number) for number, _ in rows] == pytest.approx(
         [one.log_probability for some in found for one in some], abs=1e-3
     )
-    result = call("translate", trained[0], "--beam", 1, "--longest", 1, typed="abcd\n")
+    result = call("translate", trained[0], "--beam", 1, "--max-length", 1, typed="abcd\n")
     assert len(result.stdout) <= 2
 
 

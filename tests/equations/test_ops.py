@@ -20,7 +20,7 @@ def test_every_op_has_a_derivative():
 
 
 def test_every_pointwise_op_is_spelled_in_c():
-    from loopcell.backends.c.spelling import SPELLING as IN_C
+    from loopcell.backends.c.codegen.spelling import SPELLING as IN_C
 
     assert set(IN_C) == COMPUTED - {"matmul", "matmul_t", "sum"}
 

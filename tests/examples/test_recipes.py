@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +49,25 @@ def test_what_is_written_says_where_it_comes_from():
         if found["known"]:
             assert found["known"]["figure"]
             assert found["known"]["source"]
+
+
+def known(name):
+    """The published figure and its source as the recipe's text has them, without running it; None where it has none."""
+    for node in ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KNOWN":
+            figure, source = (ast.literal_eval(argument) for argument in node.value.args)
+            return {"figure": figure, "source": source}
+    return None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_result_names_the_published_figure_of_its_recipe(name):
+    result = FOLDER.parents[1] / "benchmarks" / "results" / "recipes" / f"{name}.json"
+    assert json.loads(result.read_text(encoding="utf-8"))["known"] == known(name)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if known(name)])
+def test_a_published_figure_has_a_source_that_can_be_opened(name):
+    source = known(name)["source"]
+    assert re.search(r"arXiv \d{4}\.\d{5}|github\.com/\S+/\S+|UCI Machine Learning Repository", source)
+    assert "memory" not in source

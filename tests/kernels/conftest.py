@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loopcell.backends.c.target import target
+from loopcell.backends.c.toolchain.target import target
 from loopcell.errors import UsageError
 from loopcell.runtime import programs
 

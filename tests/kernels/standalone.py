@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from loopcell.backends.c import kernels
+from loopcell.backends.c.launch import kernels
 from loopcell.runtime import programs
 
 DRIVER = Path(__file__).with_name("standalone.c")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import loopcell
-from loopcell.backends.c.target import has_bf16
+from loopcell.backends.c.toolchain.target import has_bf16
 from tests.kernels.test_laws import ALL
 from tests.laws.table import case
 

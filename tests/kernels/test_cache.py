@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from loopcell import cell, cells, tanh
-from loopcell.backends.c import Kernels, build as building, cache
-from loopcell.backends.c.build import BuildError, build
-from loopcell.backends.c.target import target
+from loopcell.backends.c import Kernels
+from loopcell.backends.c.toolchain import build as building, cache
+from loopcell.backends.c.toolchain.build import BuildError, build
+from loopcell.backends.c.toolchain.target import target
 from loopcell.runtime import programs
 
 SOURCE = "int answer(void) { return 42; }\n"
@@ -323,8 +324,8 @@ def test_processes_that_build_the_same_at_once(folder):
     text = f"""
         import sys, time
         from pathlib import Path
-        from loopcell.backends.c.build import build
-        from loopcell.backends.c.target import target
+        from loopcell.backends.c.toolchain.build import build
+        from loopcell.backends.c.toolchain.target import target
         target()
         print("ready", flush=True)
         while not Path({str(folder.parent / "go")!r}).exists():
@@ -350,8 +351,8 @@ def test_a_folder_of_one_process_is_gone_with_it_and_not_with_its_child(tmp_path
     text = f"""
         import os, sys, warnings
         warnings.simplefilter("ignore")
-        from loopcell.backends.c import cache
-        from loopcell.backends.c.build import build
+        from loopcell.backends.c.toolchain import cache
+        from loopcell.backends.c.toolchain.build import build
         assert build({SOURCE!r}, "parent").answer() == 42
         (mine,) = cache._OWN.values()
         child = os.fork()

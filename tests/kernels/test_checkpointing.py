@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import loopcell
-from loopcell.backends.c.kept import KeptLayout
+from loopcell.backends.c.launch.kept import KeptLayout
 from tests.kernels.test_laws import ALL
 from tests.laws.table import MODIFIED, case
 

@@ -15,9 +15,9 @@ import mpmath
 import pytest
 import torch
 
-from loopcell.backends.c.functions import Functions
-from loopcell.backends.c.spelling import SPELLING
-from loopcell.backends.c.target import target
+from loopcell.backends.c.codegen.spelling import SPELLING
+from loopcell.backends.c.launch.functions import Functions
+from loopcell.backends.c.toolchain.target import target
 from loopcell.backends.reference.spelling import FUNCTIONS
 from loopcell.errors import UsageError
 from tests.kernels.conftest import STRICT

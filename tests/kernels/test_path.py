@@ -9,7 +9,7 @@ import torch
 
 import loopcell
 from loopcell import Recurrent, cells
-from loopcell.backends.c.build import BuildError
+from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
 from loopcell.runtime import plan, programs
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from loopcell import Recurrent, cells
-from loopcell.backends.c import threads
+from loopcell.backends.c.toolchain import threads
 from loopcell.testing import assert_all_close
 from loopcell.testing.case import observe
 from tests.kernels.test_laws import ALL
@@ -32,7 +32,7 @@ POOL = pytest.mark.skipif(threads.entry() is None, reason="this PyTorch has no G
 BEGINNING = """
     import os, sys, torch
     from loopcell import Recurrent, cells
-    from loopcell.backends.c import threads
+    from loopcell.backends.c.toolchain import threads
     torch.set_num_threads(int(os.environ["THREADS"]))
     torch.manual_seed(0)
     net = Recurrent(cells.get("gru"), 3, 64)
@@ -250,7 +250,7 @@ def test_set_num_threads_holds(number):
     told = in_a_process(
         """
         import time
-        from loopcell.backends.c import kernels
+        from loopcell.backends.c.launch import kernels
 
         mine, everybody = [], []
         real = kernels.Kernels.call

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from loopcell.backends.c.target import FLAGS, target
+from loopcell.backends.c.toolchain.target import FLAGS, target
 from tests.kernels.standalone import Program, recorded
 from tests.kernels.test_laws import ALL
 from tests.laws.table import case

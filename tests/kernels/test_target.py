@@ -12,9 +12,9 @@ import torch
 
 import loopcell
 from loopcell import Recurrent, cells
-from loopcell.backends.c import target as targets
-from loopcell.backends.c.build import BuildError, build, compiler, vector_bytes
-from loopcell.backends.c.target import TARGETS, target
+from loopcell.backends.c.toolchain import target as targets
+from loopcell.backends.c.toolchain.build import BuildError, build, compiler, vector_bytes
+from loopcell.backends.c.toolchain.target import TARGETS, target
 from loopcell.errors import UsageError
 from loopcell.runtime import plan
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEADER = ROOT / "src" / "loopcell" / "backends" / "c" / "headers" / "coefficients.h"
+HEADER = ROOT / "src" / "loopcell" / "backends" / "c" / "codegen" / "headers" / "coefficients.h"
 
 
 def test_the_header_is_what_the_program_prints():

@@ -61,7 +61,7 @@ def test_reports_say_where_the_run_is(tmp_path):
     diary = Diary()
     settings = config(
         length={"epochs": 2},
-        rhythm={"log_every": 3, "evaluate_every": 5},
+        intervals={"log_every": 3, "evaluate_every": 5},
         optimization={"schedule": "linear", "warmup": 0, "learning_rate": 1.0},
     )
     run(tmp_path / "run", settings, observers=[diary], validation=ToyChunks(16, 2, 8, seed=1))
@@ -278,7 +278,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
             self.calls += 1
             return result._replace(loss_sum=result.loss_sum * value) if self.calls == 6 else result
 
-    settings = config(rhythm={"save_every": 2})
+    settings = config(intervals={"save_every": 2})
     trainer = make_trainer(tmp_path / "run", settings, step=Bad())
     with pytest.raises(TrainingError) as caught:
         trainer.fit()
@@ -350,7 +350,7 @@ ADVICE = (
 
 
 def test_a_nan_in_the_data_ends_the_run_at_its_update_and_before_the_weights(tmp_path):
-    settings = config(rhythm={"save_every": 1})
+    settings = config(intervals={"save_every": 1})
     trainer = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=FloatChunks(64, 4, 8, nan_at=35))
     with pytest.raises(TrainingError) as caught:
         trainer.fit()
@@ -362,7 +362,7 @@ def test_a_nan_in_the_data_ends_the_run_at_its_update_and_before_the_weights(tmp
 
 
 def test_a_nan_in_the_held_out_data_ends_the_run_and_is_not_the_best_loss(tmp_path):
-    settings = config(rhythm={"evaluate_every": 3, "save_every": 1})
+    settings = config(intervals={"evaluate_every": 3, "save_every": 1})
     chunks, held_out = FloatChunks(64, 4, 8), FloatChunks(16, 2, 8, nan_at=9)
     trainer = make_trainer(tmp_path / "run", settings, step=FloatStep(), chunks=chunks, validation=held_out)
     with pytest.raises(TrainingError) as caught:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 
+import pytest
 from rich.console import Console
 
 from loopcell.training import progress
@@ -38,9 +39,38 @@ def test_without_a_terminal_a_line_comes_every_ten_seconds(monkeypatch):
         time.sleep(0.15)
     lines = output.getvalue().splitlines()
     assert lines[0].startswith("the first update: 0 s")
-    assert lines[-1].startswith("update 1 of 9  epoch 0  0 s  loss 1.2500")
+    assert lines[-1] == "update 1 of 9  epoch 0  0 s  loss 1.2500  4 s left"
     assert 2 <= len(lines) <= 4
     assert progress.SILENCE == 10
+
+
+def report(update, seconds, total=100):
+    return Report(update, total, 0, 100 * update, 1.25, None, 1.0, 0.1, seconds)
+
+
+@pytest.mark.parametrize(
+    ("limit", "place"),
+    [
+        (None, "update 10 of 100  epoch 0  7 s  loss 1.2500  180 s left"),  # 90 updates of 2 seconds
+        (50.0, "update 10  epoch 0  7 s  loss 1.2500  30 s left"),  # the clock comes first
+        (500.0, "update 10 of 100  epoch 0  7 s  loss 1.2500  180 s left"),
+        (15.0, "update 10  epoch 0  7 s  loss 1.2500  0 s left"),  # the last update may pass the limit
+    ],
+)
+def test_a_line_says_how_much_is_left_by_updates_or_by_the_clock(limit, place):
+    console = Console(file=io.StringIO(), force_terminal=False, width=100)
+    display = ProgressDisplay(console, total=100, time_limit=limit)
+    display.observe(report(10, 20.0))
+    assert display._line(7.2) == place
+
+
+def test_a_bar_of_a_run_with_a_time_limit_goes_by_the_clock():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    display = ProgressDisplay(console, total=100_000, time_limit=50.0)
+    display.observe(report(10, 20.0, total=100_000))
+    (task,) = display._bar.tasks
+    assert task.completed == pytest.approx(0.4)
+    assert task.fields["place"] == "10"
 
 
 def test_lines_that_come_anyway_count():

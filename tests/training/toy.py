@@ -78,8 +78,8 @@ class Diary:
         self.reports.append(report)
 
 
-def config(**concerns):
-    """A quick run on the CPU in fp64, four lanes, without a schedule; concerns as dictionaries."""
+def config(**configs):
+    """A quick run on the CPU in fp64, four lanes, without a schedule; configs as dictionaries."""
     defaults = {
         "truncation": {"k1": 8},
         "optimization": {"schedule": "constant", "warmup": 0, "learning_rate": 0.01, "clip": 0.0},
@@ -88,9 +88,9 @@ def config(**concerns):
         "batch_size": 4,
     }
     merged = {
-        name: value | concerns.pop(name, {}) if isinstance(value, dict) else value for name, value in defaults.items()
+        name: value | configs.pop(name, {}) if isinstance(value, dict) else value for name, value in defaults.items()
     }
-    return TrainingConfig.model_validate(merged | concerns)
+    return TrainingConfig.model_validate(merged | configs)
 
 
 def make_step(dropout=0.0, ignored=-100):

@@ -15,7 +15,7 @@ from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.sample import FLAGS as CHOICE
 from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.seq2seq.settings import ChatSettings
 
 HELP = {"temperature": "Draw answers: below 1 safer, above 1 wilder, 0 the likeliest token each time."}
@@ -39,7 +39,7 @@ def chat(
         settings = Settings(FLAGS, typed)
         settings.build(ChatSettings)  # names the flag that is out of its bounds
         # Without a word about drawing, the answers are the best of beam search.
-        choice = settings.build(Choice) if settings.given(Choice) or seed is not None else None
+        choice = settings.build(SamplingConfig) if settings.given(SamplingConfig) or seed is not None else None
         early.demand_model(find_model(model), "chat")
         from loopcell.tasks import Chat
         from loopcell.tasks.seq2seq.estimator import plain

@@ -8,20 +8,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from loopcell.cli.reporting import say_note
 from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.settings import NetworkSettings, TrainingSettings
+from loopcell.tasks.forecasting.settings import SeriesSettings, columns_named
 from loopcell.training.config import Hardware, configure
 from loopcell.training.run_folder import RunFolder
 
 
 def demand_columns(*specs: FileExamples | None) -> None:
-    """Open files of examples and find their columns; errors as `load_examples`."""
+    """Open files of examples, say how they are read, and find their columns; errors as `load_examples`."""
     from loopcell.tasks.core.from_files.examples import find_columns
 
     for spec in specs:
         if spec is not None:
-            find_columns(spec)
+            find_columns(spec, say_note)
+
+
+def demand_series(settings: SeriesSettings, *specs: FileExamples | None) -> None:
+    """Open tables of time series, say how they are read, and find their columns; errors as `series_from`."""
+    from loopcell.data.series.given import demand_target
+    from loopcell.tasks.core.from_files.examples import open_records
+
+    names = columns_named(settings)
+    for spec in specs:
+        if spec is not None:
+            records = open_records(spec, say_note, names)
+            demand_target(settings.target, records, names)
+            records.check_columns(names)
 
 
 def demand_rows(*specs: FileExamples | None) -> None:

@@ -21,13 +21,13 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--horizon", "horizon", int, "How many steps ahead."),
     ("--history", "history", int, "Steps read before a forecast counts."),
     ("--lags", "lags", int, "Last values that are seen at each step, else --history."),
-    ("--together", "together", bool, "Read all targets at once, rather than each on its own."),
+    ("--multivariate", "multivariate", bool, "Read all targets at once, rather than each on its own."),
     ("--roll-out", "roll_out", bool, "Learn one step, and go on from each forecast."),
-    ("--alarms", "alarms", float, "Share of a quiet period that may lie above the threshold."),
+    ("--alarm-rate", "alarm_rate", float, "Share of a quiet period that may lie above the threshold."),
     ("--label", "label", str, "The column that says which steps are anomalous, for scores."),
     ("--head", "head", str, "mean, quantiles, student-t or negative-binomial."),
     ("--quantiles", "quantiles", str, "Levels: 0.1,0.5,0.9.", parse_numbers),
-    ("--follow", "follow", float, "How fast quantiles follow the values that come; 0 for not at all."),
+    ("--adapt-rate", "adapt_rate", float, "How fast quantiles follow the values that come; 0 for not at all."),
     ("--paths", "paths", int, "Futures that are drawn in a roll-out."),
     ("--season", "season", int, "Steps of a season, for the baseline."),
     ("--hidden", "hidden_size", int, "Length of the hidden state."),
@@ -51,9 +51,9 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--beam", "beam", int, "Beginnings that go on while writing; 1 is the greedy way."),
     ("--length-penalty", "length_penalty", float, "0 favours short answers, 1 compares means."),
     ("--ngram-block", "ngram_block", int, "Nothing of so many tokens comes twice in an answer."),
-    ("--shortest", "shortest", int, "The fewest tokens of an answer."),
-    ("--longest", "longest", int, "The most tokens of an answer."),
-    ("--pooling", "pooling", str, "What is read of all steps: last, mean, max or attention."),
+    ("--min-length", "min_length", int, "The fewest tokens of an answer."),
+    ("--max-length", "max_length", int, "The most tokens of an answer."),
+    ("--pooling", "pooling", str, "What is read of all steps: auto (by their number), last, mean, max or attention."),
     ("--crf", "crf", bool, "A CRF on top, which knows which label follows which."),
     ("--class-weight", "class_weight", str, "balanced: rare classes count as much as frequent ones."),
     ("--calibrate/--no-calibrate", "calibrate", bool, "Fit probabilities to the held-out part."),
@@ -78,7 +78,7 @@ _HELP: dict[tuple[str, str], str] = {
     ("RegressorSettings", "calibrate"): "Draw to the mean what few held-out examples do not tell from chance.",
 }
 
-WRITING = ("beam", "length_penalty", "ngram_block", "shortest", "longest")
+WRITING = ("beam", "length_penalty", "ngram_block", "min_length", "max_length")
 
 
 def flags_of(settings: type[Any]) -> tuple[Flag, ...]:

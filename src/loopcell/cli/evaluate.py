@@ -62,7 +62,7 @@ def evaluate(
 
         data = as_pair(as_trained(data, loaded.columns_), texts=hasattr(loaded, "target_"))
         if isinstance(loaded, WordVectors):
-            print_table(loaded.evaluate(load_inputs(data, say_note).X))
+            print_table(loaded.evaluate(load_inputs(data, say_note)))
             return
         known = settings.build(FileExamples, files=train, paired=data.paired) if train else None
         known = known and as_trained(known, loaded.columns_)

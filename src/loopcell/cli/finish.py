@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from loopcell.cli.advice import in_flags
-from loopcell.cli.reporting import INTERRUPTED, say
+from loopcell.cli.reporting import INTERRUPTED, say, say_notes
 from loopcell.cli.score_table import print_score, print_table, print_verdict
 from loopcell.tasks.core.verdict import UNKNOWN
 
@@ -30,8 +30,7 @@ def progress_console() -> Console:
 
 def report(result: TrainedLanguageModel) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
-    for note in result.notes:
-        say(f"note: {in_flags(note)}")
+    say_notes(result.notes)
     _ending(result.outcome, result.run)
     if result.score:
         print_score(result.score)
@@ -44,8 +43,7 @@ def report(result: TrainedLanguageModel) -> None:
 
 def report_estimator(result: TrainedEstimator) -> None:
     """The same of an estimator: notes on the data, the held-out part beside baselines, the files."""
-    for note in result.notes:
-        say(f"note: {in_flags(note)}")
+    say_notes(result.notes)
     _ending(result.estimator.outcome_, result.run)
     if result.score:
         say("held out, to choose the best weights by:")
@@ -57,8 +55,7 @@ def report_estimator(result: TrainedEstimator) -> None:
 
 def report_vectors(result: LearnedVectors) -> None:
     """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
-    for note in result.notes:
-        say(f"note: {in_flags(note)}")
+    say_notes(result.notes)
     outcome, words = result.vectors.outcome_, len(result.vectors.words_)
     say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")
     if result.score:

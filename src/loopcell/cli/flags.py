@@ -24,7 +24,7 @@ class Flag(NamedTuple):
 
     Attributes:
         names: such as "--chunk --seq-length".
-        concern: the configuration model, or the dataclass of settings, that it belongs to.
+        config: the configuration model, or the dataclass of settings, that it belongs to.
         field: the model's field.
         kind: the type of what is typed.
         help: what it does.
@@ -33,7 +33,7 @@ class Flag(NamedTuple):
     """
 
     names: str
-    concern: type[Any]
+    config: type[Any]
     field: str
     kind: Any
     help: str
@@ -42,7 +42,7 @@ class Flag(NamedTuple):
 
     def default(self) -> str:
         """The default as help shows it; empty where there is none to show."""
-        default = default_of(self.concern, self.field)
+        default = default_of(self.config, self.field)
         if isinstance(default, bool):
             on, _, off = self.names.partition("/")
             return (on if default else off).lstrip("-")
@@ -61,11 +61,11 @@ class Flag(NamedTuple):
         return inspect.Parameter(self.field, keyword, default=None, annotation=annotation)
 
 
-def default_of(concern: type[Any], name: str) -> Any:
+def default_of(config: type[Any], name: str) -> Any:
     """The default of a field."""
-    if issubclass(concern, BaseModel):
-        return concern.model_fields[name].default
-    return next(field.default for field in fields(concern) if field.name == name)
+    if issubclass(config, BaseModel):
+        return config.model_fields[name].default
+    return next(field.default for field in fields(config) if field.name == name)
 
 
 def with_flags(flags: Iterable[Flag]) -> Callable[[FunctionT], FunctionT]:
@@ -97,16 +97,16 @@ class Settings:
     def __init__(self, flags: Iterable[Flag], typed: Mapping[str, Any]) -> None:
         self._names = {flag.field: flag.names.split()[0] for flag in flags}
         given = [(flag, typed[flag.field]) for flag in flags if typed[flag.field] is not None]
-        self._values = [(flag.concern, flag.field, flag.parse(value)) for flag, value in given]
+        self._values = [(flag.config, flag.field, flag.parse(value)) for flag, value in given]
 
-    def build(self, concern: type[ModelT], **others: Any) -> ModelT:
+    def build(self, config: type[ModelT], **others: Any) -> ModelT:
         """Make one model of what was typed for it and of `others`.
 
         Raises:
             UsageError: a value is out of its bounds; the message names the flag.
         """
-        return configure(concern, self.given(concern) | others, self._names)
+        return configure(config, self.given(config) | others, self._names)
 
-    def given(self, concern: type[Any]) -> dict[str, Any]:
+    def given(self, config: type[Any]) -> dict[str, Any]:
         """What was typed for one model, by field."""
-        return {field: value for owner, field, value in self._values if owner is concern}
+        return {field: value for owner, field, value in self._values if owner is config}

@@ -13,7 +13,7 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.file_flags import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
-from loopcell.cli.reporting import Debug, reporting, say, say_note, say_notes, say_unknown
+from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
@@ -73,7 +73,7 @@ def _tell_kept(part: Path) -> None:
         part.unlink()
         return
     rows = f"first {count:,} rows are" if count > 1 else "first row is"
-    say(f"note: the {rows} in {part}", err=True)
+    say_note(f"the {rows} in {part}")
 
 
 def is_of_series(model: Any) -> bool:
@@ -108,7 +108,7 @@ def _demand_state(model: Any, state: Path | None) -> None:
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
     source = series_source(model, spec)
     if state is None:
-        rows = model.describe(source)
+        rows = model.predict_records(source)
     else:
         from loopcell.tasks import SeriesState
 
@@ -124,21 +124,19 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
         without += len(there) < len(row)
         yield json.dumps(there, ensure_ascii=False, allow_nan=False) + "\n"
     if without:
-        say(f"note: {without:,} rows have no score: so many steps are read before the first one (history)", err=True)
-    if source.skipped:
-        say(f"note: {source.skipped}", err=True)
+        say_note(f"{without:,} rows have no score: so many steps are read before the first one (history)")
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
     from loopcell.tasks.core.from_files.examples import blocks, in_training, open_records, tell_all
 
-    if not hasattr(model, "describe"):
+    if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     records = open_records(spec)
     if model.columns_ is not None:
         records.expect(model.columns_.named)
-        _say_where_lines_are_texts(model.columns_.named, records, spec)
+        _say_where_lines_are_texts(model.columns_.named, records)
         spec = in_training(spec, model.columns_, records)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
@@ -146,24 +144,20 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     for X in blocks(records, spec, ROWS_AT_ONCE):
         empty = False
         unknown.look_at(X)
-        for origin, found in zip(X.origins, model.describe(X), strict=True):
-            place = {"file": origin.file, "row": origin.row} if several else {"row": origin.row}
+        for origin, found in zip(X.origins, model.predict_records(X), strict=True):
+            place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
             yield json.dumps(place | found, ensure_ascii=False) + "\n"
     if empty:
         raise records.no_rows()
     unknown.tell()
     if records.skipped:
-        say(f"note: {records.skipped}", err=True)
+        say_note(str(records.skipped))
 
 
-def _say_where_lines_are_texts(names: Sequence[str], records: Records, spec: FileExamples) -> None:
+def _say_where_lines_are_texts(names: Sequence[str], records: Records) -> None:
     """Say that a file has none of the columns of training: it may be a table that is not known as one."""
-    there = records.columns
-    if there == ("text",) and names and spec.kind is None and not set(names) & set(there):
-        say_note(
-            f"{spec.files[0]} has no column {names[0]!r}: every line is read as a text, also the first one; "
-            "kind='csv' reads a table"
-        )
+    if records.hint and names and not set(names) & set(records.columns):
+        say_note(f"{records} has no column {names[0]!r}{records.hint}")
 
 
 class _Unknown:

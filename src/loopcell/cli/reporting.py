@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -26,6 +27,7 @@ def reporting(debug: bool) -> Iterator[float]:
     Yields:
         When the command began, by `time.monotonic`, for its time limit: before anything heavy is imported.
     """
+    _said.clear()
     try:
         yield time.monotonic()
     except BrokenPipeError:
@@ -45,18 +47,41 @@ def say(text: str, *, err: bool = False) -> None:
     """Print a line for people, made `readable`, in the first process of a run; launchers tell a process its number."""
     numbers = ("LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
     if all(os.environ.get(number, "0") == "0" for number in numbers):
-        typer.echo(readable(text), err=err)
+        typer.echo(as_called(readable(text)), err=err)
+
+
+def call(path: Path, name: str) -> None:
+    """Give a file another name in all that is said: a copy is called by what it is a copy of."""
+    _called[readable(str(path))] = name
+
+
+def as_called(text: str) -> str:
+    """Return a text with the names of files that `call` gave them."""
+    for path, name in _called.items():
+        text = text.replace(path, name)
+    return text
+
+
+_called: dict[str, str] = {}
 
 
 def say_notes(notes: Sequence[str]) -> None:
-    """Say on stderr what the user should know of the data."""
+    """Say what the user should know; arguments as `say_note`."""
     for note in notes:
-        say(f"note: {in_flags(note)}", err=True)
+        say_note(note)
 
 
 def say_note(note: str) -> None:
-    """Say what the user should know, with flags in place of the arguments of Python, on standard error."""
-    say(f"note: {in_flags(note)}", err=True)
+    """Say what the user should know, with flags in place of the arguments of Python, on standard error.
+
+    A command says each sentence once, however often its files are opened.
+    """
+    if note not in _said:
+        _said.add(note)
+        say(f"note: {in_flags(note)}", err=True)
+
+
+_said: set[str] = set()  # by the command that is running
 
 
 def say_unknown(count: int, first: str = "") -> None:
@@ -64,7 +89,7 @@ def say_unknown(count: int, first: str = "") -> None:
     if count:
         many = f"{count:,} tokens were" if count > 1 else "1 token was"
         place = f", first in {first}" if first else ""
-        say(f"note: {many} never seen in training and count as unknown{place}", err=True)
+        say_note(f"{many} never seen in training and count as unknown{place}")
 
 
 def _sentence(error: Exception) -> str:

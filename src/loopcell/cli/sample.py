@@ -12,12 +12,12 @@ from loopcell.cli import early
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 
 FLAGS = (
-    Flag("--temperature", Choice, "temperature", float, "Below 1 safer, above 1 wilder, 0 the likeliest."),
-    Flag("--top-k", Choice, "top_k", int, "Draw from so many likeliest tokens only."),
-    Flag("--top-p", Choice, "top_p", float, "Draw from the likeliest tokens of this share only."),
+    Flag("--temperature", SamplingConfig, "temperature", float, "Below 1 safer, above 1 wilder, 0 the likeliest."),
+    Flag("--top-k", SamplingConfig, "top_k", int, "Draw from so many likeliest tokens only."),
+    Flag("--top-p", SamplingConfig, "top_p", float, "Draw from the likeliest tokens of this share only."),
 )
 
 
@@ -34,7 +34,7 @@ def sample(
 ) -> None:
     """Write on after a prime, character after character."""
     with reporting(debug):
-        choice = Settings(FLAGS, typed).build(Choice)
+        choice = Settings(FLAGS, typed).build(SamplingConfig)
         early.demand_model(find_model(model), "language-model")
         from loopcell.tasks import LanguageModel, sample as draw
 

@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from loopcell.cli.reporting import say_note
+from loopcell.cli.reporting import call, say_note
 
 Encoding: TypeAlias = Annotated[str, typer.Option("--encoding", help="Of standard input: utf-8, cp949, latin-1, ...")]
 
@@ -63,6 +63,7 @@ def _as_file(path: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="loopcell-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     copy = folder / ("standard-input" if _is_standard(path) else path.name)
+    call(copy, "standard input" if _is_standard(path) else str(path))
     with copy.open("wb") as file:
         if _is_standard(path):
             shutil.copyfileobj(sys.stdin.buffer, file)

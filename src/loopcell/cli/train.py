@@ -20,8 +20,8 @@ from loopcell.cli.values import demand_sizes, find_cell, parse_sizes, parse_time
 from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import (
     Hardware,
+    Intervals,
     Optimization,
-    Rhythm,
     RunLength,
     TrainingConfig,
     Truncation,
@@ -53,9 +53,9 @@ FLAGS = (
     Flag("--warmup", Optimization, "warmup", int, "Updates until the full rate."),
     Flag("--clip", Optimization, "clip", float, "Largest norm of the gradient; 0 for any."),
     Flag("--weight-decay", Optimization, "weight_decay", float, "Decay of the matrices."),
-    Flag("--log-every", Rhythm, "log_every", int, "Updates between two rows of metrics."),
-    Flag("--save-every", Rhythm, "save_every", int, "Updates between two checkpoints."),
-    Flag("--eval-every", Rhythm, "evaluate_every", int, "Updates between two evaluations, else an epoch."),
+    Flag("--log-every", Intervals, "log_every", int, "Updates between two rows of metrics."),
+    Flag("--save-every", Intervals, "save_every", int, "Updates between two checkpoints."),
+    Flag("--eval-every", Intervals, "evaluate_every", int, "Updates between two evaluations, else an epoch."),
     Flag("--device", Hardware, "device", str, "auto, cpu, cuda, cuda:N or mps."),
     Flag("--devices", Hardware, "devices", int, "Processes to start, each with a device."),
     Flag("--precision", Hardware, "precision", str, "32-true, 64-true, bf16-mixed or bf16-true."),
@@ -82,14 +82,14 @@ def lm(
     with reporting(debug) as began:
         files, typed["held_out_files"] = as_training_files(files, typed["held_out_files"])
         settings = Settings(FLAGS, typed)
-        concerns = {
+        configs = {
             "truncation": settings.build(Truncation),
             "optimization": settings.build(Optimization),
             "length": settings.build(RunLength),
-            "rhythm": settings.build(Rhythm),
+            "intervals": settings.build(Intervals),
             "hardware": settings.build(Hardware),
         }
-        training = settings.build(TrainingConfig, **concerns)
+        training = settings.build(TrainingConfig, **configs)
         text = settings.build(TextConfig, files=files)
         model = settings.build(LanguageModelConfig)
         found = find_cell(cell)

@@ -60,7 +60,7 @@ def _train(
     demand_sizes(found, checked)
     early.demand_settings(checked)
     data, held_out = settings.build(FileExamples, files=files), settings.build(FileExamples, files=val) if val else None
-    early.demand_rows(data, held_out)
+    early.demand_series(checked, data, held_out)
     early.demand_free(run)
     from loopcell.tasks.core.models import model_class
     from loopcell.tasks.forecasting.run import train_series

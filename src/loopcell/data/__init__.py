@@ -1,7 +1,6 @@
 """Text, tables, series, audio and images into sequences; public data sets."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loopcell.data.examples import (
     Batches,
@@ -19,7 +18,6 @@ from loopcell.data.examples import (
     columns_by_name,
     is_table,
     scale_of,
-    short,
     split_groups,
     split_in_time,
     split_random,
@@ -106,6 +104,7 @@ from loopcell.data.text import (
     vocabulary_from_json,
     write_tokens,
 )
+from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.examples import Padded as Padded, pad as pad
@@ -114,13 +113,15 @@ if TYPE_CHECKING:
     from loopcell.data.text import Chunk as Chunk, Lanes as Lanes
 
 # What needs torch is imported when first asked for: reading files does not wait for it.
-_WITH_TORCH = {
-    "examples": ("Padded", "pad"),
-    "features": ("Standardiser",),
-    "series": ("Window", "WindowBatch", "Windows"),
-    "text": ("Chunk", "Lanes"),
-}
-_HOME = {name: room for room, names in _WITH_TORCH.items() for name in names}
+__getattr__ = imported_when_asked(
+    __name__,
+    {
+        "examples": ("Padded", "pad"),
+        "features": ("Standardiser",),
+        "series": ("Window", "WindowBatch", "Windows"),
+        "text": ("Chunk", "Lanes"),
+    },
+)
 
 __all__ = [
     # examples
@@ -141,7 +142,6 @@ __all__ = [
     "is_table",
     "pad",
     "scale_of",
-    "short",
     "split_groups",
     "split_in_time",
     "split_random",
@@ -229,9 +229,3 @@ __all__ = [
     "vocabulary_from_json",
     "write_tokens",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"loopcell.data.{_HOME[name]}"), name)

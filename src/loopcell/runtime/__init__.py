@@ -1,7 +1,7 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
 from loopcell.backends.c import Call, FusedSteps, StepLayer, run_fused
-from loopcell.backends.c.threads import granted
+from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.direct import autocast_dtype, is_plain, nothing_at_work, observer, transformation
 from loopcell.backends.weights import Part, Weights, write_parts
 from loopcell.runtime.execute import Executable

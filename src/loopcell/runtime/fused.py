@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c import Call, KernelRows, Kernels, Recipe, plain
-from loopcell.backends.c.threads import granted
+from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.weights import Weights
 from loopcell.runtime.programs import Programs, kernels_of
 from loopcell.runtime.rows import Rows

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c import compiler
-from loopcell.backends.c.target import ADVICE, has_bf16
+from loopcell.backends.c.toolchain.target import ADVICE, has_bf16
 from loopcell.backends.direct import autocast_dtype, is_plain, is_traced, nothing_at_work, observer, transformation
 from loopcell.errors import UsageError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from loopcell.tasks.core.config import Choice as Choice
+    from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
     from loopcell.tasks.core.models import load_model as load_model
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
 _HOMES = {
-    "core.config": ("Choice",),
+    "core.config": ("SamplingConfig",),
     "core.models": ("load_model",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
     "forecasting.forecaster": ("Forecaster",),

@@ -2,12 +2,12 @@
 
 from loopcell.training.config import (
     Hardware,
+    Intervals,
     Optimization,
-    Rhythm,
     RunLength,
     TrainingConfig,
     Truncation,
     configure,
 )
 
-__all__ = ["Hardware", "Optimization", "Rhythm", "RunLength", "TrainingConfig", "Truncation", "configure"]
+__all__ = ["Hardware", "Optimization", "Intervals", "RunLength", "TrainingConfig", "Truncation", "configure"]

@@ -1,4 +1,4 @@
-"""What a training run is told: one small model a concern.
+"""The configuration of a training run: one small model for each of its parts.
 
 Every number has its default here and nowhere else; the command line shows these.
 """
@@ -28,13 +28,13 @@ PrecisionName = Literal["32-true", "64-true", "bf16-mixed", "bf16-true"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class Concern(BaseModel):
+class Config(BaseModel):
     """Base of the configuration models: unchangeable, no unknown names, no infinities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Truncation(Concern):
+class Truncation(Config):
     """Truncated backpropagation through time: k1 and k2 of Williams and Peng (1990).
 
     Attributes:
@@ -73,7 +73,7 @@ class Truncation(Concern):
         return (self.k2 or self.k1) // self.chunk
 
 
-class Optimization(Concern):
+class Optimization(Config):
     """AdamW (Loshchilov and Hutter, 2019), its schedule, and clipping.
 
     Attributes:
@@ -91,7 +91,7 @@ class Optimization(Concern):
     clip: Annotated[float, Field(ge=0.0)] = 1.0
 
 
-class RunLength(Concern):
+class RunLength(Config):
     """When a run ends.
 
     Attributes:
@@ -112,7 +112,7 @@ class RunLength(Concern):
         return self.updates or self.epochs * updates_per_epoch
 
 
-class Rhythm(Concern):
+class Intervals(Config):
     """How often something else than an update happens, in updates.
 
     Attributes:
@@ -132,7 +132,7 @@ def _known_device(device: str) -> str:
     return device
 
 
-class Hardware(Concern):
+class Hardware(Config):
     """Where a run happens.
 
     Attributes:
@@ -146,8 +146,8 @@ class Hardware(Concern):
     precision: PrecisionName = "32-true"
 
 
-class TrainingConfig(Concern):
-    """A whole run: the concerns above and the two numbers that belong to none.
+class TrainingConfig(Config):
+    """A whole run: the parts above and the two numbers that belong to none of them.
 
     Attributes:
         seed: of weights, dropout and everything else that is drawn.
@@ -157,10 +157,18 @@ class TrainingConfig(Concern):
     truncation: Truncation = Truncation()
     optimization: Optimization = Optimization()
     length: RunLength = RunLength()
-    rhythm: Rhythm = Rhythm()
+    intervals: Intervals = Intervals()
     hardware: Hardware = Hardware()
     seed: Annotated[int, Field(ge=0, lt=2**32 - 2**16)] = 1
     batch_size: PositiveInt = 32
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_names(cls, values: Any) -> Any:
+        """Take `rhythm`, as `intervals` was called when runs of loopcell before 0.1 wrote their config."""
+        if isinstance(values, Mapping) and "rhythm" in values and "intervals" not in values:
+            return {"intervals" if name == "rhythm" else name: value for name, value in values.items()}
+        return values
 
 
 def in_time(config: TrainingConfig, seconds: float) -> TrainingConfig:
@@ -172,12 +180,12 @@ def in_time(config: TrainingConfig, seconds: float) -> TrainingConfig:
     return config.model_copy(update={"length": length})
 
 
-ConcernT = TypeVar("ConcernT")
+ConfigT = TypeVar("ConfigT")
 
 
 def configure(
-    model: type[ConcernT], values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})
-) -> ConcernT:
+    model: type[ConfigT], values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})
+) -> ConfigT:
     """Build a configuration model; what does not fit is a UsageError of one sentence.
 
     Args:

@@ -161,7 +161,7 @@ class Trainer(Generic[ChunkT, StateT]):
         if reason == "time limit":  # a run that is resumed with the same limit has none left
             self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
-        if loss is not None or epoch_ended or reason or self._due(self._config.rhythm.save_every):
+        if loss is not None or epoch_ended or reason or self._due(self._config.intervals.save_every):
             self._save(best or self._work.validation is None)
         return reason
 
@@ -253,7 +253,7 @@ class Trainer(Generic[ChunkT, StateT]):
     def _evaluation_is_due(self, epoch_ended: bool, reason: Reason | None) -> bool:
         if self._work.validation is None or reason == "interrupted":
             return False
-        return epoch_ended or reason is not None or self._due(self._config.rhythm.evaluate_every)
+        return epoch_ended or reason is not None or self._due(self._config.intervals.evaluate_every)
 
     def _validate(self) -> float:
         """The mean held-out loss over all processes; TrainingError when it is not finite."""
@@ -299,7 +299,7 @@ class Trainer(Generic[ChunkT, StateT]):
         """Report the update to the observers."""
         position = self.position
         train_loss = None
-        if ending or validation[0] is not None or self._due(self._config.rhythm.log_every):
+        if ending or validation[0] is not None or self._due(self._config.intervals.log_every):
             train_loss = position.unlogged_loss / max(1, position.unlogged_count)
             position.unlogged_loss, position.unlogged_count = 0.0, 0
         report = Report(

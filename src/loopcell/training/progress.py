@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loopcell.training.report import Report
 
@@ -65,23 +66,27 @@ def working(console: Console | None, what: str) -> Heartbeat | nullcontext[None]
 class ProgressDisplay:
     """Observer that draws. Without a terminal there is no bar, only the lines, one at least every ten seconds.
 
+    The bar is the share of the run that is behind: of its updates, or of its time limit where that ends it sooner.
+
     Args:
         console: where to.
         total: updates of the whole run.
         done: updates that are behind already.
+        time_limit: seconds of training after which the run ends; None for as long as it takes.
     """
 
-    def __init__(self, console: Console, total: int, done: int = 0) -> None:
-        self._console = console
+    def __init__(self, console: Console, total: int, done: int = 0, time_limit: float | None = None) -> None:
+        self._console, self._limit = console, time_limit or math.inf
         self._bar = Progress(
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[place]}"),
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=total, completed=done)
+        self._task = self._bar.add_task("", total=1.0, place=f"{done}/{total}")
+        self._bar.update(self._task, completed=done / total)
         self._before: Report | None = None
         self._heartbeat = Heartbeat(console, self._line)
         self._stack = ExitStack()
@@ -102,7 +107,10 @@ class ProgressDisplay:
     def observe(self, report: Report) -> None:
         """Move the bar, and print a line when the update came with an evaluation."""
         text = f"loss {report.loss:.3f}  {self._speed(report):,.0f}/s"
-        self._bar.update(self._task, completed=report.update, description=text)
+        left, limited = self._left(report)
+        place = f"{report.update}" if limited else f"{report.update}/{report.total_updates}"
+        share = report.seconds / (report.seconds + left) if limited else report.update / report.total_updates
+        self._bar.update(self._task, completed=share, place=place, description=text)
         if report.validation_loss is not None:
             best = "  (best)" if report.best else ""
             self._console.print(
@@ -117,8 +125,18 @@ class ProgressDisplay:
         if self._before is None:
             return f"the first update: {seconds:.0f} s"
         last = self._before
-        place = f"update {last.update} of {last.total_updates}  epoch {last.epoch}"
-        return f"{place}  {seconds:.0f} s  loss {last.loss:.4f}"
+        left, limited = self._left(last)
+        total = "" if limited else f" of {last.total_updates}"
+        return (
+            f"update {last.update}{total}  epoch {last.epoch}  {seconds:.0f} s  loss {last.loss:.4f}  "
+            f"{left:.0f} s left"
+        )
+
+    def _left(self, report: Report) -> tuple[float, bool]:
+        """Return the seconds that are left of the run by its pace so far, and whether a time limit is what ends it."""
+        by_pace = report.seconds / report.update * (report.total_updates - report.update)
+        by_limit = max(0.0, self._limit - report.seconds)
+        return min(by_pace, by_limit), by_limit < by_pace
 
     def _speed(self, report: Report) -> float:
         """Predictions a second since the last report, or since the start."""

@@ -52,5 +52,6 @@ def train(
             if run:
                 observers.append(stack.enter_context(MetricsLog(run, update if resumed else None)))
             if console:
-                observers.append(stack.enter_context(ProgressDisplay(console, trainer.total_updates, update)))
+                display = ProgressDisplay(console, trainer.total_updates, update, config.length.time_limit)
+                observers.append(stack.enter_context(display))
         return trainer.fit()

@@ -182,6 +182,8 @@ class Updater(Generic[ChunkT, StateT]):
         limit = self._optimization.clip or math.inf
         clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
         norm = float(cast(Tensor, clipped))
+        # Not skipped: without a loss scale to lower, the same batch, or the same weights, would fail again, and the
+        # batch's examples would be left out of every pass without a word.
         demand_finite("gradient's norm", norm, self._cause_of_gradient)
         self._optimizer.step()
         self._optimizer.zero_grad()

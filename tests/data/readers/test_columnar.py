@@ -135,3 +135,11 @@ def test_what_is_no_source(source):
         read(source)
     with pytest.raises(UsageError, match="there are no files to read"):
         read([])
+
+
+def test_an_index_of_pandas_without_a_name_is_no_column():
+    """What is left of a frame's rows keeps their numbers, which PyArrow makes a column of."""
+    frame = pd.DataFrame({"a": [1, 2, 3, 4]})[lambda whole: whole.a != 2]
+    assert read(frame).columns == ("a",)
+    assert [record.values for record in read(frame)] == [{"a": 1}, {"a": 3}, {"a": 4}]
+    assert read(frame.rename_axis("row")).columns == ("a", "row")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import struct
+import sys
 import tracemalloc
 import zipfile
 from contextlib import suppress
@@ -230,6 +232,23 @@ def test_a_list_that_is_far_longer_than_the_file(tmp_path, monkeypatch):
     assert "FILE: the lists of column 'series.list.element' have 3,000,000 values, far more than a file of" in said
     monkeypatch.delenv("LOOPCELL_LARGEST_ROW")
     assert len(next(iter(read(tmp_path / "a.parquet"))).get("series")) == 3_000_000
+
+
+def test_statistics_at_which_pyarrow_ends_the_process(tmp_path):
+    """A table of lists that we wrote, with another histogram of levels: PyArrow's C++ aborts when asked for it."""
+    shutil.copy(Path(__file__).parent / "contradicting_levels.parquet", tmp_path / "a.parquet")
+    assert "is damaged: its description of its lists contradicts itself (PyArrow ended at it)" in refused(
+        tmp_path / "a.parquet"
+    )
+
+
+def test_a_program_without_an_interpreter_reads_no_lists(tmp_path, monkeypatch):
+    pa.parquet.write_table(pa.table({"x": [[1.0], [2.0]], "y": [1, 2]}), tmp_path / "a.parquet")
+    pa.parquet.write_table(pa.table({"y": [1, 2]}), tmp_path / "b.parquet")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    said = refused(tmp_path / "a.parquet")
+    assert said == "FILE: Parquet with lists needs a Python interpreter, which this program has not"
+    assert [row.get("y") for row in read(tmp_path / "b.parquet")] == [1, 2]
 
 
 def test_a_long_text_that_is_there_often(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,6 +195,75 @@ def test_a_midnight_that_clocks_leave_out():
             found(instants(times)[:count], "Africa/Cairo").step.after(instants(times)[count - 1], 12).tolist()
             == instants(times)[count : count + 12].tolist()
         )
+
+
+MIDNIGHTS = (  # zones in which midnight is left out, the first day and how many of them
+    ("Asia/Beirut", date(2021, 1, 1), 800),
+    ("America/Sao_Paulo", date(2015, 1, 1), 1000),
+    ("Asia/Tehran", date(2018, 1, 1), 1100),
+    ("Africa/Cairo", date(2023, 1, 1), 700),
+    ("America/Asuncion", date(2020, 1, 1), 900),
+)
+
+
+@pytest.mark.parametrize(("zone", "start", "count"), MIDNIGHTS)
+def test_days_in_zones_that_set_their_clocks_forward_at_midnight(zone, start, count):
+    """Every form in which such days are written goes on at the midnights of the zone, and no note says otherwise."""
+    every = [
+        datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(zone)) + timedelta(days=day)
+        for day in range(count + 400)
+    ]
+    in_utc = [midnight.astimezone(UTC) for midnight in every]
+    shows = [midnight.astimezone(ZoneInfo(zone)) for midnight in in_utc]  # 1 o'clock on the days without a midnight
+    left_out = [clock for clock in shows[:count] if clock.hour]
+    assert left_out
+    assert {clock.hour for clock in shows} == {0, 1}
+    expected = [midnight.replace(tzinfo=None) for midnight in in_utc[count:]]
+    forms = {
+        "as Python writes them": ([midnight.isoformat() for midnight in every], None, 1),
+        "as clocks show them": ([clock.isoformat() for clock in shows], None, 1),
+        "datetimes": (every, None, 0),
+        "UTC": ([midnight.isoformat() for midnight in in_utc], None, 1),
+        "named, as Python writes them": ([midnight.isoformat() for midnight in every], zone, 0),
+        "named, dates": ([str(midnight.date()) for midnight in every], zone, 0),
+        "named, as clocks show them": ([clock.replace(tzinfo=None).isoformat() for clock in shows], zone, 0),
+    }
+    for form, (times, name, notes) in forms.items():
+        stamps = read_stamps(times[:count], name)
+        regular = find_step(stamps, named)
+        assert regular.step.after(stamps.times[-1], 400).tolist() == expected, form
+        said = (*stamps.notes, *regular.notes)
+        assert len(said) == notes, form
+        assert not any("not even" in note or "written in UTC" in note for note in said), form
+    # Without a zone midnights are all that is known, and what the zone would be.
+    clocks = read_stamps([clock.replace(tzinfo=None).isoformat() for clock in shows[:count]])
+    regular = find_step(clocks, named)
+    assert [one.hour for one in regular.step.after(clocks.times[-1], 400).tolist()] == [0] * 400
+    (note,) = regular.notes
+    first = f"{left_out[0]:%F %R}, row {shows.index(left_out[0]) + 1}"
+    assert f"{len(left_out)} of {count:,} are later (the first is {first}), where clocks in zones like {zone}" in note
+    assert note.endswith(f"forecasts go by them if the zone is named (zone={zone!r})")
+
+
+def test_other_steps_over_midnights_that_clocks_leave_out():
+    zone = "Asia/Beirut"
+    for frequency in ("W-SUN", "2D", "12h", "MS"):
+        local = pd.date_range("2021-01-01", "2022-12-31", freq=frequency)
+        times = instants(local.tz_localize(zone, nonexistent="shift_forward"))
+        cut = int(np.searchsorted(times, np.datetime64("2022-03-01")))
+        regular = found(times[:cut], zone)
+        assert regular.step.after(times[cut - 1], len(times) - cut).tolist() == times[cut:].tolist(), frequency
+        assert regular.notes == ()
+
+
+def test_offsets_of_no_zone_are_said_and_do_not_contradict():
+    times = pd.date_range("2024-01-01", periods=80, freq="D", tz="Europe/Berlin")
+    offsets = [f"{one.tz_convert(None) + pd.Timedelta(hours=9 - day % 2)}+0{9 - day % 2}:00" for day, one in
+               enumerate(times)]  # fmt: skip
+    stamps = read_stamps(offsets)
+    assert stamps.zone == "UTC"
+    assert stamps.notes == ("the times have offsets of several zones (+08:00, +09:00); forecasts are written in UTC",)
+    assert read_stamps(offsets, "Europe/Berlin").notes == ()
 
 
 def test_wall_clocks_agree_with_pandas():

@@ -201,8 +201,12 @@ def test_columns_that_are_not_there_or_are_asked_for_twice(write):
         series_from(COLUMNS, target="sale")
     with pytest.raises(UsageError, match="the column 'sales' is used twice"):
         series_from(path, target="sales", past=["sales"])
-    with pytest.raises(UsageError, match=r"name the column to forecast \(target=\)"):
+    with pytest.raises(UsageError, match=r"name the column to forecast \(target=\): there are day, sales"):
         series_from(path)
+    with pytest.raises(UsageError, match=r"\(target=\): there is only sales$"):
+        series_from({"day": np.arange(3), "sales": np.arange(3)}, time="day")
+    with pytest.raises(UsageError, match=r"\(target=\): there is only sales$"):
+        series_from(pd.DataFrame({"sales": range(3)}, pd.date_range("2024-01-01", periods=3)))
     with pytest.raises(UsageError, match="an array has no named columns"):
         series_from(np.zeros(3), time="t")
     with pytest.raises(UsageError, match="the array has 2 columns and there are 1 target names"):
@@ -231,7 +235,6 @@ class OnlyArray:
         OnlyArray(),
         [1, 2, 3],
     ],
-
 )
 def test_arrays_of_other_kinds(data):
     (series,) = series_from(data)
@@ -258,7 +261,6 @@ def test_columns_of_other_kinds():
         ([np.timedelta64(1, "s")] * 3, "data, column 'y', has spans of time"),
         (torch.tensor([1, 2, 3j]), "data, column 'y', has complex numbers"),
     ],
-
 )
 def test_columns_that_are_no_real_numbers(values, complaint):
     with pytest.raises(DataError) as caught:

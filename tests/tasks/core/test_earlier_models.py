@@ -13,8 +13,10 @@ import pytest
 import safetensors
 import safetensors.torch
 
+from loopcell import Seq2Seq
 from loopcell.errors import FileFormatError
 from loopcell.tasks.core.models import load_model
+from loopcell.training.config import TrainingConfig
 
 EARLIER = Path(__file__).parent / "earlier"
 SAID = json.loads((EARLIER / "predictions.json").read_text())
@@ -46,6 +48,21 @@ ANSWERS = {
 
 def flat(answer):
     return np.concatenate([np.ravel(part) for part in answer])
+
+
+def test_arguments_of_earlier_models_have_the_names_of_today():
+    forecaster = load_model(EARLIER / "forecaster.safetensors").get_params()
+    assert "follow" not in forecaster
+    assert forecaster["adapt_rate"] == 0.005
+    assert forecaster["multivariate"] is False
+    assert load_model(EARLIER / "anomaly.safetensors").alarm_rate == 0.001
+    assert load_model(EARLIER / "seq2seq.safetensors").min_length == 0
+    with pytest.raises(TypeError, match="has no argument 'longest': did you mean max_length"):
+        Seq2Seq(longest=3)
+
+
+def test_an_earlier_run_has_its_intervals():
+    assert TrainingConfig.model_validate({"rhythm": {"log_every": 7}}) == TrainingConfig(intervals={"log_every": 7})
 
 
 @pytest.mark.parametrize("name", ANSWERS)

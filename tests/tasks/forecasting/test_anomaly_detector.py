@@ -42,7 +42,7 @@ def disturbed():
 
 @pytest.fixture(scope="module")
 def model():
-    return AnomalyDetector(**QUICK, alarms=0.005).fit(rhythm())
+    return AnomalyDetector(**QUICK, alarm_rate=0.005).fit(rhythm())
 
 
 def test_a_rhythm_that_stops_is_found_where_jumps_say_nothing(model):
@@ -70,12 +70,12 @@ def test_a_rhythm_that_stops_is_found_where_jumps_say_nothing(model):
 
 def test_the_share_of_alarms_in_the_quiet_period_is_what_was_asked_for():
     for alarms in (0.1, 0.02, 1e-6):
-        model = AnomalyDetector(**QUICK | {"epochs": 2}, alarms=alarms).fit(rhythm())
+        model = AnomalyDetector(**QUICK | {"epochs": 2}, alarm_rate=alarms).fit(rhythm())
         (scores,) = model.score_samples(rhythm())
         assert (scores[350:] > model.threshold_).sum() == int(alarms * 150)
         assert model.score_held_out(rhythm()).model["alarms"] == pytest.approx(int(alarms * 150) / 150)
     quiet = rhythm(200, seed=5)
-    model = AnomalyDetector(**QUICK | {"epochs": 2}, alarms=0.1).fit(rhythm(), validation=quiet)
+    model = AnomalyDetector(**QUICK | {"epochs": 2}, alarm_rate=0.1).fit(rhythm(), validation=quiet)
     assert (model.score_samples(quiet)[0][12:] > model.threshold_).sum() == 18
     assert "188 steps" in model.score_held_out(None, quiet).data
     with pytest.raises(UsageError, match="the threshold comes from a quiet period: hold out some of the data"):
@@ -131,7 +131,7 @@ def test_saved_and_loaded_it_says_the_same(model, tmp_path):
     again = load_model(path)
     assert (again.score_samples(rhythm())[0][12:] == model.score_samples(rhythm())[0][12:]).all()
     assert again.threshold_ == model.threshold_
-    assert clone(again).alarms == 0.005
+    assert clone(again).alarm_rate == 0.005
     with pytest.raises(FileFormatError, match="holds the model of another task: 'anomaly-detector'"):
         Forecaster.load(path)
     state = {name: tensor.clone() for name, tensor in model.network_.state_dict().items()}
@@ -142,7 +142,7 @@ def test_several_series_and_times():
     times = np.datetime64("2024-01-01", "h") + np.tile(np.arange(250), 2)
     table = {"t": times, "x": rhythm()[:, 0], "machine": ["a"] * 250 + ["b"] * 250}
     model = AnomalyDetector(**QUICK | {"epochs": 2}, target="x", time="t", series="machine").fit(table)
-    rows = list(model.describe(table))
+    rows = list(model.predict_records(table))
     assert len(rows) == 500
     assert rows[0] == {"series": "a", "time": "2024-01-01", "score": None, "anomaly": False}
     assert rows[-1]["series"] == "b"
@@ -166,8 +166,8 @@ def test_what_cannot_be_scored_is_one_sentence(settings, table, error, complaint
 
 
 def test_alarms_out_of_bounds():
-    with pytest.raises(UsageError, match="alarms: input should be greater than 0, got 0"):
-        AnomalyDetector(**QUICK, alarms=0.0).fit(rhythm())
+    with pytest.raises(UsageError, match="alarm_rate: input should be greater than 0, got 0"):
+        AnomalyDetector(**QUICK, alarm_rate=0.0).fit(rhythm())
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_quiet_period_without_any_change_has_a_threshold_and_what_differs_is_a
     assert model.score_held_out(quiet).model == {"alarms": 0.0, "mean score": 0.0}
 
 
-@pytest.mark.parametrize("settings", [{}, {"together": True}, {"horizon": 3}, {"alarms": 0.2}])
+@pytest.mark.parametrize("settings", [{}, {"multivariate": True}, {"horizon": 3}, {"alarm_rate": 0.2}])
 def test_a_column_that_stands_still_beside_one_that_moves(settings):
     data = np.stack([np.full(400, 7.0), rhythm(400)[:, 0]], 1)
     model = AnomalyDetector(**QUICK | {"epochs": 2} | settings).fit(data)
@@ -200,7 +200,8 @@ def test_a_column_that_stands_still_beside_one_that_moves(settings):
     disturbed[200, 0] = 7.5
     before, after = (model.score_samples(one)[0] for one in (data, disturbed))
     assert after[200] > 100 * model.threshold_
-    assert after[201:] == pytest.approx(before[201:], rel=1e-3) or settings.get("horizon") or settings.get("together")
+    same = after[201:] == pytest.approx(before[201:], rel=1e-3)
+    assert same or settings.get("horizon") or settings.get("multivariate")
 
 
 def test_a_quiet_period_that_stands_still_after_a_training_that_moves():

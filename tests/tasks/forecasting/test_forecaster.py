@@ -60,8 +60,8 @@ def model():
         {"head": "student-t"},
         {"roll_out": True},
         {"roll_out": True, "head": "mean", "cell": "lstm"},
-        {"together": True, "lags": 6},
-        {"together": True, "roll_out": True, "num_layers": 2, "head": "student-t"},
+        {"multivariate": True, "lags": 6},
+        {"multivariate": True, "roll_out": True, "num_layers": 2, "head": "student-t"},
     ],
 )
 def test_it_beats_the_season_before_it(settings):
@@ -229,7 +229,7 @@ def test_quantiles_are_moved_to_cover_the_held_out_part():
     settings = QUICK | {"epochs": 2, "validation_fraction": 0.5, "horizon": 2}
     shares = {}
     for calibrate in (True, False):
-        model = Forecaster(**settings, calibrate=calibrate, follow=0.0).fit(wave(400))
+        model = Forecaster(**settings, calibrate=calibrate, adapt_rate=0.0).fit(wave(400))
         shares[calibrate] = model.evaluate(wave(400), start=200).model["coverage 80%"]
     assert shares[True] == pytest.approx(0.8, abs=0.02)
     assert abs(shares[False] - 0.8) > 0.05
@@ -239,7 +239,7 @@ def test_quantiles_are_moved_to_cover_the_held_out_part():
 @pytest.mark.parametrize("head", ["quantiles", "student-t"])
 def test_the_mean_lies_between_the_outer_quantiles(head):
     data = wave(columns=1)
-    settings = {"hidden_size": 8, "dropout": 0.2, "learning_rate": 1e-3, "head": head, "follow": 0.05}
+    settings = {"hidden_size": 8, "dropout": 0.2, "learning_rate": 1e-3, "head": head, "adapt_rate": 0.05}
     model = Forecaster(**QUICK | settings).fit(data)  # not learned to the end, so the heads disagree
     for found in (*model.predict(data), *model.backtest(data)):
         assert (found.quantiles[..., 0] <= found.mean).all()
@@ -250,7 +250,7 @@ def test_quantiles_follow_a_series_that_gets_rougher():
     calm, rough = wave(400), wave(400) + np.random.default_rng(9).normal(0, 1.5, (400, 2))
     shares = {}
     for rate in (0.0, 0.2):
-        model = Forecaster(**QUICK, follow=rate).fit(calm[:300])
+        model = Forecaster(**QUICK, adapt_rate=rate).fit(calm[:300])
         shares[rate] = model.evaluate(np.concatenate([calm[:300], rough[:300]]), start=400).model["coverage 80%"]
     assert shares[0.0] < 0.5
     assert shares[0.2] > 0.65

@@ -30,7 +30,7 @@ QUICK = {
     "batch_size": 4,
     "truncation": {"k1": 16},
     "length": {"updates": 4},
-    "rhythm": {"evaluate_every": 2},
+    "intervals": {"evaluate_every": 2},
     "hardware": {"device": "cpu"},
 }
 

@@ -26,7 +26,7 @@ QUICK = {
     "batch_size": 4,
     "truncation": {"k1": 16},
     "length": {"updates": 20},
-    "rhythm": {"evaluate_every": 10},
+    "intervals": {"evaluate_every": 10},
     "hardware": {"device": "cpu"},
 }
 
@@ -89,7 +89,7 @@ def test_the_model_file_is_the_best_and_not_the_last(text, tmp_path):
     """A learning rate that ruins the model after its first evaluation."""
     settings = {
         "length": {"updates": 40},
-        "rhythm": {"evaluate_every": 5},
+        "intervals": {"evaluate_every": 5},
         "optimization": {"learning_rate": 3.0, "warmup": 20, "schedule": "constant", "clip": 0.0},
     }
     result = train(tmp_path / "run", text, training=settings)

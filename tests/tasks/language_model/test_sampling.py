@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from loopcell import cells
 from loopcell.data import ByteVocabulary, CharVocabulary, JamoVocabulary
 from loopcell.errors import InputError, UsageError
-from loopcell.tasks import Choice, LanguageModel, LanguageModelConfig, sample
+from loopcell.tasks import LanguageModel, LanguageModelConfig, SamplingConfig, sample
 from loopcell.tasks.core.sampling import probabilities
 
 ALL = torch.ones(3, dtype=torch.bool)
@@ -20,18 +20,18 @@ LOGITS = torch.log(torch.tensor([0.3, 0.5, 0.2]))
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        (Choice(), [0.3, 0.5, 0.2]),
-        (Choice(top_k=2), [0.375, 0.625, 0]),
-        (Choice(top_k=1), [0, 1, 0]),
-        (Choice(top_k=9), [0.3, 0.5, 0.2]),
-        (Choice(top_p=0.5), [0, 1, 0]),
-        (Choice(top_p=0.51), [0.375, 0.625, 0]),
-        (Choice(top_p=1.0), [0.3, 0.5, 0.2]),
-        (Choice(top_k=2, top_p=0.6), [0, 1, 0]),
-        (Choice(temperature=0), [0, 1, 0]),
-        (Choice(temperature=0.5), [0.09 / 0.38, 0.25 / 0.38, 0.04 / 0.38]),
-        (Choice(temperature=1e-300), [0, 1, 0]),
-        (Choice(temperature=1e300), [1 / 3, 1 / 3, 1 / 3]),
+        (SamplingConfig(), [0.3, 0.5, 0.2]),
+        (SamplingConfig(top_k=2), [0.375, 0.625, 0]),
+        (SamplingConfig(top_k=1), [0, 1, 0]),
+        (SamplingConfig(top_k=9), [0.3, 0.5, 0.2]),
+        (SamplingConfig(top_p=0.5), [0, 1, 0]),
+        (SamplingConfig(top_p=0.51), [0.375, 0.625, 0]),
+        (SamplingConfig(top_p=1.0), [0.3, 0.5, 0.2]),
+        (SamplingConfig(top_k=2, top_p=0.6), [0, 1, 0]),
+        (SamplingConfig(temperature=0), [0, 1, 0]),
+        (SamplingConfig(temperature=0.5), [0.09 / 0.38, 0.25 / 0.38, 0.04 / 0.38]),
+        (SamplingConfig(temperature=1e-300), [0, 1, 0]),
+        (SamplingConfig(temperature=1e300), [1 / 3, 1 / 3, 1 / 3]),
     ],
 )
 def test_temperature_top_k_and_top_p(choice, expected):
@@ -40,8 +40,8 @@ def test_temperature_top_k_and_top_p(choice, expected):
 
 def test_a_token_that_training_never_saw_is_never_drawn():
     seen = torch.tensor([True, False, True])
-    assert probabilities(LOGITS, Choice(), seen).tolist() == pytest.approx([0.6, 0, 0.4], abs=1e-6)
-    assert probabilities(LOGITS, Choice(temperature=0), seen).tolist() == [1, 0, 0]
+    assert probabilities(LOGITS, SamplingConfig(), seen).tolist() == pytest.approx([0.6, 0, 0.4], abs=1e-6)
+    assert probabilities(LOGITS, SamplingConfig(temperature=0), seen).tolist() == [1, 0, 0]
 
 
 @given(
@@ -53,7 +53,9 @@ def test_a_token_that_training_never_saw_is_never_drawn():
 def test_it_is_always_a_distribution_over_the_likeliest(logits, temperature, top_k, top_p):
     scores = torch.tensor(logits, dtype=torch.float64)
     found = probabilities(
-        scores, Choice(temperature=temperature, top_k=top_k, top_p=top_p), torch.ones(len(logits), dtype=torch.bool)
+        scores,
+        SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p),
+        torch.ones(len(logits), dtype=torch.bool),
     )
     assert math.isclose(found.sum().item(), 1, abs_tol=1e-9)
     kept = found > 0
@@ -64,7 +66,7 @@ def test_it_is_always_a_distribution_over_the_likeliest(logits, temperature, top
 
 def test_scores_that_are_not_numbers_are_refused():
     with pytest.raises(InputError, match="the model gives scores that are not finite: its weights are damaged"):
-        probabilities(torch.tensor([0.0, math.nan]), Choice(), ALL[:2])
+        probabilities(torch.tensor([0.0, math.nan]), SamplingConfig(), ALL[:2])
 
 
 def constant_model(vocabulary, text):
@@ -87,7 +89,7 @@ def test_text_is_drawn_as_the_model_says():
 
 def test_the_state_goes_on_from_token_to_token(model):
     """The greedy text, drawn token by token, is what whole prefixes predict."""
-    drawn = "".join(sample(model, "the c", length=12, choice=Choice(temperature=0)))
+    drawn = "".join(sample(model, "the c", length=12, choice=SamplingConfig(temperature=0)))
     text = "the c"
     for _ in range(12):
         tokens = torch.tensor(model.vocabulary.encode(text)).unsqueeze(1)
@@ -184,7 +186,7 @@ def test_the_prime_comes_out_as_it_was_given(prime):
         model.head.bias[torch.from_numpy(trails)] += 20
     for seed in range(5):
         assert "".join(sample(model, prime, length=6, seed=seed)).startswith(prime)
-    assert "".join(sample(model, prime, length=6, choice=Choice(temperature=0))).startswith(prime)
+    assert "".join(sample(model, prime, length=6, choice=SamplingConfig(temperature=0))).startswith(prime)
     assert "".join(sample(model, prime, length=0)) == prime
 
 

@@ -77,7 +77,7 @@ def score(tokens, log_probability, penalty):
 
 def may_follow(tokens, rules):
     """The tokens that may follow some, and whether they may end, from the rules' words."""
-    if len(tokens) == rules.longest:
+    if len(tokens) == rules.max_length:
         return [], True
     size = rules.ngram_block
     there = {tuple(tokens[at : at + size]) for at in range(len(tokens) - size + 1)} if size else set()
@@ -87,7 +87,7 @@ def may_follow(tokens, rules):
         if token not in rules.never
         and not (size and len(tokens) + 1 >= size and (*tokens, token)[len(tokens) + 1 - size :] in there)
     ]
-    return allowed, len(tokens) >= rules.shortest or not allowed
+    return allowed, len(tokens) >= rules.min_length or not allowed
 
 
 def every_answer(rules, begun=()):
@@ -135,7 +135,7 @@ def slow_beam(found, number, rules):
         if on_path:
             bar = sorted((one for one, _ in ended), reverse=True)[wanted - 1 : wanted]
             tokens, _, total = on_path[0]
-            reach = tokens if rules.length_penalty < 0 else range(rules.longest)
+            reach = tokens if rules.length_penalty < 0 else range(rules.max_length)
             if bar and score(reach, total, rules.length_penalty) <= bar[0]:
                 path = (END,)  # no beginning is on it any more
         begun = kept

@@ -5,7 +5,7 @@ import pytest
 
 from loopcell import Chat, load_model
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.seq2seq.metrics import distinct
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK
@@ -45,7 +45,7 @@ def test_one_turn_is_a_text_or_a_list_of_one():
 def test_several_candidates_differ_and_draws_have_a_seed(model):
     found = model.reply(["hello", "bye"], 4)
     assert len({one.text for one in found}) == len(found) == 4
-    hot = Choice(temperature=3.0)
+    hot = SamplingConfig(temperature=3.0)
     drawn = model.reply(["hello", "bye"], 5, choice=hot, seed=3)
     assert drawn == model.reply(["hello", "bye"], 5, choice=hot, seed=3)
     assert len({one.text for one in drawn}) == len(drawn) > 1

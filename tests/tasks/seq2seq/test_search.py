@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings, strategies as some
 
 from loopcell.errors import InputError
-from loopcell.tasks.core.config import Choice
-from loopcell.tasks.seq2seq.decoding import Rules
+from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.seq2seq.decoding import DecodingConfig
 from loopcell.tasks.seq2seq.search import beam_search, draw, largest
 from tests.tasks.seq2seq.tables import (
     END,
@@ -30,15 +30,16 @@ from tests.tasks.seq2seq.tables import (
 
 PENALTIES = some.sampled_from([-1.0, 0.0, 0.3, 0.6, 1.0, 1.7, 4.0, 50.0])
 RULES = some.builds(
-    Rules,
+    DecodingConfig,
     boundary=some.just(END),
-    longest=some.integers(0, 5),
+    max_length=some.integers(0, 5),
     beam=some.integers(1, 6),
     length_penalty=PENALTIES,
     ngram_block=some.integers(0, 3),
     never=some.sampled_from([(), (1,)]),
-    shortest=some.integers(0, 3),
+    min_length=some.integers(0, 3),
     answers=some.one_of(some.none(), some.integers(1, 6)),
+    limit=some.none(),
 )
 SPREADS = some.sampled_from([0.0, 0.5, 2.0, 8.0])
 SEEDS = some.integers(0, 10_000)
@@ -51,7 +52,7 @@ def searched(found, rules):
 @settings(max_examples=150, deadline=None)
 @given(SEEDS, SPREADS, RULES)
 def test_a_beam_as_wide_as_everything_finds_the_best_of_all_answers(seed, spread, rules):
-    rules = rules._replace(longest=min(rules.longest, 4), beam=3**4)
+    rules = rules._replace(max_length=min(rules.max_length, 4), beam=3**4)
     found = table(seed, spread=spread)
     wanted = rules.answers or rules.beam
     for number, answers in enumerate(searched(found, rules)):
@@ -123,7 +124,7 @@ def by_heart(answer, surely, first=0.61):
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_an_answer_learned_by_heart_is_not_given_up_for_shorter_ones_that_end_first(beam, penalty):
     found = by_heart((0, 0, 0), 0.999)  # its states 0, 1, 4, 3 differ
-    rules = Rules(END, longest=12, beam=beam, length_penalty=penalty)
+    rules = DecodingConfig(END, max_length=12, beam=beam, length_penalty=penalty)
     ((best, *_),) = searched(found, rules)
     assert best.tokens == [0, 0, 0]
     assert best.log_probability == pytest.approx(math.log(0.61) + 3 * math.log(0.999))
@@ -132,9 +133,9 @@ def test_an_answer_learned_by_heart_is_not_given_up_for_shorter_ones_that_end_fi
 def test_ended_answers_take_no_places_of_those_that_go_on():
     """Every beginning ends rather than goes on, and the best answer is the third longest."""
     found = torch.tensor([0.2, 0.001, 0.001, 0.798]).log().expand(1, STATES, V + 1).clone()
-    (answers,) = searched(found, Rules(END, longest=4, beam=2, length_penalty=0.0))
+    (answers,) = searched(found, DecodingConfig(END, max_length=4, beam=2, length_penalty=0.0))
     assert [one.tokens for one in answers] == [[], [0]]
-    (answers,) = searched(found, Rules(END, longest=4, beam=2, length_penalty=0.0, shortest=3))
+    (answers,) = searched(found, DecodingConfig(END, max_length=4, beam=2, length_penalty=0.0, min_length=3))
     assert [one.tokens for one in answers] == [[0, 0, 0], [0, 0, 0, 0]]
 
 
@@ -143,7 +144,7 @@ def test_a_greedy_beginning_that_cannot_win_any_more_gives_up_its_place_beside_o
     ends, surely, goes_on = [0.001, 0.001, 0.001, 0.997], [0.997, 0.001, 0.001, 0.001], [0.6, 0.399, 0.0005, 0.0005]
     hard = {(): [0.40, 0.35, 0.05, 0.20], (1,): surely, (1, 0): surely, (1, 0, 0): goes_on, (1, 0, 0, 1): ends}
     easy = {(): [0.4, 0.3, 0.2, 0.1], **{begun: [0.3, 0.3, 0.3, 0.1] for begun in [(0,), (1,), (0, 0), (0, 1), (1, 0)]}}
-    rules = Rules(END, longest=6, beam=2, answers=1)
+    rules = DecodingConfig(END, max_length=6, beam=2, answers=1)
     (alone,) = beam_search(*tree([hard]), rules)
     assert alone[0].tokens == [1, 0, 0, 1]
     assert beam_search(*tree([hard, easy]), rules)[0] == alone
@@ -151,16 +152,16 @@ def test_a_greedy_beginning_that_cannot_win_any_more_gives_up_its_place_beside_o
 
 def test_of_equal_answers_the_first_found_is_the_first():
     found = table(0, batch=3, spread=0.0)  # all tokens are as likely as the end
-    for answers in searched(found, Rules(END, longest=3, beam=4, length_penalty=0.0)):
+    for answers in searched(found, DecodingConfig(END, max_length=3, beam=4, length_penalty=0.0)):
         assert [one.tokens for one in answers] == [[], [0], [1], [2]]
-    assert [one.tokens for (one,) in searched(found, Rules(END, longest=3))] == [[0, 0, 0]] * 3
+    assert [one.tokens for (one,) in searched(found, DecodingConfig(END, max_length=3))] == [[0, 0, 0]] * 3
 
 
 @pytest.mark.parametrize("penalty", [1.0, 200.0, 5000.0])
 def test_a_large_exponent_still_tells_long_answers_apart(penalty):
     """Where scores themselves would all be 0, the longest answers win, and the likeliest of them."""
     found = table(2, batch=1)
-    (answers,) = searched(found, Rules(END, longest=4, beam=81, length_penalty=max(penalty, 200.0)))
+    (answers,) = searched(found, DecodingConfig(END, max_length=4, beam=81, length_penalty=max(penalty, 200.0)))
     assert all(len(one.tokens) == 4 for one in answers)
     assert [one.log_probability for one in answers] == sorted((one.log_probability for one in answers), reverse=True)
 
@@ -183,11 +184,11 @@ def test_the_largest_come_first_and_of_equal_ones_those_in_front():
 def test_no_sequence_of_so_many_tokens_comes_twice(size, search):
     found = table(3)
     found[..., END] = -20.0  # it goes on as long as it may
-    rules = Rules(END, longest=12, beam=3, ngram_block=size)
+    rules = DecodingConfig(END, max_length=12, beam=3, ngram_block=size)
     if search == "beam":
         given = beam_search(*machine(found), rules)
     else:
-        given = draw(*machine(found), rules, Choice(), torch.Generator().manual_seed(0))
+        given = draw(*machine(found), rules, SamplingConfig(), torch.Generator().manual_seed(0))
     for one in itertools.chain.from_iterable(given):
         grams = [tuple(one.tokens[at : at + size]) for at in range(len(one.tokens) - size + 1)]
         assert len(set(grams)) == len(grams)
@@ -197,21 +198,28 @@ def test_no_sequence_of_so_many_tokens_comes_twice(size, search):
 
 def test_a_token_that_is_never_written_is_not():
     found = table(1)
-    given = beam_search(*machine(found), Rules(END, longest=3, beam=50, never=(0, 2)))
+    given = beam_search(*machine(found), DecodingConfig(END, max_length=3, beam=50, never=(0, 2)))
     assert sorted(one.tokens for one in given[0]) == [[], [1], [1, 1], [1, 1, 1]]
 
 
 def test_draws_are_as_frequent_as_they_are_probable():
     found = table(5, batch=1)
-    given = draw(*machine(found), Rules(END, longest=2, beam=4000), Choice(), torch.Generator().manual_seed(1))[0]
-    for tokens in every_answer(Rules(END, longest=1)):
+    given = draw(
+        *machine(found),
+        DecodingConfig(END, max_length=2, beam=4000),
+        SamplingConfig(),
+        torch.Generator().manual_seed(1),
+    )[0]
+    for tokens in every_answer(DecodingConfig(END, max_length=1)):
         share = sum(one.tokens == list(tokens) for one in given) / 4000
         assert share == pytest.approx(math.exp(value(found, 0, tokens)), abs=0.03)
     for one in given[:20]:
         if len(one.tokens) < 2:
             assert one.log_probability == pytest.approx(value(found, 0, one.tokens), abs=1e-5)
-    cold = draw(*machine(found), Rules(END, longest=6, beam=3), Choice(temperature=0.0), torch.Generator())[0]
-    (greedy,) = beam_search(*machine(found), Rules(END, longest=6))[0]
+    cold = draw(
+        *machine(found), DecodingConfig(END, max_length=6, beam=3), SamplingConfig(temperature=0.0), torch.Generator()
+    )[0]
+    (greedy,) = beam_search(*machine(found), DecodingConfig(END, max_length=6))[0]
     assert all(one.tokens == greedy.tokens for one in cold)
 
 
@@ -220,4 +228,4 @@ def test_scores_that_are_no_numbers_give_no_answer(bad):
     found = table(0)
     found[0, 0, 0] = bad
     with pytest.raises(InputError, match="its weights are damaged"):
-        beam_search(*machine(found), Rules(END, longest=3))
+        beam_search(*machine(found), DecodingConfig(END, max_length=3))

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from loopcell import Seq2Seq, WordVectors, cell, load_model, tanh
 from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import IGNORED, SequenceBatch, as_pair
 from loopcell.tasks.core.model_file import MODEL
 from loopcell.tasks.seq2seq.scoring import Limits
@@ -124,10 +124,10 @@ def test_candidates_are_sorted_and_true_to_their_probability(model):
 
 
 def test_draws_have_a_seed_and_a_temperature(model):
-    one, other = (model.sample(["abcd"], 5, choice=Choice(temperature=3.0), seed=seed) for seed in (1, 2))
-    assert one == model.sample(["abcd"], 5, choice=Choice(temperature=3.0), seed=1)
+    one, other = (model.sample(["abcd"], 5, choice=SamplingConfig(temperature=3.0), seed=seed) for seed in (1, 2))
+    assert one == model.sample(["abcd"], 5, choice=SamplingConfig(temperature=3.0), seed=1)
     assert one != other
-    cold = model.sample(["abcd"], 2, choice=Choice(temperature=0.0))[0]
+    cold = model.sample(["abcd"], 2, choice=SamplingConfig(temperature=0.0))[0]
     assert [found.text for found in cold] == clone_with(model, beam=1).predict(["abcd"]) * 2
 
 
@@ -149,7 +149,7 @@ def half_trained(tokens):
 @pytest.mark.parametrize("tokens", ["char", "word"])
 def test_no_beam_and_no_setting_finds_less_than_greedy_search(tokens):
     model, X = half_trained(tokens)
-    for setting in ({}, {"length_penalty": 0.0}, {"length_penalty": 3.0, "longest": 6}, {"ngram_block": 2}):
+    for setting in ({}, {"length_penalty": 0.0}, {"length_penalty": 3.0, "max_length": 6}, {"ngram_block": 2}):
         greedy = best_scores(model, X, beam=1, **setting)
         for beam in (2, 5):
             assert (best_scores(model, X, beam=beam, **setting) >= greedy - 1e-5).all(), (setting, beam)
@@ -189,7 +189,7 @@ def test_so_many_answers_as_are_asked_for(model):
 def test_answers_of_one_text_are_one_answer():
     """Pieces can spell a word in several ways."""
     X = ["ab", "abab", "ba"] * 20
-    settings = {**SMALL, "tokens": "bpe", "vocabulary_size": 260, "beam": 20, "longest": 4}
+    settings = {**SMALL, "tokens": "bpe", "vocabulary_size": 260, "beam": 20, "max_length": 4}
     model = Seq2Seq(**settings, epochs=1).fit(X, X)
     found = model.candidates(["ab"])[0]
     assert len({one.text for one in found}) == len(found)
@@ -198,10 +198,10 @@ def test_answers_of_one_text_are_one_answer():
 
 
 def test_a_shortest_answer_holds_and_cannot_be_longer_than_the_longest(model):
-    assert all(len(text) >= 4 for text in clone_with(model, shortest=4).predict(["ab", "c", ""]))
-    assert all(len(one.text) >= 4 for one in clone_with(model, shortest=4).sample(["ab"], 5, seed=0)[0])
-    with pytest.raises(UsageError, match=r"shortest: an answer has at most 3 tokens here \(longest\), got 4"):
-        clone_with(model, shortest=4, longest=3).predict(["ab"])
+    assert all(len(text) >= 4 for text in clone_with(model, min_length=4).predict(["ab", "c", ""]))
+    assert all(len(one.text) >= 4 for one in clone_with(model, min_length=4).sample(["ab"], 5, seed=0)[0])
+    with pytest.raises(UsageError, match=r"min_length: an answer has at most 3 tokens here \(max_length\), got 4"):
+        clone_with(model, min_length=4, max_length=3).predict(["ab"])
 
 
 def test_a_part_of_the_pairs_is_scored_where_that_is_asked_for(model, capsys):
@@ -219,8 +219,21 @@ def test_a_part_of_the_pairs_is_scored_where_that_is_asked_for(model, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_file_that_promises_endless_answers_is_bounded(model, tmp_path, monkeypatch):
+    model.save(tmp_path / "model.safetensors")
+    monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "2")
+    said = model.predict(["abcd"])
+    assert len(said[0]) > 2  # what was trained here may write as long as its training data are
+    loaded = load_model(tmp_path / "model.safetensors")
+    for write in (loaded.predict, loaded.sample):
+        with pytest.raises(InputError, match="an answer has 2 tokens and does not end: give max_length"):
+            write(["abcd"])
+    monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "40")
+    assert loaded.predict(["abcd"]) == said
+
+
 def test_longest_and_blocks_hold(model):
-    assert all(len(text) <= 2 for text in clone_with(model, longest=2).predict(["abcd", "dcba"]))
+    assert all(len(text) <= 2 for text in clone_with(model, max_length=2).predict(["abcd", "dcba"]))
     once = clone_with(model, ngram_block=1).predict(["aabb", "cccc"])
     assert all(len(set(text)) == len(text) for text in once)
     for setting, complaint in (
@@ -232,7 +245,7 @@ def test_longest_and_blocks_hold(model):
     ):
         with pytest.raises(UsageError, match=complaint):
             clone_with(model, **setting).predict(["ab"])
-    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().longest
+    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().max_length
 
 
 def test_attention_looks_backwards_at_what_it_reverses(model):
@@ -272,9 +285,9 @@ def test_teacher_forcing_falls_and_whole_targets_stay_one_call(monkeypatch):
     model = Seq2Seq(**SMALL, epochs=2, teacher_forcing=0.25, validation_fraction=0.0)
     calls, shares = [], []
     from loopcell.tasks.seq2seq.decoder import Decoder
-    from loopcell.tasks.seq2seq.network import Writer
+    from loopcell.tasks.seq2seq.network import DecodingNetwork
 
-    forward, mixed = Decoder.forward, Writer._mixed
+    forward, mixed = Decoder.forward, DecodingNetwork._mixed
 
     def counting(self, tokens, *given):
         calls.append(len(tokens))
@@ -286,7 +299,7 @@ def test_teacher_forcing_falls_and_whole_targets_stay_one_call(monkeypatch):
         return found
 
     monkeypatch.setattr(Decoder, "forward", counting)
-    monkeypatch.setattr(Writer, "_mixed", watched)
+    monkeypatch.setattr(DecodingNetwork, "_mixed", watched)
     model.fit(X, y)
     assert len(calls) == 2 * 6  # two calls for each of six batches
     assert int(model.network_.updates) == model.network_.total_updates == 6

@@ -9,7 +9,7 @@ import torch
 from loopcell.data import Ragged
 from loopcell.tasks.word_vectors.corpus import read_corpus
 from loopcell.tasks.word_vectors.noise import keep_below, noise_of
-from loopcell.tasks.word_vectors.numpy_trainer import Plain, neighbours
+from loopcell.tasks.word_vectors.numpy_trainer import NumpyTrainer, neighbours
 from loopcell.tasks.word_vectors.subwords import Subwords, parts_of
 from loopcell.tasks.word_vectors.task import LearningTask
 
@@ -104,7 +104,7 @@ def test_a_step_of_the_plain_way_is_autograds(buckets):
     sources, owner = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1])
     candidates = torch.tensor([[1, 0, 2], [0, 0, 1]])
     known = torch.tensor([[True, True, True], [True, False, True]])
-    Plain(task, [1])._update(sources, owner, candidates, known, 0.5)
+    NumpyTrainer(task, [1])._update(sources, owner, candidates, known, 0.5)
 
     of_word = [before[0][torch.from_numpy(parts.rows[parts.first[w] : parts.first[w + 1]]).long()] for w in range(3)]
     hidden = torch.stack([torch.cat([of_word[0], of_word[1]]).mean(0), of_word[2].mean(0)])

@@ -192,7 +192,7 @@ def test_a_rate_that_is_too_high_is_an_error_and_leaves_no_model():
 
 
 def test_an_interruption_keeps_what_was_learned(monkeypatch):
-    class Interrupting(learning.Plain):
+    class Interrupting(learning.NumpyTrainer):
         calls = 0
 
         def learn(self, *arguments):
@@ -201,7 +201,7 @@ def test_an_interruption_keeps_what_was_learned(monkeypatch):
                 raise KeyboardInterrupt
             super().learn(*arguments)
 
-    monkeypatch.setattr(learning, "Plain", Interrupting)
+    monkeypatch.setattr(learning, "NumpyTrainer", Interrupting)
     model = WordVectors(**QUICK)
     with pytest.raises(KeyboardInterrupt):
         model.fit(sentences(100))
@@ -247,7 +247,7 @@ def test_neighbours_are_told_from_words_of_elsewhere(model):
 
 
 def test_described_as_json(model):
-    one, none = model.describe(["cat", "unicorn"])
+    one, none = model.predict_records(["cat", "unicorn"])
     assert next(iter(one["nearest"])) == "cat"
     assert np.allclose(one["vector"], model.vector("cat"))
     assert none == {"nearest": {}, "vector": [0.0] * 12}

@@ -1,9 +1,8 @@
 """Examples on their way into a batch: checked, stored, padded, put together by length, split into parts."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loopcell.data.examples.arrays import as_array, as_doubles, short
+from loopcell.data.examples.arrays import as_array, as_doubles
 from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.ragged import Ragged
 from loopcell.data.examples.scale import Moments, Scale, scale_of
@@ -17,12 +16,13 @@ from loopcell.data.examples.splits import (
     stratified_folds,
 )
 from loopcell.data.examples.tables import column_names, columns_by_name, is_table
+from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.examples.padding import Padded as Padded, pad as pad
 
-# Imported when first asked for: reading files does not wait for torch.
-WITH_TORCH = ("Padded", "pad")
+# Reading files does not wait for torch.
+__getattr__ = imported_when_asked(__name__, {"padding": ("Padded", "pad")})
 
 __all__ = [
     "Batches",
@@ -42,16 +42,9 @@ __all__ = [
     "is_table",
     "pad",
     "scale_of",
-    "short",
     "split_groups",
     "split_in_time",
     "split_random",
     "split_stratified",
     "stratified_folds",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in WITH_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("loopcell.data.examples.padding"), name)

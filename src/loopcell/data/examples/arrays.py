@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.tables import columns_by_name, is_table
-from loopcell.errors import DataError
+from loopcell.errors import DataError, quoted
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -87,7 +87,7 @@ def as_number(given: Any) -> float:
         return _whole(given)
     if isinstance(given, float | np.floating | Decimal | Fraction):  # longdouble gives itself as its item
         return float(given)
-    raise ValueError(f"{short(given)}, which is {'complex' if isinstance(given, complex) else 'not a number'}")
+    raise ValueError(f"{quoted(given)}, which is {'complex' if isinstance(given, complex) else 'not a number'}")
 
 
 def number_of_text(text: str) -> float:
@@ -100,17 +100,7 @@ def number_of_text(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{short(text)} is not a number") from None
-
-
-def short(value: Any) -> str:
-    """A value as a user writes it, cut where it is long."""
-    if is_tensor(value):
-        value = value.detach().cpu().tolist()
-    elif isinstance(value, np.ndarray | np.generic) and not _is_time(value):
-        value = value.tolist()
-    text = repr(value)
-    return text if len(text) <= 40 else text[:40] + "..."
+        raise ValueError(f"{quoted(text)} is not a number") from None
 
 
 def at(index: Sequence[int], shape: Sequence[int]) -> str:
@@ -235,7 +225,7 @@ def _whole(value: int) -> float:
     except OverflowError:
         found = float("nan")
     if found != value:
-        raise ValueError(f"the whole number {short(value)}, {_TOO_LONG}")
+        raise ValueError(f"the whole number {quoted(value)}, {_TOO_LONG}")
     return found
 
 

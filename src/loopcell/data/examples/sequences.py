@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import Doubles, as_doubles, as_number, at, number_of_text, short
+from loopcell.data.examples.arrays import Doubles, as_doubles, as_number, at, number_of_text
 from loopcell.data.readers.records import where
-from loopcell.errors import DataError
+from loopcell.errors import DataError, quoted
 
 LARGEST = np.float64(1e300)  # so that a difference of two numbers is one too
 
@@ -87,10 +87,10 @@ def as_numbers(examples: Sequence[Any]) -> Doubles:
             raise DataError(f"{where(examples, index)}: {_not_a_number(example, error)}") from error
     wrong = np.flatnonzero(~(np.abs(found) <= LARGEST))
     if len(wrong):
-        raise DataError(f"{where(examples, int(wrong[0]))}: {short(examples[int(wrong[0])])} is not a finite number")
+        raise DataError(f"{where(examples, int(wrong[0]))}: {quoted(examples[int(wrong[0])])} is not a finite number")
     return found
 
 
 def _not_a_number(example: Any, error: ValueError) -> str:
     told = isinstance(example, str) or "whole number" in str(error)
-    return str(error) if told else f"{short(example)} is not a number"
+    return str(error) if told else f"{quoted(example)} is not a number"

@@ -4,20 +4,20 @@
 the features; `kinds.py` is the table of them, and how a model stores them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loopcell.data.features.audio import Audio, audio_chunks, audio_rate, read_audio, resample
 from loopcell.data.features.images import image_size, read_image
 from loopcell.data.features.kinds import FEATURES, Features, features_from_json, features_to_json
 from loopcell.data.features.pictures import ImagePixels, ImageRows
 from loopcell.data.features.sounds import LogMel, MelStream, Mfcc, RawAudio
+from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.features.standardiser import Standardiser as Standardiser
 
-# Imported when first asked for: reading files does not wait for torch.
-WITH_TORCH = ("Standardiser",)
+# Reading files does not wait for torch.
+__getattr__ = imported_when_asked(__name__, {"standardiser": ("Standardiser",)})
 
 __all__ = [
     "FEATURES",
@@ -39,9 +39,3 @@ __all__ = [
     "read_image",
     "resample",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in WITH_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("loopcell.data.features.standardiser"), name)

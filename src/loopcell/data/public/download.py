@@ -14,6 +14,7 @@ from loopcell.data.public.checksums import file_checksum, folder_checksum, unpac
 from loopcell.data.public.table import PublicFile, PublicSet, public_sets
 from loopcell.data.readers.opening import ENDINGS, compression
 from loopcell.errors import DataError, FileWriteError, UsageError
+from loopcell.files import cache_folder
 
 
 class Fetched(Mapping[str, Path]):
@@ -88,10 +89,8 @@ def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
 
 def _cache() -> Path:
     """Where downloads are kept: beside compiled kernels, but never in a folder that goes away with the process."""
-    from loopcell.backends.c import cache  # which needs torch
-
     try:
-        return cache.named_folder() / "data"
+        return cache_folder() / "data"
     except FileNotFoundError as error:
         raise FileWriteError(f"there is no cache folder ({error}); let LOOPCELL_CACHE name one") from error
 

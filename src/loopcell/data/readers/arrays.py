@@ -24,8 +24,8 @@ import numpy.typing as npt
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import compression, open_bytes, require_uncompressed
 from loopcell.data.readers.reading import FileRows, Reading, one_line
-from loopcell.data.readers.records import LONGEST_NAME, Record, brief, file_origin, printable, twice_in
-from loopcell.errors import DataError, LoopcellError
+from loopcell.data.readers.records import LONGEST_NAME, Record, file_origin, twice_in
+from loopcell.errors import DataError, LoopcellError, escaped, quoted
 
 LONGEST_HEADER = 10_000  # bytes; what NumPy takes too, but it reads all that a header says before it looks
 MOST_AXES = 32
@@ -156,7 +156,7 @@ def read_npz(path: Path, reading: Reading) -> FileRows:
 
 def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Member:
     column = entry.filename.removesuffix(".npy")
-    name = f"{path}: {printable(column[:LONGEST_NAME])}"
+    name = f"{path}: {escaped(column, LONGEST_NAME)}"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
         raise DataError(f"{name} is packed in a way that npz files are not; save it by np.savez_compressed")
     with archive.open(entry) as stream:
@@ -168,7 +168,7 @@ def _check_columns(path: Path, columns: list[_Member], names: tuple[str, ...]) -
         raise DataError(f"{path} has no array with rows")
     twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{path} has two arrays {brief(twice)}; give every array its own name")
+        raise DataError(f"{path} has two arrays {quoted(twice)}; give every array its own name")
     first = columns[0].array
     for _, _, array in columns:
         if array.rows != first.rows:
@@ -234,7 +234,7 @@ def _npy_header(name: str, stream: BinaryIO) -> _Array:
 
 def _array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Array:
     if len(shape) > MOST_AXES or any(not 0 <= length < 1 << 63 for length in shape):
-        raise DataError(f"{name} is damaged: its shape is {brief(str(shape))[1:-1]}")
+        raise DataError(f"{name} is damaged: its shape is {escaped(str(shape), 100)}")
     return _Array(name, shape[0] if shape else -1, tuple(shape[1:]), dtype)
 
 

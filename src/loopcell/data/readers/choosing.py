@@ -12,6 +12,7 @@ from loopcell.data.readers.kinds import KINDS, Look, kind_named, look_at
 from loopcell.data.readers.reading import Reader
 from loopcell.errors import UsageError
 
+_AS_LINES = "; every line is read as a text, also the first one: kind='csv' reads a table"
 _PARTS = {"header": "a header", "delimiter": "delimiters", "quote": "quotes"}
 
 
@@ -21,10 +22,12 @@ class Chosen(NamedTuple):
     Attributes:
         readers: the files with their readers.
         notes: what was guessed, with the argument that settles it.
+        hint: what may be wrong where a column is not there: a table was taken for lines of text.
     """
 
     readers: list[tuple[Path, Reader]]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,13 @@ class Choice:
         """
         given = self._given()
         if given is not None:
-            return Chosen([(path, given) for path in paths], ())
+            return Chosen([(path, given) for path in paths])
         looks = [look_at(path) for path in paths]
         guessed = {look.kind.name for look in looks if look.guess}
         plain = self.plain or len(guessed) > 1
         readers = [(path, self._reader(path, look, plain=plain)) for path, look in zip(paths, looks, strict=True)]
-        return Chosen(readers, () if plain or self._table else _notes(paths, looks))
+        lines = readers[0][1] is KINDS["text"].reader and not self.plain
+        return Chosen(readers, () if plain or self._table else _notes(paths, looks), _AS_LINES if lines else "")
 
     @property
     def _table(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ refused where the file says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +16,17 @@ from loopcell.data.examples.tables import column_names, is_table
 from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.parquet_footer import list_chunks
 from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
-from loopcell.data.readers.records import Origin, Record, Records, brief, twice_in
-from loopcell.errors import DataError, LoopcellError
+from loopcell.data.readers.records import Origin, Record, Records, twice_in
+from loopcell.errors import DataError, LoopcellError, quoted
 
 BATCH_ROWS = 1024
 LAZY_ROWS = 1 << 16
 SLICE_BYTES = 1 << 22  # of a batch; as Python's numbers and lists they take 10 to 60 times as many
 USUAL_RATIO = 64  # of the bytes of a column of lists to those in its file
 FRAME = "frame"
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")  # of pandas, which is no column
 
 
 def read_parquet(path: Path, reading: Reading) -> FileRows:
@@ -74,7 +77,7 @@ class FrameRecords(Records):
         """The frame's columns."""
         if _is_lazy(self._frame):
             return tuple(self._frame.collect_schema().names())
-        return tuple(self._stream(self._frame).schema.names)
+        return tuple(name for name in self._stream(self._frame).schema.names if not _NAMELESS_INDEX.fullmatch(name))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
@@ -88,8 +91,9 @@ class FrameRecords(Records):
                 for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
                     yield from self._stream(part)
                 return
+            names = list(columns or self.columns)
             for batch in self._stream(self._frame):
-                yield batch.select(list(columns)) if columns else batch
+                yield batch.select(names)
 
     def _stream(self, frame: Any) -> Any:
         with ours(lambda: f"{FRAME} cannot be read"):
@@ -111,7 +115,7 @@ def _distinct(name: str, names: list[str]) -> tuple[str, ...]:
     """The columns' names; DataError where two are the same, of which a row could hold but one."""
     twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{name} has two columns {brief(twice)}; give every column its own name")
+        raise DataError(f"{name} has two columns {quoted(twice)}; give every column its own name")
     return tuple(names)
 
 
@@ -133,17 +137,15 @@ def _parquet_batches(path: Path, file: Any, columns: list[str]) -> Iterator[Any]
 
 def _check_lists(path: Path, metadata: Any) -> None:
     """Refuse lists that are far longer than the file is: a few bytes may stand for a row of 2**31 numbers."""
-    nested = [at for at in range(metadata.num_columns) if metadata.schema.column(at).max_repetition_level]
+    if not any(metadata.schema.column(at).max_repetition_level for at in range(metadata.num_columns)):
+        return
     size = path.stat().st_size
-    for group in range(metadata.num_row_groups if nested else 0):
-        for at in nested:
-            chunk = metadata.row_group(group).column(at)
-            most = max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.total_compressed_size, size))
-            if 8 * chunk.num_values > most:
-                raise DataError(
-                    f"{path}: the lists of column {brief(chunk.path_in_schema)} have {chunk.num_values:,} values, far "
-                    f"more than a file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
-                )
+    for chunk in list_chunks(path):
+        if 8 * chunk.values > max(LARGEST_ROW.most(), USUAL_RATIO * min(chunk.compressed, size)):
+            raise DataError(
+                f"{path}: the lists of column {quoted(chunk.column)} have {chunk.values:,} values, far more than a "
+                f"file of {size:,} bytes should hold; {LARGEST_ROW.cure()}"
+            )
 
 
 def _checked(path: Path, batches: Iterator[Any], columns: list[str]) -> Iterator[Any]:
@@ -203,7 +205,7 @@ def _why(batch: Any, error: Exception) -> str:
         try:
             column.to_pylist()
         except Exception as found:  # noqa: BLE001 - the same again
-            return f"column {brief(name)} cannot be read ({one_line(found)})"
+            return f"column {quoted(name)} cannot be read ({one_line(found)})"
     return f"it cannot be read ({one_line(error)})"
 
 

@@ -26,11 +26,12 @@ from loopcell.data.readers.counted import Counted
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.reading import FileRows, Reading
-from loopcell.data.readers.records import Record, brief, file_origin, printable, twice_in
-from loopcell.errors import DataError, UsageError
+from loopcell.data.readers.records import Record, file_origin, twice_in
+from loopcell.errors import DataError, UsageError, escaped, quoted
 
 _NAME = re.compile(r"[^\W\d][\w \-]{0,63}")
 _NUMBERED = re.compile(r"column_([1-9]\d*)")
+_OTHERWISE = {True: "header=False takes it as data", False: "header=True takes it as the header"}
 _SHOWN = {"\t": "tabs", " ": "single blanks", BLANKS: "blanks"}
 
 
@@ -40,22 +41,19 @@ class _Heading(NamedTuple):
     Attributes:
         names: of the columns.
         data: the first row, if it is one; else there is none.
-        notes: what it is taken for where a column says so.
-        guesses: what it is taken for else.
+        notes: what it is taken for, where that is not sure.
     """
 
     names: tuple[str, ...]
     data: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
-    guesses: tuple[str, ...] = ()
 
 
 class _Header(NamedTuple):
-    """Whether a first row is a header, what says so or what would say otherwise, and whether that is sure."""
+    """Whether a first row is a header; where that is not sure, what says so and which argument says otherwise."""
 
     there: bool
     why: str = ""
-    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,13 +105,13 @@ class Delimited:
         rows = ((line, self._stripped(cells)) for line, cells in split)
         heading = self._heading(path, next(rows, None), reading)
         settled = said or self.delimiter or any(name in heading.names for name in reading.named)
-        guesses = (
-            *heading.guesses,
+        notes = (
+            *heading.notes,
             *(() if settled or delimiter == "," else (_of_delimiter(path, delimiter),)),
             *(() if quote or self.quote is not None else _of_quotes(path, first, delimiter)),
         )
         found = _records(path, heading, chain(heading.data, rows), reading)
-        return FileRows(heading.names, found, heading.notes, guesses)
+        return FileRows(heading.names, found, notes)
 
     def _stripped(self, cells: list[str] | str) -> list[str] | str:
         return [cell.strip() for cell in cells] if self.strip and isinstance(cells, list) else cells
@@ -131,30 +129,29 @@ class Delimited:
             return _Heading(_checked_names(path, self.header), (first,))
         header = _Header(self.header) if self.header is not None else self._guess(path, cells, reading.named)
         taken = "the header" if header.there else "data, not as a header"
-        note = (f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}",)
-        notes = note if header.why and header.sure else ()
-        guesses = () if header.sure else note
+        note = f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}"
+        notes = (note,) if header.why else ()
         if header.there:
-            return _Heading(_checked_names(path, cells), (), notes, guesses)
-        return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes, guesses)
+            return _Heading(_checked_names(path, cells), (), notes)
+        return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes)
 
     def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _Header:
         """Find out whether a first row is a header.
 
         Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
+        Where they say the same as the look of the row, nothing is left to guess.
         """
+        usual = self.usual_header
+        looks = _looks_like_names(cells, by_ending=_is_table(path)) if usual is None else usual
         names = {cell.strip() for cell in cells}
         asked = next((name for name in named if name in names), None)
         if asked is not None:
-            return _Header(True, f", for it has the column {asked!r}")
+            return _Header(True, "" if looks else f", for it has the column {asked!r}; {_OTHERWISE[True]}")
         numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
         if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
-            return _Header(False, f", for {next(iter(numbers))!r} is asked for")
-        if self.usual_header is not None:
-            return _Header(self.usual_header)
-        if _looks_like_names(cells, by_ending=_is_table(path)):
-            return _Header(True, "; header=False takes it as data", sure=False)
-        return _Header(False, "; header=True takes it as the header", sure=False)
+            why = f", for {next(iter(numbers))!r} is asked for; {_OTHERWISE[False]}"
+            return _Header(False, why if looks else "")
+        return _Header(looks, f"; {_OTHERWISE[looks]}" if usual is None else "")
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:
@@ -188,7 +185,7 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() or f"column_{number}" for number, cell in enumerate(cells, 1))
     twice = twice_in(names)
     if twice is not None:
-        raise DataError(f"{path} has two columns {brief(twice)}; give every column its own name (header=[...])")
+        raise DataError(f"{path} has two columns {quoted(twice)}; give every column its own name (header=[...])")
     return names
 
 
@@ -228,5 +225,5 @@ def _records(path: Path, heading: _Heading, rows: Iterator[Row], reading: Readin
 
 
 def _shown(cells: Sequence[str]) -> str:
-    shown = [printable(cell if len(cell) <= 20 else cell[:20] + "...") for cell in cells[:8]]
+    shown = [escaped(cell, 20) for cell in cells[:8]]
     return ", ".join(shown) + (", ..." if len(cells) > 8 else "")

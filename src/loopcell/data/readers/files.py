@@ -93,12 +93,12 @@ class FileRecords(Records):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the first file's reader has to say, and what was guessed of the files."""
-        return (*self._open_first().notes, *self.guesses)
+        return (*self._open_first().notes, *self._chosen.notes)
 
     @property
-    def guesses(self) -> tuple[str, ...]:
-        """What was guessed of the files."""
-        return (*self._open_first().guesses, *self._chosen.notes)
+    def hint(self) -> str:
+        """What may be wrong where a column is not there, as `Records.hint`."""
+        return self._chosen.hint
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""

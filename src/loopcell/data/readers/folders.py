@@ -47,16 +47,16 @@ class FolderRecords(Records):
     @property
     def notes(self) -> tuple[str, ...]:
         """How many files there are, of how many classes, and how they are read."""
+        there, notes = f"{self._folder}: {len(self._files):,} files", self._open_first().notes
         if not self._by_class:
-            return (f"{self._folder}: {len(self._files):,} files", *self._open_first().notes, *self.guesses)
+            return (there, *notes, *self._chosen.notes)
         classes = len({self._class(path) for path in self._files})
-        there = f"{self._folder}: {len(self._files):,} files in {classes:,} class folders"
-        return (there, *self._open_first().notes, *self.guesses)
+        return (f"{there} in {classes:,} class folders", *notes)
 
     @property
-    def guesses(self) -> tuple[str, ...]:
-        """What was guessed of the files; in class folders, of tables alone."""
-        return (*self._open_first().guesses, *(() if self._by_class else self._chosen.notes))
+    def hint(self) -> str:
+        """What may be wrong where a column is not there, as `Records.hint`."""
+        return "" if self._by_class else self._chosen.hint
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""

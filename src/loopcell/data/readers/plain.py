@@ -10,9 +10,9 @@ from typing import Any
 
 from loopcell.data.readers.lines import lines
 from loopcell.data.readers.reading import FileRows, Reading, one_column
-from loopcell.data.readers.records import Origin, Record, brief, file_origin, twice_in
+from loopcell.data.readers.records import Origin, Record, file_origin, twice_in
 from loopcell.data.text.surrogates import demand_text
-from loopcell.errors import DataError
+from loopcell.errors import DataError, quoted
 
 
 def read_lines(path: Path, reading: Reading) -> FileRows:
@@ -47,7 +47,8 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
             reading.bad_row(origin, "lines that are not JSON", f"this is not JSON ({error})")
             continue
         if not isinstance(value, dict):
-            reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {_short(line)}")
+            got = quoted(line.strip(), 40)
+            reading.bad_row(origin, "lines without an object", f"a row is a JSON object, got {got}")
         elif reading.to_learn and (wrong := _half_characters(value, line)) is not None:
             reading.bad_row(origin, "rows with lone surrogates", wrong)
         else:
@@ -87,7 +88,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, of whose values none is lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _TwiceError(brief(twice_in(name for name, _ in pairs) or ""))
+        raise _TwiceError(quoted(twice_in(name for name, _ in pairs) or ""))
     return found
 
 
@@ -116,8 +117,3 @@ def _fasta_rows(path: Path, reading: Reading) -> Iterator[Record]:
 def _fasta_record(title: str, parts: list[str], origin: Origin) -> Record:
     name, _, description = title.partition(" ")
     return Record({"id": name, "description": description.strip(), "sequence": "".join(parts)}, origin)
-
-
-def _short(text: str) -> str:
-    text = text.strip()
-    return repr(text if len(text) <= 40 else text[:40] + "...")

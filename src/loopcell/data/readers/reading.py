@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from loopcell.data.readers.records import Origin, Record, file_origin, printable
+from loopcell.data.readers.records import Origin, Record, file_origin
 from loopcell.data.readers.skipped import Skipped
-from loopcell.errors import DataError, LoopcellError
+from loopcell.errors import DataError, LoopcellError, escaped
 
 LONGEST_REASON = 160  # characters that are passed on of another library's message
-LONGEST_SENTENCE = 400  # characters about a row, whose content may be quoted
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Reading:
             DataError: rows are not to be skipped.
         """
         if not self.skip_bad_rows:
-            raise DataError(f"{origin}: {short(reason)}")
+            raise DataError(f"{origin}: {escaped(reason)}")
         self.skipped.add(kind, str(origin))
 
 
@@ -58,14 +57,12 @@ class FileRows(NamedTuple):
     Attributes:
         columns: their names.
         rows: in order.
-        notes: what the user should know about how it is read.
-        guesses: the same where it may be meant otherwise, with the argument that says so.
+        notes: what the user should know about how it is read, with the argument that says otherwise.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[Record]
     notes: tuple[str, ...] = ()
-    guesses: tuple[str, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Path, Reading], FileRows]
@@ -119,9 +116,4 @@ def ours(failure: Callable[[], str]) -> Iterator[None]:
 
 def one_line(error: Exception) -> str:
     """What an exception says, on one line that a terminal can show, and no longer than two lines of it."""
-    return short((str(error).splitlines() or [""])[0].strip() or "no reason given", LONGEST_REASON)
-
-
-def short(text: str, length: int = LONGEST_SENTENCE) -> str:
-    """A text that may quote a file: what a terminal would obey is escaped, and what is longer than a sentence cut."""
-    return printable(text if len(text) <= length else text[:length] + "...")
+    return escaped((str(error).splitlines() or [""])[0].strip() or "no reason given", LONGEST_REASON)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.skipped import Skipped
-from loopcell.errors import DataError
+from loopcell.errors import DataError, escaped, quoted
 
 LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
 
@@ -74,13 +74,13 @@ class Records(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about how the data is read, for the user to see ("the first line is the header: ...")."""
+        """Sentences about how the data is read, for the user to see, and which argument says otherwise."""
         return ()
 
     @property
-    def guesses(self) -> tuple[str, ...]:
-        """Those of the notes that tell how the data may be meant otherwise, and which argument says so."""
-        return ()
+    def hint(self) -> str:
+        """What may be wrong where a column is not there, as the end of a sentence about it; "" for nothing."""
+        return ""
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for: a table of text with one of them in its first line has a header."""
@@ -125,7 +125,7 @@ class Records(ABC):
         there = set(columns)
         for name in names:
             if name not in there:
-                raise DataError(f"{self}: {missing_column(name, columns)}")
+                raise DataError(f"{self}: {missing_column(name, columns)}{self.hint}")
 
     def no_rows(self) -> DataError:
         """The error of a pass that gave nothing."""
@@ -211,13 +211,13 @@ def missing_column(name: str, columns: Sequence[str]) -> str:
     """The sentence about a column that is not there."""
     near = _nearest(name, columns)
     there = f"there is only {listed(columns)}" if len(columns) == 1 else f"there are {listed(columns)}"
-    return f"there is no column {brief(name)}: " + (f"did you mean {near}? " if near else "") + there
+    return f"there is no column {quoted(name, LONGEST_NAME)}: " + (f"did you mean {near}? " if near else "") + there
 
 
 def listed(columns: Sequence[str]) -> str:
     """The names of columns, as many as a sentence can hold."""
     more = f" and {len(columns) - 20:,} more" if len(columns) > 20 else ""
-    return ", ".join(map(_column, columns[:20])) + more
+    return ", ".join(escaped(name, LONGEST_NAME) for name in columns[:20]) + more
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
@@ -225,21 +225,7 @@ def _nearest(name: str, columns: Sequence[str]) -> str:
     if len(name) > LONGEST_NAME:
         return ""
     near = difflib.get_close_matches(name, [one for one in columns if len(one) <= LONGEST_NAME], n=1)
-    return printable(near[0]) if near else ""
-
-
-def _column(name: str) -> str:
-    return printable(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "...")
-
-
-def brief(text: str) -> str:
-    """A name from a file for an error: quoted, what cannot be printed escaped, and no longer than a line."""
-    return repr(text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "...")
-
-
-def printable(text: str) -> str:
-    """A text from a file without quotes: what a terminal would obey or cannot show is escaped."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    return escaped(near[0]) if near else ""
 
 
 def twice_in(names: Iterable[str]) -> str | None:

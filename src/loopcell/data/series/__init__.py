@@ -1,7 +1,6 @@
 """Time series: from tables and frames, checked for gaps and duplicates, and cut into windows."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loopcell.data.series.cycles import calendar
 from loopcell.data.series.frames import Layout, Series, read_layout, series_from
@@ -10,12 +9,13 @@ from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import find_step, read_times, regular_step
 from loopcell.data.series.zones import check_zone, wall
+from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.series.windows import Window as Window, WindowBatch as WindowBatch, Windows as Windows
 
-# Imported when first asked for: reading files does not wait for torch.
-WITH_TORCH = ("Window", "WindowBatch", "Windows")
+# Reading files does not wait for torch.
+__getattr__ = imported_when_asked(__name__, {"windows": ("Window", "WindowBatch", "Windows")})
 
 __all__ = [
     "Layout",
@@ -36,9 +36,3 @@ __all__ = [
     "shown",
     "wall",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in WITH_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("loopcell.data.series.windows"), name)

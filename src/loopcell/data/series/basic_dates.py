@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data.readers.records import where
 from loopcell.data.series.showing import shown
-from loopcell.errors import DataError
+from loopcell.errors import DataError, quoted
 
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ def basic_dates(cells: Sequence[Any]) -> tuple[Times, str] | None:
     if len(wrong):
         at = int(wrong[0])
         raise DataError(
-            f"{where(cells, at)}: {_quoted(cells[at])} is no date like {_quoted(cells[0])} in the form "
+            f"{where(cells, at)}: {quoted(str(cells[at]))} is no date like {quoted(str(cells[0]))} in the form "
             f"{_BASIC[len(first)]} (to count rows instead, leave out time=)"
         )
     name = getattr(cells, "name", "")
@@ -60,8 +60,8 @@ def no_dates(cells: Sequence[Any]) -> tuple[str, ...]:
     wrong = np.flatnonzero(np.isnat(times))
     if not len(wrong):
         return ()
-    one = f"{_quoted(cells[0])} is one in the form {_BASIC[len(first)]}"
-    return (f"the times are read as numbers, not as dates: {one}, {_quoted(cells[int(wrong[0])])} none",)
+    one = f"{quoted(str(cells[0]))} is one in the form {_BASIC[len(first)]}"
+    return (f"the times are read as numbers, not as dates: {one}, {quoted(str(cells[int(wrong[0])]))} none",)
 
 
 def _read(cells: Sequence[Any]) -> tuple[str, Times] | None:
@@ -107,7 +107,3 @@ def _days_of_year(numbers: Ints) -> Times:
     days = years.astype("datetime64[D]") + (numbers % 1000 - 1)
     there = (days.astype("datetime64[Y]") == years) & (numbers // 1000 >= _YEARS[0]) & (numbers // 1000 < _YEARS[1])
     return np.where(there, days.astype("datetime64[us]"), np.datetime64("NaT", "us"))
-
-
-def _quoted(cell: Any) -> str:
-    return repr(str(cell)[:40])

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from loopcell.data.examples.arrays import EXACT, as_doubles, as_number, number_of_text
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in, where
-from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table
+from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, UsageError, quoted
 
 Floats = npt.NDArray[np.float64]
 _NUMBERS = (np.bool_, np.integer, np.floating, np.str_)
@@ -185,15 +185,14 @@ def _columns(
     if isinstance(data, np.ndarray):
         return _of_array(data, targets, others)
     names = [name for name in (*targets, *others) if name is not None]
-    if not targets:
-        raise UsageError("name the column to forecast (target=)")
+    table = data if isinstance(data, Mapping | Records) else read(data)
+    demand_target(targets, table, others)
     twice = twice_in(names)
     if twice is not None:
         raise UsageError(f"the column {twice!r} is used twice; each is one of target, time, series, known or past")
-    if isinstance(data, Mapping):
-        return _of_mapping(data, names), targets
-    records = data if isinstance(data, Records) else read(data)
-    return dict(zip(names, records.load(*names), strict=True)), targets
+    if isinstance(table, Mapping):
+        return _of_mapping(table, names), targets
+    return dict(zip(names, table.load(*names), strict=True)), targets
 
 
 def _of_array(
@@ -273,7 +272,7 @@ def _number(name: str, column: Sequence[Any], index: int) -> float:
             return number_of_text(cell) if cell.strip() else float("nan")
         return as_number(cell)
     except ValueError as error:
-        reason = str(error) if "whole number" in str(error) else f"{str(cell)[:40]!r} is not a number"
+        reason = str(error) if "whole number" in str(error) else f"{quoted(str(cell), 40)} is not a number"
         raise DataError(f"{_cell(name, column, index)}: {reason}") from error
 
 

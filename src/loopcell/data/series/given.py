@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data.examples.arrays import as_array, as_doubles, is_tensor
 from loopcell.data.examples.tables import is_table
+from loopcell.data.readers.records import Records, listed
 from loopcell.errors import UsageError
 
 INDEX = "the index"  # what the column is called that a frame's index becomes
@@ -81,6 +82,24 @@ def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any
         data = data.assign(**{time: data[time].dt.to_timestamp()})
     stamps = _stamps(data) if time is None else None
     return (data, targets, time) if stamps is None else (data.assign(**{INDEX: stamps}), targets, INDEX)
+
+
+def demand_target(
+    targets: Sequence[str], table: Mapping[str, Any] | Records, others: Sequence[str | None] = ()
+) -> None:
+    """Refuse a table of which no column is to be forecast; UsageError lists those that could be.
+
+    Args:
+        targets: the names of the columns to forecast.
+        table: the columns that there are.
+        others: names of columns that are something else.
+    """
+    if targets:
+        return
+    columns, hint = (table.columns, table.hint) if isinstance(table, Records) else (tuple(table), "")
+    free = [str(name) for name in columns if name not in others]
+    there = f"there is only {listed(free)}" if len(free) == 1 else f"there are {listed(free) or 'none'}"
+    raise UsageError(f"name the column to forecast (target=): {there}{hint}")
 
 
 def _all(data: Sequence[Any], *kinds: type) -> bool:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import short
 from loopcell.data.readers.records import where
 from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates, no_dates
 from loopcell.data.series.showing import shown
@@ -19,15 +18,15 @@ from loopcell.data.series.zones import (
     check_zone,
     has_changes,
     instants,
+    is_left_out,
     is_zone,
     offset_at,
     offset_name,
-    offsets,
     second_instants,
     wall,
     zones_that,
 )
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError, UsageError, quoted
 
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -84,8 +83,10 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     if zone is None:
         return found
     if found.times.dtype.kind != "M":
-        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {short(cells[0])}")
-    return found._replace(times=found.times if found.zone else _placed(found.times, zone, cells), zone=zone)
+        raise UsageError(f"zone={zone!r} is for time stamps, and the times are numbers like {quoted(cells[0])}")
+    if found.zone is not None:  # what was to be said of it no longer matters
+        return Stamps(found.times, zone)
+    return found._replace(times=_placed(found.times, zone, cells), zone=zone)
 
 
 # --- whole columns -------------------------------------------------------------------------------------------------
@@ -147,8 +148,8 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
     at = aware.index(not aware[0])
     with_zone, without = (0, at) if aware[0] else (at, 0)
     return DataError(
-        f"{where(cells, at)}: {_text(cells[with_zone])} ({where(cells, with_zone)}) has a zone and "
-        f"{_text(cells[without])} ({where(cells, without)}) has none; write all times with a zone, or none"
+        f"{where(cells, at)}: {quoted(str(cells[with_zone]), 40)} ({where(cells, with_zone)}) has a zone and "
+        f"{quoted(str(cells[without]), 40)} ({where(cells, without)}) has none; write all times with a zone, or none"
     )
 
 
@@ -163,7 +164,7 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
     found = zones_with(times, ahead)
     if not found:
         shown_offsets = ", ".join(offset_name(int(one)) for one in np.unique(ahead)[:4])
-        return UTC_NAME, (f"the times have offsets of several zones ({shown_offsets}); forecasts are given in UTC",)
+        return UTC_NAME, (f"the times have offsets of several zones ({shown_offsets}); forecasts are written in UTC",)
     others = f" and of {len(found) - 1} more zones" if len(found) > 1 else ""
     note = (
         f"the offsets of the times are those of {found[0]}{others}: summer time goes on as there, unless another zone "
@@ -173,25 +174,35 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
 
 
 def zones_with(times: Times, ahead: Ints) -> list[str]:
-    """The zones whose clocks are ahead of UTC by some seconds [T] at some instants [T]."""
+    """The zones whose clocks are ahead of UTC by some seconds [T] at some instants [T].
+
+    A time that clocks leave out may have the offset from before they were set forward.
+    """
     changes = np.flatnonzero(np.diff(ahead))[: _SAMPLE // 2]
     even = np.linspace(0, len(times) - 1, _SAMPLE // 2).astype(np.int64)
     tried = np.unique(np.concatenate([even, changes, changes + 1]))
     seconds = times.astype("datetime64[s]").astype(np.int64)
     pairs = [(int(seconds[at]), int(ahead[at])) for at in tried]
-    found = zones_that(lambda zone: all(offset_at(second, zone) == offset for second, offset in pairs))
-    return [zone for zone in found if np.array_equal(offsets(times, zone), ahead)]
+    found = zones_that(
+        lambda zone: all(offset_at(at, zone) == offset or is_left_out(at, offset, zone) for at, offset in pairs)
+    )
+    there = times + ahead.astype("timedelta64[s]")
+    return [
+        zone for zone in found if ((instants(there, zone) == times) | (second_instants(there, zone) == times)).all()
+    ]
 
 
 def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
     """Instants of times on the wall clock of a zone; an hour that comes twice is told by the order.
+
+    Of a column of days, a day whose midnight is left out begins when its clocks first show a time.
 
     Raises:
         DataError: a clock never shows such a time.
     """
     found, second = instants(times, zone), second_instants(times, zone)
     missing = np.flatnonzero(wall(found, zone) != times)
-    if len(missing):
+    if len(missing) and (times != times.astype("datetime64[D]")).any():
         first = int(missing[0])
         raise DataError(
             f"{where(cells, first)}: clocks in {zone} never show {shown(times[first])}: they are set forward over it"
@@ -217,14 +228,10 @@ def _converted(cells: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]
 
 def _unreadable(cells: Sequence[Any], index: int) -> DataError:
     cell = cells[index]
-    what = "there is no time" if cell in (None, "") else f"{str(cell)[:40]!r} is no time"
-    first = _text(cells[0]) if isinstance(cells[0], str | np.datetime64) else short(cells[0])
+    what = "there is no time" if cell in (None, "") else f"{quoted(str(cell), 40)} is no time"
+    first = quoted(str(cells[0]) if isinstance(cells[0], np.datetime64) else cells[0], 40)
     like = f"like {first}" if index else "as ISO 8601 writes it, 2016-07-01 13:00, or a number"
     return DataError(f"{where(cells, index)}: {what} {like}")
-
-
-def _text(cell: Any) -> str:
-    return repr(str(cell)[:40])
 
 
 def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:

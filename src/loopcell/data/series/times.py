@@ -13,14 +13,15 @@ from loopcell.data.series.frequency import (
     JITTER,
     ambiguous,
     distance_from,
+    most_frequent,
     moved_to,
     perfect_step,
 )
 from loopcell.data.series.jitter import usual_step
 from loopcell.data.series.showing import shown, summer_hint
 from loopcell.data.series.stamps import Stamps, read_stamps
-from loopcell.data.series.steps import DAY, Step, Times
-from loopcell.data.series.zones import has_changes, offset_at, zones_that
+from loopcell.data.series.steps import DAY, Clock, Step, Times
+from loopcell.data.series.zones import has_changes, instants, is_left_out, offset_at, wall, zones_that
 from loopcell.errors import DataError
 
 FEW = 6  # times tell no day of a month against what is known
@@ -94,7 +95,8 @@ def find_step(stamps: Stamps, named: Namer, like: Step | None = None) -> Regular
     if guessed is not None:
         return guessed
     step, notes = usual_step(times, zone, named)
-    return Regular(step, tuple(notes))
+    hidden = _left_out_elsewhere(times, step, named) if zone is None else None
+    return Regular(step, tuple(notes) if hidden is None else (hidden,))
 
 
 def _of_one_time(times: Times, zone: str | None, like: Step | None) -> Regular:
@@ -162,8 +164,34 @@ def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
     return Regular(step, (note,))
 
 
+def _left_out_elsewhere(times: Times, step: Step, named: Namer) -> str | None:
+    """A sentence on times without a zone that are even but for those that clocks of a zone show later."""
+    if times.dtype != np.dtype("datetime64[us]") or not isinstance(step.rule, Clock) or step.size % DAY:
+        return None
+    even = step.rule.at(step.rule.index(times))
+    late = np.flatnonzero(even != times)
+    clocks = [int(time) for time in even[late[: SAMPLE // 2]].astype("datetime64[s]").astype(np.int64)]
+
+    def fits(zone: str) -> bool:
+        around = ((offset_at(clock - 86_400, zone), offset_at(clock + 86_400, zone)) for clock in clocks)
+        return all(before < after for before, after in around)
+
+    zone = next((name for name in zones_that(fits) if np.array_equal(wall(instants(even, name), name), times)), None)
+    if zone is None:
+        return None
+    first = int(late[0])
+    many = f"{len(late):,} of {len(times):,} are" if len(late) > 1 else f"1 of {len(times):,} is"
+    return (
+        f"the times are every {step}, and {many} later (the first is {shown(times[first])}, {named(first)}), where "
+        f"clocks in zones like {zone} are set forward: forecasts go by them if the zone is named (zone={zone!r})"
+    )
+
+
 def _zones_of_one_time(times: Times) -> tuple[str, ...]:
-    """Zones in which some of the times, those around uneven distances among them, are at one time of the day."""
+    """Zones in which some of the times, those around uneven distances among them, are at one time of the day.
+
+    On a day whose clocks leave out that time, it is the one that they show in its place.
+    """
     seconds = times.astype("datetime64[s]").astype(np.int64)
     uneven = np.flatnonzero(np.diff(seconds) % 86_400)[: SAMPLE // 2]
     even = np.linspace(0, len(times) - 1, SAMPLE // 2).astype(np.int64)
@@ -174,7 +202,11 @@ def _zones_of_one_time(times: Times) -> tuple[str, ...]:
 @lru_cache(maxsize=64)  # the series of a table often have the same times
 def _zones_at(seconds: tuple[int, ...]) -> tuple[str, ...]:
     def fits(zone: str) -> bool:
-        first = (seconds[0] + offset_at(seconds[0], zone)) % 86_400
-        return all((time + offset_at(time, zone)) % 86_400 == first for time in seconds)
+        offsets = [offset_at(time, zone) for time in seconds]
+        usual = most_frequent(np.array([time + offset for time, offset in zip(seconds, offsets, strict=True)]) % 86_400)
+        return all(
+            not (late := (time + offset - usual) % 86_400) or is_left_out(time, offset - late, zone)
+            for time, offset in zip(seconds, offsets, strict=True)
+        )
 
     return tuple(zones_that(fits))

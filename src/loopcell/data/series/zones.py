@@ -130,6 +130,16 @@ def offset_at(seconds: int, zone: str) -> int:
     return _seconds(moment.astimezone(ZoneInfo(zone)).utcoffset())
 
 
+def is_left_out(seconds: int, offset: int, zone: str) -> bool:
+    """Whether clocks of a zone never show the time that an offset gives for an instant: they were set forward over it.
+
+    Python writes such a time with the offset from before that (`2022-03-27T00:00+02:00` in Beirut), and clocks show it
+    later, with the offset from after it. So it has to be that clocks were set forward just before the instant.
+    """
+    ahead = offset_at(seconds, zone) - offset
+    return ahead > 0 and offset_at(seconds - ahead, zone) == offset
+
+
 def _changes_between(zone: str, seconds: Ints) -> Changes:
     """The changes around some times; before 1900 and after 2200 nothing changes."""
     if not has_changes(zone):

@@ -5,8 +5,7 @@ tokens; `tokenize` writes a `TokenFile`; `Lanes` reads that in chunks for trunca
 time.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loopcell.data.text.bpe import BpeVocabulary
 from loopcell.data.text.byte import ByteVocabulary
@@ -18,12 +17,13 @@ from loopcell.data.text.split import Stream, split_held_out, split_sources
 from loopcell.data.text.tokens import TokenFile, tokenize, write_tokens
 from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.data.text.word import WordVocabulary
+from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.text.lanes import Chunk as Chunk, Lanes as Lanes
 
-# Imported when first asked for: reading files does not wait for torch.
-WITH_TORCH = ("Chunk", "Lanes")
+# Reading files does not wait for torch.
+__getattr__ = imported_when_asked(__name__, {"lanes": ("Chunk", "Lanes")})
 
 __all__ = [
     "VOCABULARIES",
@@ -49,9 +49,3 @@ __all__ = [
     "vocabulary_from_json",
     "write_tokens",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in WITH_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("loopcell.data.text.lanes"), name)

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from loopcell.training.config import Concern
+from loopcell.training.config import Config
 
 Size = Annotated[int, Field(ge=1, le=2**20)]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class Choice(Concern):
+class SamplingConfig(Config):
     """How the next token is drawn from the model's distribution.
 
     Attributes:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 
 
-def probabilities(logits: Tensor, choice: Choice, seen: Tensor) -> Tensor:
+def probabilities(logits: Tensor, choice: SamplingConfig, seen: Tensor) -> Tensor:
     """Return the distribution that a token is drawn from.
 
     Args:

@@ -37,6 +37,15 @@ from loopcell.training.config import (
     configure,
 )
 
+EARLIER_NAMES = {
+    "alarms": "alarm_rate",
+    "follow": "adapt_rate",
+    "longest": "max_length",
+    "shortest": "min_length",
+    "together": "multivariate",
+}
+"""Arguments by the names that models saved before 0.1 have them under."""
+
 MOST_SEEDS = 2**32 - 2**16
 
 
@@ -78,6 +87,7 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 
 PoolingName = Literal["last", "mean", "max", "attention"]
+PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
@@ -230,14 +240,15 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceClassifier` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention.
+        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention. "auto" goes by
+            the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
         calibrate: divide the scores by a temperature that fits the validation part, so that probabilities are honest.
     """
 
-    pooling: PoolingName = "last"
+    pooling: PoolingChoice = AUTO
     class_weight: ClassWeight = None
     calibrate: bool = True
 
@@ -247,14 +258,15 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceRegressor` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention.
+        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention. "auto" goes
+            by the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
         validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
             tell them from chance.
     """
 
-    pooling: PoolingName = "last"
+    pooling: PoolingChoice = AUTO
     validation_fraction: AutoFraction = AUTO
     calibrate: bool = True
 
@@ -325,7 +337,7 @@ OTHER_NAMES = {
 
 def unknown_argument(owner: str, name: str, names: Sequence[str]) -> str:
     """The sentence about an argument that there is not: the nearest one, or all of them."""
-    other = OTHER_NAMES.get(name)
+    other = OTHER_NAMES.get(name) or EARLIER_NAMES.get(name)
     near = [other] if other in names else difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
     return f"{owner} has no argument {name!r}: {hint}"

@@ -15,7 +15,6 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
-from loopcell.tasks.forecasting.columns import notes_of, read_series
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -91,7 +90,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         """Say of each step of each series, bool [T], whether it is an anomaly; the first `history` steps are not."""
         return [scores > self.threshold_ for scores in self.score_samples(data)]
 
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give the time and the score of each step, and whether it is an anomaly, as JSON values."""
         for series in self._read_table(data):
             for time, score in zip(series.times, self._scores(series), strict=False):
@@ -166,8 +165,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         settings = checked(self)
         if settings.label is None:
             return self._read_table(data), None
-        found = read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
-        self._note(notes_of(found))
+        found = self._read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
         self._demand_like(found)
         labels = [one.past[:, -1] for one in found]
         for one, label in zip(found, labels, strict=True):
@@ -251,8 +249,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        self.network_.usual.learn(np.concatenate(errors), float(self.alarms), np.tile(floor, self.network_.steps))
-        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarms), floor)
+        self.network_.usual.learn(np.concatenate(errors), float(self.alarm_rate), np.tile(floor, self.network_.steps))
+        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarm_rate), floor)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
 
 

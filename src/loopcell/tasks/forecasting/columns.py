@@ -12,7 +12,7 @@ from loopcell.data import Layout, Series, Step, read_layout, shown
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings
-from loopcell.tasks.forecasting.state import Kept
+from loopcell.tasks.forecasting.state import StoredHistory
 
 JITTER = 0.1  # of a step, by which times may be off
 SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
@@ -117,7 +117,7 @@ def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | N
             raise DataError(f"{of(one.name)} has steps of {one.step}, and the model was trained on steps of {step}")
 
 
-def continued(series: Series, kept: Kept) -> Series:
+def continued(series: Series, kept: StoredHistory) -> Series:
     """New rows of a series that was read before, with its step; rows that were only counted are counted on.
 
     Raises:

@@ -6,11 +6,11 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
-from loopcell.data import Scale, Series, Step, check_zone, read_stamps, shown
+from loopcell.data import Records, Scale, Series, Step, check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Estimator
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -56,8 +56,6 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
-    tell_: Callable[[str], None] | None = None  # called with what is noted of the data, before training
-    _notes_kept: ClassVar[int] = 100
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
@@ -74,7 +72,7 @@ class SeriesEstimator(Estimator):
         """What follows training, with the help of the held-out part."""
 
     @abstractmethod
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """What the model says of a table, in rows of JSON values (`loopcell predict`)."""
 
     @abstractmethod
@@ -119,17 +117,9 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn(self._table(data, settings), validation, settings)
-            if (tell := self.tell_) is not None:
-                for note in self.notes_:
-                    tell(note)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)
-
-    def _note(self, notes: Sequence[str]) -> None:
-        """Keep sentences for the user, each once."""
-        before = getattr(self, "notes_", [])
-        self.notes_ = list(dict.fromkeys([*before, *notes]))[-self._notes_kept :]
 
     def _refuse_targets(self, y: Any) -> None:
         """Refuse targets beside the table; UsageError says where they belong."""
@@ -142,11 +132,17 @@ class SeriesEstimator(Estimator):
     def _table(
         self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
     ) -> list[Series]:
-        found = read_series(data, settings, like)
-        self._note(notes_of(found))
+        found = self._read_series(data, settings, like)
         if self._head(settings).counts:
             for one in found:
                 demand_counts(one)
+        return found
+
+    def _read_series(self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None]) -> list[Series]:
+        """Read the series of a table, and note how their times were read and what was left out of it."""
+        found = read_series(data, settings, like)
+        skipped = [str(data.skipped)] if isinstance(data, Records) and data.skipped else []
+        self._note([*skipped, *notes_of(found)])
         return found
 
     def _learn(

@@ -26,8 +26,8 @@ from loopcell.tasks.forecasting.network import ForecastNetwork, Memory, Sizes
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future
 from loopcell.tasks.forecasting.settings import ForecasterSettings
-from loopcell.tasks.forecasting.state import Kept, SeriesState
-from loopcell.tasks.forecasting.strategies import Ahead, Direct, Futures, RollOut
+from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
+from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, RollOut, Strategy
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -114,7 +114,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             futures, memory, seen = self._look(one, np.array([one.steps]), before)
             found.append(self._forecast(one, futures))
             last = one.series.times[one.steps - 1]
-            kept[series.name] = Kept(last, one.series.step, one.scale, memory, seen)
+            kept[series.name] = StoredHistory(last, one.series.step, one.scale, memory, seen)
         return found, SeriesState(kept)
 
     def backtest(self, data: Any, *, start: Any = None, stride: int = 1) -> list[Backtest]:
@@ -134,7 +134,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         series = self._read_table(data)
         return self._backtests(series, [0 if start is None else first_after(one, start) for one in series], stride)
 
-    def describe(self, data: Any) -> Iterator[dict[str, Any]]:
+    def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give each forecast step by step, as JSON values."""
         for forecast in self.predict(data):
             yield from forecast.rows()
@@ -239,12 +239,12 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 
-    def _ahead(self) -> Ahead:
+    def _ahead(self) -> Strategy:
         if not self.roll_out:
             return Direct()
         return RollOut(int(self.horizon), 1 if self.head == "mean" else int(self.paths))
 
-    def _forecast(self, one: ScaledSeries, futures: Futures) -> Forecast:
+    def _forecast(self, one: ScaledSeries, futures: ForecastBatch) -> Forecast:
         """The futures of one place, the end, in the series' units."""
         head = self.network_.head_kind
         mean, quantiles = (part[0] for part in in_units(futures, one.scale, counts=head.counts))
@@ -252,19 +252,19 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         series = one.series
         return Forecast(series.name, series.times[ahead], self.targets_, mean, head.levels, quantiles, series.zone)
 
-    def _step_kept(self, name: str, kept: Mapping[str, Kept]) -> Step | None:
+    def _step_kept(self, name: str, kept: Mapping[str, StoredHistory]) -> Step | None:
         """What is known of the step of a series, from its state or from training."""
         before = kept.get(name)
         return self._known_step(name) if before is None or before.step is None else before.step
 
-    def _ready(self, series: Series, before: Kept | None) -> ScaledSeries:
+    def _ready(self, series: Series, before: StoredHistory | None) -> ScaledSeries:
         """A series with the steps to come."""
         longer = with_future(series, steps_that_have_been(series), int(self.horizon))
         return self._scaled(longer, None if before is None else before.scale)
 
     def _look(
-        self, one: ScaledSeries, places: Places, before: Kept | None = None
-    ) -> tuple[Futures, Memory, Tracked | None]:
+        self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
+    ) -> tuple[ForecastBatch, Memory, Tracked | None]:
         """The futures of places, each mean within its interval, and what is to be kept after the last step."""
         futures, memory, seen = self._moved(one, places, before)
         if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
@@ -275,9 +275,11 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         head = self.network_.head_kind
         if self.roll_out or head.counts:  # there the mean is that of the very distribution whose quantiles are given
             return futures, memory, seen
-        return Futures(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
+        return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
 
-    def _moved(self, one: ScaledSeries, places: Places, before: Kept | None) -> tuple[Futures, Memory, Tracked | None]:
+    def _moved(
+        self, one: ScaledSeries, places: Places, before: StoredHistory | None
+    ) -> tuple[ForecastBatch, Memory, Tracked | None]:
         """The same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
@@ -285,33 +287,33 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
                 return self._followed(one, places, memory, kept or tracked(self._shift()))
             futures, memory = self._ahead()(self.network_, one, places, memory)
         quantiles = futures.quantiles + self._shift()
-        return Futures(futures.mean, np.sort(quantiles, -1)), memory, None
+        return ForecastBatch(futures.mean, np.sort(quantiles, -1)), memory, None
 
     def _followed(
         self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
-    ) -> tuple[Futures, Memory, Tracked]:
+    ) -> tuple[ForecastBatch, Memory, Tracked]:
         """The same with quantiles that follow the values: so there is a forecast after every step."""
         first = self.network_.history if memory is None else 1
         every = np.arange(min(first, int(places[0])), one.steps + 1)
-        found: list[Futures] = []
+        found: list[ForecastBatch] = []
         for here, futures, after in Direct().blocks(self.network_, one, every, memory):
             memory = after
             came = one.values[here - 1].astype(np.float64)
             levels = self.network_.head_kind.levels
-            quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.follow))
+            quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.adapt_rate))
             wanted = np.isin(here, places)
-            found.append(Futures(futures.mean[wanted], quantiles[wanted]))
+            found.append(ForecastBatch(futures.mean[wanted], quantiles[wanted]))
         assert memory is not None
-        return Futures(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
+        return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
 
-    def _fits(self, before: Kept) -> bool:
+    def _fits(self, before: StoredHistory) -> bool:
         """Whether a state could be this model's."""
         seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
         return seen and self.network_.remembers(before.memory)
 
     def _follows(self) -> bool:
         head = self.network_.head_kind
-        return self.follow > 0 and not self.roll_out and not head.counts and len(head.levels) > 1
+        return self.adapt_rate > 0 and not self.roll_out and not head.counts and len(head.levels) > 1
 
     def _shift(self) -> Floats:
         found: Floats = self.network_.shift.double().cpu().numpy()

@@ -61,8 +61,8 @@ class ForecastNetwork(nn.Module):
         super().__init__()
         self.sizes, self.head_kind, self.steps = sizes, head, steps
         self.history, self.lags = settings.history, settings.lags or settings.history
-        self.together = settings.together
-        self.columns = sizes.targets if settings.together else 1  # of a row
+        self.multivariate = settings.multivariate
+        self.columns = sizes.targets if settings.multivariate else 1  # of a row
         self.dropout = nn.Dropout(settings.dropout)
         input_size = self.columns * (self.lags + 1) + sizes.known + sizes.past
         self.recurrent = recurrent_layers(settings, input_size)
@@ -88,7 +88,7 @@ class ForecastNetwork(nn.Module):
 
     def start(self, first: Tensor) -> Memory:
         """The memory of series that begin with the values [B, K]: as if they had always been there."""
-        rows = first.shape[0] * (1 if self.together else first.shape[1])
+        rows = first.shape[0] * (1 if self.multivariate else first.shape[1])
         return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
 
     def remembers(self, memory: Memory) -> bool:
@@ -120,7 +120,7 @@ class ForecastNetwork(nn.Module):
         """[T, R, I] of windows [T, B, K, d] and covariates [T, B, C]."""
         newest = windows[..., -1:]
         found = torch.cat([windows - newest, newest], -1)
-        if self.together:
+        if self.multivariate:
             return torch.cat([found.flatten(2), covariates], -1)
         spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
         return torch.cat([found, spread], -1).flatten(1, 2)
@@ -136,7 +136,7 @@ class ForecastNetwork(nn.Module):
         steps, batch, targets, _ = windows.shape
         context = self.context(outputs).unflatten(-1, (self.steps, -1))  # [N, R, f, C]
         if self.ahead is not None:
-            ahead = known.repeat_interleave(1 if self.together else targets, 1).to(context.dtype)
+            ahead = known.repeat_interleave(1 if self.multivariate else targets, 1).to(context.dtype)
             context = self.ahead(torch.cat([context, ahead], -1))
         rows = targets // self.columns  # of a series
         found = context.reshape(steps, batch, rows, self.steps, self.columns, self.head_kind.numbers)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data import Scale, Series, shown
 from loopcell.errors import InputError
-from loopcell.tasks.forecasting.strategies import Futures
+from loopcell.tasks.forecasting.strategies import ForecastBatch
 
 Floats = npt.NDArray[np.float64]
 
@@ -105,8 +105,8 @@ def time_row(time: Any, zone: str | None) -> dict[str, Any]:
     return {"time": shown(time, zone) if isinstance(time, np.datetime64) else time.item()}
 
 
-def in_units(futures: Futures, scale: Scale, *, counts: bool) -> Futures:
-    """Futures in the units of a series; quantiles of counts are whole numbers, which scaling alone would not keep."""
+def in_units(futures: ForecastBatch, scale: Scale, *, counts: bool) -> ForecastBatch:
+    """Return forecasts in the units of a series; quantiles of counts stay whole, which scaling would not keep."""
     mean = scale.undo(futures.mean)
     quantiles = scale.undo(futures.quantiles.swapaxes(-1, -2)).swapaxes(-1, -2)
-    return Futures(mean, np.round(quantiles) if counts else quantiles)
+    return ForecastBatch(mean, np.round(quantiles) if counts else quantiles)

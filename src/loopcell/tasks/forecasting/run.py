@@ -9,7 +9,7 @@ from typing import Any
 
 from loopcell.data import Records
 from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.from_files.examples import Tell, open_records, tell_all, untold
+from loopcell.tasks.core.from_files.examples import Tell, open_records, untold
 from loopcell.tasks.core.from_files.run import (
     TrainedEstimator,
     new_run,
@@ -17,7 +17,9 @@ from loopcell.tasks.core.from_files.run import (
     shown_by,
     source_of,
 )
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
+from loopcell.tasks.forecasting.settings import columns_named
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder
 
@@ -36,7 +38,7 @@ def train_series(
         data: what to train on.
         held_out: what to choose the best weights by; None holds out the end of each series.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
-        tell: called with what is guessed of the files, before training.
+        tell: called with what the user should know of the data and how they are read, before training.
 
     Raises:
         DataError: the data cannot be used; the sentence names file and row.
@@ -65,15 +67,7 @@ def resume_series(
 
 def open_table(spec: FileExamples, estimator: SeriesEstimator, tell: Tell = untold) -> Records:
     """The rows of a table with the columns that an estimator of series asks for; errors as `read`."""
-    settings: Any = estimator
-    found = open_records(spec)
-    several = (settings.target, settings.known, settings.past)
-    names = [name for names in several for name in ([names] if isinstance(names, str) else names or ())]
-    single = (settings.time, settings.series, getattr(settings, "label", None))
-    found.expect([*names, *(name for name in single if name)])
-    if names:  # else what is missing is said first
-        tell_all(found, tell)
-    return found
+    return open_records(spec, tell, columns_named(checked(estimator)))
 
 
 def _fit(
@@ -81,25 +75,15 @@ def _fit(
 ) -> TrainedEstimator:
     table, validation = (None if each is None else open_table(each, estimator, tell) for each in files)
     assert table is not None
-    told: list[str] = []
-
-    def tell_once(note: str) -> None:
-        told.append(note)
-        tell(note)
-
-    estimator.tell_ = tell_once
     try:
-        estimator.fit(table, validation=validation, run=run.path, resume=resume)
+        with estimator.telling(tell):
+            estimator.fit(table, validation=validation, run=run.path, resume=resume)
     except KeyboardInterrupt:
         if not hasattr(estimator, "outcome_"):
             raise
-        return TrainedEstimator(run, estimator, None, ())
-    finally:
-        del estimator.tell_
-    skipped = (str(table.skipped),) if table.skipped else ()
+        return TrainedEstimator(run, estimator, None, tuple(estimator.notes_))
     with working(shown_by(estimator), "scoring the held-out part"):
         score = estimator.score_held_out(table, validation)
-    notes = (*skipped, *(note for note in estimator.notes_ if note not in told))
     if score is not None:
         run.write_json(run.path / "score.json", score.to_json())
-    return TrainedEstimator(run, estimator, score, notes)
+    return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))

@@ -55,7 +55,7 @@ class SeriesSettings(TrainingSettings):
             read; None: as the times say.
         history: steps that are read before the first forecast that counts in training.
         lags: how many of the last values the network sees at each step, relative to the newest; None for `history`.
-        together: one network reads all targets of a series at once. False: the same weights read each on its own.
+        multivariate: one network reads all targets of a series at once. False: the same weights read each on its own.
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
@@ -82,7 +82,7 @@ class SeriesSettings(TrainingSettings):
     zone: str | None = None
     history: Steps = 96
     lags: Steps | None = None
-    together: bool = False
+    multivariate: bool = False
     cell: CellChoice = "gru"
     hidden_size: Size = 64
     num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -102,7 +102,7 @@ class ForecasterSettings(SeriesSettings):
         quantiles: the levels that forecasts are given at.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
         calibrate: move the quantiles so that as much of the held-out part lies below them as should; not in a roll-out.
-        follow: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
+        adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
             roll-out.
         season: steps of a season, for the seasonal naive baseline and MASE; None takes the usual one of the times'
             step (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
@@ -114,7 +114,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    follow: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
     season: PositiveInt | None = None
 
 
@@ -124,11 +124,17 @@ class AnomalySettings(SeriesSettings):
 
     Args:
         horizon: f; each value is forecast 1, ..., f steps before it comes, and all of these errors count.
-        alarms: the share of the steps of a quiet period that may lie above the threshold.
+        alarm_rate: the share of the steps of a quiet period that may lie above the threshold.
         label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
             from it.
     """
 
     horizon: Steps = 1
-    alarms: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
+    alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
     label: str | None = None
+
+
+def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
+    """Return all columns of a table that settings ask for by name."""
+    single = (settings.time, settings.series, getattr(settings, "label", None))
+    return (*settings.target, *settings.known, *settings.past, *(name for name in single if name is not None))

@@ -24,7 +24,7 @@ NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quant
 _KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
 
 
-class Kept(NamedTuple):
+class StoredHistory(NamedTuple):
     """Of one series.
 
     Attributes:
@@ -42,17 +42,17 @@ class Kept(NamedTuple):
     tracked: Tracked | None = None
 
 
-class SeriesState(Mapping[str, Kept]):
+class SeriesState(Mapping[str, StoredHistory]):
     """What was kept of each series, by name. A value: reading on gives another one.
 
     Args:
         kept: of each series.
     """
 
-    def __init__(self, kept: Mapping[str, Kept]) -> None:
+    def __init__(self, kept: Mapping[str, StoredHistory]) -> None:
         self._kept = dict(kept)
 
-    def __getitem__(self, name: str) -> Kept:
+    def __getitem__(self, name: str) -> StoredHistory:
         return self._kept[name]
 
     def __iter__(self) -> Any:
@@ -102,7 +102,7 @@ class SeriesState(Mapping[str, Kept]):
             raise FileFormatError(f"{path} is damaged: it does not describe the state of series") from error
 
 
-def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) -> Kept:
+def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) -> StoredHistory:
     recurrent = State(**{str(name): tensors[f"{number}.state.{name}"] for name in facts["states"]})
     memory = Memory(tensors[f"{number}.recent"], recurrent)
     mean, size = (tensors[f"{number}.scale.{name}"].double().numpy() for name in ("mean", "size"))
@@ -111,10 +111,10 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
     seen = Tracked(*(tensors[f"{number}.tracked.{name}"].double().numpy() for name in Tracked._fields))
     if seen.open.shape[1:] != seen.shift.shape or len(seen.open) != len(seen.shift):
         raise ValueError("its quantiles do not fit each other")
-    return Kept(*_time_from_json(facts), Scale(mean, size), memory, seen if seen.shift.size else None)
+    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, seen if seen.shift.size else None)
 
 
-def _time_to_json(kept: Kept) -> dict[str, Any]:
+def _time_to_json(kept: StoredHistory) -> dict[str, Any]:
     time = str(kept.time) if isinstance(kept.time, np.datetime64) else np.asarray(kept.time).item()
     return {"time": time, "step": kept.step and kept.step.to_json()}
 

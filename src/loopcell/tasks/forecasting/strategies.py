@@ -1,4 +1,4 @@
-"""Futures: what the network says of the steps after some places of a series, by either of two ways.
+"""What the network says of the steps after some places of a series, by either of two ways.
 
 Direct: all f steps at once, from what was read. Roll-out: one step, which is then read as if it had been observed, and
 so on; of many paths, each with draws of its own, quantiles are counted.
@@ -28,14 +28,14 @@ BLOCK = 1024  # steps that are read at once
 ROWS = 4096  # paths that are followed at once
 
 
-class Futures(NamedTuple):
+class ForecastBatch(NamedTuple):
     """Of N places, on the scale of the series: the mean [N, f, K], and quantiles [N, f, K, Q]."""
 
     mean: Floats
     quantiles: Floats
 
 
-class Point(NamedTuple):
+class Cursor(NamedTuple):
     """The network after a step: output [1, R, O], the last values [1, B, K, d], and its memory."""
 
     output: Tensor
@@ -43,34 +43,34 @@ class Point(NamedTuple):
     memory: Memory
 
 
-class Ahead(ABC):
+class Strategy(ABC):
     """A way to look ahead from the places `now` of a series, the first steps of the futures: 1, ..., steps."""
 
     @abstractmethod
     def __call__(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
-    ) -> tuple[Futures, Memory]:
+    ) -> tuple[ForecastBatch, Memory]:
         """The futures of rising places, and the memory after the last step that has been."""
 
 
 @dataclass(frozen=True)
-class Direct(Ahead):
+class Direct(Strategy):
     """All steps at once."""
 
     def __call__(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
-    ) -> tuple[Futures, Memory]:
+    ) -> tuple[ForecastBatch, Memory]:
         """One pass over the series, whatever the number of places."""
-        found: list[Futures] = []
+        found: list[ForecastBatch] = []
         for _, futures, after in self.blocks(network, one, places, memory):
             memory = after
             found.append(futures)
         assert memory is not None
-        return Futures(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory
+        return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory
 
     def blocks(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
-    ) -> Iterator[tuple[Places, Futures, Memory]]:
+    ) -> Iterator[tuple[Places, ForecastBatch, Memory]]:
         """The same block by block: some of the places, their futures, and the memory after the block."""
         for start in range(0, one.steps, BLOCK):
             stop = min(start + BLOCK, one.steps)
@@ -82,7 +82,7 @@ class Direct(Ahead):
 
 
 @dataclass(frozen=True)
-class RollOut(Ahead):
+class RollOut(Strategy):
     """Step by step, along drawn paths.
 
     Attributes:
@@ -95,7 +95,7 @@ class RollOut(Ahead):
 
     def __call__(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
-    ) -> tuple[Futures, Memory]:
+    ) -> tuple[ForecastBatch, Memory]:
         """Read up to each place, and go on from there."""
         at_once = max(1, ROWS // self.paths)
         points = list(_points(network, one, [*places.tolist(), one.steps], memory))
@@ -104,9 +104,11 @@ class RollOut(Ahead):
             here = slice(first, min(first + at_once, len(places)))
             found.append(self._rolled(network, one, places[here], points[here]))
         parts = (np.concatenate([part[which] for part in found]) for which in (0, 1))
-        return Futures(*parts), points[-1].memory
+        return ForecastBatch(*parts), points[-1].memory
 
-    def _rolled(self, network: ForecastNetwork, one: ScaledSeries, places: Places, points: list[Point]) -> Futures:
+    def _rolled(
+        self, network: ForecastNetwork, one: ScaledSeries, places: Places, points: list[Cursor]
+    ) -> ForecastBatch:
         """The futures of some places, each along all paths; rows of the batch are [place, path]."""
         point = _side_by_side([point for point in points for _ in range(self.paths)])
         scale = torch.from_numpy(one.scale.size).to(point.window)
@@ -116,12 +118,12 @@ class RollOut(Ahead):
             raw = network.forecast(point.output, point.window, known[None, :, None])
             value = network.head_kind.draw(raw, scale.unsqueeze(-1))[..., 0]  # [1, places * paths, K]
             steps.append(value[0].reshape(-1, self.paths, value.shape[-1]))
-            point = Point(*_last(*network.read(value, known[None], point.memory)))
+            point = Cursor(*_last(*network.read(value, known[None], point.memory)))
         drawn = torch.stack(steps, 2).double().cpu().numpy()  # [places, paths, f, K]
         levels = network.head_kind.levels if self.paths > 1 else ()
         method: Any = "inverted_cdf" if network.head_kind.counts else "linear"  # between two counts there is none
         quantiles = np.quantile(drawn, levels, axis=1, method=method) if levels else np.empty((0, *drawn[:, 0].shape))
-        return Futures(drawn.mean(1), np.moveaxis(quantiles, 0, -1))
+        return ForecastBatch(drawn.mean(1), np.moveaxis(quantiles, 0, -1))
 
 
 def _read(
@@ -139,24 +141,24 @@ def _last(outputs: Tensor, windows: Tensor, memory: Memory) -> tuple[Tensor, Ten
     return outputs[-1:], windows[-1:], memory
 
 
-def _points(network: ForecastNetwork, one: ScaledSeries, places: list[int], memory: Memory | None) -> Iterator[Point]:
+def _points(network: ForecastNetwork, one: ScaledSeries, places: list[int], memory: Memory | None) -> Iterator[Cursor]:
     """The network at each of some rising places."""
     start, point = 0, None
     for place in places:
         for begin in range(start, place, BLOCK):
-            point = Point(*_last(*_read(network, one, slice(begin, min(begin + BLOCK, place)), memory)))
+            point = Cursor(*_last(*_read(network, one, slice(begin, min(begin + BLOCK, place)), memory)))
             memory = point.memory
         assert point is not None
         yield point
         start = place
 
 
-def _side_by_side(points: list[Point]) -> Point:
+def _side_by_side(points: list[Cursor]) -> Cursor:
     memories = [point.memory for point in points]
     names = list(memories[0].recurrent)
     state = State(**{name: torch.cat([memory.recurrent[name] for memory in memories], 1) for name in names})
     recent = torch.cat([memory.recent for memory in memories], 1)
-    return Point(
+    return Cursor(
         torch.cat([point.output for point in points], 1),
         torch.cat([point.window for point in points], 1),
         Memory(recent, state),
@@ -170,9 +172,9 @@ def _known(network: ForecastNetwork, one: ScaledSeries, places: Places) -> Tenso
     return torch.from_numpy(one.known[steps]).unsqueeze(1).to(device_of(network))
 
 
-def _futures(network: ForecastNetwork, raw: Tensor, one: ScaledSeries) -> Futures:
+def _futures(network: ForecastNetwork, raw: Tensor, one: ScaledSeries) -> ForecastBatch:
     """Mean and quantiles of [N, 1, K, f, n]."""
     head = network.head_kind
     scale = torch.from_numpy(one.scale.size).to(raw).unsqueeze(-1).expand(raw.shape[:-1])
     mean, quantiles = head.mean(raw)[:, 0], head.quantiles(raw, scale)[:, 0]
-    return Futures(mean.transpose(1, 2).double().cpu().numpy(), quantiles.transpose(1, 2).double().cpu().numpy())
+    return ForecastBatch(mean.transpose(1, 2).double().cpu().numpy(), quantiles.transpose(1, 2).double().cpu().numpy())

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 
 from loopcell.tasks.core.config import Probability, Size
-from loopcell.training.config import Concern, TrainingConfig
+from loopcell.training.config import Config, TrainingConfig
 
 
-class LanguageModelConfig(Concern):
+class LanguageModelConfig(Config):
     """The sizes of a language model.
 
     Attributes:
@@ -31,7 +31,7 @@ class LanguageModelConfig(Concern):
     sizes: dict[str, Size] = Field(default_factory=dict)
 
 
-class TextConfig(Concern):
+class TextConfig(Config):
     """Which text, cut into which tokens.
 
     Attributes:
@@ -49,7 +49,7 @@ class TextConfig(Concern):
     vocabulary_size: PositiveInt | None = None
 
 
-class LanguageModelPlan(Concern):
+class LanguageModelPlan(Config):
     """Everything that a run is asked for.
 
     Attributes:

@@ -12,7 +12,7 @@ from torch import Tensor
 from loopcell.data import Vocabulary
 from loopcell.errors import DataError, UsageError
 from loopcell.layers import State
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
 from loopcell.tasks.language_model.model import LanguageModel
 
@@ -26,7 +26,7 @@ def sample(
     prime: str = "",
     *,
     length: int = 500,
-    choice: Choice | None = None,
+    choice: SamplingConfig | None = None,
     stop: str = "",
     seed: int | None = None,
 ) -> Iterator[str]:
@@ -49,7 +49,7 @@ def sample(
     start = _encode_prime(model.vocabulary, prime)
     generator = torch.Generator()
     generator.manual_seed(seed) if seed is not None else generator.seed()
-    drawn = _draw(model, start, choice or Choice(), generator)
+    drawn = _draw(model, start, choice or SamplingConfig(), generator)
     pieces = model.vocabulary.decode_stream(itertools.chain(start, drawn))
     return _until(pieces, len(prime), len(prime) + length, stop)
 
@@ -72,7 +72,7 @@ def _knows(vocabulary: Vocabulary, character: str) -> bool:
     return True
 
 
-def _draw(model: LanguageModel, start: list[int], choice: Choice, generator: torch.Generator) -> Iterator[int]:
+def _draw(model: LanguageModel, start: list[int], choice: SamplingConfig, generator: torch.Generator) -> Iterator[int]:
     """Tokens after `start`, without end."""
     counts = model.token_counts.cpu().clone()
     if model.vocabulary.kind in KINDS_WITH_UNKNOWN:

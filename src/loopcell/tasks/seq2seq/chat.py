@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from loopcell.data import where
 from loopcell.errors import DataError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Part, SequenceExamples, as_part
 from loopcell.tasks.core.estimator.parts import Origins
 from loopcell.tasks.core.inputs import learn_input
@@ -31,7 +31,7 @@ class Chat(ChatSettings, Seq2Seq):
     task: ClassVar[str] = "chat"
 
     def reply(
-        self, turns: str | Sequence[str], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
+        self, turns: str | Sequence[str], n: int = 1, *, choice: SamplingConfig | None = None, seed: int | None = None
     ) -> list[Candidate]:
         """Answer.
 

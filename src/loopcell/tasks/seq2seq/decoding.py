@@ -8,31 +8,34 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import InputError
 
 
-class Rules(NamedTuple):
+class DecodingConfig(NamedTuple):
     """How an answer is written.
 
     Attributes:
         boundary: the token before the first and after the last one.
-        longest: the most tokens of an answer, its end not counted.
+        max_length: the most tokens of an answer, its end not counted.
         beam: K, hypotheses kept for each input.
         length_penalty: the exponent of the penalty.
         ngram_block: no sequence of so many tokens comes twice; 0 for no such rule.
         never: tokens that are not written.
-        shortest: the fewest tokens of an answer, its end not counted; fewer only where no token may follow.
+        min_length: the fewest tokens of an answer, its end not counted; fewer only where no token may follow.
         answers: so many of the best are wanted, K at most; None for K.
+        limit: an error ends an answer that is as long; None where `max_length` comes from training and not from a file.
     """
 
     boundary: int
-    longest: int
+    max_length: int
     beam: int = 1
     length_penalty: float = 1.0
     ngram_block: int = 0
     never: tuple[int, ...] = ()
-    shortest: int = 0
+    min_length: int = 0
     answers: int | None = None
+    limit: int | None = None
 
 
 class Hypothesis(NamedTuple):
@@ -66,19 +69,19 @@ def costs(log_probabilities: Tensor, tokens: int, penalty: float) -> Tensor:
     return (-log_probabilities).clamp(min=0.0).log() - penalty * math.log((6 + tokens) / 6)
 
 
-def forbid(found: Tensor, written: Tensor, rules: Rules) -> None:
+def forbid(found: Tensor, written: Tensor, rules: DecodingConfig) -> None:
     """Set log-probabilities [N, V + 1] to minus infinity, in place, where a token may not follow [T, N]."""
     tokens = found[:, : rules.boundary]
-    if len(written) >= rules.longest:
+    if len(written) >= rules.max_length:
         tokens.fill_(-torch.inf)  # nothing but the end
         return
     found[:, list(rules.never)] = -torch.inf
     _forbid_repetition(tokens, written, rules)
-    if len(written) < rules.shortest:
+    if len(written) < rules.min_length:
         found[tokens.isfinite().any(1), rules.boundary] = -torch.inf
 
 
-def _forbid_repetition(tokens: Tensor, written: Tensor, rules: Rules) -> None:
+def _forbid_repetition(tokens: Tensor, written: Tensor, rules: DecodingConfig) -> None:
     """Forbid the token [N, V] that would end a sequence of `ngram_block` tokens that is there already."""
     size = rules.ngram_block
     if not size or len(written) < size:
@@ -89,6 +92,19 @@ def _forbid_repetition(tokens: Tensor, written: Tensor, rules: Rules) -> None:
     again &= windows[..., -1] != rules.boundary
     rows, places = again.nonzero(as_tuple=True)
     tokens[rows, windows[rows, places, -1]] = -torch.inf
+
+
+def demand_end(written: Tensor, config: DecodingConfig) -> None:
+    """Refuse to write on and on where only a file says how long an answer may be: to say a million costs it nothing.
+
+    Raises:
+        InputError: some of the answers [T, B * K] have not ended after as many tokens as the limit allows.
+    """
+    if config.limit is not None and config.limit <= len(written) < config.max_length:
+        raise InputError(
+            f"an answer has {config.limit:,} tokens and does not end: give max_length for shorter ones; "
+            f"{LONGEST_ANSWER.cure()}"
+        )
 
 
 def demand_finite(found: Tensor) -> None:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Ragged
+from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import UsageError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.core.estimator.engine import on_device
 from loopcell.tasks.core.estimator.examples import Indices
@@ -22,15 +23,15 @@ from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import Hypothesis, Rules
+from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis
 from loopcell.tasks.seq2seq.metrics import bleu, text_metrics
-from loopcell.tasks.seq2seq.network import Writer
+from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
 from loopcell.tasks.seq2seq.search import Step, beam_search, draw
 from loopcell.tasks.seq2seq.settings import WIDEST_BEAM, WritingSettings
 from loopcell.tasks.seq2seq.target import TargetText, Written
 
-Search = Callable[[Step, Encoded, Rules], list[list[Hypothesis]]]
+Search = Callable[[Step, Encoded, DecodingConfig], list[list[Hypothesis]]]
 
 
 class Candidate(NamedTuple):
@@ -68,7 +69,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     target_: TargetText
     longest_: int
-    network_: Writer
+    network_: DecodingNetwork
 
     @abstractmethod
     def _target_settings(self, settings: Any) -> Any:
@@ -104,7 +105,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return [different(some)[:wanted] for some in found]
 
     def sample(
-        self, X: Sequence[Any], n: int = 1, *, choice: Choice | None = None, seed: int | None = None
+        self, X: Sequence[Any], n: int = 1, *, choice: SamplingConfig | None = None, seed: int | None = None
     ) -> list[list[Candidate]]:
         """Draw n answers to each input, token by token; the best of them by the length-penalised score comes first.
 
@@ -120,7 +121,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
         rules = self._rules()._replace(beam=_demand_some(n))
-        drawn = choice or Choice()
+        drawn = choice or SamplingConfig()
         return self._written(X, rules, lambda step, encoded, how: draw(step, encoded, how, drawn, generator))
 
     def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
@@ -128,7 +129,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         inputs, targets = as_pair(X, y)
         return bleu([plain(text) for text in targets], [plain(text) for text in self.predict(inputs)])
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the best answer to each input and its log-probability, as JSON values."""
         for found in self.candidates(X, 1):
             yield {"text": found[0].text, "log_probability": found[0].log_probability}
@@ -197,31 +198,32 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         """The inputs as texts; None where they are none."""
         return [plain(text) for text in X] if isinstance(X[0], str | list | tuple) and _is_text(X[0]) else None
 
-    def _rules(self) -> Rules:
+    def _rules(self) -> DecodingConfig:
         settings = checked(self)
-        longest = settings.longest or self.longest_ + self.longest_ // 2 + 10
-        if settings.shortest > longest:
+        longest = settings.max_length or self.longest_ + self.longest_ // 2 + 10
+        if settings.min_length > longest:
             raise UsageError(
-                f"shortest: an answer has at most {longest} tokens here (longest), got {settings.shortest}"
+                f"min_length: an answer has at most {longest} tokens here (max_length), got {settings.min_length}"
             )
-        return Rules(
+        return DecodingConfig(
             boundary=self.target_.size,
-            longest=longest,
-            shortest=settings.shortest,
+            max_length=longest,
+            limit=LONGEST_ANSWER.most() if self._from_file else None,
+            min_length=settings.min_length,
             beam=settings.beam,
             length_penalty=settings.length_penalty,
             ngram_block=settings.ngram_block,
             never=() if self.target_.unknown is None else (self.target_.unknown,),
         )
 
-    def _written(self, X: Sequence[Any], rules: Rules, search: Search) -> list[list[Candidate]]:
+    def _written(self, X: Sequence[Any], rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
         examples = self._unlabelled(X)
         with torch.inference_mode():
             parts = ((indices, self._answers(batch, rules, search)) for indices, batch in self._batches(examples))
             found: list[list[Candidate]] = in_order(len(examples), parts)
         return found
 
-    def _answers(self, batch: Any, rules: Rules, search: Search) -> list[list[Candidate]]:
+    def _answers(self, batch: Any, rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
         """What is written to a batch of examples."""
         encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
         found = search(self.network_.decoder.step, encoded, rules)
@@ -243,17 +245,14 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
         training = self._training_examples(X, y)
         assert isinstance(training.targets, Ragged)
-        self.longest_ = int(training.targets.lengths.max())
+        self.longest_, self._from_file = int(training.targets.lengths.max()), False
         pace = settings.pace(len(training))
         self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
-        self.notes_ = [
-            f"{count:,} of {len(X):,} training {what} are empty"
-            for what, count in (
-                ("inputs", int((training.inputs.lengths == 0).sum())),
-                ("targets", int((training.targets.lengths == 1).sum())),
-            )
-            if count
-        ]
+        empty = {
+            "inputs": int((training.inputs.lengths == 0).sum()),
+            "targets": int((training.targets.lengths == 1).sum()),
+        }
+        self._note([f"{count:,} of {len(X):,} training {what} are empty" for what, count in empty.items() if count])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _learn_inputs(self, X: Part, settings: Any) -> None:
@@ -307,6 +306,6 @@ def _demand_some(n: int) -> int:
     return n
 
 
-def _for_answers(rules: Rules, n: int) -> Rules:
-    """Rules to find n answers by. Of several some may spell the same text, so as many as the beam has are found."""
+def _for_answers(rules: DecodingConfig, n: int) -> DecodingConfig:
+    """Return the config to find n answers by: of several some may spell the same text, so a beam finds all it can."""
     return rules._replace(beam=max(rules.beam, n), answers=1 if n == 1 else None)

@@ -41,7 +41,7 @@ class Bridge(nn.Module):
         return State(**found)
 
 
-class Writer(nn.Module):
+class DecodingNetwork(nn.Module):
     """A network that ends in a decoder; what encodes the input is for a subclass to say.
 
     Args:
@@ -114,7 +114,7 @@ class Writer(nn.Module):
         return torch.cat([tokens[:1], torch.where(replaced, own[:-1], tokens[1:])])
 
 
-class EncoderDecoder(Writer):
+class EncoderDecoder(DecodingNetwork):
     """A reader of sequences, a bridge, and a decoder.
 
     Args:

@@ -9,15 +9,22 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
-from loopcell.tasks.core.config import Choice
+from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import Hypothesis, Rules, costs, demand_finite, forbid
+from loopcell.tasks.seq2seq.decoding import (
+    DecodingConfig,
+    Hypothesis,
+    costs,
+    demand_end,
+    demand_finite,
+    forbid,
+)
 
 Step = Callable[[Tensor, Encoded], tuple[Tensor, Encoded]]
 
 
-def beam_search(step: Step, encoded: Encoded, rules: Rules) -> list[list[Hypothesis]]:
+def beam_search(step: Step, encoded: Encoded, rules: DecodingConfig) -> list[list[Hypothesis]]:
     """Find the best hypotheses of each of B inputs, at most K of them, best first.
 
     All inputs and hypotheses are one batch. After each step the likeliest K of all beginnings of an input go on, and
@@ -68,7 +75,7 @@ class _Beams:
         ended: the best answers of each of the B inputs so far, best first, with their costs.
     """
 
-    def __init__(self, step: Step, encoded: Encoded, rules: Rules) -> None:
+    def __init__(self, step: Step, encoded: Encoded, rules: DecodingConfig) -> None:
         self._step, self._rules = step, rules
         self._wanted = min(rules.beam, rules.answers or rules.beam)
         batch, device = encoded.context.shape[0], encoded.context.device
@@ -86,6 +93,7 @@ class _Beams:
     def run(self) -> list[list[Hypothesis]]:
         """Write until every input has its hypotheses."""
         while len(self.open):
+            demand_end(self.written, self._rules)
             found, self.encoded = self._step(self.last, self.encoded)
             demand_finite(found)
             forbid(found, self.written, self._rules)
@@ -132,7 +140,7 @@ class _Beams:
         A log-probability only falls. Divided by the length's power it may rise until the answer is as long as it may
         be (or, where the exponent is negative, as short as it is now), and no higher.
         """
-        tokens = self._rules.longest if self._rules.length_penalty >= 0 else len(self.written) + 1
+        tokens = self._rules.max_length if self._rules.length_penalty >= 0 else len(self.written) + 1
         return costs(sums, tokens, self._rules.length_penalty) < self.bars.unsqueeze(1)
 
     def _go_on(self, kept: _Continuations, promising: Tensor) -> None:
@@ -204,7 +212,7 @@ def largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def draw(
-    step: Step, encoded: Encoded, rules: Rules, choice: Choice, generator: torch.Generator
+    step: Step, encoded: Encoded, rules: DecodingConfig, choice: SamplingConfig, generator: torch.Generator
 ) -> list[list[Hypothesis]]:
     """Draw `rules.beam` answers for each of B inputs, token by token; the likeliest first.
 
@@ -222,7 +230,8 @@ def draw(
     written = torch.empty((0, rows), dtype=torch.int64, device=device)
     sums, going = torch.zeros(rows, dtype=torch.float64), torch.ones(rows, dtype=torch.bool)
     lengths = torch.zeros(rows, dtype=torch.int64)
-    for _ in range(rules.longest + 1):
+    for _ in range(rules.max_length + 1):
+        demand_end(written, rules)
         found, encoded = step(last, encoded)
         demand_finite(found)
         allowed = found.clone()

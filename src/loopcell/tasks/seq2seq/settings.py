@@ -30,8 +30,8 @@ class WritingSettings(NetworkSettings, TrainingSettings):
         beam: beginnings that go on at each step while writing, the greedy one among them; 1 is the greedy way.
         length_penalty: the exponent of Wu et al.'s penalty; 0 favours short answers, 1 compares means, more long ones.
         ngram_block: no sequence of so many tokens comes twice in an answer; 0 for no such rule.
-        shortest: the fewest tokens of an answer; fewer only where none may follow.
-        longest: the most tokens of an answer; None for half as many again as the longest in training, and ten.
+        min_length: the fewest tokens of an answer; fewer only where none may follow.
+        max_length: the most tokens of an answer; None for half as many again as the longest in training, and ten.
     """
 
     attention: AttentionName = "general"
@@ -41,8 +41,8 @@ class WritingSettings(NetworkSettings, TrainingSettings):
     beam: Annotated[int, Field(ge=1, le=WIDEST_BEAM)] = 5
     length_penalty: Annotated[float, Field(ge=0.0, le=LARGEST_PENALTY, allow_inf_nan=False)] = 1.0
     ngram_block: Annotated[int, Field(ge=0)] = 0
-    shortest: Annotated[int, Field(ge=0)] = 0
-    longest: PositiveInt | None = None
+    min_length: Annotated[int, Field(ge=0)] = 0
+    max_length: PositiveInt | None = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

@@ -13,7 +13,7 @@ from loopcell.errors import InputError
 from loopcell.layers import State
 from loopcell.tasks.core.inputs import FirstLayer
 from loopcell.tasks.seq2seq.decoder import Decoder, Encoded
-from loopcell.tasks.seq2seq.network import Writer
+from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.settings import WritingSettings
 
 GRID = 16  # an image is halved until neither side has more places than this
@@ -130,7 +130,7 @@ def vector_size_of(encoder: nn.Module, shape: Shape) -> int:
     return int(found.shape[1])
 
 
-class OneToMany(Writer):
+class OneToMany(DecodingNetwork):
     """An encoder that gives a vector, and a decoder that starts from it.
 
     Args:

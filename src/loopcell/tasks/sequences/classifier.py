@@ -18,18 +18,20 @@ from loopcell.tasks.core.estimator import (
     Pair,
     Part,
     SequenceBatch,
-    SequenceEstimator,
     SequenceExamples,
     Split,
     as_pair,
     stacked,
+    what_to_try,
 )
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import ClassifierSettings, PoolingName
+from loopcell.tasks.core.settings import ClassifierSettings, PoolingName, checked
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
+from loopcell.tasks.sequences.chance import chance_notes
 from loopcell.tasks.sequences.metrics.classification import confusion
+from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.targets import Classes, classes_from_json, label_weights, learn_classes
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
@@ -70,7 +72,7 @@ class ClassifierNetwork(ManyToOne):
         return Loss(total, batch.targets.numel())
 
 
-class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator):  # type: ignore[misc]
     """A label for each sequence: the language of a name, the mood of a review, who speaks.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
@@ -81,6 +83,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
 
     Attributes:
         classes_: array [K] of the labels, sorted.
+        pooling_: what the network pools by, where `pooling` is "auto".
         network_: the trained network.
         outcome_: how training ended.
     """
@@ -117,7 +120,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         return float(np.average(right.astype(np.float64), weights=weights))
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
         probabilities = self.predict_proba(X)
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
@@ -170,7 +173,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         return split_stratified(learn_classes(y).strata(y), fraction, seed)
 
     def _network(self, settings: ClassifierSettings) -> ClassifierNetwork:
-        return ClassifierNetwork(self._reader(settings), settings.pooling, self.targets_)
+        return ClassifierNetwork(self._reader(settings), self.pooling_, self.targets_)
 
     def _prepare(self, training: SequenceExamples) -> None:
         network, classes = self.network_, self.targets_
@@ -181,16 +184,21 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         network.class_weight.copy_(torch.from_numpy(weights))
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
-        network, true = self.network_, torch.from_numpy(np.asarray(held_out.targets))
-        prior = self.targets_.prior(network.class_counts.cpu().numpy(), int(network.examples))
-        scores = self.targets_.scores(torch.from_numpy(prior)).expand(len(held_out), -1)
-        total = self.targets_.loss(scores, true, network.class_weight.double().cpu())
+        scores, true = self._prior_scores(len(held_out)), torch.from_numpy(np.asarray(held_out.targets))
+        total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu())
         return Naive("saying how frequent each label is", float(total) / true.numel())
 
+    def _prior_scores(self, examples: int) -> Tensor:
+        """Return the scores [N, K] of knowing nothing but how frequent each label is."""
+        prior = self.targets_.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
+        return self.targets_.scores(torch.from_numpy(prior)).expand(examples, -1)
+
     def _finish(self, held_out: SequenceExamples) -> None:
+        scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
+        gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
+        self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
         if not self.calibrate:
             return
-        scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
         temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))
         self.network_.temperature.fill_(temperature)
 

@@ -20,7 +20,6 @@ from loopcell.tasks.core.estimator import (
     Pair,
     Part,
     SequenceBatch,
-    SequenceEstimator,
     SequenceExamples,
     as_pair,
     stacked,
@@ -31,6 +30,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
 from loopcell.tasks.sequences.targets import as_number_rows
 
@@ -58,7 +58,7 @@ class RegressorNetwork(ManyToOne):
             self.head.weight.mul_(shares.to(self.head.weight)[:, None])
 
 
-class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # type: ignore[misc]
     """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
@@ -69,6 +69,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
     Attributes:
         outputs_: K, or None where y was [N].
         target_scale_: mean and deviation [K] of the training part's targets.
+        pooling_: what the network pools by, where `pooling` is "auto".
         network_: the trained network.
         outcome_: how training ended.
     """
@@ -89,7 +90,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         true = as_number_rows(y, self.outputs_ or 1)
         return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
         for value in self.predict(X).tolist():
             yield {"values" if self.outputs_ else "value": value}
@@ -123,7 +124,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, SequenceEstimator):  
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
     def _network(self, settings: RegressorSettings) -> RegressorNetwork:
-        return RegressorNetwork(self._reader(settings), settings.pooling, self.outputs_ or 1)
+        return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate:

@@ -154,7 +154,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             scores, after = self.network_(batch.inputs.to(device_of(self.network_)), None, state)
         return self.labels_.decoded(scores[:, 0].argmax(-1).cpu().numpy()), after
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""
         for labels in self.predict(X):
             yield {"labels": labels.tolist()}

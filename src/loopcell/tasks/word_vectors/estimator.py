@@ -73,14 +73,14 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
             TrainingError: the vectors are no longer finite.
             KeyboardInterrupt: it was interrupted. The estimator has by then what learning came to, and can be used.
         """
-        settings = checked(self)
+        settings, self.notes_ = checked(self), []
         seed = settings.seed()
         with self._fitting(seed):
             examples = as_part(X, "X")
             self.input_ = WordInput([], settings.vector_size, lower=settings.lower)
             corpus = read_corpus(self.input_.tokenizer.each(examples), settings.min_count, settings.vocabulary_size)
             self._take_words(corpus.words, settings.vector_size)
-            self.notes_ = _notes(corpus)
+            self._note(_notes(corpus))
             self.network_ = self._network(settings)
             self._begin(corpus, seed)
             self.outcome_ = learn(self._task_of(corpus, settings), settings, seed)
@@ -210,7 +210,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         self._fitted()
         return self.input_.unknown(X)
 
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the vector of each example and the words nearest to it, as JSON values."""
         for vector in self.transform(X):
             near = self.network_.near(torch.from_numpy(vector)).topk(min(10, len(self.words_)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.backends.c.build import build, vector_bytes
+from loopcell.backends.c.toolchain.build import build, vector_bytes
 from loopcell.tasks.word_vectors.settings import MOST_NEGATIVES
 from loopcell.tasks.word_vectors.task import LearningTask, Matrix
 
@@ -82,8 +82,8 @@ class Kernel:
 def _source(lanes: int, width: int) -> str:
     named = {"REAL_IS_DOUBLE": 0, "LANES": lanes, "WIDTH": width, "MOST_NEGATIVES": MOST_NEGATIVES}
     sizes = "".join(f"#define {name} {value}\n" for name, value in named.items())
-    headers = files("loopcell.backends.c") / "headers" / "vectors.h"
-    own = files("loopcell.tasks.word_vectors") / "negative_sampling.c"
+    headers = files("loopcell.backends.c.codegen") / "headers" / "vectors.h"
+    own = files("loopcell.tasks.word_vectors.estimator") / "negative_sampling.c"
     return sizes + headers.read_text(encoding="utf-8") + own.read_text(encoding="utf-8")
 
 

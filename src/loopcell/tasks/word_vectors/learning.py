@@ -14,7 +14,7 @@ import torch
 from loopcell.errors import TrainingError
 from loopcell.runtime.plan import may_fuse
 from loopcell.tasks.word_vectors.kernel import Kernel
-from loopcell.tasks.word_vectors.numpy_trainer import Plain
+from loopcell.tasks.word_vectors.numpy_trainer import NumpyTrainer
 from loopcell.tasks.word_vectors.progress import Progress
 from loopcell.tasks.word_vectors.settings import WordVectorSettings
 from loopcell.tasks.word_vectors.task import LearningTask
@@ -22,7 +22,7 @@ from loopcell.tasks.word_vectors.task import LearningTask
 BLOCK = 10_000  # words between two learning rates
 
 
-class Way(Protocol):
+class Trainer(Protocol):
     """How the learning is computed."""
 
     def learn(self, worker: int, start: int, end: int, rate: float) -> None:
@@ -54,7 +54,7 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
     """
     seeds = [seed * 1024 + worker for worker in range(settings.workers)]
     compiled = may_fuse(torch.device("cpu"), torch.float32)
-    way: Way = Kernel(task, seeds) if compiled else Plain(task, seeds)
+    way: Trainer = Kernel(task, seeds) if compiled else NumpyTrainer(task, seeds)
     offsets = task.sentences.offsets
     total = int(offsets[-1]) * settings.epochs
     fall = settings.learning_rate - settings.last_learning_rate
@@ -76,7 +76,7 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
     return LearningOutcome(reason, done, progress.seconds)
 
 
-def _learn_block(way: Way, rate: float, worker: int, block: tuple[int, int]) -> None:
+def _learn_block(way: Trainer, rate: float, worker: int, block: tuple[int, int]) -> None:
     way.learn(worker, *block, rate)
 
 

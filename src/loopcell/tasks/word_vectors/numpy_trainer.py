@@ -19,7 +19,7 @@ BATCH = 64
 Numbers = npt.NDArray[np.int64]
 
 
-class Plain:
+class NumpyTrainer:
     """The way to learn that needs no compiler.
 
     Args:

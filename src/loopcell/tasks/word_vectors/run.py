@@ -21,7 +21,7 @@ class LearnedVectors:
         run: its folder.
         vectors: learned, or as far as that came when it was interrupted.
         score: of held-out text; None where there is none.
-        notes: what the user should know about how the text was read.
+        notes: what the user should know about the words; what there is to know of files was told when they were read.
     """
 
     run: RunFolder
@@ -44,7 +44,7 @@ def learn_vectors(
         data: the text.
         held_out: text to score on; None for no score.
         folder: new or empty; None finds a new name under `runs/`.
-        tell: called with what is guessed of the files, before anything is learned.
+        tell: called with what the user should know of the text and how it is read, before anything is learned.
 
     Raises:
         DataError: a file cannot be read; the sentence names file and row.
@@ -53,17 +53,18 @@ def learn_vectors(
     run = RunFolder(folder or free_folder(Path("runs"), f"{data.files[0].stem}-vectors"))
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise UsageError(f"{run.path} already exists and is not empty; name another folder")
-    loaded = load_inputs(data, tell)
+    X = load_inputs(data, tell)
     rest = load_inputs(held_out, tell) if held_out else None
     vectors.columns_ = data.columns
     try:
-        vectors.fit(loaded.X)
+        with vectors.telling(tell):
+            vectors.fit(X)
     except KeyboardInterrupt:
         if not hasattr(vectors, "network_"):
             raise
     run.path.mkdir(parents=True, exist_ok=True)
     vectors.save(run.model)
-    score = vectors.evaluate(rest.X) if rest and vectors.outcome_.reason == "complete" else None
+    score = vectors.evaluate(rest) if rest is not None and vectors.outcome_.reason == "complete" else None
     if score:
         run.write_json(run.path / "score.json", score.to_json())
-    return LearnedVectors(run, vectors, score, (*loaded.notes, *vectors.notes_))
+    return LearnedVectors(run, vectors, score, tuple(vectors.notes_))

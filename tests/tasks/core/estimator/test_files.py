@@ -122,6 +122,8 @@ def put(*names, value):
         (put("config", "hidden_size", value=-1), "hidden_size: input should be greater than or equal to 1"),
         (put("config", "hidden_size", value=2**20), "should be of shape"),
         (put("config", "pooling", value="__import__"), "pooling: input should be"),
+        (put("learned", "pooling", value="sum"), "its pooling is 'sum'"),
+        (put("learned", "pooling", value=["max"]), "damaged"),
         (put("config", "class_weight", value={"a": "b"}), "class_weight: class weights are"),
         (put("config", "run_this", value="rm"), "its config has 'run_this', which is none of this task's settings"),
         (put("learned", "classes", "labels", value=["a"]), "its labels are not a list of two or more"),

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from loopcell.tasks.core.networks.pooling import POOLINGS
+from loopcell.tasks.core.networks.pooling import POOLINGS, chosen_pooling
 
 T, B, SIZE = 6, 4, 3
 LENGTHS = torch.tensor([6, 1, 4, 0])
@@ -65,3 +66,17 @@ def test_padding_and_rows_of_length_0_leave_no_nan(name):
     assert pooling(torch.zeros(0, B, SIZE), torch.zeros(B, dtype=torch.int64)).shape == (B, SIZE)
     longer = torch.cat([values.detach(), torch.zeros(2, B, SIZE)])
     torch.testing.assert_close(pooling(longer, LENGTHS), given.detach())
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [([49] * 3, "last"), ([50] * 3, "max"), ([3, 50, 60], "max"), ([3, 4, 10_000], "last"), ([0], "last")],
+)
+def test_auto_goes_by_how_long_half_of_the_sequences_are(lengths, expected):
+    assert chosen_pooling("auto", np.array(lengths)) == expected
+
+
+@pytest.mark.parametrize("given", POOLINGS)
+def test_a_pooling_that_is_given_stays(given):
+    assert chosen_pooling(given, np.array([1000])) == given
+    assert chosen_pooling(given, np.array([1])) == given

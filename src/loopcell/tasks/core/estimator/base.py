@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
 from functools import partial
@@ -22,14 +22,14 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale, short
+from loopcell.data import Scale
 from loopcell.equations import Cell
-from loopcell.errors import ArgumentError, InputError, UsageError
+from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
-    Goal,
+    FitOptions,
     device_of,
     on_device,
     optimise,
@@ -43,7 +43,7 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
-from loopcell.tasks.core.settings import checked, settings_class, unknown_argument
+from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
 from loopcell.training.progress import working
@@ -52,6 +52,7 @@ from loopcell.training.run_folder import RunFolder
 from loopcell.training.run_lock import only_process
 
 SCORING_SHARE = 0.1  # of a command's time limit
+MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
@@ -78,6 +79,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     notes_: list[str]
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
+    tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
+    _from_file = False  # what it learned is what a file says, and nobody has seen the data
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -95,7 +98,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """
         names = [field.name for field in fields(settings_class(cls))]
         if given:
-            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {short(given[0])}")
+            raise ArgumentError(f"{cls.__name__} takes its arguments by name: {names[0]}=..., not {quoted(given[0])}")
         for name in arguments:
             if name not in names:
                 raise ArgumentError(unknown_argument(cls.__name__, name, names))
@@ -159,8 +162,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
                 stack.enter_context(only_process(folder))
                 self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
-            goal = Goal(config, folder, self.save, settings.progress, resumed)
-            self.outcome_ = optimise(self.network_, training, held_out, goal)
+            options = FitOptions(config, folder, self.save, settings.progress, resumed)
+            self.outcome_ = optimise(self.network_, training, held_out, options)
         self.pace_ = settings.pace(len(training))
         naive = None if held_out is None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
@@ -169,12 +172,25 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
         return None
 
-    def _note(self, notes: list[str]) -> None:
-        """Keep sentences for the user; Python shows them with the progress, and the shell shows them itself."""
-        self.notes_ += notes
-        if self.progress and self.source_ is None:
-            for note in notes:
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, each once, and say them: to `tell_`, or with the progress that Python shows."""
+        before = getattr(self, "notes_", [])
+        new = [note for note in dict.fromkeys(notes) if note not in before]
+        self.notes_ = [*before, *new][-MOST_NOTES:]
+        for note in new:
+            if self.tell_ is not None:
+                self.tell_(note)
+            elif self.progress and self.source_ is None:
                 Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Call a function with each note as soon as there is one: most of them before training."""
+        self.tell_ = tell
+        try:
+            yield
+        finally:
+            del self.tell_
 
     def _working(self, what: str) -> AbstractContextManager[object]:
         """Around work without a bar: a line about it now and then, where progress is shown."""
@@ -287,11 +303,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """An estimator without weights of what `facts` gave; any exception when it was not given by it."""
         known = {field.name for field in fields(settings_class(cls))} - set(NOT_KEPT)
-        unknown = facts["config"].keys() - known
+        config = {EARLIER_NAMES.get(name, name): value for name, value in facts["config"].items()}
+        unknown = config.keys() - known
         if unknown:
             raise UsageError(f"its config has {min(unknown)[:80]!r}, which is none of this task's settings")
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
-        estimator = cls(**facts["config"], **cell)
+        estimator = cls(**config, **cell)
+        estimator._from_file = True
         estimator._restore(facts["learned"])
         if "columns" in facts:
             estimator.columns_ = Columns.model_validate(facts["columns"])

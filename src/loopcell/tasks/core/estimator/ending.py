@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loopcell.tasks.core.pace import Pace
+from loopcell.tasks.core.pace import AUTO, Pace
 from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.loop import Outcome
 
@@ -32,19 +32,19 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
         pace: the numbers that it had.
         naive: what stands beside its best held-out loss, where there is something.
     """
-    advice, best = what_to_try(outcome, settings, pace), outcome.position.best_loss
-    found = []
+    best, found = outcome.position.best_loss, []
     if not outcome.warm and outcome.reason != "interrupted":
         found.append(
             f"training ended in its warm-up, at update {outcome.position.update:,}, before the learning rate had "
-            f"reached its height: {advice}"
+            "reached its height"
         )
     if naive is not None and best is not None and not best < naive.loss:
         found.append(
             f"nothing was learned: the held-out loss {best:.4f} is no better than the {naive.loss:.4f} of "
-            f"{naive.what}, whatever the input: {advice}"
+            f"{naive.what}, whatever the input"
         )
-    return found
+    # The cure of both is the same, and is said once.
+    return [*found[:-1], *(f"{last}: {what_to_try(outcome, settings, pace)}" for last in found[-1:])]
 
 
 def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str:
@@ -60,6 +60,6 @@ def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str
         tries.append(f"warmup={max(1, position.update // 10)}")
     else:
         tries.append(f"learning_rate={2 * pace.learning_rate:g} or learning_rate={pace.learning_rate / 4:g}")
-    if getattr(settings, "pooling", None) == "last":
+    if getattr(settings, "pooling", None) in ("last", AUTO):  # "auto" never comes to "mean"
         tries.append("pooling='mean'")
     return f"try {', '.join(tries)}"

@@ -48,7 +48,7 @@ class Trainable(Protocol):
         ...
 
 
-class Goal(NamedTuple):
+class FitOptions(NamedTuple):
     """How a network is to be trained, and where that is kept.
 
     Attributes:
@@ -92,7 +92,9 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
         return None if found is None else (found.sentence, found.certain)
 
 
-def optimise(network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, goal: Goal) -> Outcome:
+def optimise(
+    network: nn.Module, training: Examples[BatchT], held_out: Examples[BatchT] | None, options: FitOptions
+) -> Outcome:
     """Train a network; where examples are held out, it ends with the weights that fit them best.
 
     Raises:
@@ -100,26 +102,26 @@ def optimise(network: nn.Module, training: Examples[BatchT], held_out: Examples[
         UsageError: the run folder is that of another run.
         MissingExtraError: Lightning Fabric is not installed.
     """
-    fabric = start_fabric(goal.config.hardware)
+    fabric = start_fabric(options.config.hardware)
     kept: dict[str, Tensor] = {}
 
     def keep() -> None:
         if held_out is not None:
             kept.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
-        if goal.run:
-            goal.export(goal.run.model)
+        if options.run:
+            options.export(options.run.model)
 
-    size, seed = goal.config.batch_size, goal.config.seed
+    size, seed = options.config.batch_size, options.config.seed
     work = Work(
         step=NetworkStep[BatchT](network),
         chunks=ExampleBatches(training, size, seed),
         validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
         export=keep,
     )
-    console = Console(stderr=True) if goal.progress else None
-    outcome = train(work, goal.config, fabric, goal.run, console=console, resumed=goal.resumed)
+    console = Console(stderr=True) if options.progress else None
+    outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
     if outcome.position.best_loss is not None:
-        network.load_state_dict(kept or _best_of(goal.run))
+        network.load_state_dict(kept or _best_of(options.run))
     network.eval()
     return outcome
 

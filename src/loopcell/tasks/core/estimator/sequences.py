@@ -65,7 +65,7 @@ class SequenceEstimator(Estimator):
         return self.input_.unknown(X)
 
     @abstractmethod
-    def describe(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
 
     @abstractmethod
@@ -122,7 +122,7 @@ class SequenceEstimator(Estimator):
             TrainingError: the loss is not finite.
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
-        settings = checked(self)
+        settings, self.notes_ = checked(self), []
         seed = settings.seed()
         with self._fitting(seed):
             with self._working("preparing the data"):
@@ -159,7 +159,7 @@ class SequenceEstimator(Estimator):
         self.input_ = learn_input(X, settings)
         self._learn(y)
         training = self._training_examples(X, y)
-        self.notes_ = [note for note in (_empty_ones(X, training),) if note]
+        self._note([note for note in (_empty_ones(X, training),) if note])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:

@@ -8,10 +8,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from loopcell.training.config import Concern
+from loopcell.training.config import Config
 
 
-class Columns(Concern):
+class Columns(Config):
     """What the columns of a table are; a model that was trained from the shell remembers them.
 
     Attributes:

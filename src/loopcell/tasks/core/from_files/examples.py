@@ -46,12 +46,10 @@ class Loaded(NamedTuple):
     Attributes:
         X: the sequences.
         y: what is known of them.
-        notes: what the user should know of how they were read, beside what was told before.
     """
 
     X: Column
     y: Column
-    notes: tuple[str, ...]
 
 
 def untold(_note: str) -> None:
@@ -63,26 +61,28 @@ def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
 
     Args:
         spec: the files and their columns.
-        tell: called with what is guessed of the files, before it could lead to an error.
+        tell: called with what the user should know of the files and how they are read, before it could lead to an
+            error, and with what was left out of them.
 
     Raises:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
-    sure = _untold(records, tell)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         columns = step_columns(records, spec, target)
         X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
-        return Loaded(X, y, (*sure, *_skipped(records)))
+        _tell_skipped(records, tell)
+        return Loaded(X, y)
     names = _inputs(records, spec)
     *parts, y = _columns(records, spec.files, *names, target)
     X = _sequences(parts, tell)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
-    return Loaded(X, y, (*sure, *_skipped(records)))
+    _tell_skipped(records, tell)
+    return Loaded(X, y)
 
 
 def demand_sequences(X: Column) -> None:
@@ -107,24 +107,12 @@ def _is_one_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-class LoadedInputs(NamedTuple):
-    """Sequences of which nothing is to be known.
-
-    Attributes:
-        X: the sequences.
-        notes: what the user should know of how they were read, beside what was told before.
-    """
-
-    X: Column
-    notes: tuple[str, ...]
-
-
-def load_inputs(spec: FileExamples, tell: Tell = untold) -> LoadedInputs:
-    """Read sequences alone; arguments and errors as `load_examples`."""
+def load_inputs(spec: FileExamples, tell: Tell = untold) -> Column:
+    """Read sequences of which nothing is to be known; arguments and errors as `load_examples`."""
     records = open_records(spec, tell)
-    sure = _untold(records, tell)
     X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
-    return LoadedInputs(X, (*sure, *_skipped(records)))
+    _tell_skipped(records, tell)
+    return X
 
 
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
@@ -179,17 +167,24 @@ def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
     return spec.model_copy(update={"paired": pairs})
 
 
-def open_records(spec: FileExamples, tell: Tell = untold) -> Records:
-    """The rows of files, or of one folder, with their guesses told; errors as `read`."""
+def open_records(spec: FileExamples, tell: Tell = untold, named: Sequence[str] = ()) -> Records:
+    """The rows of files, or of one folder, with what is to be known of them told; errors as `read`.
+
+    Args:
+        spec: the files.
+        tell: called with each sentence about how they are read.
+        named: columns that will be asked for beside those that the spec names.
+    """
     found = _opened(spec, spec.files[0] if len(spec.files) == 1 else list(spec.files))
+    found.expect(named)
     tell_all(found, tell)
     return found
 
 
 def tell_all(records: Records, tell: Tell) -> None:
-    """Tell what is guessed of the files of some rows."""
+    """Tell what is to be known of some rows, for which their files are opened."""
     if tell is not untold:
-        for note in records.guesses:
+        for note in records.notes:
             tell(note)
 
 
@@ -208,9 +203,12 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
     return found
 
 
-def find_columns(spec: FileExamples) -> None:
-    """Open files and find the columns of sequences and targets, without reading rows; errors as `load_examples`."""
-    records = pair(*(_opened(spec, path) for path in spec.files)) if spec.paired else open_records(spec)
+def find_columns(spec: FileExamples, tell: Tell = untold) -> None:
+    """Open files and find the columns of sequences and targets, without reading rows.
+
+    Arguments and errors as `load_examples`.
+    """
+    records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
     if spec.of_steps:
         step_columns(records, spec, target)
@@ -256,6 +254,7 @@ def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str
     if len(found) != 1:
         raise UsageError(
             f"{records} has the columns {listed(records.columns)}: say with {flag} which one holds the {what}"
+            f"{records.hint}"
         )
     return found[0]
 
@@ -271,7 +270,7 @@ def _all_present(records: Records, names: Sequence[str]) -> tuple[str, ...]:
     there = set(columns)
     for name in names:
         if name not in there:
-            raise DataError(f"{records} has no column {name!r}; it has {listed(columns)}")
+            raise DataError(f"{records} has no column {name!r}; it has {listed(columns)}{records.hint}")
     return tuple(names)
 
 
@@ -296,13 +295,10 @@ def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) ->
     return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
 
 
-def _untold(records: Records, tell: Tell) -> tuple[str, ...]:
-    """The notes that were not told."""
-    return tuple(note for note in records.notes if tell is untold or note not in records.guesses)
-
-
-def _skipped(records: Records) -> tuple[str, ...]:
-    return (str(records.skipped),) if records.skipped else ()
+def _tell_skipped(records: Records, tell: Tell) -> None:
+    """Tell what the last pass left out."""
+    if records.skipped:
+        tell(str(records.skipped))
 
 
 def _parts(cell: Any, separator: str) -> list[Any]:

@@ -40,7 +40,8 @@ class TrainedEstimator:
         run: its folder.
         estimator: trained, or as far as it came when it was interrupted.
         score: the held-out part beside the baselines; None when nothing was held out, or it was interrupted.
-        notes: what the user should know about the data, beside what was told before training.
+        notes: what the user should know about the data and the run; what there is to know of files was told when they
+            were read.
     """
 
     run: RunFolder
@@ -58,7 +59,8 @@ class TrainedEstimator:
             return "there is no baseline to hold the model against" if alone else UNLABELLED
         estimator = self.estimator
         advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
-        return found.sentence if found.beaten else f"{found.sentence}; {advice}"
+        said = any(note.endswith(advice) for note in self.notes)
+        return found.sentence if found.beaten or said else f"{found.sentence}; {advice}"
 
 
 def train_estimator(
@@ -75,7 +77,7 @@ def train_estimator(
         data: what to train on.
         held_out: what to choose the best weights by; None holds out a part of `data`.
         folder: the run folder, new or empty; None finds a new name under `runs/`.
-        tell: called with what is guessed of the files, before training.
+        tell: called with what the user should know of the data and how they are read, before training.
 
     Raises:
         DataError: an example cannot be used; the sentence names file and row.
@@ -114,7 +116,7 @@ def resume_estimator(
     Args:
         folder: the run folder.
         longer: settings of the whole run in place of those that it was started with: epochs, patience, time_limit.
-        tell: called with what is guessed of the files, before training.
+        tell: called with what the user should know of the data and how they are read, before training.
         began: by `time.monotonic`, when the command began for all of which the limit holds; None: for training.
 
     Raises:
@@ -220,14 +222,15 @@ def _fit(
         given = load_examples(held_out, tell) if held_out else None
         training, rest = estimator.parts(loaded.X, loaded.y, validation=(given.X, given.y) if given else None)
     try:
-        estimator.fit(*training, validation=rest, run=run.path, resume=resume)
+        with estimator.telling(tell):
+            estimator.fit(*training, validation=rest, run=run.path, resume=resume)
     except KeyboardInterrupt:
         if not hasattr(estimator, "outcome_"):
             raise
-        return TrainedEstimator(run, estimator, None, loaded.notes)
+        return TrainedEstimator(run, estimator, None, tuple(estimator.notes_))
     with working(shown_by(estimator), "scoring the held-out part"):
         score = _scored(estimator, training, rest, run)
-    return TrainedEstimator(run, estimator, score, (*loaded.notes, *estimator.notes_))
+    return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))
 
 
 def shown_by(estimator: Any) -> Console | None:

@@ -1,14 +1,18 @@
 """One vector for a whole sequence: four ways to pool the outputs of its steps. What lies past a row's end never counts.
 
-A row of length 0 gives zeros.
+A row of length 0 gives zeros. And the choice among them where the user makes none, by how long the sequences are.
 """
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from loopcell.tasks.core.settings import PoolingName
+from loopcell.tasks.core.settings import PoolingChoice, PoolingName
+
+LONG = 50  # steps over which the gradient of the last output seldom reaches what counts, in a few hundred updates
 
 
 class LastPooling(nn.Module):
@@ -89,6 +93,23 @@ POOLINGS: dict[PoolingName, type[LastPooling | MeanPooling | MaxPooling | Attent
     "max": MaxPooling,
     "attention": AttentionPooling,
 }
+
+
+def chosen_pooling(given: PoolingChoice, lengths: npt.NDArray[np.int64]) -> PoolingName:
+    """Return what is given, or of "auto" "max" where half of the sequences or more have 50 steps, else "last".
+
+    The gradient of the last output has to come back through every step to what counts, and shrinks on the way; that of
+    a maximum over the steps begins at whichever steps have it. Maini, Kolluru, Pruthi, Mausam: Why and when should you
+    pool? Analyzing Pooling in Recurrent Architectures, 2020 (arXiv 2005.00159): pooling gains most where examples are
+    few, and where what counts lies in the middle.
+
+    Args:
+        given: the setting.
+        lengths: steps of each training sequence, [N].
+    """
+    if given != "auto":
+        return given
+    return "max" if np.median(lengths) >= LONG else "last"
 
 
 def within(outputs: Tensor, lengths: Tensor) -> Tensor:

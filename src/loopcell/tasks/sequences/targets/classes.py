@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import short, where
-from loopcell.errors import DataError
+from loopcell.data import where
+from loopcell.errors import DataError, quoted
 from loopcell.tasks.sequences.metrics.classification import class_metrics, set_metrics
 from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 
@@ -313,8 +313,8 @@ def _is_collection(value: object) -> bool:
 
 def _members(y: Sequence[Any], index: int) -> Collection[Any]:
     if not _is_collection(y[index]):
-        raise DataError(f"{where(y, index)}: {short(y[index])} is not a list of labels, as the first example has")
+        raise DataError(f"{where(y, index)}: {quoted(y[index])} is not a list of labels, as the first example has")
     members: Collection[Any] = y[index]
     if any(member is None for member in members):
-        raise DataError(f"{where(y, index)}: a label of {short(y[index])} is missing; leave it out of the list")
+        raise DataError(f"{where(y, index)}: a label of {quoted(y[index])} is missing; leave it out of the list")
     return members

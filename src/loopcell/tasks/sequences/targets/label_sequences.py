@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Ragged, short, where
-from loopcell.errors import DataError
+from loopcell.data import Ragged, where
+from loopcell.errors import DataError, quoted
 from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 
 
@@ -45,11 +45,11 @@ def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "Mm":
         labels = labels.tolist()
     if not isinstance(labels, Collection) or isinstance(labels, dict | set | bytes):
-        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one a step, not {short(labels)}")
+        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one a step, not {quoted(labels)}")
     for step, label in enumerate(labels if not isinstance(labels, str) else ()):
         if isinstance(label, Collection) and not isinstance(label, str | bytes):
             raise DataError(
-                f"{where(y, index)}: step {step + 1} has several labels, {short(label)}, and a tagger gives one a "
+                f"{where(y, index)}: step {step + 1} has several labels, {quoted(label)}, and a tagger gives one a "
                 "step; make one label of them, such as 'a+b', or train a tagger for each"
             )
     return labels

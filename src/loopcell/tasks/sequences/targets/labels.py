@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import short, where
+from loopcell.data import where
 from loopcell.data.text.surrogates import demand_text
-from loopcell.errors import DataError
+from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.estimator import IGNORED
 
 UNSEEN = -1
@@ -174,7 +174,7 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
         try:
             found = list(dict.fromkeys(members(y, index)))
         except TypeError as error:  # a list, a dictionary, ... cannot be one
-            raise DataError(f"{where(y, index)}: {short(y[index])} has something that is not a label") from error
+            raise DataError(f"{where(y, index)}: {quoted(y[index])} has something that is not a label") from error
         values += found
         origins += [where(y, index)] * len(found)
     return Named(values, origins)
@@ -186,7 +186,7 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
         label = label.item()
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
         kinds = "labels are strings, numbers or truth values"
-        raise DataError(f"{where(y, index)}: {short(label)} is not a label; {kinds}")
+        raise DataError(f"{where(y, index)}: {quoted(label)} is not a label; {kinds}")
     if isinstance(label, str):
         demand_text(label, f"{where(y, index)}: the label")
     return label
@@ -216,6 +216,8 @@ def label_weights(
     weights = np.ones(len(labels))
     for label, weight in (given or {}).items() if isinstance(given, Mapping) else ():
         if label not in labels.to_json():
-            raise DataError(f"class_weight has the label {short(label)}, which is not among those of the training data")
+            raise DataError(
+                f"class_weight has the label {quoted(label)}, which is not among those of the training data"
+            )
         weights[labels.to_json().index(label)] = weight
     return weights

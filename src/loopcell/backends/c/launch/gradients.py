@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.kernels import FEW_ROWS, Kernels
+from loopcell.backends.c.launch.kernels import FEW_ROWS, Kernels
 from loopcell.backends.weights import Part
 from loopcell.passes.derive import Backward
 

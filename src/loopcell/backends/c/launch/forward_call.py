@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from loopcell.backends.c.forward import ForwardKernel, kept_slot
-from loopcell.backends.c.given import Given
-from loopcell.backends.c.kept import Kept, KeptLayout
-from loopcell.backends.c.memory import empty
+from loopcell.backends.c.codegen.forward import ForwardKernel, kept_slot
+from loopcell.backends.c.launch.given import Given
+from loopcell.backends.c.launch.kept import Kept, KeptLayout
+from loopcell.backends.c.launch.memory import empty
 
 if TYPE_CHECKING:
-    from loopcell.backends.c.sequence import Call, Recipe
+    from loopcell.backends.c.launch.sequence import Call, Recipe
 
 
 class ForwardCall(Given):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
-from loopcell.backends.c.layout import Blocking, Pack, Region
-from loopcell.backends.c.names import value_names
-from loopcell.backends.c.spelling import SPELLING
+from loopcell.backends.c.codegen.layout import Blocking, Pack, Region
+from loopcell.backends.c.codegen.names import value_names
+from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.equations.graph import Node
 from loopcell.passes.sweeps import Contraction, Sweep
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loopcell.backends.c.layout import SEQUENCE, WHOLE, Pack, Region, Slot
-from loopcell.backends.c.places import tensor
-from loopcell.backends.c.region import indented
+from loopcell.backends.c.codegen.addressing import tensor
+from loopcell.backends.c.codegen.layout import SEQUENCE, WHOLE, Pack, Region, Slot
+from loopcell.backends.c.codegen.region import indented
 
 
 class Kernel:

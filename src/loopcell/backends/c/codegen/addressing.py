@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from loopcell.backends.c.layout import ADDED, KEPT, ROW, SEQUENCE, WHOLE
-from loopcell.backends.c.region import RegionWriter
+from loopcell.backends.c.codegen.layout import ADDED, KEPT, ROW, SEQUENCE, WHOLE
+from loopcell.backends.c.codegen.region import RegionWriter
 from loopcell.equations.graph import Node
 from loopcell.equations.names import ascii_name
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.given import Given, plain
-from loopcell.backends.c.gradients import Column, MatrixGradients, lay_out
-from loopcell.backends.c.kept import Kept
-from loopcell.backends.c.kernels import START
-from loopcell.backends.c.memory import empty
+from loopcell.backends.c.launch.given import Given, plain
+from loopcell.backends.c.launch.gradients import Column, MatrixGradients, lay_out
+from loopcell.backends.c.launch.kept import Kept
+from loopcell.backends.c.launch.kernels import START
+from loopcell.backends.c.launch.memory import empty
 
 if TYPE_CHECKING:
-    from loopcell.backends.c.kernels import Rows
-    from loopcell.backends.c.sequence import Call, Recipe
+    from loopcell.backends.c.launch.kernels import Rows
+    from loopcell.backends.c.launch.sequence import Call, Recipe
 
 
 class ReverseCall(Given):

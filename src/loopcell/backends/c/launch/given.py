@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.kernels import DATA
-from loopcell.backends.c.layout import SEQUENCE
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.layout import SEQUENCE
+from loopcell.backends.c.launch.kernels import DATA
 from loopcell.errors import InputError
 
 if TYPE_CHECKING:
-    from loopcell.backends.c.sequence import Call, Recipe
+    from loopcell.backends.c.launch.sequence import Call, Recipe
 
 Where = tuple[int, tuple[int, ...], torch.Size]
 """The address, the strides and the shape of a base."""

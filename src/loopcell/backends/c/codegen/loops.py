@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loopcell.backends.c.forward import ForwardKernel
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.reverse import ReverseKernel
+from loopcell.backends.c.codegen.forward import ForwardKernel
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text as equations

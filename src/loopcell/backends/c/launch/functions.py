@@ -7,9 +7,9 @@ import ctypes
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.build import build, vector_bytes
-from loopcell.backends.c.names import headers
-from loopcell.backends.c.spelling import SPELLING
+from loopcell.backends.c.codegen.names import headers
+from loopcell.backends.c.codegen.spelling import SPELLING
+from loopcell.backends.c.toolchain.build import build, vector_bytes
 from loopcell.equations.ops import OPS
 
 _EACH = """

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.kernels import DIRECT, MEMORY, PACKED
-from loopcell.backends.c.sequence import Call
+from loopcell.backends.c.launch.kernels import DIRECT, MEMORY, PACKED
+from loopcell.backends.c.launch.sequence import Call
 
 _LINE = 64
 """Bytes; kernels want their memory to begin at a multiple."""

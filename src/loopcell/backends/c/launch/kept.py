@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.forward import ForwardKernel
-from loopcell.backends.c.gradients import lay_out
-from loopcell.backends.c.kernels import FEW_ROWS
-from loopcell.backends.c.memory import empty
+from loopcell.backends.c.codegen.forward import ForwardKernel
+from loopcell.backends.c.launch.gradients import lay_out
+from loopcell.backends.c.launch.kernels import FEW_ROWS
+from loopcell.backends.c.launch.memory import empty
 
 if TYPE_CHECKING:
-    from loopcell.backends.c.sequence import Call
+    from loopcell.backends.c.launch.sequence import Call
 
 
 class KeptLayout:

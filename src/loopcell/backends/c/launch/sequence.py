@@ -10,12 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.forward_call import ForwardCall
-from loopcell.backends.c.given import Given, Where, plain
-from loopcell.backends.c.kept import Kept
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.kernels import Kernels, Rows
-from loopcell.backends.c.reverse_call import ReverseCall
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.launch.forward_call import ForwardCall
+from loopcell.backends.c.launch.given import Given, Where, plain
+from loopcell.backends.c.launch.kept import Kept
+from loopcell.backends.c.launch.kernels import Kernels, Rows
+from loopcell.backends.c.launch.reverse_call import ReverseCall
 from loopcell.backends.direct import are_plain, nothing_at_work
 from loopcell.backends.reference.sequence import Masks, ReferenceProgram, run
 from loopcell.backends.weights import Part, Weights

@@ -5,10 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.layout import KEPT, ROW, Region, Slot
-from loopcell.backends.c.places import ScratchWriter, gradient_walk, leaf_row, place_of, summed, swap, tensor, walk_of
-from loopcell.backends.c.region import indented
+from loopcell.backends.c.codegen.addressing import (
+    ScratchWriter,
+    gradient_walk,
+    leaf_row,
+    place_of,
+    summed,
+    swap,
+    tensor,
+    walk_of,
+)
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.layout import KEPT, ROW, Region, Slot
+from loopcell.backends.c.codegen.region import indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.names import ascii_name
 from loopcell.passes.sweeps import Sweep

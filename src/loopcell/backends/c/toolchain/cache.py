@@ -22,7 +22,7 @@ from functools import cache
 from glob import escape
 from pathlib import Path
 
-from loopcell.files import atomic_write
+from loopcell.files import atomic_write, cache_folder
 
 _ROOT = 0
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -111,7 +111,7 @@ def _lasting() -> Path:
     Raises:
         OSError: there is none, or none to be trusted.
     """
-    named = named_folder()
+    named = cache_folder()
     named.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = named.lstat()
     if status.st_mode & stat.S_ISVTX and status.st_uid in _trusted():  # as /tmp: entries cannot be taken by others
@@ -122,22 +122,6 @@ def _lasting() -> Path:
             raise _UntrustedError(f"{named} is not a folder")
     _refuse_strangers(named, status)
     return named
-
-
-def named_folder() -> Path:
-    """Return $LOOPCELL_CACHE, else `loopcell` in the user's cache folder, whether it is there or not.
-
-    Raises:
-        FileNotFoundError: the user has no home.
-    """
-    named = os.environ.get("LOOPCELL_CACHE", "")
-    if named:
-        return Path(named).resolve()
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-    except RuntimeError as error:  # a user without a home
-        raise FileNotFoundError(str(error)) from error
-    return (home / "loopcell").resolve()
 
 
 def _refuse_strangers(path: Path, status: os.stat_result) -> None:

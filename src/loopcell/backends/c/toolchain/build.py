@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from loopcell.backends.c import cache
-from loopcell.backends.c.target import ADVICE, Target, compiler, run, target, vector_bytes
+from loopcell.backends.c.toolchain import cache
+from loopcell.backends.c.toolchain.target import ADVICE, Target, compiler, run, target, vector_bytes
 from loopcell.errors import LoopcellError
 
 __all__ = ["BuildError", "build", "compiler", "vector_bytes"]

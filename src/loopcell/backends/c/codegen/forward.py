@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.layout import KEPT, ROW, Region, Slot
-from loopcell.backends.c.places import ScratchWriter, leaf_row, place_of, result_walk, swap, tensor, walk_of
-from loopcell.backends.c.region import RegionWriter, indented
+from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, place_of, result_walk, swap, tensor, walk_of
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.layout import KEPT, ROW, Region, Slot
+from loopcell.backends.c.codegen.region import RegionWriter, indented
 from loopcell.equations.graph import Node
 from loopcell.equations.names import ascii_name
 from loopcell.passes.hoist import Hoisted

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from loopcell.backends.c import cache as kept
+from loopcell.backends.c.toolchain import cache as kept
 from loopcell.errors import UsageError, quoted
 
 ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"

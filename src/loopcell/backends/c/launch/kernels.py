@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import threads
-from loopcell.backends.c.build import BuildError, build, vector_bytes
-from loopcell.backends.c.kernel import Kernel
-from loopcell.backends.c.loops import Loops
-from loopcell.backends.c.names import headers
+from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.loops import Loops
+from loopcell.backends.c.codegen.names import headers
+from loopcell.backends.c.toolchain import threads
+from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
 from loopcell.equations.names import ascii_name
 from loopcell.errors import LoopcellError
 from loopcell.passes.fuse import Fused

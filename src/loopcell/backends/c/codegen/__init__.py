@@ -1,0 +1,1 @@
+"""Code generation: from a cell's graphs to the text of its kernels in C."""
