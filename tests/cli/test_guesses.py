@@ -121,6 +121,42 @@ def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
     )
 
 
+def test_a_model_of_class_folders_reads_a_text_as_it_learned_them(tmp_path):
+    """A file was an example in training, and is one afterwards; a flag says otherwise."""
+    folder, run = tmp_path / "mails", tmp_path / "r"
+    for label, line in (("ham", "see you there"), ("spam", "buy! now!")):
+        (folder / label).mkdir(parents=True)
+        for number in range(8):
+            (folder / label / f"{number}.txt").write_text(f"{line}\n\n{line} {number}\n", encoding="utf-8")
+    result = call("train", "classify", folder, *SMALL, "--run", run)
+    assert result.exit_code == 0, result.output
+    model = load_model(run)
+    letter = "buy! now!\n\nsee you there\nbuy! 3\n"
+    path, other = tmp_path / "letter.txt", tmp_path / "new" / "a"
+    path.write_text(letter, encoding="utf-8")
+    result = call("predict", run, path)
+    (row,) = map(json.loads, result.stdout.splitlines())
+    assert row["probability"] == pytest.approx(model.predict_proba([letter[:-1]]).max())
+    note = "is read as one text, as files of class folders are; --kind text reads every line as one\n"
+    assert result.stderr == f"note: {path} {note}"
+    typed = CliRunner().invoke(app, ["predict", str(run), "-"], input=letter)
+    assert (typed.stdout, typed.stderr) == (result.stdout, f"note: standard input {note}")
+    result = call("predict", run, path, "--kind", "text")
+    assert (result.stdout.count("\n"), "note" in result.stderr) == (4, False)
+    other.parent.mkdir()
+    other.write_text(letter, encoding="utf-8")
+    (other.parent / "b").write_text(letter, encoding="utf-8")
+    result = call("predict", run, other.parent)
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(other), str(other.parent / "b")]
+    assert f"note: {other} and 1 more are read as one text each, as files of class folders are;" in result.stderr
+    table = tmp_path / "t.csv"
+    table.write_text('text,label\n"buy!\nnow!",spam\nsee,ham\n', encoding="utf-8")
+    assert call("predict", run, table).stdout.count("\n") == 2
+    assert "2 sequences:" in call("eval", run, table).stdout
+    assert "16 sequences:" in call("eval", run, folder).stdout
+    assert call("resume", run).exit_code == 0
+
+
 @pytest.fixture
 def numerals(tmp_path):
     path = tmp_path / "ett.csv"
