@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -264,3 +266,20 @@ def test_a_folder_of_a_run_is_its_model(trained, run, tmp_path):
     (tmp_path / "v").mkdir()
     vectors.save(tmp_path / "v" / "model.safetensors")
     assert WordVectors.load(tmp_path / "v").words_ == vectors.words_
+
+
+def test_a_run_that_has_done_what_is_asked_for_says_so(run, tmp_path):
+    """A shorter run than the one that was made is not one: nothing is trained, and that is said."""
+    table, folder = tmp_path / "t.csv", tmp_path / "r"
+    table.write_text("text,label\n" + "aa,x\nbb,y\n" * 20, encoding="utf-8")
+    assert call("train", "classify", table, *SMALL[:4], "--epochs", 3, "--run", folder).exit_code == 0
+    before = load_model(folder).predict_proba(["ab"])
+    result = call("resume", folder, "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    made = r"the run has made 3 passes \(\d+ updates\), and --epochs 1 asks for no more"
+    assert re.search(rf"^note: nothing was left to train: {made}$", result.stderr, re.MULTILINE)
+    assert (load_model(folder).predict_proba(["ab"]) == before).all()
+    copy = shutil.copytree(run, tmp_path / "cats")
+    result = call("resume", copy, "--steps", 20)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"nothing was left to train: .*\(60 updates\), and --steps 20 asks for no more$", result.stderr)
