@@ -263,7 +263,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_none=True)} if self.columns_ else {}
+        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
         return {"config": config, **cell, **columns, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:
