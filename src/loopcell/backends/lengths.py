@@ -98,7 +98,7 @@ class Lengths:
         return None if self._sorted is None else self._sorted[0]
 
     @property
-    def first_rows(self) -> Int64[Tensor, " T+1"] | None:
+    def first_rows(self) -> Int64[Tensor, " T_plus_1"] | None:
         """How many steps of all rows stand before each step, [T + 1]: where its rows begin in saved tensors [N, n]."""
         return None if self._saved_rows is None else self._saved_rows[0]
 
