@@ -163,7 +163,12 @@ class Executable:
         return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
 
     def _in_segments(
-        self, run: Callable[..., RunResults], leaves: dict[Key, Tensor], weights: Weights, lengths: Lengths, segment: int
+        self,
+        run: Callable[..., RunResults],
+        leaves: dict[Key, Tensor],
+        weights: Weights,
+        lengths: Lengths,
+        segment: int,
     ) -> RunResults:
         """Run a few steps at a time, and save for backward only the states between these segments."""
         by_step = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
