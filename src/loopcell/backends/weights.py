@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -37,9 +36,19 @@ class WeightLayout:
     Attributes:
         slices: of which slices each parameter is the sum, by name such as "W.i". A sum is what torch.nn's two biases
             are, of which the equations have one.
+        text: the same as the operator's text has it: "W.i=0:0:64;b.i=2:0:64+3:0:64", each base:start:count.
     """
 
     slices: Mapping[str, tuple[ParameterSlice, ...]]
+    text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write the text at once: where torch.compile traces through a call, it cannot be made on demand."""
+        sums = [
+            name + "=" + "+".join([f"{part.base}:{part.start}:{part.count}" for part in parts])
+            for name, parts in self.slices.items()
+        ]
+        object.__setattr__(self, "text", ";".join(sums))
 
     @classmethod
     def separate(cls, names: Mapping[str, object]) -> WeightLayout:
@@ -54,16 +63,6 @@ class WeightLayout:
             name, _, sums = entry.partition("=")
             slices[name] = tuple(ParameterSlice(*map(int, part.split(":"))) for part in sums.split("+"))
         return cls(slices)
-
-    @cached_property
-    def text(self) -> str:
-        """The layout as the operator's text has it: "W.i=0:0:64;b.i=2:0:64+3:0:64", each base:start:count."""
-        return ";".join(
-            [
-                name + "=" + "+".join([f"{part.base}:{part.start}:{part.count}" for part in parts])
-                for name, parts in self.slices.items()
-            ]
-        )
 
 
 @dataclass(slots=True, eq=False)
