@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -121,6 +123,42 @@ def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
     )
 
 
+def test_a_model_of_class_folders_reads_a_text_as_it_learned_them(tmp_path):
+    """A file was an example in training, and is one afterwards; a flag says otherwise."""
+    folder, run = tmp_path / "mails", tmp_path / "r"
+    for label, line in (("ham", "see you there"), ("spam", "buy! now!")):
+        (folder / label).mkdir(parents=True)
+        for number in range(8):
+            (folder / label / f"{number}.txt").write_text(f"{line}\n\n{line} {number}\n", encoding="utf-8")
+    result = call("train", "classify", folder, *SMALL, "--run", run)
+    assert result.exit_code == 0, result.output
+    model = load_model(run)
+    letter = "buy! now!\n\nsee you there\nbuy! 3\n"
+    path, other = tmp_path / "letter.txt", tmp_path / "new" / "a"
+    path.write_text(letter, encoding="utf-8")
+    result = call("predict", run, path)
+    (row,) = map(json.loads, result.stdout.splitlines())
+    assert row["probability"] == pytest.approx(model.predict_proba([letter[:-1]]).max())
+    note = "is read as one text, as files of class folders are; --kind text reads every line as one\n"
+    assert result.stderr == f"note: {path} {note}"
+    typed = CliRunner().invoke(app, ["predict", str(run), "-"], input=letter)
+    assert (typed.stdout, typed.stderr) == (result.stdout, f"note: standard input {note}")
+    result = call("predict", run, path, "--kind", "text")
+    assert (result.stdout.count("\n"), "note" in result.stderr) == (4, False)
+    other.parent.mkdir()
+    other.write_text(letter, encoding="utf-8")
+    (other.parent / "b").write_text(letter, encoding="utf-8")
+    result = call("predict", run, other.parent)
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(other), str(other.parent / "b")]
+    assert f"note: {other} and 1 more are read as one text each, as files of class folders are;" in result.stderr
+    table = tmp_path / "t.csv"
+    table.write_text('text,label\n"buy!\nnow!",spam\nsee,ham\n', encoding="utf-8")
+    assert call("predict", run, table).stdout.count("\n") == 2
+    assert "2 sequences:" in call("eval", run, table).stdout
+    assert "16 sequences:" in call("eval", run, folder).stdout
+    assert call("resume", run).exit_code == 0
+
+
 @pytest.fixture
 def numerals(tmp_path):
     path = tmp_path / "ett.csv"
@@ -228,3 +266,20 @@ def test_a_folder_of_a_run_is_its_model(trained, run, tmp_path):
     (tmp_path / "v").mkdir()
     vectors.save(tmp_path / "v" / "model.safetensors")
     assert WordVectors.load(tmp_path / "v").words_ == vectors.words_
+
+
+def test_a_run_that_has_done_what_is_asked_for_says_so(run, tmp_path):
+    """A shorter run than the one that was made is not one: nothing is trained, and that is said."""
+    table, folder = tmp_path / "t.csv", tmp_path / "r"
+    table.write_text("text,label\n" + "aa,x\nbb,y\n" * 20, encoding="utf-8")
+    assert call("train", "classify", table, *SMALL[:4], "--epochs", 3, "--run", folder).exit_code == 0
+    before = load_model(folder).predict_proba(["ab"])
+    result = call("resume", folder, "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    made = r"the run has made 3 passes \(\d+ updates\), and --epochs 1 asks for no more"
+    assert re.search(rf"^note: nothing was left to train: {made}$", result.stderr, re.MULTILINE)
+    assert (load_model(folder).predict_proba(["ab"]) == before).all()
+    copy = shutil.copytree(run, tmp_path / "cats")
+    result = call("resume", copy, "--steps", 20)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"nothing was left to train: .*\(60 updates\), and --steps 20 asks for no more$", result.stderr)

@@ -9,7 +9,7 @@ import torch
 
 import loopcell
 from loopcell import LSTM, Recurrent, cells
-from loopcell.runtime import Rows, Weights, operator
+from loopcell.runtime import Lengths, Weights, operator
 from loopcell.testing import Case, assert_all_close
 from loopcell.testing.case import observe
 
@@ -87,13 +87,13 @@ def test_the_operator_keeps_torchs_rules():
     execute = net.executable(0)
     weights = net.sources(0, 0)
     leaves = {"input.x": torch.randn(4, 2, 3), "state.h": torch.randn(2, 5), "state.c": torch.randn(2, 5)}
-    what = operator.describe(execute.operator_name(training=False), leaves, weights.text, None)
+    what = operator.describe(execute.operator_name(training=False), leaves, weights.layout.text, None)
     tensors = [tensor.detach().double().requires_grad_() for tensor in (*leaves.values(), *weights.bases)]
     for lengths in (None, torch.tensor([4, 2])):
         arguments = (tensors, lengths, None, what, True)
         torch.library.opcheck(operator.run, arguments)
         gradients = torch.autograd.grad(sum(y.sin().sum() for y in operator.run(*arguments)[:3]), tensors)
-        rows = Rows(4, lengths)
+        rows = Lengths(4, lengths)
         y, states, _ = execute(tensors[0], tensors[1:3], weights_of(tensors[3:], weights), rows, training=False)
         expected = torch.autograd.grad(sum(v.sin().sum() for v in (y, *states)), tensors)
         for found, wanted in zip(gradients, expected, strict=True):
@@ -101,4 +101,4 @@ def test_the_operator_keeps_torchs_rules():
 
 
 def weights_of(bases, like):
-    return Weights(tuple(bases), like.parts, like.text)
+    return Weights(tuple(bases), like.layout)

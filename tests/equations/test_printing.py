@@ -10,6 +10,7 @@ import pytest
 
 from loopcell import Cell, cell, cells, explain, mean, sized, tanh
 from loopcell.equations import printing
+from loopcell.equations.keys import Key
 from loopcell.errors import FileFormatError
 
 
@@ -63,10 +64,10 @@ def test_text_reads_back_as_the_same_cell(name):
         pytest.skip("means are printed as sum / size, which equations do not spell")
     spaces = sorted({parameter.partition(".")[0] for parameter in printed.graph.parameters})
     states = [
-        f'{state}: "{printed.graph.nodes[printed.graph.results[f"state.{state}"]].dims[0]}"' for state in printed.states
+        f'{state}: "{printed.graph.size_of(Key("state", state))}"' for state in printed.states
     ]
     returned = ", ".join(printed.states)
-    if printed.graph.results["output"] not in [printed.graph.results[f"state.{state}"] for state in printed.states]:
+    if printed.graph.result("output") not in [printed.graph.result("state", state) for state in printed.states]:
         returned = f"h, {returned}"
     body = "\n    ".join(printed.text().splitlines())
     source = f"def again(x, {', '.join(states)}, *, {', '.join(spaces)}):\n    {body}\n    return {returned}\n"
@@ -126,8 +127,8 @@ def test_an_expression_in_a_sentence_keeps_its_short_operands():
     def long(x, h, *, W, b):
         return tanh(W.h @ x + h + sum((getattr(b, f"part{n}") * h for n in range(40)), b.first)) * (h + b.last)
 
-    factor = long.graph.nodes[long.graph.results["state.h"]].args[0]
-    last = long.graph.results["state.h"]
+    factor = long.graph.nodes[long.graph.result("state", "h")].args[0]
+    last = long.graph.result("state", "h")
     assert printing.brief(unnamed(long.graph), factor) == "tanh(W.h @ x + h + (... + b.part39 * h))"
     assert printing.brief(unnamed(long.graph), last) == "tanh(W.h @ x + h + (... + b.part39 * h)) * (h + b.last)"
 

@@ -49,7 +49,7 @@ def test_one_more_value_than_states_is_an_output_of_its_own():
         return y, c
 
     assert highway.states == ("c",)
-    assert highway.graph.results["output"] != highway.graph.results["state.c"]
+    assert highway.graph.result("output") != highway.graph.result("state", "c")
 
 
 def test_equal_values_are_one_node():

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from loopcell.backends.c.launch import kernels
+from loopcell.backends.c.launch import arguments, library
 from loopcell.runtime import programs
 
 DRIVER = Path(__file__).with_name("standalone.c")
@@ -87,10 +87,10 @@ def recorded() -> Iterator[list[Recording]]:
     """Record every call of a kernel in the block: one thread, and NaN in memory that nobody has written."""
     recorder = _Recorder()
     before = torch.get_num_threads()
-    build, run, data_ptr = kernels.build, kernels.Kernels.run, torch.Tensor.data_ptr
+    build, invoke, data_ptr = library.build, arguments.invoke, torch.Tensor.data_ptr
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "build", lambda source, *given: _Library(recorder, source, build(source, *given)))
-        patch.setattr(kernels.Kernels, "run", lambda made, name, block: run(made, name, recorder.saw(block)))
+        patch.setattr(library, "build", lambda source, *given: _Library(recorder, source, build(source, *given)))
+        patch.setattr(arguments, "invoke", lambda function, block: invoke(function, recorder.saw(block)))
         patch.setattr(torch.Tensor, "data_ptr", lambda tensor: recorder.asked(tensor, data_ptr(tensor)))
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)

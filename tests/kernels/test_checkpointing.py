@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import loopcell
-from loopcell.backends.c.launch.kept import KeptLayout
+from loopcell.backends.c.launch.saved import SavedLayout
 from tests.kernels.test_laws import ALL
 from tests.laws.table import MODIFIED, case
 
@@ -59,16 +59,16 @@ def test_a_bidirectional_stack_with_dropout():
     torch.testing.assert_close(found[1], found[0])
 
 
-def test_less_is_kept(monkeypatch):
+def test_less_is_saved(monkeypatch):
     alive = []
-    make = KeptLayout.make
+    allocate = SavedLayout.allocate
 
     def seen(*given, **how):
-        kept = make(*given, **how)
-        alive.append((weakref.ref(kept.block), kept.block.numel()))
-        return kept
+        saved = allocate(*given, **how)
+        alive.append((weakref.ref(saved.block), saved.block.numel()))
+        return saved
 
-    monkeypatch.setattr(KeptLayout, "make", seen)
+    monkeypatch.setattr(SavedLayout, "allocate", seen)
     net, x = loopcell.LSTM(8, 16), torch.randn(400, 2, 8)
     kept = []
     for _ in range(2):

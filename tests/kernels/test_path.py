@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import plan, programs
+from loopcell.runtime import dispatch, programs
 
 
 @pytest.fixture
@@ -44,18 +44,18 @@ def test_an_unknown_back_end():
 
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
-    token = plan._chosen.set(None)
-    plan._of_the_process.cache_clear()
+    token = dispatch._chosen.set(None)
+    dispatch._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
-        plan._chosen.reset(token)
-        plan._of_the_process.cache_clear()
+        dispatch._chosen.reset(token)
+        dispatch._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_single(dtype, monkeypatch):
-    monkeypatch.setattr(plan, "has_bf16", lambda: False)  # what a CPU without such products does
+    monkeypatch.setattr(dispatch, "has_bf16", lambda: False)  # what a CPU without such products does
     half = net().to(dtype)
     x = torch.randn(3, 2, 3, dtype=dtype, requires_grad=True)
     y, state = half(x)
@@ -73,7 +73,7 @@ def test_half_precision_is_computed_in_single(dtype, monkeypatch):
 
 
 def test_autocast_gives_its_own_dtype_and_gradients_in_single(monkeypatch):
-    monkeypatch.setattr(plan, "has_bf16", lambda: False)
+    monkeypatch.setattr(dispatch, "has_bf16", lambda: False)
     network, x = net(), torch.randn(3, 2, 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, state = network(x)
@@ -87,8 +87,8 @@ def test_autocast_gives_its_own_dtype_and_gradients_in_single(monkeypatch):
 
 
 def test_without_a_compiler_there_is_one_warning(monkeypatch):
-    monkeypatch.setattr(plan, "compiler", lambda: None)
-    plan._can_compile.cache_clear()
+    monkeypatch.setattr(dispatch, "compiler", lambda: None)
+    dispatch._can_compile.cache_clear()
     try:
         with pytest.warns(UserWarning, match="found no C compiler and runs on plain PyTorch") as caught:
             first, second = net().plan()[0], net().plan()[0]
@@ -96,7 +96,7 @@ def test_without_a_compiler_there_is_one_warning(monkeypatch):
         assert first == second
         assert first.reason.endswith("there is no C compiler")
     finally:
-        plan._can_compile.cache_clear()
+        dispatch._can_compile.cache_clear()
 
 
 def test_a_kernel_that_cannot_be_built_is_said_and_the_reference_path_runs(monkeypatch):

@@ -250,10 +250,10 @@ def test_set_num_threads_holds(number):
     told = in_a_process(
         """
         import time
-        from loopcell.backends.c.launch import kernels
+        from loopcell.backends.c.launch import arguments
 
         mine, everybody = [], []
-        real = kernels.Kernels.call
+        real = arguments.KernelArguments.run
 
         def timed(*given):
             own, all_of_us = time.thread_time(), time.process_time()
@@ -261,7 +261,7 @@ def test_set_num_threads_holds(number):
             mine.append(time.thread_time() - own)
             everybody.append(time.process_time() - all_of_us)
 
-        kernels.Kernels.call = timed
+        arguments.KernelArguments.run = timed
         with torch.no_grad():
             for _ in range(50):
                 net(x)
@@ -279,8 +279,8 @@ def test_fewer_threads_from_one_call_to_the_next():
         """
         wanted = []
         real = threads.granted
-        from loopcell.runtime import fused
-        fused.granted = lambda number: wanted.append(real(number)) or wanted[-1]
+        from loopcell.runtime import kernels
+        kernels.granted = lambda number: wanted.append(real(number)) or wanted[-1]
         results = []
         for number in (4, 1, 2, 3):
             torch.set_num_threads(number)

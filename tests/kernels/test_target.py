@@ -16,7 +16,7 @@ from loopcell.backends.c.toolchain import target as targets
 from loopcell.backends.c.toolchain.build import BuildError, build, compiler, vector_bytes
 from loopcell.backends.c.toolchain.target import TARGETS, target
 from loopcell.errors import UsageError
-from loopcell.runtime import plan
+from loopcell.runtime import dispatch
 
 WIDTH = """
 int width(void) {
@@ -77,7 +77,7 @@ def test_vectors_are_as_wide_as_the_compiler_may_use(name, cc, aimed, monkeypatc
 
 def test_a_target_that_there_is_not(monkeypatch):
     monkeypatch.setenv("LOOPCELL_TARGET", "sse")
-    plan._can_compile.cache_clear()  # an earlier test may have asked
+    dispatch._can_compile.cache_clear()  # an earlier test may have asked
     with pytest.raises(UsageError, match="LOOPCELL_TARGET names 'sse'; there are native, avx512, avx2, plain"):
         Recurrent(cells.get("rnn"), 3, 4).plan()
 

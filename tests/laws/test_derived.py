@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from loopcell import cells
-from loopcell.backends.reference import DerivedProgram, Masks, ReferenceProgram, run, run_derived
+from loopcell.backends.lengths import Lengths
+from loopcell.backends.reference import DerivedProgram, ReferenceProgram, run, run_derived
+from loopcell.equations.keys import Key
 from loopcell.passes import build_program
 from loopcell.testing import assert_all_close
 from tests.laws.table import MODIFIED, case
@@ -17,7 +19,7 @@ def drawn(tried, steps):
     torch.manual_seed(1)
     cell = tried.cell
     sizes = cell.resolve_sizes(input_size=tried.input_size, hidden_size=tried.hidden_size, sizes=tried.sizes)
-    leaves = {f"size.{name}": size for name, size in sizes.items()}
+    leaves = {Key("size", name): size for name, size in sizes.items()}
     for _, node in cell.graph.leaves("input", "state", "parameter", "random"):
         shape = [sizes[name] for name in node.dims]
         if node.op == "input" or (node.op == "random" and node.random.each == "step"):
@@ -33,12 +35,11 @@ def compare(cell, *, masked=False, steps=5, only=None):
     """Compare both ways of running the program of training, by everything that they give."""
     tried = case(cell)
     leaves = drawn(tried, steps)
-    wanted = [key for key in leaves if key.startswith(("input.", "state.", "parameter."))]
+    wanted = [key for key in leaves if key.kind in ("input", "state", "parameter")]
     for key in wanted:
         leaves[key].requires_grad_()
     reference = ReferenceProgram(build_program(cell.graph, training=True))
-    valid = torch.arange(steps).unsqueeze(1) < tried.lengths()
-    masks = Masks(valid, tried.reset()) if masked else Masks()
+    lengths = Lengths(steps, tried.lengths()).with_reset(tried.reset()) if masked else Lengths(steps)
 
     def observed(y, states):
         results = {"the output": y, **{f"the final {k}": s for k, s in zip(cell.states, states, strict=True)}}
@@ -48,8 +49,8 @@ def compare(cell, *, masked=False, steps=5, only=None):
         gradients = torch.autograd.grad(loss, asked, allow_unused=True, materialize_grads=True)
         return results | {f"the gradient of {key}": g for key, g in zip(wanted, gradients, strict=True)}
 
-    expected = observed(*run(reference, leaves, masks)[:2])
-    assert_all_close(observed(*run_derived(DerivedProgram.of(reference), leaves, masks, steps)), expected)
+    expected = observed(*run(reference, leaves, lengths)[:2])
+    assert_all_close(observed(*run_derived(DerivedProgram.of(reference), leaves, lengths)), expected)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -7,6 +7,7 @@ import pytest
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.equations.builder import Builder
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.passes import derive
 from loopcell.passes.derivatives import DERIVATIVES
 from loopcell.testing import CheckFailed
@@ -24,7 +25,7 @@ def expands():
     h = b.leaf("state", "h", ("hidden",))
     product = b.apply("matmul", b.leaf("parameter", "W.h", ("hidden", "input")), b.leaf("input", "x", ("input",)))
     new = b.apply("tanh", product + b.apply("expand", b.apply("sum", h), name="hidden"))
-    return Cell(b.build("expands", {"output": new, "state.h": new}))
+    return Cell(b.build("expands", {OUTPUT: new, Key("state", "h"): new}))
 
 
 TRIED = {**{name: REGISTERED[name] for name in cells.names()}, **{name: OTHERS[name] for name in UNUSUAL}}
@@ -105,7 +106,8 @@ def test_a_wrong_sign_on_the_way_to_the_step_before_shows_in_every_cell(name, mo
     def flipped(self):
         whole(self)
         for state in self.loop.states:
-            self.results[f"state.{state}"] = -self.results[f"state.{state}"]
+            key = Key("state", state)
+            self.results[key] = -self.results[key]
 
     monkeypatch.setattr(derive._Derivation, "_zero_missing_states", flipped)
     assert turns_red(TRIED[name])

@@ -8,8 +8,8 @@ import torch
 import loopcell
 from loopcell import GRU, Recurrent, cells
 from loopcell.errors import InputError
-from loopcell.layers.sequences import Ragged, ragged
-from loopcell.runtime import Rows
+from loopcell.layers.sequences import checked_lengths
+from loopcell.runtime import Lengths
 
 
 def lstm(**options):
@@ -64,27 +64,42 @@ def test_lengths_that_are_none(lengths, came, batch_first):
 def test_lengths_that_were_not_checked_end_with_the_sequence():
     """On a GPU, and while torch.compile reads, lengths are not looked at; nothing may be read from outside."""
     x = torch.arange(5.0).reshape(5, 1, 1).expand(5, 3, 1)
-    backwards = Ragged(5, torch.tensor([9, 3, -2])).reverse(x)
+    backwards = Lengths(5, torch.tensor([9, 3, -2])).reverse(x)
     assert backwards[..., 0].T.tolist() == [[4, 3, 2, 1, 0], [2, 1, 0, 3, 4], [0, 1, 2, 3, 4]]
 
 
 def test_masks_are_made_once(monkeypatch):
     made = []
-    valid = Rows.valid
-    monkeypatch.setattr(Rows, "valid", lambda self: made.append(1) or valid(self))
+    mask = Lengths.mask.fget
+    monkeypatch.setattr(Lengths, "mask", property(lambda self: made.append(mask(self)) or made[-1]))
     net = lstm(num_layers=3, bidirectional=True)
     net(torch.zeros(5, 2, 3), lengths=[5, 2], reset=torch.zeros(5, 2, dtype=torch.bool))
-    assert len(made) <= 1
+    assert len({id(found) for found in made}) == 1  # all alive, so that none has another's address
 
 
 def test_rows_know_what_is_valid():
     x, lengths = torch.zeros(4, 2, 1), torch.tensor([4, 1])
     reset = torch.ones(4, 2, dtype=torch.bool)
     valid = [[True, True], [True, False], [True, False], [True, False]]
-    for rows in ragged(x, lengths, reset).directions(2):
-        assert rows.valid().tolist() == valid
-        assert rows.masks().valid.tolist() == valid
-    assert ragged(x, None, None).directions(1)[0].valid() is None
+    for rows in checked_lengths(x, lengths, reset).directions(2):
+        assert rows.mask.tolist() == valid
+    assert checked_lengths(x, None, None).directions(1)[0].mask is None
+
+
+def test_rows_in_the_order_in_which_kernels_take_them():
+    rows = Lengths(3, torch.tensor([1, 3, 0, 3]))
+    assert rows.order.tolist() == [1, 3, 0, 2]  # longest first, equal ones as they came
+    assert rows.sorted_lengths.tolist() == [3, 3, 1, 0]
+    assert rows.first_rows.tolist() == [0, 3, 5, 7]  # rows 1, 3, 0 run at step 0, then rows 1 and 3
+    assert rows.index.tolist() == [1, 3, 0, 5, 7, 9, 11]  # step * 4 + row
+    assert Lengths(3, torch.tensor([3, 3])).order is None
+
+
+def test_resets_past_a_rows_end_are_no_resets():
+    rows = Lengths(3, torch.tensor([1, 3])).with_reset(torch.ones(3, 2, dtype=torch.bool))
+    assert rows.reset.tolist() == [[True, True], [False, True], [False, True]]
+    assert rows.segment(1, 3).lengths.tolist() == [0, 2]
+    assert rows.segment(1, 3).reset.tolist() == [[False, True], [False, True]]
 
 
 # -- resets --------------------------------------------------------------------------------------------------------

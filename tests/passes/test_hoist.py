@@ -13,7 +13,7 @@ from loopcell.passes.hoist import hoist
 def parts(equations):
     hoisted = hoist(equations.graph)
     printer = printing.Printer(hoisted.prologue)
-    crossing = {key: printer.right_side(index) for key, index in hoisted.prologue.results.items()}
+    crossing = {str(key): printer.right_side(index) for key, index in hoisted.prologue.results.items()}
     return crossing, printing.text(hoisted.loop)
 
 
@@ -42,7 +42,7 @@ def test_functions_of_parameters_alone_leave_and_hold_still():
 
     hoisted = hoist(leaky.graph)
     assert hoisted.varying == {"h_in"}
-    assert set(hoisted.prologue.results) == {"hoisted.rate", "hoisted.h_in"}
+    assert set(map(str, hoisted.prologue.results)) == {"hoisted.rate", "hoisted.h_in"}
 
 
 def test_differences_keep_their_signs():

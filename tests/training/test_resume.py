@@ -119,8 +119,30 @@ def test_a_complete_run_has_nothing_left_to_do(tmp_path):
     diary = Diary()
     again = trainer_of(tmp_path / "run", settings, [diary])
     again.resume()
-    assert again.fit().reason == "complete"
+    outcome = again.fit()
+    assert outcome.reason == "complete"
+    made = "the run has made 0 passes (4 updates)"
+    assert outcome.idle == f"nothing was left to train: {made}, and updates=4 asks for no more"
     assert diary.reports == []
+
+
+@pytest.mark.parametrize(
+    ("length", "reason", "because"),
+    [
+        ({"updates": 1}, "complete", "(4 updates), and updates=1 asks for no more"),
+        ({"updates": 9, "time_limit": 1e-9}, "time limit", "the run has taken 0 s, which is all of its time limit"),
+        ({"updates": 5}, "complete", ""),
+    ],
+)
+def test_what_a_shorter_run_asks_for_was_done_before(tmp_path, length, reason, because):
+    finished(tmp_path)
+    again = trainer_of(tmp_path / "run", config(length=length), [])
+    again.resume()
+    outcome = again.fit()
+    assert outcome.reason == reason
+    assert because in outcome.idle
+    assert bool(because) == bool(outcome.idle)
+    assert outcome.position.update == (4 if because else 5)
 
 
 def test_another_number_of_processes_is_refused(tmp_path):

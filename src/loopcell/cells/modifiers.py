@@ -13,11 +13,12 @@ from loopcell.equations.builder import Rewrite, Value, copy_into
 from loopcell.equations.cell import Cell
 from loopcell.equations.functions import bernoulli, sized
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.trace import TraceBuilder
 from loopcell.equations.verify import verify
 from loopcell.errors import UsageError
 
-Results = dict[str, Value]
+Results = dict[Key, Value]
 
 
 def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
@@ -36,12 +37,12 @@ def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
     def apply(old: Results, new: Results) -> Results:
         changed = dict(new)
         for state, rate in by_state.items():
-            key = f"state.{state}"
+            key = Key("state", state)
             name = new[key].builder.fresh_draw(f"zoneout_{state}")
             keep = bernoulli(new[key], rate, each="step", name=name)
             changed[key] = keep * old[key] + (1 - keep) * new[key]
-            if new["output"].index == new[key].index:
-                changed["output"] = changed[key]
+            if new[OUTPUT].index == new[key].index:
+                changed[OUTPUT] = changed[key]
         return changed
 
     return _modified(cell, f"zoneout({cell.name})", results=apply)
@@ -101,10 +102,11 @@ def residual(cell: Cell) -> Cell:
     Wu et al.: Google's Neural Machine Translation System, 2016 (arXiv 1609.08144), eq. 6. The state is as before;
     only what leaves the layer changes.
     """
-    size = cell.graph.nodes[cell.graph.results["output"]].dims[0]
+    size = cell.graph.size_of(OUTPUT)
+    (x,) = (node.key for _, node in cell.graph.leaves("input"))
 
     def apply(old: Results, new: Results) -> Results:
-        return {**new, "output": new["output"] + sized(old["input"], size)}
+        return {**new, OUTPUT: new[OUTPUT] + sized(old[x], size)}
 
     return _modified(cell, f"residual({cell.name})", results=apply)
 
@@ -144,22 +146,20 @@ def _modified(
 ) -> Cell:
     builder = builder or TraceBuilder(name)
     values = copy_into(builder, _untyped(cell.graph), rewrite)
-    old = {f"state.{node.name}": values[index] for index, node in cell.graph.leaves("state")}
-    old.update(("input", values[index]) for index, _ in cell.graph.leaves("input"))
+    old = {node.key: values[index] for index, node in cell.graph.leaves("state", "input")}
     new = results(old, {key: values[index] for key, index in cell.graph.results.items()})
     for key, value in new.items():
         _relabel(builder, key, values[cell.graph.results[key]], value)
-    sizes = {key: cell.graph.nodes[index].dims[0] for key, index in cell.graph.results.items() if key != "output"}
+    sizes = {key: cell.graph.size_of(key) for key in cell.graph.results if key != OUTPUT}
     sizes.update((node.key, "input") for _, node in cell.graph.leaves("input"))
     return replace(cell, graph=verify(builder.build(name, new), sizes))
 
 
-def _relabel(builder: TraceBuilder, key: str, inner: Value, outer: Value) -> None:
+def _relabel(builder: TraceBuilder, key: Key, inner: Value, outer: Value) -> None:
     """Give a changed result the state's name, and what the inner cell computed a name of its own."""
-    name = key.rpartition(".")[2]
-    if inner.index != outer.index and name != "output":
-        builder.labels[inner.index] = f"{name}_new"
-        builder.labels[outer.index] = name
+    if inner.index != outer.index and key != OUTPUT:
+        builder.labels[inner.index] = f"{key.name}_new"
+        builder.labels[outer.index] = key.name
 
 
 def _untyped(graph: Graph) -> Graph:

@@ -26,12 +26,13 @@ FLAGS = {
     "target": "--target",
     "time": "--time",
     "time_limit": "--time-limit",
+    "updates": "--steps",
     "validation": "--val",
     "validation_fraction": "--val-fraction",
     "zone": "--zone",
     "warmup": "--warmup",
 }
-NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "warmup")
+NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(
     rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))|\b({'|'.join(NUMBERS)})=([-+.\de]*\d)"
 )

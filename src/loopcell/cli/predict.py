@@ -129,15 +129,16 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.core.from_files.examples import blocks, in_training, open_records, tell_all
+    from loopcell.tasks.core.from_files.examples import as_whole, blocks, in_training, open_records, tell_all
 
     if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
-    records = open_records(spec)
-    if model.columns_ is not None:
-        records.expect(model.columns_.named)
-        _say_where_lines_are_texts(model.columns_.named, records)
-        spec = in_training(spec, model.columns_, records)
+    columns = model.columns_
+    records = open_records(spec if columns is None else as_whole(spec, columns))
+    if columns is not None:
+        records.expect(columns.named)
+        _say_where_lines_are_texts(columns.named, records)
+        spec = in_training(spec, columns, records)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True

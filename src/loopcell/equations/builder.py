@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
+from loopcell.equations.keys import Key
 from loopcell.equations.namespace import Namespace, refuse_bare
 from loopcell.equations.ops import LEAVES, OPS
 from loopcell.equations.shapes import Shape, shape_of
@@ -234,7 +235,7 @@ class Builder:
         candidates = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
         return next(candidate for candidate in candidates if candidate not in taken)
 
-    def build(self, name: str, results: Mapping[str, Value]) -> Graph:
+    def build(self, name: str, results: Mapping[Key, Value]) -> Graph:
         """Return the graph of what `results` need; everything else is left out."""
         kept = _reachable(self.nodes, [value.index for value in results.values()])
         place = {old: new for new, old in enumerate(kept)}

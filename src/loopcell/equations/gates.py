@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key
 
 
 class Gate(NamedTuple):
@@ -36,9 +37,9 @@ def gates_of(graph: Graph) -> Gates:
     keep: dict[str, Gate] = {}
     enter: dict[str, Gate] = {}
     for state in graph.states:
-        after = graph.results[f"state.{state}"]
+        after = graph.result("state", state)
         terms = [_operands(graph, "mul", term) for term in _operands(graph, "add", after)]
-        kept = [any(graph.nodes[factor].key == f"state.{state}" for factor in factors) for factors in terms]
+        kept = [any(graph.nodes[factor].key == Key("state", state) for factor in factors) for factors in terms]
         if not any(kept):
             continue  # such as the h of an LSTM, which is made anew at each step
         for factors, keeps in zip(terms, kept, strict=True):

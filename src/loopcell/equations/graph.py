@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
+from loopcell.equations.keys import Key, Kind
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.shapes import Shape
 from loopcell.errors import TraceError
@@ -60,9 +61,9 @@ class Node:
     line: Line | None = field(default=None, compare=False)
 
     @property
-    def key(self) -> str:
-        """A leaf's key, such as "state.h" or "parameter.W.i"."""
-        return f"{self.op}.{self.name}"
+    def key(self) -> Key:
+        """A leaf's key, such as state.h or parameter.W.i."""
+        return Key(cast(Kind, self.op), self.name)  # leaves alone are asked for it, and their ops are kinds
 
     @property
     def dims(self) -> Shape:
@@ -79,12 +80,12 @@ class Graph:
     Attributes:
         name: the cell's name.
         nodes: every node's operands stand before it.
-        results: what the step gives, by key: "output", "state.h", "hoisted.i", ...
+        results: what the step gives, by key: output, state.h, hoisted.i, ...
     """
 
     name: str
     nodes: tuple[Node, ...]
-    results: Mapping[str, int]
+    results: Mapping[Key, int]
 
     def leaves(self, *ops: str) -> Iterator[tuple[int, Node]]:
         """Yield the leaves of the kinds `ops` (all kinds if none is named), in order."""
@@ -94,7 +95,16 @@ class Graph:
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the states, in the author's order."""
-        return tuple(key.removeprefix("state.") for key in self.results if key.startswith("state."))
+        return tuple(key.name for key in self.results if key.kind == "state")
+
+    def result(self, kind: Kind, name: str = "") -> int:
+        """Return the position of a result, such as that of "output" or of the new "state" "h"."""
+        return self.results[Key(kind, name)]
+
+    def size_of(self, key: Key) -> str:
+        """Return the name of a result's size; "" where it is one number."""
+        dims = self.nodes[self.results[key]].dims
+        return dims[0] if dims else ""
 
     @property
     def parameters(self) -> dict[str, Shape]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key
 from loopcell.equations.namespace import Namespace
 from loopcell.errors import TraceError
 
@@ -25,7 +26,7 @@ def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[
     """
     given = dict(zip(graph.states, states, strict=True))
     # A size of the inner cell is, in the outer one, the length of what came in.
-    measured = {graph.nodes[graph.results[f"state.{name}"]].dims[0]: value for name, value in given.items()}
+    measured = {graph.size_of(Key("state", name)): value for name, value in given.items()}
     measured["input"] = x
     missing = {name.partition(".")[0] for name in graph.parameters} - set(namespaces)
     if missing:
@@ -45,7 +46,8 @@ def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[
     values = copy_into(x.builder, graph, rewrite)
     results = {key: values[index] for key, index in graph.results.items()}
     for state, before in given.items():  # a new state is as long as the one that came in
-        results[f"state.{state}"] = x.builder.apply("like", results[f"state.{state}"], before)
+        key = Key("state", state)
+        results[key] = x.builder.apply("like", results[key], before)
     x.builder.borrowing = outer
     return tuple(results.values())
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.ops import ATOM, OPS, SUM
 
 BRIEF = 200
@@ -54,11 +55,11 @@ def with_shared_named(graph: Graph) -> Graph:
 def _lines(graph: Graph) -> list[tuple[str, int]]:
     """Return (name, node) of every equation: the named values in order, then results that bear another name."""
     lines = [(node.label, index) for index, node in enumerate(graph.nodes) if node.label and node.args]
-    new_states = {graph.results[f"state.{state}"] for state in graph.states}
+    new_states = {graph.result("state", state) for state in graph.states}
     known = set(lines)
     for key, index in graph.results.items():
-        name = key.rpartition(".")[2]
-        same_as_state = key == "output" and index in new_states
+        name = key.name or key.kind
+        same_as_state = key == OUTPUT and index in new_states
         if not same_as_state and (name, index) not in known:
             lines.append((name, index))
     return lines
@@ -178,7 +179,8 @@ def _text_leaf(node: Node) -> str:
     if node.op == "size":
         return f"size({node.name})"
     if node.op == "cotangent":
-        return f"d_{node.name.removeprefix('state.')}"
+        of = Key.parse(node.name)
+        return f"d_{of.name or of.kind}"
     return node.name
 
 

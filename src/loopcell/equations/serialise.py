@@ -14,6 +14,7 @@ from typing import Any
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Bernoulli, Graph, Node
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.names import is_name, is_title
 from loopcell.equations.ops import OPS
 from loopcell.equations.verify import verify
@@ -28,8 +29,8 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
     return {
         "name": graph.name,
         "nodes": [_node_to_json(node) for node in graph.nodes],
-        "results": dict(graph.results),
-        "sizes": {key: graph.nodes[index].dims[0] for key, index in graph.results.items() if key.startswith("state.")},
+        "results": {str(key): index for key, index in graph.results.items()},
+        "sizes": {str(key): graph.size_of(key) for key in graph.results if key.kind == "state"},
     }
 
 
@@ -50,7 +51,9 @@ def graph_from_json(data: object) -> Graph:
 def fingerprint(graph: Graph) -> str:
     """Return the identity of a cell's equations: a hash over what they compute, whatever their names and lines."""
     nodes = [{key: value for key, value in _node_to_json(node).items() if key != "label"} for node in graph.nodes]
-    canonical = json.dumps([nodes, sorted(graph.results.items())], sort_keys=True)
+    # By the text of the keys: files hold this hash, so it must not change with how we hold keys in memory.
+    results = sorted((str(key), index) for key, index in graph.results.items())
+    canonical = json.dumps([nodes, results], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -80,7 +83,7 @@ def _read(data: Any) -> Graph:
         values.append(_read_node(builder, written, values))
     results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
     sizes = {_result_key(key): _name(size) for key, size in data["sizes"].items()}
-    if "output" not in results or set(results) - {"output"} != set(sizes) or not sizes:
+    if OUTPUT not in results or set(results) - {OUTPUT} != set(sizes) or not sizes:
         raise ValueError("outputs and states do not match")
     sizes |= {node.key: "input" for node in builder.nodes if node.op == "input"}
     graph = verify(builder.build(_title(data["name"]), results), sizes)
@@ -96,9 +99,13 @@ def _demand_sizes(graph: Graph) -> None:
             raise ValueError(f"size({node.name}) is used, and no value has that length")
 
 
-def _result_key(key: Any) -> str:
-    kind, _, state = str(key).partition(".")
-    return f"state.{_name(state)}" if kind == "state" else {"output": "output"}[str(key)]
+def _result_key(text: Any) -> Key:
+    if text == str(OUTPUT):
+        return OUTPUT
+    key = Key.parse(str(text))
+    if key.kind != "state":
+        raise ValueError(f"result {quoted(text)}")
+    return Key("state", _name(key.name))
 
 
 def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]) -> Value:

@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Line, Node
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.names import is_name
 from loopcell.equations.namespace import Namespace, refuse_bare
 from loopcell.equations.ops import LEAVES
@@ -199,7 +200,8 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     returned = function(*symbols, **spaces, **settings)
     builder.name_locals()
     results = named_results(builder, signature, returned)
-    sizes = {f"state.{state}": size for state, size in signature.states.items()} | {f"input.{signature.input}": "input"}
+    sizes = {Key("state", state): size for state, size in signature.states.items()}
+    sizes[Key("input", signature.input)] = "input"
     graph = verify(builder.build(builder.name, results), sizes)
     reading = Reading(builder, builder.names, builder.written, code)
     for note in unused(reading, [value.index for value in results.values()], signature.namespaces):
@@ -207,7 +209,7 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     return graph
 
 
-def named_results(builder: TraceBuilder, signature: Signature, returned: object) -> dict[str, Value]:
+def named_results(builder: TraceBuilder, signature: Signature, returned: object) -> dict[Key, Value]:
     """Name what a cell returns: the new states in the arguments' order, an output before them if one more came."""
     values: list[Value] = []
     states = list(signature.states)
@@ -228,4 +230,4 @@ def named_results(builder: TraceBuilder, signature: Signature, returned: object)
         raise TraceError(builder.located(wrong))
     new_states = values[-len(states) :]
     builder.name_results(dict(zip(states, new_states, strict=True)))
-    return {"output": values[0]} | {f"state.{state}": value for state, value in zip(states, new_states, strict=True)}
+    return {OUTPUT: values[0]} | {Key("state", state): value for state, value in zip(states, new_states, strict=True)}

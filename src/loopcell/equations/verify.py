@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
+from loopcell.equations.keys import Key
 from loopcell.equations.ops import OPS
 from loopcell.equations.printing import brief
 from loopcell.equations.shapes import Shape, shape_of, shape_text
 from loopcell.errors import ShapeError
 
 
-def verify(graph: Graph, sizes: dict[str, str]) -> Graph:
+def verify(graph: Graph, sizes: dict[Key, str]) -> Graph:
     """Return `graph` with the shape of every value.
 
     Args:
@@ -74,7 +75,7 @@ class _Sizes:
 
 
 class _Inference:
-    def __init__(self, graph: Graph, sizes: dict[str, str]) -> None:
+    def __init__(self, graph: Graph, sizes: dict[Key, str]) -> None:
         self.graph = graph
         self.given = sizes
         self.sizes = _Sizes()
@@ -237,8 +238,8 @@ class _Inference:
             f"[..., {self.resolved(vector)[0]}]; give this use a parameter of its own",
         )
 
-    def _fail_result(self, key: str, index: int) -> None:
-        state, given, found = key.removeprefix("state."), self.given[key], self.resolved(index)
+    def _fail_result(self, key: Key, index: int) -> None:
+        state, given, found = key.name, self.given[key], self.resolved(index)
         wrong = f"state `{state}` is [{given}], but its new value is {shape_text(found)}"
         if found == ("input",):
             self._fail(

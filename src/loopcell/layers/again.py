@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.layers.state import State
-from loopcell.runtime import Call, Rows, granted, is_plain, narrow_results, nothing_special, run_fused
+from loopcell.runtime import KernelCall, Lengths, granted, is_plain, narrow_results, nothing_special
 
 if TYPE_CHECKING:
     from loopcell.layers.stack import Stack
@@ -35,7 +35,7 @@ class Ready:
         narrow: the dtype of inputs and results that are half as long as what is computed with, or None.
     """
 
-    calls: list[Call]
+    calls: list[KernelCall]
     rest: list[Tensor]
     shapes: dict[str, tuple[int, int, int]]
     narrow: torch.dtype | None
@@ -81,19 +81,20 @@ class Again:
             x = x.transpose(0, 1)
         finals = []
         for layer, call in enumerate(ready.calls):
-            if call.rows.threads > 1 and granted(call.rows.threads) != call.rows.threads:
+            threads = call.launch.threads
+            if threads > 1 and granted(threads) != threads:
                 return None  # in a process that was forked off
             starts, weights = ready.starts(state, layer, dtype), net.sources(layer, 0)
-            if starts is None or weights.parts is not call.recipe.parts:
+            if starts is None or weights.layout is not call.bound.signature.layout:
                 return None
             for base in weights.bases:
                 if not _readable(base, dtype):
                     return None
             tensors = [x, *starts, *weights.bases]
             if ready.narrow is None:
-                x, after, _ = run_fused(call, tensors)
+                x, after, _ = call.run(tensors)
             else:
-                x, after, _ = run_fused(call, [tensor.float() for tensor in tensors])
+                x, after, _ = call.run([tensor.float() for tensor in tensors])
                 x, after = x.to(ready.narrow), [state.to(ready.narrow) for state in after]
             finals.append(after)
         new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(ready.shapes)}
@@ -123,8 +124,9 @@ class Again:
             weights = net.sources(layer, 0)
             if narrow is not None:
                 weights = weights.float()
-            found = executable.prepared(inner, rest, weights, Rows(steps), training=net.training, products=narrow)
-            if found is None or len(found[0].recipe.keys) != 1 + len(rest):  # more: computed from weights at each call
+            found = executable.prepared(inner, rest, weights, Lengths(steps), training=net.training, products=narrow)
+            # More keys than the input and the states: loop invariants, computed from the weights at each call.
+            if found is None or len(found[0].bound.signature.keys) != 1 + len(rest):
                 return None
             calls.append(found[0])
             inner = x.new_empty((steps, batch, executable.output_size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus
-from loopcell.runtime import Part, Weights, write_parts
+from loopcell.runtime import WeightLayout, Weights
 
 _WIDE = 80
 """Letters that a network's parameters may take in one line of its description."""
@@ -127,7 +128,7 @@ class Recurrent(Stack):
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as the tensors in which the network keeps them: one each."""
         spaces: _Namespaces = getattr(self, suffix(layer, direction))
-        return Weights(tuple(spaces.all_by_name().values()), spaces.parts, spaces.parts_text)
+        return Weights(tuple(spaces.all_by_name().values()), spaces.layout)
 
     def __prepare_scriptable__(self) -> nn.Module:
         """Say to torch.jit.script, which asks for this, that there is nothing for it to read."""
@@ -164,8 +165,7 @@ class _Namespaces(nn.Module):
     ) -> None:
         super().__init__()
         self._places = tuple((name, *name.split(".", 1)) for name in shapes)
-        self.parts = {name: (Part(place, 0, -1),) for place, name in enumerate(shapes)}
-        self.parts_text = write_parts(self.parts)
+        self.layout = WeightLayout.separate(shapes)
         for name, space, gate in self._places:
             shape = shapes[name]
             if space not in self._modules:
@@ -185,6 +185,11 @@ class _Namespaces(nn.Module):
                 f"a namespace cannot be named {space!r}: torch modules have an attribute {space!r}; pick another name"
             )
         self.add_module(space, _Namespace())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a pickle holds, also one from before there was a `WeightLayout`."""
+        names = dict.fromkeys(name for name, _, _ in state["_places"])
+        super().__setstate__({"layout": WeightLayout.separate(names), **state})  # type: ignore[no-untyped-call]  # torch's
 
     def all_by_name(self) -> dict[str, Tensor]:
         """Return every parameter under its own name.

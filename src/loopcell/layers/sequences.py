@@ -1,65 +1,17 @@
-"""Sequences in a batch: lengths, resets, reading backwards, packed input."""
+"""Sequences in a batch: the lengths and resets that a caller gives, and packed input."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Bool, Float, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.errors import TensorError
-from loopcell.runtime import Rows
+from loopcell.runtime import Lengths
 
 
-@dataclass(frozen=True)
-class Reading(Rows):
-    """The rows as one direction reads them.
-
-    Attributes:
-        mask: what `valid` returns: made once, it serves every layer and both directions.
-    """
-
-    mask: Bool[Tensor, "T B"] | None = None
-
-    def valid(self) -> Bool[Tensor, "T B"] | None:
-        """Return where there is something to compute; None where everywhere."""
-        return self.mask
-
-
-@dataclass(frozen=True)
-class Ragged(Reading):
-    """How the rows of a batch [T, B] run, in the order of time."""
-
-    def directions(self, count: int) -> list[Rows]:
-        """Return the rows as each of 1 or 2 directions reads them: in the order of time, and reversed."""
-        return [self, self._backwards()] if count > 1 else [self]
-
-    def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
-        """Return [T, B, ...] with every row's valid part reversed; its own inverse."""
-        if self.lengths is None:
-            return x.flip(0)
-        time = torch.arange(self.steps, device=x.device).unsqueeze(1)
-        lengths = self.lengths.to(x.device).clamp(max=self.steps)  # nobody has looked at those on a GPU
-        source = torch.where(time < lengths, lengths - 1 - time, time)
-        if x.dim() > source.dim():
-            source = source.unsqueeze(-1).expand(-1, -1, *x.shape[2:])
-        return x.gather(0, source)
-
-    def without_padding(self, x: Float[Tensor, "T B I"]) -> Float[Tensor, "T B I"]:
-        """Return the input with zeros past every row's end, where a NaN would enter the gradients as 0 * NaN."""
-        return x if self.mask is None else torch.where(self.mask.unsqueeze(-1), x, 0.0)
-
-    def _backwards(self) -> Rows:
-        """Return the reversed rows: a row starts afresh where an episode ends."""
-        if self.reset is None:
-            return Reading(self.steps, self.lengths, None, self.mask)
-        starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])
-        return Reading(self.steps, self.lengths, self.reverse(starts_next), self.mask)
-
-
-def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Ragged:
+def checked_lengths(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Lengths:
     """Check lengths and resets against the input [T, B, I].
 
     Args:
@@ -72,12 +24,8 @@ def ragged(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | N
     """
     steps, batch = x.shape[:2]
     lengths = _checked_lengths(lengths, steps, batch, x)
-    reset = _checked_reset(reset, steps, batch, x)
-    if lengths is None and reset is None:
-        return Ragged(steps)
-    mask = Rows(steps, lengths).valid()
-    # What lies past a row's end is no episode of this row.
-    return Ragged(steps, lengths, reset if reset is None or mask is None else reset & mask, mask)
+    made = Lengths(steps, lengths)
+    return made if reset is None else made.with_reset(_checked_reset(reset, steps, batch, x))
 
 
 def as_lengths(lengths: object, batch: int) -> Tensor | None:

@@ -21,10 +21,10 @@ from loopcell.errors import InputError, TensorError
 from loopcell.layers import boundary
 from loopcell.layers.again import Again, stacked
 from loopcell.layers.recording import Recording
-from loopcell.layers.sequences import Ragged, as_lengths, check_reset, ragged, repack, unpack
+from loopcell.layers.sequences import as_lengths, check_reset, checked_lengths, repack, unpack
 from loopcell.layers.state import State, check_state_name
 from loopcell.layers.stepper import Stepper
-from loopcell.runtime import Executable, Plan, Weights
+from loopcell.runtime import Executable, Lengths, Plan, Weights
 
 
 class Stack(nn.Module):
@@ -293,7 +293,7 @@ class Stack(nn.Module):
         time_first, batch_reset = boundary.time_first(self, x, reset, unbatched=unbatched)
         boundary.check_input(self, x, time_first)
         state = boundary.checked_state(self, state, time_first, unbatched=unbatched)
-        rows = ragged(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
+        rows = checked_lengths(time_first, as_lengths(lengths, time_first.shape[1]), batch_reset)
         y, new, recorded = self._layers(rows.without_padding(time_first), state, rows, record)
 
         def outer(tensor: Tensor) -> Tensor:
@@ -320,18 +320,18 @@ class Stack(nn.Module):
         before = boundary.checked_state(self, state, x, unbatched=False)
         if state is not None and packed.sorted_indices is not None:
             before = before.select(packed.sorted_indices)
-        y, new, _ = self._layers(x, before, ragged(x, packed_lengths, None), packed=True)
+        y, new, _ = self._layers(x, before, checked_lengths(x, packed_lengths, None), packed=True)
         if packed.unsorted_indices is not None:
             new = new.select(packed.unsorted_indices)
         return repack(y, packed_lengths, packed), new, {}
 
     def _layers(
-        self, x: Tensor, state: State, rows: Ragged, record: tuple[str, ...] = (), *, packed: bool = False
+        self, x: Tensor, state: State, rows: Lengths, record: tuple[str, ...] = (), *, packed: bool = False
     ) -> tuple[Tensor, State, dict[str, list[Tensor]]]:
         finals: list[list[Tensor]] = []
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         ways = rows.directions(self.num_directions)
-        stretch = math.isqrt(rows.steps) if self._kept_steps == 0 else self._kept_steps or 0
+        segment = math.isqrt(rows.steps) if self._kept_steps == 0 else self._kept_steps or 0
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.num_directions):
@@ -339,7 +339,7 @@ class Stack(nn.Module):
                 inner = rows.reverse(x) if direction else x
                 weights, way = self.sources(layer, direction), ways[direction]
                 y, after, seen = self.executables[layer](
-                    inner, before, weights, way, training=self.training, record=record, stretch=stretch
+                    inner, before, weights, way, training=self.training, record=record, segment=segment
                 )
                 for name, value in seen.items():
                     recorded[name].append(rows.reverse(value) if direction else value)
@@ -351,7 +351,7 @@ class Stack(nn.Module):
         new = {name: stacked([final[place] for final in finals]) for place, name in enumerate(state)}
         return x, State.of(new), recorded
 
-    def _dropped(self, x: Tensor, rows: Ragged, *, packed: bool) -> Tensor:
+    def _dropped(self, x: Tensor, rows: Lengths, *, packed: bool) -> Tensor:
         """Return a layer's outputs [T, B, O] after dropout; where the input was packed, drawn for valid steps alone.
 
         So torch.nn draws, and one seed gives the same run.

@@ -11,7 +11,7 @@ from loopcell.errors import InputError
 from loopcell.layers.state import State
 from loopcell.runtime import (
     FusedSteps,
-    Rows,
+    Lengths,
     StepLayer,
     is_plain,
     may_fuse,
@@ -166,11 +166,12 @@ class Stepper:
                 if self._narrow is not None:
                     weights = weights.float()
                 ready = self._net.executable(layer).prepared(
-                    x, [pair[0] for pair in pairs], weights, Rows(1), products=self._narrow
+                    x, [pair[0] for pair in pairs], weights, Lengths(1), products=self._narrow
                 )
                 if ready is None:
                     return None
-                layers.append(StepLayer(*ready, pairs, output))
+                call, tensors = ready
+                layers.append(StepLayer(call.bound.inference, call.launch, tensors, pairs, output))
                 x = output
         return layers
 

@@ -22,7 +22,7 @@ from loopcell.layers.overwrite import overwrite
 from loopcell.layers.stack import Stack, suffix, whole
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
-from loopcell.runtime import Part, Weights, autocast_dtype, write_parts
+from loopcell.runtime import ParameterSlice, WeightLayout, Weights, autocast_dtype
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
 """Where torch.nn keeps each namespace of the equations."""
@@ -31,7 +31,7 @@ _CELLS = {"RNN_TANH": "rnn", "RNN_RELU": "rnn_relu", "LSTM": "lstm", "GRU": "gru
 """The cell of each of torch.nn's modes."""
 
 _SIZES = {"input_size", "hidden_size", "num_layers", "proj_size"}
-_OWN = {"cell", "sizes", "_executables", "_again", "_kept_steps", "_packed_names", "_parts", "_parts_text"}
+_OWN = {"cell", "sizes", "_executables", "_again", "_kept_steps", "_packed_names", "_layout"}
 """The attributes that torch.nn's modules have not."""
 
 
@@ -81,8 +81,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
             [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)]
             for layer, direction in self.places()
         ]
-        self._parts = self._make_parts()
-        self._parts_text = write_parts(self._parts)
+        self._layout = WeightLayout(self._make_slices())
 
     def _kept_suffixes(self) -> list[str]:
         return [names[0].removeprefix("weight_ih_") for names in self._all_weights]
@@ -99,6 +98,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
         known = {**state["_parameters"], **state}
         lists = {"_all_weights": names, "_flat_weights_names": flat, "_flat_weights": list(map(known.get, flat))}
         super().__setstate__(lists | state)
+        self._take_names()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
         """Copy as a stack does, with weak references to the copy's parameters."""
@@ -147,23 +147,23 @@ class _TorchCompatible(Stack, nn.RNNBase):
         kept = self._parameters  # torch's own way to an attribute takes longer; parametrizations need it
         bases = [kept.get(name) for name in names]
         found = [getattr(self, name) if base is None else base for name, base in zip(names, bases, strict=True)]
-        return Weights(tuple(found), self._parts, self._parts_text)
+        return Weights(tuple(found), self._layout)
 
-    def _make_parts(self) -> dict[str, tuple[Part, ...]]:
+    def _make_slices(self) -> dict[str, tuple[ParameterSlice, ...]]:
         """Of which rows of which packed tensor each parameter of the equations is the sum."""
         bases = list(self._shapes(0))
-        parts: dict[str, tuple[Part, ...]] = {}
+        slices: dict[str, tuple[ParameterSlice, ...]] = {}
         for space, packed in _PACKED.items():
             if packed not in bases:
                 continue
             for gate, name in enumerate(self.gates):
                 count = -1 if space == "P" else self.hidden_size
-                part = Part(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
+                part = ParameterSlice(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
                 key = self._equations_name(space, name)
-                parts[key] = (*parts.get(key, ()), part)
+                slices[key] = (*slices.get(key, ()), part)
                 if space == "P":
                     break
-        return parts
+        return slices
 
     def _equations_name(self, space: str, gate: str) -> str:
         """Return which parameter of the equations a gate of a packed tensor is a part of."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from loopcell.equations.builder import Value
 
-Rule = Callable[..., tuple[Value | None, ...]]
+DerivativeRule = Callable[..., tuple[Value | None, ...]]
 
 
 def _where(condition: Value, chosen: Value | float, otherwise: Value | float) -> Value:
@@ -38,7 +38,7 @@ def _sized(d: Value, like: Value) -> Value:
     return d.builder.apply("sized", d, name=like.node.dims[0])
 
 
-DERIVATIVES: dict[str, Rule] = {
+DERIVATIVES: dict[str, DerivativeRule] = {
     "add": lambda d, y, a, b: (d, d),
     "sub": lambda d, y, a, b: (d, -d),
     "mul": lambda d, y, a, b: (d * b, d * a),

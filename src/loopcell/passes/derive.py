@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key, cotangent_of
 from loopcell.equations.ops import LEAVES, OPS
 from loopcell.passes.derivatives import DERIVATIVES
 
@@ -22,12 +23,12 @@ class OuterProduct:
     Attributes:
         parameter: the matrix's name.
         cotangent: key of d among the backward graph's results.
-        operand: key of v: a result of the backward graph, or a leaf of the loop such as "state.h" (before the step).
+        operand: key of v: a result of the backward graph, or a leaf of the loop such as state.h (before the step).
     """
 
     parameter: str
-    cotangent: str
-    operand: str
+    cotangent: Key
+    operand: Key
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class InputProduct:
     """
 
     parameter: str
-    cotangent: str
+    cotangent: Key
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Backward:
 
     Attributes:
         graph: leaves: cotangent.output and cotangent.state.NAME, saved.NAME, and the loop's own leaves. Results:
-            "state.NAME" (to the step before), "hoisted.NAME", "parameter.NAME" for vectors (to be summed over time and
-            batch), "input.NAME" for what reaches the input other than through a product, and "product.K",
-            "operand.K" for the outer products.
+            state.NAME (to the step before), hoisted.NAME, parameter.NAME for vectors (to be summed over time and
+            batch), input.NAME for what reaches the input other than through a product, and product.K,
+            operand.K for the outer products.
         outer: the products after the loop.
-        saved: what the forward loop keeps for it: loop node by saved name.
+        saved: what the forward loop saves for it: the loop's node, by the name under which it is saved.
         into_input: the products after the loop that give the rest of the input's gradient.
     """
 
@@ -77,19 +78,22 @@ class _Derivation:
         self.saved: dict[str, int] = {}
         self.cotangents: dict[int, Value] = {}
         self.transposed: dict[int, list[Value]] = {}
-        self.results: dict[str, Value] = {}
+        self.results: dict[Key, Value] = {}
         self.outer: list[OuterProduct] = []
         self.into_input: list[InputProduct] = []
 
     def run(self) -> Backward:
         for key, index in self.loop.results.items():
-            if key.startswith("record."):
-                continue  # what is only watched has no say in the gradient
-            self._give(index, self.builder.leaf("cotangent", key, self.loop.nodes[index].dims))
+            if key.kind == "record":
+                continue  # what is only recorded has no say in the gradient
+            arriving = cotangent_of(key)
+            self._give(index, self.builder.leaf(arriving.kind, arriving.name, self.loop.nodes[index].dims))
+        # A node stands before all that read it, so against that order every cotangent is complete when it is passed on.
         for index in reversed(range(len(self.loop.nodes))):
             self._visit(index, self.loop.nodes[index])
         self._zero_missing_states()
         graph = self.builder.build(f"d {self.loop.name}", self.results)
+        # Some values were asked for by rules whose result nobody needs, and are gone from the graph.
         used = {node.name for _, node in graph.leaves("saved")}
         saved = {name: index for name, index in self.saved.items() if name in used}
         return Backward(graph, tuple(self.outer), saved, tuple(self.into_input))
@@ -113,18 +117,20 @@ class _Derivation:
 
     def _product(self, node: Node, cotangent: Value) -> None:
         matrix, vector = node.args
-        place = len(self.outer)
-        self.results[f"product.{place}"] = cotangent
+        number = str(len(self.outer))
+        product = Key("product", number)
+        self.results[product] = cotangent
         operand, name = self.loop.nodes[vector], self.loop.nodes[matrix].name
+        # What goes back into the input does not travel from step to step: it can wait until the loop is done.
         if operand.op == "input":
-            self.into_input.append(InputProduct(name, f"product.{place}"))
+            self.into_input.append(InputProduct(name, product))
         else:
             self.transposed.setdefault(vector, []).extend((self._value(matrix), cotangent))
         at_hand = operand.op in ("state", "hoisted", "input")
-        key = operand.key if at_hand else f"operand.{place}"
+        key = operand.key if at_hand else Key("operand", number)
         if not at_hand:
             self.results[key] = self._value(vector)
-        self.outer.append(OuterProduct(name, f"product.{place}", key))
+        self.outer.append(OuterProduct(name, product, key))
 
     def _give_products(self, index: int) -> None:
         """Add P^T d + Q^T e + ... of every product that read this value, as one packed product."""
@@ -141,7 +147,7 @@ class _Derivation:
         self.cotangents[index] = part if before is None else before + part
 
     def _value(self, index: int) -> Value:
-        """Return a forward value inside the reverse step: read again, computed again if that is cheap, or kept."""
+        """Return a forward value inside the reverse step: read again, computed again if that is cheap, or saved."""
         if index not in self.forward:
             self.forward[index] = self._lift(index, self.loop.nodes[index])
         return self.forward[index]
@@ -155,7 +161,7 @@ class _Derivation:
                 self.builder.label(value, node.label)
             return value
         name = self.loop.name_of(index)
-        if name in self.saved:
+        if name in self.saved:  # two products U.r @ h and U.r @ m with vectors that have no name
             name = f"{name}_{index}"
         self.saved[name] = index
         return self.builder.leaf("saved", name, node.dims)
@@ -168,7 +174,6 @@ class _Derivation:
     def _zero_missing_states(self) -> None:
         """Give a state that nothing reads the cotangent 0, so that every state has one."""
         for state in self.loop.states:
-            key = f"state.{state}"
+            key = Key("state", state)
             if key not in self.results:
-                size = self.loop.nodes[self.loop.results[key]].dims[0]
-                self.results[key] = self.builder.apply("expand", 0.0, name=size)
+                self.results[key] = self.builder.apply("expand", 0.0, name=self.loop.size_of(key))

@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key
 from loopcell.passes.derive import Backward, derive
-from loopcell.passes.hoist import Hoisted, hoist, hold
+from loopcell.passes.hoist import Hoisted, hoist, split_invariants
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Fused:
     """One step, cut.
 
     Attributes:
-        once: leaves parameter, random (once a sequence); results "hoisted.NAME".
-        core: the whole step with the results of `once` as leaves "hoisted.NAME".
+        once: leaves parameter, random (once a sequence); results hoisted.NAME.
+        core: the whole step with the results of `once` as leaves hoisted.NAME.
         inference: `core` as `ahead` (its prologue) and `loop`.
-        training: the same, with what the reverse step needs kept among the loop's results, as "saved.NAME".
+        training: the same, with what is saved for the reverse step among the loop's results, as saved.NAME.
         backward: the reverse step of `core`.
     """
 
@@ -39,8 +40,9 @@ class Fused:
 
 def fuse(graph: Graph) -> Fused:
     """Cut a cell's graph for kernels."""
-    held = hold(graph)
-    backward = derive(held.core)
-    kept = {f"saved.{name}": index for name, index in backward.saved.items()}
-    with_kept = replace(held.core, results={**held.core.results, **kept})
-    return Fused(held.once, held.core, hoist(held.core), hoist(with_kept), backward)
+    split = split_invariants(graph)
+    core, backward = split.core, derive(split.core)
+    saved = {Key("saved", name): index for name, index in backward.saved.items()}
+    # Hoisted once more, with the saved values as results: one that is known ahead is then saved from there.
+    and_save = replace(core, results={**core.results, **saved})
+    return Fused(split.once, core, hoist(core), hoist(and_save), backward)

@@ -1,7 +1,10 @@
-"""Hoist: what does not depend on a state leaves the loop.
+"""Hoist: what does not depend on a state leaves the loop, as compilers move computations out of loops.
 
 The result is two graphs. The prologue turns the input into hoisted values, for the whole sequence at once: its
 products are large, and its gradient is the framework's own business. The loop is what must wait for the past.
+
+What does not even depend on the input, a function of the parameters alone, is a loop invariant; kernels, which hoist on
+their own, are given these (`split_invariants`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key
 from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
 
 
@@ -19,9 +23,9 @@ class Hoisted:
     """One step in two parts.
 
     Attributes:
-        prologue: leaves input, parameter, random; results "hoisted.NAME".
+        prologue: leaves input, parameter, random; results hoisted.NAME.
         loop: leaves hoisted, state, parameter, constant, size, random (once a sequence); results as the cell's.
-        varying: names of the hoisted values that differ from step to step; the others hold for the sequence.
+        varying: names of the hoisted values that differ from step to step; the others are loop invariants.
     """
 
     prologue: Graph
@@ -42,20 +46,20 @@ def hoist(graph: Graph) -> Hoisted:
 
 
 @dataclass(frozen=True)
-class Held:
-    """One step in two parts: what holds for the whole sequence, and the rest.
+class InvariantSplit:
+    """One step in two parts: its loop invariants, and the rest.
 
     Attributes:
-        once: leaves parameter, random (once a sequence), constant, size; results "hoisted.NAME".
-        core: everything else, with leaves "hoisted.NAME"; results as the cell's.
+        once: the invariants: leaves parameter, random (once a sequence), constant, size; results hoisted.NAME.
+        core: everything else, with leaves hoisted.NAME; results as the cell's.
     """
 
     once: Graph
     core: Graph
 
 
-def hold(graph: Graph) -> Held:
-    """Take out of a cell's graph what is the same at every step: functions of the parameters alone."""
+def split_invariants(graph: Graph) -> InvariantSplit:
+    """Take the loop invariants out of a cell's graph: what is the same at every step, and no mere leaf."""
     graph = _regrouped(graph)
     kinds = dependence(graph)
     users = _users(graph)
@@ -64,7 +68,7 @@ def hold(graph: Graph) -> Held:
     for index in dict.fromkeys([*read, *graph.results.values()]):
         if kinds[index] == STATIC and graph.nodes[index].args:
             names[index] = _unused(_crossing_name(graph, users, index), set(names.values()))
-    return Held(_prologue(graph, names), _loop(graph, names))
+    return InvariantSplit(_prologue(graph, names), _loop(graph, names))
 
 
 def _regrouped(graph: Graph) -> Graph:
@@ -85,6 +89,7 @@ def _regrouped(graph: Graph) -> Graph:
     def regrouped(index: int, node: Node) -> Value | None:
         if node.op not in ("add", "sub") or kinds[index] != STEP:
             return None
+        # In floating point this order of the sum is another number, so it is chosen here once, for every back end.
         terms = _terms(graph, index, kinds, uses)
         outside = [(sign, part) for sign, part in terms if kinds[part] != STEP]
         if len(outside) < 2:
@@ -99,13 +104,14 @@ def _regrouped(graph: Graph) -> Graph:
 def _terms(graph: Graph, index: int, kinds: list[int], uses: Counter[int]) -> list[tuple[int, int]]:
     """Flatten a sum into (sign, node) terms, through sums of the loop that nobody else uses or has named."""
     terms: list[tuple[int, int]] = []
-    stack = [(1, index)]
+    stack = [(1, index)]  # not recursive: a model file may have a sum of a thousand terms
     while stack:
         sign, here = stack.pop()
         node = graph.nodes[here]
         inner = here == index or (uses[here] == 1 and not node.label and kinds[here] == STEP)
         if node.op in ("add", "sub") and inner:
             left, right = node.args
+            # The left operand is on top, so that terms come out in the author's order.
             stack += [(-sign if node.op == "sub" else sign, right), (sign, left)]
         else:
             terms.append((sign, here))
@@ -125,12 +131,12 @@ def _summed(terms: list[tuple[int, int]], values: list[Value], start: Value | No
 def _frontier(graph: Graph, kinds: list[int]) -> dict[int, str]:
     """Name the values that cross from the prologue into the loop: after themselves, or after their first named user."""
     crossing: dict[int, str] = {}
-    held = {node.name for _, node in graph.leaves("hoisted")}
+    invariants = {node.name for _, node in graph.leaves("hoisted")}  # taken out before; their names are used up
     users = _users(graph)
     needed = [arg for index, node in enumerate(graph.nodes) if kinds[index] == STEP for arg in node.args]
     for index in [*needed, *graph.results.values()]:
         if index not in crossing and _leaves_loop(graph, kinds, index):
-            crossing[index] = _unused(_crossing_name(graph, users, index), held.union(crossing.values()))
+            crossing[index] = _unused(_crossing_name(graph, users, index), invariants.union(crossing.values()))
     return crossing
 
 
@@ -144,7 +150,7 @@ def _users(graph: Graph) -> dict[int, list[int]]:
 
 
 def _leaves_loop(graph: Graph, kinds: list[int], index: int) -> bool:
-    """Say whether a value is computed before the loop; plain leaves that hold still are read where they are."""
+    """Say whether a value is computed before the loop; leaves that never change are read where they are."""
     if kinds[index] == STEP:
         return False
     return bool(graph.nodes[index].args) or kinds[index] == SEQUENCE
@@ -171,7 +177,7 @@ def _unused(name: str, taken: set[str]) -> str:
 def _prologue(graph: Graph, names: dict[int, str]) -> Graph:
     builder = Builder()
     values = copy_into(builder, graph, lambda *_: None)
-    return builder.build(graph.name, {f"hoisted.{name}": values[index] for index, name in names.items()})
+    return builder.build(graph.name, {Key("hoisted", name): values[index] for index, name in names.items()})
 
 
 def _loop(graph: Graph, names: dict[int, str]) -> Graph:

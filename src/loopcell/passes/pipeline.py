@@ -22,11 +22,11 @@ from loopcell.passes.show import show_backward, show_equations, show_graph, show
 
 def build_program(graph: Graph, *, training: bool) -> Program:
     """Return the program of a cell's graph, for training (with its draws) or evaluation (with their means)."""
-    return _program(_ByIdentity(graph), training or not graph.is_random)
+    return _program(ByIdentity(graph), training or not graph.is_random)
 
 
 @dataclass(frozen=True, eq=False)
-class _ByIdentity:
+class ByIdentity:
     """A graph as a cache key: graphs hold dictionaries, so the object itself is the key."""
 
     graph: Graph
@@ -35,11 +35,11 @@ class _ByIdentity:
         return id(self.graph)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and self.graph is other.graph
+        return isinstance(other, ByIdentity) and self.graph is other.graph
 
 
 @lru_cache(maxsize=256)
-def _program(key: _ByIdentity, with_draws: bool) -> Program:
+def _program(key: ByIdentity, with_draws: bool) -> Program:
     graph = key.graph if with_draws else expect(key.graph)
     hoisted = hoist(graph)
     backward = derive(hoisted.loop)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key
 from loopcell.passes.derive import Backward
 from loopcell.passes.fuse import Fused, fuse
 from loopcell.passes.schedule import Phase
@@ -33,10 +34,10 @@ class Program:
     loop_phases: tuple[Phase, ...]
     backward_phases: tuple[Phase, ...]
 
-    def loop_and_keep(self) -> Graph:
-        """Return the loop with what its reverse step needs kept among the results, as "saved.NAME"."""
-        kept = {f"saved.{name}": index for name, index in self.backward.saved.items()}
-        return replace(self.loop, results={**self.loop.results, **kept})
+    def loop_and_save(self) -> Graph:
+        """Return the loop with what is saved for its reverse step among the results, as saved.NAME."""
+        saved = {Key("saved", name): index for name, index in self.backward.saved.items()}
+        return replace(self.loop, results={**self.loop.results, **saved})
 
     @cached_property
     def fused(self) -> Fused:

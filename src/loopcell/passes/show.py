@@ -43,20 +43,20 @@ def show_schedules(program: Program) -> str:
 
 
 def show_backward(program: Program) -> str:
-    """Print the reverse step, what it needs kept, and the products after the loop; d_ names a gradient."""
+    """Print the reverse step, what is saved for it, and the products after the loop; d_ names a gradient."""
     backward = program.backward
-    kept = ", ".join(backward.saved) or "nothing"
+    saved = ", ".join(backward.saved) or "nothing"
     printer = printing.Printer(backward.graph)
     names = {"hoisted": "d_{0}", "state": "d_{0}_prev", "parameter": "d_{0}"}
     step = "\n".join(_named_lines(printer, names))
     after = []
     for outer in backward.outer:
         d = printer.operand(printer.graph.results[outer.cotangent])
-        kind, _, v = outer.operand.partition(".")
-        if kind == "operand":
+        v = outer.operand.name
+        if outer.operand.kind == "operand":
             v = printer.operand(printer.graph.results[outer.operand])
         after.append(f"d_{outer.parameter} = sum over time and batch of ({d}) ({v})^T")
-    return f"kept by the forward loop: {kept}\n{step}\nafter the loop:\n{_indent(chr(10).join(after) or 'nothing')}"
+    return f"saved by the forward loop: {saved}\n{step}\nafter the loop:\n{_indent(chr(10).join(after) or 'nothing')}"
 
 
 def _named_lines(printer: printing.Printer, names: Mapping[str, str]) -> Iterator[str]:
@@ -66,9 +66,8 @@ def _named_lines(printer: printing.Printer, names: Mapping[str, str]) -> Iterato
         if node.label and node.args:
             yield f"{node.label} = {printer.right_side(index)}"
     for key, index in graph.results.items():
-        kind, _, name = key.partition(".")
-        if kind in names and name != graph.nodes[index].label:
-            yield f"{names[kind].format(name)} = {printer.operand(index)}"
+        if key.kind in names and key.name != graph.nodes[index].label:
+            yield f"{names[key.kind].format(key.name)} = {printer.operand(index)}"
 
 
 def _phases_text(graph: Graph, phases: tuple[Phase, ...]) -> str:

@@ -1,8 +1,8 @@
 """Sweeps: a graph as loops over units, for a back end that writes loops.
 
-A sweep runs once over the units of one size, for every row. Within it every pointwise value stays in registers.
-A new sweep starts where a value must be complete before anyone may go on: a product reads its whole operand, and
-a sum its whole vector.
+A sweep runs once over the units of one size, for every row, a vector register at a time; the positions of a register
+are its lanes. Within a sweep every pointwise value stays in registers. A new one starts where a value must be complete
+before anyone may go on: a product reads its whole operand, and a sum its whole vector.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def same_sizes(graph: Graph) -> dict[str, str]:
             inner = graph.nodes[node.args[0]].dims[0]
             left, right = names.get(inner, inner), names.get(node.name, node.name)
             if left != right:
+                # What was another name for the left one is from now on a name for the right one.
                 names = {name: right if other == left else other for name, other in names.items()} | {left: right}
     return names
 
@@ -88,6 +89,7 @@ def _levels(graph: Graph) -> list[int]:
         level = 0
         for place, arg in enumerate(node.args):
             other = graph.nodes[arg]
+            # Everything else is read unit by unit, in the sweep that computes it.
             waits = other.op == "sum" or _is_operand(node.op, place)
             level = max(level, levels[arg] + (waits and other.op not in LEAVES))
         levels.append(level)

@@ -1,22 +1,34 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
-from loopcell.backends.c import Call, FusedSteps, StepLayer, run_fused
+from loopcell.backends.c import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.threads import granted
-from loopcell.backends.direct import autocast_dtype, is_plain, nothing_at_work, observer, transformation
-from loopcell.backends.weights import Part, Weights, write_parts
+from loopcell.backends.lengths import Lengths
+from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.dispatch import (
+    autocast_dtype,
+    backend,
+    is_plain,
+    may_fuse,
+    narrow_results,
+    nothing_at_work,
+    nothing_special,
+    observer,
+    transformation,
+)
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.explain import explain
-from loopcell.runtime.plan import Plan, backend, choose, may_fuse, narrow_results, nothing_special
-from loopcell.runtime.rows import Rows
+from loopcell.runtime.kernels import KernelCall
+from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
-    "Call",
     "Executable",
     "FusedSteps",
-    "Part",
+    "KernelCall",
+    "Lengths",
+    "ParameterSlice",
     "Plan",
-    "Rows",
     "StepLayer",
+    "WeightLayout",
     "Weights",
     "autocast_dtype",
     "backend",
@@ -29,7 +41,5 @@ __all__ = [
     "nothing_at_work",
     "nothing_special",
     "observer",
-    "run_fused",
     "transformation",
-    "write_parts",
 ]

@@ -11,19 +11,28 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from loopcell.backends.c import Call, run_fused
-from loopcell.backends.direct import autocast_dtype, is_jit_traced, is_plain, is_traced, observer
+from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
-from loopcell.runtime.fused import FusedCaller
+from loopcell.equations.keys import OUTPUT, Key, state_keys
+from loopcell.runtime.dispatch import (
+    Route,
+    autocast_dtype,
+    is_jit_traced,
+    is_plain,
+    is_traced,
+    kernel_products,
+    may_fuse,
+    narrow_results,
+    observer,
+    operator_runs,
+    route,
+)
+from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import Plan, Route, choose, kernel_products, may_fuse, narrow_results, operator_runs, route
-from loopcell.runtime.programs import Programs, known_names, watched, why_not_built
-from loopcell.runtime.rows import Rows
-
-Results = tuple[Tensor, list[Tensor], dict[str, Tensor]]
-"""The output [T, B, O], the final states [B, n], and what was recorded [T, B, n]."""
+from loopcell.runtime.plan import Plan, choose
+from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
 
 
 class Executable:
@@ -49,17 +58,16 @@ class Executable:
         self.cell = cell
         self._autocast_keeps_dtype = autocast_keeps_dtype
         self.sizes = dict(sizes)
-        lengths = {key: sizes[graph.nodes[index].dims[0]] for key, index in graph.results.items()}
-        self.output_size = lengths.pop("output")
-        self.state_sizes = {key.removeprefix("state."): length for key, length in lengths.items()}
+        self.output_size = sizes[graph.size_of(OUTPUT)]
+        self.state_sizes = {key.name: sizes[graph.size_of(key)] for key in graph.results if key.kind == "state"}
         self._names: dict[tuple[bool, tuple[str, ...]], str] = {}
-        self._callers: dict[tuple[bool, tuple[str, ...]], FusedCaller] = {}
+        self._runners: dict[tuple[bool, tuple[str, ...]], KernelRunner] = {}
         for training in (True, False):
-            self._caller(training, ())
-        self._input = next((node.key for _, node in graph.leaves("input")), "input.unused")
+            self._runner(training, ())
+        self._input = next((node.key for _, node in graph.leaves("input")), Key("input", "unused"))
         self._draws = tuple(node for _, node in graph.leaves("random"))
         self.names = tuple(known_names(graph))
-        self._state_keys = tuple(f"state.{name}" for name in graph.states)
+        self._state_keys = state_keys(graph.states)
         self._dropped_weights = {node.name: node.value for _, node in graph.leaves("parameter") if node.value}
 
     def __call__(
@@ -67,12 +75,12 @@ class Executable:
         x: Float[Tensor, "T B I"],
         states: Sequence[Float[Tensor, "B _"]],
         weights: Weights,
-        rows: Rows,
+        lengths: Lengths,
         *,
         training: bool,
         record: tuple[str, ...] = (),
         products: torch.dtype | None = None,
-        stretch: int = 0,
+        segment: int = 0,
     ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
         """Run the cell over a sequence.
 
@@ -80,20 +88,20 @@ class Executable:
             x: the input [T, B, I].
             states: the states before the first step, each [B, n], in the cell's order.
             weights: the parameters.
-            rows: lengths and resets.
+            lengths: where rows end and start afresh.
             training: draw random numbers, rather than take their means.
             record: names of values to return at every step.
             products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
                 None: nothing.
-            stretch: steps between the states that are kept for the gradient, what lies between them being computed
-                again; 0: everything is kept that the gradient needs.
+            segment: steps between the states that are saved for backward, what lies between them being computed again;
+                0: everything is saved that the gradient needs.
 
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
         """
         narrow = narrow_results(x.dtype, x.device)
         if narrow is not None and self._runs_fused(x, states, weights):
-            return self._widened(x, states, weights, rows, narrow, training=training, record=record, stretch=stretch)
+            return self._widened(x, states, weights, lengths, narrow, training=training, record=record, segment=segment)
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
@@ -101,10 +109,10 @@ class Executable:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
         whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
-        if stretch and not whole:  # a trace of stretches would hold for one T
-            found = self._in_stretches(run, leaves, weights, rows, stretch)
+        if segment and not whole:  # a trace of segments would hold for one T
+            found = self._in_segments(run, leaves, weights, lengths, segment)
         else:
-            found = run(leaves, weights, rows)
+            found = run(leaves, weights, lengths)
         return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
 
     def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
@@ -115,7 +123,7 @@ class Executable:
         found = choose(self.cell.name, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
         products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
-        refusal = why_not_built(self._callers[training, ()].programs, products) if found.fused else None
+        refusal = why_not_built(self._runners[training, ()].programs, products) if found.fused else None
         if refusal is None:
             return found
         return Plan(found.cell, "reference", f"plain PyTorch, step by step: no kernel could be built: {refusal}")
@@ -129,42 +137,50 @@ class Executable:
 
     def _run(
         self,
-        leaves: dict[str, Tensor],
+        leaves: dict[Key, Tensor],
         weights: Weights,
-        rows: Rows,
+        lengths: Lengths,
         *,
         training: bool,
         record: tuple[str, ...],
         products: torch.dtype | None,
-    ) -> Results:
+    ) -> RunResults:
         """Run with the draws made, on the path that these tensors may take."""
         x = leaves[self._input]
-        caller = self._callers.get((training, record)) or self._caller(training, record)
+        runner = self._runners.get((training, record)) or self._runner(training, record)
         if torch.compiler.is_compiling():
             if operator_runs(x.device, x.dtype):
-                return self._as_operator(leaves, weights, rows, training, record, products)
-            return caller.programs.run_reference(leaves, weights, self.sizes, rows)
-        way = route((*leaves.values(), *weights.bases), (rows.lengths, rows.reset))
+                return self._as_operator(leaves, weights, lengths, training, record, products)
+            return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
+        way = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
         if way is not Route.REFERENCE:
-            kernels = caller.kernels(kernel_products(products) or x.dtype)
+            kernels = runner.kernels(kernel_products(products) or x.dtype)
             if kernels is not None and way is Route.KERNELS:
-                return run_fused(*caller.call(kernels, leaves, weights, rows))
+                call, tensors = runner.prepare(kernels, leaves, weights, lengths)
+                return call.run(tensors)
             if kernels is not None:
-                return self._as_operator(leaves, weights, rows, training, record, products)
-        return caller.programs.run_reference(leaves, weights, self.sizes, rows)
+                return self._as_operator(leaves, weights, lengths, training, record, products)
+        return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
 
-    def _in_stretches(
-        self, run: Callable[..., Results], leaves: dict[str, Tensor], weights: Weights, rows: Rows, stretch: int
-    ) -> Results:
-        """Run a few steps at a time, and keep for the gradient only the states between these stretches."""
-        along = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
+    def _in_segments(
+        self,
+        run: Callable[..., RunResults],
+        leaves: dict[Key, Tensor],
+        weights: Weights,
+        lengths: Lengths,
+        segment: int,
+    ) -> RunResults:
+        """Run a few steps at a time, and save for backward only the states between these segments."""
+        by_step = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
         # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
-        parts = {key: torch.split(leaves[key], stretch) for key in along if key in leaves}
+        parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
         outputs = []
-        for place, start in enumerate(range(0, rows.steps, stretch)):
-            now = {**leaves, **{key: split[place] for key, split in parts.items()}}
-            stretch_of_rows = rows.part(start, min(start + stretch, rows.steps))
-            y, states, _ = checkpoint(run, now, weights, stretch_of_rows, use_reentrant=False, preserve_rng_state=False)
+        for number, start in enumerate(range(0, lengths.steps, segment)):
+            now = {**leaves, **{key: split[number] for key, split in parts.items()}}
+            rest = lengths.segment(start, min(start + segment, lengths.steps))
+            # Draws are among the leaves already, so the second forward pass draws nothing and needs no state of the
+            # generator.
+            y, states, _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
             outputs.append(y)
             leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
         return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
@@ -181,13 +197,13 @@ class Executable:
         x: Tensor,
         states: Sequence[Tensor],
         weights: Weights,
-        rows: Rows,
+        lengths: Lengths,
         narrow: torch.dtype,
         *,
         training: bool,
         record: tuple[str, ...],
-        stretch: int,
-    ) -> Results:
+        segment: int,
+    ) -> RunResults:
         """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
         results = self.results_dtype(x, states)
         with torch.autocast("cpu", enabled=False):
@@ -195,11 +211,11 @@ class Executable:
                 x.float(),
                 [state.float() for state in states],
                 weights.float(),
-                rows,
+                lengths,
                 training=training,
                 record=record,
                 products=narrow,
-                stretch=stretch,
+                segment=segment,
             )
         return _in_dtype((y, new, seen), results)
 
@@ -208,20 +224,20 @@ class Executable:
         x: Tensor,
         states: Sequence[Tensor],
         weights: Weights,
-        rows: Rows,
+        lengths: Lengths,
         *,
         training: bool = False,
         products: torch.dtype | None = None,
-    ) -> tuple[Call, list[Tensor]] | None:
+    ) -> tuple[KernelCall, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) is not Route.KERNELS:
             return None
         if training and (self._draws or self._dropped_weights):
             return None
-        caller = self._callers[training, ()]
-        kernels = caller.kernels(kernel_products(products) or x.dtype)
-        return None if kernels is None else caller.call(kernels, leaves, weights, rows)
+        runner = self._runners[training, ()]
+        kernels = runner.kernels(kernel_products(products) or x.dtype)
+        return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
         """Return the text by which the operator knows this cell."""
@@ -229,30 +245,30 @@ class Executable:
 
     def _as_operator(
         self,
-        leaves: dict[str, Tensor],
+        leaves: dict[Key, Tensor],
         weights: Weights,
-        rows: Rows,
+        lengths: Lengths,
         training: bool,
         record: tuple[str, ...],
         products: torch.dtype | None,
-    ) -> Results:
+    ) -> RunResults:
         """Run the kernels as one operator, which compilers, modes and traces see."""
-        caller = self._callers[training, record]
-        leaves = {**leaves, **caller.programs.held(leaves, weights, self.sizes)}
-        what = describe(self.operator_name(training=training, record=record), leaves, weights.text, products)
+        programs = self._runners[training, record].programs
+        leaves = {**leaves, **programs.invariants(leaves, weights, self.sizes)}
+        name = self.operator_name(training=training, record=record)
+        spec = describe(name, [str(key) for key in leaves], weights.layout.text, products)
         tensors = [*leaves.values(), *weights.bases]
-        # A trace must be one for training and inference; it keeps nothing, and the backward pass runs forward again.
+        # A trace must be one for training and inference; it saves nothing, and the backward pass runs forward again.
         keep = not is_jit_traced() and torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-        y, *rest = run_operator(tensors, rows.lengths, rows.reset, what, keep)
+        y, *rest = run_operator(tensors, lengths.lengths, lengths.reset, spec, keep)
         states, seen = rest[: len(self._state_keys)], rest[len(self._state_keys) : -1]
         return y, states, dict(zip(record, seen, strict=True))
 
-    def _caller(self, training: bool, record: tuple[str, ...]) -> FusedCaller:
+    def _runner(self, training: bool, record: tuple[str, ...]) -> KernelRunner:
         """Return the kernels of training or evaluation, with values to record; the same ones at every call."""
-        graph = watched(self.cell.graph, record) if record else self.cell.graph
-        caller = FusedCaller(Programs.of(graph, training=training), self.sizes)
-        self._names[training, record] = name_of(self.cell, caller, record, training=training)
-        return self._callers.setdefault((training, record), caller)
+        runner = KernelRunner(Programs.of(recording(self.cell.graph, record), training=training), self.sizes)
+        self._names[training, record] = name_of(self.cell, runner, record, training=training)
+        return self._runners.setdefault((training, record), runner)
 
     def _dropped(self, name: str, weight: Tensor) -> Tensor:
         rate = self._dropped_weights.get(name, 0.0)
@@ -266,6 +282,6 @@ class Executable:
         return torch.bernoulli(chances) * random.scale
 
 
-def _in_dtype(results: Results, dtype: torch.dtype) -> Results:
+def _in_dtype(results: RunResults, dtype: torch.dtype) -> RunResults:
     y, states, seen = results
     return y.to(dtype), [state.to(dtype) for state in states], {name: value.to(dtype) for name, value in seen.items()}

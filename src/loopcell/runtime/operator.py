@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,103 +18,113 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from loopcell.backends.c import Kept, Kernels
-from loopcell.backends.direct import is_plain, is_traced
-from loopcell.backends.weights import Part, Weights, read_parts
+from loopcell.backends.c import Kernels, SavedForBackward
+from loopcell.backends.lengths import Lengths
+from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations import Cell
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
-from loopcell.runtime.fused import FusedCaller
-from loopcell.runtime.plan import kernel_products
-from loopcell.runtime.programs import Programs, watched
-from loopcell.runtime.rows import Rows
-
-Parts = Mapping[str, tuple[Part, ...]]
+from loopcell.runtime.dispatch import is_plain, is_traced, kernel_products
+from loopcell.runtime.kernels import KernelRunner
+from loopcell.runtime.programs import Programs, recording
 
 
 @dataclass(frozen=True, eq=False)
-class What:
-    """What the operator runs.
+class OperatorSpec:
+    """What the operator runs, read from its text.
 
     Attributes:
-        caller: the cell's kernels.
-        keys: what the tensors are; after them come the bases of the weights.
-        parts: of which parts of the bases each parameter is the sum.
+        runner: the cell's kernels.
+        keys: what the tensors are; behind them come those of the weights.
+        layout: where in these each parameter lies.
         products: what numbers are rounded to before they are multiplied, where kernels can do so; None: nothing.
     """
 
-    caller: FusedCaller
-    keys: tuple[str, ...]
-    parts: Parts
+    runner: KernelRunner
+    keys: tuple[Key, ...]
+    layout: WeightLayout
     products: torch.dtype | None
 
     def kernels(self, dtype: torch.dtype) -> Kernels | None:
         """Return the compiled loops for tensors of a dtype; None where they cannot be built."""
-        return self.caller.kernels(kernel_products(self.products) or dtype)
+        return self.runner.kernels(kernel_products(self.products) or dtype)
 
-    def split(self, tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor], Weights]:
+    def split(self, tensors: Sequence[Tensor]) -> tuple[dict[Key, Tensor], Weights]:
         """Return the tensors by key, and the parameters."""
         count = len(self.keys)
-        return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.parts, "")
+        return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.layout)
 
 
-_CALLERS: WeakValueDictionary[str, FusedCaller] = WeakValueDictionary()
+_RUNNERS: WeakValueDictionary[str, KernelRunner] = WeakValueDictionary()
 """The cells of the networks that are alive; what a program names beyond these is read from its text."""
 
 
-def name_of(cell: Cell, caller: FusedCaller, record: tuple[str, ...], *, training: bool) -> str:
+def name_of(cell: Cell, runner: KernelRunner, record: tuple[str, ...], *, training: bool) -> str:
     """Return the text by which the operator knows a cell: all of it, so that an exported program is whole."""
-    told = {
+    described = {
         "graph": graph_to_json(cell.graph),
         "training": training,
         "record": record,
-        "sizes": dict(caller.sizes),
+        "sizes": dict(runner.sizes),
     }
-    text = json.dumps(told)
-    _CALLERS.setdefault(text, caller)
+    text = json.dumps(described)
+    _RUNNERS.setdefault(text, runner)
     return text
 
 
-def describe(caller: str, leaves: Iterable[str], parts: str, products: torch.dtype | None) -> str:
-    """Return the operator's text: the cell, what the tensors are, and of which parts of them parameters are made.
+def describe(cell: str, keys: Iterable[str], layout: str, products: torch.dtype | None) -> str:
+    """Return the operator's text: the cell, what the tensors are, and where in them the parameters lie.
 
-    It asks for products in bfloat16, or for nothing; what a machine can do is seen where the operator runs.
+    It asks for products in bfloat16, or for nothing; what a machine can do is seen where the operator runs. Programs
+    that were exported hold this text, so its form stays; and torch.compile traces through here, so that all pieces come
+    as text.
     """
-    return "\n".join([caller, ",".join(leaves), parts, "bfloat16" if products == torch.bfloat16 else ""])
+    return "\n".join([cell, ",".join(keys), layout, "bfloat16" if products == torch.bfloat16 else ""])
 
 
 @lru_cache(maxsize=256)
-def _what(text: str) -> What:
-    caller, keys, parts, products = text.split("\n")
-    found = _CALLERS.get(caller) or _read(caller)
-    return What(found, tuple(keys.split(",")), read_parts(parts), torch.bfloat16 if products else None)
+def _spec(text: str) -> OperatorSpec:
+    """Read what `describe` wrote."""
+    cell, keys, layout, products = text.split("\n")
+    runner = _RUNNERS.get(cell) or _read(cell)
+    parsed = tuple(map(Key.parse, keys.split(",")))
+    return OperatorSpec(runner, parsed, WeightLayout.parse(layout), torch.bfloat16 if products else None)
 
 
-def _read(text: str) -> FusedCaller:
+def _read(text: str) -> KernelRunner:
     """Make ready a cell that another process has named."""
-    told = json.loads(text)
-    graph = graph_from_json(told["graph"])
-    record = tuple(told["record"])
-    programs = Programs.of(watched(graph, record) if record else graph, training=bool(told["training"]))
-    return FusedCaller(programs, {str(name): int(size) for name, size in told["sizes"].items()})
+    described = json.loads(text)
+    graph = graph_from_json(described["graph"])
+    record = tuple(described["record"])
+    programs = Programs.of(recording(graph, record), training=bool(described["training"]))
+    return KernelRunner(programs, {str(name): int(size) for name, size in described["sizes"].items()})
+
+
+# Exported programs name the operators' arguments, so these keep their names: `what` is the text of a spec, and `kept`
+# is what was saved for backward.
 
 
 @torch.library.custom_op("loopcell::run", mutates_args=(), device_types="cpu")
 def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool) -> list[Tensor]:
-    """Run a cell over a sequence; return the output, the states, what is watched, and what is kept for `run_back`."""
-    told = _what(what)
-    leaves, weights = told.split(tensors)
-    rows = Rows(tensors[0].shape[0], lengths, reset)
-    kernels = told.kernels(tensors[0].dtype)
+    """Run a cell over a sequence.
+
+    Returns:
+        The output, the final states, what is recorded, and what is saved for `run_back` (empty unless `keep`).
+    """
+    spec = _spec(what)
+    leaves, weights = spec.split(tensors)
+    rows = Lengths(tensors[0].shape[0], lengths, reset)
+    kernels = spec.kernels(tensors[0].dtype)
     if kernels is None:
-        y, states, seen = told.caller.programs.run_reference(leaves, weights, told.caller.sizes, rows)
+        y, states, seen = spec.runner.programs.run_reference(leaves, weights, spec.runner.sizes, rows)
         return _apart([y, *states, *seen.values(), y.new_empty(0)], tensors)
-    call, plain = told.caller.call(kernels, leaves, weights, rows)
+    call, plain = spec.runner.prepare(kernels, leaves, weights, rows)
     # A compiler has to know the size before it knows the lengths.
-    call = replace(call, kept_rows=rows.steps * tensors[0].shape[1])
-    forward = call.recipe.training if keep else call.recipe.inference
-    results, kept = forward.run(call, plain)
-    return [*results, tensors[0].new_empty(0) if kept is None else kept.block]
+    launch = replace(call.launch, saved_rows=rows.steps * tensors[0].shape[1])
+    forward = call.bound.training if keep else call.bound.inference
+    results, saved = forward.run(launch, plain)
+    return [*results, tensors[0].new_empty(0) if saved is None else saved.block]
 
 
 @run.register_fake
@@ -125,22 +135,22 @@ def _fake_run(
     what: str,
     keep: bool,
 ) -> list[Tensor]:
-    told = _what(what)
+    spec = _spec(what)
     like = tensors[0]
     steps, batch, _ = like.shape
-    kernels = told.kernels(like.dtype)
-    graph, sizes = told.caller.programs.reference.program.loop, told.caller.sizes
+    kernels = spec.kernels(like.dtype)
+    graph, sizes = spec.runner.programs.reference.program.loop, spec.runner.sizes
 
-    def width(key: str) -> int:
-        dims = graph.nodes[graph.results[key]].dims
-        return sizes[dims[0]] if dims else 1
+    def width(key: Key) -> int:
+        size = graph.size_of(key)
+        return sizes[size] if size else 1
 
-    kept = like.new_empty((steps * batch, kernels.kept_width(sizes))) if keep and kernels else like.new_empty(0)
+    saved = like.new_empty((steps * batch, kernels.saved_width(sizes))) if keep and kernels else like.new_empty(0)
     return [
-        like.new_empty((steps, batch, width("output"))),
-        *(like.new_empty((batch, width(key))) for key in graph.results if key.startswith("state.")),
-        *(like.new_empty((steps, batch, width(key))) for key in graph.results if key.startswith("record.")),
-        kept,
+        like.new_empty((steps, batch, width(OUTPUT))),
+        *(like.new_empty((batch, width(key))) for key in graph.results if key.kind == "state"),
+        *(like.new_empty((steps, batch, width(key))) for key in graph.results if key.kind == "record"),
+        saved,
     ]
 
 
@@ -155,24 +165,25 @@ def run_back(
     wanted: Sequence[bool],
 ) -> list[Tensor]:
     """Return the gradient of every tensor of `run`, zeros where none reaches it; an empty one where none is wanted."""
-    told = _what(what)
-    leaves, weights = told.split(tensors)
-    rows = Rows(tensors[0].shape[0], lengths, reset)
-    kernels = told.kernels(tensors[0].dtype)
+    spec = _spec(what)
+    leaves, weights = spec.split(tensors)
+    rows = Lengths(tensors[0].shape[0], lengths, reset)
+    kernels = spec.kernels(tensors[0].dtype)
     if kernels is None:
-        found = _by_reference(told, tensors, rows, arriving, wanted)
+        found = _by_reference(spec, tensors, rows, arriving, wanted)
     else:
-        call, plain = told.caller.call(kernels, leaves, weights, rows)
-        width = kernels.kept_width(told.caller.sizes)
-        if kept.dim() != 2 or kept.shape[0] < call.kept_rows or kept.shape[1] != width or not kept.is_contiguous():
-            raise TensorError(f"run_back takes what run kept, [{call.kept_rows}, {width}]; got {list(kept.shape)}")
-        block = Kept(call.recipe.training.layout, kept[: call.kept_rows])
-        found = call.recipe.reverse.run(call, plain, block, tuple(arriving), wanted)
-    given = [
+        call, plain = spec.runner.prepare(kernels, leaves, weights, rows)
+        count, width = call.launch.saved_rows, kernels.saved_width(spec.runner.sizes)
+        if kept.dim() != 2 or kept.shape[0] < count or kept.shape[1] != width or not kept.is_contiguous():
+            raise TensorError(f"run_back takes what run has saved, [{count}, {width}]; got {list(kept.shape)}")
+        backward = call.bound.backward
+        saved = SavedForBackward(backward.saved, kept[:count])
+        found = backward.run(call.launch, plain, saved, arriving, wanted)
+    gradients = [
         tensor.new_empty(0) if not want else torch.zeros_like(tensor) if gradient is None else gradient.contiguous()
         for tensor, gradient, want in zip(tensors, found, wanted, strict=True)
     ]
-    return _apart(given, (*tensors, kept, *arriving))
+    return _apart(gradients, (*tensors, kept, *arriving))
 
 
 @run_back.register_fake
@@ -192,24 +203,17 @@ def _fake_run_back(
 
 
 def _by_reference(
-    told: What, tensors: Sequence[Tensor], rows: Rows, arriving: Sequence[Tensor], wanted: Sequence[bool]
+    spec: OperatorSpec, tensors: Sequence[Tensor], rows: Lengths, arriving: Sequence[Tensor], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled."""
-    again = torch.is_grad_enabled()
-    with torch.enable_grad():
-        pairs = zip(tensors, wanted, strict=True)
-        leaves = list(tensors) if again else [tensor.detach().requires_grad_(want) for tensor, want in pairs]
-        by_key, weights = told.split(leaves)
-        y, states, _ = told.caller.programs.run_reference(by_key, weights, told.caller.sizes, rows)
-    inputs = [leaf for leaf, want in zip(leaves, wanted, strict=True) if want]
-    results = [y, *states]
-    found = iter(torch.autograd.grad(results, inputs, list(arriving), create_graph=again, allow_unused=True))
-    return [next(found) if want else None for want in wanted]
+    leaves, weights = spec.split(tensors)
+    runner = spec.runner
+    return runner.programs.reference_gradients(leaves, weights, runner.sizes, rows, arriving, wanted)
 
 
-def _apart(results: list[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
-    """Copy what shares memory with another result or with what was given: an operator may return neither."""
-    taken = {tensor.untyped_storage().data_ptr() for tensor in given}
+def _apart(results: list[Tensor], arguments: Sequence[Tensor]) -> list[Tensor]:
+    """Copy what shares memory with another result or with an argument: an operator may return neither."""
+    taken = {tensor.untyped_storage().data_ptr() for tensor in arguments}
     apart = []
     for result in results:
         memory = result.untyped_storage().data_ptr()
@@ -222,7 +226,7 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     tensors, lengths, reset, what, ctx.keep = inputs
     ctx.what, ctx.count = what, len(tensors)
     ctx.wanted = [tensor.requires_grad for tensor in tensors]
-    ctx.arriving = len([key for key in _what(what).keys if key.startswith("state.")]) + 1
+    ctx.arriving = len([key for key in _spec(what).keys if key.kind == "state"]) + 1  # the output and the states
     ctx.shapes = [tensor.shape for tensor in output[: ctx.arriving]]
     ctx.save_for_backward(*tensors, output[-1], lengths, reset)
 
@@ -236,8 +240,8 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tenso
     ]
     if torch.is_grad_enabled() or not all(is_plain(gradient) or is_traced(gradient) for gradient in arriving):
         # A gradient of this gradient is wanted, or many at once (is_grads_batched).
-        rows = Rows(tensors[0].shape[0], lengths, reset)
-        found = _by_reference(_what(ctx.what), tensors, rows, arriving, ctx.wanted)
+        rows = Lengths(tensors[0].shape[0], lengths, reset)
+        found = _by_reference(_spec(ctx.what), tensors, rows, arriving, ctx.wanted)
     else:
         if not ctx.keep:  # a program that was traced without gradients
             kept = run(tensors, lengths, reset, ctx.what, keep=True)[-1]
@@ -257,14 +261,14 @@ run.register_autograd(_differentiate, setup_context=_set_up)
 def _one_by_one(operator: Callable[..., list[Tensor]]) -> Callable[..., tuple[list[Tensor], list[int]]]:
     """Return torch.vmap's rule for an operator: it runs once for each entry of the batch."""
 
-    def rule(info: Any, in_dims: tuple[Any, ...], *given: Any) -> tuple[list[Tensor], list[int]]:
+    def rule(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[list[Tensor], list[int]]:
         def at(index: int, dims: Any, value: Any) -> Any:
             if isinstance(value, (list, tuple)) and isinstance(dims, (list, tuple)):
                 return [at(index, dim, entry) for dim, entry in zip(dims, value, strict=True)]
             return value if dims is None else value.select(dims, index)
 
         runs = [
-            operator(*(at(index, dims, value) for dims, value in zip(in_dims, given, strict=True)))
+            operator(*(at(index, dims, value) for dims, value in zip(in_dims, arguments, strict=True)))
             for index in range(info.batch_size)
         ]
         return [torch.stack(results) for results in zip(*runs, strict=True)], [0] * len(runs[0])
@@ -279,8 +283,8 @@ run_back.register_vmap(_one_by_one(run_back))
 # torch.utils.flop_counter counts what it has a formula for, and nothing else: here the products, as elsewhere in torch.
 def _products(tensors: Sequence[torch.Size], what: str) -> int:
     """Return the floating-point operations of one pass over all products with weights: 2 a multiplication."""
-    told = _what(what)
-    core, sizes = told.caller.programs.fused.core, told.caller.sizes
+    runner = _spec(what).runner
+    core, sizes = runner.programs.fused.core, runner.sizes
     matrices = [math.prod(sizes[size] for size in shape) for shape in core.parameters.values() if len(shape) > 1]
     steps, batch, *_ = tensors[0]
     return 2 * steps * batch * sum(matrices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.c import Kernels
+from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import Function, ReferenceProgram, call, emit, reference_program, run
 from loopcell.backends.weights import Weights
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key
 from loopcell.errors import InputError, LoopcellError
 from loopcell.passes import build_program
 from loopcell.passes.fuse import Fused
-from loopcell.runtime.rows import Rows
+from loopcell.passes.pipeline import ByIdentity
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +41,56 @@ class Programs:
         """Return the programs of a graph, the same ones for every network of the cell."""
         return _made(reference_program(build_program(graph, training=training)))
 
-    def held(self, leaves: Mapping[str, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[str, Tensor]:
-        """Compute what holds for the whole sequence, by key."""
+    def invariants(self, leaves: Mapping[Key, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[Key, Tensor]:
+        """Compute the loop invariants, values that are the same at every step, by key."""
         if self.once is None:
             return {}
         return dict(zip(self.once.results, call(self.once, _values(leaves, weights, sizes)), strict=True))
 
     def run_reference(
-        self, leaves: Mapping[str, Tensor], weights: Weights, sizes: Mapping[str, int], rows: Rows
+        self, leaves: Mapping[Key, Tensor], weights: Weights, sizes: Mapping[str, int], lengths: Lengths
     ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         """Run in plain PyTorch; arguments and results as of `Executable.__call__`."""
-        return run(self.reference, _values(leaves, weights, sizes), rows.masks())
+        return run(self.reference, _values(leaves, weights, sizes), lengths)
+
+    def reference_gradients(
+        self,
+        leaves: Mapping[Key, Tensor],
+        weights: Weights,
+        sizes: Mapping[str, int],
+        lengths: Lengths,
+        arriving: Sequence[Tensor | None],
+        wanted: Sequence[bool],
+    ) -> list[Tensor | None]:
+        """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled.
+
+        Args:
+            leaves: the tensors of a call, by key, in order.
+            weights: the parameters.
+            sizes: by name.
+            lengths: where rows end and start afresh.
+            arriving: the gradients of the output and of the final states; None for zeros.
+            wanted: which of the leaves, and of the weights' tensors behind them, want a gradient.
+        """
+        again = torch.is_grad_enabled()  # somebody differentiates this gradient
+        tensors = [*leaves.values(), *weights.bases]
+        if not again:  # a graph of its own, which ends at these tensors
+            pairs = zip(tensors, wanted, strict=True)
+            tensors = [tensor.detach().requires_grad_(want) for tensor, want in pairs]
+        with torch.enable_grad():
+            by_key = dict(zip(leaves, tensors, strict=False))
+            bases = tuple(tensors[len(leaves) :])
+            output, states, _ = self.run_reference(by_key, Weights(bases, weights.layout), sizes, lengths)
+        inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]
+        pairs_of = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
+        results, gradients = [y for y, _ in pairs_of], [d for _, d in pairs_of]
+        found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=again, allow_unused=True))
+        return [next(found) if want else None for want in wanted]
 
 
-def _values(leaves: Mapping[str, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[str, Tensor | int]:
-    values: dict[str, Tensor | int] = {f"size.{name}": size for name, size in sizes.items()}
-    return {**values, **leaves, **{f"parameter.{name}": weight for name, weight in weights.named().items()}}
+def _values(leaves: Mapping[Key, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[Key, Tensor | int]:
+    values: dict[Key, Tensor | int] = {Key("size", name): size for name, size in sizes.items()}
+    return {**values, **leaves, **{Key("parameter", name): weight for name, weight in weights.named().items()}}
 
 
 @lru_cache(maxsize=256)
@@ -67,39 +103,26 @@ def _made(reference: ReferenceProgram) -> Programs:
 def known_names(graph: Graph) -> dict[str, int]:
     """Return what can be recorded: values that have a name, and the states after the step."""
     labels = {node.label: index for index, node in enumerate(graph.nodes) if node.label and node.args}
-    return {**labels, **{state: graph.results[f"state.{state}"] for state in graph.states}}
+    return {**labels, **{state: graph.result("state", state) for state in graph.states}}
 
 
 @lru_cache(maxsize=256)
-def _watched_by_identity(key: _Identity, names: tuple[str, ...]) -> Graph:
+def _recording(key: ByIdentity, names: tuple[str, ...]) -> Graph:
     graph = key.graph
     known = known_names(graph)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"cell `{graph.name}` has no value named {unknown[0]!r}; it has {', '.join(known)}")
-    return replace(graph, results={**graph.results, **{f"record.{name}": known[name] for name in names}})
+    return replace(graph, results={**graph.results, **{Key("record", name): known[name] for name in names}})
 
 
-class _Identity:
-    """A graph as a cache key: graphs hold dictionaries, so the object itself is the key."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def __hash__(self) -> int:
-        return id(self.graph)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.graph is other.graph
-
-
-def watched(graph: Graph, names: tuple[str, ...]) -> Graph:
+def recording(graph: Graph, names: tuple[str, ...]) -> Graph:
     """Return a cell's graph with named values among its results.
 
     Raises:
         InputError: there is no value of that name.
     """
-    return _watched_by_identity(_Identity(graph), names)
+    return _recording(ByIdentity(graph), names) if names else graph
 
 
 _REFUSALS: dict[tuple[Programs, torch.dtype], str] = {}

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Literal, cast
+from typing import TYPE_CHECKING, Generic, cast
 
 import torch
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from loopcell.training.evaluation import Evaluation, evaluate
 from loopcell.training.interrupt import stop_on_signals
 from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
+from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
 from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
 WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
-
-Reason = Literal["complete", "time limit", "patience", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,13 @@ class Outcome:
         reason: complete, time limit, patience or interrupted.
         position: how far it came, with the best held-out loss.
         warm: whether the learning rate had reached its height: False where a run ended in its warm-up.
+        idle: a sentence where a run that was resumed had nothing left to do; else "".
     """
 
     reason: Reason
     position: Position
     warm: bool = True
+    idle: str = ""
 
 
 class Trainer(Generic[ChunkT, StateT]):
@@ -105,6 +106,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self._started = time.monotonic() - self.position.seconds
         self._work.chunks.begin_epoch(self.position.epoch)
         reason = self._ended_before()
+        idle = "" if reason is None else nothing_left(reason, self.position, self._config.length)
         if self.position.update == 0:
             self._save(best=True)
         self._work.step.train()
@@ -115,7 +117,7 @@ class Trainer(Generic[ChunkT, StateT]):
         except TrainingError:
             self._leave_nothing_untrained()
             raise
-        return Outcome(reason, self.position, self._updater.warm)
+        return Outcome(reason, self.position, self._updater.warm, idle)
 
     def resume(self) -> None:
         """Go back to the run's last checkpoint.

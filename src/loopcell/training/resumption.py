@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from loopcell.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from loopcell.training.checkpoint import Position
+    from loopcell.training.config import RunLength
+
+Reason = Literal["complete", "time limit", "patience", "interrupted"]
+"""Why a run ended."""
 
 EXTENDABLE = ("epochs", "updates", "patience", "time_limit")
 """Settings of a run that may be others when it goes on; the schedule is then that of the new length."""
@@ -32,6 +39,24 @@ def demand_same_job(path: Path, before: Mapping[str, Any], now: Mapping[str, Any
         raise UsageError(
             f"the run {path} was started with {difference}; it can only go on with the same (only {may} may change)"
         )
+
+
+def nothing_left(reason: Reason, position: Position, length: RunLength) -> str:
+    """Return a sentence about a run that ended before it was resumed: it has done what is asked for, or more.
+
+    Args:
+        reason: why it has ended.
+        position: how far it came.
+        length: what is asked for now.
+    """
+    passes = f"{position.epoch:,} pass{'es' * (position.epoch != 1)}"
+    asked = f"epochs={length.epochs}" if length.updates is None else f"updates={length.updates}"
+    because = {
+        "complete": f"the run has made {passes} ({position.update:,} updates), and {asked} asks for no more",
+        "patience": f"the last {position.without_gain:,} evaluations brought no gain, and patience={length.patience}",
+        "time limit": f"the run has taken {position.seconds:,.0f} s, which is all of its time limit",
+    }
+    return f"nothing was left to train: {because[reason]}"
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

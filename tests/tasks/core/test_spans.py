@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, strategies as st
 
 from loopcell.tasks.core.spans import Span, are_entities, entities, overlap_f1, span_f1, stretches
 from loopcell.tasks.sequences.metrics.tagging import tag_metrics
+
+SEQEVAL = Path(__file__).parent / "from_seqeval.json"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,15 @@ from loopcell.tasks.sequences.metrics.tagging import tag_metrics
 )
 def test_entities(labels, expected):
     assert entities(labels.split()) == {Span(*span) for span in expected}
+
+
+@pytest.mark.parametrize("case", json.loads(SEQEVAL.read_text(encoding="utf-8"))["cases"])
+def test_entities_and_f1_are_those_of_seqeval(case):
+    """Every order of tags, those that no annotator writes as well; see from_seqeval.py."""
+    true, given_ = ([entities(tags.split()) for tags in case[side]] for side in ("true", "given"))
+    found = [" ".join(f"{span.start}:{span.stop}:{span.label}" for span in sorted(one)) for one in true]
+    assert found == case["entities"]
+    assert span_f1(true, given_) == pytest.approx(case["f1"])
 
 
 def test_stretches_leave_the_background_out():

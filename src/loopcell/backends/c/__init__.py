@@ -1,21 +1,24 @@
-"""The CPU back end: a cell's loops as generated C, compiled once, forward and backward through time."""
+"""The CPU back end: a cell's loops as generated C, compiled once, forward and backward through time.
 
-from loopcell.backends.c.launch.given import plain
-from loopcell.backends.c.launch.kept import Kept
-from loopcell.backends.c.launch.kernels import Kernels, Rows as KernelRows
-from loopcell.backends.c.launch.sequence import Call, Recipe, run_fused
-from loopcell.backends.c.launch.stepping import FusedSteps, StepLayer
-from loopcell.backends.c.toolchain.build import compiler
+`codegen` writes the C of a cell, `toolchain` compiles it, `launch` calls it on tensors.
+"""
+
+from loopcell.backends.c.launch.arguments import KernelSignature, Launch
+from loopcell.backends.c.launch.backward import BackwardPass
+from loopcell.backends.c.launch.forward import ForwardPass
+from loopcell.backends.c.launch.library import Kernels
+from loopcell.backends.c.launch.saved import SavedForBackward
+from loopcell.backends.c.launch.step import FusedSteps, StepLayer
+from loopcell.backends.c.toolchain.target import compiler
 
 __all__ = [
-    "Call",
+    "BackwardPass",
+    "ForwardPass",
     "FusedSteps",
-    "Kept",
-    "KernelRows",
+    "KernelSignature",
     "Kernels",
-    "Recipe",
+    "Launch",
+    "SavedForBackward",
     "StepLayer",
     "compiler",
-    "plain",
-    "run_fused",
 ]

@@ -2,12 +2,11 @@
 
 from loopcell.backends.reference.derived import DerivedProgram, run_derived
 from loopcell.backends.reference.emit import Function, emit
-from loopcell.backends.reference.sequence import Masks, ReferenceProgram, call, reference_program, run
+from loopcell.backends.reference.sequence import ReferenceProgram, call, reference_program, run
 
 __all__ = [
     "DerivedProgram",
     "Function",
-    "Masks",
     "ReferenceProgram",
     "call",
     "emit",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import keyword
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loopcell.backends.reference.spelling import FUNCTIONS, SPELLING
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key, Kind
 from loopcell.equations.names import ascii_name
 from loopcell.equations.ops import OPS
 from loopcell.passes.schedule import Phase, Product, schedule
 
-LIKE = "like.any"
+LIKE = Key("like", "any")
 """Key of an argument that is any tensor of the run: numbers that become vectors take its dtype and device."""
 
 
@@ -24,20 +25,20 @@ class Function:
 
     Attributes:
         source: its text.
-        arguments: keys of the leaves that it takes, in order: "hoisted.i_in", "state.h", "parameter.b.i", ...
+        arguments: keys of the leaves that it takes, in order: hoisted.i_in, state.h, parameter.b.i, ...
         packs: parameters that it takes after those, stacked by rows.
         results: keys of what it returns, in order.
         call: the function itself.
     """
 
     source: str
-    arguments: tuple[str, ...]
+    arguments: tuple[Key, ...]
     packs: tuple[tuple[str, ...], ...]
-    results: tuple[str, ...]
+    results: tuple[Key, ...]
     call: Callable[..., tuple[Any, ...]]
 
 
-def emit(graph: Graph, name: str, *, first: Sequence[str] = ()) -> Function:
+def emit(graph: Graph, name: str, *, first: Sequence[Key] = ()) -> Function:
     """Emit a graph as a function.
 
     Args:
@@ -45,7 +46,7 @@ def emit(graph: Graph, name: str, *, first: Sequence[str] = ()) -> Function:
         name: the function's name.
         first: keys of the leaves that come first among its arguments.
     """
-    writer = _Writer(graph, name, first)
+    writer = _FunctionWriter(graph, name, first)
     source = writer.write()
     return Function(source, writer.arguments, tuple(writer.packs), tuple(graph.results), _compiled(source, name))
 
@@ -68,8 +69,8 @@ def _compiled(source: str, name: str) -> Callable[..., tuple[Any, ...]]:
     return function
 
 
-class _Writer:
-    def __init__(self, graph: Graph, name: str, first: Sequence[str]) -> None:
+class _FunctionWriter:
+    def __init__(self, graph: Graph, name: str, first: Sequence[Key]) -> None:
         self.graph = graph
         self.function = name
         self.phases = schedule(graph)
@@ -104,7 +105,7 @@ class _Writer:
         if not _is_stacked(product):
             right = self._spelled(product.results[0])
             return [
-                f"{gates} = {right[:-1]}, {self.names['parameter.' + sums[0][1]]})" if sums else f"{gates} = {right}"
+                f"{gates} = {right[:-1]}, {self.names[Key('parameter', sums[0][1])]})" if sums else f"{gates} = {right}"
             ]
         arguments = [self._operand(product.operand), self.pack_names[product.parameters]]
         if sums:
@@ -138,8 +139,9 @@ class _Writer:
     def _name(self, index: int) -> str:
         if index not in self.locals:
             unnamed = not self.graph.nodes[index].label and self.graph.nodes[index].op != "matmul"
-            result = next((key for key, at in self.graph.results.items() if at == index and "hoisted" in key), "")
-            wanted = result.partition(".")[2] if unnamed and result else self.graph.name_of(index)
+            results = (key.name for key, at in self.graph.results.items() if at == index and key.kind == "hoisted")
+            hoisted = next(results, "")
+            wanted = hoisted if unnamed and hoisted else self.graph.name_of(index)
             self.locals[index] = self._fresh(_safe(wanted))
         return self.locals[index]
 
@@ -159,11 +161,11 @@ class _Writer:
         node = self.graph.nodes[index]
         inside = node.op if SPELLING[node.op].startswith(("{", "-")) else ""
         operands = [self._operand(arg, inside=inside) for arg in node.args]
-        size = self.names[f"size.{node.name}"] if node.op == "expand" else ""
+        size = self.names[Key("size", node.name)] if node.op == "expand" else ""
         like = self.names[LIKE] if node.op == "expand" else ""
         return SPELLING[node.op].format(*operands, operands=", ".join(operands), size=size, like=like)
 
-    def _order_arguments(self, first: Sequence[str], stacked: list[Product]) -> tuple[str, ...]:
+    def _order_arguments(self, first: Sequence[Key], stacked: list[Product]) -> tuple[Key, ...]:
         """Order the leaves: `first`, then by use; a parameter that only stacked products read comes in a stack."""
         done = {index for product in stacked for index in product.results}
         done |= {index for product in stacked for index, _ in self.biased.get(product, ())}
@@ -171,7 +173,7 @@ class _Writer:
         read.update(product.operand for product in stacked)
         read.update(self.graph.results.values())
         keys = [node.key for index, node in self.graph.leaves() if index in read and node.op != "constant"]
-        expanded = [f"size.{node.name}" for node in self.graph.nodes if node.op == "expand"]
+        expanded = [Key("size", node.name) for node in self.graph.nodes if node.op == "expand"]
         keys += [*expanded, LIKE] if expanded else []
         return tuple(dict.fromkeys([*first, *keys]))
 
@@ -187,10 +189,13 @@ def _is_stacked(product: Product) -> bool:
     return product.operand >= 0 and len(product.results) > 1
 
 
-def _identifier(key: str) -> str:
-    kind, _, name = key.partition(".")
-    plain = name.removeprefix("state.").replace(".", "_")
-    return _safe({"state": f"{plain}_prev", "cotangent": f"d_{plain}", "size": f"size_{plain}"}.get(kind, plain))
+_SPELLED: Mapping[Kind, str] = {"state": "{0}_prev", "cotangent": "d_{0}", "size": "size_{0}"}
+
+
+def _identifier(key: Key) -> str:
+    of = Key.parse(key.name) if key.kind == "cotangent" else key
+    plain = (of.name or of.kind).replace(".", "_")
+    return _safe(_SPELLED.get(key.kind, "{0}").format(plain))
 
 
 def _safe(name: str) -> str:

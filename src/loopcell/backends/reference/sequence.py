@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference.emit import LIKE, Function, emit
+from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.program import Program
 
-Leaves = Mapping[str, Tensor | int]
-"""Leaf values by key, such as "state.h", "parameter.W.i", "random.zoneout_h", "size.hidden"."""
-
-
-@dataclass(frozen=True)
-class Masks:
-    """What may interrupt a sequence.
-
-    Attributes:
-        valid: bool [T, B], false past a row's end: its state stays and its output is 0. None: all valid.
-        reset: bool [T, B], true where a row's state becomes 0 before the step. None: never.
-    """
-
-    valid: Bool[Tensor, "T B"] | None = None
-    reset: Bool[Tensor, "T B"] | None = None
+Leaves = Mapping[Key, Tensor | int]
+"""Leaf values by key, such as state.h, parameter.W.i, random.zoneout_h, size.hidden."""
 
 
 class ReferenceProgram:
@@ -38,7 +26,7 @@ class ReferenceProgram:
         program: what is run.
         columns: keys of the hoisted values that differ from step to step.
         states: keys of the states.
-        recorded: keys of the values that are watched.
+        recorded: keys of the values that are recorded.
         output_size: the name of the output's size.
         prologue: what runs once, for the whole sequence.
         loop: what runs at every step.
@@ -46,24 +34,20 @@ class ReferenceProgram:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.columns = tuple(f"hoisted.{name}" for name in _in_order(program) if name in program.varying)
-        self.states = tuple(f"state.{state}" for state in program.loop.states)
-        self.recorded = tuple(key for key in program.loop.results if key.startswith("record."))
-        self.output_size = program.loop.nodes[program.loop.results["output"]].dims[0]
+        hoisted = (node for _, node in program.loop.leaves("hoisted"))
+        self.columns = tuple(node.key for node in hoisted if node.name in program.varying)
+        self.states = state_keys(program.loop.states)
+        self.recorded = tuple(key for key in program.loop.results if key.kind == "record")
+        self.output_size = program.loop.size_of(OUTPUT)
         self.prologue = emit(program.prologue, f"{ascii_name(program.cell.name)}_prologue")
         self.loop = emit(program.loop, f"{ascii_name(program.cell.name)}_step", first=(*self.columns, *self.states))
 
-    def size_of(self, key: str) -> str:
-        """Return the name of a result's size; "" of a scalar's."""
-        dims = self.program.loop.nodes[self.program.loop.results[key]].dims
-        return dims[0] if dims else ""
-
-    def loop_keys(self) -> tuple[str, ...]:
+    def loop_keys(self) -> tuple[Key, ...]:
         """Return the keys of what the loop reads, the states first."""
         nodes = (node for _, node in self.program.loop.leaves("hoisted", "state", "parameter", "random", "size"))
         return tuple(dict.fromkeys([*self.states, *(node.key for node in nodes)]))
 
-    def hoisted(self, leaves: Leaves) -> dict[str, Tensor]:
+    def hoisted(self, leaves: Leaves) -> dict[Key, Tensor]:
         """Compute what leaves the loop, by key."""
         return dict(zip(self.prologue.results, call(self.prologue, leaves), strict=True))
 
@@ -75,41 +59,43 @@ def reference_program(program: Program) -> ReferenceProgram:
 
 
 def run(
-    reference: ReferenceProgram, leaves: Leaves, masks: Masks
+    reference: ReferenceProgram, leaves: Leaves, lengths: Lengths
 ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Tensor]]:
     """Run a program over a sequence.
 
     Args:
         reference: the program.
-        leaves: "input.x" [T, B, I], "state.NAME" [B, n], "parameter.NAME", "random.NAME", "size.NAME".
-        masks: lengths and resets.
+        leaves: input.x [T, B, I], state.NAME [B, n], parameter.NAME, random.NAME, size.NAME.
+        lengths: where rows end and start afresh. Past a row's end its state stays and its output is 0.
 
     Returns:
-        The output [T, B, O], the final states, each [B, n], in the cell's order, and what is watched, [T, B, n] by
+        The output [T, B, O], the final states, each [B, n], in the cell's order, and what is recorded, [T, B, n] by
         name, without a gradient.
     """
     values = {**leaves, **reference.hoisted(leaves)}
-    return run_loop(reference, values, masks, length_of(leaves))
+    return run_loop(reference, values, lengths)
 
 
 def run_loop(
-    reference: ReferenceProgram, values: Leaves, masks: Masks, steps: int
+    reference: ReferenceProgram, values: Leaves, lengths: Lengths
 ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
-    """Run the loop over `steps` steps; autograd follows every operation."""
+    """Run the loop over the steps; autograd follows every operation."""
+    # Unbound, not sliced step by step: the gradient of T slices would be T tensors of the whole length.
     columns = [_tensor(values[key]).unbind(0) for key in reference.columns]
     states = [_tensor(values[key]) for key in reference.states]
     fixed = fixed_arguments(reference.loop, values, skip=len(columns) + len(states))
-    valid = None if masks.valid is None else masks.valid.unsqueeze(-1).unbind(0)
-    reset = None if masks.reset is None else masks.reset.unsqueeze(-1).unbind(0)
+    valid = None if lengths.mask is None else lengths.mask.unsqueeze(-1).unbind(0)
+    reset = None if lengths.reset is None else lengths.reset.unsqueeze(-1).unbind(0)
     outputs: list[Tensor] = []
-    watched: dict[str, list[Tensor]] = {key: [] for key in reference.recorded}
-    for t in range(steps):
+    recorded: dict[Key, list[Tensor]] = {key: [] for key in reference.recorded}
+    for t in range(lengths.steps):
         if reset is not None:
+            # Chosen, not multiplied: a state that is infinite or NaN becomes 0 too.
             states = [torch.where(reset[t], torch.zeros_like(state), state) for state in states]
         results = reference.loop.call(*(column[t] for column in columns), *states, *fixed)
         by_key = dict(zip(reference.loop.results, (batched(result, states[0]) for result in results), strict=True))
-        output, new = by_key["output"], [by_key[key] for key in reference.states]
-        for key, values_of in watched.items():
+        output, new = by_key[OUTPUT], [by_key[key] for key in reference.states]
+        for key, values_of in recorded.items():
             value = by_key[key].detach()
             values_of.append(value if valid is None else torch.where(valid[t], value, torch.zeros_like(value)))
         if valid is not None:
@@ -117,11 +103,11 @@ def run_loop(
             new = [torch.where(valid[t], after, before) for after, before in zip(new, states, strict=True)]
         outputs.append(output)
         states = new
-    recorded = {
-        key.removeprefix("record."): stacked(steps_of, states[0], values, reference.size_of(key))
-        for key, steps_of in watched.items()
+    graph = reference.program.loop
+    named = {
+        key.name: stacked(steps_of, states[0], values, graph.size_of(key)) for key, steps_of in recorded.items()
     }
-    return stacked(outputs, states[0], values, reference.output_size), states, recorded
+    return stacked(outputs, states[0], values, reference.output_size), states, named
 
 
 def batched(value: Tensor, like: Tensor) -> Tensor:
@@ -133,7 +119,7 @@ def stacked(outputs: list[Tensor], like: Tensor, values: Leaves, size: str) -> T
     """Stack the outputs over time; [0, B, O] if there are none."""
     if outputs:
         return torch.stack(outputs)
-    return like.new_zeros((0, *like.shape[:-1], int(values[f"size.{size}"]) if size else 1))
+    return like.new_zeros((0, *like.shape[:-1], int(values[Key("size", size)]) if size else 1))
 
 
 def call(function: Function, leaves: Leaves) -> tuple[Tensor, ...]:
@@ -143,19 +129,9 @@ def call(function: Function, leaves: Leaves) -> tuple[Tensor, ...]:
 
 def fixed_arguments(function: Function, leaves: Leaves, skip: int = 0) -> list[Tensor | int]:
     """Return the arguments of an emitted function past the first `skip`, its packed parameters stacked."""
-    packs = [torch.cat([_tensor(leaves[f"parameter.{name}"]) for name in pack]) for pack in function.packs]
+    packs = [torch.cat([_tensor(leaves[Key("parameter", name)]) for name in pack]) for pack in function.packs]
     any_tensor = next(value for value in leaves.values() if isinstance(value, Tensor))
     return [*(leaves[key] if key != LIKE else any_tensor for key in function.arguments[skip:]), *packs]
-
-
-def length_of(leaves: Leaves) -> int:
-    """Return T, the steps of the input."""
-    key = next(key for key in leaves if key.startswith("input."))
-    return _tensor(leaves[key]).shape[0]
-
-
-def _in_order(program: Program) -> list[str]:
-    return [node.name for _, node in program.loop.leaves("hoisted")]
 
 
 def _tensor(value: Tensor | int) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.kinds import KINDS, Look, kind_named, look_at
+from loopcell.data.readers.plain import read_lines, read_whole
 from loopcell.data.readers.reading import Reader
 from loopcell.errors import UsageError
 
@@ -39,7 +40,9 @@ class Choice:
         header: of tables of text: whether the first line has the names.
         delimiter: of tables of text: what stands between cells.
         quote: of tables of text: what encloses a cell.
-        plain: a text is lines, whatever it looks like: it stands in a class folder, or is one side of a pair.
+        plain: a text is lines, whatever it looks like: it is one side of a pair.
+        whole: all of a text is one row, whatever it looks like: it stands in a class folder, or is read by a model that
+            learned from those.
     """
 
     kind: str | Delimited | None = None
@@ -47,6 +50,7 @@ class Choice:
     delimiter: str | None = None
     quote: str | None = None
     plain: bool = False
+    whole: bool = False
 
     def readers(self, paths: Sequence[Path]) -> Chosen:
         """Choose for files that belong together: where their lines look differently, all of them are text.
@@ -57,13 +61,15 @@ class Choice:
         """
         given = self._given()
         if given is not None:
-            return Chosen([(path, given) for path in paths])
+            return Chosen([(path, self._in_whole(given)) for path in paths])
         looks = [look_at(path) for path in paths]
         guessed = {look.kind.name for look in looks if look.guess}
-        plain = self.plain or len(guessed) > 1
+        plain = self.plain or self.whole or len(guessed) > 1
         readers = [(path, self._reader(path, look, plain=plain)) for path, look in zip(paths, looks, strict=True)]
-        lines = readers[0][1] is KINDS["text"].reader and not self.plain
-        return Chosen(readers, () if plain or self._table else _notes(paths, looks), _AS_LINES if lines else "")
+        notes = () if plain or self._table else _notes(paths, looks)
+        texts = [reader for reader in readers if reader[1] is read_whole]
+        lines = readers[0][1] is read_lines and not self.plain
+        return Chosen(readers, (*notes, *_of_whole_texts(texts)), _AS_LINES if lines else "")
 
     @property
     def _table(self) -> dict[str, Any]:
@@ -82,7 +88,10 @@ class Choice:
         if self._table and look.guess is not None and not isinstance(look.kind.reader, Delimited):
             return Delimited(**self._table)
         kind = KINDS["text"] if plain and look.guess is not None else look.kind
-        return self._with_table(kind.reader, f"{path} is {kind.name}, which")
+        return self._in_whole(self._with_table(kind.reader, f"{path} is {kind.name}, which"))
+
+    def _in_whole(self, reader: Reader) -> Reader:
+        return read_whole if self.whole and reader is read_lines else reader
 
     def _with_table(self, reader: Reader, what: str) -> Reader:
         if not self._table:
@@ -91,6 +100,13 @@ class Choice:
             return replace(reader, **self._table)
         name, value = next(iter(self._table.items()))
         raise UsageError(f"{what} is no kind of table with {_PARTS[name]}: leave out {name}={value!r}")
+
+
+def _of_whole_texts(readers: Sequence[tuple[Path, Reader]]) -> tuple[str, ...]:
+    if not readers:
+        return ()
+    each = "one text" if len(readers) == 1 else "one text each"
+    return (f"{_named(readers)} read as {each}, as files of class folders are; kind='text' reads every line as one",)
 
 
 def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:

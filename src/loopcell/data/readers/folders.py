@@ -10,9 +10,9 @@ from pathlib import Path
 
 from loopcell.data.readers.choosing import Choice, Chosen
 from loopcell.data.readers.opening import plain_name
-from loopcell.data.readers.plain import read_lines
-from loopcell.data.readers.reading import FileRows, Reading, guarded, one_column
-from loopcell.data.readers.records import Record, Records, file_origin
+from loopcell.data.readers.plain import read_whole
+from loopcell.data.readers.reading import FileRows, Reader, Reading, guarded
+from loopcell.data.readers.records import Record, Records
 from loopcell.data.readers.skipped import Skipped
 from loopcell.data.text.source import unreadable
 from loopcell.errors import DataError
@@ -33,7 +33,7 @@ class FolderRecords(Records):
         self._hidden: list[Path] = []
         self._files = self._list()
         self._by_class = self._files[0].parent != folder
-        self._choice = replace(choice, plain=choice.plain or self._by_class)
+        self._choice = replace(choice, whole=choice.whole or self._by_class)
         self._added = "label" if self._by_class else "file"
 
     def __str__(self) -> str:
@@ -52,6 +52,11 @@ class FolderRecords(Records):
             return (there, *notes, *self._chosen.notes)
         classes = len({self._class(path) for path in self._files})
         return (f"{there} in {classes:,} class folders", *notes)
+
+    @property
+    def of_whole_texts(self) -> bool:
+        """Whether the files are texts of which each is one row, by the first of them."""
+        return self._reader(0)[1] is read_whole
 
     @property
     def hint(self) -> str:
@@ -90,9 +95,10 @@ class FolderRecords(Records):
         return self._open(0, replace(self._reading, skipped=Skipped()))
 
     def _open(self, at: int, reading: Reading) -> FileRows:
-        path = self._files[at]
-        _, reader = self._choice.readers([path]).readers[0] if self._by_class else self._chosen.readers[at]
-        return guarded(path, _whole_text if reader is read_lines and self._by_class else reader, reading)
+        return guarded(*self._reader(at), reading)
+
+    def _reader(self, at: int) -> tuple[Path, Reader]:
+        return self._choice.readers(self._files[at : at + 1]).readers[0] if self._by_class else self._chosen.readers[at]
 
     def _class(self, path: Path) -> str:
         return path.relative_to(self._folder).parts[0]
@@ -118,8 +124,3 @@ class FolderRecords(Records):
             )
         return files
 
-
-def _whole_text(path: Path, reading: Reading) -> FileRows:
-    rows = read_lines(path, reading).rows
-    text = (("\n".join(record.values["text"] for record in rows)) for _ in range(1))
-    return one_column("text", ((file_origin(path, 1), value) for value in text))

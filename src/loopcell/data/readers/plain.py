@@ -21,6 +21,12 @@ def read_lines(path: Path, reading: Reading) -> FileRows:
     return one_column("text", ((file_origin(path, number, number), line.rstrip("\r\n")) for number, line in found))
 
 
+def read_whole(path: Path, reading: Reading) -> FileRows:
+    """Text: all of the file is one row with the column `text`, without the end of its last line."""
+    rows = read_lines(path, reading).rows
+    return one_column("text", ((file_origin(path, 1), "\n".join(row.values["text"] for row in rows)) for _ in range(1)))
+
+
 def read_json_lines(path: Path, reading: Reading) -> FileRows:
     """JSON lines: an object a line; the columns are the names in the first one."""
     rows = _json_rows(path, reading)

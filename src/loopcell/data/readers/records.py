@@ -78,6 +78,11 @@ class Records(ABC):
         return ()
 
     @property
+    def of_whole_texts(self) -> bool:
+        """Whether the rows are texts of whole files, as in class folders."""
+        return False
+
+    @property
     def hint(self) -> str:
         """What may be wrong where a column is not there, as the end of a sentence about it; "" for nothing."""
         return ""

@@ -55,7 +55,7 @@ class SeriesSettings(TrainingSettings):
             read; None: as the times say.
         history: steps that are read before the first forecast that counts in training.
         lags: how many of the last values the network sees at each step, relative to the newest; None for `history`.
-        together: one network reads all targets of a series at once. False: the same weights read each on its own.
+        multivariate: one network reads all targets of a series at once. False: the same weights read each on its own.
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.

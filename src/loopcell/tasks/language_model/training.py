@@ -230,14 +230,15 @@ def _run(
 
 
 def _notes(outcome: Outcome, config: TrainingConfig) -> tuple[str, ...]:
-    """A sentence about a run that ended in its warm-up."""
+    """Sentences about a run that had nothing left to do, or ended in its warm-up."""
+    idle = tuple(filter(None, [outcome.idle]))
     if outcome.warm or outcome.reason == "interrupted":
-        return ()
+        return idle
     note = (
         f"training ended in its warm-up, at update {outcome.position.update:,}, before the learning rate had reached "
         f"its height: try epochs={10 * config.length.epochs}, or smaller batches and chunks, for more updates"
     )
-    return (note,)
+    return (*idle, note)
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from loopcell.errors import TrainingError
-from loopcell.runtime.plan import may_fuse
+from loopcell.runtime import may_fuse
 from loopcell.tasks.word_vectors.kernel import Kernel
 from loopcell.tasks.word_vectors.numpy_trainer import NumpyTrainer
 from loopcell.tasks.word_vectors.progress import Progress

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 from torch.func import functional_call, grad, jacrev, vmap
 
-from loopcell.backends.reference import DerivedProgram, Masks, ReferenceProgram, run as run_reference, run_derived
+from loopcell.backends.lengths import Lengths
+from loopcell.backends.reference import DerivedProgram, ReferenceProgram, run as run_reference, run_derived
+from loopcell.equations.keys import Key
 from loopcell.errors import CheckFailed
 from loopcell.layers import Recurrent, State
 from loopcell.passes import build_program
@@ -62,14 +64,14 @@ def the_derived_backward_is_autograds(case: Case) -> None:
     state = case.state(net)
     reference = ReferenceProgram(build_program(case.cell.graph, training=False))
     derived = DerivedProgram.of(reference)
-    valid = torch.arange(case.steps).unsqueeze(1) < case.lengths()
-    for masks in (Masks(), Masks(valid, case.reset())):
+    whole = Lengths(case.steps)
+    for lengths in (whole, Lengths(case.steps, case.lengths()).with_reset(case.reset())):
 
-        def by_autograd(x: Tensor, state: State, masks: Masks = masks) -> tuple[Tensor, State]:
-            return _named(state, *run_reference(reference, _leaves(case, net, x, state), masks)[:2])
+        def by_autograd(x: Tensor, state: State, lengths: Lengths = lengths) -> tuple[Tensor, State]:
+            return _named(state, *run_reference(reference, _leaves(case, net, x, state), lengths)[:2])
 
-        def by_derivation(x: Tensor, state: State, masks: Masks = masks) -> tuple[Tensor, State]:
-            return _named(state, *run_derived(derived, _leaves(case, net, x, state), masks, len(x)))
+        def by_derivation(x: Tensor, state: State, lengths: Lengths = lengths) -> tuple[Tensor, State]:
+            return _named(state, *run_derived(derived, _leaves(case, net, x, state), lengths))
 
         assert_all_close(observe(net, by_derivation, x, state), observe(net, by_autograd, x, state))
 
@@ -137,13 +139,13 @@ def jacrev_is_rows_of_gradients(case: Case) -> None:
         assert_close(f"the Jacobian at {place}", jacobian[tuple(place)], expected)
 
 
-def _leaves(case: Case, net: Recurrent, x: Tensor, state: State) -> dict[str, Tensor | int]:
+def _leaves(case: Case, net: Recurrent, x: Tensor, state: State) -> dict[Key, Tensor | int]:
     """Return what a program reads, by the keys of its leaves."""
     sizes = case.cell.resolve_sizes(input_size=case.input_size, hidden_size=case.hidden_size, sizes=case.sizes)
-    leaves: dict[str, Tensor | int] = {f"size.{name}": size for name, size in sizes.items()}
-    leaves |= {f"input.{node.name}": x for _, node in case.cell.graph.leaves("input")} or {"input.x": x}
-    leaves |= {f"state.{name}": tensor[0] for name, tensor in state.items()}
-    return leaves | {f"parameter.{name}": weight for name, weight in net.weights(0, 0).items()}
+    leaves: dict[Key, Tensor | int] = {Key("size", name): size for name, size in sizes.items()}
+    leaves |= {node.key: x for _, node in case.cell.graph.leaves("input")} or {Key("input", "x"): x}
+    leaves |= {Key("state", name): tensor[0] for name, tensor in state.items()}
+    return leaves | {Key("parameter", name): weight for name, weight in net.weights(0, 0).items()}
 
 
 def _named(like: State, y: Tensor, final: list[Tensor]) -> tuple[Tensor, State]:

@@ -1,18 +1,37 @@
-"""Where values lie that a sweep does not hold in registers: tensors of the call, and scratch memory."""
+"""Addressing: where in memory a row of a value lies, as C text: in a tensor of the call, or in scratch memory.
+
+A kernel is given every tensor as a base address and up to two strides (`Slot` in layout.py). Inside a loop over rows
+the names `t`, `b` and `p` are the step, the row of the batch and the row of the saved tensors (the macro AT in
+headers/rows.h), so that the address of a row is one sum, which depends on the access pattern alone.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from loopcell.backends.c.codegen.layout import ADDED, KEPT, ROW, SEQUENCE, WHOLE
+from loopcell.backends.c.codegen.layout import Access, Role
 from loopcell.backends.c.codegen.region import RegionWriter
 from loopcell.equations.graph import Node
+from loopcell.equations.keys import Key
 from loopcell.equations.names import ascii_name
+
+_OFFSETS = {
+    Access.SEQUENCE: " + t * {0}_t + b * {0}_b",
+    Access.ROW: " + b * {0}_b",
+    # Rows of saved tensors stand in the order of computation, and rows past their sequence's end have none: `p` counts
+    # the rows before this one, so no product of step and batch would do.
+    Access.SAVED: " + p * {0}_b",
+}
+"""What is added to the base address; nothing for a tensor that is the same for all rows, or is added up elsewhere."""
+
+_LEAVES = {"input": Access.SEQUENCE, "cotangent": Access.SEQUENCE, "saved": Access.SAVED, "hoisted": Access.ROW}
+_FORWARD = {"output": Access.SEQUENCE, "record": Access.SEQUENCE, "state": Access.ROW}
+_BACKWARD = {"state": Access.ROW, "hoisted": Access.ROW, "parameter": Access.SUMMED}
 
 
 class ScratchWriter(RegionWriter):
-    """Crossing values lie in scratch, or in a kept result that is the same value."""
+    """Writes a region whose crossing values lie in scratch, or in a saved result that is the same value."""
 
     def pieces(self) -> Iterator[tuple[str, str, str]]:
         """Yield the scratch memory: (C type, name, how many)."""
@@ -23,19 +42,24 @@ class ScratchWriter(RegionWriter):
             yield "real", f"sum_{index}", "rows"
 
     @abstractmethod
-    def walk(self, key: str) -> str:
-        """Return how a result is walked."""
+    def access(self, key: Key) -> Access:
+        """Return how the tensor of a result is accessed."""
 
     def crossing_row(self, index: int) -> str:
         """Return where a crossing value's row lies."""
-        for key, result in self.graph.results.items():
-            if result == index and self.walk(key) == KEPT:
-                return place_of(f"={key}", KEPT)
+        for key in self._saved_as(index):
+            return row_of(writes(key), Access.SAVED)
         return f"scratch_{index} + r * n_{self.region.size(index)}"
 
     def crossing_is_result(self, index: int) -> bool:
-        """Say whether a crossing value lies in a kept result."""
-        return any(result == index and self.walk(key) == KEPT for key, result in self.graph.results.items())
+        """Say whether a crossing value lies in a saved result."""
+        return any(True for _ in self._saved_as(index))
+
+    def _saved_as(self, index: int) -> Iterator[Key]:
+        """Yield the results that save a value: what the backward pass reads, a later sweep can read as well."""
+        for key, result in self.graph.results.items():
+            if result == index and self.access(key) is Access.SAVED:
+                yield key
 
     def scalar(self, index: int) -> str:
         """Return the place of a row's scalar."""
@@ -44,48 +68,64 @@ class ScratchWriter(RegionWriter):
 
 def leaf_row(node: Node) -> str:
     """Return where a row of a leaf begins that is a tensor of the call."""
-    return place_of(node.key, walk_of(node))
+    return row_of(reads(node.key), leaf_access(node))
 
 
-def place_of(key: str, walk: str) -> str:
-    """Return where a row of a tensor begins."""
-    name = tensor(key)
-    along = {SEQUENCE: f" + t * {name}_t + b * {name}_b", ROW: f" + b * {name}_b", KEPT: f" + p * {name}_b"}
-    return name + along.get(walk, "")
+def row_of(tensor: str, access: Access) -> str:
+    """Return where a row of a tensor begins, by the tensor's C name."""
+    return tensor + _OFFSETS.get(access, "").format(tensor)
 
 
-def walk_of(node: Node) -> str:
-    """Return how a leaf's tensor is walked."""
+def leaf_access(node: Node) -> Access:
+    """Return how a leaf's tensor is accessed."""
     if node.op == "random":
-        return SEQUENCE if node.random is not None and node.random.each == "step" else ROW
-    if node.op in ("input", "cotangent"):
-        return SEQUENCE
-    return {"saved": KEPT, "state": KEPT, "hoisted": ROW}.get(node.op, WHOLE)
+        return Access.SEQUENCE if node.random is not None and node.random.each == "step" else Access.ROW
+    if node.op == "state":
+        return Access.SAVED  # in a backward pass; the forward loop has its states in memory of its own
+    return _LEAVES.get(node.op, Access.WHOLE)
 
 
-def result_walk(key: str) -> str:
-    """Return how a result of the forward loop is walked."""
-    kind = key.partition(".")[0]
-    return {"output": SEQUENCE, "record": SEQUENCE, "state": ROW}.get(kind, KEPT)
+def forward_access(key: Key) -> Access:
+    """Return how a result of the forward loop is accessed."""
+    return _FORWARD.get(key.kind, Access.SAVED)
 
 
-def gradient_walk(key: str) -> str:
-    """Return how a result of the reverse loop is walked."""
-    kind = key.partition(".")[0]
-    return {"state": ROW, "hoisted": ROW, "parameter": ADDED}.get(kind, KEPT)
+def backward_access(key: Key) -> Access:
+    """Return how a result of the reverse loop is accessed."""
+    return _BACKWARD.get(key.kind, Access.SAVED)
 
 
-def tensor(key: str) -> str:
-    """Return the C name of a tensor: what is read is `of_`, what is written `to_`."""
-    prefix = "to_" if key.startswith("=") else "of_"
-    return prefix + ascii_name(key.lstrip("=").replace(".", "_"))
+def reads(key: Key) -> str:
+    """Return the C name of a tensor that is read."""
+    return f"of_{_word(str(key))}"
 
 
-def summed(key: str) -> str:
-    """Return the C name of a sum."""
-    return "sum_" + ascii_name(key.partition(".")[2].replace(".", "_"))
+def writes(key: Key) -> str:
+    """Return the C name of a tensor that is written."""
+    return f"to_{_word(str(key))}"
+
+
+def state_before(state: str) -> str:
+    """Return the C name of the tensor of a state's values before each step, which the loop writes and reads."""
+    return f"of_{_word(f'before.{state}')}"
+
+
+def slot_name(role: Role, key: Key) -> str:
+    """Return the C name of a slot's tensor."""
+    if role is Role.STATE_BEFORE:
+        return state_before(key.name)
+    return reads(key) if role is Role.READ else writes(key)
+
+
+def sum_name(key: Key) -> str:
+    """Return the C name of a sum over rows and steps."""
+    return f"sum_{_word(key.name)}"
 
 
 def swap(name: str) -> str:
     """Return the line that makes the next step's values this step's."""
     return f"{{ real *last = now_{name}; now_{name} = next_{name}; next_{name} = last; }}"
+
+
+def _word(text: str) -> str:
+    return ascii_name(text.replace(".", "_"))

@@ -4,49 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, place_of, result_walk, swap, tensor, walk_of
-from loopcell.backends.c.codegen.kernel import Kernel
-from loopcell.backends.c.codegen.layout import KEPT, ROW, Region, Slot
+from loopcell.backends.c.codegen import addressing
+from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, writes
+from loopcell.backends.c.codegen.kernel import LoopKernel
+from loopcell.backends.c.codegen.layout import Access, Region, Role, Slot, SlotKey
 from loopcell.backends.c.codegen.region import RegionWriter, indented
 from loopcell.equations.graph import Node
+from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.hoist import Hoisted
 
 
-class ForwardKernel(Kernel):
+class ForwardKernel(LoopKernel):
     """The loop in the order of time.
 
     Attributes:
-        kept_states: names of the states whose values before each step are kept.
-        kept: keys of what is kept: "saved.NAME", and "state.NAME" before each step.
-        shared: those of them that the output is as well: "saved.NAME" at the same step, "state.NAME" a step later.
+        saved_states: names of the states whose values before each step are saved for backward.
+        saved: keys of what is saved for backward: saved.NAME, and state.NAME before each step.
+        same_as_output: those of them that the output is as well: saved.NAME at the same step, state.NAME a step later.
     """
 
-    def __init__(self, name: str, hoisted: Hoisted, kept_states: frozenset[str], registers: int, *, bf16: bool) -> None:
+    def __init__(
+        self, name: str, hoisted: Hoisted, saved_states: frozenset[str], registers: int, *, bf16: bool
+    ) -> None:
         self.ahead = Region(hoisted.prologue, registers, bf16=bf16)
         self.loop = Region(hoisted.loop, registers, bf16=bf16)
-        self.kept_states = kept_states
+        self.saved_states = saved_states
         self.states = hoisted.loop.states
-        leaves = {**self.ahead.leaves(), **self.loop.leaves()}
-        slots = [Slot(f"state.{state}", ROW) for state in self.states]
-        slots += [
-            Slot(key, walk_of(node))
-            for key, node in leaves.items()
-            if node.op != "state" and not (node.op == "hoisted" and node.name in hoisted.varying)
-        ]
-        slots += [Slot(f"={key}", result_walk(key)) for key in hoisted.loop.results]
-        slots += [Slot(f"before.{state}", KEPT) for state in self.states if state in kept_states]
-        super().__init__(name, (self.ahead, self.loop), slots)
+        super().__init__(name, (self.ahead, self.loop), self._slots(hoisted))
         results = hoisted.loop.results
-        saved = (key for key in results if key.startswith("saved."))
-        self.kept = (*saved, *(f"state.{state}" for state in self.states if state in kept_states))
-        self.shared = tuple(key for key in self.kept if results[key] == results["output"])
-        if self.shared:
-            self.in_one_place = frozenset({"=output", *map(kept_slot, self.shared)})
-        self.kept_ahead = {
+        saved = (key for key in results if key.kind == "saved")
+        self.saved = (*saved, *(key for key in state_keys(self.states) if key.name in saved_states))
+        self.same_as_output = tuple(key for key in self.saved if results[key] == results[OUTPUT])
+        if self.same_as_output:
+            self.aliased = frozenset({(Role.WRITTEN, OUTPUT), *map(saved_slot, self.same_as_output)})
+        # A value that is computed ahead and saved is written to the saved tensor at once, and the loop reads it there.
+        self.saved_ahead = {
             hoisted.loop.nodes[index].name: key
-            for key, index in hoisted.loop.results.items()
-            if key.startswith("saved.") and hoisted.loop.nodes[index].op == "hoisted"
+            for key, index in results.items()
+            if key.kind == "saved" and hoisted.loop.nodes[index].op == "hoisted"
         }
         ahead = self.ahead.graph
         self.computed_ahead = tuple(
@@ -54,12 +50,25 @@ class ForwardKernel(Kernel):
             for index in ahead.results.values()
         )
         self.varying = hoisted.varying
-        self.ahead_writer = _Ahead(self, self.ahead, 0)
-        self.loop_writer = _Loop(self, self.loop, len(self.ahead.packs))
+        self.ahead_writer = _AheadWriter(self, self.ahead, 0)
+        self.loop_writer = _LoopWriter(self, self.loop, len(self.ahead.packs))
+
+    def _slots(self, hoisted: Hoisted) -> Iterator[Slot]:
+        """Yield the tensors in the order of the arguments; what is computed ahead is scratch, and none of them."""
+        for state in state_keys(self.states):
+            yield Slot(Role.READ, state, Access.ROW)  # before the first step
+        for key, node in {**self.ahead.leaves(), **self.loop.leaves()}.items():
+            if node.op != "state" and not (node.op == "hoisted" and node.name in hoisted.varying):
+                yield Slot(Role.READ, key, addressing.leaf_access(node))
+        for key in hoisted.loop.results:
+            yield Slot(Role.WRITTEN, key, addressing.forward_access(key))
+        for state in state_keys(self.states):
+            if state.name in self.saved_states:
+                yield Slot(Role.STATE_BEFORE, state, Access.SAVED)
 
     def state_size(self, state: str) -> str:
         """Return the C name of a state's length."""
-        return f"n_{self.loop.size(self.loop.graph.results[f'state.{state}'])}"
+        return f"n_{self.loop.size(self.loop.graph.result('state', state))}"
 
     def listed(self) -> str:
         """Return how many rows are listed at a time: those of a chunk of steps."""
@@ -68,7 +77,7 @@ class ForwardKernel(Kernel):
     def pieces(self) -> Iterator[tuple[str, str, str]]:
         """Yield the states, what is computed ahead, and what crosses from sweep to sweep."""
         for state in self.states:
-            if state not in self.kept_states:
+            if state not in self.saved_states:
                 for when in ("now", "next"):
                     yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
         for name, index in self.ahead_writer.made():
@@ -79,14 +88,21 @@ class ForwardKernel(Kernel):
         yield from self.loop_writer.narrow_pieces("rows")
 
     def body(self) -> Iterator[str]:
-        """Yield the walk through time."""
+        """Yield the loop over time, a chunk of steps after the other.
+
+        Rows stand in the order of their lengths, longest first, so that at step t the first `count` rows of the list
+        run, and the first `staying` of them run at t + 1 as well. `later` is where the rows of step t + 1 begin in the
+        saved tensors: a state that stays is written there at once, as the next step's state before.
+        """
         yield "{"
         yield "    const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;"
         yield "    (void)later;"
         yield "    for (int64_t r = 0; r < s.count; r++) {"
         yield "        const int64_t b = batch_row(a, s, r);"
         for state in self.states:
-            from_ = tensor(f"state.{state}")
+            from_ = reads(Key("state", state))
+            # As if a step had been done before step 0: to the slot or saved row that step 0 reads (`staying` and
+            # `later` are those of step 0 here), and straight to the final state for a row that has no steps at all.
             to = self.loop_writer.state_after(state).replace("next_", "now_")
             yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){self.state_size(state)} * sizeof(real));"
         yield "    }"
@@ -109,8 +125,8 @@ class ForwardKernel(Kernel):
         yield from indented(self._resets(), 2)
         yield from indented(self.loop_writer.lines(), 2)
         for state in self.states:
-            if state not in self.kept_states:
-                yield "        " + swap(ascii_name(state))
+            if state not in self.saved_states:  # two slots, in turn; a saved state has a row for every step
+                yield "        " + addressing.swap(ascii_name(state))
         yield "        begin += count;"
         yield "    }"
         yield "}"
@@ -125,13 +141,13 @@ class ForwardKernel(Kernel):
         yield "}"
 
 
-def kept_slot(key: str) -> str:
-    """Return the key of the slot where a "saved.NAME", or a "state.NAME" before each step, is kept."""
-    return f"before.{key.removeprefix('state.')}" if key.startswith("state.") else f"={key}"
+def saved_slot(key: Key) -> SlotKey:
+    """Return the slot to which a saved.NAME, or a state.NAME before each step, is saved."""
+    return (Role.STATE_BEFORE if key.kind == "state" else Role.WRITTEN), key
 
 
-class _Ahead(RegionWriter):
-    """What does not wait for the past, for a chunk of steps: results lie in scratch, or where they are kept."""
+class _AheadWriter(RegionWriter):
+    """Writes what does not wait for the past, for a chunk of steps; results lie in scratch, or where they are saved."""
 
     def __init__(self, kernel: ForwardKernel, region: Region, first_pack: int) -> None:
         super().__init__(region, first_pack)
@@ -140,7 +156,7 @@ class _Ahead(RegionWriter):
     def made(self) -> Iterator[tuple[str, int]]:
         """Yield the scratch that lasts until the loop has read it, or until the next sweep has: (name, value)."""
         for key, index in self.graph.results.items():
-            if self.graph.nodes[index].args and key.removeprefix("hoisted.") not in self.kernel.kept_ahead:
+            if self.graph.nodes[index].args and key.name not in self.kernel.saved_ahead:
                 yield self._scratch(key), index
         results = set(self.graph.results.values())
         yield from ((f"ahead_v{index}", index) for index in self.region.crossing if index not in results)
@@ -161,29 +177,33 @@ class _Ahead(RegionWriter):
     def scalar(self, index: int) -> str:
         return f"ahead_s{index}[r]"
 
-    def result_row(self, key: str, place: str = "r") -> str:
-        """Return where a row of a hoisted value lies."""
-        name, index = key.removeprefix("hoisted."), self.graph.results[key]
+    def result_row(self, key: Key, place: str = "r") -> str:
+        """Return where a row of a hoisted value lies.
+
+        Args:
+            key: of the value.
+            place: the row's number in the chunk, as C.
+        """
+        index = self.graph.results[key]
         if not self.graph.nodes[index].args:
             return leaf_row(self.graph.nodes[index])
-        if name in self.kernel.kept_ahead:
-            kept = tensor(f"={self.kernel.kept_ahead[name]}")
-            return f"{kept} + p * {kept}_b"
+        if key.name in self.kernel.saved_ahead:
+            return row_of(writes(self.kernel.saved_ahead[key.name]), Access.SAVED)
         size = f"n_{self.region.size(index)}" if self.graph.nodes[index].dims else "1"
         return f"{self._scratch(key)} + {place} * {size}"
 
-    def store(self, key: str, value: str) -> Iterator[str]:
+    def store(self, key: Key, value: str) -> Iterator[str]:
         yield f"store({self.result_row(key)} + u, {value}, k);"
 
-    def leaf_results(self) -> list[str]:
+    def leaf_results(self) -> list[Key]:
         return [key for key in super().leaf_results() if self.graph.nodes[self.graph.results[key]].args]
 
-    def _scratch(self, key: str) -> str:
-        return f"ahead_{ascii_name(key.removeprefix('hoisted.'))}"
+    def _scratch(self, key: Key) -> str:
+        return f"ahead_{ascii_name(key.name)}"
 
 
-class _Loop(ScratchWriter):
-    """The step that waits for the past."""
+class _LoopWriter(ScratchWriter):
+    """Writes the step that waits for the past."""
 
     def __init__(self, kernel: ForwardKernel, region: Region, first_pack: int) -> None:
         super().__init__(region, first_pack)
@@ -193,33 +213,33 @@ class _Loop(ScratchWriter):
         if node.op == "state":
             return self.state_before(node.name)
         if node.op == "hoisted" and node.name in self.kernel.varying:
+            # A chunk's values lie step after step, each step's rows in the list's order; `begin` is this step's first.
             return self.kernel.ahead_writer.result_row(node.key, "(begin + r)")
         return leaf_row(node)
 
     def state_before(self, state: str) -> str:
         """Return where a row's state lies before the step."""
-        if state in self.kernel.kept_states:
-            return place_of(f"before.{state}", KEPT)
+        if state in self.kernel.saved_states:
+            return row_of(addressing.state_before(state), Access.SAVED)
         return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
 
     def state_after(self, state: str) -> str:
-        """Return where a row's state goes: to the next step, or out with the last one."""
-        final = tensor(f"=state.{state}")
+        """Return where a row's state goes: to the next step, or out with the row's last one."""
+        final = writes(Key("state", state))
         there = f"next_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
-        if state in self.kernel.kept_states:
-            kept = tensor(f"before.{state}")
-            there = f"{kept} + (later + r * s.every) * {kept}_b"
+        if state in self.kernel.saved_states:
+            saved = addressing.state_before(state)
+            # Row r of a share is row s.from + r * s.every of the step, and `later` counts s.from already.
+            there = f"{saved} + (later + r * s.every) * {saved}_b"
         return f"(r < staying ? {there} : {final} + b * {final}_b)"
 
-    def store(self, key: str, value: str) -> Iterator[str]:
-        if key.startswith("state."):
-            yield f"store({self.state_after(key.removeprefix('state.'))} + u, {value}, k);"
-        else:
-            yield f"store({place_of(f'={key}', self.walk(key))} + u, {value}, k);"
+    def store(self, key: Key, value: str) -> Iterator[str]:
+        row = self.state_after(key.name) if key.kind == "state" else row_of(writes(key), self.access(key))
+        yield f"store({row} + u, {value}, k);"
 
-    def walk(self, key: str) -> str:
-        return result_walk(key)
+    def access(self, key: Key) -> Access:
+        return addressing.forward_access(key)
 
-    def leaf_results(self) -> list[str]:
-        kept = set(self.kernel.kept_ahead.values())
-        return [key for key in super().leaf_results() if key not in kept]
+    def leaf_results(self) -> list[Key]:
+        saved = set(self.kernel.saved_ahead.values())
+        return [key for key in super().leaf_results() if key not in saved]

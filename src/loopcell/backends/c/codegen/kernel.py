@@ -1,30 +1,35 @@
-"""What every kernel shares: what it is given, the frame of its C functions, and how its weights are packed."""
+"""Kernel: what the C functions of every loop share: their arguments, their frame, and how weights are packed.
+
+Of one loop the C has: NAME_share, the work of one thread; NAME_bytes, the scratch memory of a share; NAME_pack and its
+two helpers, which bring weights into the order of `Pack`; and, from the macro SHARED in headers/rows.h, NAME itself,
+which packs and shares out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from loopcell.backends.c.codegen.addressing import tensor
-from loopcell.backends.c.codegen.layout import SEQUENCE, WHOLE, Pack, Region, Slot
+from loopcell.backends.c.codegen.addressing import slot_name
+from loopcell.backends.c.codegen.layout import Access, Pack, Region, Role, Slot, SlotKey
 from loopcell.backends.c.codegen.region import indented
+from loopcell.equations.keys import Key
 
 
-class Kernel:
+class LoopKernel:
     """One loop over a sequence as a C function.
 
     Attributes:
         name: of the C function.
         regions: its graphs.
-        slots: the tensors it is given, in order.
+        slots: the tensors in its arguments, in order.
         packs: the packed weights, in order.
         sizes: names of the sizes, in order.
-        matrices: names of the parameters that products read, in the order in which the kernel is given them.
-        no_packs: room for the addresses of packed weights.
-        computed_ahead: the sizes, by their places, of what is computed before the loop; -1 for a scalar.
-        in_one_place: keys of slots that a call may give one memory, since the same numbers are written to them.
+        matrices: names of the parameters that products read, in the order in which they follow the slots.
+        computed_ahead: the sizes, by their positions, of what is computed before the loop; -1 for a scalar.
+        aliased: slots that a call may give one memory, since the same numbers are written to them.
     """
 
-    in_one_place: frozenset[str] = frozenset()
+    aliased: frozenset[SlotKey] = frozenset()
 
     def __init__(self, name: str, regions: tuple[Region, ...], slots: Iterable[Slot]) -> None:
         self.name = name
@@ -33,8 +38,14 @@ class Kernel:
         self.packs: tuple[Pack, ...] = tuple(pack for region in regions for pack in region.packs)
         self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
         self.matrices = tuple(name for pack in self.packs for name in pack.matrices)
-        self.no_packs = (0,) * len(self.packs)
         self.computed_ahead: tuple[int, ...] = ()
+
+    def width(self, key: Key, sizes: Mapping[str, int]) -> int:
+        """Return the length of a result's vector: its size's number, and 1 of a scalar."""
+        # From the last region, which is the loop: nearly all keys are its.
+        region = next(region for region in reversed(self.regions) if key in region.graph.results)
+        index = region.graph.results[key]
+        return sizes[region.size(index)] if region.graph.nodes[index].dims else 1
 
     def products(self) -> Iterator[tuple[int, int]]:
         """Yield (vectors, most rows) of every product function that is called."""
@@ -73,7 +84,7 @@ class Kernel:
         yield "}"
 
     def body(self) -> Iterator[str]:
-        """Yield what a thread does with its share."""
+        """Yield the lines of what a thread does with its share of the rows."""
         raise NotImplementedError
 
     def pieces(self) -> Iterator[tuple[str, str, str]]:
@@ -91,13 +102,13 @@ class Kernel:
 
     def _tensors(self) -> Iterator[str]:
         for place, slot in enumerate(self.slots):
-            name = tensor(slot.key)
-            const = "" if slot.key.startswith(("=", "before.")) else "const "
-            restrict = "" if slot.key in self.in_one_place else "restrict "
+            name = slot_name(slot.role, slot.key)
+            const = "const " if slot.role is Role.READ else ""
+            restrict = "" if (slot.role, slot.key) in self.aliased else "restrict "
             yield f"{const}real *{restrict}{name} = a->at[{place}];"
-            if slot.walk == SEQUENCE:
+            if slot.access is Access.SEQUENCE:
                 yield f"const int64_t {name}_t = a->stride[{2 * place}], {name}_b = a->stride[{2 * place + 1}];"
-            elif slot.walk != WHOLE:
+            elif slot.access is not Access.WHOLE:
                 yield f"const int64_t {name}_b = a->stride[{2 * place + 1}];"
         for number, pack in enumerate(self.packs):
             yield f"const factor *pack_{number} = a->pack[{number}];"
@@ -106,6 +117,7 @@ class Kernel:
                 yield self._leading(number, place)
 
     def _matrix_place(self, number: int, place: int) -> int:
+        """Return where a matrix stands among the addresses: behind all slots, in the order of the packs."""
         before = sum(len(pack.matrices) for pack in self.packs[:number])
         return len(self.slots) + before + place
 
@@ -132,7 +144,7 @@ class Kernel:
         yield "}"
 
     def _packed(self, pack: Pack) -> str:
-        """Return how many numbers a pack has."""
+        """Return how many numbers a pack has: whole blocks of units, the last one filled up with zeros."""
         block = f"({pack.blocking.neighbours} * LANES)"
         blocks = f"((n_{pack.units} + {block} - 1) / {block} * {block})"
         return f"{blocks} * {pack.blocking.gates} * ({' + '.join(f'DEPTH(n_{size})' for size in pack.depth)})"
@@ -147,6 +159,11 @@ class Kernel:
         yield "}"
 
     def _pack_one(self, number: int, pack: Pack) -> Iterator[str]:
+        """Yield the packing of one block of units, a piece of work that any thread may take.
+
+        Pieces are numbered through all packs: one that is not of this pack loses this pack's count and goes on to the
+        next one, and what no pack has taken ends the work (`return 0`).
+        """
         blocking = pack.blocking
         depth = " + ".join(f"DEPTH(n_{size})" for size in pack.depth)
         yield f"if (piece * {blocking.neighbours} * LANES < n_{pack.units}) {{"
@@ -156,6 +173,7 @@ class Kernel:
         yield f"    const int64_t u0 = piece * {blocking.neighbours} * LANES;"
         yield f"    factor *to = (factor *)a->pack[{number}] + u0 * {blocking.gates} * ({depth});"
         yield f"    for (int q = 0; q < {blocking.neighbours}; q++) {{"
+        # Gates lie side by side within each number of the depth, segments one after the other along the depth.
         done = ""
         for place, _ in enumerate(pack.matrices):
             deep = f"n_{pack.depth[place if pack.contraction.transposed else 0]}"

@@ -1,29 +1,55 @@
-"""What a kernel is given: its tensors in order, and how its products are blocked."""
+"""Layout: which tensors a kernel has in its arguments, and how its products are blocked for registers and packed.
+
+Everything here is decided before any C is written, from the graph alone, so that the text (region.py, kernel.py) and
+the calls (launch/arguments.py) cannot disagree about it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key
 from loopcell.passes.sweeps import Contraction, Sweep, same_sizes, sweeps
 
-SEQUENCE, ROW, KEPT, WHOLE, ADDED = "sequence", "row", "kept", "whole", "added"
-"""How a tensor is walked: [T, B, n] with two strides; [B, n], the same at every step; one row for every valid step of
-every row, in the order of computation; the same for all, such as a parameter; one row a share, to be added up."""
+
+class Access(Enum):
+    """The access pattern of a tensor: which rows it has, and by which strides a kernel finds them."""
+
+    SEQUENCE = "[T, B, n], by two strides"
+    ROW = "[B, n], the same at every step"
+    SAVED = "[N, n], a row for every valid step of every row of the batch, in the order of computation"
+    WHOLE = "the same for all rows and steps, such as a parameter"
+    SUMMED = "[threads, n], a row for every thread, to be added up after the loop"
+
+
+class Role(Enum):
+    """What a kernel does with a tensor."""
+
+    READ = "read"
+    WRITTEN = "written"
+    STATE_BEFORE = "a state's values before each step, saved for backward: written at one step and read at the next"
+
+
+SlotKey = tuple[Role, Key]
+"""Which tensor of a kernel: a leaf that it reads and a result that it writes may have one key, such as state.h."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One tensor of a kernel.
+    """One tensor of a kernel: an address and two strides in its arguments.
 
     Attributes:
-        key: a leaf's key, a result's with "=" before it, or "before.NAME" for the kept states.
-        walk: one of the five above.
+        role: what the kernel does with it.
+        key: the leaf that is read, the result that is written, or the state.
+        access: how its rows are found.
     """
 
-    key: str
-    walk: str
+    role: Role
+    key: Key
+    access: Access
 
 
 @dataclass(frozen=True)
@@ -101,21 +127,24 @@ class Region:
             if node.op == "size":
                 yield node.name
 
-    def matrices(self) -> set[str]:
+    def matrices(self) -> set[Key]:
         """Return the keys of the parameters that products read."""
-        return {f"parameter.{name}" for pack in self.packs for name in pack.matrices}
+        return {Key("parameter", name) for pack in self.packs for name in pack.matrices}
 
-    def leaves(self) -> dict[str, Node]:
+    def leaves(self) -> dict[Key, Node]:
         """Return the leaves that are tensors, by key, matrices left out."""
         matrices = self.matrices()
         nodes = (node for _, node in self.graph.leaves() if node.op not in ("constant", "size"))
         return {node.key: node for node in nodes if node.key not in matrices}
 
     def _packs(self, registers: int) -> Iterator[Pack]:
+        # All products of a sweep stand in one loop over groups of rows, so they share N and the size of a group: the
+        # widest of them decides, since its running sums have to fit into the registers.
         for sweep in self.sweeps:
             neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
             widest = max((len(part.results) for part in sweep.contractions), default=1)
             group = max(1, min(8, registers // (widest * neighbours)))
+            # M: with few rows each half of the vectors is taken in a pass of its own, and then more rows fit.
             vectors = [len(part.results) * neighbours for part in sweep.contractions]
             halves = [count // 2 if count % 2 == 0 else count for count in vectors]
             rows = max(group, min((registers // count for count in halves), default=1))
@@ -126,6 +155,7 @@ class Region:
                 )
 
     def _crossing(self) -> tuple[int, ...]:
+        """Return the vectors that have to be in memory: computed by one sweep, and read by another or by a product."""
         sweep_of = {index: place for place, sweep in enumerate(self.sweeps) for index in _computed(sweep)}
         needed: dict[int, None] = {}
         for sweep in self.sweeps:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loopcell.backends.c.codegen.forward import ForwardKernel
-from loopcell.backends.c.codegen.kernel import Kernel
+from loopcell.backends.c.codegen.kernel import LoopKernel
 from loopcell.backends.c.codegen.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
+from loopcell.equations.keys import Key
 from loopcell.equations.names import ascii_name
 from loopcell.equations.printing import text as equations
 from loopcell.passes.fuse import Fused
@@ -22,48 +23,54 @@ class Loops:
         bf16: products multiply numbers rounded to bfloat16.
 
     Attributes:
-        forward, forward_and_keep, reverse: the loops.
-        back: the reverse step, each value stored once.
-        alias: results of the reverse step that are another one's: {key: the other's key}.
-        kept_states: names of the states whose values before each step the reverse loop needs.
+        forward: the loop for inference.
+        forward_and_save: the same, which saves for backward what the reverse loop reads.
+        reverse: the loop of the backward pass.
+        backward: the derived step, each value stored once.
+        alias: results of the derived step that are another one's: {key: the other's key}.
+        saved_states: names of the states whose values before each step the reverse loop needs.
     """
 
     def __init__(self, fused: Fused, registers: int, *, bf16: bool = False) -> None:
         self.fused = fused
-        self.back, self.alias = _deduplicated(fused.backward.graph)
+        self.backward, self.alias = _deduplicated(fused.backward.graph)
+        # A state is read by the derived step itself, or by a product after the loop: d h^T needs h before each step.
         operands = {outer.operand for outer in fused.backward.outer}
-        states = {node.key for _, node in self.back.leaves("state")} | operands
-        self.kept_states = frozenset(name for name in fused.core.states if f"state.{name}" in states)
+        needed = {node.key for _, node in self.backward.leaves("state")} | operands
+        self.saved_states = frozenset(name for name in fused.core.states if Key("state", name) in needed)
         self.registers = registers
         self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, bf16=bf16)
-        self.forward_and_keep = ForwardKernel(
-            "forward_and_keep", fused.training, self.kept_states, registers, bf16=bf16
+        # The function's name in C is older than the attribute's; libraries in caches go by the text.
+        self.forward_and_save = ForwardKernel(
+            "forward_and_keep", fused.training, self.saved_states, registers, bf16=bf16
         )
-        self.reverse = ReverseKernel(self.back, registers, bf16=bf16)
+        self.reverse = ReverseKernel(self.backward, registers, bf16=bf16)
 
-    def all(self) -> tuple[Kernel, ...]:
+    def all(self) -> tuple[LoopKernel, ...]:
         """Return the three loops."""
-        return (self.forward, self.forward_and_keep, self.reverse)
+        return (self.forward, self.forward_and_save, self.reverse)
 
     def text(self) -> str:
         """Return the C text, without the headers that it stands on."""
         shapes = sorted({shape for kernel in self.all() for shape in kernel.products()})
         each = sorted({(vectors, rows) for vectors, most in shapes for rows in range(1, most + 1)})
+        # A function for every number of rows, since the compiler has to know it to hold all sums in registers.
         products = [f"PRODUCT({vectors}, {rows}, {self._one_pass(vectors, rows)})" for vectors, rows in each]
         products += [_products(vectors, most) for vectors, most in shapes]
         return "\n".join(["", _comment(self.fused.core), *products, "", *(kernel.text() for kernel in self.all())])
 
     def _one_pass(self, vectors: int, rows: int) -> int:
+        """Return how many vectors a product takes at a time: half of them where all sums do not fit into registers."""
         return vectors // 2 if vectors * rows > self.registers else vectors
 
 
-def _deduplicated(graph: Graph) -> tuple[Graph, dict[str, str]]:
+def _deduplicated(graph: Graph) -> tuple[Graph, dict[Key, Key]]:
     """Return the reverse step with each value stored once, and which results share a store.
 
     Sums and what travels to the step before are stores of their own kind.
     """
-    apart = {key: i for key, i in graph.results.items() if key.startswith(("state.", "parameter.", "hoisted."))}
-    first: dict[int, str] = {}
+    apart = {key: i for key, i in graph.results.items() if key.kind in ("state", "parameter", "hoisted")}
+    first: dict[int, Key] = {}
     for key, index in graph.results.items():
         if key not in apart:
             first.setdefault(index, key)

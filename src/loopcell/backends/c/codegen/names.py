@@ -37,7 +37,7 @@ def value_names(graph: Graph) -> list[str]:
     names: list[str] = []
     used: set[str] = set()
     for index, node in enumerate(graph.nodes):
-        word = ascii_name(node.key.partition(".")[2].replace(".", "_") if not node.args else graph.name_of(index))
+        word = ascii_name(node.name.replace(".", "_") if not node.args else graph.name_of(index))
         if node.op == "state":
             word += "_before"
         if word in _taken() or _OURS.fullmatch(word):

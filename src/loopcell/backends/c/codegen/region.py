@@ -9,6 +9,7 @@ from loopcell.backends.c.codegen.layout import Blocking, Pack, Region
 from loopcell.backends.c.codegen.names import value_names
 from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.equations.graph import Node
+from loopcell.equations.keys import Key
 from loopcell.passes.sweeps import Contraction, Sweep
 
 
@@ -16,8 +17,8 @@ class RegionWriter:
     """Writes the loops of a region; subclasses say where its leaves, results and crossing values lie.
 
     The text stands where `list` and `count` name the rows and how many there are. Inside a row the names are t, b, p
-    (step, row of the batch, row of the kept tensors), r (place in the list), u (unit) and k (how many units there are
-    from u on, at most a vector's).
+    (step, row of the batch, row of the saved tensors), r (position in the list), u (unit) and k (how many units there
+    are from u on, at most a vector's).
     """
 
     def __init__(self, region: Region, first_pack: int) -> None:
@@ -42,7 +43,7 @@ class RegionWriter:
         """Return the place of a row's scalar."""
 
     @abstractmethod
-    def store(self, key: str, value: str) -> Iterator[str]:
+    def store(self, key: Key, value: str) -> Iterator[str]:
         """Yield the lines that store a result's vector."""
 
     # -- the sweeps ------------------------------------------------------------------------------------
@@ -82,9 +83,10 @@ class RegionWriter:
                 yield from self._narrowed(number, pack)
         for index in sweep.sums:
             yield f"for (int64_t r = 0; r < count; r++) {self.scalar(index)} = 0;"
-        blocking = packs[0][1].blocking
+        blocking = packs[0][1].blocking  # N and M are the same for all products of a sweep; see `Region._packs`
         neighbours = blocking.neighbours
         block = "LANES" if neighbours == 1 else f"{neighbours} * LANES"
+        # Units outside, rows inside: a block of weights stays in the cache while all rows pass by.
         yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
         yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
         yield f"    m = evenly(count, count - r0, {blocking.rows}, {blocking.group});"
@@ -114,8 +116,10 @@ class RegionWriter:
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
+        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it.
         yield f"vec acc_{number}[{blocking.rows} * {blocking.vectors}] = {{0}}; /* {results} */"
         yield "{"
+        # A block of N vectors of units has G * K * (N * LANES) numbers in the pack; u0 is a multiple of N * LANES.
         if len(part.segments) > 1:
             yield f"    const factor *w = pack_{number} + u0 * {blocking.gates} * ({' + '.join(depths)});"
         else:
@@ -132,6 +136,7 @@ class RegionWriter:
             product = f"products_{blocking.vectors}_{blocking.rows}((int)m, w, {factors}, {length}, acc_{number});"
             yield f"    if (!a->direct) {product}"
             yield from indented(self._direct(number, pack, place, length, size))
+            # The next segment's weights lie behind this one's: K rows of V vectors.
             if place + 1 < len(part.segments):
                 yield f"    w += {depths[place]} * {blocking.vectors} * LANES;"
         yield "}"
@@ -154,6 +159,7 @@ class RegionWriter:
                     yield "factor", narrowed(number, place), f"{rows} * DEPTH(n_{size})"
 
     def _direct(self, number: int, pack: Pack, place: int, length: str, size: str) -> Iterator[str]:
+        """Yield the same product for a call of few rows: the weights are read where they lie, and not packed."""
         blocking, part = pack.blocking, pack.contraction
         units = f"least({blocking.neighbours} * LANES, n_{size} - u0)"
         yield "else for (int i = 0; i < m; i++) {"
@@ -180,6 +186,7 @@ class RegionWriter:
         for number, pack in packs:
             blocking: Blocking = pack.blocking
             for gate, index in enumerate(pack.contraction.results):
+                # acc is [M, G, N]: the row of the group, the gate, and the neighbour that the loop over q is at.
                 lane = f"{gate * blocking.neighbours}" + (" + q" if blocking.neighbours > 1 else "")
                 yield f"const vec {self.names[index]} = acc_{number}[row_ * {blocking.vectors} + {lane}];"
                 known.add(index)
@@ -189,6 +196,7 @@ class RegionWriter:
             yield from self._fetched(node, known)
             if index in sweep.sums:
                 value = self._operand(node.args[0])
+                # With products, units come block by block for all rows, so the sum waits in scratch between blocks.
                 in_blocks = f"{self.scalar(index)} += total({value}, k);"
                 yield in_blocks if packs else f"total_{index} += first({value}, k);"
                 continue
@@ -262,7 +270,7 @@ class RegionWriter:
             yield "    }"
             yield "}"
 
-    def leaf_results(self) -> list[str]:
+    def leaf_results(self) -> list[Key]:
         """Return the keys of the results that are leaves or scalars and have to be stored."""
         return [key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars]
 

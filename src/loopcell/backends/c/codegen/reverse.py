@@ -5,20 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from loopcell.backends.c.codegen.addressing import (
-    ScratchWriter,
-    gradient_walk,
-    leaf_row,
-    place_of,
-    summed,
-    swap,
-    tensor,
-    walk_of,
-)
-from loopcell.backends.c.codegen.kernel import Kernel
-from loopcell.backends.c.codegen.layout import KEPT, ROW, Region, Slot
+from loopcell.backends.c.codegen import addressing
+from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, sum_name, writes
+from loopcell.backends.c.codegen.kernel import LoopKernel
+from loopcell.backends.c.codegen.layout import Access, Region, Role, Slot
 from loopcell.backends.c.codegen.region import indented
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key, cotangent_of, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.sweeps import Sweep
 
@@ -26,7 +19,7 @@ REVERSE_STEPS_AT_ONCE = 32
 """Steps whose gradients of vectors are added in the kernel's precision before they join the sum in double."""
 
 
-class ReverseKernel(Kernel):
+class ReverseKernel(LoopKernel):
     """The derived step against the order of time.
 
     Attributes:
@@ -36,17 +29,22 @@ class ReverseKernel(Kernel):
     def __init__(self, graph: Graph, registers: int, *, bf16: bool) -> None:
         self.region = Region(graph, registers, bf16=bf16)
         self.states = graph.states
-        self.added = tuple(key for key in graph.results if key.startswith("parameter."))
-        leaves = self.region.leaves()
-        slots = [Slot(f"cotangent.state.{state}", ROW) for state in self.states]
-        slots += [Slot(key, walk_of(node)) for key, node in leaves.items() if not key.startswith("cotangent.state.")]
-        slots += [Slot(f"={key}", gradient_walk(key)) for key in graph.results]
+        self.added = tuple(key for key in graph.results if key.kind == "parameter")
+        # By the cotangent's key, the state whose final value it belongs to; it is also what travels from step to step.
+        self.arriving = {cotangent_of(state): state.name for state in state_keys(self.states)}
+        slots = [Slot(Role.READ, key, Access.ROW) for key in self.arriving]
+        slots += [
+            Slot(Role.READ, key, addressing.leaf_access(node))
+            for key, node in self.region.leaves().items()
+            if key not in self.arriving
+        ]
+        slots += [Slot(Role.WRITTEN, key, addressing.backward_access(key)) for key in graph.results]
         super().__init__("reverse", (self.region,), slots)
-        self.writer = _Reverse(self, self.region, 0)
+        self.writer = _ReverseWriter(self, self.region, 0)
 
     def state_size(self, state: str) -> str:
         """Return the C name of a state's length."""
-        return f"n_{self.region.size(self.region.graph.results[f'state.{state}'])}"
+        return f"n_{self.region.size(self.region.graph.result('state', state))}"
 
     def pieces(self) -> Iterator[tuple[str, str, str]]:
         """Yield the states' cotangents, the sums, and what crosses from sweep to sweep."""
@@ -54,39 +52,43 @@ class ReverseKernel(Kernel):
             for when in ("now", "next"):
                 yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
         for key in self.added:
-            yield "real", summed(key), self._width(key)
-            yield "double", f"{summed(key)}_total", self._width(key)
+            yield "real", sum_name(key), self._width(key)
+            yield "double", f"{sum_name(key)}_total", self._width(key)
         yield from self.writer.pieces()
         yield from self.writer.narrow_pieces("rows")
 
-    def _width(self, key: str) -> str:
+    def _width(self, key: Key) -> str:
         index = self.region.graph.results[key]
         return f"n_{self.region.size(index)}" if self.region.graph.nodes[index].dims else "1"
 
     def body(self) -> Iterator[str]:
-        """Yield the walk back through time."""
+        """Yield the loop against the order of time.
+
+        Rows stand longest first, so that more and more of them run as the step falls: `before` of them did at the step
+        after this one, and a row that joins takes the gradient of its own final state.
+        """
         for key in self.added:
-            yield f"memset({summed(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
-            yield f"memset({summed(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
+            yield f"memset({sum_name(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
+            yield f"memset({sum_name(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
         yield "row *list = all;"
         yield "int64_t before = 0;"
         yield "for (int64_t step = a->T - 1; step >= 0; step--) {"
         yield "    const int64_t count = rows_at(a, s, step, list);"
         yield "    for (; before < count; before++) { /* rows that end here */"
         yield "        AT(before);"
-        for state in self.states:
-            from_, size = tensor(f"cotangent.state.{state}"), self.state_size(state)
+        for key, state in self.arriving.items():
+            from_, size = reads(key), self.state_size(state)
             to = f"now_{ascii_name(state)} + r * {size}"
             yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){size} * sizeof(real));"
         yield "    }"
         yield from indented(self.writer.lines())
         yield from indented(self._resets())
         for state in self.states:
-            yield "    " + swap(ascii_name(state))
+            yield "    " + addressing.swap(ascii_name(state))
         if self.added:
             yield f"    if (step % {REVERSE_STEPS_AT_ONCE} == 0) {{"
             for key in self.added:
-                yield f"        add_to({summed(key)}_total, {summed(key)}, {self._width(key)});"
+                yield f"        add_to({sum_name(key)}_total, {sum_name(key)}, {self._width(key)});"
             yield "    }"
         yield "}"
         yield from self._finish()
@@ -94,16 +96,18 @@ class ReverseKernel(Kernel):
     def _finish(self) -> Iterator[str]:
         yield "if (a->start) for (int64_t r = 0; r < s.count; r++) {"
         yield "    const int64_t b = batch_row(a, s, r);"
-        for state in self.states:
-            from_, to, size = tensor(f"cotangent.state.{state}"), tensor(f"=state.{state}"), self.state_size(state)
+        for key, state in self.arriving.items():
+            from_, to, size = reads(key), writes(Key("state", state)), self.state_size(state)
+            # A row that never ran has no cotangent in the loop: the final state's gradient is the initial state's.
             value = f"r < before ? now_{ascii_name(state)} + r * {size} : {from_} + b * {from_}_b"
             yield f"    memcpy({to} + b * {to}_b, {value}, (size_t){size} * sizeof(real));"
         yield "}"
         for key in self.added:
-            to, total = tensor(f"={key}"), f"{summed(key)}_total"
+            to, total = writes(key), f"{sum_name(key)}_total"
             yield f"for (int64_t u = 0; u < {self._width(key)}; u++) {to}[piece * {to}_b + u] = (real){total}[u];"
 
     def _resets(self) -> Iterator[str]:
+        """Yield the lines that cut the cotangent at a reset: the state before it had no say in the step."""
         yield "if (a->reset) for (int64_t i = 0; i < count; i++) {"
         yield "    AT(i);"
         yield "    if (!a->reset[t * a->B + b]) continue;"
@@ -113,8 +117,8 @@ class ReverseKernel(Kernel):
         yield "}"
 
 
-class _Reverse(ScratchWriter):
-    """The derived step."""
+class _ReverseWriter(ScratchWriter):
+    """Writes the derived step."""
 
     def __init__(self, kernel: ReverseKernel, region: Region, first_pack: int) -> None:
         super().__init__(region, first_pack)
@@ -131,25 +135,25 @@ class _Reverse(ScratchWriter):
         computed = {*sweep.pointwise, *(index for part in sweep.contractions for index in part.results)}
         stored = [key for key, index in self.graph.results.items() if index in computed]
         crosses = computed & set(self.region.crossing)
-        return not (sweep.sums or sweep.scalars or crosses) and all(key.startswith("state.") for key in stored)
+        return not (sweep.sums or sweep.scalars or crosses) and all(key.kind == "state" for key in stored)
 
     def leaf_row(self, node: Node) -> str:
-        if node.key.startswith("cotangent.state."):
-            state = node.key.removeprefix("cotangent.state.")
-            return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
-        return leaf_row(node)
+        state = self.kernel.arriving.get(node.key)
+        if state is None:
+            return leaf_row(node)
+        return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
 
-    def store(self, key: str, value: str) -> Iterator[str]:
+    def store(self, key: Key, value: str) -> Iterator[str]:
         if key in self.kernel.added:
-            yield f"store({summed(key)} + u, load({summed(key)} + u, k) + {value}, k);"
-        elif key.startswith("hoisted."):
-            at = f"{place_of(f'={key}', ROW)} + u"
+            yield f"store({sum_name(key)} + u, load({sum_name(key)} + u, k) + {value}, k);"
+        elif key.kind == "hoisted":
+            # One value for the whole sequence: the gradients of all steps add up in a row of the batch.
+            at = f"{row_of(writes(key), Access.ROW)} + u"
             yield f"store({at}, load({at}, k) + {value}, k);"
-        elif key.startswith("state."):
-            state = key.removeprefix("state.")
-            yield f"store(next_{ascii_name(state)} + r * {self.kernel.state_size(state)} + u, {value}, k);"
+        elif key.kind == "state":
+            yield f"store(next_{ascii_name(key.name)} + r * {self.kernel.state_size(key.name)} + u, {value}, k);"
         else:
-            yield f"store({place_of(f'={key}', KEPT)} + u, {value}, k);"
+            yield f"store({row_of(writes(key), Access.SAVED)} + u, {value}, k);"
 
-    def walk(self, key: str) -> str:
-        return gradient_walk(key)
+    def access(self, key: Key) -> Access:
+        return addressing.backward_access(key)

@@ -1,91 +1,109 @@
-"""What is left of a gradient after the reverse loop: large products, each done once for the whole sequence."""
+"""Gradients of the weights: what is left to do after the reverse loop.
+
+The loop writes the cotangents of all products side by side into one block [N, width], in the order of the parameters.
+So the gradient of a matrix, the sum over time and batch of d v^T, is one large product after the loop, and one product
+serves all gates whose cotangents, and whose rows in a tensor of the weights, are neighbours. The gradients of vectors
+were summed within the loop, and are only brought to where the vectors lie.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.launch.kernels import FEW_ROWS, Kernels
-from loopcell.backends.weights import Part
+from loopcell.backends.c.launch import arguments
+from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature
+from loopcell.backends.c.launch.library import Kernels
+from loopcell.backends.c.launch.saved import ColumnRange
+from loopcell.equations.keys import Key
 from loopcell.passes.derive import Backward
 
-
-@dataclass(frozen=True)
-class Column:
-    """Where a cotangent lies in the block [N, width] that the reverse loop writes: `start` and `count` columns."""
-
-    start: int
-    count: int
-
-
-def lay_out(keys: list[str], count: Callable[[str], int]) -> dict[str, Column]:
-    """Put cotangents side by side, in order."""
-    columns: dict[str, Column] = {}
-    start = 0
-    for key in keys:
-        columns[key] = Column(start, count(key))
-        start += columns[key].count
-    return columns
+INPUT = Key("input")
+"""Stands for the operand where a matrix multiplies the input itself; there is one input."""
 
 
 @dataclass(frozen=True)
-class _Run:
-    """Products with one operand whose cotangents and matrices both lie side by side: one product does them all."""
+class _BlockProduct:
+    """One product for all cotangents with an operand that lie side by side, as their rows of the weights do.
 
-    operand: str
+    Attributes:
+        operand: what the matrices are multiplied with.
+        base: the tensor of the weights.
+        rows: of that tensor.
+        columns: of the block of cotangents.
+    """
+
+    operand: Key
     base: int
-    rows: Column
-    columns: Column
+    rows: ColumnRange
+    columns: ColumnRange
+
+    def continues(self, last: _BlockProduct) -> bool:
+        """Say whether this product's rows and columns lie just behind those of another."""
+        same = (last.operand, last.base) == (self.operand, self.base)
+        return same and last.rows.stop == self.rows.start and last.columns.stop == self.columns.start
+
+    def joined(self, last: _BlockProduct) -> _BlockProduct:
+        """Return the one product that does both."""
+        rows = ColumnRange(last.rows.start, last.rows.count + self.rows.count)
+        columns = ColumnRange(last.columns.start, last.columns.count + self.columns.count)
+        return _BlockProduct(self.operand, self.base, rows, columns)
 
 
 class MatrixGradients:
     """The gradients of matrices, and of the input through them, from the block of cotangents.
 
     Args:
+        kernels: with the function for few rows.
         backward: the reverse step.
-        parts: of which parts of the bases each parameter is the sum.
-        lengths: the first axis of each base.
+        signature: where the parameters lie.
         columns: where each cotangent lies.
-        kernels: where the function for few steps lies.
     """
 
     def __init__(
-        self,
-        backward: Backward,
-        parts: Mapping[str, tuple[Part, ...]],
-        lengths: Sequence[int],
-        columns: Mapping[str, Column],
-        kernels: Kernels,
+        self, kernels: Kernels, backward: Backward, signature: KernelSignature, columns: Mapping[Key, ColumnRange]
     ) -> None:
-        self.kernels = kernels
-        self.parts = parts
-        self.lengths = lengths
-        self.outer = list(self._runs((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer))
-        self.into_input = list(self._runs(("input", p.parameter, columns[p.cotangent]) for p in backward.into_input))
+        self._bf16 = kernels.bf16
+        self._of_few_rows = kernels.functions["outer_products"]
+        self._slices = signature.layout.slices
+        self._lengths = [shape[0] if shape else 1 for shape in signature.shapes]
+        outer = ((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)
+        into_input = ((INPUT, p.parameter, columns[p.cotangent]) for p in backward.into_input)
+        self._outer = list(_joined(self._products(outer)))
+        self._into_input = list(_joined(self._products(into_input)))
 
     def of_matrices(
-        self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
-        """Return by number of the base the sums over time and batch of d v^T."""
+        """Return by number of the base the sums over time and batch of d v^T.
+
+        Args:
+            block: the cotangents, [N, width].
+            operand: gives by key what matrices were multiplied with, [N, n].
+            bases: the tensors of the weights.
+            wanted: which of them want a gradient.
+        """
         if block.shape[0] <= FEW_ROWS:
             return self._of_few(block, operand, bases, wanted)
-        block, seen = self._rounded(block), dict[str, Tensor]()
+        block, seen = self._rounded(block), dict[Key, Tensor]()
         found: dict[int, Tensor] = {}
-        for run in self.outer:
-            if not wanted[run.base]:
+        for product in self._outer:
+            if not wanted[product.base]:
                 continue
-            if run.operand not in seen:
-                seen[run.operand] = self._rounded(operand(run.operand))
-            d, v = _columns(block, run.columns), seen[run.operand]
-            if run.base not in found and run.rows.count == self.lengths[run.base]:
-                found[run.base] = torch.mm(d.t(), v).to(bases[run.base].dtype)
+            if product.operand not in seen:
+                seen[product.operand] = self._rounded(operand(product.operand))
+            d, v = _columns(block, product.columns), seen[product.operand]
+            if product.base not in found and self._is_whole(product):
+                # The first product that fills a whole tensor needs no zeros to add to.
+                found[product.base] = torch.mm(d.t(), v).to(bases[product.base].dtype)
                 continue
-            rows = self._rows(found, run, bases[run.base])
-            if self.kernels.bf16:
+            rows = self._rows(found, product, bases[product.base])
+            if self._bf16:  # the product is in bfloat16, the sum in float32: no one operation of torch does both
                 rows += torch.mm(d.t(), v)
             else:
                 rows.addmm_(d.t(), v)
@@ -94,95 +112,137 @@ class MatrixGradients:
     def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
         """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
         gradient, dtype = start, block.dtype
-        block = self._rounded(block) if self.into_input else block
-        for run in self.into_input:
-            d = _columns(block, run.columns)
-            matrix = self._rounded(bases[run.base].detach().narrow(0, run.rows.start, run.rows.count))
+        block = self._rounded(block) if self._into_input else block
+        for product in self._into_input:
+            d = _columns(block, product.columns)
+            rows = bases[product.base].detach().narrow(0, product.rows.start, product.rows.count)
+            matrix = self._rounded(rows)
             if gradient is None:
                 gradient = torch.mm(d, matrix).to(dtype)
-            elif self.kernels.bf16:
+            elif self._bf16:
                 gradient += torch.mm(d, matrix)
             else:
                 gradient.addmm_(d, matrix)
         return gradient
 
     def _of_few(
-        self, block: Tensor, operand: Callable[[str], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
     ) -> dict[int, Tensor]:
-        """Return the same for few steps in all, in one call."""
+        """Return the same for few rows: all products in one call, which costs less than one call of a library."""
         found: dict[int, Tensor] = {}
+        # The struct `outer_product_list` of headers/gradients.h: how many, how many rows each, then the products.
         asked = array("q", [0, block.shape[0]])
         alive = []
-        for run in self.outer:
-            if not wanted[run.base]:
+        for product in self._outer:
+            if not wanted[product.base]:
                 continue
-            d, v = _columns(block, run.columns), operand(run.operand)
-            new = run.base not in found and run.rows.count == self.lengths[run.base]
+            d, v = _columns(block, product.columns), operand(product.operand)
+            new = product.base not in found and self._is_whole(product)
             if new:
-                found[run.base] = torch.empty_like(bases[run.base], memory_format=torch.contiguous_format)
-            rows = self._rows(found, run, bases[run.base])
+                found[product.base] = torch.empty_like(bases[product.base], memory_format=torch.contiguous_format)
+            rows = self._rows(found, product, bases[product.base])
             asked[0] += 1
             asked.extend(_outer_product(d, v, rows, add=not new))
             alive += [d, v]
         if asked[0]:
-            self.kernels.run("outer_products", asked)
+            arguments.invoke(self._of_few_rows, asked)
         return found
 
-    def _rows(self, found: dict[int, Tensor], run: _Run, base: Tensor) -> Tensor:
+    def _rows(self, found: dict[int, Tensor], product: _BlockProduct, base: Tensor) -> Tensor:
         """Return the rows of a base's gradient to which a product belongs; the gradient starts at 0."""
-        gradient = found.get(run.base)
+        gradient = found.get(product.base)
         if gradient is None:
-            gradient = found[run.base] = torch.zeros_like(base, memory_format=torch.contiguous_format)
-        if run.rows.count == self.lengths[run.base]:
-            return gradient
-        return gradient.narrow(0, run.rows.start, run.rows.count)
+            gradient = found[product.base] = torch.zeros_like(base, memory_format=torch.contiguous_format)
+        return gradient if self._is_whole(product) else gradient.narrow(0, product.rows.start, product.rows.count)
+
+    def _is_whole(self, product: _BlockProduct) -> bool:
+        """Say whether a product gives all rows of its base."""
+        return product.rows.count == self._lengths[product.base]
 
     def _rounded(self, tensor: Tensor) -> Tensor:
         """Return what products multiply: numbers as they are, or rounded to bfloat16."""
-        return tensor.bfloat16() if self.kernels.bf16 else tensor
+        return tensor.bfloat16() if self._bf16 else tensor
 
-    def _runs(self, products: Iterator[tuple[str, str, Column]]) -> Iterator[_Run]:
-        single = [
-            _Run(operand, part.base, Column(part.start, self._count(part.base, part.count)), column)
-            for operand, name, column in products
-            for part in self.parts[name]
-        ]
-        single.sort(key=lambda run: (run.operand, run.base, run.columns.start))
-        last: _Run | None = None
-        for run in single:
-            if last is not None and _follows(last, run):
-                last = _joined(last, run)
+    def _products(self, parts: Iterable[tuple[Key, str, ColumnRange]]) -> list[_BlockProduct]:
+        """Return a product for every slice of every parameter, neighbours in the weights one after the other."""
+        single = []
+        for operand, name, columns in parts:
+            for part in self._slices[name]:
+                count = self._lengths[part.base] if part.count < 0 else part.count
+                single.append(_BlockProduct(operand, part.base, ColumnRange(part.start, count), columns))
+        return sorted(single, key=lambda product: (str(product.operand), product.base, product.columns.start))
+
+
+class VectorGradients:
+    """The gradients of vectors, from one row of sums over time and batch.
+
+    Args:
+        signature: where the parameters lie.
+        columns: of that row, by the parameter's key.
+    """
+
+    def __init__(self, signature: KernelSignature, columns: Mapping[Key, ColumnRange]) -> None:
+        pieces: dict[int, list[tuple[int, ColumnRange]]] = {}
+        for key, column in columns.items():
+            for part in signature.layout.slices[key.name]:
+                pieces.setdefault(part.base, []).append((part.start, column))
+        # By base: where in it each vector begins and which columns are its gradient; and the columns that are the
+        # gradient of the whole base, where they lie side by side in its order.
+        self._pieces: dict[int, tuple[list[tuple[int, ColumnRange]], ColumnRange | None]] = {}
+        for base, places in pieces.items():
+            places.sort(key=lambda place: place[0])
+            in_order = [column for _, column in places]
+            adjacent = all(a.stop == b.start for a, b in pairwise(in_order))
+            count = sum(column.count for column in in_order)
+            whole = adjacent and count == signature.shapes[base].numel()
+            self._pieces[base] = places, ColumnRange(in_order[0].start, count) if whole else None
+
+    def add_to(self, gradients: dict[int, Tensor], bases: Sequence[Tensor], sums: Tensor) -> None:
+        """Add the gradients of vectors to those of the bases in which they lie.
+
+        Args:
+            gradients: by number of the base; changed.
+            bases: the tensors of the weights.
+            sums: [threads, width], a row from each thread.
+        """
+        row = sums.view(-1) if sums.shape[0] == 1 else sums.sum(0)
+        taken: set[ColumnRange] = set()
+        for base, (places, whole) in self._pieces.items():
+            tensor = bases[base]
+            if base not in gradients and whole is not None:
+                part = row if whole.count == row.shape[0] else row.narrow(0, whole.start, whole.count)
+                if whole in taken:  # two biases with one gradient: who writes to one must not change the other
+                    part = part.clone()
+                taken.add(whole)
+                gradients[base] = part if tensor.dim() == 1 else part.view(tensor.shape)
                 continue
-            if last is not None:
-                yield last
-            last = run
+            if base not in gradients:
+                gradients[base] = torch.zeros_like(tensor, memory_format=torch.contiguous_format)
+            flat = gradients[base].view(-1)
+            for place, column in places:
+                flat[place : place + column.count] += row[column.start : column.stop]
+
+
+def _joined(products: list[_BlockProduct]) -> Iterator[_BlockProduct]:
+    """Yield products, neighbours as one."""
+    last: _BlockProduct | None = None
+    for product in products:
+        if last is not None and product.continues(last):
+            last = product.joined(last)
+            continue
         if last is not None:
             yield last
-
-    def _count(self, base: int, count: int) -> int:
-        return self.lengths[base] if count < 0 else count
+        last = product
+    if last is not None:
+        yield last
 
 
 def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
-    """Return an `outer_product` of headers/gradients.h: what to[i, j] is the sum of, over the steps."""
+    """Return an `outer_product` of headers/gradients.h: what to[i, j] is the sum of, over the rows of d and v."""
     (_, rows), (_, columns) = d.shape, v.shape
     return (d.data_ptr(), v.data_ptr(), d.stride(0), v.stride(0), to.data_ptr(), to.stride(0), rows, columns, add)
 
 
-def _columns(block: Tensor, column: Column) -> Tensor:
+def _columns(block: Tensor, column: ColumnRange) -> Tensor:
     """Return some columns of a block, or the block: a call to torch costs more than a small product."""
     return block if column.count == block.shape[1] else block.narrow(1, column.start, column.count)
-
-
-def _follows(last: _Run, run: _Run) -> bool:
-    return (
-        (last.operand, last.base) == (run.operand, run.base)
-        and last.rows.start + last.rows.count == run.rows.start
-        and last.columns.start + last.columns.count == run.columns.start
-    )
-
-
-def _joined(last: _Run, run: _Run) -> _Run:
-    rows = Column(last.rows.start, last.rows.count + run.rows.count)
-    columns = Column(last.columns.start, last.columns.count + run.columns.count)
-    return _Run(last.operand, last.base, rows, columns)

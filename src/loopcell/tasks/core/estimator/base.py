@@ -25,6 +25,7 @@ from loopcell import cells
 from loopcell.data import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError, quoted
+from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -81,6 +82,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name every argument in the class's docstring, as `help` and editors show it."""
+        super().__init_subclass__(**options)
+        has_settings = any("__dataclass_fields__" in vars(kind) for kind in cls.__mro__)
+        if vars(cls).get("__doc__") and has_settings:
+            cls.__doc__ = with_arguments(cls.__doc__ or "", settings_class(cls))
 
     def __new__(cls, *given: Any, **arguments: Any) -> Self:
         """Refuse arguments that there are not.
@@ -255,7 +263,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_none=True)} if self.columns_ else {}
+        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
         return {"config": config, **cell, **columns, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -24,7 +24,7 @@ class Naive(NamedTuple):
 
 
 def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Naive | None) -> list[str]:
-    """Sentences about a run that did not come far: it ended in its warm-up, or nothing was learned.
+    """Sentences about a run that did not come far: it had nothing left to do, ended in its warm-up, or learned nothing.
 
     Args:
         outcome: how it ended.
@@ -43,8 +43,9 @@ def notes_of(outcome: Outcome, settings: TrainingSettings, pace: Pace, naive: Na
             f"nothing was learned: the held-out loss {best:.4f} is no better than the {naive.loss:.4f} of "
             f"{naive.what}, whatever the input"
         )
-    # The cure of both is the same, and is said once.
-    return [*found[:-1], *(f"{last}: {what_to_try(outcome, settings, pace)}" for last in found[-1:])]
+    if found:  # the cure of both is the same, and is said once
+        found[-1] += f": {what_to_try(outcome, settings, pace)}"
+    return [outcome.idle, *found] if outcome.idle else found
 
 
 def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str:

@@ -21,6 +21,8 @@ class Columns(Config):
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
+        whole: a text file is one sequence, as those of the class folders were that a model learned from; else its lines
+            are sequences.
     """
 
     input: str | None = None
@@ -28,6 +30,7 @@ class Columns(Config):
     separator: str | None = None
     by: str | None = None
     window: PositiveInt | None = None
+    whole: bool = False
 
     @property
     def of_steps(self) -> bool:

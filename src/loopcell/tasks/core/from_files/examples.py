@@ -132,9 +132,19 @@ def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
     if training is None or spec.paired:
         return spec
-    records = open_records(spec)
-    records.expect(training.named)
-    return in_training(spec, training, records)
+    spec = as_whole(spec, training)
+    return in_training(spec, training, open_records(spec, named=training.named))
+
+
+def as_whole(spec: FileExamples, training: Columns) -> FileExamples:
+    """Read all of a text file as one sequence, where a model learned from such and no kind is said."""
+    return spec.model_copy(update={"whole": training.whole and spec.kind is None})
+
+
+def columns_of(spec: FileExamples) -> Columns:
+    """What a model that learns from files remembers of their columns."""
+    folder = len(spec.files) == 1 and spec.files[0].is_dir()
+    return spec.columns.model_copy(update={"whole": folder and open_records(spec).of_whole_texts})
 
 
 def in_training(spec: FileExamples, training: Columns, records: Records) -> FileExamples:
@@ -197,7 +207,7 @@ def _pair(spec: FileExamples, tell: Tell) -> Records:
 
 
 def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = False) -> Records:
-    choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain)
+    choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain, spec.whole)
     found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
     found.expect(spec.named)
     return found

@@ -16,7 +16,7 @@ from rich.console import Console
 from loopcell.errors import FileFormatError, LoopcellError, UsageError
 from loopcell.tasks.core.estimator import Estimator, Pair, SequenceEstimator, what_to_try
 from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.from_files.examples import Tell, demand_sequences, load_examples, untold
+from loopcell.tasks.core.from_files.examples import Tell, columns_of, demand_sequences, load_examples, untold
 from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.core.models import TASKS, model_class
 from loopcell.tasks.core.score_table import ScoreTable
@@ -84,7 +84,7 @@ def train_estimator(
         UsageError: the folder is taken, or an argument is out of its bounds.
         TrainingError: the loss is not finite.
     """
-    estimator.columns_ = data.columns
+    estimator.columns_ = columns_of(data)
     estimator.source_ = source_of(data, held_out)
     with new_run(estimator, data.files, folder) as run:
         return _fit(estimator, (data, held_out), run, tell, resume=False)

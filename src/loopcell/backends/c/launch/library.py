@@ -1,0 +1,66 @@
+"""Library: a cell's loops as one compiled library."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+
+import torch
+
+from loopcell.backends.c.codegen.loops import Loops
+from loopcell.backends.c.codegen.names import headers
+from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
+from loopcell.equations.names import ascii_name
+from loopcell.passes.fuse import Fused
+
+MOST_NODES = 600
+"""Of a cell: the largest of the library has 150. A model file may have thousands, and compilers take minutes then."""
+_BYTES = {torch.float32: 4, torch.float64: 8}
+
+
+class Kernels:
+    """A cell's loops in C, for one dtype.
+
+    Attributes:
+        fused: what is run.
+        dtype: torch.float32 or torch.float64, of tensors.
+        bf16: products multiply numbers rounded to bfloat16, and add them up in float32; made for torch.bfloat16.
+        loops: the generated text.
+        forward: the loop for inference.
+        forward_and_save: the same, which saves for backward what the reverse loop reads.
+        reverse: the loop of the backward pass.
+        library: the loaded library.
+        functions: its entries, by name; each takes the address of a struct: `arguments` of headers/rows.h, and
+            `outer_products` the one of headers/gradients.h.
+    """
+
+    def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
+        if len(fused.core.nodes) > MOST_NODES:
+            count = f"{len(fused.core.nodes):,} values a step"
+            raise BuildError(f"it has {count}, and a compiler may take very long over more than {MOST_NODES:,}")
+        self.fused = fused
+        self.bf16 = dtype == torch.bfloat16
+        self.dtype = torch.float32 if self.bf16 else dtype
+        self.lanes = vector_bytes() // _BYTES[self.dtype]
+        # Of 32 registers with AVX-512, and of 16 without, as many may hold sums; weights and operands need the rest.
+        self.loops = Loops(fused, registers=24 if vector_bytes() == 64 else 12, bf16=self.bf16)
+        self.forward = self.loops.forward
+        self.forward_and_save = self.loops.forward_and_save
+        self.reverse = self.loops.reverse
+        names = [*(kernel.name for kernel in self.loops.all()), "outer_products"]
+        self.library = build(self.text(), ascii_name(fused.core.name)[:60], names)
+        self.functions = {name: self.library[name] for name in names}
+        for function in self.functions.values():
+            function.restype = None
+            function.argtypes = (ctypes.c_void_p,)
+
+    def text(self) -> str:
+        """Return the whole C file: definitions, the headers, and the loops."""
+        double = int(self.dtype == torch.float64)
+        words = f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n" + "#define BF16 1\n" * self.bf16
+        return f"{words}{headers()}{self.loops.text()}"
+
+    def saved_width(self, sizes: Mapping[str, int]) -> int:
+        """Return how many numbers `forward_and_save` saves for every step of a row."""
+        kernel = self.forward_and_save
+        return sum(kernel.width(key, sizes) for key in kernel.saved)

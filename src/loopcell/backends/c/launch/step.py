@@ -1,0 +1,130 @@
+"""One step at a time: kernels called again and again on memory that stays where it is."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.c.launch.arguments import DIRECT, MEMORY, PACKED, Launch
+from loopcell.backends.c.launch.forward import ForwardPass
+
+_LINE = 64
+"""Bytes; kernels want their memory to begin at a multiple."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepLayer:
+    """One layer of a stack.
+
+    Attributes:
+        forward: what runs.
+        launch: for a sequence of one step.
+        tensors: of the call and of the weights; the states among them are replaced by those of `states`.
+        states: two buffers for every state [B, n]: one is read and the other written, then the other way round.
+        output: where the output goes, [1, B, O].
+    """
+
+    forward: ForwardPass
+    launch: Launch
+    tensors: list[Tensor]
+    states: list[tuple[Tensor, Tensor]]
+    output: Tensor
+
+
+class FusedSteps:
+    """The layers of a stack, a step a call: nothing is allocated, weights are packed once, states stay in place.
+
+    Each layer has two structs of arguments, made here once: they differ in which buffer of every state is read and
+    which is written. A step runs the layers on the one set, and the next step on the other; all that changes from call
+    to call is the address of the first layer's input.
+
+    Args:
+        layers: from the input to the output; each reads the output of the one before.
+    """
+
+    def __init__(self, layers: list[StepLayer]) -> None:
+        self._alive: list[object] = [layers]  # the structs hold addresses, which keep nothing alive
+        self._turn = 0
+        self._blocks: tuple[list[array[int]], list[array[int]]] = ([], [])
+        first = layers[0].forward
+        place = first.input_place
+        self._input = -1 if place is None else first.arguments.at + place
+        for number, layer in enumerate(layers):
+            if number:
+                layer.tensors[0] = layers[number - 1].output
+            self._add(layer)
+        library = first.kernels.library
+        self._functions = (ctypes.c_void_p * len(layers))(
+            *(ctypes.cast(layer.forward.kernels.functions["forward"], ctypes.c_void_p).value for layer in layers)
+        )
+        # Any library has this function; what it runs are the addresses of all layers' kernels.
+        self._in_turn = library.in_turn
+        self._in_turn.argtypes, self._in_turn.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64), None
+        self._lists = tuple(
+            (ctypes.c_void_p * len(layers))(*(block.buffer_info()[0] for block in blocks)) for blocks in self._blocks
+        )
+        functions = ctypes.addressof(self._functions)
+        self._arguments = tuple((functions, ctypes.addressof(blocks), len(layers)) for blocks in self._lists)
+
+    @property
+    def turn(self) -> int:
+        """Which of the two buffers of every state holds it now."""
+        return self._turn
+
+    def step(self, address: int) -> None:
+        """Run one step on the input [B, I] at an address."""
+        turn = self._turn
+        if self._input >= 0:
+            self._blocks[turn][0][self._input] = address
+        self._in_turn(*self._arguments[turn])
+        self._turn = 1 - turn
+
+    def _add(self, layer: StepLayer) -> None:
+        """Make a layer's two structs."""
+        forward, arguments = layer.forward, layer.forward.arguments
+        packed = array("q")
+        for turn in (0, 1):
+            tensors = list(layer.tensors)
+            for number, pair in zip(forward.state_numbers, layer.states, strict=True):
+                tensors[number] = pair[turn]
+            block, alive = arguments.begin(layer.launch, tensors)
+            self._alive += [tensors, alive]
+            (place, width), *_ = forward.by_step
+            arguments.put(block, place, layer.output.data_ptr(), width)  # one step: there is no stride to the next
+            for (place, width), pair in zip(forward.states, layer.states, strict=True):
+                arguments.put(block, place, pair[1 - turn].data_ptr(), width)
+            if layer.launch.threads == 1:  # several threads need scratch memory each, and take it themselves
+                block[MEMORY] = self._memory(forward.kernels.library.forward_memory, block)
+            if forward.kernel.packs:
+                packed = self._pack(forward, block, packed)
+            self._blocks[turn].append(block)
+
+    def _pack(self, forward: ForwardPass, block: array[int], packed: array[int]) -> array[int]:
+        """Have a struct's weights packed, however few rows there are, and return the addresses of the packs.
+
+        Args:
+            forward: whose kernel.
+            block: the struct; it ends in the addresses of the packs.
+            packed: these addresses, where another struct of the layer has them already.
+        """
+        library, count = forward.kernels.library, len(forward.kernel.packs)
+        block[DIRECT] = 0
+        if packed:
+            block[PACKED] = 1
+            block[-count:] = packed
+            return packed
+        start = self._memory(library.forward_packed_memory, block)
+        library.forward_pack_into(ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start))
+        return block[-count:]
+
+    def _memory(self, how_much: ctypes._NamedFuncPointer, block: array[int]) -> int:
+        """Return the address of memory of the size that a kernel asks for; it lives as long as this object."""
+        how_much.restype = ctypes.c_int64
+        size = how_much(ctypes.c_void_p(block.buffer_info()[0]))
+        memory = torch.empty(size + _LINE, dtype=torch.uint8, device="cpu")
+        self._alive.append(memory)
+        return (memory.data_ptr() + _LINE - 1) // _LINE * _LINE  # the first multiple in it

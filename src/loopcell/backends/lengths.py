@@ -1,0 +1,128 @@
+"""Lengths: where the rows of a batch end, and where they start afresh.
+
+The one value for this on every floor. Layers check what a caller gave and make it; both back ends read it, each in the
+form that suits it: the reference path as a mask over [T, B], kernels as an order of the rows. These forms are computed
+where somebody asks for them, and once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int64, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Lengths:
+    """Where the rows of a batch end, and where they start afresh.
+
+    Nobody writes to the tensors afterwards, since what is computed from them is remembered.
+
+    Attributes:
+        steps: T.
+        lengths: int64 [B], or None where every row is T long.
+        reset: bool [T, B], true where a row's state becomes 0 before the step; never past a row's end. Or None.
+    """
+
+    steps: int
+    lengths: Int64[Tensor, " B"] | None = None
+    reset: Bool[Tensor, "T B"] | None = None
+    _mask: Bool[Tensor, "T B"] | None = field(default=None, repr=False)
+
+    @property
+    def mask(self) -> Bool[Tensor, "T B"] | None:
+        """Where there is something to compute; None where everywhere."""
+        if self._mask is None and self.lengths is not None:
+            steps = torch.arange(self.steps, device=self.lengths.device).unsqueeze(1)
+            # No cached_property: its lock (Python 3.11) is nothing that torch.compile can read.
+            object.__setattr__(self, "_mask", steps < self.lengths)
+        return self._mask
+
+    def with_reset(self, reset: Bool[Tensor, "T B"] | None) -> Lengths:
+        """Return the same lengths with other resets, none of them past a row's end; the mask is made once for both."""
+        if reset is not None and self.mask is not None:
+            reset = reset & self.mask  # what lies there is no episode of this row
+        return Lengths(self.steps, self.lengths, reset, self.mask)
+
+    def segment(self, start: int, stop: int) -> Lengths:
+        """Return the lengths and resets between two steps."""
+        lengths = None if self.lengths is None else (self.lengths - start).clamp(0, stop - start)
+        return Lengths(stop - start, lengths, None if self.reset is None else self.reset[start:stop])
+
+    def without_padding(self, x: Float[Tensor, "T B I"]) -> Float[Tensor, "T B I"]:
+        """Return the input with zeros past every row's end, where a NaN would enter the gradients as 0 * NaN."""
+        return x if self.mask is None else torch.where(self.mask.unsqueeze(-1), x, 0.0)
+
+    # -- reading backwards -----------------------------------------------------------------------------
+
+    def directions(self, count: int) -> list[Lengths]:
+        """Return the rows as each of 1 or 2 directions reads them: in the order of time, and reversed."""
+        return [self, self._backwards()] if count > 1 else [self]
+
+    def _backwards(self) -> Lengths:
+        """Return the reversed rows: a row keeps its length, and starts afresh where an episode ends."""
+        if self.reset is None:
+            return self
+        starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])
+        return Lengths(self.steps, self.lengths, self.reverse(starts_next), self.mask)
+
+    def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
+        """Return [T, B, ...] with every row's valid part reversed; its own inverse."""
+        if self.lengths is None:
+            return x.flip(0)
+        time = torch.arange(self.steps, device=x.device).unsqueeze(1)
+        lengths = self.lengths.to(x.device).clamp(max=self.steps)  # nobody has looked at those on a GPU
+        # Step t of a row of length n comes from step n - 1 - t; padding stays where it is.
+        source = torch.where(time < lengths, lengths - 1 - time, time)
+        if x.dim() > source.dim():
+            source = source.unsqueeze(-1).expand(-1, -1, *x.shape[2:])
+        return x.gather(0, source)
+
+    # -- the order in which kernels take the rows ------------------------------------------------------
+
+    @property
+    def order(self) -> Int64[Tensor, " B"] | None:
+        """The rows, those that run longest first; None where all are T long.
+
+        In this order the rows that still run at a step are always the first ones: a kernel works on a shrinking block,
+        and neither computes padding nor saves it.
+        """
+        return None if self._sorted is None else self._sorted[1]
+
+    @property
+    def sorted_lengths(self) -> Int64[Tensor, " B"] | None:
+        """The lengths in that order; None where all rows are T long."""
+        return None if self._sorted is None else self._sorted[0]
+
+    @property
+    def first_rows(self) -> Int64[Tensor, " T_plus_1"] | None:
+        """How many steps of all rows stand before each step, [T + 1]: where its rows begin in saved tensors [N, n]."""
+        return None if self._saved_rows is None else self._saved_rows[0]
+
+    @property
+    def index(self) -> Int64[Tensor, " N"] | None:
+        """The position in [T * B] of every valid step of every row, in the order of computation."""
+        return None if self._saved_rows is None else self._saved_rows[1]
+
+    @cached_property
+    def _sorted(self) -> tuple[Tensor, Tensor] | None:
+        if self.lengths is None or not self.lengths.numel() or int(self.lengths.min()) >= self.steps:
+            return None
+        # Stable, so that rows of one length keep their order and the same batch gives the same bits each time.
+        lengths, rows = self.lengths.clamp(max=self.steps).sort(descending=True, stable=True)
+        return lengths.contiguous(), rows.contiguous()
+
+    @cached_property
+    def _saved_rows(self) -> tuple[Tensor, Tensor] | None:
+        if self._sorted is None:
+            return None
+        lengths, rows = self._sorted
+        device = rows.device  # named, since torch.set_default_device may say another
+        time = torch.arange(self.steps, device=device).unsqueeze(1)
+        runs = time < lengths  # [T, B], in the sorted order
+        first = torch.zeros(self.steps + 1, dtype=torch.int64, device=device)
+        torch.cumsum(runs.sum(1), 0, out=first[1:])
+        return first, (time * len(rows) + rows)[runs]

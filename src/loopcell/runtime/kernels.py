@@ -1,0 +1,254 @@
+"""The kernel path: a cell's kernels called on tensors, with their gradient.
+
+`KernelRunner` has what a cell with known sizes needs; from tensors it makes a `KernelCall`, which runs any tensors of
+the same form. Kernels are bound to a signature once (`BoundKernels`), and a call without lengths and resets is prepared
+once for each T and B.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c.launch.arguments import contiguous_rows
+from loopcell.backends.c.toolchain.threads import granted
+from loopcell.backends.lengths import Lengths
+from loopcell.backends.weights import WeightLayout, Weights
+from loopcell.equations.keys import Key
+from loopcell.errors import TensorError
+from loopcell.runtime.dispatch import are_plain, nothing_at_work
+from loopcell.runtime.programs import Programs, kernels_of
+
+_MOST_SIGNATURES = 64
+_MOST_WORK_ALONE = 200_000
+"""Multiplications below which waking a second thread costs more than it gives."""
+
+RunResults = tuple[Tensor, list[Tensor], dict[str, Tensor]]
+"""The output [T, B, O], the final states [B, n] in the cell's order, and what is recorded [T, B, n] by name."""
+
+
+class BoundKernels:
+    """Kernels for calls with one signature; each pass is made when a call needs it.
+
+    Attributes:
+        programs: the cell.
+        kernels: its loops.
+        signature: what the calls are given.
+    """
+
+    def __init__(self, programs: Programs, kernels: Kernels, signature: KernelSignature) -> None:
+        self.programs = programs
+        self.kernels = kernels
+        self.signature = signature
+
+    @cached_property
+    def inference(self) -> ForwardPass:
+        """The forward loop that saves nothing."""
+        return ForwardPass(self.kernels, self.kernels.forward, self.signature, saves=False)
+
+    @cached_property
+    def training(self) -> ForwardPass:
+        """The forward loop that saves what `backward` reads."""
+        return ForwardPass(self.kernels, self.kernels.forward_and_save, self.signature, saves=True)
+
+    @cached_property
+    def backward(self) -> BackwardPass:
+        """The reverse loop."""
+        assert self.training.saved is not None  # it saves
+        return BackwardPass(self.kernels, self.signature, self.training.saved)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KernelCall:
+    """One call, less its tensors.
+
+    Attributes:
+        bound: what runs.
+        launch: how the rows run.
+    """
+
+    bound: BoundKernels
+    launch: Launch
+
+    def run(self, tensors: list[Tensor]) -> RunResults:
+        """Run the cell over a sequence.
+
+        Args:
+            tensors: what the signature's keys name, then those of the weights; the last axis of each contiguous.
+        """
+        signature = self.bound.signature
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+            output, *rest = _KernelFunction.apply(self, *tensors)  # type: ignore[no-untyped-call]
+        else:
+            output, *rest = self.bound.inference.run(self.launch, tensors)[0]
+        count = len(signature.states)
+        return output, rest[:count], dict(zip(signature.recorded, rest[count:], strict=True))
+
+
+class _KernelFunction(torch.autograd.Function):
+    """The forward and the backward kernel as one differentiable function."""
+
+    @staticmethod
+    def forward(ctx: Any, call: KernelCall, *tensors: Tensor) -> tuple[Tensor, ...]:
+        results, saved = call.bound.training.run(call.launch, tensors, share=True)
+        assert saved is not None  # this pass saves
+        ctx.call = call
+        shared = () if saved.steps is None else (saved.steps,)
+        to_save = (*tensors, saved.block, *shared)
+        ctx.save_for_backward(*to_save)
+        ctx.shapes = [tensor.shape for tensor in to_save]
+        ctx.dtype = saved.block.dtype
+        ctx.output = None if saved.steps is None else _Version(results[0])
+        ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.states) :])
+        ctx.set_materialize_grads(False)  # a gradient that is not there comes as None, for which nothing is computed
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, d_output: Tensor | None, *d_rest: Tensor | None) -> tuple[Tensor | None, ...]:
+        call: KernelCall = ctx.call
+        signature = call.bound.signature
+        count = len(signature.keys) + len(signature.shapes)
+        all_saved = ctx.saved_tensors
+        _check_returned(all_saved, ctx.shapes, ctx.dtype)
+        tensors, saved = all_saved[:count], all_saved[count:]
+        arriving = (d_output, *d_rest[: len(signature.states)])
+        wanted = ctx.needs_input_grad[1:]
+        # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
+        if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
+            return (None, *_by_reference(call, tensors, arriving, wanted))
+        tensors = [contiguous_rows(tensor) for tensor in tensors]
+        if ctx.output is not None and ctx.output.changed():
+            block = _saved_again(call, tensors)
+        else:
+            block = SavedForBackward(call.bound.backward.saved, *[tensor.contiguous() for tensor in saved])
+        return (None, *call.bound.backward.run(call.launch, tensors, block, arriving, wanted))
+
+
+def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+    """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
+
+    Raises:
+        TensorError: a shape or dtype is not that of what was saved.
+    """
+    for tensor, shape in zip(saved, shapes, strict=True):
+        if tensor.shape != shape or tensor.dtype != dtype:
+            raise TensorError(
+                f"a {dtype} tensor {list(shape)} was saved for the gradient, and a hook on saved tensors returned a "
+                f"{tensor.dtype} tensor {list(tensor.shape)}; it must return what was saved"
+            )
+
+
+class _Version:
+    """The version of an output, without keeping it in memory: whether somebody has written to it since."""
+
+    def __init__(self, output: Tensor) -> None:
+        # A detached tensor counts versions together with its origin, also once it has given up the common memory.
+        self._counter = output.detach()
+        self._counter.data = output.new_empty(0)
+        self._seen = output._version  # noqa: SLF001 - torch has no public word for it
+
+    def changed(self) -> bool:
+        """Say whether the output has been written to."""
+        return self._counter._version != self._seen  # noqa: SLF001
+
+
+def _saved_again(call: KernelCall, tensors: Sequence[Tensor]) -> SavedForBackward:
+    """Run forward once more, for a caller who has written to the output in which saved values lay (`y.relu_()`)."""
+    saved = call.bound.training.run(call.launch, tensors)[1]
+    assert saved is not None  # this pass saves
+    return saved
+
+
+def _by_reference(
+    call: KernelCall, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """Return the gradients by PyTorch operations."""
+    signature = call.bound.signature
+    leaves = dict(zip(signature.keys, tensors, strict=False))
+    weights = Weights(tuple(tensors[len(signature.keys) :]), signature.layout)
+    return call.bound.programs.reference_gradients(
+        leaves, weights, signature.sizes, call.launch.lengths, arriving, wanted
+    )
+
+
+class KernelRunner:
+    """A cell's kernels with known sizes.
+
+    Args:
+        programs: the cell.
+        sizes: every size by name.
+    """
+
+    def __init__(self, programs: Programs, sizes: Mapping[str, int]) -> None:
+        self.programs = programs
+        self.sizes = sizes
+        self._bound: dict[tuple[Kernels, tuple[Key, ...], WeightLayout], BoundKernels] = {}
+        self._plain: dict[tuple[BoundKernels, int, int, int], KernelCall] = {}
+        shapes = programs.fused.core.parameters.values()
+        self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
+
+    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+        """Return the compiled loops; None where they cannot be built."""
+        return kernels_of(self.programs, dtype)
+
+    def prepare(
+        self, kernels: Kernels, leaves: dict[Key, Tensor], weights: Weights, lengths: Lengths
+    ) -> tuple[KernelCall, list[Tensor]]:
+        """Return what to run, and on which tensors.
+
+        Args:
+            kernels: what `kernels` returned.
+            leaves: the input, the states, the draws, by key; the input first.
+            weights: the parameters.
+            lengths: where rows end and start afresh.
+        """
+        if self.programs.once is not None:
+            leaves = {**leaves, **self.programs.invariants(leaves, weights, self.sizes)}
+        bound = self._bind(kernels, tuple(leaves), weights)
+        tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
+        batch = tensors[0].shape[1]
+        threads = self._threads(lengths.steps, batch)
+        index = None if lengths.lengths is None else lengths.index
+        if index is None and lengths.reset is None:
+            return self._plain_call(bound, lengths.steps, batch, threads), tensors
+        if lengths.reset is not None and not lengths.reset.is_contiguous():  # kernels read it as it lies
+            lengths = Lengths(lengths.steps, lengths.lengths, lengths.reset.contiguous())
+        rows = lengths.steps * batch if index is None else index.shape[0]
+        return KernelCall(bound, Launch(lengths, batch, threads, rows, index)), tensors
+
+    def _threads(self, steps: int, batch: int) -> int:
+        """Return how many threads share the rows: as many as PyTorch may have, and one where there is little to do."""
+        if batch > 1 and steps * batch * self._multiplications > _MOST_WORK_ALONE:
+            return granted(min(torch.get_num_threads(), batch))
+        return 1
+
+    def _plain_call(self, bound: BoundKernels, steps: int, batch: int, threads: int) -> KernelCall:
+        """Return what to run where no row ends early or starts afresh: the same at every such call."""
+        key = (bound, steps, batch, threads)
+        call = self._plain.get(key)
+        if call is None:
+            if len(self._plain) > _MOST_SIGNATURES:
+                self._plain.clear()
+            launch = Launch(Lengths(steps), batch, threads, steps * batch)
+            call = self._plain.setdefault(key, KernelCall(bound, launch))
+        return call
+
+    def _bind(self, kernels: Kernels, keys: tuple[Key, ...], weights: Weights) -> BoundKernels:
+        """Return kernels bound to the signature of such tensors, made once."""
+        key = (kernels, keys, weights.layout)
+        bound = self._bound.get(key)
+        if bound is None:
+            shapes = tuple(base.shape for base in weights.bases)
+            program = self.programs.reference.program
+            signature = KernelSignature(program, self.sizes, keys, weights.layout, shapes)
+            if len(self._bound) > _MOST_SIGNATURES:
+                self._bound.clear()
+            bound = self._bound[key] = BoundKernels(self.programs, kernels, signature)
+        return bound
