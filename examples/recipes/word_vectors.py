@@ -117,9 +117,9 @@ def reviews(small: bool) -> list[list[str]]:
 
 def cut(texts: object, small: bool) -> list[list[str]]:
     """Words of each text, by loopcell's rule."""
-    from loopcell.tasks.word_vectors.corpus import Cutter
+    from loopcell.tasks.core.inputs.word_tokenizer import WordTokenizer
 
-    return list(Cutter(lower=True).each([text or "" for text in texts][:: 5 if small else 1]))
+    return list(WordTokenizer(lower=True).each([text or "" for text in texts][:: 5 if small else 1]))
 
 
 if __name__ == "__main__":

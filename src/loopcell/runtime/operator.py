@@ -206,6 +206,8 @@ def _by_reference(
     spec: OperatorSpec, tensors: Sequence[Tensor], rows: Lengths, arriving: Sequence[Tensor], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled."""
+    if not torch.is_grad_enabled():  # inside of an operator no tensor requires a gradient: a graph begins at these
+        tensors = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
     leaves, weights = spec.split(tensors)
     runner = spec.runner
     return runner.programs.reference_gradients(leaves, weights, runner.sizes, rows, arriving, wanted)

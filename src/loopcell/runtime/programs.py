@@ -64,24 +64,20 @@ class Programs:
     ) -> list[Tensor | None]:
         """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled.
 
+        The tensors are taken as they are: what looks on (a tangent, a batch of cotangents) would be lost with a copy.
+
         Args:
-            leaves: the tensors of a call, by key, in order.
-            weights: the parameters.
+            leaves: the tensors of a call, by key, in order; those that want a gradient require one.
+            weights: the parameters, likewise.
             sizes: by name.
             lengths: where rows end and start afresh.
             arriving: the gradients of the output and of the final states; None for zeros.
             wanted: which of the leaves, and of the weights' tensors behind them, want a gradient.
         """
         again = torch.is_grad_enabled()  # somebody differentiates this gradient
-        tensors = [*leaves.values(), *weights.bases]
-        if not again:  # a graph of its own, which ends at these tensors
-            pairs = zip(tensors, wanted, strict=True)
-            tensors = [tensor.detach().requires_grad_(want) for tensor, want in pairs]
         with torch.enable_grad():
-            by_key = dict(zip(leaves, tensors, strict=False))
-            bases = tuple(tensors[len(leaves) :])
-            output, states, _ = self.run_reference(by_key, Weights(bases, weights.layout), sizes, lengths)
-        inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]
+            output, states, _ = self.run_reference(leaves, weights, sizes, lengths)
+        inputs = [tensor for tensor, want in zip((*leaves.values(), *weights.bases), wanted, strict=True) if want]
         pairs_of = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
         results, gradients = [y for y, _ in pairs_of], [d for _, d in pairs_of]
         found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=again, allow_unused=True))

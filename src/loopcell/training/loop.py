@@ -66,7 +66,7 @@ class Outcome:
     reason: Reason
     position: Position
     warm: bool = True
-    idle: str = ""
+    idle: str = field(default="", compare=False)  # a remark, and no part of how the run ended
 
 
 class Trainer(Generic[ChunkT, StateT]):
