@@ -18,7 +18,7 @@ from loopcell.equations.names import is_name
 from loopcell.equations.namespace import Namespace, refuse_bare
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.order import Returned, swapped
-from loopcell.equations.unused import Reading, unused
+from loopcell.equations.unused import TracedCell, unused
 from loopcell.equations.verify import located, verify
 from loopcell.errors import EquationWarning, TraceError
 
@@ -203,7 +203,7 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     sizes = {Key("state", state): size for state, size in signature.states.items()}
     sizes[Key("input", signature.input)] = "input"
     graph = verify(builder.build(builder.name, results), sizes)
-    reading = Reading(builder, builder.names, builder.written, code)
+    reading = TracedCell(builder, builder.names, builder.written, code)
     for note in unused(reading, [value.index for value in results.values()], signature.namespaces):
         warnings.warn_explicit(f"cell `{name}`: {note}", EquationWarning, code.co_filename, code.co_firstlineno)
     return graph

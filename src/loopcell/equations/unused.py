@@ -20,7 +20,7 @@ from loopcell.equations.graph import Node
 _MOST_SHOWN = 4
 
 
-class Reading(NamedTuple):
+class TracedCell(NamedTuple):
     """What is known after a cell's function was read.
 
     Attributes:
@@ -36,7 +36,7 @@ class Reading(NamedTuple):
     code: CodeType
 
 
-def unused(reading: Reading, results: Sequence[int], namespaces: Sequence[str]) -> Iterator[str]:
+def unused(reading: TracedCell, results: Sequence[int], namespaces: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each kind of thing that was written and has no effect.
 
     Args:
@@ -82,7 +82,7 @@ def _ends(nodes: Sequence[Node], candidates: set[int]) -> list[int]:
     return sorted(index for index in kinds - operands if nodes[index].op != "length")
 
 
-def _is_meant(reading: Reading, index: int) -> bool:
+def _is_meant(reading: TracedCell, index: int) -> bool:
     """Say whether the author would want to hear of it: not of `_`, nor of what another setting uses."""
     names = _names(reading, index)
     if any(name.rpartition(".")[2].startswith("_") for name in names) or (not names and _is_discarded(reading, index)):
@@ -90,7 +90,7 @@ def _is_meant(reading: Reading, index: int) -> bool:
     return not (_branches(reading.code) and any(name in _loaded(reading.code) for name in names))
 
 
-def _names(reading: Reading, index: int) -> Sequence[str]:
+def _names(reading: TracedCell, index: int) -> Sequence[str]:
     node = reading.builder.nodes[index]
     while node.op == "like":  # a draw that is as long as something else
         index = node.args[0]
@@ -98,7 +98,7 @@ def _names(reading: Reading, index: int) -> Sequence[str]:
     return reading.names.get(index) or ([node.name] if node.op == "parameter" else [])
 
 
-def _is_discarded(reading: Reading, index: int) -> bool:
+def _is_discarded(reading: TracedCell, index: int) -> bool:
     """Say whether a value came up in a line such as `i, _, g = gates(x)`; of several `_` the last one is known."""
     line = linecache.getline(reading.code.co_filename, reading.written[index])
     return re.match(r"[^=(]*\b_\w*\b[^=(]*=[^=]", line) is not None
@@ -119,7 +119,7 @@ def _branches(code: CodeType) -> bool:
     return any("JUMP_IF" in step.opname or "POP_JUMP" in step.opname for step in dis.get_instructions(code))
 
 
-def _values(reading: Reading, dead: Sequence[int], lost: Sequence[str]) -> str:
+def _values(reading: TracedCell, dead: Sequence[int], lost: Sequence[str]) -> str:
     shown = [_shown(reading, index) for index in dead[:_MOST_SHOWN]]
     more = [f"{len(dead) - _MOST_SHOWN} more"] if len(dead) > _MOST_SHOWN else []
     are = "is" if len(dead) == 1 else "are"
@@ -127,7 +127,7 @@ def _values(reading: Reading, dead: Sequence[int], lost: Sequence[str]) -> str:
     return f"{_joined([*shown, *more])} {are} computed and not used{without}"
 
 
-def _shown(reading: Reading, index: int) -> str:
+def _shown(reading: TracedCell, index: int) -> str:
     names, line = _names(reading, index), reading.builder.nodes[index].line
     if line is None:
         return f"`{names[0]}`" if names else "a value"

@@ -20,6 +20,7 @@ from loopcell.tasks import SeriesState
 from loopcell.tasks.core.model_file import MODEL
 from loopcell.tasks.forecasting.state import _KIND as SeriesState_KIND
 from tests.tasks.conftest import one_thread
+from tests.tasks.small import put
 
 __all__ = ["one_thread"]
 
@@ -274,29 +275,19 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "m.safetensors").read_bytes()
 
 
-def _put(*names, value):
-    def change(facts, tensors):
-        place = facts
-        for name in names[:-1]:
-            place = place[name]
-        place[names[-1]] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         (lambda f, t: t.pop("shift"), "it lacks the tensor shift"),
         (lambda f, t: t.pop("scale.targets.mean"), "it has no 'scale.targets.mean'"),
         (lambda f, t: t.update(shift=torch.zeros(7)), "the tensor shift should be of shape"),
-        (_put("learned", "targets", value=["a"] * 5), "a scale is of shape .* and should be"),
-        (_put("learned", "targets", value=5), "its targets are no names"),
-        (_put("learned", "series", value=[]), "its series are no names"),
-        (_put("learned", "step", value=[-1, False, True]), "it is no step of times"),
-        (_put("config", "horizon", value=2**30), "horizon: input should be less than or equal to"),
-        (_put("config", "head", value="oracle"), "head: input should be 'mean', 'quantiles'"),
-        (_put("config", "quantiles", value=[0.9, 0.1]), "quantiles are numbers between 0 and 1 that rise"),
+        (put("learned", "targets", value=["a"] * 5), "a scale is of shape .* and should be"),
+        (put("learned", "targets", value=5), "its targets are no names"),
+        (put("learned", "series", value=[]), "its series are no names"),
+        (put("learned", "step", value=[-1, False, True]), "it is no step of times"),
+        (put("config", "horizon", value=2**30), "horizon: input should be less than or equal to"),
+        (put("config", "head", value="oracle"), "head: input should be 'mean', 'quantiles'"),
+        (put("config", "quantiles", value=[0.9, 0.1]), "quantiles are numbers between 0 and 1 that rise"),
     ],
 )
 def test_a_damaged_file_is_refused(model, tmp_path, change, complaint):

@@ -19,7 +19,7 @@ from loopcell.tasks.core.model_file import MODEL
 from loopcell.tasks.seq2seq.scoring import Limits
 from loopcell.tasks.seq2seq.search import beam_search
 from tests.tasks.conftest import one_thread
-from tests.tasks.small import QUICK, reversals, waves
+from tests.tasks.small import QUICK, put, reversals, waves
 
 __all__ = ["one_thread"]
 
@@ -367,16 +367,6 @@ def test_settings_that_do_not_fit():
         Seq2Seq(**SMALL, attention="sideways").fit(*reversals(10))
     with pytest.raises(UsageError, match="unknown kind of tokens 'syllable'"):
         Seq2Seq(**SMALL, target_tokens="syllable").fit(*reversals(10))
-
-
-def put(*names, value):
-    def change(facts, tensors):
-        place = facts
-        for name in names[:-1]:
-            place = place[name]
-        place[names[-1]] = value
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class FrameRecords(Records):
         """The frame's columns."""
         if _is_lazy(self._frame):
             return tuple(self._frame.collect_schema().names())
-        return tuple(name for name in self._stream(self._frame).schema.names if not _NAMELESS_INDEX.fullmatch(name))
+        return tuple(_columns_of(self._stream(self._frame)))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
         """Give the rows in order, as `Records.read`."""
@@ -91,8 +91,9 @@ class FrameRecords(Records):
                 for part in chosen.collect_batches(chunk_size=LAZY_ROWS):
                     yield from self._stream(part)
                 return
-            names = list(columns or self.columns)
-            for batch in self._stream(self._frame):
+            stream = self._stream(self._frame)  # once: pandas makes all of a frame Arrow's for it
+            names = list(columns or _columns_of(stream))
+            for batch in stream:
                 yield batch.select(names)
 
     def _stream(self, frame: Any) -> Any:
@@ -100,6 +101,10 @@ class FrameRecords(Records):
             stream = self._pyarrow.RecordBatchReader.from_stream(frame)
         _distinct(FRAME, stream.schema.names)
         return stream
+
+
+def _columns_of(stream: Any) -> list[str]:
+    return [name for name in stream.schema.names if not _NAMELESS_INDEX.fullmatch(name)]
 
 
 def is_frame(source: Any) -> bool:

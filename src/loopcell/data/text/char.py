@@ -17,6 +17,7 @@ class CharVocabulary(Vocabulary):
     """One token for each distinct character; id 0 stands for unknown characters and decodes to U+FFFD."""
 
     kind: ClassVar[str] = "char"
+    unknown_id: ClassVar[int | None] = 0
 
     def __init__(self, characters: Sequence[str]) -> None:
         """Take the known characters, distinct and sorted by code point; InputError otherwise."""

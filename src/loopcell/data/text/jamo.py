@@ -40,6 +40,7 @@ class JamoVocabulary(Vocabulary):
     """
 
     kind: ClassVar[str] = "jamo"
+    unknown_id: ClassVar[int | None] = 0
 
     def __init__(self, characters: Sequence[str]) -> None:
         """Take the known characters that are not syllables, distinct and sorted; InputError otherwise."""

@@ -29,6 +29,8 @@ class Vocabulary(ABC):
     """
 
     kind: ClassVar[str]
+    unknown_id: ClassVar[int | None] = None
+    """The id of the token for what the vocabulary lacks; None where it has tokens for every text."""
 
     @classmethod
     @abstractmethod

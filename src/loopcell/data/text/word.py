@@ -27,6 +27,7 @@ class WordVocabulary(Vocabulary):
     """
 
     kind: ClassVar[str] = "word"
+    unknown_id: ClassVar[int | None] = 0
 
     def __init__(self, words: Sequence[str]) -> None:
         """Take the known words in the order of their ids, from 1 on; InputError unless they are distinct words."""

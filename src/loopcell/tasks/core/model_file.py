@@ -23,6 +23,7 @@ from torch.nn.modules.module import (
 from loopcell.errors import FileFormatError, LoopcellError, quoted
 from loopcell.files.tensors import TensorFile, read_facts, read_tensor_file, write_tensor_file
 from loopcell.tasks.core.model_kind import MODEL, demand_task
+from loopcell.training.run_folder import RunFolder
 
 # The dtypes that a model can be kept in: one for all of its weights.
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -48,6 +49,17 @@ HOSTILE = (
     TypeError,
     ValueError,
 )
+
+
+@contextmanager
+def described(run: RunFolder) -> Iterator[None]:
+    """Turn what goes wrong while a run's config is read into a FileFormatError."""
+    try:
+        yield
+    except LoopcellError:
+        raise
+    except HOSTILE as error:
+        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
 def write_model(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,8 @@ import torch
 
 from loopcell.data import TokenFile, Vocabulary, vocabulary_from_json
 from loopcell.equations import Cell
-from loopcell.errors import FileFormatError, LoopcellError, quoted
-from loopcell.tasks.core.model_file import HOSTILE
+from loopcell.errors import FileFormatError, quoted
+from loopcell.tasks.core.model_file import HOSTILE, described
 from loopcell.tasks.language_model.config import LanguageModelPlan
 from loopcell.tasks.language_model.corpus import HeldOutFacts, check_tokens, open_token_files
 from loopcell.tasks.language_model.model import TASK, LanguageModel
@@ -53,7 +52,7 @@ def open_run(run: RunFolder) -> OpenedRun:
     """
     config = run.read_config()
     plan, cell = read_plan(run, config)
-    with _describing(run):
+    with described(run):
         facts = config["held_out"]
         training, held_out = open_token_files(run.tokens)
         opened = OpenedRun(
@@ -72,21 +71,10 @@ def open_run(run: RunFolder) -> OpenedRun:
 
 def read_plan(run: RunFolder, config: Mapping[str, Any]) -> tuple[LanguageModelPlan, Cell]:
     """Read what was asked for; FileFormatError when the config does not say it, or is of another task."""
-    with _describing(run):
+    with described(run):
         if config["task"] != TASK:
             raise FileFormatError(f"{run.path} is the run of another task: {quoted(config['task'])}")
         return LanguageModelPlan.model_validate(config["plan"]), Cell.from_json(json.dumps(config["cell"]))
-
-
-@contextmanager
-def _describing(run: RunFolder) -> Iterator[None]:
-    """Turn what goes wrong while a run's config is read into a FileFormatError."""
-    try:
-        yield
-    except LoopcellError:
-        raise
-    except HOSTILE as error:
-        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
 def check_checkpoint(run: RunFolder, opened: OpenedRun) -> None:

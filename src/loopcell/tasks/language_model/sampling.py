@@ -16,10 +16,6 @@ from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
 from loopcell.tasks.language_model.model import LanguageModel
 
-# These kinds reserve a token for what they do not know, which nobody wants to read.
-KINDS_WITH_UNKNOWN = ("char", "jamo", "word")
-UNKNOWN = 0
-
 
 def sample(
     model: LanguageModel,
@@ -75,8 +71,8 @@ def _knows(vocabulary: Vocabulary, character: str) -> bool:
 def _draw(model: LanguageModel, start: list[int], choice: SamplingConfig, generator: torch.Generator) -> Iterator[int]:
     """Tokens after `start`, without end."""
     counts = model.token_counts.cpu().clone()
-    if model.vocabulary.kind in KINDS_WITH_UNKNOWN:
-        counts[UNKNOWN] = 0
+    if model.vocabulary.unknown_id is not None:  # nobody wants to read it
+        counts[model.vocabulary.unknown_id] = 0
     seen = counts > 0 if bool(counts.any()) else torch.ones_like(counts, dtype=torch.bool)
     allowed = _adding(model.vocabulary, start, seen)
     if not start:

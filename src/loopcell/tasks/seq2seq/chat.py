@@ -9,7 +9,7 @@ from loopcell.data import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Part, SequenceExamples, as_part
-from loopcell.tasks.core.estimator.parts import Origins
+from loopcell.tasks.core.estimator.parts import PartOrigins
 from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.seq2seq.estimator import Candidate, different
 from loopcell.tasks.seq2seq.metrics import distinct
@@ -84,7 +84,7 @@ class _Texts(Sequence[str]):
 
     def __init__(self, X: Part, history: int) -> None:
         self._X, self._history = X, history
-        self.origins: Origins = X.origins
+        self.origins: PartOrigins = X.origins
 
     def __len__(self) -> int:
         return len(self._X)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from loopcell.data import Ragged, where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs import TextInput, TokenInput, input_from_json, learn_input
-from loopcell.tasks.core.inputs.text import KINDS_WITH_UNKNOWN, UNKNOWN
+from loopcell.tasks.core.inputs.tokens import UNKNOWN
 from loopcell.tasks.core.settings import NetworkSettings
 
 Written = str | list[str]
@@ -32,7 +32,7 @@ class TargetText:
         self.tokens = tokens
         if isinstance(tokens, TextInput):
             self.size = len(tokens.vocabulary)
-            self.unknown = UNKNOWN if tokens.vocabulary.kind in KINDS_WITH_UNKNOWN else None
+            self.unknown = tokens.vocabulary.unknown_id
         else:
             self.size, self.unknown = len(tokens.tokens) + 1, UNKNOWN
 

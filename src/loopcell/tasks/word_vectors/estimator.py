@@ -18,6 +18,7 @@ from loopcell.errors import FileFormatError, InputError
 from loopcell.tasks.core.estimator import Estimator, as_part
 from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors
 from loopcell.tasks.core.inputs.words import WordInput
+from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.word_vectors import foreign_files
@@ -264,7 +265,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read vectors from a model file, the folder of its run, or a file of word2vec; errors as these."""
-        file = path / "model.safetensors" if path.is_dir() else path
+        file = model_path(path)
         return cls.load(file) if file.suffix == ".safetensors" else cls.load_word2vec(file)
 
     @classmethod

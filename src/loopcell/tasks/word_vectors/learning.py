@@ -22,7 +22,7 @@ from loopcell.tasks.word_vectors.task import LearningTask
 BLOCK = 10_000  # words between two learning rates
 
 
-class Trainer(Protocol):
+class VectorTrainer(Protocol):
     """How the learning is computed."""
 
     def learn(self, worker: int, start: int, end: int, rate: float) -> None:
@@ -54,7 +54,7 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
     """
     seeds = [seed * 1024 + worker for worker in range(settings.workers)]
     compiled = may_fuse(torch.device("cpu"), torch.float32)
-    way: Trainer = Kernel(task, seeds) if compiled else NumpyTrainer(task, seeds)
+    trainer: VectorTrainer = Kernel(task, seeds) if compiled else NumpyTrainer(task, seeds)
     offsets = task.sentences.offsets
     total = int(offsets[-1]) * settings.epochs
     fall = settings.learning_rate - settings.last_learning_rate
@@ -63,12 +63,12 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
         try:
             for blocks in _turns(offsets, settings):
                 rate = settings.learning_rate - fall * done / total
-                list(threads.map(partial(_learn_block, way, rate), range(len(blocks)), blocks))
+                list(threads.map(partial(_learn_block, trainer, rate), range(len(blocks)), blocks))
                 done += sum(int(offsets[end] - offsets[start]) for start, end in blocks)
                 progress.show(done, rate)
         except KeyboardInterrupt:
             reason = "interrupted"
-    way.finish()
+    trainer.finish()
     if not (np.isfinite(task.rows).all() and np.isfinite(task.contexts).all()):
         raise TrainingError(
             f"the vectors are no longer finite: a learning rate of {settings.learning_rate} is too high for this text"
@@ -76,8 +76,8 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
     return LearningOutcome(reason, done, progress.seconds)
 
 
-def _learn_block(way: Trainer, rate: float, worker: int, block: tuple[int, int]) -> None:
-    way.learn(worker, *block, rate)
+def _learn_block(trainer: VectorTrainer, rate: float, worker: int, block: tuple[int, int]) -> None:
+    trainer.learn(worker, *block, rate)
 
 
 def _turns(

@@ -14,7 +14,7 @@ from loopcell.errors import FileFormatError, InputError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.core.model_file import MODEL, building
 from tests.tasks.conftest import one_thread
-from tests.tasks.small import QUICK, parities, waves, words
+from tests.tasks.small import QUICK, parities, put, waves, words
 
 __all__ = ["one_thread"]
 
@@ -100,16 +100,6 @@ def test_a_model_of_another_task_is_refused(path, tmp_path):
 
 def drop(name):
     return lambda facts, tensors: tensors.pop(name)
-
-
-def put(*names, value):
-    def change(facts, tensors):
-        place = facts
-        for name in names[:-1]:
-            place = place[name]
-        place[names[-1]] = value
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ class Part(Sequence[Any]):
         self.indices = np.arange(len(self.values)) if indices is None else indices
 
     @property
-    def origins(self) -> Origins:
+    def origins(self) -> PartOrigins:
         """Where the examples came from; `loopcell.data.where` asks for it."""
-        return Origins(self)
+        return PartOrigins(self)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
     return None if type(value).__name__ == "NAType" else value
 
 
-class Origins(Sequence[str]):
+class PartOrigins(Sequence[str]):
     """Where the examples of a part came from, as a user would say it."""
 
     def __init__(self, part: Part) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from loopcell.errors import FileFormatError, LoopcellError, UsageError
+from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator import Estimator, Pair, SequenceEstimator, what_to_try
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.examples import Tell, columns_of, demand_sequences, load_examples, untold
-from loopcell.tasks.core.model_file import HOSTILE
+from loopcell.tasks.core.model_file import described
 from loopcell.tasks.core.models import TASKS, model_class
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -180,17 +180,6 @@ def ready_vectors(path: Path, tell: Tell, *, frozen: bool) -> Any:
     for note in getattr(found, "notes_", ()):
         tell(note)
     return found.as_embedding(frozen=frozen)
-
-
-@contextmanager
-def described(run: RunFolder) -> Iterator[None]:
-    """Turn what goes wrong while a run's config is read into a FileFormatError."""
-    try:
-        yield
-    except LoopcellError:
-        raise
-    except HOSTILE as error:
-        raise FileFormatError(f"{run.config} is damaged: it does not describe a run") from error
 
 
 def evaluate_files(

@@ -14,10 +14,6 @@ from loopcell.tasks.core.inputs.embedding import TokenEmbedding
 from loopcell.tasks.core.inputs.input import FirstLayer, Input, count
 from loopcell.tasks.core.settings import NetworkSettings
 
-# These kinds reserve a token for what they do not know.
-KINDS_WITH_UNKNOWN = ("char", "jamo", "word")
-UNKNOWN = 0
-
 
 class TextInput(Input):
     """Strings. A character that training never saw is the unknown token.
@@ -43,7 +39,7 @@ class TextInput(Input):
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """An embedding."""
-        return TokenEmbedding(len(self.vocabulary), settings, self._unknown)
+        return TokenEmbedding(len(self.vocabulary), settings, self.vocabulary.unknown_id)
 
     def to_json(self) -> dict[str, Any]:
         """The vocabulary."""
@@ -56,11 +52,8 @@ class TextInput(Input):
 
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X are the unknown one."""
-        return 0 if self._unknown is None else sum(count(ids, self._unknown) for ids in self.each(X))
-
-    @property
-    def _unknown(self) -> int | None:
-        return UNKNOWN if self.vocabulary.kind in KINDS_WITH_UNKNOWN else None
+        unknown = self.vocabulary.unknown_id
+        return 0 if unknown is None else sum(count(ids, unknown) for ids in self.each(X))
 
 
 def _texts(X: Sequence[Any]) -> Iterator[str]:

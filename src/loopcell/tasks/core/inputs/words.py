@@ -14,11 +14,10 @@ from loopcell.errors import InputError
 from loopcell.tasks.core.inputs.embedding import TokenEmbedding
 from loopcell.tasks.core.inputs.input import FirstLayer, Input, count
 from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors
-from loopcell.tasks.core.inputs.tokens import TokenInput
+from loopcell.tasks.core.inputs.tokens import UNKNOWN, TokenInput
 from loopcell.tasks.core.inputs.word_tokenizer import WordTokenizer
 from loopcell.tasks.core.settings import NetworkSettings
 
-UNKNOWN = 0
 LONGEST_VECTOR = 1 << 20
 
 
