@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
+from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -24,6 +25,7 @@ from loopcell.tasks.core.estimator import (
     stacked,
     what_to_try,
 )
+from loopcell.tasks.core.estimator.inspecting import best, prefix_predictions
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
@@ -108,7 +110,10 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
         With one label an example a row sums to one; with several each label has a probability of its own.
         """
-        scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
+        return self._probabilities(self._unlabelled(X))
+
+    def _probabilities(self, examples: SequenceExamples) -> Probabilities:
+        scores = torch.from_numpy(self._scores(examples)) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
 
@@ -160,6 +165,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         """What is true, as numbers, for scores; some labels that training did not have are let through, not all."""
         true = self.targets_.numbers(y, strict=False)
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
+
+    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(sequence, self._in_words)
+
+    def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
+        return [best(row, self.classes_) for row in self._probabilities(examples)]
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopcell.data import Ragged, Scale, scale_of
+from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -24,6 +25,7 @@ from loopcell.tasks.core.estimator import (
     as_pair,
     stacked,
 )
+from loopcell.tasks.core.estimator.inspecting import prefix_predictions
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
@@ -112,6 +114,13 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             given[name] = numbers.reshape(true.shape)
         rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
         return ScoreTable(f"{len(X):,} sequences", rows)
+
+    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(sequence, self._in_words)
+
+    def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
+        rows = self.target_scale_.undo(self._scaled(examples))
+        return [[Prediction(", ".join(f"{value:.5g}" for value in row))] for row in rows]
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
