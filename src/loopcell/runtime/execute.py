@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -44,6 +45,7 @@ class Executable:
         cell: the equations.
         sizes: every size by name.
         autocast_keeps_dtype: under autocast results have the dtype of the states, where it is longer than autocast's.
+        beside: names of further inputs of a step, beside the first one; a call gives them by name.
 
     Attributes:
         cell: the equations.
@@ -53,7 +55,14 @@ class Executable:
         names: of the values that can be recorded.
     """
 
-    def __init__(self, cell: Cell, sizes: Mapping[str, int], *, autocast_keeps_dtype: bool = False) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        sizes: Mapping[str, int],
+        *,
+        autocast_keeps_dtype: bool = False,
+        beside: tuple[str, ...] = (),
+    ) -> None:
         graph = cell.graph
         self.cell = cell
         self._autocast_keeps_dtype = autocast_keeps_dtype
@@ -64,7 +73,8 @@ class Executable:
         self._runners: dict[tuple[bool, tuple[str, ...]], KernelRunner] = {}
         for training in (True, False):
             self._runner(training, ())
-        self._input = next((node.key for _, node in graph.leaves("input")), Key("input", "unused"))
+        inputs = [node.key for _, node in graph.leaves("input") if node.name not in beside]
+        self._input = inputs[0] if inputs else Key("input", "unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
         self.names = tuple(known_names(graph))
         self._state_keys = state_keys(graph.states)
@@ -81,6 +91,7 @@ class Executable:
         record: tuple[str, ...] = (),
         products: torch.dtype | None = None,
         segment: int = 0,
+        beside: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
         """Run the cell over a sequence.
 
@@ -95,6 +106,7 @@ class Executable:
                 None: nothing.
             segment: steps between the states that are saved for backward, what lies between them being computed again;
                 0: everything is saved that the gradient needs.
+            beside: the further inputs [T, B, n], by name; in full precision.
 
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name.
@@ -105,6 +117,7 @@ class Executable:
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
+        leaves |= {Key("input", name): tensor for name, tensor in beside.items()}
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
@@ -171,7 +184,7 @@ class Executable:
         segment: int,
     ) -> RunResults:
         """Run a few steps at a time, and save for backward only the states between these segments."""
-        by_step = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
+        by_step = {*(key for key in leaves if key.kind == "input"), *(node.key for node in self._draws if node.random and node.random.each == "step")}
         # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
         parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
         outputs = []

@@ -210,7 +210,7 @@ class BackwardPass:
                 found.append(None)
             elif key.kind == "input":
                 start = results.by_step.get(key)
-                found.append(_spread(launch, self._matrices.of_input(results.cotangents, start, bases), tensor))
+                found.append(_spread(launch, self._matrices.of_input(key, results.cotangents, start, bases), tensor))
             else:
                 gradient = results.by_row.get(key)
                 found.append(None if gradient is None else gradient.sum_to_size(tensor.shape))
