@@ -29,7 +29,7 @@ def test_fractions_roots_and_functions_of_several_operands():
         """Odd."""
         share = sqrt(abs(W.a @ x)) / (1 + sigmoid(b.a))
         h = where(share > h, share, -(U.a @ h))
-        return h
+        return h  # noqa: RET504 - a state has its name
 
     text = mathml(odd.graph)
     minidom.parseString(text)

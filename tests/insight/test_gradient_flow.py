@@ -14,7 +14,7 @@ from loopcell.insight import gradient_flow
 def linear(x, h, *, W, U):
     """Linear."""
     h = W.h @ x + U.h @ h
-    return h
+    return h  # noqa: RET504 - a state has its name
 
 
 def _linear(rho, hidden=16):

@@ -8,15 +8,15 @@ from loopcell import cells
 from loopcell.backends.lengths import Lengths
 from loopcell.insight.nudges import NudgedLayer
 
-T, B, I, H = 6, 3, 5, 7
+T, B, N, H = 6, 3, 5, 7
 
 
 def _gradients(name, lengths=None):
     cell = cells.get(name)
     sizes = {size: 4 for size in cell.sizes if size not in ("input", "hidden")}
     torch.manual_seed(1)
-    net = loopcell.Recurrent(cell, I, H, sizes=sizes or None).double().eval()
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    net = loopcell.Recurrent(cell, N, H, sizes=sizes or None).double().eval()
+    x = torch.randn(T, B, N, dtype=torch.float64)
     layer = NudgedLayer(net, 0, net.executable(0).names)
     nudges = layer.nudges(T, B, x)
     rest = [torch.zeros(B, size, dtype=torch.float64) for size in net.executable(0).state_sizes.values()]
@@ -39,10 +39,10 @@ def test_kernels_give_the_gradient_of_every_named_value(name, lengths):
 
 def test_the_gradient_of_a_cell_state_is_that_of_autograd_in_a_loop_written_by_hand():
     torch.manual_seed(3)
-    net = torch.nn.LSTM(I, H).double()
-    ours = loopcell.LSTM(I, H).double()
+    net = torch.nn.LSTM(N, H).double()
+    ours = loopcell.LSTM(N, H).double()
     ours.load_state_dict(net.state_dict())
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    x = torch.randn(T, B, N, dtype=torch.float64)
     w, u = net.weight_ih_l0, net.weight_hh_l0
     h = c = torch.zeros(B, H, dtype=torch.float64)
     states, outputs = [], []

@@ -29,7 +29,8 @@ def text(graph: Graph) -> str:
 def latex(graph: Graph) -> str:
     """Return a cell's equations as a LaTeX `aligned` block, with x_t, h_{t-1} and h_t told apart."""
     printer = Printer(graph, "latex")
-    rows = [rf"{_latex_name(name, 't')} &= {printer.right_side(index)}" for name, index in equation_lines(printer.graph)]
+    lines = equation_lines(printer.graph)
+    rows = [rf"{_latex_name(name, 't')} &= {printer.right_side(index)}" for name, index in lines]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
@@ -104,7 +105,9 @@ class Printer:
         graph: the graph with the names that the printer uses.
     """
 
-    def __init__(self, graph: Graph, style: Literal["text", "latex"] | Style = "text", *, longest: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, style: Literal["text", "latex"] | Style = "text", *, longest: int = 0
+    ) -> None:
         self.graph = graph if longest else with_shared_named(graph)
         self._style = style if isinstance(style, Style) else _STYLES[style]
         self._longest = longest

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
-from loopcell.layers import Recurrent, State
+from loopcell.layers import State
+from loopcell.layers.stack import Stack
 
 Numbers = npt.NDArray[np.float32]
 
@@ -48,7 +49,7 @@ class LayerView:
 class _Call:
     """A call of recurrent layers, as it was made."""
 
-    layers: Recurrent
+    layers: Stack
     x: Tensor
     state: State | None
     others: dict[str, Any]
@@ -62,13 +63,13 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
         read: makes the model read the sequence, with a batch of one.
 
     Returns:
-        One view for each layer and direction of each `loopcell.Recurrent` that was called. Where there were several
-        calls, their steps stand one after the other.
+        One view for each layer and direction of each `loopcell.Recurrent`, `LSTM`, `GRU` or `RNN` that was called.
+        Where there were several calls, their steps stand one after the other.
 
     Raises:
         InputError: nothing recurrent was called, or a batch has more than one sequence.
     """
-    names = {module: name for name, module in model.named_modules() if isinstance(module, Recurrent)}
+    names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
     with _calls_of(names) as calls, torch.no_grad():
         read()
     if not calls:
@@ -77,16 +78,14 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
 
 
 @contextmanager
-def _calls_of(layers: Mapping[Recurrent, str]) -> Iterator[list[_Call]]:
+def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_Call]]:
     """Keep every call of some layers within the block."""
     calls: list[_Call] = []
 
     def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
-        assert isinstance(module, Recurrent)  # it is hooked to nothing else
-        others = dict(others)
-        x = given[0] if given else others.pop("x")
-        state = given[1] if len(given) > 1 else others.pop("state", None)
-        calls.append(_Call(module, x, state, others))
+        assert isinstance(module, Stack)  # it is hooked to nothing else
+        x, state, lengths, reset = _arguments(*given, **others)
+        calls.append(_Call(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
     try:
@@ -96,7 +95,22 @@ def _calls_of(layers: Mapping[Recurrent, str]) -> Iterator[list[_Call]]:
             handle.remove()
 
 
-def _views(layers: Recurrent, name: str, calls: list[_Call]) -> Iterator[LayerView]:
+def _arguments(
+    x: Any = None, state: Any = None, *, lengths: Any = None, reset: Any = None, **torch_names: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Return what a call was given, by the names of `loopcell.Recurrent` or by those of torch.nn (input, hx)."""
+    return torch_names.get("input", x), torch_names.get("hx", state), lengths, reset
+
+
+def _as_state(layers: Stack, given: Any) -> State | None:
+    """Return a state as one, also where it was given as torch.nn's tensors."""
+    if given is None or isinstance(given, State):
+        return given
+    tensors = given if isinstance(given, tuple) else (given,)
+    return State(**dict(zip(layers.cell.states, tensors, strict=True)))
+
+
+def _views(layers: Stack, name: str, calls: list[_Call]) -> Iterator[LayerView]:
     recordings = [_recorded(call) for call in calls if call.layers is layers]
     if not recordings:
         return

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
-from loopcell.layers import Recurrent
+from loopcell.layers.stack import Stack
 
 MOST_JACOBIANS = 32
 """Steps at which the whole Jacobian is computed, evenly spread."""
@@ -45,7 +45,7 @@ class StepDynamics:
             return float(np.log(self.spectral_radius).mean())
 
 
-def step_dynamics(net: Recurrent, layer: int, direction: int, x: Tensor) -> StepDynamics:
+def step_dynamics(net: Stack, layer: int, direction: int, x: Tensor) -> StepDynamics:
     """Return the dynamics of one layer and direction along one sequence, in float64.
 
     Args:
@@ -70,7 +70,7 @@ def step_dynamics(net: Recurrent, layer: int, direction: int, x: Tensor) -> Step
 class _Step:
     """One step of a layer in float64, with all its states side by side in one vector [S]."""
 
-    def __init__(self, net: Recurrent, layer: int, direction: int) -> None:
+    def __init__(self, net: Stack, layer: int, direction: int) -> None:
         self._executable = net.executable(layer)
         self._sizes = list(self._executable.state_sizes.values())
         weights = net.sources(layer, direction)
@@ -92,7 +92,7 @@ class _Step:
         """Return J^T d for rows of states and cotangents, [R, S] each."""
         with torch.enable_grad():
             states = states.detach().requires_grad_()
-            parts = [part.contiguous() for part in states.split(self._sizes, -1)]
+            parts = [part.contiguous() for part in torch.split(states, self._sizes, -1)]
             inputs = step_input.expand(1, len(states), -1).contiguous()
             _, after, _ = self._executable(inputs, parts, self._weights, Lengths(1), training=False)
             (gradient,) = torch.autograd.grad((torch.cat(after, -1) * cotangents).sum(), states)

@@ -22,7 +22,8 @@ from loopcell.equations.gates import gates_of
 from loopcell.errors import InputError
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.nudges import NudgedLayer
-from loopcell.layers import Recurrent, chrono_, orthogonal_
+from loopcell.layers import chrono_, orthogonal_
+from loopcell.layers.stack import Stack
 
 Numbers = npt.NDArray[np.float64]
 Treatment = Literal["orthogonal", "chrono"]
@@ -114,7 +115,7 @@ class GradientFlow:
 
 
 def gradient_flow(
-    net: Recurrent,
+    net: Stack,
     x: Tensor,
     loss: LossFunction | None = None,
     *,
@@ -156,7 +157,7 @@ def gradient_flow(
     )
 
 
-def treated(net: Recurrent, treatment: Treatment, steps: int) -> Recurrent:
+def treated(net: Stack, treatment: Treatment, steps: int) -> Stack:
     """Return a copy of a network that begins as a treatment has it.
 
     Raises:
@@ -175,7 +176,7 @@ def treated(net: Recurrent, treatment: Treatment, steps: int) -> Recurrent:
 class _Watched:
     """A run of a network in which every state of every layer has a nudge."""
 
-    def __init__(self, net: Recurrent, x: Tensor, rows: Lengths) -> None:
+    def __init__(self, net: Stack, x: Tensor, rows: Lengths) -> None:
         self.net, self.rows = net, rows
         self.inputs: list[Tensor] = []
         self.nudges: list[dict[str, Tensor]] = []
@@ -233,7 +234,7 @@ def _default_loss(output: Tensor, rows: Lengths) -> Tensor:
     direction = torch.randn(output.shape[-1], generator=generator, dtype=torch.float64)
     direction = (direction / direction.norm()).to(output)
     last = output[-1] if rows.lengths is None else _last(output, rows.lengths)
-    return (last @ direction).sum()
+    return torch.sum(last @ direction)
 
 
 def _last(output: Tensor, lengths: Tensor) -> Tensor:

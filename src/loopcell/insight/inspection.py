@@ -62,7 +62,8 @@ class Inspection:
             raise InputError("nothing to look at: the sequence has no step")
         if not any(layer.quantities for layer in self.layers):
             raise InputError("nothing to look at: no value of the cell has a name in its equations")
-        lengths = {f"{layer.name}: {name}": len(value) for layer in self.layers for name, value in layer.quantities.items()}
+        each = ((layer, name, value) for layer in self.layers for name, value in layer.quantities.items())
+        lengths = {f"{layer.name}: {name}": len(value) for layer, name, value in each}
         lengths |= {name: len(value) for name, value in self.traces.items()}
         if self.predictions:
             lengths["predictions"] = len(self.predictions)
@@ -139,8 +140,8 @@ class Inspection:
         """
         import pyarrow as pa
 
-        parts = [self._rows(layer, name, value, pa) for layer in self.layers for name, value in layer.quantities.items()]
-        return pa.concat_tables(parts)
+        each = ((layer, name, value) for layer in self.layers for name, value in layer.quantities.items())
+        return pa.concat_tables([self._rows(layer, name, value, pa) for layer, name, value in each])
 
     def _rows(self, layer: LayerView, name: str, value: npt.NDArray[Any], pa: Any) -> Any:
         steps, units = value.shape
@@ -167,9 +168,10 @@ def _save_html(seen: Inspection, path: Path, _: str) -> None:
 
 
 def _save_npz(seen: Inspection, path: Path, _: str) -> None:
-    arrays = {f"{layer.name}/{name}": value for layer in seen.layers for name, value in layer.quantities.items()}
+    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps)), **seen.traces}
+    arrays |= {f"{layer.name}/{name}": value for layer in seen.layers for name, value in layer.quantities.items()}
     with path.open("wb") as file:
-        np.savez_compressed(file, steps=np.array(list(seen.steps)), **seen.traces, **arrays)
+        np.savez_compressed(file, **arrays)
 
 
 def _save_table(seen: Inspection, path: Path, ending: str) -> None:

@@ -123,4 +123,4 @@ def _last(found: Any, batch_axis: int) -> Tensor:
 
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
-    return (a - b).flatten(1).norm(dim=-1)
+    return torch.linalg.vector_norm((a - b).flatten(1), dim=-1)

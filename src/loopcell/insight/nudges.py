@@ -14,12 +14,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from loopcell.equations import Cell
 from loopcell.equations.builder import Builder, Value, copy_into
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
 from loopcell.errors import InputError
-from loopcell.layers import Recurrent
+from loopcell.layers.stack import Stack
 from loopcell.passes.pipeline import ByIdentity
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.programs import known_names
@@ -39,7 +38,7 @@ class NudgedLayer:
         InputError: there is no value of a name.
     """
 
-    def __init__(self, net: Recurrent, layer: int, names: Sequence[str]) -> None:
+    def __init__(self, net: Stack, layer: int, names: Sequence[str]) -> None:
         own = net.executable(layer)
         self.names = tuple(names)
         self._sizes = own.sizes

@@ -40,10 +40,10 @@ def page_of(seen: Inspection) -> str:
             f"{fit:,} steps fit, as in inspection.window(0, {fit}) or --window 0:{fit}"
         )
     script, style = _asset("inspect.js"), _asset("inspect.css")
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(style)}'; img-src data: blob:"
-    )
-    blocks = []
+    allowed = {"default-src": "'none'", "script-src": f"'sha256-{_digest(script)}'"}
+    allowed |= {"style-src": f"'sha256-{_digest(style)}'", "img-src": "data:"}
+    policy = "; ".join(f"{kind} {what}" for kind, what in allowed.items())
+    blocks: list[str] = []
     layers = [_layer(number, layer, blocks) for number, layer in enumerate(seen.layers)]
     facts = {
         "title": seen.title,
@@ -75,7 +75,7 @@ def page_of(seen: Inspection) -> str:
 
 def _layer(number: int, layer: Any, blocks: list[str]) -> dict[str, Any]:
     """Return the facts of a layer; its numbers become blocks of text that the page decodes when it shows them."""
-    quantities = []
+    quantities: list[dict[str, Any]] = []
     for name, values in layer.quantities.items():
         plane = encoded(values)
         place = f"plane-{number}-{len(quantities)}"

@@ -184,7 +184,8 @@ class Executable:
         segment: int,
     ) -> RunResults:
         """Run a few steps at a time, and save for backward only the states between these segments."""
-        by_step = {*(key for key in leaves if key.kind == "input"), *(node.key for node in self._draws if node.random and node.random.each == "step")}
+        by_step = {node.key for node in self._draws if node.random and node.random.each == "step"}
+        by_step |= {key for key in leaves if key.kind == "input"}
         # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
         parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
         outputs = []

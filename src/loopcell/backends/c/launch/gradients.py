@@ -23,6 +23,7 @@ from loopcell.backends.c.launch.saved import ColumnRange
 from loopcell.equations.keys import Key
 from loopcell.passes.derive import Backward
 
+
 @dataclass(frozen=True)
 class _BlockProduct:
     """One product for all cotangents with an operand that lie side by side, as their rows of the weights do.

@@ -52,7 +52,7 @@ def prefix_predictions(
     return by_step, by_step[-1]
 
 
-def best(row: Probabilities, labels: Sequence[Any]) -> list[Prediction]:
+def best(row: Probabilities, labels: Sequence[Any] | npt.NDArray[Any]) -> list[Prediction]:
     """Return the most probable labels of a step, the first first."""
     order = np.argsort(-row, kind="stable")[:SHOWN]
     return [Prediction(str(labels[index]), float(row[index])) for index in order]
