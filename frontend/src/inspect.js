@@ -276,6 +276,7 @@ function draw() {
 	requestAnimationFrame(() => {
 		waiting = false;
 		parts.map.draw(colours());
+		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);
 		showReadout();

@@ -123,4 +123,5 @@ def _last(found: Any, batch_axis: int) -> Tensor:
 
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vector_norm((a - b).flatten(1), dim=-1)
+    found: Tensor = torch.linalg.vector_norm((a - b).flatten(1), dim=-1)
+    return found
