@@ -231,24 +231,32 @@ def _order(parts: list[_Part], members: list[int], neighbours: dict[int, list[in
         parts[index].row = row + shift
 
 
+_STYLE = (
+    'role="img" font-family="system-ui, sans-serif" font-size="14" text-anchor="middle" fill="currentColor" '
+    'stroke="none"'
+)
+_ARROW = (
+    '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    '<path d="M0 0 8 4 0 8z"/></marker>'
+)
+
+
 def _drawn(name: str, parts: list[_Part]) -> str:
     top = min(part.row for part in parts)
     width = max(part.column for part in parts) * COLUMN + BOX * 2 + 2 * MARGIN
     height = (max(part.row for part in parts) - top) * ROW + BOX + 2 * MARGIN
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
     at = {
         index: (MARGIN + BOX + part.column * COLUMN, MARGIN + BOX / 2 + (part.row - top) * ROW)
         for index, part in enumerate(parts)
     }
     wires = [_wire(parts, at, source, index) for index, part in enumerate(parts) for source in part.sources]
-    shapes = [_shape(part, *at[index]) for index, part in enumerate(parts)]
+    shapes = [_shape(part, *at[index]) for index, part in enumerate(parts) if part.shape != "bend"]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-            f'role="img" font-family="system-ui, sans-serif" font-size="14" text-anchor="middle" fill="currentColor" '
-            'stroke="none">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_STYLE}>',
             f"<title>{escape(name)}</title>",
-            '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-            'orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
+            f"<defs>{_ARROW}</defs>",
             '<g fill="none" stroke="currentColor" stroke-width="1.3" stroke-opacity="0.75">',
             *wires,
             "</g>",
