@@ -16,7 +16,6 @@ from loopcell.equations.keys import OUTPUT
 from loopcell.equations.printing import number
 
 _SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "greater": ">", "sigmoid": "σ"}
-_LINEAR = ("add", "sub", "neg", "matmul", "sized", "expand")
 _ELEMENTWISE = ("add", "sub", "mul", "div", "greater", "minimum", "maximum", "where", "neg")
 COLUMN, ROW, BOX = 92, 56, 34
 MARGIN = 24
@@ -75,32 +74,26 @@ class _Folding:
         if index in self._of:
             return self._of[index]
         node = self.graph.nodes[index]
-        if not node.args:
-            return None if node.op not in ("input", "state", "random") else self._new(index, self._leaf(node))
-        if self._is_normalisation(node):
-            return self._new(index, _Part("norm", "box", node.label, self._normalised(index)))
-        if node.op in _ELEMENTWISE and not self._is_linear(index):
-            return self._new(index, self._operation(node))
-        if node.op in _LINEAR or self._is_linear(index):
-            sources = self._signals(index, index)
-            if len(sources) == 1 and node.op in ("sized", "expand") and not node.label:
-                return self._part(node.args[0])
-            return self._new(index, _Part("linear", "box", node.label, sources))
-        (text, sources) = self._activation(node)
-        return self._new(index, _Part(text, "box", node.label, sources))
-
-    def _new(self, index: int, part: _Part) -> int:
-        self.parts.append(part)
+        if not node.args and node.op not in ("input", "state", "random"):
+            return None
+        if node.op in ("sized", "expand") and not node.label and not self._is_linear(index):
+            return self._part(node.args[0])
+        self.parts.append(self._made(index, node))
         self._of[index] = len(self.parts) - 1
         return self._of[index]
 
-    def _leaf(self, node: Node) -> _Part:
-        return _Part({"input": f"{node.name}ₜ", "state": f"{node.name}ₜ₋₁"}.get(node.op, node.name), "input")
-
-    def _activation(self, node: Node) -> tuple[str, list[int]]:
-        """Return a function of one value, with the linear part that it reads folded into it."""
+    def _made(self, index: int, node: Node) -> _Part:
+        if not node.args:
+            return _Part({"input": f"{node.name}ₜ", "state": f"{node.name}ₜ₋₁"}.get(node.op, node.name), "input")
+        if self._is_normalisation(node):
+            return _Part("norm", "box", node.label, self._normalised(index))
+        if self._is_linear(index) or node.op in ("sized", "expand"):
+            return _Part("linear", "box", node.label, self._signals(index, index))
+        if node.op in _ELEMENTWISE:
+            return self._operation(node)
+        # A function of one value, with the linear part that it reads folded into it.
         sources = list(dict.fromkeys(source for arg in node.args for source in self._signals(arg, -1)))
-        return _SIGNS.get(node.op, node.op), sources
+        return _Part(_SIGNS.get(node.op, node.op), "box", node.label, sources)
 
     def _operation(self, node: Node) -> _Part:
         """Return an elementwise operation, with its constants and parameters in its text."""
@@ -186,17 +179,23 @@ def _place(parts: list[_Part]) -> None:
     columns: dict[int, list[int]] = {}
     for index, part in enumerate(parts):
         columns.setdefault(part.column, []).append(index)
-    readers: dict[int, list[int]] = {}
-    for index, part in enumerate(parts):
-        for source in part.sources:
-            readers.setdefault(source, []).append(index)
     for members in columns.values():
         for row, index in enumerate(members):
             parts[index].row = row - (len(members) - 1) / 2
+    readers = _readers(parts)
     for sweep in range(SWEEPS):
         for column in sorted(columns, reverse=bool(sweep % 2)):
             neighbours = {i: readers.get(i, []) if sweep % 2 else parts[i].sources for i in columns[column]}
             _order(parts, columns[column], neighbours)
+
+
+def _readers(parts: list[_Part]) -> dict[int, list[int]]:
+    """Return by number of a part those that read it."""
+    readers: dict[int, list[int]] = {}
+    for index, part in enumerate(parts):
+        for source in part.sources:
+            readers.setdefault(source, []).append(index)
+    return readers
 
 
 def _bend_long_wires(parts: list[_Part]) -> None:
