@@ -246,7 +246,7 @@ class Builder:
         return Graph(name, nodes, {key: place[value.index] for key, value in results.items()})
 
     def line(self) -> Line | None:
-        """Where the user is writing now; only tracing knows."""
+        """Return the user's current place in the source; only tracing knows it."""
         return None
 
     def located(self, message: str) -> str:

@@ -74,7 +74,7 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class _Style:
-    """How leaves, names and operations are spelled.
+    """The spelling of leaves, names and operations.
 
     Attributes:
         leaf: a leaf's name.

@@ -27,7 +27,7 @@ _HERE = str(Path(__file__).parent)
 
 @dataclass(frozen=True)
 class Signature:
-    """What a cell's function declares.
+    """The declarations of a cell's function.
 
     Attributes:
         input: name of the input.

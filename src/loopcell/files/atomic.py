@@ -151,7 +151,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _write_failure(error: Exception, temporary: Path) -> int | None:
-    """The system's error number, when `error` is about writing this file and not about something else."""
+    """Return the system's error number, when `error` is about writing this file and not about something else."""
     if isinstance(error, LoopcellError):
         return None
     if isinstance(error, OSError):

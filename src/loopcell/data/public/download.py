@@ -68,7 +68,7 @@ def fetch(name: str) -> Fetched:
 
 
 def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
-    """The file's place, checked."""
+    """Return the file's place, checked."""
     kept = _cache() / public.name
     named = os.environ.get("LOOPCELL_DATA", "")
     folders = [Path(named) / public.name, kept] if named else [kept]
@@ -88,7 +88,7 @@ def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
 
 
 def _cache() -> Path:
-    """Where downloads are kept: beside compiled kernels, but never in a folder that goes away with the process."""
+    """Return the folder of downloads: beside compiled kernels, but never one that goes away with the process."""
     try:
         return cache_folder() / "data"
     except FileNotFoundError as error:

@@ -36,7 +36,7 @@ _SHOWN = {"\t": "tabs", " ": "single blanks", BLANKS: "blanks"}
 
 
 class _Heading(NamedTuple):
-    """What the first row of a table is taken for.
+    """The reading of a table's first row.
 
     Attributes:
         names: of the columns.
@@ -50,7 +50,7 @@ class _Heading(NamedTuple):
 
 
 class _Header(NamedTuple):
-    """Whether a first row is a header; where that is not sure, what says so and which argument says otherwise."""
+    """The answer to whether a first row is a header; if unsure, what says so and which argument says otherwise."""
 
     there: bool
     why: str = ""
@@ -117,7 +117,7 @@ class Delimited:
         return [cell.strip() for cell in cells] if self.strip and isinstance(cells, list) else cells
 
     def _heading(self, path: Path, first: Row | None, reading: Reading) -> _Heading:
-        """The columns' names, the first row if it is data, and what to say about it."""
+        """Return the columns' names, the first row if it is data, and what to say about it."""
         if first is None:
             raise DataError(f"{path} has no rows")
         line, cells = first
@@ -160,7 +160,7 @@ def _of_delimiter(path: Path, delimiter: str) -> str:
 
 
 def _of_quotes(path: Path, first: Sequence[str], delimiter: str) -> tuple[str, ...]:
-    """A note where cells are enclosed by quotes that are read as characters."""
+    """Return a note where cells are enclosed by quotes that are read as characters."""
     for line in first:
         enclosed = next((cell for cell in line.rstrip("\r\n").split(delimiter) if re.fullmatch('".+"', cell)), None)
         if enclosed is not None:
@@ -174,7 +174,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _looks_like_names(cells: Sequence[str], *, by_ending: bool) -> bool:
-    """Whether a first row is a header rather than data."""
+    """Return whether a first row is a header rather than data."""
     names = [cell.strip() for cell in cells]
     if len(set(names)) < len(names) or any(is_number(name) for name in names):
         return False
@@ -190,7 +190,7 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _repeats(cells: list[str] | str, names: tuple[str, ...]) -> bool:
-    """Whether a row is the header once more."""
+    """Return whether a row is the header once more."""
     if not isinstance(cells, list) or len(cells) != len(names) or cells[-1].strip() != names[-1]:
         return False
     return all(

@@ -94,11 +94,11 @@ class Lanes:
         self.num_targets = pairs - self.num_crossing
 
     def __len__(self) -> int:
-        """How many chunks one pass has, on every rank; 0 for a stream of fewer than 2 tokens."""
+        """Return the number of chunks of one pass, the same on every rank; 0 for a stream of fewer than 2 tokens."""
         return (self._steps + self.chunk_steps - 1) // self.chunk_steps
 
     def __iter__(self) -> Iterator[Chunk]:
-        """All chunks in order."""
+        """Return all chunks in order."""
         return self.iterate()
 
     def iterate(self, start: int = 0) -> Iterator[Chunk]:
@@ -108,7 +108,7 @@ class Lanes:
         return (self.chunk(index) for index in range(start, len(self)))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Every epoch reads the same chunks in the same order, as a stream has to be read."""
+        """Do nothing: every epoch reads the same chunks in the same order, as a stream has to be read."""
 
     def chunk(self, index: int) -> Chunk:
         """Give chunk `index`; InputError when it is not in 0 .. len - 1."""
@@ -136,7 +136,7 @@ class Lanes:
 
 
 def _boundaries(document_starts: npt.NDArray[np.integer[Any]], tokens: int) -> npt.NDArray[np.int64]:
-    """Where a new document begins inside the stream, each place once: empty documents leave no trace."""
+    """Return the places where a new document begins inside the stream, each once: empty documents leave no trace."""
     starts = np.asarray(document_starts)
     if starts.ndim != 1 or (starts.size and starts.dtype.kind not in "iu"):
         raise InputError(f"document starts are whole numbers in one dimension, got {starts.dtype}")

@@ -37,13 +37,13 @@ class Source:
             raise InputError(f"a stretch of a file goes forwards from 0, got {self.start}:{self.stop}")
 
     def size(self) -> int:
-        """How many bytes the stretch has; DataError when the file cannot be read."""
+        """Return the segment's length in bytes; DataError when the file cannot be read."""
         end = file_size(self.path)
         return max(0, (end if self.stop is None else min(self.stop, end)) - self.start)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The whole text of a UTF-8 file, line ends as they are, a byte order mark skipped.
+    """Return the whole text of a UTF-8 file, line ends as they are, a byte order mark skipped.
 
     Raises:
         DataError: the file is missing, unreadable, empty or not UTF-8.
@@ -52,7 +52,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """All bytes of a file as they are.
+    """Return all bytes of a file as they are.
 
     Raises:
         DataError: the file is missing, unreadable or empty.
@@ -61,7 +61,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """The bytes of a source in blocks of at most `block_bytes`.
+    """Yield the bytes of a source in blocks of at most `block_bytes`.
 
     Raises:
         DataError: the file is missing, unreadable, or nothing is in the stretch.
@@ -80,7 +80,7 @@ def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
 
 
 def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]:
-    """The text of a source in blocks; a character is never cut in two.
+    """Yield the text of a source in blocks; a character is never cut in two.
 
     Raises:
         DataError: as `byte_blocks`, or the bytes are not UTF-8; the message has the byte and its offset in
@@ -112,7 +112,7 @@ def _demand_no_utf16(first: bytes, path: Path) -> None:
 
 
 def file_size(path: Path) -> int:
-    """The size of a regular file in bytes.
+    """Return the size of a regular file in bytes.
 
     Raises:
         DataError: there is no such file, or it is a folder, a pipe or a device (a text is read more than
@@ -142,7 +142,7 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes | None, path: Path,
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> DataError:
-    """The error of a file that the system does not let us read."""
+    """Return the error of a file that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return DataError(f"there is no file {path}")
     if isinstance(error, PermissionError):

@@ -97,7 +97,7 @@ class TokenFile:
         return cls(path, _map(path, header), starts, header.vocab_size, header.tokens_check)
 
     def __len__(self) -> int:
-        """The number of tokens, N."""
+        """Return the number of tokens, N."""
         return len(self.tokens)
 
     def verify(self) -> None:
@@ -164,7 +164,7 @@ def tokenize(
 
 
 def _width(vocab_size: int) -> int:
-    """How many bytes the largest id needs."""
+    """Return the number of bytes that the largest id needs."""
     for width in WIDTHS:
         if 1 <= vocab_size <= 1 << (8 * width):
             return width
@@ -172,7 +172,7 @@ def _width(vocab_size: int) -> int:
 
 
 def _blocks(document: Document, vocab_size: int, width: int) -> Iterator[npt.NDArray[Any]]:
-    """The document's ids as they are stored, checked."""
+    """Yield the document's ids as they are stored, checked."""
     for block in [document] if isinstance(document, np.ndarray) else document:
         if block.size == 0:
             continue
@@ -220,7 +220,7 @@ def _read_starts(file: BinaryIO, path: Path, header: _Header) -> npt.NDArray[np.
 
 
 def valid_starts(starts: npt.NDArray[np.int64], tokens: int) -> bool:
-    """Whether documents may start there: the first at 0, never falling, none after the end."""
+    """Return whether documents may start there: the first at 0, never falling, none after the end."""
     if not len(starts):
         return True
     return int(starts[0]) == 0 and bool((np.diff(starts) >= 0).all()) and int(starts[-1]) <= tokens

@@ -26,7 +26,7 @@ class Access(Enum):
 
 
 class Role(Enum):
-    """What a kernel does with a tensor."""
+    """A kernel's use of a tensor."""
 
     READ = "read"
     WRITTEN = "written"
@@ -54,7 +54,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Blocking:
-    """How a contraction is cut for the registers.
+    """The cut of a contraction into register tiles.
 
     Attributes:
         gates: G, results side by side.
@@ -176,5 +176,5 @@ def _computed(sweep: Sweep) -> Iterator[int]:
 
 
 def _neighbours(gates: int) -> int:
-    """Few gates leave registers free: neighbouring units take them."""
+    """Return how many neighbouring units a block takes: with few gates they fill the registers that are left free."""
     return {1: 4, 2: 2}.get(gates, 1)

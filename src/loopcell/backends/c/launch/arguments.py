@@ -45,7 +45,7 @@ _Base = tuple[int, tuple[int, ...], torch.Size]
 
 @dataclass(frozen=True, eq=False)
 class KernelSignature:
-    """What is known about a call of a cell's kernels before its tensors are there.
+    """The facts about a call of a cell's kernels that hold before its tensors are there.
 
     Attributes:
         program: what is computed.
@@ -90,7 +90,7 @@ class KernelSignature:
 
 @dataclass(slots=True, eq=False)  # not frozen: freezing costs more than the work of a small call
 class Launch:
-    """How the rows of a call run, whatever its tensors hold.
+    """The rows of a call, whatever its tensors hold: order, lengths, resets.
 
     Attributes:
         lengths: where rows end and start afresh.
@@ -110,7 +110,7 @@ class Launch:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all rows run from the first step to the last, and none starts afresh."""
+        """True if all rows run from the first step to the last, and none starts afresh."""
         return self.index is None and self.lengths.reset is None
 
     def addresses(self) -> tuple[int, int, int, int]:

@@ -20,7 +20,7 @@ _BY_STEP = ("operand", "input", "product")
 
 @dataclass(frozen=True, eq=False)
 class _ReverseResults:
-    """What a reverse loop has written.
+    """The tensors that a reverse loop has written.
 
     Attributes:
         cotangents: of the products with matrices, side by side, [N, width].

@@ -72,7 +72,7 @@ class FusedSteps:
 
     @property
     def turn(self) -> int:
-        """Which of the two buffers of every state holds it now."""
+        """The one of every state's two buffers that holds it now, 0 or 1."""
         return self._turn
 
     def step(self, address: int) -> None:
