@@ -89,10 +89,10 @@ def mutated(data: bytes, drawn: random.Random) -> bytes:
 
 
 def _moved(found: bytearray, at: int, drawn: random.Random) -> None:
-    """Put a stretch of the file somewhere else again."""
+    """Put a segment of the file somewhere else again."""
     start = drawn.randrange(len(found) + 1)
-    stretch = bytes(found[start : start + drawn.randint(1, 64)])
-    found[at:at] = stretch * drawn.choice((1, 1, 1, 50))
+    segment = bytes(found[start : start + drawn.randint(1, 64)])
+    found[at:at] = segment * drawn.choice((1, 1, 1, 50))
 
 
 def hostile(data: bytes, drawn: random.Random) -> bytes:

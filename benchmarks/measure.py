@@ -1,4 +1,4 @@
-"""Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
+"""Timing: entries take turns in one process, in blocks; medians, quartiles, and ratios of one round.
 
 A block begins when the threads of the one before have fallen asleep: those of ONNX Runtime look for work for some 70 ms
 after a call, on the core that the next one's second thread needs. Then comes one call whose time is not taken, and then
@@ -29,8 +29,8 @@ class Patience:
     """How long to measure.
 
     Attributes:
-        seconds: of one contest, about; the fewest rounds are run in any case.
-        block: seconds of one contestant's turn, at least.
+        seconds: of one comparison, about; the fewest rounds are run in any case.
+        block: seconds of one entry's turn, at least.
         fewest, most: bounds on the number of rounds.
     """
 
@@ -57,7 +57,7 @@ class Samples:
 
     @property
     def cores(self) -> float:
-        """How many cores were busy: above the number of threads asked for, a contestant cheats."""
+        """How many cores were busy: above the number of threads asked for, an entry cheats."""
         return statistics.median(cpu / wall for cpu, wall in zip(self.cpu, self.wall, strict=True))
 
     def by(self, clock: str) -> tuple[float, ...]:
@@ -123,7 +123,7 @@ def fall_asleep() -> bool:
 
 
 class _Block:
-    """One contestant's turn.
+    """One entry's turn.
 
     Attributes:
         repeats: timed calls of a turn.

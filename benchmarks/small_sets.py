@@ -89,7 +89,7 @@ def names(count: int, seed: int) -> SmallSet:
 
 
 def splice_sites(count: int, seed: int) -> SmallSet:
-    """Stretches of DNA, and whether and how they are cut in the middle."""
+    """Segments of DNA, and whether and how they are cut in the middle."""
     lines = (data_folder() / "dna-splice" / "splice.data").read_text(encoding="utf-8").splitlines()
     cells = [line.split(",") for line in lines]
     return _part([(sequence.strip(), kind.strip()) for kind, _, sequence in cells], count, seed)

@@ -2,10 +2,10 @@
 
     python scripts/import_cycles.py src
 
-An import counts where it stands: at the top of a module, under `if TYPE_CHECKING:`, or inside a function. Circles through
-imports at the top or for types alone are refused: two such modules are one idea in two files, and neither can be read
-first. Imports inside functions are counted, and their circles are named without being refused. The program exits with 1
-when it refuses something.
+An import counts where it stands: at the top of a module, under `if TYPE_CHECKING:`, or inside a function. Circles
+through imports at the top or for types alone are refused: two such modules are one idea in two files, and neither can
+be read first. Imports inside functions are counted, and their circles are named without being refused. The program
+exits with 1 when it refuses something.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def twins(trees: Mapping[str, ast.Module]) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Look at the folder of packages that `arguments` name: 0 where nothing is wrong, 1 otherwise, 2 without a module."""
+    """Look at the folders of packages that `arguments` name: 0 where nothing is wrong, 1 otherwise, 2 without one."""
     known = {name: path for argument in arguments for name, path in modules_of(Path(argument)).items()}
     if not known:
         print("usage: import_cycles.py FOLDER... (with a Python package in it)")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from benchmarks.contest import Absent, Contestant
+from benchmarks.comparison import Absent, Entry
 
 NAMES = {"torch_nn": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
 """The peers by their modules."""
@@ -21,12 +21,12 @@ def peer(module: str) -> ModuleType | Absent:
         return Absent(NAMES[module], f"{error.name} is not installed")
 
 
-def peers(modules: Sequence[str], ready: Callable[[Any], Contestant]) -> list[Contestant | Absent]:
+def peers(modules: Sequence[str], ready: Callable[[Any], Entry]) -> list[Entry | Absent]:
     """Peers, ready for a job.
 
     Args:
         modules: the modules of those that can do it.
-        ready: from a peer's module to the contestant, such as `lambda peer: peer.forward(task, truth)`.
+        ready: from a peer's module to the entry, such as `lambda peer: peer.forward(task, truth)`.
     """
     found = [peer(module) for module in modules]
     return [one if isinstance(one, Absent) else ready(one) for one in found]

@@ -11,7 +11,7 @@ import torch
 from jax import lax, numpy as jnp
 from torch import Tensor
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Task, named, named_gradients
 
 NAME = "JAX"
@@ -72,7 +72,7 @@ def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
     return x, tuple(jnp.stack(column) for column in zip(*finals, strict=True))
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
+def forward(task: Task, truth: Observed) -> Entry:
     """A forward pass."""
     weights, x = _weights(task), jnp.asarray(task.x.numpy())
     compiled = jax.jit(lambda weights, x: scan(task, weights, x))
@@ -84,10 +84,10 @@ def forward(task: Task, truth: Observed) -> Contestant:
         y, states = run()
         return named(_tensor(y), tuple(map(_tensor, states)))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def training(task: Task, truth: Observed) -> Contestant:
+def training(task: Task, truth: Observed) -> Entry:
     """A training pass: the gradients of the input and of every weight."""
     weights, x, cotangent = _weights(task), jnp.asarray(task.x.numpy()), jnp.asarray(task.cotangent.numpy())
 
@@ -106,10 +106,10 @@ def training(task: Task, truth: Observed) -> Contestant:
         names = ["x", *(name for name, _ in task.module.named_parameters())]
         return named_gradients(_tensor(y), names, tuple(found[name] for name in names))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def step(task: Task, truth: Observed) -> Contestant:
+def step(task: Task, truth: Observed) -> Entry:
     """One step after the other."""
     weights, xs = _weights(task), [jnp.asarray(one.numpy()) for one in task.x]
     one_step, merged = STEPS[task.cell]
@@ -132,7 +132,7 @@ def step(task: Task, truth: Observed) -> Contestant:
             outputs.append(_tensor(state[0]))
         return {"the outputs": torch.stack(outputs)}
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 def _weights(task: Task) -> Arrays:

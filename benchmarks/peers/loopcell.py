@@ -11,7 +11,7 @@ from torch import Tensor
 
 import loopcell
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Observed
+from benchmarks.comparison import Absent, Entry, Observed
 from benchmarks.task import Task
 
 CLASSES: dict[str, Callable[..., Any]] = {"rnn": loopcell.RNN, "lstm": loopcell.LSTM, "gru": loopcell.GRU}
@@ -35,29 +35,29 @@ def path(module: Any) -> str:
     return "; ".join(dict.fromkeys(plan.path for plan in module.plan()))
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
+def forward(task: Task, truth: Observed) -> Entry:
     """A forward pass."""
-    return contestant(modules.forward, task, truth)
+    return entry_of(modules.forward, task, truth)
 
 
-def training(task: Task, truth: Observed) -> Contestant:
+def training(task: Task, truth: Observed) -> Entry:
     """A training pass."""
-    return contestant(modules.training, task, truth)
+    return entry_of(modules.training, task, truth)
 
 
-def contestant(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Contestant:
+def entry_of(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Entry:
     """Loopcell at a job, with rows of different lengths if so wished."""
     module = network_for(task)
     return replace(job(NAME, module, modules.network_of(module, lengths), task, truth), path=path(module))
 
 
-def on_reference(contestant: Contestant) -> Contestant:
-    """The same contestant on the reference path."""
-    asked = contestant.within(lambda: loopcell.backend("reference"))
+def on_reference(entry: Entry) -> Entry:
+    """The same entry on the reference path."""
+    asked = entry.within(lambda: loopcell.backend("reference"))
     return replace(asked, name=REFERENCE, path="reference")
 
 
-def step(task: Task, truth: Observed) -> Contestant | Absent:
+def step(task: Task, truth: Observed) -> Entry | Absent:
     """One step after the other through a stepper; the task's batch is 1."""
     module = network_for(task)
     if not hasattr(module, "stepper"):
@@ -69,4 +69,4 @@ def step(task: Task, truth: Observed) -> Contestant | Absent:
         fresh = module.stepper(batch_size=task.sizes.B)
         return {"the outputs": torch.stack([fresh.step(one).reshape(task.sizes.B, -1).clone() for one in task.x])}
 
-    return Contestant(NAME, lambda: stepper.step(x), observe, truth)
+    return Entry(NAME, lambda: stepper.step(x), observe, truth)

@@ -16,34 +16,34 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.peers.onnx_model import model, output_sizes
 from benchmarks.task import Task, named
 
 NAME, BOUND = "ONNX Runtime", "ONNX Runtime, bound memory"
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
+def forward(task: Task, truth: Observed) -> Entry:
     """A forward pass."""
     return _run(model(task), {"x": task.x.numpy()}, truth)
 
 
-def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Contestant:
+def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Entry:
     """A forward pass over rows of different lengths [B]."""
     inputs = {"x": task.x.numpy(), "lengths": lengths.to(torch.int32).numpy()}
     return _run(model(task, has_lengths=True), inputs, truth)
 
 
-def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Contestant:
+def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Entry:
     of = session(made)
 
     def run() -> Any:
         return of.run(None, inputs)
 
-    return Contestant(NAME, run, lambda: _named(*map(torch.from_numpy, run())), truth)
+    return Entry(NAME, run, lambda: _named(*map(torch.from_numpy, run())), truth)
 
 
-def forward_bound(task: Task, truth: Observed) -> Contestant:
+def forward_bound(task: Task, truth: Observed) -> Entry:
     """A forward pass with bound memory."""
     outputs = {name: zeros(sizes) for name, sizes in output_sizes(task).items()}
     bound = Bound(session(model(task)), {"x": in_its_memory(task.x.numpy())}, outputs)
@@ -52,14 +52,14 @@ def forward_bound(task: Task, truth: Observed) -> Contestant:
         bound.run()
         return _named(*(tensor_of(place) for place in outputs.values()))
 
-    return Contestant(BOUND, bound.run, observe, truth)
+    return Entry(BOUND, bound.run, observe, truth)
 
 
 def _named(y: Tensor, *states: Tensor) -> Observed:
     return named(y.transpose(1, 2).flatten(2), states)  # from [T, D, B, H]
 
 
-def step(task: Task, truth: Observed) -> Contestant:
+def step(task: Task, truth: Observed) -> Entry:
     """One step after the other, the states that came out going in again."""
     of = session(_one_step(task))
     start = {f"initial_{name}": np.zeros((1, task.sizes.B, task.sizes.H), np.float32) for name in task.states}
@@ -80,10 +80,10 @@ def step(task: Task, truth: Observed) -> Contestant:
             outputs.append(torch.from_numpy(feed["initial_h"])[0])
         return {"the outputs": torch.stack(outputs)}
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def step_bound(task: Task, truth: Observed) -> Contestant:
+def step_bound(task: Task, truth: Observed) -> Entry:
     """One step after the other with bound memory."""
     timed = BoundSteps(task)
 
@@ -91,7 +91,7 @@ def step_bound(task: Task, truth: Observed) -> Contestant:
         fresh = BoundSteps(task)
         return {"the outputs": torch.stack([fresh.step(x) for x in task.x])}
 
-    return Contestant(BOUND, timed.run, observe, truth)
+    return Entry(BOUND, timed.run, observe, truth)
 
 
 class Bound:

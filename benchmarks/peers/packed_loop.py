@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, sigmoid, tanh
 from torch.nn import functional as F
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import named, named_gradients
 
 NAME = "Python loop, packed"
@@ -136,7 +136,7 @@ LOOPS = {
 }
 
 
-def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, truth: Observed | None) -> Contestant:
+def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, truth: Observed | None) -> Entry:
     """A forward pass with the author's parameters."""
     loop = LOOPS[cell]
     packed = loop.packed(parameters)
@@ -149,12 +149,12 @@ def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, t
         y, states = run()
         return named(y, tuple(state.unsqueeze(0) for state in states))  # one layer
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 def training(
     cell: str, parameters: Mapping[str, Tensor], x: Tensor, cotangent: Tensor, truth: Observed | None
-) -> Contestant:
+) -> Entry:
     """A training pass: the gradients of the input and of every parameter."""
     loop = LOOPS[cell]
     packed, x = loop.packed(parameters), x.detach().clone().requires_grad_()
@@ -169,7 +169,7 @@ def training(
         by_author = loop.unpacked(dict(zip(packed, gradients, strict=True)), parameters)
         return named_gradients(y, ["x", *parameters], (d_x, *(by_author[name] for name in parameters)))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 JOBS = {"forward": forward, "training": training}

@@ -9,7 +9,7 @@ from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import layer_norm, linear
 
 from benchmarks import modules
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Network
 
 NAME = "Python loop"
@@ -89,12 +89,12 @@ def network(cell: str, parameters: Parameters) -> Network:
     return run
 
 
-def forward(cell: str, parameters: Parameters, x: Tensor, _: Tensor, truth: Observed | None) -> Contestant:
+def forward(cell: str, parameters: Parameters, x: Tensor, _: Tensor, truth: Observed | None) -> Entry:
     """A forward pass."""
     return modules.forward_pass(NAME, network(cell, parameters), x, truth)
 
 
-def training(cell: str, parameters: Parameters, x: Tensor, cotangent: Tensor, truth: Observed | None) -> Contestant:
+def training(cell: str, parameters: Parameters, x: Tensor, cotangent: Tensor, truth: Observed | None) -> Entry:
     """A training pass: the gradients of the input and of every parameter."""
     leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in {"x": x, **parameters}.items()}
     return modules.training_pass(NAME, network(cell, leaves), leaves, cotangent, truth)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Observed, Settings, hold
+from benchmarks.comparison import Absent, Entry, Observed, Settings, compare
 from benchmarks.grid import CELLS, LARGE
 from benchmarks.peers import loopcell as ours
 from benchmarks.suites.part import Part, Row, Suite
@@ -22,7 +22,7 @@ def autocast() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Contestant | Absent:
+def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
     """Loopcell under autocast, where it has kernels for that."""
     module = ours.network_for(task)
     with autocast():
@@ -46,10 +46,10 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     theirs = copy.deepcopy(task.module).bfloat16()
     entries = [
         ours_in_bf16(job, task, truth),
-        replace(ours.contestant(job, task, truth), name=FP32),
+        replace(ours.entry_of(job, task, truth), name=FP32),
         replace(job(THEIRS, theirs, modules.network_of(theirs), task, truth), dtype="bfloat16"),
     ]
-    return hold(part.case(name), entries, settings)
+    return compare(part.case(name), entries, settings)
 
 
 SUITE = Suite("bf16", "bf16 beside fp32", tuple(Part("bf16", cell, sizes) for cell in CELLS for sizes in LARGE), run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import modules, roof
-from benchmarks.contest import Settings, hold
+from benchmarks.comparison import Settings, compare
 from benchmarks.grid import CELLS, SHAPES, THREADS
 from benchmarks.modules import truth_of
 from benchmarks.peers import loopcell as ours
@@ -27,7 +27,7 @@ def forward(part: Part, settings: Settings) -> Row:
     others = peers(FORWARD, lambda peer: peer.forward(task, truth))
     others += peers(("onnxruntime",), lambda peer: peer.forward_bound(task, truth))
     roofs = roof.products(part.cell, part.sizes, "forward") if part.sizes.is_large else []
-    return hold(part.case("forward"), [first, ours.on_reference(first), *others, *roofs], settings)
+    return compare(part.case("forward"), [first, ours.on_reference(first), *others, *roofs], settings)
 
 
 def training(part: Part, settings: Settings) -> Row:
@@ -37,7 +37,7 @@ def training(part: Part, settings: Settings) -> Row:
     first = ours.training(task, truth)
     others = peers(TRAINING, lambda peer: peer.training(task, truth))
     roofs = roof.products(part.cell, part.sizes, "training") if part.sizes.is_large else []
-    return hold(part.case("training"), [first, ours.on_reference(first), *others, *roofs], settings)
+    return compare(part.case("training"), [first, ours.on_reference(first), *others, *roofs], settings)
 
 
 SUITE = Suite(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks import memory
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.grid import CELLS, Shape
 from benchmarks.measure import QUICK, ratios, spread
 from benchmarks.processes import run_module

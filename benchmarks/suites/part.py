@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.grid import Shape, shape
 
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Settings, hold
+from benchmarks.comparison import Absent, Entry, Settings, compare
 from benchmarks.grid import CELLS, Shape
 from benchmarks.peers import loopcell as ours
 from benchmarks.peers.find import peers
@@ -58,15 +58,15 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     task, lengths = make_task(part.cell, part.sizes), lengths_of(part.sizes)
     how = packing(lengths)
     truth = modules.truth_of(job, task, how)
-    entries: list[Contestant | Absent] = [
-        ours.contestant(job, task, truth, lengths),
+    entries: list[Entry | Absent] = [
+        ours.entry_of(job, task, truth, lengths),
         job(PACKED, task.module, how(task.module), task, truth),
-        replace(ours.contestant(job, task, modules.truth_of(job, task)), name=WHOLE),
+        replace(ours.entry_of(job, task, modules.truth_of(job, task)), name=WHOLE),
     ]
     if job is modules.forward:
         entries += peers(("onnxruntime",), lambda peer: peer.forward_ragged(task, lengths, truth))
     valid = round(lengths.sum().item() / (part.sizes.T * part.sizes.B), 3)
-    return hold({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
+    return compare({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
 
 
 SUITE = Suite("ragged", "rows of different lengths", tuple(Part("ragged", cell, SIZES) for cell in CELLS), run)

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict
 
 from benchmarks import startup
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.measure import QUICK, spread
 from benchmarks.processes import run_module
 from benchmarks.suites.part import Part, Row, Suite

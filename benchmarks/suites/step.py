@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import roof
-from benchmarks.contest import Settings, hold
+from benchmarks.comparison import Settings, compare
 from benchmarks.grid import CELLS, Shape
 from benchmarks.peers import loopcell as ours, torch_nn
 from benchmarks.peers.find import peers
@@ -25,7 +25,7 @@ def run(part: Part, settings: Settings) -> list[Row]:
         torch_nn.cell_step(task, truth),
         roof.reading(list(task.module.parameters())),
     ]
-    return [hold(part.case("step"), entries, settings)]
+    return [compare(part.case("step"), entries, settings)]
 
 
 SUITE = Suite("step", "one step at a time", tuple(Part("step", cell, sizes) for cell in CELLS for sizes in SIZES), run)

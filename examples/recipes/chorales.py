@@ -64,7 +64,7 @@ def run(small: bool) -> Result:
 
 
 def letters(chorale: list[list[int]], shift: int) -> str:
-    """A chorale as text; the line's end at the start is what the first chord is foretold from."""
+    """A chorale as text; the line's end at the start is what the first chord is predicted from."""
     lines = ("".join(letter(note + shift) for note in sorted(chord, reverse=True)) for chord in chorale)
     return "\n" + "".join(f"{line}\n" for line in lines)
 

@@ -62,7 +62,7 @@ def recording() -> tuple[np.ndarray, np.ndarray]:
 
 
 def streams(channels: np.ndarray, count: int, drawn: np.random.Generator) -> Labelled:
-    """Cut streams [T, 9] from a stretch of the recording and lay one to three episodes into each."""
+    """Cut streams [T, 9] from a segment of the recording and lay one to three episodes into each."""
     length = min(SECONDS * HERTZ, len(channels))
     X, y = [], []
     for _ in range(count):

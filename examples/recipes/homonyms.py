@@ -1,6 +1,6 @@
 """The same word in two contexts: 배 (a pear, a ship), bank (of a river, with money), in sentences made here.
 
-A network learns to foretell the next word; nobody tells it of meanings. Then a linear probe looks at one vector for
+A network learns to predict the next word; nobody tells it of meanings. Then a linear probe looks at one vector for
 each sentence, at the homonym, and has to say which of the two meanings it has: at the hidden state, which has read the
 words before, and at the word's own vector, which is the same in both. The probe is scored on sentences whose words
 before the homonym stood together in no sentence that it or the network has seen.
@@ -114,7 +114,7 @@ LANGUAGES = {"Korean": KOREAN, "English": ENGLISH}
 
 
 def run(small: bool) -> Result:
-    """Learn to foretell the sentences of each language, then probe."""
+    """Learn to predict the sentences of each language, then probe."""
     settings = {**SETTINGS, "epochs": 2} if small else SETTINGS
     rows: dict[str, dict[str, float]] = {"model": {}, "the word's own vector": {}}
     facts: dict[str, object] = {}

@@ -253,6 +253,10 @@ class Builder:
         """Put the place in the user's source before a message; only tracing knows it."""
         return message
 
+    def index_of(self, operand: object) -> int | None:
+        """Return the position of a value's node; None for what is no value."""
+        return operand.index if isinstance(operand, Value) else None
+
     def _value(self, op: str, operand: object, beside: tuple[object, ...]) -> Value:
         if isinstance(operand, Namespace):
             refuse_bare(operand, *beside)

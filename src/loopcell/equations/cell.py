@@ -68,7 +68,7 @@ class Cell:
         return tuple(named)
 
     def text(self) -> str:
-        """Return the equations as text, one named value a line."""
+        """Return the equations as text, one named value per line."""
         return printing.text(self.graph)
 
     def latex(self) -> str:

@@ -92,7 +92,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
-    """Put back the state and the learning rates (one a parameter group).
+    """Put back the state and the learning rates (one per parameter group).
 
     Raises:
         ValueError: the state is not that of AdamW over these parameters; PyTorch would see so at the next update only.

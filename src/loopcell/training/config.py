@@ -40,9 +40,9 @@ class Truncation(Config):
     Attributes:
         k1: time steps between two updates.
         k2: time steps that a gradient flows back; None means k1. The larger is a multiple of the smaller.
-        accumulate: the gradients of this many stretches of k1 steps are added up before an update.
+        accumulate: the gradients of this many segments of k1 steps are added up before an update.
 
-    With k2 below k1 the stretch is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
+    With k2 below k1 the segment is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
     the last k2 - k1 steps are run again before the new ones, so an update costs k2 / k1 forward passes.
     """
 

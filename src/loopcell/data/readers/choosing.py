@@ -127,7 +127,7 @@ def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:
         table = ", kind='csv' as a table" if guess.instead == "ucr" else ""
         looks_like = {"fasta": "sequences in FASTA", "ucr": "rows of numbers"}[guess.instead]
         notes.append(
-            f"{_named(doubted)} read as text, a row a line, and may be {looks_like}; "
+            f"{_named(doubted)} read as text, one row per line, and may be {looks_like}; "
             f"kind={guess.instead!r} reads them as such{table}"
         )
     return tuple(notes)

@@ -49,7 +49,7 @@ class _Heading(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class _Header(NamedTuple):
+class _HeaderGuess(NamedTuple):
     """The answer to whether a first row is a header; if unsure, what says so and which argument says otherwise."""
 
     there: bool
@@ -127,7 +127,7 @@ class Delimited:
             raise DataError(f"{path} line {line} is blank; a table begins with its header or its first row")
         if self.header is not None and not isinstance(self.header, bool):
             return _Heading(_checked_names(path, self.header), (first,))
-        header = _Header(self.header) if self.header is not None else self._guess(path, cells, reading.named)
+        header = _HeaderGuess(self.header) if self.header is not None else self._guess(path, cells, reading.named)
         taken = "the header" if header.there else "data, not as a header"
         note = f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}"
         notes = (note,) if header.why else ()
@@ -135,7 +135,7 @@ class Delimited:
             return _Heading(_checked_names(path, cells), (), notes)
         return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes)
 
-    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _Header:
+    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _HeaderGuess:
         """Find out whether a first row is a header.
 
         Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
@@ -146,12 +146,12 @@ class Delimited:
         names = {cell.strip() for cell in cells}
         asked = next((name for name in named if name in names), None)
         if asked is not None:
-            return _Header(True, "" if looks else f", for it has the column {asked!r}; {_OTHERWISE[True]}")
+            return _HeaderGuess(True, "" if looks else f", for it has the column {asked!r}; {_OTHERWISE[True]}")
         numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
         if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
             why = f", for {next(iter(numbers))!r} is asked for; {_OTHERWISE[False]}"
-            return _Header(False, why if looks else "")
-        return _Header(looks, f"; {_OTHERWISE[looks]}" if usual is None else "")
+            return _HeaderGuess(False, why if looks else "")
+        return _HeaderGuess(looks, f"; {_OTHERWISE[looks]}" if usual is None else "")
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:

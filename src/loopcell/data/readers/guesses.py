@@ -100,7 +100,7 @@ def refuse_foreign(path: Path, name: Path, first: bytes) -> None:
     if found:
         raise DataError(f"{path} is {found[0]}, which is not read: {found[1]}")
     if ending == ".json" and not _json_lines(first_lines(first)):
-        raise DataError(f"{path} is JSON, but not an object a line; write it so (jq -c '.[]'), as .jsonl")
+        raise DataError(f"{path} is JSON, but not one object per line; write it so (jq -c '.[]'), as .jsonl")
 
 
 def _number_cells(lines: list[str]) -> list[list[str]]:

@@ -28,7 +28,7 @@ def read_whole(path: Path, reading: Reading) -> FileRows:
 
 
 def read_json_lines(path: Path, reading: Reading) -> FileRows:
-    """Read JSON lines: an object a line; the columns are the names in the first one."""
+    """Read JSON lines: one object per line; the columns are the names in the first one."""
     rows = _json_rows(path, reading)
     first = next(rows, None)
     if first is None:

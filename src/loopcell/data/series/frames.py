@@ -57,7 +57,7 @@ class Series:
         return len(self.times)
 
     def __getitem__(self, part: slice) -> Series:
-        """Return a stretch of the series, as views."""
+        """Return a segment of the series, as views."""
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise UsageError("a series is cut by a slice of neighbouring steps, such as series[:100]")
         return replace(

@@ -1,4 +1,4 @@
-"""Lanes: one long stream of tokens cut into as many contiguous stretches as a batch has rows.
+"""Lanes: one long stream of tokens cut into as many contiguous segments as a batch has rows.
 
 Truncated backpropagation through time reads every lane from its start to its end, a chunk of T steps at a
 time, and carries each row's state from one chunk to the next. So row b of chunk i + 1 goes on where row b

@@ -1,7 +1,7 @@
 """Text from files: strict UTF-8, whole or block by block, with the offset of the byte that is wrong.
 
-A `Source` is a stretch of one file and is one document. Stretches are counted in bytes, so a text is cut at
-the same place whatever the tokens are, and a file larger than memory is never read before its stretch.
+A `Source` is a segment of one file and is one document. Segments are counted in bytes, so a text is cut at
+the same place whatever the tokens are, and a file larger than memory is never read before its segment.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Source:
     stop: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a stretch that runs backwards."""
+        """Refuse a segment that runs backwards."""
         if self.start < 0 or (self.stop is not None and self.stop < self.start):
-            raise InputError(f"a stretch of a file goes forwards from 0, got {self.start}:{self.stop}")
+            raise InputError(f"a segment of a file goes forwards from 0, got {self.start}:{self.stop}")
 
     def size(self) -> int:
         """Return the segment's length in bytes; DataError when the file cannot be read."""
@@ -64,7 +64,7 @@ def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
     """Yield the bytes of a source in blocks of at most `block_bytes`.
 
     Raises:
-        DataError: the file is missing, unreadable, or nothing is in the stretch.
+        DataError: the file is missing, unreadable, or nothing is in the segment.
     """
     left = source.size()
     if left == 0:

@@ -21,7 +21,7 @@ _PIECE = re.compile(r"\S+|\s")
 class WordVocabulary(Vocabulary):
     """One token for each distinct word, the most frequent first; id 0 stands for unknown words.
 
-    One space between two words is understood. Any other white space is a token a character, so that every text
+    One space between two words is understood. Any other white space is one token per character, so that every text
     comes back as it was. Punctuation belongs to the word that it touches: set it apart before, if it is to be a
     word of its own.
     """

@@ -36,7 +36,7 @@ class StepLayer:
 
 
 class FusedSteps:
-    """The layers of a stack, a step a call: nothing is allocated, weights are packed once, states stay in place.
+    """The layers of a stack, one step per call: nothing is allocated, weights are packed once, states stay in place.
 
     Each layer has two structs of arguments, made here once: they differ in which buffer of every state is read and
     which is written. A step runs the layers on the one set, and the next step on the other; all that changes from call

@@ -42,7 +42,7 @@ class Recipe:
 
 
 class Text:
-    """tinyshakespeare in lanes: training tokens [N, B], held-out tokens [M, B]; each lane is one stretch of the text.
+    """tinyshakespeare in lanes: training tokens [N, B], held-out tokens [M, B]; each lane is one segment of the text.
 
     Attributes:
         size: V, the number of characters.
@@ -89,7 +89,7 @@ def detached(state: Any) -> Any:
 
 
 @dataclass
-class Racer:
+class Side:
     """One side.
 
     Attributes:
@@ -134,7 +134,7 @@ class Racer:
         return next(((updates, seconds) for updates, seconds, loss in self.curve if loss <= target), None)
 
 
-class Race:
+class PairedTraining:
     """Both sides, taking turns.
 
     Args:
@@ -147,15 +147,15 @@ class Race:
         self.recipe, self.text = recipe, text
         self.chunks = chunks(text.training, recipe.chunk)
         self.updates = 0
-        self.racers: dict[str, Racer] = {}
+        self.sides: dict[str, Side] = {}
         for name, make in MODULES[cell].items():
             model = Model(make, text.size, recipe)
-            self.racers[name] = Racer(model, torch.optim.Adam(model.parameters(), recipe.learning_rate))
+            self.sides[name] = Side(model, torch.optim.Adam(model.parameters(), recipe.learning_rate))
 
     @property
     def is_over(self) -> bool:
         """Both have reached the target, or there were enough passes."""
-        done = all(racer.reached(self.recipe.target) for racer in self.racers.values())
+        done = all(side.reached(self.recipe.target) for side in self.sides.values())
         return done or self.updates >= self._most_updates
 
     @property
@@ -174,10 +174,10 @@ class Race:
         """
         inputs, targets = self.chunks[0]
         found = []
-        for racer in self.racers.values():
-            loss = racer.loss(inputs, targets)
-            found.append([loss, *torch.autograd.grad(loss, list(racer.model.parameters()))])
-            racer.state = None
+        for side in self.sides.values():
+            loss = side.loss(inputs, targets)
+            found.append([loss, *torch.autograd.grad(loss, list(side.model.parameters()))])
+            side.state = None
         for ours, theirs in zip(*found, strict=True):
             error = (ours - theirs).abs().max().item()
             if not error <= CLOSE * theirs.abs().max().item():
@@ -186,30 +186,30 @@ class Race:
     def turn(self) -> None:
         """Some updates of each side, the one that begins changing from turn to turn; then perhaps an evaluation."""
         number = self.updates // self.recipe.updates_a_turn
-        order = list(self.racers.values())[:: 1 if number % 2 else -1]
-        for racer in order:
+        order = list(self.sides.values())[:: 1 if number % 2 else -1]
+        for side in order:
             started = time.perf_counter()
             for update in range(self.updates, self.updates + self.recipe.updates_a_turn):
                 place = update % len(self.chunks)
-                racer.state = racer.state if place else None
-                racer.update(*self.chunks[place], self.rate(update), self.recipe.clip)
-            racer.seconds += time.perf_counter() - started
+                side.state = side.state if place else None
+                side.update(*self.chunks[place], self.rate(update), self.recipe.clip)
+            side.seconds += time.perf_counter() - started
         self.updates += self.recipe.updates_a_turn
         if (number + 1) % self.recipe.turns_between_evaluations == 0:
             self.evaluate()
 
     def evaluate(self) -> None:
         """Add a point to each curve."""
-        for name, racer in self.racers.items():
-            loss = racer.validate(self.text.held_out, self.recipe.chunk)
-            racer.curve.append((self.updates, round(racer.seconds, 3), round(loss, 4)))
-            print(f"{self.updates:5d} updates  {racer.seconds:7.1f} s  {loss:.4f}  {name}", flush=True)
+        for name, side in self.sides.items():
+            loss = side.validate(self.text.held_out, self.recipe.chunk)
+            side.curve.append((self.updates, round(side.seconds, 3), round(loss, 4)))
+            print(f"{self.updates:5d} updates  {side.seconds:7.1f} s  {loss:.4f}  {name}", flush=True)
 
     def row(self, cell: str, threads: int) -> dict[str, Any]:
         """The result."""
-        curves = {name: racer.curve for name, racer in self.racers.items()}
+        curves = {name: side.curve for name, side in self.sides.items()}
         made = {"cell": cell, "threads": threads, "recipe": asdict(self.recipe), "curves": curves, "ratio": None}
-        ours, theirs = (self.racers[name].reached(self.recipe.target) for name in ("loopcell", "torch.nn"))
+        ours, theirs = (self.sides[name].reached(self.recipe.target) for name in ("loopcell", "torch.nn"))
         if ours is None or theirs is None:
             return {**made, "why": f"not both reached {self.recipe.target} in {self.recipe.most_passes} passes"}
         pairs = zip(*curves.values(), strict=True)
