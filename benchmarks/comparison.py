@@ -47,7 +47,7 @@ class Entry:
     jobs: int = 1
 
     def within(self, context: Callable[[], AbstractContextManager[object]]) -> Entry:
-        """The same entry, each call within a context of its own."""
+        """Return the same entry, each call within a context of its own."""
 
         def run() -> object:
             with context():
@@ -113,7 +113,7 @@ def compare(case: Mapping[str, Any], entries: Sequence[Entry | Absent], settings
 
 
 def complaint(entry: Entry) -> str:
-    """What is wrong with what an entry computes; nothing if it is right."""
+    """Return what is wrong with what an entry computes; nothing if it is right."""
     if entry.truth is None:
         return ""
     observed = entry.observe()
@@ -133,7 +133,7 @@ def complaint(entry: Entry) -> str:
 
 
 def errors(observed: Observed, truth: Observed) -> dict[str, float]:
-    """How far each tensor is from the truth, in units of the truth's largest entry; NaN where one is not finite."""
+    """Return each tensor's error, in units of the truth's largest entry; NaN where one is not finite."""
     return {name: _error(observed[name].double(), expected) for name, expected in truth.items()}
 
 

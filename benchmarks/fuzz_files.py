@@ -52,14 +52,14 @@ class Batch(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a run has its files."""
+    """The places of a run's files."""
 
     corpus: Path
     findings: Path
 
 
 class _Segment(NamedTuple):
-    """What a process did before it ended, as far as it is counted."""
+    """The work of a process before it ended, as far as it is counted."""
 
     stop: int  # the seed where the counts end
     counts: dict[str, int]
@@ -142,7 +142,7 @@ def _waited(process: subprocess.Popen[bytes], at: Path) -> str:
 
 
 def _processor_time(process: int) -> float:
-    """The processor time of a process in seconds; 0 where the system does not say. Other programs take none of it."""
+    """Return the processor seconds of a process, without other programs' share; 0 where the system does not say."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -151,7 +151,7 @@ def _processor_time(process: int) -> float:
 
 
 def _segment(lines: Path, first: int) -> _Segment:
-    """What is counted; a failure behind the last count comes again."""
+    """Read what is counted; a failure behind the last count comes again."""
     text = lines.read_text(encoding="utf-8") if lines.exists() else ""
     found = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
     last = next((line for line in reversed(found) if "next" in line), None)
@@ -184,7 +184,7 @@ def _keep(failures: list[dict[str, Any]], place: Place) -> None:
 
 
 def is_done(batch: Batch, file: SuiteFile) -> bool:
-    """Whether a batch need not be run: it was, and found nothing, or found it in the code as it is now."""
+    """Return whether a batch need not be run: it was, and found nothing, or found it in the code as it is now."""
     if batch.name not in file.parts:
         return False
     (row,) = file.parts[batch.name]["rows"]
@@ -212,7 +212,7 @@ def run(batches: list[Batch], file: SuiteFile, place: Place, minutes: float, wor
 
 
 def show(seed: int, corpus: Path) -> int:
-    """One file again, in this process; it is kept, and the exception is not caught if it is none of ours."""
+    """Show one file again, in this process; it is kept, and the exception is not caught if it is none of ours."""
     loader, name, data = drawn_case(seed, corpus)
     path = corpus / loader / f"{seed}-{name}"
     path.write_bytes(data)

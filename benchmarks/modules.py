@@ -14,7 +14,7 @@ from benchmarks.task import Network, Task, named, named_gradients
 
 
 def network_of(module: nn.Module, lengths: Tensor | None = None) -> Network:
-    """A module as a function to the output and a tuple of states: `(h, c)`, `h` and loopcell's State become that.
+    """Turn a module into a function to the output and a tuple of states: `(h, c)`, `h` and State become that.
 
     Args:
         module: torch.nn's or loopcell's.
@@ -42,18 +42,18 @@ class Job(Protocol):
 
 
 def forward(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Entry:
-    """A forward pass without gradients."""
+    """Return a forward pass without gradients."""
     return forward_pass(name, network, task.x.to(_dtype(module)), truth)
 
 
 def training(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Entry:
-    """A forward and a backward pass: the gradients of the input and of every parameter."""
+    """Return a forward and a backward pass: the gradients of the input and of every parameter."""
     x = task.x.to(_dtype(module)).detach().clone().requires_grad_()
     return training_pass(name, network, {"x": x, **dict(module.named_parameters())}, task.cotangent, truth)
 
 
 def forward_pass(name: str, network: Network, x: Tensor, truth: Observed | None) -> Entry:
-    """A forward pass of a function."""
+    """Return a forward pass of a function."""
 
     @torch.no_grad()
     def run() -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -65,7 +65,7 @@ def forward_pass(name: str, network: Network, x: Tensor, truth: Observed | None)
 def training_pass(
     name: str, network: Network, leaves: Mapping[str, Tensor], cotangent: Tensor, truth: Observed | None
 ) -> Entry:
-    """A forward and a backward pass of a function.
+    """Return a forward and a backward pass of a function.
 
     Args:
         name: the entry's.
@@ -92,7 +92,7 @@ JOBS: dict[str, Job] = {"forward": forward, "training": training}
 
 
 def truth_of(job: Job, task: Task, network: Callable[[nn.Module], Network] | None = None) -> Observed:
-    """What a job should give: torch.nn in float64.
+    """Return what a job should give: torch.nn in float64.
 
     Args:
         job: what is done.

@@ -26,7 +26,7 @@ PASSES = {"forward": 1, "training": 3}
 
 
 def products(cell: str, sizes: Shape, job: str) -> list[Entry]:
-    """All the multiplications of a pass as one product, in two forms: the roof is the faster one.
+    """Return all the multiplications of a pass as one product, in two forms: the roof is the faster one.
 
     The first stacks what the passes multiply, [passes * T * B, I + H] times [I + H, G * H]; the second is a cube of as
     many multiplications.

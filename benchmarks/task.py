@@ -20,7 +20,7 @@ Network = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
 
 @dataclass(frozen=True)
 class Task:
-    """What everybody computes.
+    """The task that everybody computes.
 
     Attributes:
         cell: "rnn", "lstm" or "gru".

@@ -1,4 +1,4 @@
-"""Which peers are here."""
+"""The peers that are here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {"torch_nn": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
 
 
 def peer(module: str) -> ModuleType | Absent:
-    """A peer's module; why it is absent, where a library of it is not installed."""
+    """Return a peer's module; why it is absent, where a library of it is not installed."""
     try:
         return importlib.import_module(f"benchmarks.peers.{module}")
     except ModuleNotFoundError as error:
@@ -22,7 +22,7 @@ def peer(module: str) -> ModuleType | Absent:
 
 
 def peers(modules: Sequence[str], ready: Callable[[Any], Entry]) -> list[Entry | Absent]:
-    """Peers, ready for a job.
+    """Return peers, ready for a job.
 
     Args:
         modules: the modules of those that can do it.

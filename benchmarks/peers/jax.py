@@ -21,13 +21,13 @@ Step = Callable[[State, jax.Array, Arrays, str], State]
 
 
 def rnn(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.RNN's equations; `projected` is W x + b."""
+    """Compute torch.nn.RNN's equations; `projected` is W x + b."""
     (h,) = state
     return (jnp.tanh(projected + h @ weights[f"weight_hh_{place}"]),)
 
 
 def lstm(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.LSTM's equations."""
+    """Compute torch.nn.LSTM's equations."""
     h, c = state
     i, f, g, o = jnp.split(projected + h @ weights[f"weight_hh_{place}"], 4, -1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
@@ -35,7 +35,7 @@ def lstm(state: State, projected: jax.Array, weights: Arrays, place: str) -> Sta
 
 
 def gru(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.GRU's equations; the candidate's inner bias stays in the loop."""
+    """Compute torch.nn.GRU's equations; the candidate's inner bias stays in the loop."""
     (h,) = state
     inner = h @ weights[f"weight_hh_{place}"] + weights[f"bias_hh_{place}"]
     (r, z, n), (r_in, z_in, n_in) = jnp.split(inner, 3, -1), jnp.split(projected, 3, -1)
@@ -49,7 +49,7 @@ STEPS: dict[str, tuple[Step, bool]] = {"rnn": (rnn, True), "lstm": (lstm, True),
 
 
 def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
-    """The network over a sequence: the output [T, B, D * H] and the final states, each [L * D, B, H]."""
+    """Return the network over a sequence: the output [T, B, D * H] and the final states, each [L * D, B, H]."""
     step, merged = STEPS[task.cell]
     finals: list[State] = []
     for layer in range(task.module.num_layers):
@@ -73,7 +73,7 @@ def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
 
 
 def forward(task: Task, truth: Observed) -> Entry:
-    """A forward pass."""
+    """Return a forward pass."""
     weights, x = _weights(task), jnp.asarray(task.x.numpy())
     compiled = jax.jit(lambda weights, x: scan(task, weights, x))
 
@@ -88,7 +88,7 @@ def forward(task: Task, truth: Observed) -> Entry:
 
 
 def training(task: Task, truth: Observed) -> Entry:
-    """A training pass: the gradients of the input and of every weight."""
+    """Return a training pass: the gradients of the input and of every weight."""
     weights, x, cotangent = _weights(task), jnp.asarray(task.x.numpy()), jnp.asarray(task.cotangent.numpy())
 
     def both_ways(weights: Arrays, x: jax.Array, cotangent: jax.Array) -> Any:
@@ -110,7 +110,7 @@ def training(task: Task, truth: Observed) -> Entry:
 
 
 def step(task: Task, truth: Observed) -> Entry:
-    """One step after the other."""
+    """Return one step after the other."""
     weights, xs = _weights(task), [jnp.asarray(one.numpy()) for one in task.x]
     one_step, merged = STEPS[task.cell]
 
@@ -140,7 +140,7 @@ def _weights(task: Task) -> Arrays:
 
 
 def _oriented(value: Tensor) -> Tensor:
-    """A matrix [I, G * H] from torch's [G * H, I], and back; a bias as it is."""
+    """Return a matrix [I, G * H] from torch's [G * H, I], and back; a bias as it is."""
     return value.T.contiguous() if value.dim() == 2 else value
 
 

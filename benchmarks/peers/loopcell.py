@@ -21,7 +21,7 @@ REFERENCE = "reference"
 
 
 def network_for(task: Task) -> Any:
-    """The same network with the same weights."""
+    """Return the same network with the same weights."""
     theirs = task.module
     ours = CLASSES[task.cell](
         theirs.input_size, theirs.hidden_size, theirs.num_layers, bidirectional=theirs.bidirectional
@@ -31,34 +31,34 @@ def network_for(task: Task) -> Any:
 
 
 def path(module: Any) -> str:
-    """The path of every layer, as `plan` says it now."""
+    """Return the path of every layer, as `plan` says it now."""
     return "; ".join(dict.fromkeys(plan.path for plan in module.plan()))
 
 
 def forward(task: Task, truth: Observed) -> Entry:
-    """A forward pass."""
+    """Return a forward pass."""
     return entry_of(modules.forward, task, truth)
 
 
 def training(task: Task, truth: Observed) -> Entry:
-    """A training pass."""
+    """Return a training pass."""
     return entry_of(modules.training, task, truth)
 
 
 def entry_of(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Entry:
-    """Loopcell at a job, with rows of different lengths if so wished."""
+    """Return loopcell at a job, with rows of different lengths if so wished."""
     module = network_for(task)
     return replace(job(NAME, module, modules.network_of(module, lengths), task, truth), path=path(module))
 
 
 def on_reference(entry: Entry) -> Entry:
-    """The same entry on the reference path."""
+    """Return the same entry on the reference path."""
     asked = entry.within(lambda: loopcell.backend("reference"))
     return replace(asked, name=REFERENCE, path="reference")
 
 
 def step(task: Task, truth: Observed) -> Entry | Absent:
-    """One step after the other through a stepper; the task's batch is 1."""
+    """Return one step after the other through a stepper; the task's batch is 1."""
     module = network_for(task)
     if not hasattr(module, "stepper"):
         return Absent(NAME, "networks have no stepper")

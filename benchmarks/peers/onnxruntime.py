@@ -24,12 +24,12 @@ NAME, BOUND = "ONNX Runtime", "ONNX Runtime, bound memory"
 
 
 def forward(task: Task, truth: Observed) -> Entry:
-    """A forward pass."""
+    """Return a forward pass."""
     return _run(model(task), {"x": task.x.numpy()}, truth)
 
 
 def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Entry:
-    """A forward pass over rows of different lengths [B]."""
+    """Return a forward pass over rows of different lengths [B]."""
     inputs = {"x": task.x.numpy(), "lengths": lengths.to(torch.int32).numpy()}
     return _run(model(task, has_lengths=True), inputs, truth)
 
@@ -44,7 +44,7 @@ def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> E
 
 
 def forward_bound(task: Task, truth: Observed) -> Entry:
-    """A forward pass with bound memory."""
+    """Return a forward pass with bound memory."""
     outputs = {name: zeros(sizes) for name, sizes in output_sizes(task).items()}
     bound = Bound(session(model(task)), {"x": in_its_memory(task.x.numpy())}, outputs)
 
@@ -60,7 +60,7 @@ def _named(y: Tensor, *states: Tensor) -> Observed:
 
 
 def step(task: Task, truth: Observed) -> Entry:
-    """One step after the other, the states that came out going in again."""
+    """Return one step after the other, the states that came out going in again."""
     of = session(_one_step(task))
     start = {f"initial_{name}": np.zeros((1, task.sizes.B, task.sizes.H), np.float32) for name in task.states}
 
@@ -84,7 +84,7 @@ def step(task: Task, truth: Observed) -> Entry:
 
 
 def step_bound(task: Task, truth: Observed) -> Entry:
-    """One step after the other with bound memory."""
+    """Return one step after the other with bound memory."""
     timed = BoundSteps(task)
 
     def observe() -> Observed:
@@ -153,15 +153,15 @@ def session(made: onnx.ModelProto) -> Any:
 
 
 def in_its_memory(array: Any) -> Any:
-    """An array as ONNX Runtime keeps it, in the same memory."""
+    """Return an array as ONNX Runtime keeps it, in the same memory."""
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
 def zeros(sizes: Sequence[int]) -> Any:
-    """Zeros in its memory."""
+    """Return zeros in its memory."""
     return in_its_memory(np.zeros(sizes, np.float32))
 
 
 def tensor_of(place: Any) -> Tensor:
-    """A copy of what lies in its memory."""
+    """Return a copy of what lies in its memory."""
     return torch.from_numpy(place.numpy().copy())

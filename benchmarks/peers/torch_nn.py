@@ -21,17 +21,17 @@ CELL_CLASSES: dict[str, Callable[[int, int], nn.RNNCellBase]] = {
 
 
 def forward(task: Task, truth: Observed) -> Entry:
-    """A forward pass."""
+    """Return a forward pass."""
     return modules.forward(NAME, task.module, modules.network_of(task.module), task, truth)
 
 
 def training(task: Task, truth: Observed) -> Entry:
-    """A training pass."""
+    """Return a training pass."""
     return modules.training(NAME, task.module, modules.network_of(task.module), task, truth)
 
 
 def step(task: Task, truth: Observed) -> Entry:
-    """One step after the other: a sequence of one, and the state handed on."""
+    """Return one step after the other: a sequence of one, and the state handed on."""
     x = task.x[:1].clone()
     carried: list[Any] = [None]
 
@@ -47,7 +47,7 @@ def step(task: Task, truth: Observed) -> Entry:
 
 
 def cell_step(task: Task, truth: Observed) -> Entry:
-    """The same with torch.nn's LSTMCell and the like, which are made for single steps."""
+    """Return the same with torch.nn's LSTMCell and the like, which are made for single steps."""
     cell = CELL_CLASSES[task.cell](task.sizes.I, task.sizes.H)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in task.module.state_dict().items()})
     x = task.x[0].clone()
@@ -69,7 +69,7 @@ def cell_step(task: Task, truth: Observed) -> Entry:
 
 
 def step_truth(task: Task) -> Observed:
-    """The outputs of all steps, [T, B, H], in float64."""
+    """Return the outputs of all steps, [T, B, H], in float64."""
     return {"the outputs": modules.truth_of(modules.forward, task)["the output"]}
 
 

@@ -18,12 +18,12 @@ BF16, FP32, THEIRS = "loopcell, bf16", "loopcell, fp32", "torch.nn, bf16"
 
 
 def autocast() -> torch.autocast:
-    """Products in bf16."""
+    """Compute products in bf16."""
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
 def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
-    """Loopcell under autocast, where it has kernels for that."""
+    """Return loopcell under autocast, where it has kernels for that."""
     module = ours.network_for(task)
     with autocast():
         plan = module.plan()[0]
@@ -35,12 +35,12 @@ def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absen
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, name, job, settings) for name, job in modules.JOBS.items()]
 
 
 def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     task = make_task(part.cell, part.sizes)
     truth = modules.truth_of(job, task)
     theirs = copy.deepcopy(task.module).bfloat16()

@@ -23,17 +23,17 @@ OWN = "loopcell's own"
 
 
 def cell_named(name: str) -> loopcell.Cell:
-    """A custom cell."""
+    """Return a custom cell."""
     return invent() if name == "invented" else loopcell.cells.get(name)
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, name, settings) for name in modules.JOBS]
 
 
 def row(part: Part, name: str, settings: Settings) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     beside = make_task(BESIDE[part.cell], part.sizes)
     module = loopcell.Recurrent(cell_named(part.cell), part.sizes.I, part.sizes.H)
     parameters = {key.removeprefix("l0."): value.detach() for key, value in module.named_parameters()}

@@ -15,12 +15,12 @@ FORWARD, TRAINING = ("torch_nn", "jax", "onnxruntime"), ("torch_nn", "jax")
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [forward(part, settings), training(part, settings)]
 
 
 def forward(part: Part, settings: Settings) -> Row:
-    """A forward pass."""
+    """Return a forward pass."""
     task = make_task(part.cell, part.sizes)
     truth = truth_of(modules.forward, task)
     first = ours.forward(task, truth)
@@ -31,7 +31,7 @@ def forward(part: Part, settings: Settings) -> Row:
 
 
 def training(part: Part, settings: Settings) -> Row:
-    """A training pass."""
+    """Return a training pass."""
     task = make_task(part.cell, part.sizes)
     truth = truth_of(modules.training, task)
     first = ours.training(task, truth)

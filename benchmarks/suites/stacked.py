@@ -17,7 +17,7 @@ SIZES = Shape(100, 32, 64, 128)
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and form: forward, and forward with backward."""
+    """Measure one cell and form: forward, and forward with backward."""
     layers, both = FORMS[part.form]
     task = make_task(part.cell, part.sizes, num_layers=layers, bidirectional=both)
     truth = truth_of(modules.forward, task)

@@ -15,7 +15,7 @@ SIZES = tuple(Shape(20, 1, width, width) for width in (64, 128, 256, 512))
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size."""
+    """Measure one cell and size."""
     task = make_task(part.cell, part.sizes)
     truth = torch_nn.step_truth(task)
     entries = [

@@ -52,7 +52,7 @@ def run(small: bool) -> Result:
 
 
 def mean(tables: list[ScoreTable], data: str) -> ScoreTable:
-    """The mean of each figure over folds."""
+    """Return the mean of each figure over folds."""
     rows = {
         name: {metric: sum(table.rows[name][metric] for table in tables) / len(tables) for metric in row}
         for name, row in tables[0].rows.items()
