@@ -63,7 +63,7 @@ class DecodingNetwork(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     def encode(self, inputs: Tensor, lengths: Tensor) -> Encoded:
-        """What the decoder starts from, of a batch of inputs."""
+        """Encode a batch of inputs to what the decoder starts from."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Decoded:
@@ -73,7 +73,7 @@ class DecodingNetwork(nn.Module):
         return decoded
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """The negative log-probability of all tokens of the targets, their ends included."""
+        """Return the negative log-probability of all tokens of the targets, their ends included."""
         known = batch.targets != IGNORED
         encoded = self.encode(batch.inputs, batch.lengths)
         tokens, lengths = self._shifted(batch.targets), known.sum(0)
@@ -87,7 +87,7 @@ class DecodingNetwork(nn.Module):
         return Loss(total, len(vectors))
 
     def scored(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
-        """Of every token of the targets its log-probability and whether it is the likeliest: each [N]."""
+        """Return every target token's log-probability and whether it is the likeliest: each [N]."""
         known = batch.targets != IGNORED
         vectors = self(batch.inputs, batch.lengths, batch.targets).vectors[known]
         found = precise(self.decoder.scores(vectors)).log_softmax(-1)
@@ -95,7 +95,7 @@ class DecodingNetwork(nn.Module):
         return found.gather(-1, true.unsqueeze(-1)).squeeze(-1), found.argmax(-1) == true
 
     def _shifted(self, targets: Tensor) -> Tensor:
-        """What the decoder reads: the targets one step later, after the boundary."""
+        """Return the decoder's inputs: the targets one step later, after the boundary."""
         boundary = self.decoder.boundary
         first = targets.new_full((1, targets.shape[1]), boundary)
         return torch.cat([first, targets[:-1].masked_fill(targets[:-1] == IGNORED, boundary)])
