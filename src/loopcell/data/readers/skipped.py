@@ -1,4 +1,4 @@
-"""What a pass over some rows left out: counted, and said."""
+"""The rows that a pass left out: counted, and said."""
 
 from __future__ import annotations
 

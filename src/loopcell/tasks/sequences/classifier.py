@@ -66,7 +66,7 @@ class ClassifierNetwork(ManyToOne):
         self.register_buffer("temperature", torch.ones(()))
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """The negative log-probability of what is true."""
+        """Return the negative log-probability of what is true."""
         scores = self(batch.inputs, batch.lengths)
         total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype))
         return Loss(total, batch.targets.numel())
@@ -113,7 +113,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return probabilities
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """The share of sequences whose label is right; of several labels all have to be."""
+        """Return the share of sequences whose label is right; of several labels all have to be."""
         X, y = as_pair(X, y)
         probabilities = self.predict_proba(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
@@ -130,7 +130,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
                 yield {"label": label, "probability": float(row.max())}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """Accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
+        """Measure accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
 
         Args:
             X: sequences.
@@ -157,7 +157,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
 
     def _true(self, y: Part) -> npt.NDArray[Any]:
-        """What is true, as numbers, for scores; some labels that training did not have are let through, not all."""
+        """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""
         true = self.targets_.numbers(y, strict=False)
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
 

@@ -1,4 +1,4 @@
-"""How far learning has come, on standard error."""
+"""The progress of learning, on standard error."""
 
 from __future__ import annotations
 

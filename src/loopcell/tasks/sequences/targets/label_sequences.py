@@ -14,12 +14,12 @@ from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 
 
 def sequence_labels(y: Sequence[Any]) -> Labels:
-    """The labels of a training set; errors as `Labels.learn`, and for an example that is no sequence of labels."""
+    """Learn the labels of a training set; errors as `Labels.learn`, and for what is no sequence of labels."""
     return Labels.learn(distinct(y, label_steps))
 
 
 def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.int64], *, strict: bool = True) -> Ragged:
-    """The numbers of all labels, a sequence for each example.
+    """Return the numbers of all labels, a sequence for each example.
 
     Args:
         y: sequences of labels; a string is one label a character.
@@ -40,7 +40,7 @@ def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.in
 
 
 def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
-    """The labels of an example, one a step; DataError where they are none, or several a step."""
+    """Return the labels of an example, one per step; DataError where they are none, or several per step."""
     labels = y[index]
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "Mm":
         labels = labels.tolist()
