@@ -33,7 +33,7 @@ class OuterProduct:
 
 @dataclass(frozen=True)
 class InputProduct:
-    """A part of the input's gradient that waits for nobody: P^T d, for the whole sequence at once after the loop.
+    """A part of the input's gradient that no step waits for: P^T d, for the whole sequence at once after the loop.
 
     Attributes:
         parameter: the matrix's name.

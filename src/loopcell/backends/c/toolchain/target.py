@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from loopcell.backends.c.toolchain import cache as kept
+from loopcell.backends.c.toolchain import cache as library_cache
 from loopcell.errors import UsageError, quoted
 
 ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
@@ -123,7 +123,7 @@ def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS
     Raises:
         OSError, subprocess.TimeoutExpired: it cannot be run, or does not end.
     """
-    folder = str(kept.folder() / "zig")
+    folder = str(library_cache.folder() / "zig")
     environment = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder} | os.environ
     return subprocess.run(  # noqa: S603 - the compiler that the user has, on our own text
         command,
