@@ -118,7 +118,7 @@ class Decoder(nn.Module):
         return functional.linear(vectors, weight, self.head.bias)
 
     def step(self, tokens: Tensor, encoded: Encoded) -> tuple[Tensor, Encoded]:
-        """Read one token a row, [B]; gives log-probabilities [B, V + 1] of the next one, and the state after it."""
+        """Read one token per row, [B]; gives log-probabilities [B, V + 1] of the next one, and the state after it."""
         decoded = self(tokens.unsqueeze(0), encoded)
         found = precise(self.scores(decoded.vectors[0])).log_softmax(-1)
         return found, encoded._replace(state=decoded.state)

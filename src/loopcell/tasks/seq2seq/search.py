@@ -34,7 +34,7 @@ def beam_search(step: Step, encoded: Encoded, config: DecodingConfig) -> list[li
     greedy search.
 
     Args:
-        step: reads a token a row and gives log-probabilities [N, V + 1] of the next, and what is known then.
+        step: reads one token per row and gives log-probabilities [N, V + 1] of the next, and what is known then.
         encoded: what is known of B inputs.
         config: how to write.
 

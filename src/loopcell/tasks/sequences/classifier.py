@@ -78,7 +78,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has one label an example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a row
+    y has one label per example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a row
     of an array [N, K] of zeros and ones. Predictions have the same form.
 
     Attributes:
@@ -106,7 +106,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     def predict_proba(self, X: Sequence[Any]) -> Probabilities:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
-        With one label an example a row sums to one; with several each label has a probability of its own.
+        With one label per example a row sums to one; with several each label has a probability of its own.
         """
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()

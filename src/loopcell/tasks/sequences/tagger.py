@@ -101,7 +101,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `TaggerSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has a sequence of labels an example, as long as the example has steps; None is a label that nobody knows.
+    y has one sequence of labels per example, as long as the example has steps; None is an unknown label.
 
     Attributes:
         classes_: array [K] of the labels, sorted.

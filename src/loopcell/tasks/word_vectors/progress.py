@@ -13,7 +13,7 @@ from loopcell.training.progress import Heartbeat
 
 
 class Progress:
-    """A bar of words, with their number a second and the learning rate; without a terminal a line every ten seconds.
+    """A bar of words, with their number per second and the learning rate; without a terminal a line every ten seconds.
 
     Args:
         total: words.

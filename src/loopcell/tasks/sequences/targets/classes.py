@@ -298,7 +298,7 @@ def as_matrix(y: Sequence[Any]) -> npt.NDArray[np.float32] | None:
         return None
     matrix = np.stack(rows)
     if matrix.shape[1] == 1:
-        raise DataError("y has the shape [N, 1]: give one label an example, y[:, 0]")
+        raise DataError("y has the shape [N, 1]: give one label per example, y[:, 0]")
     if not np.isin(matrix, (0, 1)).all():
         raise DataError(
             "y has two axes, [examples, labels], and other numbers than 0 and 1; numbers that are to be predicted are "

@@ -1,4 +1,4 @@
-"""A label for every step of a sequence; None where nobody knows."""
+"""A label for every step of a sequence; None where it is unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.in
     """Return the numbers of all labels, a sequence for each example.
 
     Args:
-        y: sequences of labels; a string is one label a character.
+        y: sequences of labels; a string is one label per character.
         labels: those of the training data.
         lengths: how many steps each example has, [N].
         strict: refuse a label that training did not have; else its number is `UNSEEN`.
@@ -45,7 +45,7 @@ def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "Mm":
         labels = labels.tolist()
     if not isinstance(labels, Collection) or isinstance(labels, dict | set | bytes):
-        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one a step, not {quoted(labels)}")
+        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one per step, not {quoted(labels)}")
     for step, label in enumerate(labels if not isinstance(labels, str) else ()):
         if isinstance(label, Collection) and not isinstance(label, str | bytes):
             raise DataError(
