@@ -78,8 +78,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has one label per example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a row
-    of an array [N, K] of zeros and ones. Predictions have the same form.
+    y has one label per example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a
+    row of an array [N, K] of zeros and ones. Predictions have the same form.
 
     Attributes:
         classes_: array [K] of the labels, sorted.
