@@ -86,6 +86,7 @@ class Lanes:
         self.tokens, self.batch_size, self.chunk_steps = tokens, batch_size, chunk
         self._boundaries = _boundaries(document_starts, len(tokens))
         lanes, pairs = batch_size * world_size, max(0, len(tokens) - 1)
+        # In Python's whole numbers: lane * pairs may not fit into 64 bits.
         edges = np.array([lane * pairs // lanes for lane in range(lanes + 1)], dtype=np.int64)
         mine = edges[rank * batch_size : (rank + 1) * batch_size + 1]
         self._starts, self._ends = mine[:-1], mine[1:]
@@ -118,6 +119,7 @@ class Lanes:
         steps = np.arange(begin, min(begin + self.chunk_steps, self._steps), dtype=np.int64)[:, None]
         positions = self._starts + steps  # [T, B]
         running = positions < self._ends
+        # Lanes that have ended read place 0, which is there, and what they read is masked below.
         here = np.where(running, positions, 0)
         crossing = self._is_boundary(here + 1)
         return Chunk(
@@ -130,6 +132,7 @@ class Lanes:
     def _is_boundary(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         if not len(self._boundaries):
             return np.zeros(positions.shape, dtype=np.bool_)
+        # Boundaries are sorted: a look-up costs log D for D documents, and no mask of the length of the text is kept.
         places = np.searchsorted(self._boundaries, positions).clip(max=len(self._boundaries) - 1)
         found: npt.NDArray[np.bool_] = self._boundaries[places] == positions
         return found

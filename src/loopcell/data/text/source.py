@@ -91,6 +91,7 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
     for block in byte_blocks(source, block_bytes):
         if at_start:
             _demand_no_utf16(block, source.path)
+        # The decoder holds back the beginning of a character that a block has cut: an offset counts from there.
         text = _decode(decoder, block, source.path, position - len(decoder.getstate()[0]))
         position += len(block)
         if at_start and text:
@@ -98,6 +99,7 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
         if text:
             empty = False
             yield text
+    # The end of the source: half a character that is still held back is an error only now.
     _decode(decoder, None, source.path, position - len(decoder.getstate()[0]))
     if empty:
         raise DataError(f"{source.path} has a byte order mark and no text")

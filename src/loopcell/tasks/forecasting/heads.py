@@ -164,6 +164,7 @@ class NegativeBinomial(Head):
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
         """Return the negative log-probability of the count, 1704.04110 eq. in section 3.1."""
         mean, spread = self._parts(found, scale)
+        # In logarithms throughout: the gamma function of a count above 35 is no float32.
         count, each = true * scale, 1 / spread
         ways = torch.lgamma(count + each) - torch.lgamma(count + 1) - torch.lgamma(each)
         return -(

@@ -88,6 +88,7 @@ class AdditiveAttention(DotAttention):
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return the scores [B, T, S] before the softmax."""
+        # Every query beside every key, [B, T, S, H]: the one form of attention here that is no product of matrices.
         both = self.query(queries).transpose(0, 1).unsqueeze(2) + keys.transpose(0, 1).unsqueeze(1)
         found: Tensor = self.score(torch.tanh(both)).squeeze(-1)
         return found

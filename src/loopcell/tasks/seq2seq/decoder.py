@@ -89,7 +89,7 @@ class Decoder(nn.Module):
     def _begin(self, *, tied: bool) -> None:
         """Start on one scale for the embedding and the head: rows of length one, made longer when they are read."""
         nn.init.normal_(self.embedding.weight, std=self.embedding.embedding_dim**-0.5)
-        if tied:
+        if tied:  # one tensor, and one name in files: `scores` reads the embedding's
             del self.head.weight
         self._tied = tied
 

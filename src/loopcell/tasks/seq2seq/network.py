@@ -35,6 +35,7 @@ class Bridge(nn.Module):
         """Map [L * D, B, n] of each state to [L, B, n]."""
         found: dict[str, Tensor] = {}
         for maps, (name, tensor) in zip(self.maps, state.items(), strict=True):
+            # Rows of [L * D, B, n] are layer by layer, each with its directions: [L, D, B, n] to [L, B, D * n].
             both = tensor.view(self._layers, self._directions, *tensor.shape[1:]).transpose(1, 2).flatten(2)
             assert isinstance(maps, nn.ModuleList)
             found[name] = torch.stack([torch.tanh(one(layer)) for one, layer in zip(maps, both, strict=True)])
@@ -79,6 +80,7 @@ class DecodingNetwork(nn.Module):
         tokens, lengths = self._shifted(batch.targets), known.sum(0)
         if self.training and self._last_share < 1.0:
             tokens = self._mixed(tokens, encoded, lengths)
+        # Padding is left out before the head: its product over V tokens is often the largest of all.
         vectors = self.decoder(tokens, encoded, lengths).vectors[known]
         smoothing = self.smoothing if self.training else 0.0
         total = functional.cross_entropy(
@@ -110,6 +112,7 @@ class DecodingNetwork(nn.Module):
         share = 1.0 - (1.0 - self._last_share) * min(1.0, float(self.updates) / self.total_updates)
         with torch.no_grad():
             own = self.decoder.scores(self.decoder(tokens, encoded, lengths).vectors).argmax(-1)
+        # Position t of `own` follows token t, so it stands in for token t + 1; the boundary in front is never replaced.
         replaced = torch.rand(tokens[1:].shape, device=tokens.device) >= share
         return torch.cat([tokens[:1], torch.where(replaced, own[:-1], tokens[1:])])
 
