@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from loopcell import AnomalyDetector, Forecaster, load_model
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file

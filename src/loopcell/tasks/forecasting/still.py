@@ -33,7 +33,8 @@ def moves_now(new: Series, before: StoredHistory | None) -> Flags:
     if before is None or not before.still.any():
         return np.zeros(new.target.shape[1], np.bool_)
     old = before.scale.undo(before.memory.recent[:, 0].cpu().numpy())
-    return before.still & ~never_varied(np.concatenate([old, new.target[: steps_that_have_been(new)]]))[-1]
+    quiet = never_varied(np.concatenate([old, new.target[: steps_that_have_been(new)]]))[-1]
+    return np.asarray(before.still & ~quiet)
 
 
 def stay(futures: ForecastBatch, newest: Floats, still: Flags) -> ForecastBatch:
