@@ -193,8 +193,8 @@ def cell(
 ) -> Cell | Callable[[Callable[..., Any]], Cell]:
     """Read a function as the equations of a recurrent cell.
 
-    Positional arguments are what flows: the input, then the states. Keyword-only arguments are what is
-    learned: namespaces of parameters, whose shapes follow from use. The function returns the new states in
+    Inputs and states are positional: the input, then the states. Parameters are keyword-only: namespaces,
+    in which each parameter's shape follows from its use. The function returns the new states in
     the order of the arguments; the first is the output, unless one more value stands before them.
 
     Args:

@@ -43,7 +43,7 @@ class Signature:
 
 
 def read_signature(function: Callable[..., object]) -> Signature:
-    """Read what flows and what is learned from a function's arguments.
+    """Read input, states and namespaces of parameters off a function's arguments.
 
     Raises:
         TraceError: the arguments cannot be those of a cell.
