@@ -1,8 +1,9 @@
-"""Figures in prose are those of the result files."""
+"""Figures in prose are those of the result files, and the paper's citations resolve."""
 
 from __future__ import annotations
 
 import json
+import re
 from functools import reduce
 
 import pytest
@@ -49,6 +50,37 @@ def test_the_table_of_a_front_page_is_that_of_the_grid(page):
 def test_a_front_page_quotes_the_results(name, language):
     text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
     assert [words[language] for words in quoted() if words[language] not in text] == []
+
+
+PAPER = ROOT / "paper"
+
+
+def test_the_paper_quotes_the_results():
+    text = (PAPER / "paper.md").read_text(encoding="utf-8")
+    prose = " ".join(text.split())
+    assert [words[0] for words in quoted() if words[0] not in prose] == []
+    words = ("", "sequences", "one step", "forward", "training")
+    rows = report.summary(rows_of(RESULTS / "grid.json"), words).splitlines()[2:8]
+    assert "\n".join(rows).replace(", sequences", "") in text
+
+
+def test_what_the_paper_cites_is_in_its_bibliography_and_nothing_else_is():
+    text, bibliography = ((PAPER / name).read_text(encoding="utf-8") for name in ("paper.md", "paper.bib"))
+    cited = set(re.findall(r"@([a-z]+)", text.partition("\n---\n")[2]))
+    entries = re.findall(r"^@\w+\{(\w+),\n(.*?)^\}", bibliography, flags=re.DOTALL | re.MULTILINE)
+    assert cited == {key for key, _ in entries}
+    assert len(entries) == bibliography.count("\n@") + 1
+    for key, fields in entries:
+        assert "title = {" in fields, key
+        assert "author = {" in fields, key
+        assert re.search(r"^  (url|eprint|booktitle) = \{.+\}", fields, flags=re.MULTILINE), key
+
+
+def test_the_paper_has_the_sections_that_its_journal_asks_for():
+    text = (PAPER / "paper.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^# (.+)$", text, flags=re.MULTILINE))
+    assert {"Summary", "Statement of need", "State of the field", "References"} <= sections
+    assert "bibliography: paper.bib" in text
 
 
 def test_the_front_page_is_short():
