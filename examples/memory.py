@@ -63,7 +63,7 @@ def learned(cell: str, updates: int) -> Adder:
 
 
 def squared_error(model: Adder) -> float:
-    """The mean squared error of the last answer, on 1,000 sequences of their own seed."""
+    """Return the mean squared error of the last answer, on 1,000 sequences of their own seed."""
     x, sums = sequences(1000, torch.Generator().manual_seed(2))
     with torch.no_grad():
         return float((model(x)[-1] - sums[-1]).square().mean())
