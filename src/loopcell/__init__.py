@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         total as total,
         where as where,
     )
+    from loopcell.insight import explain as explain
     from loopcell.layers import (
         GRU as GRU,
         LSTM as LSTM,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         forget_bias_ as forget_bias_,
         orthogonal_ as orthogonal_,
     )
-    from loopcell.runtime import backend as backend, explain as explain
+    from loopcell.runtime import backend as backend
     from loopcell.tasks import (
         AnomalyDetector as AnomalyDetector,
         Captioner as Captioner,
@@ -64,8 +65,9 @@ _HOMES = {
         "Cell", "bernoulli", "cell", "exp", "layer_norm", "log", "maximum", "mean", "minimum", "relu",
         "sigmoid", "sized", "softplus", "sqrt", "tanh", "total", "where",
     ),
+    "insight": ("explain",),
     "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
-    "runtime": ("backend", "explain"),
+    "runtime": ("backend",),
     "tasks": (
         "AnomalyDetector", "Captioner", "Chat", "Forecaster", "LanguageModel", "Seq2Seq", "SequenceClassifier",
         "SequenceRegressor", "SequenceTagger", "WordVectors", "load_model",

@@ -17,7 +17,6 @@ from loopcell.runtime.dispatch import (
     transformation,
 )
 from loopcell.runtime.execute import Executable
-from loopcell.runtime.explain import explain
 from loopcell.runtime.kernels import KernelCall
 from loopcell.runtime.plan import Plan, choose
 
@@ -35,7 +34,6 @@ __all__ = [
     "autocast_dtype",
     "backend",
     "choose",
-    "explain",
     "first_obstacle",
     "granted",
     "is_plain",
