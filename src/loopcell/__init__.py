@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loopcell.files.when_loaded import when_loaded
 
 if TYPE_CHECKING:
-    from loopcell import cells as cells, errors as errors, testing as testing
+    from loopcell import cells as cells, data as data, errors as errors, tasks as tasks, testing as testing
     from loopcell.equations import (
         Cell as Cell,
         bernoulli as bernoulli,
@@ -74,7 +74,7 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "errors", "testing")
+_ROOMS = ("cells", "data", "errors", "tasks", "testing")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -40,7 +40,7 @@ def test_what_is_no_cell(take):
 
     with pytest.raises(UsageError, match=r"^no cell is named 'grru'; did you mean 'gru'\?$"):
         take("grru")
-    with pytest.raises(InputError, match=r"named as one of loopcell.cells; got the function `mine`: put @cell above it"):
+    with pytest.raises(InputError, match=r"one of loopcell.cells; got the function `mine`: put @cell above it"):
         take(mine)
     with pytest.raises(InputError, match=r"named as one of loopcell.cells; got the class LSTM$"):
         take(torch.nn.LSTM)

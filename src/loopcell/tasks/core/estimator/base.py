@@ -22,7 +22,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale
+from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
