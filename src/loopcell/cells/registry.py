@@ -42,6 +42,7 @@ CELLS: dict[str, Cell] = {
         sru,
     )
 }
+"""The library's cells, by name."""
 
 
 def names() -> list[str]:
