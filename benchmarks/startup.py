@@ -27,7 +27,7 @@ SIZES = Shape(20, 4, 16, 32)
 
 
 def listed(name: str) -> Callable[[], loopcell.Cell]:
-    """A cell of the library, its equations read anew."""
+    """Return a cell of the library, its equations read anew."""
     return lambda: loopcell.Cell.from_json(loopcell.cells.get(name).to_json())
 
 
@@ -38,13 +38,13 @@ CELLS: dict[str, Callable[[], loopcell.Cell]] = {
 
 
 def forward(network: Any, x: Tensor) -> list[Tensor]:
-    """The first output."""
+    """Return the first output."""
     with torch.no_grad():
         return [network(x)[0]]
 
 
 def training(network: Any, x: Tensor) -> list[Tensor]:
-    """The first gradients."""
+    """Return the first gradients."""
     return list(torch.autograd.grad(network(x)[0].square().sum(), list(network.parameters())))
 
 
@@ -62,7 +62,7 @@ def first_result(cell: str, job: str) -> dict[str, Any]:
     with loopcell.backend("reference"):
         expected = do(network, x)
     error = max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(found, expected, strict=True))
-    return {"seconds": seconds, "path": network.plan()[0].path, "error": error}
+    return {"seconds": seconds, "path": network.plan()[0].backend, "error": error}
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ import time
 import numpy as np
 from recipe import Known, Result, main
 
-from loopcell import SequenceClassifier
+from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import ImagePixels, fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "hidden_size": 64,
@@ -57,7 +56,7 @@ def run(small: bool) -> Result:
 
 
 def images(pixels: object, labels: object, every: int) -> tuple[list[np.ndarray], list[int]]:
-    """Bytes [28, 28] of every so many images, and the digits."""
+    """Return bytes [28, 28] of every so many images, and the digits."""
     X, y = read(pixels).column("values"), read(labels).column("values")
     return list(X)[::every], [int(label) for label in y][::every]
 

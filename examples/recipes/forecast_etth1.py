@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from recipe import Known, Result, main
 
-from loopcell import Forecaster
+from loopcell import Forecaster, ScoreTable
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 MONTH = 30 * 24
 SETTINGS = {
@@ -49,7 +48,7 @@ def run(small: bool) -> Result:
 
 
 def _scored(rows: dict[str, object], target: list[str], month: int, settings: dict[str, object]) -> ScoreTable:
-    """The test part's figures of a model of some columns."""
+    """Return the test part's figures of a model of some columns."""
 
     def part(stop: int) -> dict[str, list[object]]:
         return {name: list(rows[name])[:stop] for name in ("date", *target)}

@@ -11,9 +11,8 @@ from itertools import pairwise
 import numpy as np
 from recipe import ROOT, Known, Models, Result, main
 
-from loopcell import Seq2Seq
+from loopcell import ScoreTable, Seq2Seq
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
@@ -77,7 +76,7 @@ def run(small: bool) -> Result:
 
 
 def part(files: object, name: str, small: bool) -> tuple[list[str], list[str]]:
-    """German and English sentences of one part."""
+    """Read German and English sentences of one part."""
     every = {"train": 100, "val": 50, "test_2016_flickr": 50}[name] if small else 1
     german, english = (
         list(read(files[f"tok_{name}.lc.norm.tok.{language}"]).column("text"))[::every] for language in ("de", "en")
@@ -86,7 +85,7 @@ def part(files: object, name: str, small: bool) -> tuple[list[str], list[str]]:
 
 
 def by_length(sources: list[str], true: list[str], given: list[str]) -> dict[str, float]:
-    """BLEU of the sentences whose sources have so many words."""
+    """Return the BLEU of the sentences whose sources have so many words."""
     lengths = np.array([len(source.split()) for source in sources])
     found = {}
     for low, high in pairwise(LENGTHS):

@@ -12,10 +12,9 @@ import math
 import numpy as np
 from recipe import Models, Result, main
 
-from loopcell import Chat
+from loopcell import Chat, ScoreTable
 from loopcell.data import fetch, read, split_groups
-from loopcell.tasks.core.config import SamplingConfig
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks import SamplingConfig
 from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {
@@ -72,7 +71,7 @@ def run(small: bool) -> Result:
 
 
 def by_count_alone(training: np.ndarray, test: np.ndarray) -> float:
-    """Perplexity of pieces foretold by how often each came in training, and once more."""
+    """Return perplexity of pieces predicted by how often each came in training, and once more."""
     counts = np.bincount(training, minlength=int(test.max()) + 1) + 1.0
     return float(np.exp(-np.log(counts / counts.sum())[test].mean()))
 

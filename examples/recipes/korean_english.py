@@ -10,9 +10,8 @@ from typing import Any
 
 from recipe import Models, Result, main
 
-from loopcell import Seq2Seq
+from loopcell import ScoreTable, Seq2Seq
 from loopcell.data import Delimited, fetch, read, split_groups
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",
@@ -35,7 +34,7 @@ def run(small: bool) -> Result:
 
 
 def columns(path: Path, every: int) -> tuple[list[str], list[str]]:
-    """The first two columns of a file of Tatoeba."""
+    """Return the first two columns of a file of Tatoeba."""
     left, right = read(path, kind=Delimited("\t", header=False)).load("column_1", "column_2")
     return list(left)[::every], list(right)[::every]
 

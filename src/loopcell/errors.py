@@ -31,6 +31,24 @@ from __future__ import annotations
 import reprlib
 from typing import Any, ClassVar
 
+__all__ = [
+    "ArgumentError",
+    "CheckFailed",
+    "DataError",
+    "EquationError",
+    "EquationWarning",
+    "FileFormatError",
+    "FileWriteError",
+    "InputError",
+    "LoopcellError",
+    "MissingExtraError",
+    "ShapeError",
+    "TensorError",
+    "TraceError",
+    "TrainingError",
+    "UsageError",
+]
+
 _LONGEST = 2_000
 _HEAD, _TAIL = 1_500, 400
 
@@ -69,7 +87,7 @@ def escaped(text: str, longest: int = 400) -> str:
 
 
 def _plain(value: Any, longest: int) -> Any:
-    """What an array or a tensor holds, as far as it is shown; times stay what they are, for Python has none as fine."""
+    """Return an array's or a tensor's values as far as they are shown; times stay: Python's are too coarse."""
     if not hasattr(value, "tolist") or getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
         return value
     return (value[:longest] if getattr(value, "ndim", 0) else value).tolist()

@@ -1,4 +1,4 @@
-"""What a cell is: symbols and tracing, the op table, the graph and its verifier, printing. No torch in this room."""
+"""Cells as equations: symbols and tracing, op table, graph and verifier, printing. No torch in this room."""
 
 from loopcell.equations.builder import Value
 from loopcell.equations.cell import Cell, cell
@@ -20,10 +20,12 @@ from loopcell.equations.functions import (
     where,
 )
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key
 
 __all__ = [
     "Cell",
     "Graph",
+    "Key",
     "Node",
     "Value",
     "bernoulli",

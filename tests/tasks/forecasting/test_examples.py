@@ -1,4 +1,4 @@
-"""Stretches: every place counts once, none reaches past its span, and a stretch that is moved stays within it."""
+"""Segments: every place counts once, none reaches past its span, and a segment that is moved stays within it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import Scale, series_from
+from loopcell.data import series_from
+from loopcell.data.examples import Scale
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
 

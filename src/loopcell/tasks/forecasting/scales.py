@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Scale, scale_of as scale_of_pieces
+from loopcell.data.examples import Scale, scale_of as scale_of_pieces
 
 Floats = npt.NDArray[np.float64]
 
 
 def scale_of(values: Floats, *, counts: bool = False) -> Scale:
-    """Mean and deviation of values [T, K]; of counts 0 and the mean."""
+    """Return the mean and deviation of values [T, K]; of counts 0 and the mean."""
     if not counts:
         return scale_of_pieces([values], values.shape[1])
     mean = values.mean(0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from loopcell.errors import TrainingError
-from loopcell.runtime import may_fuse
+from loopcell.runtime import first_obstacle, refuse_fallback
 from loopcell.tasks.word_vectors.kernel import Kernel
 from loopcell.tasks.word_vectors.numpy_trainer import NumpyTrainer
 from loopcell.tasks.word_vectors.progress import Progress
@@ -23,7 +23,7 @@ BLOCK = 10_000  # words between two learning rates
 
 
 class VectorTrainer(Protocol):
-    """How the learning is computed."""
+    """A way to compute the learning."""
 
     def learn(self, worker: int, start: int, end: int, rate: float) -> None:
         """Learn from sentences `start` to `end - 1`."""
@@ -33,7 +33,7 @@ class VectorTrainer(Protocol):
 
 
 class LearningOutcome(NamedTuple):
-    """How learning ended.
+    """The end of learning.
 
     Attributes:
         reason: "complete" or "interrupted".
@@ -51,10 +51,10 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
 
     Raises:
         TrainingError: the vectors are no longer finite.
+        UsageError: kernels are demanded (`backend("c")`), and cannot run.
     """
     seeds = [seed * 1024 + worker for worker in range(settings.workers)]
-    compiled = may_fuse(torch.device("cpu"), torch.float32)
-    trainer: VectorTrainer = Kernel(task, seeds) if compiled else NumpyTrainer(task, seeds)
+    trainer = _trainer(task, seeds)
     offsets = task.sentences.offsets
     total = int(offsets[-1]) * settings.epochs
     fall = settings.learning_rate - settings.last_learning_rate
@@ -76,6 +76,14 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
     return LearningOutcome(reason, done, progress.seconds)
 
 
+def _trainer(task: LearningTask, seeds: list[int]) -> VectorTrainer:
+    obstacle = first_obstacle(torch.device("cpu"), torch.float32)
+    if obstacle is None:
+        return Kernel(task, seeds)
+    refuse_fallback(obstacle)
+    return NumpyTrainer(task, seeds)
+
+
 def _learn_block(trainer: VectorTrainer, rate: float, worker: int, block: tuple[int, int]) -> None:
     trainer.learn(worker, *block, rate)
 
@@ -83,7 +91,7 @@ def _learn_block(trainer: VectorTrainer, rate: float, worker: int, block: tuple[
 def _turns(
     offsets: np.ndarray[tuple[int, ...], np.dtype[np.int64]], settings: WordVectorSettings
 ) -> Iterator[list[tuple[int, int]]]:
-    """Blocks of sentences, one for each worker at a time, epoch after epoch."""
+    """Yield blocks of sentences, one for each worker at a time, epoch after epoch."""
     count = len(offsets) - 1
     cuts = np.unique(np.searchsorted(offsets, np.arange(0, offsets[-1], BLOCK)).clip(max=count))
     edges = [*cuts.tolist(), count]

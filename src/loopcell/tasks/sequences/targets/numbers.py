@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, as_numbers, check_finite, where
+from loopcell.data.examples import as_doubles, as_numbers, check_finite
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 
 
 def as_number_rows(y: Sequence[Any], outputs: int | None = None) -> npt.NDArray[np.float64]:
-    """Targets as float64 [N, K]; K is 1 where each is one number.
+    """Return targets as float64 [N, K]; K is 1 where each is one number.
 
     Args:
         y: numbers, or lists of K numbers.
