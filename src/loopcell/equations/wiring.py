@@ -245,7 +245,7 @@ def _drawn(name: str, parts: list[_Part]) -> str:
     width = max(part.column for part in parts) * COLUMN + BOX * 2 + 2 * MARGIN
     height = (max(part.row for part in parts) - top) * ROW + BOX + 2 * MARGIN
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
-    at = {
+    at: dict[int, tuple[float, float]] = {
         index: (MARGIN + BOX + part.column * COLUMN, MARGIN + BOX / 2 + (part.row - top) * ROW)
         for index, part in enumerate(parts)
     }

@@ -23,7 +23,7 @@ STEPS = 64
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """How much each number of the input counts for an answer.
+    """The share of each number of the input in an answer.
 
     Attributes:
         values: [T, B, I] (in the form of the input): what each number adds to the answer, against the baseline.
@@ -37,12 +37,12 @@ class Attribution:
 
     @property
     def by_step(self) -> Tensor:
-        """What each step adds: the sum over its numbers, [T, B]."""
+        """Return what each step adds: the sum over its numbers, [T, B]."""
         return self.values.sum(-1)
 
     @property
     def gap(self) -> Tensor | None:
-        """What the values do not explain of answer - base, [B]; near 0 for integrated gradients with enough steps."""
+        """Return what the values do not explain of answer - base, [B]; near 0 for integrated gradients with enough steps."""
         if self.base is None:
             return None
         over = tuple(range(self.values.dim()))

@@ -1,4 +1,4 @@
-"""What a model's recurrent layers computed while it read one sequence, whatever model it is.
+"""Looking into a model while it reads one sequence: the values of its recurrent layers, whatever model it is.
 
 A model calls its recurrent layers with inputs that it has prepared, in one call or in many (a decoder writes token by
 token). Forward hooks keep what every call was given; each call is then made once more with recording, so that no model

@@ -24,7 +24,7 @@ MOST_JACOBIANS = 32
 
 @dataclass(frozen=True, eq=False)
 class StepDynamics:
-    """What one step of a layer does to a small change of its state, along one sequence.
+    """The effect of one step of a layer on a small change of its state, along one sequence.
 
     Attributes:
         steps: at which the Jacobian was computed, [K].
@@ -40,7 +40,7 @@ class StepDynamics:
 
     @property
     def predicted_slope(self) -> float:
-        """What linear theory expects of log ||dL/ds_t|| for one step back: the mean log of the spectral radius."""
+        """Return what linear theory expects of log ||dL/ds_t|| for one step back: the mean log of the spectral radius."""
         with np.errstate(divide="ignore"):
             return float(np.log(self.spectral_radius).mean())
 

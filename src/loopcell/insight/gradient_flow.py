@@ -64,7 +64,7 @@ class FlowOfLayer:
 
 @dataclass(frozen=True, eq=False)
 class GradientFlow:
-    """How a loss's gradient flows back through a network.
+    """The flow of a loss's gradient back through a network.
 
     Attributes:
         layers: each layer and direction.

@@ -17,7 +17,7 @@ from loopcell.insight.capture import LayerView
 
 
 class Prediction(NamedTuple):
-    """What a model expects at a step.
+    """A model's expectation at a step.
 
     Attributes:
         label: in words: a token, a class, a number.

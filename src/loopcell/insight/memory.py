@@ -25,7 +25,7 @@ SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class MemoryLength:
-    """What a change of the input k steps back does to the last output.
+    """The effect of a change of the input k steps back on the last output.
 
     Attributes:
         lags: k, [K]; 0 is the last step.
