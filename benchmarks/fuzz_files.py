@@ -227,6 +227,7 @@ def main() -> int:
     """Run; 1 if anything failed or is left."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz_files", description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="begin here, with files never tried")
     parser.add_argument("--minutes", type=float, default=10.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this file, in this process")
@@ -242,7 +243,8 @@ def main() -> int:
 
 
 def _run_all(asked: argparse.Namespace, place: Place) -> int:
-    batches = [Batch(number) for number in range(-(-asked.cases // CASES_A_BATCH))]
+    first = asked.first // CASES_A_BATCH
+    batches = [Batch(first + number) for number in range(-(-asked.cases // CASES_A_BATCH))]
     about = heading()
     del about["code"]  # each row has its own: a run of hours goes on over mends of what it found
     file = SuiteFile(asked.to / "fuzz_files.json", about)

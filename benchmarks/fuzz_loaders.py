@@ -10,7 +10,6 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -121,12 +120,16 @@ def _cell(path: Path) -> None:
 def _model(path: Path) -> None:
     """Load a model, and put it to its work where that is the same for all of its kind."""
     from loopcell import load_model
+    from loopcell.data.limits import LONGEST_ANSWER
 
     model = load_model(path)
     repr(model)
     for X in _examples() if hasattr(model, "predict") else ():
-        with suppress(LoopcellError):  # most models take another kind of X
+        try:
             model.predict(X)
+        except LoopcellError as error:  # most models take another kind of X
+            if LONGEST_ANSWER.variable in str(error):
+                return  # another X would be answered at the same length
 
 
 @cache

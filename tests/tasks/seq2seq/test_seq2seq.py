@@ -16,6 +16,7 @@ from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_fi
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import IGNORED, SequenceBatch, as_pair
 from loopcell.tasks.core.model_file import MODEL
+from loopcell.tasks.seq2seq.decoding import longest_unasked
 from loopcell.tasks.seq2seq.scoring import Limits
 from loopcell.tasks.seq2seq.search import beam_search
 from tests.tasks.conftest import one_thread
@@ -230,6 +231,9 @@ def test_a_file_that_promises_endless_answers_is_bounded(model, tmp_path, monkey
             write(["abcd"])
     monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "40")
     assert loaded.predict(["abcd"]) == said
+    assert [longest_unasked(beam) for beam in (1, 5, 64, 128, 1000)] == [40, 40, 40, 20, 2]
+    with pytest.raises(InputError, match="an answer has 2 tokens and does not end"):
+        loaded.set_params(beam=1000).predict(["abcd"])  # wide as it may be only by what a file says
 
 
 def test_longest_and_blocks_hold(model):

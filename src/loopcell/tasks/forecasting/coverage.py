@@ -11,12 +11,16 @@ Angelopoulos, Candes, Tibshirani: Conformal PID Control for Time Series Predicti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+LEAST_TO_CALIBRATE = 100  # places in the held-out part
 
 
 class Tracked(NamedTuple):
@@ -74,3 +78,22 @@ def follow(
         moved[number] = said + shift
         waiting = np.concatenate([said[None], waiting[:-1]])
     return np.sort(moved, -1), Tracked(shift, waiting)
+
+
+def moved_to_cover(errors: Floats, still: Flags, levels: Sequence[float]) -> Floats:
+    """Return what to add to quantiles [f, K, Q] so that the right share of the held-out part lies below each.
+
+    Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
+
+    Args:
+        errors: [N, f, K, Q], what came less the quantiles of it.
+        still: [N, K], which columns are forecast to stay there: their quantiles are not the network's.
+        levels: Q levels.
+    """
+    found = np.zeros(errors.shape[1:])
+    for column in range(errors.shape[2]):
+        there = errors[~still[:, column], :, column]
+        if len(there) >= LEAST_TO_CALIBRATE:
+            for at, level in enumerate(levels):
+                found[:, column, at] = np.quantile(there[..., at], level, axis=0)
+    return found

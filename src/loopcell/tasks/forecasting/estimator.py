@@ -31,6 +31,7 @@ from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.settings import SeriesSettings
+from loopcell.tasks.forecasting.still import never_varied
 
 Span = tuple[int, int]
 
@@ -282,9 +283,19 @@ def _learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bo
     columns = len(series[0].target_names)
     nothing = Scale(np.zeros(columns), np.ones(columns))
     pairs = list(zip(series, cuts, strict=True))
-    rows = [scale_of(one.target[:cut], counts=counts) if cut else nothing for one, cut in pairs]
+    rows = [_target_scale(one, cut, counts=counts) if cut else nothing for one, cut in pairs]
     covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
     return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
+
+
+def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:
+    """Return the scale of the training part; of a column that varies in the held-out part only, that of both."""
+    found = scale_of(series.target[:cut], counts=counts)
+    still = never_varied(series.target[:cut])[-1]
+    if not still.any():
+        return found
+    both = scale_of(series.target[: steps_that_have_been(series)], counts=counts)
+    return found.where(~still, both)
 
 
 def _one_step(series: Sequence[Series]) -> Step | None:

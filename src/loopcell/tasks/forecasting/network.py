@@ -23,7 +23,7 @@ from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.settings import SeriesSettings
+from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
 
 
 class Sizes(NamedTuple):
@@ -162,3 +162,23 @@ class ForecastNetwork(nn.Module):
         counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
         total = (losses * counts[..., None, None]).sum()
         return Loss(total, int(counts.sum()) * true.shape[2] * f)
+
+
+class ForecasterNetwork(ForecastNetwork):
+    """A network of forecasts whose quantiles are moved.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns and series there are.
+        head: what is said of a value.
+        steps: how many steps the network looks ahead at once.
+
+    Attributes:
+        shift: [f, K, Q], what is added to the quantiles, on the scale of the series.
+    """
+
+    shift: Tensor
+
+    def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        self.register_buffer("shift", torch.zeros(settings.horizon, sizes.targets, len(head.levels)))

@@ -38,6 +38,9 @@ class DecodingConfig(NamedTuple):
     limit: int | None = None
 
 
+WIDE = 64  # a beam as wide costs hardly more time than a narrow one
+
+
 class Hypothesis(NamedTuple):
     """One answer.
 
@@ -92,6 +95,11 @@ def _forbid_repetition(tokens: Tensor, written: Tensor, config: DecodingConfig) 
     again &= windows[..., -1] != config.boundary
     rows, places = again.nonzero(as_tuple=True)
     tokens[rows, windows[rows, places, -1]] = -torch.inf
+
+
+def longest_unasked(beam: int) -> int:
+    """Return how many tokens an answer may have where only a file says so: fewer in a beam that only a file makes wide."""
+    return max(1, LONGEST_ANSWER.most() * WIDE // max(WIDE, beam))
 
 
 def demand_end(written: Tensor, config: DecodingConfig) -> None:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Ragged
-from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
@@ -23,7 +22,7 @@ from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis
+from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, longest_unasked
 from loopcell.tasks.seq2seq.metrics import bleu, text_metrics
 from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
@@ -209,7 +208,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return DecodingConfig(
             boundary=self.target_.size,
             max_length=longest,
-            limit=LONGEST_ANSWER.most() if self._from_file else None,
+            limit=longest_unasked(settings.beam) if self._from_file else None,
             min_length=settings.min_length,
             beam=settings.beam,
             length_penalty=settings.length_penalty,

@@ -31,7 +31,8 @@ def kept_shares(given: Table, true: Table) -> Table:
     count = len(given)
     if not FEWEST <= count < ENOUGH:
         return np.ones(given.shape[1])
-    squares = np.maximum((given**2).sum(0), np.finfo(np.float64).tiny)
+    squares = (given**2).sum(0)
+    squares = np.where(squares < np.finfo(np.float64).tiny, 1.0, squares)  # what is always the mean has a slope of 0
     slope = (given * true).sum(0) / squares
     error = ((true - slope * given) ** 2).sum(0) / (count - 1) / squares  # the slope's variance
     rising = slope > 0
