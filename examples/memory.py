@@ -1,4 +1,4 @@
-"""What a network remembers, step by step: the picture of the front page.
+"""Draw what a network remembers, step by step: the picture of the front page.
 
     python examples/memory.py --picture memory.svg
 

@@ -1,4 +1,4 @@
-"""Which test files hold a module of src: where to look, and what to run after a change.
+"""Name the test files that hold a module of src: where to look, and what to run after a change.
 
     python scripts/tests_of.py src/loopcell/layers/state.py src/loopcell/passes/fuse.py
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class House:
-    """What imports what.
+    """The imports of the house, and those of its tests.
 
     Attributes:
         root: the folder that has `src/` and `tests/`.

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import FEATURES, LogMel, Mfcc, features_from_json, features_to_json
+from loopcell.data import LogMel, Mfcc
+from loopcell.data.features import FEATURES, features_from_json, features_to_json
 from loopcell.data.features.mel import filter_bank, hertz, mel
 from loopcell.errors import FileFormatError, UsageError
 
