@@ -162,7 +162,7 @@ def best_scores(model, X, **settings):
     other, found = clone_with(model, **settings), []
     for _, batch in other._batches(other._unlabelled(X)):
         encoded = other.network_.encode(batch.inputs, batch.lengths)
-        answers = beam_search(other.network_.decoder.step, encoded, other._rules())
+        answers = beam_search(other.network_.decoder.step, encoded, other._decoding_config())
         found += [some[0].score(other.length_penalty) for some in answers]
     return np.array(found)
 
@@ -194,7 +194,7 @@ def test_answers_of_one_text_are_one_answer():
     model = Seq2Seq(**settings, epochs=1).fit(X, X)
     found = model.candidates(["ab"])[0]
     assert len({one.text for one in found}) == len(found)
-    rows = model._written(["ab"], model._rules(), beam_search)[0]
+    rows = model._written(["ab"], model._decoding_config(), beam_search)[0]
     assert len({one.text for one in rows}) < len(rows) == 20  # so there was something to leave out
 
 
@@ -249,7 +249,7 @@ def test_longest_and_blocks_hold(model):
     ):
         with pytest.raises(UsageError, match=complaint):
             clone_with(model, **setting).predict(["ab"])
-    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().max_length
+    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._decoding_config().max_length
 
 
 def test_attention_looks_backwards_at_what_it_reverses(model):

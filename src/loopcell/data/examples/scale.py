@@ -101,7 +101,7 @@ class Moments:
         self._squares, self.count = self._squares + ((distances - own) ** 2).sum(0) + apart, total
 
     def scale(self) -> Scale:
-        """The means and deviations (of the population); 1 where a column never changes.
+        """Return the means and deviations (of the population); 1 where a column never changes.
 
         Raises:
             DataError: there was not one row.
@@ -130,7 +130,7 @@ def within_rounding(low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
 
 
 def scale_of(pieces: Iterable[Floats], columns: int) -> Scale:
-    """The scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
+    """Return the scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
     moments, waiting, count = Moments(columns), [np.empty((0, columns))], 0
     for steps in pieces:
         waiting.append(steps)

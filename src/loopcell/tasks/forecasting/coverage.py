@@ -24,7 +24,7 @@ LEAST_TO_CALIBRATE = 100  # places in the held-out part
 
 
 class Tracked(NamedTuple):
-    """What is kept between two steps.
+    """The values that are kept between two steps.
 
     Attributes:
         shift: [f, K, Q], what quantiles are moved by.
@@ -37,7 +37,7 @@ class Tracked(NamedTuple):
 
 
 def kept_inside(mean: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
-    """The mean [..., K], moved to the nearer end of the interval of quantiles [..., K, Q] where it lies outside.
+    """Move the mean [..., K] to the nearer end of the interval of quantiles [..., K, Q] where it lies outside.
 
     The mean is learned on its own, and only the quantiles are corrected by what came: where the two disagree, the
     quantiles are right. Levels on one side of one half make no interval that has to hold the mean.
@@ -48,7 +48,7 @@ def kept_inside(mean: Floats, quantiles: Floats, levels: tuple[float, ...]) -> F
 
 
 def tracked(shift: Floats) -> Tracked:
-    """Nothing followed yet, from a shift [f, K, Q]."""
+    """Start from a shift [f, K, Q], with nothing followed yet."""
     return Tracked(shift, np.full((len(shift), *shift.shape), np.nan))
 
 

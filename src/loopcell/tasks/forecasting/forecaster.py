@@ -129,7 +129,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     # --- scores ----------------------------------------------------------------------------------------------------
 
     def evaluate(self, data: Any, *, start: Any = None, stride: int = 1) -> ScoreTable:
-        """Errors, quantile loss and coverage of a backtest, beside the last value and the value a season ago.
+        """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
 
         Args:
             data: the series, history included; arguments as in `backtest`.
@@ -139,12 +139,12 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return self._scored(self.backtest(data, start=start, stride=stride))
 
     def score(self, data: Any, y: Any = None) -> float:
-        """Minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
+        """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
         self._refuse_targets(y)
         return -float(self.evaluate(data).model["scaled MSE"])
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """The metrics on what `fit` with the same tables chose the best weights by; None where it held nothing out."""
+        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one."""
         if validation is not None:
             return self.evaluate(validation)
         series = self._read_table(data)
@@ -235,7 +235,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return RollOut(int(self.horizon), 1 if self.head == "mean" else int(self.paths))
 
     def _forecast_after(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
-        """The forecast after the last of new rows, and what is to be kept of them and of those before."""
+        """Return the forecast after the last of new rows, and what is to be kept of them and of those before."""
         one = self._ready(new, before)
         if before is None:
             self._demand_history(one)
@@ -254,12 +254,12 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None
     ) -> ForecastBatch:
-        """The futures of places in the units of a series; what never varied stays as it is."""
+        """Return the futures of places in the units of a series; what never varied stays as it is."""
         found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
         return stay(found, one.series.target[places - 1], self._still(one, places, before))
 
     def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:
-        """Which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
+        """Say which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
         if before is not None:
             return np.tile(before.still, (len(places), 1))
         return never_varied(one.series.target[: one.steps])[places - 1] & self._unscaled(one.series)
@@ -272,26 +272,26 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return found
 
     def _scale(self, series: Series) -> Scale:
-        """The scale of training; where that has none, the one of this history."""
+        """Return the scale of training; where that has none, the one of this history."""
         found, unscaled, steps = super()._scale(series), self._unscaled(series), steps_that_have_been(series)
         if series.name not in self.names_ or not steps or not unscaled.any():
             return found
         return found.where(~unscaled, scale_of(series.target[:steps], counts=self.network_.head_kind.counts))
 
     def _step_kept(self, name: str, kept: Mapping[str, StoredHistory]) -> Step | None:
-        """What is known of the step of a series, from its state or from training."""
+        """Return what is known of the step of a series, from its state or from training."""
         before = kept.get(name)
         return self._known_step(name) if before is None or before.step is None else before.step
 
     def _ready(self, series: Series, before: StoredHistory | None) -> ScaledSeries:
-        """A series with the steps to come."""
+        """Return a series with the steps to come."""
         longer = with_future(series, steps_that_have_been(series), int(self.horizon))
         return self._scaled(longer, None if before is None else before.scale)
 
     def _look(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """The futures of places, each mean within its interval, and what is to be kept after the last step."""
+        """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
         futures, memory, seen = self._moved(one, places, before)
         if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
             raise InputError(
@@ -306,7 +306,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _moved(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """The same with the mean as the network gives it; the quantiles are those that calibration moved."""
+        """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
             if self._follows():
@@ -318,7 +318,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _followed(
         self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
     ) -> tuple[ForecastBatch, Memory, Tracked]:
-        """The same with quantiles that follow the values: so there is a forecast after every step."""
+        """Return the same with quantiles that follow the values: so there is a forecast after every step."""
         first = self.network_.history if memory is None else 1
         every = np.arange(min(first, int(places[0])), one.steps + 1)
         found: list[ForecastBatch] = []
@@ -333,7 +333,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
 
     def _fits(self, before: StoredHistory) -> bool:
-        """Whether a state could be this model's."""
+        """Return whether a state could be this model's."""
         seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
         return seen and self.network_.remembers(before.memory)
 

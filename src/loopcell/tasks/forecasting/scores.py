@@ -32,7 +32,7 @@ def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
 
 
 def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
-    """What the mean absolute scaled error leaves out, and why; "" for nothing."""
+    """Say what the mean absolute scaled error leaves out, and why; "" for nothing."""
     naive = np.concatenate([part.naive for part in parts])  # of every column of every series
     out = int((~(naive > 0)).sum())
     if not out:
@@ -44,7 +44,7 @@ def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
 
 
 def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:
-    """A backtest for its metrics; or that of the value some steps ago, repeated."""
+    """Return a backtest for its metrics; or that of the value some steps ago, repeated."""
     before = one.series.target[: one.places[0]]
     naive = naive_error(before, season)
     if repeated is None:

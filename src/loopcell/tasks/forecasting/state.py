@@ -46,7 +46,7 @@ class StoredHistory(NamedTuple):
 
 
 class SeriesState(Mapping[str, StoredHistory]):
-    """What was kept of each series, by name. A value: reading on gives another one.
+    """The state of each series, by name. A value: reading on gives another one.
 
     Args:
         kept: of each series.

@@ -54,12 +54,12 @@ def stay(futures: ForecastBatch, newest: Floats, still: Flags) -> ForecastBatch:
 
 
 def staying_note(still: Sequence[tuple[Series, Flags]]) -> list[str]:
-    """A sentence about columns [K] of series that are forecast to stay, of which the first one is named."""
+    """Return a sentence about columns [K] of series that are forecast to stay, of which the first one is named."""
     return _said(still, "never varies: it is forecast to stay as it is, with quantiles that are all the same")
 
 
 def moving_note(moved: Sequence[tuple[Series, Flags]]) -> list[str]:
-    """A sentence about columns that vary in new rows and never did before, of which the first one is named."""
+    """Return a sentence about columns that vary in new rows and never did before, of which the first one is named."""
     told = (
         "varies now, and never did when its state was begun: so it has no scale, and its forecast is its newest value; "
         "predict from its whole history, without that state, and it will have one"

@@ -47,7 +47,7 @@ class RegressorNetwork(ManyToOne):
     """
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """Squared error of targets on a scale on which they have deviation 1."""
+        """Return the squared error of targets on a scale on which they have deviation 1."""
         total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
         return Loss(total, batch.targets.numel())
 
@@ -85,7 +85,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return rows if self.outputs_ else rows[:, 0]
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2."""
         X, y = as_pair(X, y)
         true = as_number_rows(y, self.outputs_ or 1)
         return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
@@ -96,7 +96,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             yield {"values" if self.outputs_ else "value": value}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """Squared and absolute error and R2, beside the training part's mean.
+        """Measure squared and absolute error and R2, beside the training part's mean.
 
         Args:
             X: sequences.
@@ -144,7 +144,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             self._note([_only_the_mean(varying, len(held_out))])
 
     def _scaled(self, examples: SequenceExamples) -> Numbers:
-        """What the network gives for examples, float64 [N, K]."""
+        """Return the network's numbers for examples, float64 [N, K]."""
         parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
         return stacked(len(examples), parts, self.outputs_ or 1)
 

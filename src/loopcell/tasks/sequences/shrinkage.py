@@ -18,7 +18,7 @@ CHANCE = 4.0  # of two standard errors, squared: what the best of many passes ha
 
 
 def kept_shares(given: Table, true: Table) -> Table:
-    """How much of each output's deviation from the training part's mean to keep, [K] from 0 to 1.
+    """Return the share of each output's deviation from the training part's mean to keep, [K] from 0 to 1.
 
     With b the slope of the true numbers over the given ones, through the mean, and s its standard error, this is
     b (1 - 4 s² / b²), at least 0 and at most 1: nothing within two standard errors of 0, nearly all of a good fit.
