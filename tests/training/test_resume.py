@@ -179,6 +179,19 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, damage):
         trainer_of(tmp_path / "run", settings, []).resume()
 
 
+def test_a_checkpoint_that_says_there_were_endless_updates_costs_no_time(tmp_path):
+    settings, path = finished(tmp_path)
+    content = read_tensor_file(path, CHECKPOINT)
+    facts = {**content.facts, "position": {**content.facts["position"], "update": 2**52}}
+    write_tensor_file(path, CHECKPOINT, TensorFile(dict(content.tensors), facts))
+    trainer = trainer_of(tmp_path / "run", settings, [])
+    trainer.resume()
+    assert trainer._updater._schedule.last_epoch == trainer.total_updates
+    outcome = trainer.fit()
+    assert outcome.reason == "complete"
+    assert outcome.idle  # nothing was left to do, and it is said
+
+
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, file_size_limit):
     settings = config(length={"updates": 8}, rhythm={"save_every": 2})
     path = tmp_path / "run" / "checkpoints" / "last.safetensors"

@@ -99,7 +99,7 @@ class Updater(Generic[ChunkT, StateT]):
         with warnings.catch_warnings():  # that the optimizer has made none of these steps, which it has, before
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
             self._schedule = build_schedule(self._raw_optimizer, self._optimization, self._total)
-            for _ in range(update):
+            for _ in range(min(update, self._total)):  # a file may say that there were any number
                 self._schedule.step()
 
     def restart(self) -> None:
