@@ -6,12 +6,12 @@ import sys
 from dataclasses import fields
 
 import pytest
-from loopcell.tasks.language_model.settings import LanguageModelSettings
 
 from loopcell.cli import sample, train
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.language_model.settings import LanguageModelSettings
 
 
 def test_every_setting_has_a_flag():

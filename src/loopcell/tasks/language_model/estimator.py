@@ -151,6 +151,8 @@ class LanguageModel(LanguageModelSettings, Estimator):
             if corpus.held_out is None
             else evaluation_lanes(corpus.held_out, fabric.global_rank, fabric.world_size),
         )
+        if len(work.chunks) <= config.truncation.chunks_per_update:
+            self._note([_one_update(len(corpus.training))])
         run = prepared.run if keep else None
         options = FitOptions(config, run, self.save, settings.progress, prepared.resumed)
         self.outcome_ = train_work(self.network_, work, options, fabric)
@@ -287,6 +289,13 @@ class LanguageModel(LanguageModelSettings, Estimator):
         if int(counts.min()) < 0 or float(counts.double().sum()) > MOST_TOKENS:
             raise FileFormatError(f"{path} is damaged: its token counts are not those of a text")
         return model
+
+
+def _one_update(tokens: int) -> str:
+    return (
+        f"the training text has {tokens:,} tokens, no more than one update reads, so a pass over it is one update; "
+        "smaller batches and chunks make more of it"
+    )
 
 
 def _training_lanes(file: TokenFile, config: TrainingConfig, fabric: Fabric) -> Lanes:

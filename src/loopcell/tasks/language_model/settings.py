@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
@@ -18,6 +18,7 @@ from loopcell.training.config import (
     TrainingConfig,
     Truncation,
     configure,
+    known_device,
 )
 
 _TRUNCATION, _OPTIMIZATION, _INTERVALS = Truncation(), Optimization(), Intervals()
@@ -85,6 +86,7 @@ class LanguageModelSettings(TrainingSettings):
     log_every: PositiveInt = _INTERVALS.log_every
     save_every: PositiveInt = _INTERVALS.save_every
     evaluate_every: PositiveInt | None = _INTERVALS.evaluate_every
+    device: Annotated[str, AfterValidator(known_device)] = _HARDWARE.device
     devices: PositiveInt = _HARDWARE.devices
 
     def training_config(self, seed: int, examples: int = 1) -> TrainingConfig:
