@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -321,3 +324,19 @@ def test_a_run_goes_on_as_the_same_job_only(tmp_path):
         assert str(caught.value) == f"{started} {what}; {may}"
     with pytest.raises(UsageError, match="already exists and is not empty"):
         quick().fit(TEXT, run=tmp_path / "a")
+
+
+def test_two_processes_come_to_the_same_model():
+    program = Path(__file__).parent / "two_processes.py"
+    threads = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False, env=threads)
+    assert done.returncode == 0, done.stderr
+    one, two = sorted(line.split() for line in done.stdout.splitlines() if line[:2] in ("0 ", "1 "))
+    assert (one[0], two[0]) == ("0", "1")
+    assert one[1:] == two[1:]
+
+
+def test_a_time_limit_ends_it():
+    model = quick(updates=10_000, time_limit=0.5).fit(TEXT)
+    assert model.outcome_.reason == "time limit"
+    assert model.held_out_ is not None

@@ -27,7 +27,7 @@ COUNTED_AT_ONCE = 1 << 22
 
 
 class HeldOutFacts(BaseModel):
-    """What a score of some text needs beside the tokens.
+    """Facts about some text that its score needs beside the tokens.
 
     Attributes:
         units: how many characters the text has, or bytes where it is not text.

@@ -132,13 +132,14 @@ class LanguageModel(LanguageModelSettings, Estimator):
 
     def _request(self, X: Any, validation: Any, settings: LanguageModelSettings, seed: int) -> Request:
         hardware = {"device": settings.device, "devices": settings.devices}
-        job = {"task": self.task, **self._asked_for(), "seed": seed}
+        job = {"task": self.task, **self._equations_and_config(), "seed": seed}
         return Request(X, validation, settings, job, {"hardware": hardware, "source": self.source_})
 
     def _learn(self, prepared: Prepared, config: TrainingConfig, fabric: Fabric, *, keep: bool) -> None:
         """Train on the texts of a run folder, from the start or from the last checkpoint."""
-        settings = checked(self)
-        corpus = open_corpus(prepared.run, read_job(prepared.run))
+        settings, job = checked(self), read_job(prepared.run)
+        config = config.model_copy(update={"seed": int(job["seed"])})  # that of the first process, where it was drawn
+        corpus = open_corpus(prepared.run, job)
         self.vocabulary_ = corpus.vocabulary
         seed_everything(config.seed)
         self.network_ = self._network(settings)

@@ -1,4 +1,4 @@
-"""What comes before training: texts become a run folder with token files, or a run is found again."""
+"""Prepare a training: make a run folder with token files of texts, or find a run again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FoundT = TypeVar("FoundT")
 
 
 class Request(NamedTuple):
-    """What a `fit` is asked for.
+    """The arguments of a `fit`, and what a run folder keeps of them.
 
     Attributes:
         X: the texts, as the user gave them; None for those of a run that goes on.

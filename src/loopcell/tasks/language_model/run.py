@@ -23,7 +23,7 @@ from loopcell.training.run_folder import RunFolder, free_folder
 
 @dataclass(frozen=True)
 class TrainedLanguageModel:
-    """What came of a run.
+    """A trained model and its run folder.
 
     Attributes:
         run: its folder.

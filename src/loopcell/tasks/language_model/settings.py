@@ -27,7 +27,7 @@ _LENGTH, _HARDWARE, _RUN = RunLength(), Hardware(), TrainingConfig()
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class LanguageModelSettings(TrainingSettings):
-    """What a `LanguageModel` is told: the network, the tokens, and how a long text is trained on.
+    """The arguments of a `LanguageModel`: the network, the tokens, and how a long text is trained on.
 
     Args:
         cell: a name of `loopcell.cells`, or a cell of your own.

@@ -259,16 +259,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights that makes the model, as plain JSON values."""
-        return {**self._asked_for(), "learned": self._learned()}
+        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
+        return {**self._equations_and_config(), **columns, "learned": self._learned()}
 
-    def _asked_for(self) -> dict[str, Any]:
-        """Return the settings, the cell and the columns, as plain JSON values."""
+    def _equations_and_config(self) -> dict[str, Any]:
+        """The arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
-        return {"config": config, **cell, **columns}
+        return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
