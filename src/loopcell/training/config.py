@@ -126,11 +126,13 @@ class Intervals(Config):
     evaluate_every: PositiveInt | None = None
 
 
-def known_device(device: str) -> str:
-    """Return the name of a device as it is; ValueError where there is no such kind."""
+def _known_device(device: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device, re.ASCII):
         raise ValueError("a device is auto, cpu, cuda, cuda:N or mps")
     return device
+
+
+DeviceName = Annotated[str, AfterValidator(_known_device)]
 
 
 class Hardware(Config):
@@ -142,7 +144,7 @@ class Hardware(Config):
         precision: in the words of Lightning Fabric.
     """
 
-    device: Annotated[str, AfterValidator(known_device)] = "auto"
+    device: DeviceName = "auto"
     devices: PositiveInt = 1
     precision: PrecisionName = "32-true"
 

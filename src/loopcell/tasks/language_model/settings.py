@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt
 
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.settings import CellChoice, Positive, TrainingSettings
 from loopcell.training.config import (
+    DeviceName,
     Hardware,
     Intervals,
     Optimization,
@@ -18,7 +19,6 @@ from loopcell.training.config import (
     TrainingConfig,
     Truncation,
     configure,
-    known_device,
 )
 
 _TRUNCATION, _OPTIMIZATION, _INTERVALS = Truncation(), Optimization(), Intervals()
@@ -33,27 +33,29 @@ class LanguageModelSettings(TrainingSettings):
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        dropout: the probability that a number is dropped, in training: after the embedding, between the layers and
-            before the head.
+        dropout: the probability that a number is dropped, in training: after the embedding, between layers and before
+            the head.
         sizes: further sizes that the cell names, such as {"proj": 64}.
         embedding_size: E, the length of a token's vector; None for `hidden_size`.
-        tied: the head reuses the embedding's matrix (Press and Wolf, 2017); the output has to be of length E.
-        tokens: what one token of the text is: char, byte, jamo, bpe or word.
+        tied: the head reuses the embedding's matrix: that of the tokens (Press and Wolf, 2017); the output has to be of
+            length E.
+        tokens: what one step of a text is: char, byte, jamo, bpe or word.
         vocabulary_size: the most tokens of the vocabulary; None for what is usual for the kind of tokens.
-        chunk: k1, time steps between two updates.
-        bptt: k2, time steps that a gradient flows back; None for `chunk`. The larger is a multiple of the smaller.
+        chunk: time steps between two updates, k1 of truncated backpropagation through time.
+        bptt: time steps that a gradient flows back, k2; None for `chunk`. The larger is a multiple of the smaller.
         accumulate: the gradients of so many chunks are added up before an update.
-        epochs: passes over the text.
+        epochs: passes over the data.
         updates: updates of the weights, in place of `epochs`.
-        patience: evaluations without a lower held-out loss after which training ends; None for no such end.
-        validation_fraction: how much of the text is held out: of its bytes, at its end, to choose the best weights by;
+        patience: evaluations without a lower held-out loss after which training ends; None for all passes.
+        validation_fraction: how much of the data is held out: of its bytes, at the end, to choose the best weights by;
             0 for nothing.
-        batch_size: B, lanes: stretches of the text that each process reads side by side.
-        learning_rate: the largest learning rate of AdamW, after the warm-up.
+        batch_size: B, sequences that are read side by side: lanes of the text, in each process.
+        learning_rate: the largest learning rate: of AdamW, after the warm-up.
         warmup: updates in which the learning rate rises; at most half of all.
-        log_every: updates between two rows of metrics in the run folder.
-        save_every: updates between two checkpoints in the run folder; there is also one after every evaluation.
-        evaluate_every: updates between two evaluations on the held-out text; None for one after every pass.
+        log_every: updates from one row of metrics to the next, in the run folder.
+        save_every: updates from one checkpoint to the next, in the run folder (there is also one after every
+            evaluation).
+        evaluate_every: updates from one evaluation on held-out data to the next; None for one after every pass.
         devices: processes to start, each with a device of its own; under torchrun its processes are taken.
     """
 
@@ -86,7 +88,7 @@ class LanguageModelSettings(TrainingSettings):
     log_every: PositiveInt = _INTERVALS.log_every
     save_every: PositiveInt = _INTERVALS.save_every
     evaluate_every: PositiveInt | None = _INTERVALS.evaluate_every
-    device: Annotated[str, AfterValidator(known_device)] = _HARDWARE.device
+    device: DeviceName = _HARDWARE.device
     devices: PositiveInt = _HARDWARE.devices
 
     def training_config(self, seed: int, examples: int = 1) -> TrainingConfig:
