@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_class, vocabulary_from_json
-from loopcell.errors import FileFormatError
+from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
@@ -109,6 +109,8 @@ class LanguageModel(LanguageModelSettings, Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
+        if resume and run is None:
+            raise UsageError("resume=True goes on with a run: give its folder, run=...")
         seed = self._seed(settings, run if resume else None)
         config = settings.training_config(seed)
         vocabulary_class(settings.tokens)
