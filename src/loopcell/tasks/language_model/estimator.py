@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_class, vocabulary_from_json
+from loopcell.data import Vocabulary
+from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.model_file import described
-from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.estimator import LanguageModel
@@ -66,7 +66,7 @@ def train_language_model(
         TrainingError: the loss is not finite; the message names the update.
         FileWriteError: the disk is full; the last checkpoint stays.
     """
-    folder = folder or free_folder(Path("runs"), f"{files[0].stem}-{find_cell(model.cell).name}")
+    folder = folder or free_folder(Path("runs"), f"{files[0].stem}-{cells.get(model.cell).name}")
     model.source_ = {"files": [str(path) for path in files], "held_out": [str(path) for path in held_out]}
     return _fit(model, files, held_out, folder, resume=False)
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from loopcell.data import Source, TokenFile, Vocabulary, vocabulary_from_json
+from loopcell.data import Vocabulary
+from loopcell.data.text import Source, TokenFile, vocabulary_from_json
 from loopcell.errors import DataError, FileFormatError, UsageError, quoted
 from loopcell.tasks.core.model_file import HOSTILE, described
 from loopcell.tasks.language_model.corpus import (

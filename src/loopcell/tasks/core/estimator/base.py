@@ -22,7 +22,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale
+from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
@@ -40,7 +40,6 @@ from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.networks.non_finite import cause_in
-from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
@@ -267,7 +266,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
-        cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
+        cell = {"cell": json.loads(cells.get(settings.cell).to_json())} if hasattr(settings, "cell") else {}
         return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
