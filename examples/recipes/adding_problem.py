@@ -17,6 +17,7 @@ from loopcell import SequenceRegressor
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "pooling": "last",
     "hidden_size": 64,
     "epochs": 10,

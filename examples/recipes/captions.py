@@ -15,6 +15,7 @@ from loopcell.data import fetch, read
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 128,
     "embedding_size": 32,

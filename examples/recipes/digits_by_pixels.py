@@ -17,6 +17,7 @@ from loopcell.data import ImagePixels, fetch, read
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "hidden_size": 64,
     "pooling": "last",
     "epochs": 6,

@@ -15,6 +15,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 
 MONTH = 30 * 24
 SETTINGS = {
+    "random_state": 1,
     "time": "date",
     "horizon": 24,
     "history": 96,

@@ -17,6 +17,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 512,
     "embedding_size": 256,

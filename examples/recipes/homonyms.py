@@ -23,6 +23,7 @@ from loopcell.data import split_groups
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 48,
     "embedding_size": 24,

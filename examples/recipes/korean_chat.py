@@ -19,6 +19,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 256,
     "embedding_size": 128,

@@ -15,6 +15,7 @@ from loopcell.data import Delimited, fetch, read, split_groups
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 192,
     "embedding_size": 96,

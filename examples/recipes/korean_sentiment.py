@@ -17,6 +17,7 @@ from loopcell.data import fetch, read
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "embedding_size": 128,
     "bidirectional": True,

@@ -16,6 +16,7 @@ from loopcell import Seq2Seq
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 128,
     "embedding_size": 64,

@@ -14,6 +14,7 @@ from loopcell.data import fetch, read, stratified_folds
 from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 32,
     "embedding_size": 16,

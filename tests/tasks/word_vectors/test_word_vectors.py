@@ -110,7 +110,7 @@ def test_a_known_words_vector_is_the_mean_of_its_own_and_its_ngrams(spelled):
 
 
 def test_one_seed_gives_one_result():
-    one, again, other = (WordVectors(**QUICK, random_state=seed).fit(sentences(100)) for seed in (1, 1, 2))
+    one, again, other = (WordVectors(**{**QUICK, "random_state": seed}).fit(sentences(100)) for seed in (1, 1, 2))
     assert (one.vectors_ == again.vectors_).all()
     assert (one.vectors_ != other.vectors_).any()
 

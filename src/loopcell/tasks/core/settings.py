@@ -63,7 +63,7 @@ def _random_state(value: object) -> object:
 
 
 def drawn_seed(random_state: Any) -> int:
-    """A seed: the given one, a drawn one, or one that nobody knows."""
+    """Return a seed: the given one, the next of a `numpy.random.RandomState`, or of None a fresh one."""
     if isinstance(random_state, int):
         return random_state
     return secrets.randbelow(2**31) if random_state is None else int(random_state.randint(2**31))
@@ -182,7 +182,8 @@ class TrainingSettings:
         clip: the largest norm of the gradient; 0 for any.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: 32-true, 64-true, bf16-mixed or bf16-true.
-        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
+            was drawn is `random_state_` after `fit`.
         progress: show a bar and the losses on standard error.
     """
 
@@ -200,7 +201,7 @@ class TrainingSettings:
     clip: NotNegative = 1.0
     device: str = "auto"
     precision: PrecisionName = "32-true"
-    random_state: RandomState = 1
+    random_state: RandomState = None
     progress: bool = False
 
     def seed(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from loopcell.data import Records, Scale, Series, Step, check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Estimator
+from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -113,7 +114,7 @@ class SeriesEstimator(Estimator):
         """
         self._refuse_targets(y)
         settings, self.notes_ = checked(self), []
-        seed = settings.seed()
+        seed = seed_of(settings, run, resumed=resume)
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn(self._table(data, settings), validation, settings)

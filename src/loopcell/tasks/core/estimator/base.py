@@ -36,6 +36,7 @@ from loopcell.tasks.core.estimator.engine import (
     private_randomness,
 )
 from loopcell.tasks.core.estimator.examples import BatchT, Examples, Indices
+from loopcell.tasks.core.estimator.seeds import demand_seed
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
@@ -68,7 +69,11 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         task: its name in a model file.
         network_: the trained network, in evaluation mode.
         outcome_: how training ended: the reason, the updates made, the lowest loss on the held-out part.
+        history_: the curve of the training, a row for each pass over the data (and for the end): epoch, update, seconds,
+            train_loss, validation_loss, learning_rate, best. `pandas.DataFrame(model.history_)` makes a table of it.
+            After `resume` it has the rows of the whole run. A model file does not keep it; a run's folder does.
         pace_: the numbers that it was trained with: batch size, passes, patience, learning rate, warm-up.
+        random_state_: the seed that it was trained with; given as `random_state` it repeats the training.
         notes_: sentences about the training data and the run that the user should know.
     """
 
@@ -76,6 +81,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     network_: nn.Module
     outcome_: Outcome
     pace_: Pace
+    random_state_: int
+    history_: list[dict[str, Any]]
     notes_: list[str]
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
@@ -138,11 +145,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
         self.__dict__.pop("network_", None)
         self._started = time.monotonic() if self.began_ is None else self.began_
+        self.random_state_ = seed
         try:
             with private_randomness(seed):
                 yield
         except BaseException:
             self.__dict__.pop("network_", None)
+            self.__dict__.pop("random_state_", None)
             raise
 
     def _train(
@@ -164,6 +173,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
             self.outcome_ = optimise(self.network_, training, held_out, options)
+        self.history_ = self.outcome_.history
         self.pace_ = settings.pace(len(training))
         naive = None if held_out is None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
@@ -272,7 +282,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        write_model(Path(path), self.task, self._fitted(), self.facts(), scale_tensors(self._scales()))
+        seed = {"seed": self.random_state_} if hasattr(self, "random_state_") else {}  # not of foreign vectors
+        write_model(Path(path), self.task, self._fitted(), {**self.facts(), **seed}, scale_tensors(self._scales()))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -311,6 +322,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator = cls(**config, **cell)
         estimator._from_file = True
         estimator._restore(facts["learned"])
+        if "seed" in facts:  # not in models saved before 0.1
+            estimator.random_state_ = demand_seed(facts["seed"])
         if "columns" in facts:
             estimator.columns_ = Columns.model_validate(facts["columns"])
         return estimator

@@ -15,6 +15,7 @@ from loopcell.data import Ragged, Scale, split_random, where
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
+from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
@@ -123,7 +124,7 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
-        seed = settings.seed()
+        seed = seed_of(settings, run, resumed=resume)
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
@@ -136,8 +137,12 @@ class SequenceEstimator(Estimator):
         return self._ended(run)
 
     def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
-        """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
-        return self._parts(X, y, validation, checked(self).seed())
+        """The examples that `fit` learns from, and those that it holds out to choose the best weights by.
+
+        Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
+        """
+        drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
+        return self._parts(X, y, validation, checked(self).seed() if drawn is None else drawn)
 
     def _parts(
         self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
