@@ -24,6 +24,7 @@ from loopcell.tasks.core.estimator import (
     stacked,
     what_to_try,
 )
+from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
@@ -68,7 +69,7 @@ class ClassifierNetwork(ManyToOne):
     def loss(self, batch: SequenceBatch) -> Loss:
         """The negative log-probability of what is true."""
         scores = self(batch.inputs, batch.lengths)
-        total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype))
+        total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype), batch.weights)
         return Loss(total, batch.targets.numel())
 
 
@@ -113,11 +114,20 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return probabilities
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """The share of sequences whose label is right; of several labels all have to be."""
+        """The share of sequences whose label is right; of several labels all have to be.
+
+        Args:
+            X: sequences.
+            y: their labels.
+            sample_weight: how much each sequence counts, [N]; None counts all alike.
+
+        Raises:
+            DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
+        """
         X, y = as_pair(X, y)
         probabilities = self.predict_proba(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(np.average(right.astype(np.float64), weights=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -185,7 +195,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
         scores, true = self._prior_scores(len(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu())
+        weights = None if held_out.weights is None else torch.from_numpy(held_out.weights)
+        total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu(), weights)
         return Naive("saying how frequent each label is", float(total) / true.numel())
 
     def _prior_scores(self, examples: int) -> Tensor:

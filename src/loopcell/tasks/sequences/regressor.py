@@ -24,6 +24,7 @@ from loopcell.tasks.core.estimator import (
     as_pair,
     stacked,
 )
+from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
@@ -48,7 +49,10 @@ class RegressorNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Squared error of targets on a scale on which they have deviation 1."""
-        total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
+        given = self(batch.inputs, batch.lengths)
+        if batch.weights is None:
+            return Loss(functional.mse_loss(given, batch.targets, reduction="sum"), batch.targets.numel())
+        total = weigh(functional.mse_loss(given, batch.targets, reduction="none"), batch.weights)
         return Loss(total, batch.targets.numel())
 
     def draw_to_mean(self, shares: Tensor) -> None:
@@ -85,10 +89,20 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return rows if self.outputs_ else rows[:, 0]
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2.
+
+        Args:
+            X: sequences.
+            y: their numbers.
+            sample_weight: how much each sequence counts, [N]; None counts all alike.
+
+        Raises:
+            DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
+        """
         X, y = as_pair(X, y)
         true = as_number_rows(y, self.outputs_ or 1)
-        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
+        weights = None if sample_weight is None else as_weights(sample_weight, len(X))
+        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
@@ -149,7 +163,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
         targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
-        return Naive("saying the mean", float((targets**2).mean()))
+        return Naive("saying the mean", float(np.average((targets**2).mean(1), weights=held_out.weights)))
 
     def _learned(self) -> dict[str, Any]:
         return {**super()._learned(), "outputs": self.outputs_}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor, strided
 
 from loopcell.data import as_array, where
@@ -20,7 +21,12 @@ class Part(Sequence[Any]):
         values: all examples: a list, an array, a column of a file, a series of a frame.
         name: what the user calls them, X or y.
         indices: which of them; None for all.
+
+    Attributes:
+        weights: how much each of the part's examples counts, float64 [N]; None where all count alike.
     """
+
+    weights: npt.NDArray[np.float64] | None = None
 
     def __init__(self, values: Any, name: str, indices: Indices | None = None) -> None:
         self.values = _indexed(values, name)
@@ -41,7 +47,7 @@ class Part(Sequence[Any]):
     def __getitem__(self, index: slice) -> Part: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Part(self.values, self.name, self.indices[index])
+            return self.take(np.arange(len(self))[index])
         return _plain(self.values[int(self.indices[index])])
 
     def whole(self) -> Part:
@@ -50,7 +56,9 @@ class Part(Sequence[Any]):
 
     def take(self, indices: Indices) -> Part:
         """Some of the part's examples."""
-        return Part(self.values, self.name, self.indices[indices])
+        taken = Part(self.values, self.name, self.indices[indices])
+        taken.weights = None if self.weights is None else self.weights[indices]
+        return taken
 
 
 def _indexed(values: Any, name: str) -> Any:

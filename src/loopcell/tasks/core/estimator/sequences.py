@@ -16,6 +16,7 @@ from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
+from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
 from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
@@ -103,6 +104,7 @@ class SequenceEstimator(Estimator):
         self,
         X: Sequence[Any],
         y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
         *,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
@@ -113,6 +115,9 @@ class SequenceEstimator(Estimator):
         Args:
             X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
             y: what is to be learned of each.
+            sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal weights
+                do. An example of weight 0 is as if it were not there. Weights go with the examples into the held-out
+                part.
             validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -125,6 +130,8 @@ class SequenceEstimator(Estimator):
         """
         settings, self.notes_ = checked(self), []
         seed = seed_of(settings, run, resumed=resume)
+        if sample_weight is not None:
+            X, y = weighted(X, y, sample_weight)
         with self._fitting(seed):
             with self._working("preparing the data"):
                 training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
@@ -170,11 +177,18 @@ class SequenceEstimator(Estimator):
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         """Encode the training part, and learn on the way on what scale its numbers are read."""
         inputs = self.input_.training_sequences(X)
-        return self._with_targets(inputs, self._targets(y, inputs))
+        return self._with_weights(self._with_targets(inputs, self._targets(y, inputs)), y)
 
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
         inputs = self.input_.sequences(X)
-        return self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+        examples = self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+        return examples if y is None else self._with_weights(examples, y)
+
+    def _with_weights(self, examples: SequenceExamples, y: Part) -> SequenceExamples:
+        """The same examples with the weights of their targets, if there are any."""
+        if y.weights is not None:
+            examples.weights = with_mean_one(y.weights, examples.predictions())
+        return examples
 
     def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
         return SequenceExamples(inputs, targets)
