@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
+from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -24,6 +25,7 @@ from loopcell.tasks.core.estimator import (
     stacked,
     what_to_try,
 )
+from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
@@ -32,6 +34,7 @@ from loopcell.tasks.core.settings import ClassifierSettings, PoolingName, checke
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.chance import chance_notes
 from loopcell.tasks.sequences.metrics.classification import confusion
+from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.targets import Classes, classes_from_json, label_weights, learn_classes
 from loopcell.tasks.sequences.temperature import fitted_temperature
@@ -173,7 +176,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
+    def _own_loss(self, settings: ClassifierSettings) -> BatchLoss | None:
+        return None if settings.loss is None else own_loss(self.network_, settings.loss, single=False)
+
     def _learn(self, y: Part) -> None:
+        if self.loss is not None and self.class_weight is not None:
+            raise UsageError("class_weight counts in the library's loss; with a loss of your own weigh classes there")
         self.targets_ = learn_classes(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
@@ -206,8 +214,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _finish(self, held_out: SequenceExamples) -> None:
         scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
-        self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
+        if self.loss is None:
+            gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
+            self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
         if not self.calibrate:
             return
         temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))

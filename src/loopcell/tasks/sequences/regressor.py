@@ -24,6 +24,7 @@ from loopcell.tasks.core.estimator import (
     as_pair,
     stacked,
 )
+from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -31,6 +32,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
 from loopcell.tasks.sequences.targets import as_number_rows
@@ -129,6 +131,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
+    def _own_loss(self, settings: RegressorSettings) -> BatchLoss | None:
+        return None if settings.loss is None else own_loss(self.network_, settings.loss, single=self.outputs_ is None)
+
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
         rows = as_number_rows(y)
@@ -141,7 +146,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
 
     def _finish(self, held_out: SequenceExamples) -> None:
-        if not self.calibrate:
+        if not self.calibrate or self.loss is not None:  # what another loss gives need be no mean
             return
         shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
         self.network_.draw_to_mean(torch.from_numpy(shares))

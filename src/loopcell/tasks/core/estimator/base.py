@@ -29,6 +29,7 @@ from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
+    BatchLoss,
     FitOptions,
     device_of,
     on_device,
@@ -42,6 +43,7 @@ from loopcell.tasks.core.model_file import building, fill, read_model, write_mod
 from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
+from loopcell.tasks.core.own_functions import OWN_FUNCTIONS, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
@@ -56,7 +58,10 @@ SCORING_SHARE = 0.1  # of a command's time limit
 MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
-NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
+NOT_KEPT = (
+    *("cell", "encoder", "features", "embedding", "random_state", "device", "progress"),
+    *("warm_start", "callbacks", *OWN_FUNCTIONS),
+)
 
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
@@ -172,11 +177,18 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
                 self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
+            options = options._replace(
+                loss=self._own_loss(settings), optimizer=settings.optimizer, callbacks=as_list(settings.callbacks)
+            )
             self.outcome_ = optimise(self.network_, training, held_out, options)
         self.history_ = self.outcome_.history
         self.pace_ = settings.pace(len(training))
-        naive = None if held_out is None else self._naive(held_out)
+        naive = None if held_out is None or options.loss is not None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
+
+    def _own_loss(self, settings: Any) -> BatchLoss | None:
+        """The loss of a batch by a function of the user's; None for the network's own."""
+        return None
 
     def _naive(self, held_out: Any) -> Naive | None:
         """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
@@ -235,11 +247,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def _prepare_run(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> None:
         """Make the folder of a new run, or look whether this one is that of the same job."""
-        job = {"task": self.task, **self.facts(), **own}
+        job, functions = {"task": self.task, **self.facts(), **own}, own_functions(self)
         if not resumed:
-            RunFolder.create(run.path, {**job, "source": self.source_})
+            RunFolder.create(run.path, {**job, "source": self.source_, "functions": functions})
             return
         before = run.read_config()
+        demand_same_functions(run.path, before.get("functions"), functions)
         demand_same_job(run.path, before, job)
         if before != (longer := {**before, "config": job["config"]}):
             run.write_json(run.config, longer)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias
 
 import torch
 from rich.console import Console
@@ -18,7 +18,8 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
-from loopcell.training.loop import Outcome, Work
+from loopcell.training.loop import Callback, Outcome, Work
+from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.randomness import random_state, restore_random_state, seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder
@@ -48,6 +49,9 @@ class Trainable(Protocol):
         ...
 
 
+BatchLoss: TypeAlias = Callable[[Any], Loss]
+
+
 class FitOptions(NamedTuple):
     """How a network is to be trained, and where that is kept.
 
@@ -57,6 +61,9 @@ class FitOptions(NamedTuple):
         export: writes the model for its users when it is the best so far.
         progress: show it on standard error.
         resumed: go on from the folder's last checkpoint.
+        loss: of a batch, in place of the network's own.
+        optimizer: makes one of the network's parameters, in place of AdamW.
+        callbacks: called with each row of the history.
     """
 
     config: TrainingConfig
@@ -64,6 +71,9 @@ class FitOptions(NamedTuple):
     export: Callable[[Path], None] = lambda _: None
     progress: bool = False
     resumed: bool = False
+    loss: BatchLoss | None = None
+    optimizer: MakeOptimizer | None = None
+    callbacks: Sequence[Callback] = ()
 
 
 class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
@@ -71,15 +81,17 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
 
     Args:
         network: has a method `loss`, as `Trainable` says.
+        loss: in place of that method.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, loss: BatchLoss | None = None) -> None:
         super().__init__()
         self.network = network
+        self._loss: BatchLoss = loss or network.loss  # type: ignore[assignment] # Trainable
 
     def forward(self, chunk: BatchT, state: tuple[()]) -> StepResult[tuple[()]]:
         """Run one batch."""
-        loss: Loss = self.network.loss(on_device(chunk, device_of(self.network)))  # type: ignore[operator] # Trainable
+        loss = self._loss(on_device(chunk, device_of(self.network)))
         return StepResult(loss.total, loss.predictions, ())
 
     def initial_state(self, batch_size: int) -> tuple[()]:
@@ -113,10 +125,12 @@ def optimise(
 
     size, seed = options.config.batch_size, options.config.seed
     work = Work(
-        step=NetworkStep[BatchT](network),
+        step=NetworkStep[BatchT](network, options.loss),
         chunks=ExampleBatches(training, size, seed),
         validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
         export=keep,
+        callbacks=options.callbacks,
+        optimizer=options.optimizer,
     )
     console = Console(stderr=True) if options.progress else None
     outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
