@@ -223,6 +223,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
         """
         head = self.network_.head_kind
+        self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
         over = []

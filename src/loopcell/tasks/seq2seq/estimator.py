@@ -238,14 +238,16 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _learn_data(
-        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any, *, known: bool
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
         (X, y), held_out = parts
-        self._learn_inputs(X, settings)
-        self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
-        training = self._training_examples(X, y)
+        if not known:
+            self._learn_inputs(X, settings)
+            self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
+        training = self._examples(X, y) if known else self._training_examples(X, y)
         assert isinstance(training.targets, Ragged)
-        self.longest_, self._from_file = int(training.targets.lengths.max()), False
+        longest, self._from_file = int(training.targets.lengths.max()), False
+        self.longest_ = max(longest, self.longest_) if known else longest
         pace = settings.pace(len(training))
         self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
         empty = {

@@ -200,6 +200,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         network.class_counts.copy_(torch.from_numpy(counts))
         network.examples.fill_(len(training))
         network.class_weight.copy_(torch.from_numpy(weights))
+        network.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
         scores, true = self._prior_scores(len(held_out)), torch.from_numpy(np.asarray(held_out.targets))

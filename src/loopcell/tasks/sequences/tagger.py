@@ -236,6 +236,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self.network_.label_counts.copy_(torch.from_numpy(counts))
         weights = label_weights(self.class_weight, self.labels_, counts)
         self.network_.label_weight.copy_(torch.from_numpy(weights))
+        self.network_.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         assert isinstance(held_out.targets, Ragged)

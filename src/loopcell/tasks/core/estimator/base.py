@@ -38,6 +38,7 @@ from loopcell.tasks.core.estimator.engine import (
 )
 from loopcell.tasks.core.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.core.estimator.seeds import demand_seed
+from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_from, network_made_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
@@ -92,6 +93,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
+    _made_of: dict[str, Any]  # what the network goes by, for `warm_start`
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
     source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
@@ -146,8 +148,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     # --- training --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _fitting(self, seed: int) -> Iterator[None]:
-        """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
+    def _fitting(self, seed: int, before: nn.Module | None = None) -> Iterator[None]:
+        """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails.
+
+        Args:
+            seed: of these generators.
+            before: the network that training goes on from, which stays when it fails; None begins anew.
+        """
         self.__dict__.pop("network_", None)
         self._started = time.monotonic() if self.began_ is None else self.began_
         self.random_state_ = seed
@@ -157,7 +164,27 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         except BaseException:
             self.__dict__.pop("network_", None)
             self.__dict__.pop("random_state_", None)
+            if before is not None:
+                self.network_ = before
             raise
+
+    def _before(self, settings: Any) -> nn.Module | None:
+        """The network that `fit` goes on from with `warm_start`; None where it begins anew.
+
+        Raises:
+            UsageError: the settings ask for another network than there is.
+        """
+        if not settings.warm_start or not hasattr(self, "network_"):
+            return None
+        demand_same_network(self._made_of, network_made_of(self._equations_and_config()))
+        return self.network_
+
+    def _make_network(self, settings: Any, before: nn.Module | None) -> None:
+        """Make `network_`, with the weights of the one before where there is one."""
+        self.network_ = self._network(settings)
+        self._made_of = network_made_of(self._equations_and_config())
+        if before is not None:
+            go_on_from(before, self.network_)
 
     def _train(
         self,
@@ -282,12 +309,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights that makes the model, as plain JSON values."""
+        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
+        return {**self._equations_and_config(), **columns, "learned": self._learned()}
+
+    def _equations_and_config(self) -> dict[str, Any]:
+        """The arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
-        return {"config": config, **cell, **columns, "learned": self._learned()}
+        return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
@@ -334,6 +365,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
         estimator = cls(**config, **cell)
         estimator._from_file = True
+        estimator._made_of = network_made_of(estimator._equations_and_config())
         estimator._restore(facts["learned"])
         if "seed" in facts:  # not in models saved before 0.1
             estimator.random_state_ = demand_seed(facts["seed"])

@@ -132,11 +132,14 @@ class SequenceEstimator(Estimator):
         seed = seed_of(settings, run, resumed=resume)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
-        with self._fitting(seed):
+        before = self._before(settings)
+        with self._fitting(seed, before):
             with self._working("preparing the data"):
-                training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
-                self.network_ = self._network(settings)
-                self.input_.prepare(_first_layer(self.network_))
+                parts = self._parts(X, y, validation, seed)
+                training, held_out = self._learn_data(parts, settings, known=before is not None)
+                self._make_network(settings, before)
+                if before is None:
+                    self.input_.prepare(_first_layer(self.network_))
                 self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
@@ -164,13 +167,14 @@ class SequenceEstimator(Estimator):
         return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
 
     def _learn_data(
-        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings, *, known: bool
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
-        """Learn what the training part teaches of X and y, and encode both parts."""
+        """Learn what the training part teaches of X and y, unless that is known from before, and encode both parts."""
         (X, y), held_out = parts
-        self.input_ = learn_input(X, settings)
-        self._learn(y)
-        training = self._training_examples(X, y)
+        if not known:
+            self.input_ = learn_input(X, settings)
+            self._learn(y)
+        training = self._examples(X, y) if known else self._training_examples(X, y)
         self._note([note for note in (_empty_ones(X, training),) if note])
         return training, None if held_out is None else self._examples(*held_out)
 
