@@ -19,6 +19,7 @@ from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.core.estimator.engine import on_device
 from loopcell.tasks.core.estimator.examples import Indices
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -83,9 +84,12 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Sequence[Any]) -> list[Written]:
-        """Write the best answer to each input: beam search, or greedy with `beam=1`."""
-        return [found[0].text for found in self.candidates(X, 1)]
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Write the best answer to each input: beam search, or greedy with `beam=1`.
+
+        Of a series of pandas it is a series with the same index, of polars a series, else a list.
+        """
+        return like(X, [found[0].text for found in self.candidates(X, 1)])
 
     def candidates(self, X: Sequence[Any], n: int | None = None) -> list[list[Candidate]]:
         """Find the best answers of beam search to each input, best first; they differ as texts.

@@ -27,6 +27,7 @@ from loopcell.tasks.core.estimator import (
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.weights import as_weights
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
@@ -103,15 +104,23 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return self.targets_.labels.values
 
     def predict(self, X: Sequence[Any]) -> Any:
-        """Give the label of each sequence, or its labels, in the form in which training had them."""
-        probabilities = self.predict_proba(X)
-        return self.targets_.decided(probabilities)
+        """Give the label of each sequence, or its labels, in the form in which training had them.
 
-    def predict_proba(self, X: Sequence[Any]) -> Probabilities:
+        Of a series or frame of pandas it is a series with the same index, of polars a series.
+        """
+        self._fitted()
+        return like(X, self.targets_.decided(self._probabilities(X)), self.classes_)
+
+    def predict_proba(self, X: Sequence[Any]) -> Any:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
-        With one label an example a row sums to one; with several each label has a probability of its own.
+        With one label an example a row sums to one; with several each label has a probability of its own. Of a series or
+        frame of pandas or polars it is a frame, with a column for each label.
         """
+        return like(X, self._probabilities(X), self.classes_)
+
+    def _probabilities(self, X: Sequence[Any]) -> Probabilities:
+        self._fitted()
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
@@ -127,15 +136,15 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
         """
-        X, y = as_pair(X, y)
-        probabilities = self.predict_proba(X)
+        X, y = self._pair(X, y)
+        probabilities = self._probabilities(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(np.average(right.astype(np.float64), weights=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
-        probabilities = self.predict_proba(X)
+        probabilities = self._probabilities(X)
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
             if isinstance(label, list):
                 yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
@@ -153,8 +162,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         Raises:
             DataError: training had none of the labels: another column, or labels of another kind.
         """
-        X, y = as_pair(X, y)
-        given, classes = self.predict_proba(X), self.targets_
+        X, y = self._pair(X, y)
+        given, classes = self._probabilities(X), self.targets_
         true = self._true(y)
         prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
         rows = {
@@ -175,6 +184,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
 
     # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that an example may have several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _own_loss(self, settings: ClassifierSettings) -> BatchLoss | None:
         return None if settings.loss is None else own_loss(self.network_, settings.loss, single=False)

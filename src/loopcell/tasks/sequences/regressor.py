@@ -26,6 +26,7 @@ from loopcell.tasks.core.estimator import (
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
@@ -85,8 +86,15 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     outputs_: int | None
     target_scale_: Scale
 
-    def predict(self, X: Sequence[Any]) -> Numbers:
-        """Give the numbers of each sequence, float64 [N] or [N, K]."""
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Give the numbers of each sequence, float64 [N] or [N, K].
+
+        Of a series or frame of pandas it is a series or frame with the same index, of polars a series or frame.
+        """
+        return like(X, self._predicted(X))
+
+    def _predicted(self, X: Sequence[Any]) -> Numbers:
+        self._fitted()
         rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
         return rows if self.outputs_ else rows[:, 0]
 
@@ -101,14 +109,15 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
         """
-        X, y = as_pair(X, y)
+        self._fitted()
+        X, y = self._pair(X, y)
         true = as_number_rows(y, self.outputs_ or 1)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
-        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=weights))
+        return float(r2_score(true, self._predicted(X).reshape(true.shape), sample_weight=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
-        for value in self.predict(X).tolist():
+        for value in self._predicted(X).tolist():
             yield {"values" if self.outputs_ else "value": value}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
@@ -119,8 +128,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             y: what is true of them.
             training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
         """
-        X, y = as_pair(X, y)
-        true, predicted = as_number_rows(y, self.outputs_ or 1), self.predict(X)
+        X, y = self._pair(X, y)
+        true, predicted = as_number_rows(y, self.outputs_ or 1), self._predicted(X)
         mean = self.target_scale_.mean
         given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
@@ -130,6 +139,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return ScoreTable(f"{len(X):,} sequences", rows)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that an example may have several numbers."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def _own_loss(self, settings: RegressorSettings) -> BatchLoss | None:
         return None if settings.loss is None else own_loss(self.network_, settings.loss, single=self.outputs_ is None)

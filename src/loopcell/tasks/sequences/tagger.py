@@ -29,6 +29,7 @@ from loopcell.tasks.core.estimator import (
     in_order,
 )
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
@@ -131,8 +132,11 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self._fitted()
         return self.labels_.values
 
-    def predict(self, X: Sequence[Any]) -> list[Array]:
-        """Give the labels of each sequence, an array [T] each."""
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Give the labels of each sequence, an array [T] each; of a series of pandas as a series with the same index."""
+        return like(X, self._predicted(X))
+
+    def _predicted(self, X: Sequence[Any]) -> list[Array]:
         rows = self._rows(self._unlabelled(X), TaggerNetwork.best)
         return [self.labels_.decoded(numbers) for numbers in rows]
 
@@ -167,7 +171,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""
-        for labels in self.predict(X):
+        for labels in self._predicted(X):
             yield {"labels": labels.tolist()}
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
@@ -204,7 +208,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         """
         X, y = as_pair(X, y)
         true = [list(label_steps(y, index)) for index in range(len(y))]
-        given = {"model": self.predict(X)}
+        given = {"model": self._predicted(X)}
         majority = self.labels_.decoded(self.network_.label_counts.argmax().reshape(1).cpu().numpy())
         given["majority label"] = [np.repeat(majority, len(labels)) for labels in true]
         if training:

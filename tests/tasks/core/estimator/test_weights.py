@@ -138,7 +138,7 @@ def test_scores_are_weighted():
         ([1.0] * 9, "sample_weight has 9 numbers, and X has 10 examples"),
         ([1.0] * 9 + [-0.5], r"sample_weight\[9\] is -0.5; a weight is a finite number of at least 0"),
         ([1.0] * 4 + [float("nan")] * 6, r"sample_weight\[4\] is nan; a weight is"),
-        ([0.0] * 10, "sample_weight is 0 for every example"),
+        ([0.0] * 10, "sample_weight is zero for every example"),
         (np.ones((10, 2)), "Sample weights must be 1D, a number for each example; got the shape"),
         (["a"] * 10, "sample_weight has"),
     ],

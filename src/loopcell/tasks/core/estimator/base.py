@@ -326,8 +326,17 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        seed = {"seed": self.random_state_} if hasattr(self, "random_state_") else {}  # not of foreign vectors
-        write_model(Path(path), self.task, self._fitted(), {**self.facts(), **seed}, scale_tensors(self._scales()))
+        facts = {**self.facts(), **self._more_facts()}
+        write_model(Path(path), self.task, self._fitted(), facts, scale_tensors(self._scales()))
+
+    def _more_facts(self) -> dict[str, Any]:
+        """What is known of the training beside what makes the model; a run that goes on is not compared by it."""
+        return {"seed": self.random_state_} if hasattr(self, "random_state_") else {}  # not of foreign vectors
+
+    def _restore_more(self, facts: Mapping[str, Any]) -> None:
+        """Put back what `_more_facts` gave, where it is there: not in models saved before 0.1; errors as `_restore`."""
+        if "seed" in facts:
+            self.random_state_ = demand_seed(facts["seed"])
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -367,8 +376,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator._from_file = True
         estimator._made_of = network_made_of(estimator._equations_and_config())
         estimator._restore(facts["learned"])
-        if "seed" in facts:  # not in models saved before 0.1
-            estimator.random_state_ = demand_seed(facts["seed"])
+        estimator._restore_more(facts)
         if "columns" in facts:
             estimator.columns_ = Columns.model_validate(facts["columns"])
         return estimator

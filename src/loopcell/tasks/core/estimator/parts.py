@@ -126,6 +126,8 @@ def as_part(values: object, name: str) -> Part:
     listed = hasattr(values, "__len__") and hasattr(values, "__getitem__")
     no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
     if no_list or not (listed or hasattr(values, "__array__")):
+        if values is None and name == "y":
+            raise InputError("this estimator requires y to be passed, but the target y is None")
         kind = "nothing" if values is None else f"a {type(values).__name__}"
         cure = _cure(values, name)
         raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{cure}")

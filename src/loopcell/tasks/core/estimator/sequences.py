@@ -17,6 +17,7 @@ from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, f
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
+from loopcell.tasks.core.frames import as_rows
 from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
@@ -129,6 +130,7 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
+        X, y = self._learn_columns(X), as_rows(y, "y")
         seed = seed_of(settings, run, resumed=resume)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
@@ -152,7 +154,8 @@ class SequenceEstimator(Estimator):
         Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
-        return self._parts(X, y, validation, checked(self).seed() if drawn is None else drawn)
+        seed = checked(self).seed() if drawn is None else drawn
+        return self._parts(as_rows(X, "X"), as_rows(y, "y"), validation, seed)
 
     def _parts(
         self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
@@ -200,7 +203,19 @@ class SequenceEstimator(Estimator):
     def _unlabelled(self, X: Sequence[Any]) -> SequenceExamples:
         """Examples to predict for."""
         self._fitted()
-        return self._examples(as_part(X, "X"))
+        return self._examples(as_part(self._known_columns(X), "X"))
+
+    def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
+        """Examples to score, and what is true of them; errors as `as_pair`."""
+        return as_pair(self._known_columns(X), as_rows(y, "y"))
+
+    def _learn_columns(self, X: Any) -> Any:
+        """X as examples, after learning of its columns what is to be known of them."""
+        return X
+
+    def _known_columns(self, X: Any) -> Any:
+        """X as examples, with the columns of training where it had some."""
+        return X
 
     def _fingerprint(self, training: Examples[Any]) -> str:
         """Of what the network reads, and of the scales that it was brought to."""

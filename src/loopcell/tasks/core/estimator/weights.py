@@ -36,7 +36,7 @@ def as_weights(given: Any, count: int) -> Weights:
         at = int(wrong[0])
         raise DataError(f"sample_weight[{at}] is {found[at]:g}; a weight is a finite number of at least 0")
     if not found.any():
-        raise DataError("sample_weight is 0 for every example: there is nothing left")
+        raise DataError("sample_weight is zero for every example: there is nothing left")
     return found
 
 
