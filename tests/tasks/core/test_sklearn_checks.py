@@ -11,6 +11,7 @@ from tests.tasks.conftest import one_thread
 __all__ = ["one_thread"]
 
 SMALL = {"cell": "rnn", "hidden_size": 8, "batch_size": 32, "warmup": 2, "learning_rate": 0.02, "random_state": 0}
+QUICK = {**SMALL, "validation_fraction": 0}
 
 ANY_LENGTH = "a row of an array is a sequence, and a sequence may have any length: another number of columns is no error"
 BOTH = {
@@ -38,7 +39,7 @@ EXPECTED = {
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @parametrize_with_checks(
-    [SequenceClassifier(**SMALL, epochs=4), SequenceRegressor(**SMALL, epochs=2)],
+    [SequenceClassifier(**QUICK, epochs=4), SequenceRegressor(**QUICK, epochs=2)],
     expected_failed_checks=lambda estimator: EXPECTED[type(estimator).__name__],
 )
 def test_scikit_learns_checks(estimator, check):

@@ -206,6 +206,11 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
                 found[index] = self.vectors_[known].mean(0)
         return found
 
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[Any]:
+        """Give names to the numbers of a vector, [E], for `set_output(transform="pandas")`; `input_features` counts not."""
+        self._fitted()
+        return np.array([f"wordvectors{at}" for at in range(self.vectors_.shape[1])], dtype=object)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """How many words of X have no vector of their own."""
         self._fitted()
