@@ -18,7 +18,8 @@ from tests.tasks.small import parities, words
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", "12", "--embedding", "6", "--lr", "0.02", "--warmup", "5", "--device", "cpu", "--seed", "1"]
+SMALL = ["--cell", "gru", "--hidden", "12", "--embedding", "6", "--lr", "0.02", "--warmup", "5"]
+SMALL += ["--device", "cpu", "--seed", "1"]
 
 
 @pytest.fixture(scope="module")

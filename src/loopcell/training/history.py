@@ -54,7 +54,11 @@ class History(BaseModel):
         self.predictions += predictions
 
     def close_row(self, **where: Any) -> dict[str, Any]:
-        """Add a row with the losses since the last one, and return it as plain values; `where` has the other columns."""
+        """Add a row with the losses since the last one, and return it as plain values.
+
+        Args:
+            where: the other columns.
+        """
         row = HistoryRow(train_loss=self.loss_sum / max(1, self.predictions), **where)
         self.rows.append(row)
         self.loss_sum, self.predictions = 0.0, 0

@@ -21,12 +21,13 @@ from loopcell.training.config import TrainingConfig
 from loopcell.training.evaluation import Evaluation, evaluate
 from loopcell.training.history import History
 from loopcell.training.interrupt import stop_on_signals
+from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.randomness import seed_everything
 from loopcell.training.report import Observer, Report
 from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
-from loopcell.training.updater import MakeOptimizer, Updater, UpdateResult, demand_finite, first_cause
+from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas
-import polars
+import pandas as pd
+import polars as pl
 import pytest
 
 from loopcell import Seq2Seq, SequenceClassifier, SequenceRegressor, SequenceTagger, WordVectors
 from loopcell.errors import DataError, FileFormatError, InputError
 from tests.tasks.conftest import one_thread
-from tests.tasks.small import QUICK, parities, put, reversals, words
 from tests.tasks.core.estimator.test_files import changed
+from tests.tasks.small import QUICK, parities, put, reversals, words
 
 __all__ = ["one_thread"]
 
@@ -23,28 +23,28 @@ LABELS = np.where(ROWS.sum(1) > 0, "high", "low")
 
 def test_a_series_of_pandas_gives_series_and_frames_with_its_index():
     X, y = words(40)
-    series = pandas.Series(X, index=[f"row {at}" for at in range(40)])[10:]
-    model = SequenceClassifier(**SHORT).fit(series, pandas.Series(y)[10:])
+    series = pd.Series(X, index=[f"row {at}" for at in range(40)])[10:]
+    model = SequenceClassifier(**SHORT).fit(series, pd.Series(y)[10:])
     plain = SequenceClassifier(**SHORT).fit(X[10:], y[10:])
     told = model.predict(series)
-    assert isinstance(told, pandas.Series)
+    assert isinstance(told, pd.Series)
     assert told.index.equals(series.index)
     assert (told.to_numpy() == plain.predict(X[10:])).all()
     odds = model.predict_proba(series)
-    assert isinstance(odds, pandas.DataFrame)
+    assert isinstance(odds, pd.DataFrame)
     assert odds.index.equals(series.index)
     assert list(odds.columns) == list(model.classes_) == ["other", "same"]
     assert (odds.to_numpy() == plain.predict_proba(X[10:])).all()
     assert list(model.predict_records(series)) == list(plain.predict_records(X[10:]))
-    assert model.score(series, pandas.Series(y)[10:]) == plain.score(X[10:], y[10:])
+    assert model.score(series, pd.Series(y)[10:]) == plain.score(X[10:], y[10:])
     assert isinstance(model.predict(X), np.ndarray)
 
 
 def test_a_series_of_polars_gives_series_and_frames():
     X, y = words(40)
-    model = SequenceClassifier(**SHORT).fit(polars.Series(X), polars.Series(y))
-    told, odds = model.predict(polars.Series(X)), model.predict_proba(polars.Series(X))
-    assert isinstance(told, polars.Series)
+    model = SequenceClassifier(**SHORT).fit(pl.Series(X), pl.Series(y))
+    told, odds = model.predict(pl.Series(X)), model.predict_proba(pl.Series(X))
+    assert isinstance(told, pl.Series)
     assert told.to_list() == model.predict(X).tolist()
     assert odds.columns == ["other", "same"]
     assert (odds.to_numpy() == model.predict_proba(X)).all()
@@ -53,20 +53,20 @@ def test_a_series_of_polars_gives_series_and_frames():
 def test_labels_of_steps_texts_and_several_numbers():
     index = range(100, 130)
     X, y = parities(30)
-    tags = SequenceTagger(**SHORT).fit(X, y).predict(pandas.Series(X, index=index))
+    tags = SequenceTagger(**SHORT).fit(X, y).predict(pd.Series(X, index=index))
     assert list(tags.index) == list(index)
     assert len(tags[105]) == len(X[5])
     X, y = reversals(30)
-    texts = Seq2Seq(**SHORT, beam=1).fit(X, y).predict(pandas.Series(X, index=index))
+    texts = Seq2Seq(**SHORT, beam=1).fit(X, y).predict(pd.Series(X, index=index))
     assert all(isinstance(text, str) for text in texts)
-    frame = pandas.DataFrame(ROWS, columns=NAMES, index=range(40))
-    both = SequenceRegressor(**SHORT).fit(frame, pandas.DataFrame({"one": ROWS[:, 0], "other": ROWS[:, 1]}))
+    frame = pd.DataFrame(ROWS, columns=NAMES, index=range(40))
+    both = SequenceRegressor(**SHORT).fit(frame, pd.DataFrame({"one": ROWS[:, 0], "other": ROWS[:, 1]}))
     assert both.predict(frame).shape == (40, 2)
     sets = SequenceClassifier(**SHORT).fit(words(30)[0], [["a"], ["b", "a"]] * 15)
-    assert set(sets.predict(pandas.Series(words(30)[0]))) <= {(), ("a",), ("b",), ("a", "b")}
+    assert set(sets.predict(pd.Series(words(30)[0]))) <= {(), ("a",), ("b",), ("a", "b")}
 
 
-@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame])
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
 def test_the_rows_of_a_frame_of_numbers_are_sequences(make):
     frame = make(dict(zip(NAMES, ROWS.T, strict=True)))
     model = SequenceClassifier(**SHORT).fit(frame, LABELS)
@@ -92,14 +92,14 @@ def test_what_is_no_table_has_no_number_of_columns():
     assert not hasattr(model, "n_features_in_")
     for given in (list(ROWS), ROWS.tolist(), ROWS[:, :, None]):
         assert not hasattr(SequenceRegressor(**SHORT).fit(given, ROWS[:, 0]), "n_features_in_")
-    with pytest.raises(InputError, match="^X is a table; give one column of it"):
-        model.fit(pandas.DataFrame({"text": X, "more": X}), y)
+    with pytest.raises(InputError, match=r"^X is a table; give one column of it"):
+        model.fit(pd.DataFrame({"text": X, "more": X}), y)
     with pytest.raises(DataError, match=r"0 feature\(s\) \(shape=\(40, 0\)\) while a minimum of 1 is required"):
         model.fit(ROWS[:, :0], LABELS)
 
 
 def test_a_file_keeps_the_columns(tmp_path):
-    frame = pandas.DataFrame(ROWS, columns=NAMES)
+    frame = pd.DataFrame(ROWS, columns=NAMES)
     model = SequenceRegressor(**SHORT).fit(frame, ROWS[:, 0])
     model.save(tmp_path / "m.safetensors")
     again = SequenceRegressor.load(tmp_path / "m.safetensors")
@@ -121,13 +121,13 @@ def test_a_file_keeps_the_columns(tmp_path):
     ],
 )
 def test_what_no_model_keeps_of_its_training_is_refused(damage, tmp_path):
-    SequenceRegressor(**SHORT).fit(pandas.DataFrame(ROWS, columns=NAMES), ROWS[:, 0]).save(tmp_path / "m.safetensors")
+    SequenceRegressor(**SHORT).fit(pd.DataFrame(ROWS, columns=NAMES), ROWS[:, 0]).save(tmp_path / "m.safetensors")
     with pytest.raises(FileFormatError, match=r"m\.safetensors is damaged: "):
         SequenceRegressor.load(changed(tmp_path / "m.safetensors", damage))
 
 
 def test_word_vectors_as_a_frame():
-    texts = pandas.Series(["one two one two", "two one"] * 5, index=range(10, 20))
+    texts = pd.Series(["one two one two", "two one"] * 5, index=range(10, 20))
     vectors = WordVectors(vector_size=4, min_count=1, epochs=1, random_state=1).fit(texts)
     assert vectors.get_feature_names_out().tolist() == [f"wordvectors{at}" for at in range(4)]
     assert isinstance(vectors.transform(texts), np.ndarray)

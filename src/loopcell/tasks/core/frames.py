@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,10 @@ def width_of(given: Any) -> int | None:
     return int(shape[1]) if len(shape) == 2 else None
 
 
-def like(given: Any, values: Any, columns: Sequence[Any] | None = None) -> Any:
-    """Return predictions as a series or a frame where X was one of pandas, with its index, or of polars; else as they are.
+def like(given: Any, values: Any, columns: Iterable[Any] | None = None) -> Any:
+    """Return predictions as a series or a frame where X is one of pandas, with its index, or of polars.
+
+    Of anything else they are given as they are.
 
     Args:
         given: X, as the user gave it.

@@ -1,4 +1,7 @@
-"""Functions of the user's that an estimator takes: an optimizer, a loss, callbacks. No file keeps them. No torch here."""
+"""Functions of the user's that an estimator takes: an optimizer, a loss, callbacks. No file keeps them.
+
+No torch here: flags are fast.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,8 @@ def demand_same_functions(path: Path, before: object, now: Sequence[str]) -> Non
     """
     known = before if isinstance(before, list) else []
     for name in OWN_FUNCTIONS:
-        a = "an optimizer" if name == "optimizer" else f"a {name}"
+        own = f"{'an optimizer' if name == 'optimizer' else f'a {name}'} of your own"
         if name in known and name not in now:
-            raise UsageError(f"the run {path} was started with {a} of your own, which no file keeps: give {name}= again")
+            raise UsageError(f"the run {path} was started with {own}, which no file keeps: give {name}= again")
         if name in now and name not in known:
-            raise UsageError(f"the run {path} was started without {a} of your own: leave out {name}= to go on with it")
+            raise UsageError(f"the run {path} was started without {own}: leave out {name}= to go on with it")

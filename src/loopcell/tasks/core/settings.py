@@ -186,12 +186,14 @@ class TrainingSettings:
         random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
             was drawn is `random_state_` after `fit`.
         progress: show a bar and the losses on standard error.
-        warm_start: go on in `fit` from the weights, the vocabulary, the labels and the scales that there are, instead of
-            beginning anew; the network has to be the same.
-        callbacks: a function, or a list of them, called after each pass with a row of `history_`: a dictionary of epoch,
-            update, seconds, train_loss, validation_loss, learning_rate, best. One that returns True ends the training.
+        warm_start: go on in `fit` from the weights, the vocabulary, the labels and the scales that there are, instead
+            of beginning anew; the network has to be the same.
+        callbacks: a function, or a list of them, called after each pass with a row of `history_`: a dictionary of
+            epoch, update, seconds, train_loss, validation_loss, learning_rate, best. One that returns True ends the
+            training.
         optimizer: a function from a list of parameters to a `torch.optim.Optimizer`, in place of AdamW; the rates that
-            it has follow `schedule` and `warmup`, and `learning_rate` and `weight_decay` do not count. No file keeps it.
+            it has follow `schedule` and `warmup`, and `learning_rate` and `weight_decay` do not count. No file keeps
+            it.
     """
 
     usual_pace: ClassVar[Pace] = Pace(batch_size=32, epochs=20, patience=5, learning_rate=2e-3, warmup=100)
@@ -279,8 +281,8 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
         calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
             tell them from chance; not with a loss of your own.
         loss: a function of predictions and targets, in the form of y, [B] or [B, K], on the scale on which the training
-            part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean, in
-            place of the squared error. No file keeps it.
+            part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean,
+            in place of the squared error. No file keeps it.
     """
 
     pooling: PoolingChoice = AUTO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from loopcell.data import Series, Step
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.core.estimator.engine import private_randomness
+from loopcell.tasks.core.estimator.engine import BatchLoss, private_randomness
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
@@ -205,6 +206,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     def _head(self, settings: Any) -> Head:
         return HEADS[settings.head](() if settings.head == "mean" else settings.quantiles)
+
+    def _own_loss(self, settings: Any) -> BatchLoss | None:
+        if settings.loss is None:
+            return None
+        if settings.head != "mean":
+            raise UsageError(f"loss: a loss of your own is for head='mean', and the head is {settings.head!r}")
+        return partial(self.network_.loss, own=settings.loss)
 
     def _steps(self, settings: Any) -> int:
         if settings.roll_out and settings.past:

@@ -114,8 +114,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     def predict_proba(self, X: Sequence[Any]) -> Any:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
-        With one label an example a row sums to one; with several each label has a probability of its own. Of a series or
-        frame of pandas or polars it is a frame, with a column for each label.
+        With one label an example a row sums to one; with several each label has a probability of its own. Of a series
+        or frame of pandas or polars it is a frame, with a column for each label.
         """
         return like(X, self._probabilities(X), self.classes_)
 

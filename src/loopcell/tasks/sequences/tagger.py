@@ -133,7 +133,10 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         return self.labels_.values
 
     def predict(self, X: Sequence[Any]) -> Any:
-        """Give the labels of each sequence, an array [T] each; of a series of pandas as a series with the same index."""
+        """Give the labels of each sequence, an array [T] each.
+
+        Of a series of pandas it is a series with the same index, of polars a series, else a list.
+        """
         return like(X, self._predicted(X))
 
     def _predicted(self, X: Sequence[Any]) -> list[Array]:

@@ -207,7 +207,11 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return found
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[Any]:
-        """Give names to the numbers of a vector, [E], for `set_output(transform="pandas")`; `input_features` counts not."""
+        """Give the numbers of a vector names, [E], for `set_output(transform="pandas")`.
+
+        Args:
+            input_features: nothing; scikit-learn's pipelines pass it.
+        """
         self._fitted()
         return np.array([f"wordvectors{at}" for at in range(self.vectors_.shape[1])], dtype=object)
 

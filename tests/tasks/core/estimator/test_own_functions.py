@@ -195,13 +195,28 @@ def test_weights_of_examples_weigh_a_loss_of_ones_own():
     [
         (3, "loss: a function or another callable was expected, or None, got 3"),
         (lambda *_: 1.0, "loss: the function has to return a tensor of losses, got a float"),
-        (lambda _, true: true.sum(), "loss: the function has to return a tensor of losses, got a tensor of torch.int64"),
+        (lambda _, true: true.sum(), "loss: the function has to return a tensor of losses, got a tensor of torch.int"),
         (lambda given, _: given[:2].sum(1), r"loss: of \d+ examples the function has to return a loss for each"),
     ],
 )
 def test_what_is_no_loss_is_refused(loss, complaint):
     with pytest.raises(UsageError, match=f"^{complaint}"):
         SequenceClassifier(**SHORT, loss=loss).fit(*words(60))
+
+
+def test_forecasts_by_a_loss_of_ones_own():
+    wave = np.sin(np.arange(200) / 3)
+    settings = {"history": 8, "horizon": 2, "hidden_size": 6, "epochs": 3, "random_state": 1, "head": "mean"}
+    ours = Forecaster(**settings).fit(wave)
+    for loss in (functional.mse_loss, partial(functional.mse_loss, reduction="none")):
+        theirs = Forecaster(**settings, loss=loss).fit(wave)
+        np.testing.assert_allclose(theirs.predict(wave)[0].mean, ours.predict(wave)[0].mean, rtol=1e-4, atol=1e-4)
+    longer = {**settings, "epochs": 30, "learning_rate": 1e-2, "patience": None}
+    low = Forecaster(**longer, loss=lambda told, true: torch.maximum(0.02 * (true - told), 0.98 * (told - true)))
+    (found,) = low.fit(wave).backtest(wave)
+    assert (found.mean < found.true).mean() > 0.8
+    with pytest.raises(UsageError, match="a loss of your own is for head='mean', and the head is 'quantiles'"):
+        Forecaster(**{**settings, "head": "quantiles"}, loss=functional.mse_loss).fit(wave)
 
 
 def test_a_loss_of_ones_own_has_no_class_weights():

@@ -113,8 +113,8 @@ def test_texts_go_on():
 @pytest.mark.parametrize("kind", [Forecaster, AnomalyDetector])
 def test_series_go_on_with_their_scales(kind):
     wave = np.sin(np.arange(200) / 3)
-    settings = {"history": 8, "horizon": 2, "hidden_size": 6, "epochs": 2, "validation_fraction": 0.3, "random_state": 1}
-    model = kind(**settings, warm_start=True).fit(wave[:150])
+    settings = {"history": 8, "horizon": 2, "hidden_size": 6, "epochs": 2, "validation_fraction": 0.3}
+    model = kind(**settings, random_state=1, warm_start=True).fit(wave[:150])
     before, scale = state(model), model.scales_["targets"]
     model.set_params(learning_rate=1e-9, weight_decay=0.0, epochs=1).fit(wave[50:] * 2)
     assert model.scales_["targets"] is scale

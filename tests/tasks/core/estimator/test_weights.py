@@ -106,7 +106,8 @@ def test_weights_follow_their_examples_through_the_split_and_the_order():
     held_out = [text for text, _ in rest]
     own = torch.tensor([weight for _, weight in rest])
     losses = functional.nll_loss(
-        torch.from_numpy(np.log(model.predict_proba(held_out))), torch.from_numpy(model.targets_.numbers(true)),
+        torch.from_numpy(np.log(model.predict_proba(held_out))),
+        torch.from_numpy(model.targets_.numbers(true)),
         reduction="none",
     )
     assert model.outcome_.position.best_loss == pytest.approx(float((losses * own).sum() / own.sum()), rel=1e-5)

@@ -75,9 +75,9 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         task: its name in a model file.
         network_: the trained network, in evaluation mode.
         outcome_: how training ended: the reason, the updates made, the lowest loss on the held-out part.
-        history_: the curve of the training, a row for each pass over the data (and for the end): epoch, update, seconds,
-            train_loss, validation_loss, learning_rate, best. `pandas.DataFrame(model.history_)` makes a table of it.
-            After `resume` it has the rows of the whole run. A model file does not keep it; a run's folder does.
+        history_: the curve of the training, a dictionary for each pass over the data, and for the end: epoch, update,
+            seconds, train_loss, validation_loss, learning_rate, best. `pandas.DataFrame(model.history_)` makes a table
+            of it. After `resume` it has the rows of the whole run. A run's folder keeps it; a model file does not.
         pace_: the numbers that it was trained with: batch size, passes, patience, learning rate, warm-up.
         random_state_: the seed that it was trained with; given as `random_state` it repeats the training.
         notes_: sentences about the training data and the run that the user should know.
@@ -197,6 +197,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
+        own_loss = self._own_loss(settings)
         with ExitStack() as stack:
             folder = None if run is None else RunFolder(Path(run))
             if folder is not None:
@@ -205,7 +206,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
             options = options._replace(
-                loss=self._own_loss(settings), optimizer=settings.optimizer, callbacks=as_list(settings.callbacks)
+                loss=own_loss, optimizer=settings.optimizer, callbacks=as_list(settings.callbacks)
             )
             self.outcome_ = optimise(self.network_, training, held_out, options)
         self.history_ = self.outcome_.history

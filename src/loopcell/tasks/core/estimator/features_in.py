@@ -1,7 +1,7 @@
 """`n_features_in_` and `feature_names_in_`, as scikit-learn has them: of X that is a table, an array [N, F] or a frame.
 
-A row is a sequence of F numbers there. Sequences may have any length, so an array of another width is read, too; a frame
-has to have the columns of training, in their order.
+A row is a sequence of F numbers there. Sequences may have any length, so an array of another width is read, too; a
+frame has to have the columns of training, in their order.
 """
 
 from __future__ import annotations

@@ -116,9 +116,9 @@ class SequenceEstimator(Estimator):
         Args:
             X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
             y: what is to be learned of each.
-            sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal weights
-                do. An example of weight 0 is as if it were not there. Weights go with the examples into the held-out
-                part.
+            sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal
+                weights do. An example of weight 0 is as if it were not there. Weights go with the examples into the
+                held-out part.
             validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
             resume: go on with the run of that folder, with the same data.

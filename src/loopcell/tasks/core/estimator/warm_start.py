@@ -32,8 +32,8 @@ def demand_same_network(before: Mapping[str, Any], now: Mapping[str, Any]) -> No
             continue
         what = "another cell" if name == "cell" else f"{name}={quoted(before.get(name))}, not {quoted(now.get(name))}"
         raise UsageError(
-            f"warm_start goes on from weights that were trained with {what}: leave {name} as it was, or begin anew with "
-            "warm_start=False"
+            f"warm_start goes on from weights that were trained with {what}: leave {name} as it was, or begin anew "
+            "with warm_start=False"
         )
 
 

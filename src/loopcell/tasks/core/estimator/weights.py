@@ -64,7 +64,8 @@ def with_mean_one(weights: Weights, predictions: npt.NDArray[Any]) -> npt.NDArra
     """
     shares = weights / weights.max()
     mean = (shares * predictions).sum() / max(1, predictions.sum())
-    return (shares / mean if mean else shares).astype(np.float32)
+    found: npt.NDArray[np.float32] = (shares / mean if mean else shares).astype(np.float32)
+    return found
 
 
 def weigh(losses: Tensor, weights: Tensor | None) -> Tensor:
