@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Generic, cast
 
 import numpy as np
 import torch
@@ -21,65 +19,21 @@ from loopcell.training.config import TrainingConfig
 from loopcell.training.evaluation import Evaluation, evaluate
 from loopcell.training.history import History
 from loopcell.training.interrupt import stop_on_signals
-from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.randomness import seed_everything
-from loopcell.training.report import Observer, Report
+from loopcell.training.report import Report
 from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
+from loopcell.training.step import ChunkSource, ChunkT, StateT
 from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
+from loopcell.training.work import Callback, Outcome, Work
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+__all__ = ["Callback", "Outcome", "Trainer", "Work"]
+
 FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
 WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
-
-
-Callback = Callable[[dict[str, Any]], object]
-
-
-@dataclass(frozen=True)
-class Work(Generic[ChunkT, StateT]):
-    """What a task hands to the loop.
-
-    Attributes:
-        step: the module to train.
-        chunks: the data of this process.
-        validation: held-out data of this process, if there is any.
-        export: keeps the model for its users; called in the first process when the model is the best so far.
-        observers: who is told about every update; in the first process only.
-        callbacks: called with each new row of the history, as a dictionary; one that returns True ends the run. In
-            every process, where all but the seconds are the same: they have to decide alike.
-        optimizer: makes the optimizer from the trainable parameters; None for AdamW as the config has it.
-    """
-
-    step: TrainingStep[ChunkT, StateT]
-    chunks: ChunkSource[ChunkT]
-    validation: ChunkSource[ChunkT] | None = None
-    export: Callable[[], None] = lambda: None
-    observers: Sequence[Observer] = field(default=())
-    callbacks: Sequence[Callback] = field(default=())
-    optimizer: MakeOptimizer | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        reason: complete, time limit, patience, callback or interrupted.
-        position: how far it came, with the best held-out loss.
-        warm: whether the learning rate had reached its height: False where a run ended in its warm-up.
-        idle: a sentence where a run that was resumed had nothing left to do; else "".
-        history: a row for each evaluation and pass, from the run's beginning; columns as `HistoryRow`.
-    """
-
-    reason: Reason
-    position: Position
-    warm: bool = True
-    idle: str = field(default="", compare=False)  # a remark, and no part of how the run ended
-    history: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
 
 class Trainer(Generic[ChunkT, StateT]):

@@ -13,7 +13,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from loopcell import cells
 from loopcell.data import Scale
 from loopcell.equations import Cell
-from loopcell.errors import ArgumentError, InputError, UsageError, quoted
+from loopcell.errors import ArgumentError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
@@ -37,12 +36,12 @@ from loopcell.tasks.core.estimator.engine import (
     private_randomness,
 )
 from loopcell.tasks.core.estimator.examples import BatchT, Examples, Indices
+from loopcell.tasks.core.estimator.reading import demand_finite
 from loopcell.tasks.core.estimator.seeds import demand_seed
 from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_from, network_made_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
-from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.own_functions import OWN_FUNCTIONS, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
@@ -295,7 +294,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         device = device_of(network)
         with torch.no_grad():
             for indices, batch in examples.in_order_of_length(READING_FACTOR * checked(self).reading_batch()):
-                yield indices, _demand_finite(network, partial(read, on_device(batch, device)))
+                yield indices, demand_finite(network, partial(read, on_device(batch, device)))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there is a network."""
@@ -387,30 +386,3 @@ def _as_given(cell: Cell) -> Cell | str:
     """A cell as a user would have given it: the name, where the library's cell of that name is the very same."""
     known = cells.CELLS.get(cell.name)
     return cell.name if known is not None and known.to_json() == cell.to_json() else cell
-
-
-def _demand_finite(network: nn.Module, read: Callable[[], list[Any] | Tensor]) -> list[Any] | Tensor:
-    """Refuse to answer with what is not a number; the error says where it comes from."""
-    found = read()
-    values = [found] if isinstance(found, Tensor) else map(torch.as_tensor, found)
-    if not all(bool(torch.isfinite(value).all()) for value in values):
-        cause = cause_in(network, read) or "its weights, or the numbers of the input, are too large"
-        raise InputError(f"the model gives scores that are not finite: {cause}")
-    return found
-
-
-def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:
-    """Put what was read back into the order of the examples."""
-    found: list[Any] = [None] * count
-    for indices, values in parts:
-        for index, value in zip(indices.tolist(), values, strict=True):
-            found[index] = value
-    return found
-
-
-def stacked(count: int, parts: Iterator[tuple[Indices, Any]], width: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The rows [K] of each example as float64 [N, K], in the order of the examples."""
-    rows = np.zeros((count, width))
-    for indices, values in parts:
-        rows[indices] = values.double().cpu().numpy()
-    return rows
