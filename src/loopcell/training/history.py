@@ -10,7 +10,7 @@ from loopcell.training.checkpoint import Count, Finite
 
 
 class HistoryRow(BaseModel):
-    """Where a run was at the end of a pass, or at an evaluation.
+    """The place and the losses of a run at the end of a pass, or at an evaluation.
 
     Attributes:
         epoch: whole passes over the data so far.

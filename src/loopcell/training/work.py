@@ -1,4 +1,4 @@
-"""What a task hands to the loop, and what it gets back."""
+"""The parts that a task hands to the loop, and the end of a run that it gets back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Callback = Callable[[dict[str, Any]], object]
 
 @dataclass(frozen=True)
 class Work(Generic[ChunkT, StateT]):
-    """What a task hands to the loop.
+    """The parts that a task hands to the loop.
 
     Attributes:
         step: the module to train.
@@ -41,7 +41,7 @@ class Work(Generic[ChunkT, StateT]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The end of a run: its reason and its results.
 
     Attributes:
         reason: complete, time limit, patience, callback or interrupted.

@@ -59,7 +59,7 @@ def like(given: Any, values: Any, columns: Iterable[Any] | None = None) -> Any:
 
 
 def _entries(values: Any) -> npt.NDArray[Any]:
-    """One entry for each example, also where it is a sequence."""
+    """Return an array with one entry for each example, also where that is a sequence."""
     if isinstance(values, np.ndarray):
         return values
     found = np.empty(len(values), dtype=object)
@@ -68,8 +68,8 @@ def _entries(values: Any) -> npt.NDArray[Any]:
 
 
 def _is_numeric(column: Any) -> bool:
-    """Whether a column is of numbers or truth values; types of NumPy and pandas have a kind, those of polars do not."""
+    """Tell whether a column is of numbers or truth values."""
     dtype = column.dtype if hasattr(column, "dtype") else column.type
-    if hasattr(dtype, "kind"):
+    if hasattr(dtype, "kind"):  # types of NumPy and pandas have one, those of polars have none
         return dtype.kind in "biuf"
     return bool(getattr(dtype, "is_numeric", lambda: False)()) or str(dtype) == "Boolean"

@@ -148,7 +148,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     @contextmanager
     def _fitting(self, seed: int, before: nn.Module | None = None) -> Iterator[None]:
-        """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails.
+        """Surround all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails.
 
         Args:
             seed: of these generators.
@@ -168,7 +168,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             raise
 
     def _before(self, settings: Any) -> nn.Module | None:
-        """The network that `fit` goes on from with `warm_start`; None where it begins anew.
+        """Return the network that `fit` goes on from with `warm_start`; None where it begins anew.
 
         Raises:
             UsageError: the settings ask for another network than there is.
@@ -214,7 +214,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
 
     def _own_loss(self, settings: Any) -> BatchLoss | None:
-        """The loss of a batch by a function of the user's; None for the network's own."""
+        """Return the loss of a batch by a function of the user's; None for the network's own."""
         return None
 
     def _naive(self, held_out: Any) -> Naive | None:
@@ -313,7 +313,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         return {**self._equations_and_config(), **columns, "learned": self._learned()}
 
     def _equations_and_config(self) -> dict[str, Any]:
-        """The arguments that a file keeps, and the cell's equations."""
+        """Return the arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
@@ -330,7 +330,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         write_model(Path(path), self.task, self._fitted(), facts, scale_tensors(self._scales()))
 
     def _more_facts(self) -> dict[str, Any]:
-        """What is known of the training beside what makes the model; a run that goes on is not compared by it."""
+        """Return facts of the training beside what makes the model; a run that goes on is not compared by them."""
         return {"seed": self.random_state_} if hasattr(self, "random_state_") else {}  # not of foreign vectors
 
     def _restore_more(self, facts: Mapping[str, Any]) -> None:

@@ -83,13 +83,13 @@ class SequenceExamples(Examples[SequenceBatch]):
         self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
 
     def fingerprint(self) -> str:
-        """A hash of all inputs and targets, and of weights where there are any."""
+        """Return a hash of all inputs and targets, and of weights where there are any."""
         targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
         weights = [] if self.weights is None else [self.weights]
         return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets, *weights)
 
     def predictions(self) -> npt.NDArray[np.int64]:
-        """How many predictions the loss of each sequence has, [N]: one, or one for each step whose target is known."""
+        """Count the predictions in the loss of each sequence, [N]: one, or one for each step whose target is known."""
         if not isinstance(self.targets, Ragged):
             return np.ones(len(self), dtype=np.int64)
         return np.array([np.count_nonzero(row != IGNORED) for row in self.targets], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a loss of the user's gave, checked: a loss for each example or value, or their mean."""
+"""The check of a loss of the user's: it gives a loss for each example or value, or their mean."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loopcell.tasks.core.estimator.weights import weigh
 
 
 def counted(found: Any, rows: int, weights: Tensor | None = None) -> Loss:
-    """The sum of what a function gave, and how many numbers that is the sum of.
+    """Return the sum of the losses that a function gave, and how many they are.
 
     Raises:
         UsageError: it gave no numbers, not one for each example, or their mean where examples have weights.

@@ -1,4 +1,4 @@
-"""What a network gives for examples: checked, and in the order of the examples."""
+"""The numbers that a network gives for examples: checked, and in the order of the examples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:
 
 
 def stacked(count: int, parts: Iterator[tuple[Indices, Any]], width: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The rows [K] of each example as float64 [N, K], in the order of the examples."""
+    """Return the rows [K] of each example as float64 [N, K], in the order of the examples."""
     rows = np.zeros((count, width))
     for indices, values in parts:
         rows[indices] = values.double().cpu().numpy()

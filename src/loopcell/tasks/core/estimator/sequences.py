@@ -49,6 +49,9 @@ class SequenceEstimator(Estimator):
     def _learn(self, y: Part) -> None:
         """Look at the targets of the training part; `y.whole()` has those that were held out of the same data too."""
 
+    def _look_again(self, y: Part) -> None:
+        """Look at the targets of a training part that goes on from a network, whose labels and scales stay."""
+
     @abstractmethod
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
         """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
@@ -149,7 +152,7 @@ class SequenceEstimator(Estimator):
         return self._ended(run)
 
     def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
-        """The examples that `fit` learns from, and those that it holds out to choose the best weights by.
+        """Return the examples that `fit` learns from, and those that it holds out to choose the best weights by.
 
         Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
         """
@@ -174,7 +177,9 @@ class SequenceEstimator(Estimator):
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
         """Learn what the training part teaches of X and y, unless that is known from before, and encode both parts."""
         (X, y), held_out = parts
-        if not known:
+        if known:
+            self._look_again(y)
+        else:
             self.input_ = learn_input(X, settings)
             self._learn(y)
         training = self._examples(X, y) if known else self._training_examples(X, y)
@@ -192,7 +197,7 @@ class SequenceEstimator(Estimator):
         return examples if y is None else self._with_weights(examples, y)
 
     def _with_weights(self, examples: SequenceExamples, y: Part) -> SequenceExamples:
-        """The same examples with the weights of their targets, if there are any."""
+        """Give examples the weights of their targets, if there are any."""
         if y.weights is not None:
             examples.weights = with_mean_one(y.weights, examples.predictions())
         return examples
@@ -206,15 +211,15 @@ class SequenceEstimator(Estimator):
         return self._examples(as_part(self._known_columns(X), "X"))
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
-        """Examples to score, and what is true of them; errors as `as_pair`."""
+        """Return examples to score, and what is true of them; errors as `as_pair`."""
         return as_pair(self._known_columns(X), as_rows(y, "y"))
 
     def _learn_columns(self, X: Any) -> Any:
-        """X as examples, after learning of its columns what is to be known of them."""
+        """Return X as examples, after learning what is to be known of its columns."""
         return X
 
     def _known_columns(self, X: Any) -> Any:
-        """X as examples, with the columns of training where it had some."""
+        """Return X as examples, with the columns of training where it had some."""
         return X
 
     def _fingerprint(self, training: Examples[Any]) -> str:

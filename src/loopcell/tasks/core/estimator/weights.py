@@ -1,4 +1,4 @@
-"""How much each example counts: `sample_weight`, as scikit-learn has it.
+"""Weights of examples: `sample_weight`, as scikit-learn has it.
 
 A loss is then the weighted mean. Weights are made such that their mean over all predictions of a part is 1, so that an
 update's loss is its weighted sum divided by the number of its predictions, as ever: over a pass that is the weighted

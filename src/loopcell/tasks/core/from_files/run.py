@@ -60,7 +60,7 @@ class TrainedEstimator:
         estimator = self.estimator
         advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
         said = any(note.endswith(advice) for note in self.notes)
-        return found.sentence if found.beaten or said else f"{found.sentence}; {advice}"
+        return found.sentence if found.beaten or said or not found.improvable else f"{found.sentence}; {advice}"
 
 
 def train_estimator(
@@ -92,7 +92,7 @@ def train_estimator(
 
 @contextmanager
 def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) -> Iterator[RunFolder]:
-    """A run folder to train in; when nothing was trained there, nothing is left of it.
+    """Give a run folder to train in; when nothing was trained there, nothing is left of it.
 
     A seed that is to be drawn is drawn here: the split and the training go by the same one.
     """
