@@ -19,12 +19,17 @@ import torch
 from recipe import Known, Result, main
 from rich.console import Console
 
-from loopcell import LanguageModel, cells
+from loopcell import LanguageModel, ScoreTable, cells
 from loopcell.data import fetch
-from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.core.config import SamplingConfig
-from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.training.config import Optimization, RunLength, TrainingConfig, Truncation
+from loopcell.tasks import (
+    LanguageModelConfig,
+    LanguageModelPlan,
+    SamplingConfig,
+    TextConfig,
+    sample,
+    train_language_model,
+)
+from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
 
 SETTINGS = {"cell": "lstm", "hidden_size": 256, "num_layers": 1, "embedding_size": 64, "dropout": 0.4, "epochs": 6}
 LOWEST, TRANSPOSED = 36, range(-5, 6)

@@ -12,9 +12,8 @@ import time
 import numpy as np
 from recipe import Known, Result, main
 
-from loopcell import SequenceClassifier
+from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import ImagePixels, fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "random_state": 1,

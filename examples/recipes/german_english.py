@@ -11,9 +11,8 @@ from itertools import pairwise
 import numpy as np
 from recipe import ROOT, Known, Models, Result, main
 
-from loopcell import Seq2Seq
+from loopcell import ScoreTable, Seq2Seq
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {

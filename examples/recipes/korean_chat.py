@@ -12,10 +12,9 @@ import math
 import numpy as np
 from recipe import Models, Result, main
 
-from loopcell import Chat
+from loopcell import Chat, ScoreTable
 from loopcell.data import fetch, read, split_groups
-from loopcell.tasks.core.config import SamplingConfig
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks import SamplingConfig
 from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {

@@ -12,8 +12,7 @@ import itertools
 import numpy as np
 from recipe import Result, main
 
-from loopcell import Seq2Seq
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell import ScoreTable, Seq2Seq
 
 SETTINGS = {
     "random_state": 1,

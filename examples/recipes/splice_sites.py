@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from recipe import Known, Result, main
 
-from loopcell import SequenceClassifier
+from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import fetch, read, stratified_folds
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "random_state": 1,

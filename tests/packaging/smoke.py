@@ -54,7 +54,7 @@ def a_kernel_is_built_and_computes_what_torch_does() -> None:
     ours = LSTM(4, 5)
     theirs = torch.nn.LSTM(4, 5)
     theirs.load_state_dict(ours.state_dict())
-    assert ours.plan()[0].path != "reference", ours.plan()[0]
+    assert ours.plan()[0].backend != "reference", ours.plan()[0]
     torch.testing.assert_close(ours(x)[0], theirs(x)[0])
     net = Recurrent(elman, input_size=4, hidden_size=5)
     net(x)[0].sum().backward()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from loopcell import cells
-from loopcell.data import TokenFile
+from loopcell.data.text import TokenFile
 from loopcell.errors import DataError, FileFormatError, FileWriteError, InputError, UsageError
 from loopcell.tasks import (
     LanguageModel,

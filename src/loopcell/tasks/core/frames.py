@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, columns_by_name, is_table
+from loopcell.data.examples import as_doubles, columns_by_name, is_table
 
 
 def as_rows(given: Any, name: str) -> Any:

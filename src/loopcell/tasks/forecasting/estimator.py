@@ -11,7 +11,9 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
-from loopcell.data import Records, Scale, Series, Step, check_zone, read_stamps, shown
+from loopcell.data import Records, Series, Step
+from loopcell.data.examples import Scale
+from loopcell.data.series import check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Estimator
 from loopcell.tasks.core.estimator.seeds import seed_of

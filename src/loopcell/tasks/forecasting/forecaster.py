@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from loopcell.data import Scale, Series, Step
+from loopcell.data import Series, Step
+from loopcell.data.examples import Scale
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss, private_randomness
 from loopcell.tasks.core.score_table import ScoreTable

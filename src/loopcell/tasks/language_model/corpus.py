@@ -9,17 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from loopcell.data import (
-    ByteVocabulary,
-    Source,
-    TokenFile,
-    Vocabulary,
-    byte_blocks,
-    split_sources,
-    text_blocks,
-    tokenize,
-    vocabulary_class,
-)
+from loopcell.data import ByteVocabulary, Vocabulary
+from loopcell.data.text import Source, TokenFile, byte_blocks, split_sources, text_blocks, tokenize, vocabulary_class
 from loopcell.errors import DataError, FileFormatError
 from loopcell.tasks.language_model.baselines import lzma_bits
 from loopcell.tasks.language_model.config import TextConfig

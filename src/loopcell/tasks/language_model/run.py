@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from loopcell.data import TokenFile, Vocabulary, vocabulary_from_json
+from loopcell.data import Vocabulary
+from loopcell.data.text import TokenFile, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, quoted
 from loopcell.tasks.core.model_file import HOSTILE, described

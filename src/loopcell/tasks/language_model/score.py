@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Lanes, Source, TokenFile, tokenize
+from loopcell.data.text import Lanes, Source, TokenFile, tokenize
 from loopcell.errors import DataError
 from loopcell.tasks.language_model.baselines import unigram_nats
 from loopcell.tasks.language_model.corpus import HeldOutFacts, count_tokens, held_out_facts

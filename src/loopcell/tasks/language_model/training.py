@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 
-from loopcell.data import Lanes, TokenFile
+from loopcell.data.text import Lanes, TokenFile
 from loopcell.equations import Cell
 from loopcell.errors import DataError, LoopcellError, TrainingError
 from loopcell.tasks.language_model.config import LanguageModelPlan

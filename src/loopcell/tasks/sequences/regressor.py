@@ -13,7 +13,8 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import Ragged, Scale, scale_of, within_rounding
+from loopcell.data import Ragged
+from loopcell.data.examples import Scale, scale_of, within_rounding
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
-from loopcell.data import is_table
+from loopcell.data.examples import is_table
 from loopcell.errors import DataError
 from loopcell.tasks.core.frames import as_rows, width_of
 

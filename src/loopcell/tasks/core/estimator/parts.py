@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, strided
 
-from loopcell.data import as_array, where
+from loopcell.data.examples import as_array
+from loopcell.data.readers import where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator.examples import Indices
 
@@ -35,7 +36,7 @@ class Part(Sequence[Any]):
 
     @property
     def origins(self) -> PartOrigins:
-        """Where the examples came from; `loopcell.data.where` asks for it."""
+        """Where the examples came from; `readers.where` asks for it."""
         return PartOrigins(self)
 
     def __len__(self) -> int:

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from loopcell.data import Ragged, Scale, split_random, where
+from loopcell.data import Ragged, split_random
+from loopcell.data.examples import Scale
+from loopcell.data.readers import where
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import as_doubles
+from loopcell.data.examples import as_doubles
 from loopcell.errors import DataError
 from loopcell.tasks.core.estimator.parts import Part, as_pair
 

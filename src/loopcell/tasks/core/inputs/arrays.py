@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, as_sequence, column_names, columns_by_name, is_table, where
+from loopcell.data.examples import as_doubles, as_sequence, column_names, columns_by_name, is_table
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.settings import NetworkSettings

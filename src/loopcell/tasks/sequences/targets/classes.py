@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.estimator.weights import weigh
 from loopcell.tasks.sequences.metrics.classification import class_metrics, set_metrics

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.estimator import IGNORED
