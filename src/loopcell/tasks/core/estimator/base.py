@@ -325,8 +325,9 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
+        network = self._fitted()
         facts = {**self.facts(), **self._more_facts()}
-        write_model(Path(path), self.task, self._fitted(), facts, scale_tensors(self._scales()))
+        write_model(Path(path), self.task, network, facts, scale_tensors(self._scales()))
 
     def _more_facts(self) -> dict[str, Any]:
         """Return facts of the training beside what makes the model; a run that goes on is not compared by them."""
