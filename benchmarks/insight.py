@@ -1,4 +1,4 @@
-"""Measure the cost of looking inside, and the speed of the page: `python -m benchmarks.insight`, into results/insight.json.
+"""Measure the cost of looking inside, and the speed of the page: `python -m benchmarks.insight`, into insight.json.
 
 Recording beside a plain forward pass and the gradient flow beside a plain training step, alternating in one process;
 and the page of 3 layers x 256 units x 2,000 steps x 6 quantities in headless Chromium: first paint, and a hover from

@@ -40,7 +40,7 @@ class StepDynamics:
 
     @property
     def predicted_slope(self) -> float:
-        """Return what linear theory expects of log ||dL/ds_t|| for one step back: the mean log of the spectral radius."""
+        """Return the growth of log ||dL/ds_t|| one step back, by linear theory: the mean log of the spectral radius."""
         with np.errstate(divide="ignore"):
             return float(np.log(self.spectral_radius).mean())
 
