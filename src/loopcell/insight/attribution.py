@@ -42,7 +42,7 @@ class Attribution:
 
     @property
     def gap(self) -> Tensor | None:
-        """Return what the values do not explain of answer - base, [B]; near 0 for integrated gradients in many steps."""
+        """Return what the values do not explain of answer - base, [B]; near 0 for integrated gradients."""
         if self.base is None:
             return None
         over = tuple(range(self.values.dim()))
