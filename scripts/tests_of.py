@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class House:
-    """What imports what.
+    """The imports of the house, and those of its tests.
 
     Attributes:
         root: the folder that has `src/` and `tests/`.

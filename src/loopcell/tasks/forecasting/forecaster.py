@@ -266,7 +266,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return never_varied(one.series.target[: one.steps])[places - 1] & self._unscaled(one.series)
 
     def _unscaled(self, series: Series) -> Flags:
-        """Return of which columns [K] training taught no scale: of new series, and where it saw no variation."""
+        """Return the columns [K] without a scale from training: of new series, and those that never varied there."""
         if series.name not in self.names_:
             return np.ones(len(self.targets_), np.bool_)
         found: Flags = self.still_[self.names_.index(series.name)]
