@@ -50,11 +50,10 @@ from loopcell.training.resumption import demand_same_job
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.run_lock import only_process
 
-SCORING_SHARE = 0.1  # of a command's time limit
 MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
-NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
+NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress", "devices")
 
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
@@ -76,6 +75,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     outcome_: Outcome
     pace_: Pace
     notes_: list[str]
+    scoring_share: ClassVar[float] = 0.1  # of a command's time limit
     began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
     columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
     tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
@@ -203,7 +203,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def _seconds_elsewhere(self) -> float:
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
-        scores = 0.0 if self.began_ is None else SCORING_SHARE * float(self.time_limit or 0.0)
+        scores = 0.0 if self.began_ is None else self.scoring_share * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
 
     def _fingerprint(self, training: Examples[Any]) -> str:
@@ -258,12 +258,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights that makes the model, as plain JSON values."""
+        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
+        return {**self._equations_and_config(), **columns, "learned": self._learned()}
+
+    def _equations_and_config(self) -> dict[str, Any]:
+        """The arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(cells.get(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
-        return {"config": config, **cell, **columns, "learned": self._learned()}
+        return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
