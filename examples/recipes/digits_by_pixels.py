@@ -16,6 +16,7 @@ from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import ImagePixels, fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "hidden_size": 64,
     "pooling": "last",
     "epochs": 6,

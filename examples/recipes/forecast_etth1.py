@@ -14,6 +14,7 @@ from loopcell.data import fetch, read
 
 MONTH = 30 * 24
 SETTINGS = {
+    "random_state": 1,
     "time": "date",
     "horizon": 24,
     "history": 96,

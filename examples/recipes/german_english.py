@@ -16,6 +16,7 @@ from loopcell.data import fetch, read
 from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 512,
     "embedding_size": 256,

@@ -22,6 +22,7 @@ from loopcell import ScoreTable, SequenceTagger
 from loopcell.data import split_groups
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 48,
     "embedding_size": 24,

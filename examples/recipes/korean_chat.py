@@ -18,6 +18,7 @@ from loopcell.tasks import SamplingConfig
 from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 256,
     "embedding_size": 128,

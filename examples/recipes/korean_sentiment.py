@@ -16,6 +16,7 @@ from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "embedding_size": 128,
     "bidirectional": True,

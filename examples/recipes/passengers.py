@@ -19,6 +19,7 @@ from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
 
 SETTINGS: dict[str, Any] = {
+    "random_state": 1,
     "horizon": 12,
     "history": 24,
     "season": 12,

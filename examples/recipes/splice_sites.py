@@ -13,6 +13,7 @@ from loopcell import ScoreTable, SequenceClassifier
 from loopcell.data import fetch, read, stratified_folds
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 32,
     "embedding_size": 16,

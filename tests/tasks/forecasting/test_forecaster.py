@@ -35,6 +35,7 @@ QUICK = {
     "warmup": 5,
     "epochs": 25,
     "device": "cpu",
+    "random_state": 1,
 }
 
 

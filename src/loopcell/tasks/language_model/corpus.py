@@ -35,7 +35,7 @@ class HeldOutFacts(BaseModel):
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TokenCorpus:
     """The text of a run as token files, which are mapped into memory and not read into it.
 
     Attributes:

@@ -22,7 +22,7 @@ from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.language_model.corpus import Corpus, count_tokens
+from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
@@ -162,14 +162,14 @@ class LanguageModel(LanguageModelSettings, Estimator):
         self.outcome_ = train_work(self.network_, work, options, fabric)
         self._tell_how_it_ended(corpus, settings)
 
-    def _tell_how_it_ended(self, corpus: Corpus, settings: LanguageModelSettings) -> None:
+    def _tell_how_it_ended(self, corpus: TokenCorpus, settings: LanguageModelSettings) -> None:
         self.pace_ = settings.pace(len(corpus.training))
         score = self._held_out_score(corpus)
         self.held_out_ = None if score is None else score.table()
         naive = None if score is None else Naive("saying how frequent each token is", score.unigram_nats_per_token)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
 
-    def _held_out_score(self, corpus: Corpus) -> Score | None:
+    def _held_out_score(self, corpus: TokenCorpus) -> Score | None:
         best = self.outcome_.position.best_loss
         if best is None or corpus.held_out is None or corpus.facts is None:
             return None

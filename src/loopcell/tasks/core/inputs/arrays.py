@@ -113,7 +113,10 @@ class ArrayInput(NumericInput):
 
 def _demand_steps(array: npt.NDArray[np.float64], name: str) -> None:
     if not array.ndim:
-        raise DataError(f"{name} is a single number, and a sequence [T, I] was expected; {ONE}")
+        raise DataError(
+            f"{name} is a single number, and a sequence [T, I] was expected; {ONE}. Reshape your data where it is an "
+            "array: x.reshape(1, -1)"
+        )
 
 
 def _demand_same_columns(X: Sequence[Any], first: int, columns: set[str]) -> None:
