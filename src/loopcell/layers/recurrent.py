@@ -15,7 +15,8 @@ from torch.nn.utils.rnn import PackedSequence
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack, suffix
+from loopcell.layers.settings import suffix
+from loopcell.layers.stack import Stack
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus
 from loopcell.runtime import WeightLayout, Weights
@@ -36,9 +37,9 @@ class Recurrent(Stack):
         num_layers: L.
         batch_first: input and output are [B, T, ...] rather than [T, B, ...]. States never are.
         dropout: probability of dropping an output of every layer but the last, in training.
-        bidirectional: read both ways; the output holds both, [.., 2 * O].
+        bidirectional: read in both directions; the output holds both, [.., 2 * O].
         sizes: other sizes that the cell names, such as {"proj": 32}.
-        device, dtype: where and how parameters are kept.
+        device, dtype: of the parameters.
 
     Raises:
         InputError: an argument is out of range, or the cell needs a size that is missing.
@@ -74,7 +75,7 @@ class Recurrent(Stack):
         )
         parameters = cell.graph.parameters
         for layer, direction in self.places():
-            known = self.executables[layer].sizes
+            known = self.executable(layer).sizes
             shapes = {name: tuple(known[size] for size in shape) for name, shape in parameters.items()}
             self.add_module(suffix(layer, direction), _Namespaces(shapes, device, dtype))
         self.reset_parameters()
@@ -106,8 +107,8 @@ class Recurrent(Stack):
         """
         if isinstance(x, Proxy):
             return as_leaf(self, x, state, lengths=lengths, reset=reset)
-        y, new, _ = self.run(x, state, lengths, reset)
-        return y, new
+        y, states, _ = self.run(x, state, lengths, reset)
+        return y, State.of(states)
 
     def reset_parameters(self) -> None:
         """Draw parameters anew: uniform in +-1/sqrt(H), as torch.nn, unless the cell says otherwise."""
@@ -126,7 +127,7 @@ class Recurrent(Stack):
         return spaces.all_by_name()
 
     def sources(self, layer: int, direction: int) -> Weights:
-        """Return the same as the tensors in which the network keeps them: one each."""
+        """Return the same as the tensors that hold them: one each."""
         spaces: _Namespaces = getattr(self, suffix(layer, direction))
         return Weights(tuple(spaces.all_by_name().values()), spaces.layout)
 
@@ -136,7 +137,7 @@ class Recurrent(Stack):
             "torch.jit.script reads Python, and a Recurrent is its equations: use torch.export or torch.jit.trace"
         )
 
-    def _kept_suffixes(self) -> list[str]:
+    def _suffixes(self) -> list[str]:
         return [name for name, module in self._modules.items() if isinstance(module, _Namespaces)]
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:

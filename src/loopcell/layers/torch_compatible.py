@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -19,24 +17,25 @@ from loopcell.errors import TensorError, UsageError
 from loopcell.layers import dynamo
 from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack, suffix, whole
+from loopcell.layers.settings import suffix, whole
+from loopcell.layers.stack import Stack
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
 from loopcell.runtime import ParameterSlice, WeightLayout, Weights, autocast_dtype
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
-"""Where torch.nn keeps each namespace of the equations."""
+"""The packed tensor of torch.nn that holds each namespace of the equations."""
 
 _CELLS = {"RNN_TANH": "rnn", "RNN_RELU": "rnn_relu", "LSTM": "lstm", "GRU": "gru"}
 """The cell of each of torch.nn's modes."""
 
 _SIZES = {"input_size", "hidden_size", "num_layers", "proj_size"}
-_OWN = {"cell", "sizes", "_executables", "_again", "_kept_steps", "_packed_names", "_layout"}
+_OWN = {"cell", "sizes", "checkpoint_steps", "_spec", "_calls", "_packed_names", "_layout"}
 """The attributes that torch.nn's modules have not."""
 
 
 class _TorchCompatible(Stack, nn.RNNBase):
-    """What the replacements share: torch.nn's module keeps settings and parameters, and ours runs it.
+    """What the replacements share: torch.nn's module holds settings and parameters, and ours runs it.
 
     Each class derives from torch.nn's of the same name, so that constructor, checks of arguments, start values, random
     draws, parameter names and description are torch's own: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0,
@@ -57,15 +56,15 @@ class _TorchCompatible(Stack, nn.RNNBase):
         self._take_names()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; the equations and the places of their parameters follow the structure."""
+        """Set an attribute; the equations, and where their parameters lie, follow the structure."""
         before = vars(self).get(name)
         super().__setattr__(name, value)
         if name == "qconfig":
             left_unquantized(self)
-        if name not in self.structure or name in {"cell", "sizes"} or "_executables" not in vars(self):
+        if name not in self.structure or name in {"cell", "sizes"} or "_spec" not in vars(self):
             return
         if before != value:
-            self.cell, self.sizes = self._cell_of_mode(), MappingProxyType(self._sizes_of_mode())
+            self.cell, self.sizes = self._cell_of_mode(), self._sizes_of_mode()
             self._take_names()
 
     def _cell_of_mode(self) -> Cell:
@@ -78,18 +77,12 @@ class _TorchCompatible(Stack, nn.RNNBase):
     def _take_names(self) -> None:
         """Note which packed tensors a layer has, and where in them each parameter of the equations lies."""
         self._packed_names = [
-            [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)]
-            for layer, direction in self.places()
+            [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
         ]
         self._layout = WeightLayout(self._make_slices())
 
-    def _kept_suffixes(self) -> list[str]:
+    def _suffixes(self) -> list[str]:
         return [names[0].removeprefix("weight_ih_") for names in self._all_weights]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what travels in a pickle; weak references do not."""
-        self._update_flat_weights()
-        return {name: value for name, value in super().__getstate__().items() if name != "_flat_weight_refs"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what a pickle holds, also one from before these classes derived from torch.nn's."""
@@ -99,13 +92,6 @@ class _TorchCompatible(Stack, nn.RNNBase):
         lists = {"_all_weights": names, "_flat_weights_names": flat, "_flat_weights": list(map(known.get, flat))}
         super().__setstate__(lists | state)
         self._take_names()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
-        """Copy as a stack does, with weak references to the copy's parameters."""
-        new = super().__deepcopy__(memo)
-        refs = [None if weight is None else weakref.ref(weight) for weight in vars(new)["_flat_weights"]]
-        vars(new)["_flat_weight_refs"] = refs
-        return new
 
     def as_torch(self) -> nn.RNNBase:
         """Return torch.nn's module of the same class, settings and parameters; the parameters are shared, not copied.
@@ -143,9 +129,9 @@ class _TorchCompatible(Stack, nn.RNNBase):
 
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as torch.nn packs them: one tensor for all gates of a product."""
-        names = self._packed_names[layer * self.num_directions + direction]
-        kept = self._parameters  # torch's own way to an attribute takes longer; parametrizations need it
-        bases = [kept.get(name) for name in names]
+        names = self._packed_names[layer * (2 if self.bidirectional else 1) + direction]
+        parameters = self._parameters  # getattr takes longer; parametrizations need it
+        bases = [parameters.get(name) for name in names]
         found = [getattr(self, name) if base is None else base for name, base in zip(names, bases, strict=True)]
         return Weights(tuple(found), self._layout)
 
@@ -270,7 +256,9 @@ class LSTM(_TorchCompatible, nn.LSTM):
         return y, (state["h"], state["c"])
 
 
-def _in_torchs_dtype(y: PackedSequence, state: State, start: torch.dtype) -> tuple[PackedSequence, State]:
+def _in_torchs_dtype(
+    y: PackedSequence, state: dict[str, Tensor], start: torch.dtype
+) -> tuple[PackedSequence, dict[str, Tensor]]:
     """Return what came of a PackedSequence as torch.nn's LSTM does under autocast: its c, and all after it, stays long.
 
     Args:
@@ -282,7 +270,7 @@ def _in_torchs_dtype(y: PackedSequence, state: State, start: torch.dtype) -> tup
     if asked_for is None:
         return y, state
     dtype = torch.promote_types(start, asked_for)
-    return y._replace(data=y.data.to(dtype)), state.to(dtype)
+    return y._replace(data=y.data.to(dtype)), {name: tensor.to(dtype) for name, tensor in state.items()}
 
 
 def _pair(hx: object) -> State:
@@ -319,7 +307,7 @@ class GRU(_TorchCompatible, nn.GRU):
         return y, state["h"]
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
-        """Keep the candidate's two biases apart: the reset gate stands between them."""
+        """Return the candidate's two biases apart: the reset gate stands between them."""
         ih, hh = self._gatewise("b", bias_ih), self._gatewise("d", bias_hh)
         return {"b.r": ih["b.r"] + hh["d.r"], "b.z": ih["b.z"] + hh["d.z"], "b.n": ih["b.n"], "d.n": hh["d.n"]}
 

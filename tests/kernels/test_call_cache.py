@@ -1,4 +1,4 @@
-"""Calls that come again: they give what the first one gave, and follow whatever has changed since."""
+"""The call cache: a later call gives what the first one gave, and follows whatever has changed since."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 import loopcell
-from loopcell.layers.again import Again
+from loopcell.layers.call_cache import CachedCall, CallCache
 
 
 class Doubled(nn.Module):
@@ -40,14 +40,25 @@ def net(request):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Which calls went the short way."""
+    """Which calls ran from the cache."""
     seen = []
-    run = Again.run
-    monkeypatch.setattr(Again, "run", lambda *given: seen.append(run(*given)) or seen[-1])
-    return lambda: [call is not None for call in seen]
+    find, run = CallCache.find, CachedCall.run
+
+    def found(*given):
+        seen.append(False)
+        return find(*given)
+
+    def cached(*given):
+        results = run(*given)
+        seen[-1] = results is not None
+        return results
+
+    monkeypatch.setattr(CallCache, "find", found)
+    monkeypatch.setattr(CachedCall, "run", cached)
+    return lambda: seen
 
 
-def test_a_second_call_goes_the_short_way_and_gives_the_same(net, calls):
+def test_a_second_call_runs_from_the_cache_and_gives_the_same(net, calls):
     x = torch.randn(4, 2, 3)
     first, second = net(x), net(x)
     assert calls() == [False, True]
@@ -160,7 +171,7 @@ def test_copies_remember_for_themselves(net):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_goes_the_short_way_too(net, calls, dtype):
+def test_half_precision_is_cached_too(net, calls, dtype):
     net.to(dtype)
     x = torch.randn(4, 2, 3).to(dtype)
     first = net(x)
