@@ -15,8 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.settings import suffix
-from loopcell.layers.stack import Stack
+from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus
 from loopcell.runtime import WeightLayout, Weights

@@ -47,13 +47,13 @@ def as_lengths(lengths: object, batch: int) -> Tensor | None:
 
 
 def check_reset(reset: object) -> None:
-    """Check that resets, if there are any, are a bool tensor.
+    """Check that resets are a bool tensor.
 
     Raises:
         TensorError: they are not.
     """
     came = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
-    if reset is not None and came != torch.bool:
+    if came != torch.bool:
         raise TensorError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
 
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from loopcell.equations import Cell
-from loopcell.errors import InputError, TensorError
+from loopcell.errors import InputError
 from loopcell.layers.call_cache import CallCache
 from loopcell.layers.spec import StackSpec, make_executables
 from loopcell.layers.state import check_state_name
@@ -119,24 +119,9 @@ class StackSettings(nn.Module):
             executables[0].state_sizes,
         )
 
+    @abstractmethod
     def _check_structure(self) -> None:
         """Refuse a structure for which the network has not the parameters."""
-        suffixes, present = [suffix(layer, direction) for layer, direction in self.places()], self._suffixes()
-        if suffixes != present:
-            raise TensorError(
-                f"num_layers={self.num_layers} and bidirectional={self.bidirectional} need the parameters of "
-                f"{', '.join(suffixes)}; the network has those of {', '.join(present)}: make a new one"
-            )
-        try:
-            known = set(self.weights(0, 0))
-        except AttributeError as error:  # a packed tensor that other settings have no use for
-            raise TensorError(f"{error}, which its settings need now: make a new network") from None
-        missing = [name for name in self.cell.graph.parameters if name not in known]
-        if missing:
-            raise TensorError(
-                f"cell `{self.cell.name}` has the parameters {', '.join(missing)}, which the network has not: "
-                "make a new one"
-            )
 
     @property
     def num_directions(self) -> int:
@@ -146,14 +131,6 @@ class StackSettings(nn.Module):
     def places(self) -> Iterator[tuple[int, int]]:
         """Yield (layer, direction) in the order of the states' first axis."""
         return itertools.product(range(self.num_layers), range(self.num_directions))
-
-    @abstractmethod
-    def _suffixes(self) -> list[str]:
-        """Return the layers and directions of which there are parameters, as by `suffix`."""
-
-    @abstractmethod
-    def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
-        """Return the parameters of one layer and direction, by the names of the equations."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what was made from the settings is made anew where they change."""
@@ -206,11 +183,6 @@ class StackSettings(nn.Module):
         if self.dropout:
             parts.append(f"dropout={self.dropout}")
         return ", ".join(parts)
-
-
-def suffix(layer: int, direction: int) -> str:
-    """Return how a layer and direction is named, in modules and in torch.nn's parameters."""
-    return f"l{layer}_reverse" if direction else f"l{layer}"
 
 
 def whole(size: Any) -> Any:

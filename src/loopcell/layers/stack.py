@@ -45,6 +45,33 @@ class _LayersResults(NamedTuple):
 class Stack(StackSettings):
     """Layers and directions of one cell; subclasses say which modules and tensors hold its parameters."""
 
+    @abstractmethod
+    def _suffixes(self) -> list[str]:
+        """Return the layers and directions of which there are parameters, as by `suffix`."""
+
+    @abstractmethod
+    def weights(self, layer: int, direction: int) -> dict[str, Tensor]:
+        """Return the parameters of one layer and direction, by the names of the equations."""
+
+    def _check_structure(self) -> None:
+        """Refuse a structure for which the network has not the parameters."""
+        suffixes, present = [suffix(layer, direction) for layer, direction in self.places()], self._suffixes()
+        if suffixes != present:
+            raise TensorError(
+                f"num_layers={self.num_layers} and bidirectional={self.bidirectional} need the parameters of "
+                f"{', '.join(suffixes)}; the network has those of {', '.join(present)}: make a new one"
+            )
+        try:
+            known = set(self.weights(0, 0))
+        except AttributeError as error:  # a packed tensor that other settings have no use for
+            raise TensorError(f"{error}, which its settings need now: make a new network") from None
+        missing = [name for name in self.cell.graph.parameters if name not in known]
+        if missing:
+            raise TensorError(
+                f"cell `{self.cell.name}` has the parameters {', '.join(missing)}, which the network has not: "
+                "make a new one"
+            )
+
     @property
     def output_size(self) -> int:
         """Length of the output: D times what the cell gives."""
@@ -178,7 +205,8 @@ class Stack(StackSettings):
         key: CallKey | None,
     ) -> Results:
         """Check a call on a tensor, bring it to [T, B, I], run it, and remember its kernel calls by its key."""
-        check_reset(reset)
+        if reset is not None:
+            check_reset(reset)
         unbatched, weight = given.dim() == 2, boundary.first_parameter(self)
         x, reset = boundary.time_first(spec, given, reset, unbatched=unbatched)
         boundary.check_input(spec, given, x, weight)
@@ -243,6 +271,11 @@ class Stack(StackSettings):
             if spec.dropout and layer < spec.num_layers - 1:
                 x = dropped(x, spec.dropout, rows, training=self.training, packed=packed)
         return _LayersResults(x, _stacked(state, finals), recorded, calls)
+
+
+def suffix(layer: int, direction: int) -> str:
+    """Return how a layer and direction is named, in modules and in torch.nn's parameters."""
+    return f"l{layer}_reverse" if direction else f"l{layer}"
 
 
 def _stacked(names: Iterable[str], finals: Sequence[list[Tensor]]) -> dict[str, Tensor]:

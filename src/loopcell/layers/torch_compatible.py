@@ -17,8 +17,8 @@ from loopcell.errors import TensorError, UsageError
 from loopcell.layers import dynamo
 from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.settings import suffix, whole
-from loopcell.layers.stack import Stack
+from loopcell.layers.settings import whole
+from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
 from loopcell.runtime import ParameterSlice, WeightLayout, Weights, autocast_dtype

@@ -39,30 +39,28 @@ class BoundKernels:
 
     Attributes:
         programs: the cell.
-        kernels: its loops.
-        signature: what the calls are given.
+        signature: its kernels, and what the calls are given.
     """
 
-    def __init__(self, programs: Programs, kernels: Kernels, signature: KernelSignature) -> None:
+    def __init__(self, programs: Programs, signature: KernelSignature) -> None:
         self.programs = programs
-        self.kernels = kernels
         self.signature = signature
 
     @cached_property
     def inference(self) -> ForwardPass:
         """The forward loop that saves nothing."""
-        return ForwardPass(self.kernels, self.kernels.forward, self.signature, saves=False)
+        return ForwardPass(self.signature, self.signature.kernels.forward, saves=False)
 
     @cached_property
     def training(self) -> ForwardPass:
         """The forward loop that saves what `backward` reads."""
-        return ForwardPass(self.kernels, self.kernels.forward_and_save, self.signature, saves=True)
+        return ForwardPass(self.signature, self.signature.kernels.forward_and_save, saves=True)
 
     @cached_property
     def backward(self) -> BackwardPass:
         """The reverse loop."""
         assert self.training.saved is not None  # it saves
-        return BackwardPass(self.kernels, self.signature, self.training.saved)
+        return BackwardPass(self.signature, self.training.saved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,13 +81,13 @@ class KernelCall:
         Args:
             tensors: what the signature's keys name, then those of the weights; the last axis of each contiguous.
         """
-        signature = self.bound.signature
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
             output, *rest = _KernelFunction.apply(self, *tensors)  # type: ignore[no-untyped-call]
         else:
             output, *rest = self.bound.inference.run(self.launch, tensors)[0]
-        count = len(signature.states)
-        return output, rest[:count], dict(zip(signature.recorded, rest[count:], strict=True))
+        kernels = self.bound.signature.kernels
+        count = len(kernels.states)
+        return output, rest[:count], dict(zip(kernels.recorded, rest[count:], strict=True))
 
 
 class _KernelFunction(torch.autograd.Function):
@@ -106,7 +104,7 @@ class _KernelFunction(torch.autograd.Function):
         ctx.shapes = [tensor.shape for tensor in to_save]
         ctx.dtype = saved.block.dtype
         ctx.output = None if saved.steps is None else _Version(results[0])
-        ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.states) :])
+        ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.kernels.states) :])
         ctx.set_materialize_grads(False)  # a gradient that is not there comes as None, for which nothing is computed
         return tuple(results)
 
@@ -118,7 +116,7 @@ class _KernelFunction(torch.autograd.Function):
         all_saved = ctx.saved_tensors
         _check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
-        arriving = (d_output, *d_rest[: len(signature.states)])
+        arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
         # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
@@ -246,9 +244,8 @@ class KernelRunner:
         bound = self._bound.get(key)
         if bound is None:
             shapes = tuple(base.shape for base in weights.bases)
-            program = self.programs.reference.program
-            signature = KernelSignature(program, self.sizes, keys, weights.layout, shapes)
+            signature = KernelSignature(kernels, self.sizes, keys, weights.layout, shapes)
             if len(self._bound) > _MOST_SIGNATURES:
                 self._bound.clear()
-            bound = self._bound[key] = BoundKernels(self.programs, kernels, signature)
+            bound = self._bound[key] = BoundKernels(self.programs, signature)
         return bound
