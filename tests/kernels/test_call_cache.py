@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 
 import loopcell
 from loopcell.layers.call_cache import CachedCall, CallCache
+from loopcell.runtime.kernels import KernelRunner
 
 
 class Doubled(nn.Module):
@@ -168,6 +169,33 @@ def test_copies_remember_for_themselves(net):
         agree(other, x)
         agree(other, x)
     agree(net, x)
+
+
+def test_a_call_is_remembered_as_it_ran_and_not_prepared_twice(net, monkeypatch):
+    prepared = []
+    prepare = KernelRunner.prepare
+    monkeypatch.setattr(KernelRunner, "prepare", lambda *given: prepared.append(given) or prepare(*given))
+    x = torch.randn(4, 2, 3)
+    net(x), net(x)
+    assert len(prepared) == net.num_layers
+
+
+def test_the_kernels_of_autocast_are_not_those_of_other_calls(net, calls):
+    x = torch.randn(4, 2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # the kernels of this call are not those of the next ones
+        net(x)
+    net(x), net(x)
+    assert calls() == [False, False, True]
+
+
+def test_settings_that_change_empty_the_cache(calls):
+    net, x = loopcell.Recurrent(loopcell.cells.get("gru"), 3, 5), torch.randn(4, 4, 3)
+    net(x), net(x)
+    net.batch_first = True
+    agree(net, x), net(x)
+    net.dropout = 0.5  # from one layer to the next, of which there is none; but the cache does not look so far
+    net(x), net(x)
+    assert calls() == [False, True, False, False, True, False, False]  # the fourth is the reference path's
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -1,4 +1,4 @@
-"""Where a stack meets its caller: the input and the state are checked, and brought to the form that the layers read."""
+"""The boundary of a stack: check the input and the state of a call, and bring them to the form that the layers read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def time_first(spec: StackSpec, x: Tensor, reset: Tensor | None, *, unbatched: b
     return x, reset
 
 
-def as_given(spec: StackSpec, y: Tensor, *, unbatched: bool) -> Tensor:
+def in_callers_form(spec: StackSpec, y: Tensor, *, unbatched: bool) -> Tensor:
     """Bring an output [T, B, n] to the form of the caller's input."""
     if unbatched:
         return y.squeeze(1)
@@ -81,7 +81,7 @@ def zero_state(
 def initial_state(
     spec: StackSpec, state: object, x: Tensor, weight: Tensor | None, *, unbatched: bool = False
 ) -> Mapping[str, Tensor]:
-    """Return the state [L * D, B, n] from which a call starts, by name; zeros where none is given.
+    """Return the state [L * D, B, n] from which a call starts, by name; zeros where there is none.
 
     Args:
         spec: the network.

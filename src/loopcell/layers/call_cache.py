@@ -37,7 +37,7 @@ def call_key(spec: StackSpec, x: object, *, training: bool) -> CallKey | None:
 
 @dataclass(frozen=True, eq=False)
 class CachedCall:
-    """What calls with one key have in common.
+    """A call that was made, less its tensors.
 
     Attributes:
         kernel_calls: what runs, by layer.
@@ -52,7 +52,7 @@ class CachedCall:
     half: torch.dtype | None
 
     def initial(self, state: State | None, layer: int, dtype: torch.dtype) -> list[Tensor] | None:
-        """Return a layer's states before the first step; None where a kernel cannot read those that were given."""
+        """Return a layer's states before the first step; None where a kernel cannot read the caller's."""
         if state is None:
             return self.zeros
         found = []
@@ -147,8 +147,8 @@ class CallCache:
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
     """Say whether a kernel can read a tensor where it lies.
 
-    `is_plain` knows more; but states and weights are many, nothing is at work, and of what is left a tensor without
-    memory is an error and one that is negated lazily is asked for.
+    Cheaper than `is_plain`, since states and weights are many. `find` has seen that no mode or transformation is active;
+    of what is left, a tensor without memory is an error later, and one that is negated lazily is seen here.
     """
     return (
         type(tensor) in _CLASSES

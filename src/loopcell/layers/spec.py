@@ -1,4 +1,4 @@
-"""What a stack is, as one value: its boundary, its call cache and its stepper read this, and not the network."""
+"""The spec of a stack: its settings as one value, for the boundary, the call cache and the stepper to read."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
 
 
 class _LayersResults(NamedTuple):
-    """What all layers have given.
+    """The results of all layers.
 
     Attributes:
         output: [T, B, D * O].
@@ -197,7 +197,7 @@ class Stack(StackSettings):
     def _run_padded(
         self,
         spec: StackSpec,
-        given: Tensor,
+        original: Tensor,
         state: State | None,
         lengths: Tensor | Sequence[int] | None,
         reset: Tensor | None,
@@ -207,9 +207,9 @@ class Stack(StackSettings):
         """Check a call on a tensor, bring it to [T, B, I], run it, and remember its kernel calls by its key."""
         if reset is not None:
             check_reset(reset)
-        unbatched, weight = given.dim() == 2, boundary.first_parameter(self)
-        x, reset = boundary.time_first(spec, given, reset, unbatched=unbatched)
-        boundary.check_input(spec, given, x, weight)
+        unbatched, weight = original.dim() == 2, boundary.first_parameter(self)
+        x, reset = boundary.time_first(spec, original, reset, unbatched=unbatched)
+        boundary.check_input(spec, original, x, weight)
         initial = boundary.initial_state(spec, state, x, weight, unbatched=unbatched)
         rows = Lengths(x.shape[0])
         if lengths is not None or reset is not None:
@@ -218,7 +218,7 @@ class Stack(StackSettings):
         results = self._layers(spec, x, initial, rows, record)
         if key is not None:
             self._calls.add(key, spec, x, results.kernel_calls)
-        return _as_given(spec, results, unbatched=unbatched)
+        return _in_callers_form(spec, results, unbatched=unbatched)
 
     def _run_packed(
         self, spec: StackSpec, packed: PackedSequence, state: State | None
@@ -286,11 +286,11 @@ def _stacked(names: Iterable[str], finals: Sequence[list[Tensor]]) -> dict[str, 
     return {name: torch.stack([final[place] for final in finals]) for place, name in enumerate(names)}
 
 
-def _as_given(spec: StackSpec, results: _LayersResults, *, unbatched: bool) -> Results:
+def _in_callers_form(spec: StackSpec, results: _LayersResults, *, unbatched: bool) -> Results:
     """Give results the form of the caller's input."""
 
     def outer(y: Tensor) -> Tensor:
-        return boundary.as_given(spec, y, unbatched=unbatched)
+        return boundary.in_callers_form(spec, y, unbatched=unbatched)
 
     states = {name: tensor.squeeze(1) if unbatched else tensor for name, tensor in results.states.items()}
     recorded = {name: tuple(map(outer, values)) for name, values in results.recorded.items()}

@@ -26,7 +26,7 @@ from loopcell.runtime.half import widened_dtype, widened_weights
 
 
 class SteppedNetwork(Protocol):
-    """What a stepper asks of a network."""
+    """A network that can go one step at a time."""
 
     training: bool
 
@@ -91,7 +91,7 @@ class Stepper:
 
     @property
     def fused(self) -> bool:
-        """Whether generated kernels run; else each step is a call of the network."""
+        """True where generated kernels run; else each step is a call of the network."""
         return self._steps is not None
 
     @property

@@ -35,7 +35,7 @@ _OWN = {"cell", "sizes", "checkpoint_steps", "_spec", "_calls", "_packed_names",
 
 
 class _TorchCompatible(Stack, nn.RNNBase):
-    """What the replacements share: torch.nn's module holds settings and parameters, and ours runs it.
+    """Base class of the replacements: torch.nn's module holds settings and parameters, and ours runs it.
 
     Each class derives from torch.nn's of the same name, so that constructor, checks of arguments, start values, random
     draws, parameter names and description are torch's own: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0,
@@ -48,10 +48,10 @@ class _TorchCompatible(Stack, nn.RNNBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Construct as torch.nn does; whole numbers of NumPy are whole numbers."""
-        given = [whole(value) if not isinstance(value, bool) else value for value in args]
+        positional = [whole(value) if not isinstance(value, bool) else value for value in args]
         named = {name: whole(value) if name in _SIZES else value for name, value in kwargs.items()}
         construct: Callable[..., None] = self.torch_class.__init__
-        construct(self, *given, **named)
+        construct(self, *positional, **named)
         self._prepare(self._cell_of_mode(), self._sizes_of_mode())
         self._take_names()
 
@@ -136,7 +136,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
         return Weights(tuple(found), self._layout)
 
     def _make_slices(self) -> dict[str, tuple[ParameterSlice, ...]]:
-        """Of which rows of which packed tensor each parameter of the equations is the sum."""
+        """Return the rows of the packed tensors that add up to each parameter of the equations, by name."""
         bases = list(self._shapes(0))
         slices: dict[str, tuple[ParameterSlice, ...]] = {}
         for space, packed in _PACKED.items():

@@ -1,9 +1,9 @@
 """Dispatch: which path a call takes, as things stand now.
 
-A kernel reads and writes memory behind PyTorch's back. That is right for plain tensors and nobody watching; whoever
-traces, counts, fakes, wraps or transforms operations must be given operations. This is the one place that knows.
+A kernel reads and writes memory behind PyTorch's back. That is right for plain tensors that nobody observes; whatever
+traces, counts, fakes, wraps or transforms operations must see operations. All of these questions are asked here.
 
-| what is at work                                            | what runs                                        |
+| active                                                     | what runs                                        |
 |------------------------------------------------------------|--------------------------------------------------|
 | nothing                                                    | the kernel, directly                             |
 | a dispatch mode (make_fx, FlopCounterMode, FakeTensorMode) | the operator loopcell::run, which the mode sees  |
@@ -11,7 +11,7 @@ traces, counts, fakes, wraps or transforms operations must be given operations. 
 | torch.func, forward-mode derivatives                       | the reference path, which is PyTorch operations  |
 | a tensor of another kind (a subclass, batched, sparse)     | the same                                         |
 
-Besides, kernels run on the CPU, in floating point, where there is a compiler and nobody has asked for another back end.
+Besides, kernels run on the CPU, in floating point, where there is a compiler and no other back end is chosen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _chosen: ContextVar[str | None] = ContextVar("loopcell_backend", default=None)
 _CPU = torch.device("cpu")
 _NARROW = (torch.bfloat16, torch.float16)
 
-# -- the back end that was asked for ----------------------------------------------------------------------------------
+# -- the chosen back end ----------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def _check(name: str) -> None:
         raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
 
 
-# -- who looks on -----------------------------------------------------------------------------------------------------
+# -- observers and transformations ------------------------------------------------------------------------------------
 
 # torch has no public words for these questions.
 _dispatch_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001
@@ -100,7 +100,7 @@ _PLAIN_OR_INFERENCE = (_key_set("AutocastCPU", "AutogradCPU", "ADInplaceOrView")
 
 
 def observer() -> str | None:
-    """Name what is at work here and now that sees operations as they run; None: nothing.
+    """Name what sees operations as they run, here and now; None: nothing.
 
     A default device (`torch.device` as a context) sees only functions that make tensors, which kernels do not call.
     """
@@ -112,19 +112,19 @@ def observer() -> str | None:
 
 
 def is_jit_traced() -> bool:
-    """Say whether torch.jit.trace is at work."""
+    """Return True inside of torch.jit.trace."""
     return _tracing() is not None
 
 
 def transformation() -> str | None:
-    """Name what is at work here and now that differentiates or batches operations by itself; None: nothing."""
+    """Name what differentiates or batches operations by itself, here and now; None: nothing."""
     if _functorch() is not None:
         return "a torch.func transformation is at work"
     return None if forward_ad._current_level < 0 else "forward-mode derivatives are at work"  # noqa: SLF001
 
 
 def nothing_at_work() -> bool:
-    """Say whether operations are neither observed nor transformed: `observer` and `transformation` at once."""
+    """Return True where operations are neither observed nor transformed: `observer` and `transformation` at once."""
     return (
         not _dispatch_modes()
         and (not _function_modes() or observer() is None)
@@ -135,7 +135,7 @@ def nothing_at_work() -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Say whether a tensor is numbers in the CPU's memory and nothing else.
+    """Return True if a tensor is numbers in the CPU's memory and nothing else.
 
     Its dispatch keys tell: a fake, functional, batched, sparse or lazily negated tensor has others than a plain one.
     """
@@ -143,12 +143,12 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:
-    """Say whether all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
+    """Return True if all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
     return all(tensor is None or is_plain(tensor) for tensor in tensors)
 
 
 def is_traced(tensor: Tensor) -> bool:
-    """Say whether a tensor is one of those with which torch itself traces: fake, or functional."""
+    """Return True if a tensor is one of those with which torch itself traces: fake, or functional."""
     return type(tensor).__module__.startswith("torch._subclasses")
 
 
@@ -182,10 +182,10 @@ def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:
 
 
 class Route(Enum):
-    """How one call runs.
+    """The path of one call.
 
     KERNELS: generated kernels are called directly, on the memory of the tensors.
-    OPERATOR: the same kernels as the operator loopcell::run, for those who want to see operations.
+    OPERATOR: the same kernels as the operator loopcell::run, for whatever wants to see operations.
     REFERENCE: the equations as PyTorch operations, step by step.
     """
 
@@ -204,12 +204,12 @@ def _can_compile() -> bool:
 
 
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
-    """Say whether kernels may run on tensors of a device and dtype, as things stand now."""
+    """Return True if kernels may run on tensors of a device and dtype, as things stand now."""
     return first_obstacle(device, dtype) is None
 
 
 def nothing_special() -> bool:
-    """Say whether kernels may be called as they are: nobody watches, no autocast, no other back end is asked for."""
+    """Return True if kernels may be called directly: no observer, no transformation, no autocast, no other back end."""
     return nothing_at_work() and not torch.is_autocast_enabled("cpu") and _asked_for() != "reference"
 
 
@@ -232,7 +232,7 @@ def route(tensors: Sequence[Tensor], others: Sequence[Tensor | None] = ()) -> Ro
 
 
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
-    """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network."""
+    """Return True if the operator may stand for a cell while torch.compile or torch.export reads the network."""
     return _obstacle_of_kernels(device, dtype) is None
 
 

@@ -39,7 +39,7 @@ class BoundKernels:
 
     Attributes:
         programs: the cell.
-        signature: its kernels, and what the calls are given.
+        signature: its kernels, and what is known of the calls before their tensors are there.
     """
 
     def __init__(self, programs: Programs, signature: KernelSignature) -> None:
@@ -118,12 +118,12 @@ class _KernelFunction(torch.autograd.Function):
         tensors, saved = all_saved[:count], all_saved[count:]
         arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
-        # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
+        # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
             return (None, *_by_reference(call, tensors, arriving, wanted))
         tensors = [contiguous_rows(tensor) for tensor in tensors]
         if ctx.output is not None and ctx.output.changed():
-            block = _saved_again(call, tensors)
+            block = _saved_anew(call, tensors)
         else:
             block = SavedForBackward(call.bound.backward.saved, *[tensor.contiguous() for tensor in saved])
         return (None, *call.bound.backward.run(call.launch, tensors, block, arriving, wanted))
@@ -144,7 +144,7 @@ def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype
 
 
 class _Version:
-    """The version of an output, without keeping it in memory: whether somebody has written to it since."""
+    """The version of an output, without holding its memory: tells later whether the output was written to."""
 
     def __init__(self, output: Tensor) -> None:
         # A detached tensor counts versions together with its origin, also once it has given up the common memory.
@@ -157,7 +157,7 @@ class _Version:
         return self._counter._version != self._seen  # noqa: SLF001
 
 
-def _saved_again(call: KernelCall, tensors: Sequence[Tensor]) -> SavedForBackward:
+def _saved_anew(call: KernelCall, tensors: Sequence[Tensor]) -> SavedForBackward:
     """Run forward once more, for a caller who has written to the output in which saved values lay (`y.relu_()`)."""
     saved = call.bound.training.run(call.launch, tensors)[1]
     assert saved is not None  # this pass saves

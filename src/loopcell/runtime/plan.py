@@ -1,4 +1,4 @@
-"""Which path runs a network, and why: a fall-back is never silent."""
+"""Plan: the path that runs a network, and the reason, so that a fall-back is never silent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_re
 
 @dataclass(frozen=True)
 class Plan:
-    """What will run.
+    """The path of a cell on tensors of one device and dtype.
 
     Attributes:
         cell: the cell's name.
@@ -25,7 +25,7 @@ class Plan:
 
     @property
     def fused(self) -> bool:
-        """Whether generated kernels run."""
+        """True where generated kernels run."""
         return self.path == "fused C"
 
     def __str__(self) -> str:

@@ -43,7 +43,7 @@ _Base = tuple[int, tuple[int, ...], torch.Size]
 
 @dataclass(frozen=True, eq=False)
 class KernelSignature:
-    """What is known about a call of a cell's kernels before its tensors are there.
+    """A call of a cell's kernels, as far as it is known before its tensors are there.
 
     Attributes:
         kernels: what is called.
@@ -78,7 +78,7 @@ class KernelSignature:
 
 @dataclass(slots=True, eq=False)  # not frozen: freezing costs more than the work of a small call
 class Launch:
-    """How the rows of a call run, whatever its tensors hold.
+    """The shape of a call: rows, lengths and threads, whatever its tensors hold.
 
     Attributes:
         lengths: where rows end and start afresh.
@@ -98,7 +98,7 @@ class Launch:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all rows run from the first step to the last, and none starts afresh."""
+        """True where all rows run from the first step to the last, and none starts afresh."""
         return self.index is None and self.lengths.reset is None
 
     def addresses(self) -> tuple[int, int, int, int]:

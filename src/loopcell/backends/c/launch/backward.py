@@ -19,7 +19,7 @@ _BY_STEP = ("operand", "input", "product")
 
 @dataclass(frozen=True, eq=False)
 class _ReverseResults:
-    """What a reverse loop has written.
+    """The results of a reverse loop.
 
     Attributes:
         cotangents: of the products with matrices, side by side, [N, width].

@@ -44,7 +44,7 @@ def side_by_side(keys: list[Key], width: Callable[[Key], int]) -> dict[Key, Colu
 
 
 class SavedLayout:
-    """Where a kernel saves its values.
+    """The layout of the values that a kernel saves.
 
     Args:
         kernel: it saves them.
