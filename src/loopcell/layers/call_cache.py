@@ -16,7 +16,7 @@ from loopcell.layers.boundary import state_shapes
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.runtime import KernelCall, Weights, granted, is_plain, narrow_results, nothing_special
-from loopcell.runtime.half import narrowed, widened
+from loopcell.runtime.half import narrowed, widened, widened_dtype
 
 CallKey = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, int]
 """Shape, strides and dtype of an input, training or not, and the number of threads: see `call_key`."""
@@ -133,8 +133,8 @@ class CallCache:
         batch, half = x.shape[1], narrow_results(x.dtype)
         # The zeros serve training too, where a tensor that was made for inference alone cannot.
         with torch.inference_mode(False):
-            like = x.new_empty(0) if half is None else x.new_empty(0, dtype=torch.float32)
-            zeros = [like.new_zeros((1, size)).expand(batch, size) for size in spec.state_sizes.values()]
+            dtype = widened_dtype(x.dtype)
+            zeros = [x.new_zeros((1, size), dtype=dtype).expand(batch, size) for size in spec.state_sizes.values()]
         self._calls[key] = CachedCall(found, zeros, state_shapes(spec, batch), half)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CallCache:
@@ -147,7 +147,7 @@ class CallCache:
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:
     """Say whether a kernel can read a tensor where it lies.
 
-    Cheaper than `is_plain`, since states and weights are many. `find` has seen that no mode or transformation is active;
+    Cheaper than `is_plain`, since states and weights are many. `find` has seen that none observes or transforms them;
     of what is left, a tensor without memory is an error later, and one that is negated lazily is seen here.
     """
     return (

@@ -31,6 +31,7 @@ class StackSettings(nn.Module):
         batch_first: input and output are [B, T, ...] rather than [T, B, ...].
         dropout: probability of dropping an output of every layer but the last, in training.
         sizes: other sizes that the cell names; read-only.
+        checkpoint_steps: see `gradient_checkpointing_enable`; None where it is not enabled, 0 for the square root of T.
         structure: names of attributes from which kernels are made; setting one makes them anew.
         autocast_keeps_dtype: under autocast results have the dtype of the state, where it is longer than autocast's.
     """
@@ -213,6 +214,11 @@ def check_dropout(dropout: object) -> None:
         raise InputError(f"dropout is the probability of dropping an output, from 0 to 1, not {dropout!r}")
 
 
+def _check_steps(steps: object) -> None:
+    if steps is not None and (not isinstance(steps, int) or steps < 0):
+        raise InputError(f"checkpoint_steps is a whole number, 0 for the square root of T, or None, not {steps!r}")
+
+
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise InputError(f"{name} must be True or False, not {value!r}")
@@ -237,3 +243,5 @@ def check_setting(name: str, value: object) -> None:
         check_num_layers(value)
     elif name == "dropout":
         check_dropout(value)
+    elif name == "checkpoint_steps":
+        _check_steps(value)
