@@ -42,7 +42,7 @@ class Experiment:
 
 
 def training(epochs: int, batch_size: int, chunk: int, rate: float) -> TrainingConfig:
-    """AdamW, cosine schedule, clipping at 1."""
+    """Return the settings of training: AdamW, cosine schedule, clipping at 1."""
     return TrainingConfig(
         truncation=Truncation(k1=chunk),
         optimization=Optimization(learning_rate=rate),
@@ -78,7 +78,7 @@ EXPERIMENTS = {
 
 
 def write_text(text: str, folder: Path) -> Path:
-    """The text of an experiment as a plain file."""
+    """Return the text of an experiment as a plain file."""
     if text == "shakespeare":
         return data_folder() / "tinyshakespeare" / "input.txt"
     with gzip.open(data_folder() / "nsmc" / "ratings_train.txt.gz", "rt", encoding="utf-8") as file:
@@ -139,7 +139,7 @@ def run(name: str) -> dict[str, Any]:
 
 
 def draw(name: str, figures: dict[str, Any]) -> None:
-    """The held-out loss over time as `results/NAME.png`."""
+    """Draw the held-out loss over time as `results/NAME.png`."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")

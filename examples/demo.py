@@ -36,7 +36,7 @@ PRIME = "def __init__(self, "
 
 
 def source_files(most_bytes: int) -> tuple[Path, ...]:
-    """The standard library's own modules in the order of their names, up to some size; the same on every call."""
+    """Return the standard library's own modules by the order of their names, up to some size, always the same."""
     files: list[Path] = []
     total = 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
@@ -48,7 +48,7 @@ def source_files(most_bytes: int) -> tuple[Path, ...]:
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are text."""
+    """Return whether bytes are text."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -57,7 +57,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def make_plan(files: Sequence[Path], seconds: float) -> LanguageModelPlan:
-    """A GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
+    """Make a GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls by the clock."""
     return LanguageModelPlan(
         text=TextConfig(files=tuple(files), held_out_fraction=0.05),
         model=LanguageModelConfig(hidden_size=256, num_layers=1, embedding_size=64),

@@ -66,7 +66,7 @@ def resume_series(
 
 
 def open_table(spec: FileExamples, estimator: SeriesEstimator, tell: Tell = untold) -> Records:
-    """The rows of a table with the columns that an estimator of series asks for; errors as `read`."""
+    """Return the rows of a table with the columns that an estimator of series asks for; errors as `read`."""
     return open_records(spec, tell, columns_named(checked(estimator)))
 
 

@@ -15,7 +15,7 @@ from loopcell.training.run_folder import RunFolder, free_folder
 
 @dataclass(frozen=True)
 class LearnedVectors:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         run: its folder.

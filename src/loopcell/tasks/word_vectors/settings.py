@@ -1,4 +1,4 @@
-"""What `WordVectors` is told: its constructor arguments. No torch here: flags are fast."""
+"""The constructor arguments of `WordVectors`. No torch here: flags are fast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NgramLengths = Annotated[tuple[int, int] | None, AfterValidator(_lengths)]
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class WordVectorSettings:
-    """What a `WordVectors` is told. The defaults are those of word2vec and gensim.
+    """The arguments of a `WordVectors`. The defaults are those of word2vec and gensim.
 
     Args:
         vector_size: E, the length of a word's vector.
@@ -73,5 +73,5 @@ class WordVectorSettings:
     progress: bool = False
 
     def seed(self) -> int:
-        """A number for the random generators."""
+        """Return a number for the random generators."""
         return drawn_seed(self.random_state)

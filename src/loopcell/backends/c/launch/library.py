@@ -40,7 +40,7 @@ class Kernels:
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
         if len(fused.core.nodes) > MOST_NODES:
-            count = f"{len(fused.core.nodes):,} values a step"
+            count = f"{len(fused.core.nodes):,} values per step"
             raise BuildError(f"it has {count}, and a compiler may take very long over more than {MOST_NODES:,}")
         self.fused = fused
         # Read from the graph once: every network that binds these kernels asks for them.

@@ -60,7 +60,7 @@ class TrainedEstimator:
         estimator = self.estimator
         advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
         said = any(note.endswith(advice) for note in self.notes)
-        return found.sentence if found.beaten or said else f"{found.sentence}; {advice}"
+        return found.sentence if found.beaten or said or not found.improvable else f"{found.sentence}; {advice}"
 
 
 def train_estimator(
