@@ -143,7 +143,7 @@ class Recurrent(Stack):
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
 
         Raises:
-            InputError: the parameter is computed from others in a way that cannot give this value.
+            InputError: the parameter is computed from others, and no values of those give this one.
         """
         space, _, gate = name.partition(".")
         spaces = getattr(self, suffix(layer, direction))

@@ -116,5 +116,5 @@ def dropped(
     if not (packed and training and rows.lengths is not None):
         return functional.dropout(x, probability, training)
     valid = pack_padded_sequence(x, rows.lengths.cpu())
-    kept = PackedSequence(functional.dropout(valid.data, probability), valid.batch_sizes)
-    return pad_packed_sequence(kept, total_length=rows.steps)[0]
+    after = PackedSequence(functional.dropout(valid.data, probability), valid.batch_sizes)
+    return pad_packed_sequence(after, total_length=rows.steps)[0]

@@ -80,7 +80,6 @@ class Executable:
         *,
         training: bool,
         record: tuple[str, ...] = (),
-        products: torch.dtype | None = None,
         segment: int = 0,
     ) -> tuple[
         Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]], KernelCall | None
@@ -94,8 +93,6 @@ class Executable:
             lengths: where rows end and start afresh.
             training: draw random numbers, rather than take their means.
             record: names of values to return at every step.
-            products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
-                None: nothing.
             segment: steps between the states that are saved for backward, what lies between them being computed again;
                 0: everything is saved that the gradient needs.
 
@@ -103,9 +100,33 @@ class Executable:
             The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
             that gave them, where calls on other tensors of the same form may repeat it, else None.
         """
-        narrow = narrow_results(x.dtype, x.device)
-        if narrow is not None and self._runs_fused(x, states, weights):
-            return self._widened(x, states, weights, lengths, narrow, training=training, record=record, segment=segment)
+        compute = partial(self._compute, training=training, record=record, segment=segment)
+        half = narrow_results(x.dtype, x.device)
+        if half is None or not self._runs_fused(x, states, weights):
+            found, call = compute(x, states, weights, lengths, products=None)
+            return *found, call
+        results = self.results_dtype(x, states)
+        x, *states = widened((x, *states))
+        with torch.autocast("cpu", enabled=False):
+            found, call = compute(x, states, widened_weights(weights), lengths, products=half)
+        return *narrowed(found, results), call
+
+    def _compute(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Weights,
+        lengths: Lengths,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+        products: torch.dtype | None,
+        segment: int,
+    ) -> tuple[RunResults, KernelCall | None]:
+        """Draw, and run whole or in segments; arguments as of `__call__`.
+
+        `products` is what numbers are rounded to before they are multiplied with weights, where kernels can do so.
+        """
         if training and self._dropped_weights:
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
@@ -120,7 +141,7 @@ class Executable:
             found, call = run(leaves, weights, lengths)
         if autocast_dtype(x.device) is not None:
             found = narrowed(found, self.results_dtype(x, states))
-        return *found, call
+        return found, call
 
     def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
         """Return which path runs on tensors of a device and dtype, as things stand now, and why.
@@ -205,34 +226,6 @@ class Executable:
             return operator_runs(x.device, x.dtype)
         tensors = (x, *states, *weights.bases)
         return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
-
-    def _widened(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        weights: Weights,
-        lengths: Lengths,
-        narrow: torch.dtype,
-        *,
-        training: bool,
-        record: tuple[str, ...],
-        segment: int,
-    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor], KernelCall | None]:
-        """Run in float32 what is stored, or asked for, in half precision."""
-        results = self.results_dtype(x, states)
-        x, *states = widened((x, *states))
-        with torch.autocast("cpu", enabled=False):
-            y, new, seen, call = self(
-                x,
-                states,
-                widened_weights(weights),
-                lengths,
-                training=training,
-                record=record,
-                products=narrow,
-                segment=segment,
-            )
-        return *narrowed((y, new, seen), results), call
 
     def prepared(
         self,
