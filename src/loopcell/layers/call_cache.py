@@ -28,9 +28,10 @@ def call_key(spec: StackSpec, x: object, *, training: bool) -> CallKey | None:
     """Return what decides which kernels run on an input alone; None where such a call is not to be remembered."""
     if torch.compiler.is_compiling() or type(x) is not Tensor or x.dim() != 3 or not is_plain(x):
         return None
+    # Both directions, segments between checkpoints and dropout between layers are more than one kernel call a layer.
     if spec.bidirectional or spec.checkpoint_steps is not None or (training and spec.dropout):
         return None
-    if x.stride(-1) != 1 or not x.numel():
+    if x.stride(-1) != 1 or not x.numel():  # kernels would read a copy, or nothing
         return None
     return x.shape, x.stride(), x.dtype, training, torch.get_num_threads()
 
@@ -84,6 +85,7 @@ class CachedCall:
             if threads > 1 and granted(threads) != threads:  # in a process that was forked off
                 return None
             initial, weights = self.initial(state, layer, dtype), weights_of(layer, 0)
+            # Kernels are bound to a layout, and another subclass of Stack may make one at each call.
             if initial is None or weights.layout is not call.bound.signature.layout:
                 return None
             for base in weights.bases:
@@ -141,7 +143,7 @@ class CallCache:
         return CallCache()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()
+        return type(None), ()  # a call that makes None
 
 
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:

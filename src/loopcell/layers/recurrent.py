@@ -114,6 +114,7 @@ class Recurrent(Stack):
         bound = 1.0 / math.sqrt(self.hidden_size)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
+                # A name is layer.namespace.gate, and what the cell says holds for a namespace.
                 how = self.cell.initial.get(name.split(".")[1], "uniform")
                 if how == "uniform":
                     parameter.uniform_(-bound, bound)

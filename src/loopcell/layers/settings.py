@@ -139,11 +139,11 @@ class StackSettings(nn.Module):
         if not is_setting or "_spec" not in vars(self):  # before the constructor is done nothing was made
             super().__setattr__(name, value)
             return
-        check_setting(name, value)
+        check_setting(name, value)  # before it is set: what is refused leaves the network as it was
         changes = vars(self).get(name) != value
         super().__setattr__(name, value)
         if changes and name in self.structure:
-            self._use(None)
+            self._use(None)  # later: several may change, one by one, before they fit the parameters
         elif changes and self._spec is not None:
             self._use(replace(self._spec, **{name: value}))  # at once: torch.compile cannot trace through it later
 

@@ -44,7 +44,7 @@ class StackSpec:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()
+        return type(None), ()  # a call that makes None
 
 
 def make_executables(

@@ -169,6 +169,7 @@ class Stack(StackSettings):
         """
         spec, key = self.spec if self._spec is None else self._spec, None
         if lengths is None and reset is None and not record:
+            # Before all checks: the call that is remembered passed them, and what may have changed is looked at.
             key = call_key(spec, x, training=self.training)
             found = self._run_cached(spec, key, x, state)
             if found is not None:
@@ -205,7 +206,7 @@ class Stack(StackSettings):
         key: CallKey | None,
     ) -> Results:
         """Check a call on a tensor, bring it to [T, B, I], run it, and remember its kernel calls by its key."""
-        if reset is not None:
+        if reset is not None:  # first, since `time_first` asks for its axes
             check_reset(reset)
         unbatched, weight = original.dim() == 2, boundary.first_parameter(self)
         x, reset = boundary.time_first(spec, original, reset, unbatched=unbatched)
@@ -233,9 +234,10 @@ class Stack(StackSettings):
         x, packed_lengths = unpack(packed)
         boundary.check_input(spec, packed.data, x, weight)
         initial = boundary.initial_state(spec, state, x, weight)
-        if state is not None:  # its rows are in the caller's order
+        if state is not None:
             initial = _in_order(initial, packed.sorted_indices)
         results = self._layers(spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
+        # Rows were sorted by length for packing, and the caller's state is not.
         return repack(results.output, packed_lengths, packed), _in_order(results.states, packed.unsorted_indices), {}
 
     def _layers(
@@ -257,6 +259,7 @@ class Stack(StackSettings):
         for layer, executable in enumerate(spec.executables):
             outputs = []
             for direction, lengths in enumerate(directions):
+                # Row layer * D + direction, which is how many have run so far.
                 before = [tensor[len(finals)] for tensor in state.values()]
                 inner, weights = rows.reverse(x) if direction else x, self.sources(layer, direction)
                 y, after, seen, call = executable(
@@ -264,7 +267,7 @@ class Stack(StackSettings):
                 )
                 for name, value in seen.items():
                     recorded[name].append(rows.reverse(value) if direction else value)
-                outputs.append(rows.reverse(y) if direction else y)
+                outputs.append(rows.reverse(y) if direction else y)  # each output at the step of its input
                 finals.append(after)
                 calls.append(call)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)

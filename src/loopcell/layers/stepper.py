@@ -148,7 +148,7 @@ class Stepper:
         return self._y.copy_(self._outputs[-1][0])
 
     def _checked(self, x: Tensor) -> Tensor:
-        x = x.resolve_neg()
+        x = x.resolve_neg()  # a lazily negated tensor has its numbers with the other sign in memory
         if is_plain(x) and nothing_at_work():
             return x
         watcher = observer() or transformation() or f"a {type(x).__name__}"
@@ -170,6 +170,7 @@ class Stepper:
 
     def refresh(self) -> None:
         """Take the network's weights as they are now."""
+        # Taken out and put back: the new steps begin at the first of the two buffers, wherever the old ones stood.
         state = [buffer[self._now].clone() for buffer in self._buffers.values()]
         self._steps = None
         layers = self._layers()
@@ -202,6 +203,7 @@ class Stepper:
         return layers
 
     def _step_of_network(self, x: Tensor) -> Tensor:
+        # A step is evaluation, and the network's own mode is the caller's.
         was_training = self._net.training
         self._net.train(False)
         try:

@@ -63,7 +63,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
             left_unquantized(self)
         if name not in self.structure or name in {"cell", "sizes"} or "_spec" not in vars(self):
             return
-        if before != value:
+        if before != value:  # whichever setting it was, the cell of the mode and the sizes follow from all of them
             self.cell, self.sizes = self._cell_of_mode(), self._sizes_of_mode()
             self._take_names()
 
@@ -86,6 +86,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what a pickle holds, also one from before these classes derived from torch.nn's."""
+        # torch.nn's lists of weights, which these classes had not then.
         names = state.get("_all_weights") or state["_packed_names"]
         flat = [name for layer in names for name in layer]
         known = {**state["_parameters"], **state}
@@ -105,6 +106,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
             raise UsageError("remove the parametrizations first (torch.nn.utils.parametrize.remove_parametrizations)")
         net = self.torch_class.__new__(self.torch_class)
         vars(net).update({name: value for name, value in vars(self).items() if name not in _OWN})
+        # The tensors are shared; the dicts are not, so that one module may lose or gain a parameter without the other.
         for name in ("_parameters", "_buffers", "_modules", "_flat_weights"):
             vars(net)[name] = vars(net)[name].copy()
         return net
@@ -143,6 +145,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
             if packed not in bases:
                 continue
             for gate, name in enumerate(self.gates):
+                # The projection is one matrix [proj, H]; all others hold [G * H, ...], gate after gate.
                 count = -1 if space == "P" else self.hidden_size
                 part = ParameterSlice(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
                 key = self._equations_name(space, name)
@@ -155,6 +158,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
         """Return which parameter of the equations a gate of a packed tensor is a part of."""
         if space == "P":
             return "P.h"
+        # torch.nn adds bias_hh in every gate; the equations have d where something stands between it and b.
         apart = f"{space}.{gate}" in self.cell.graph.parameters
         return f"{space}.{gate}" if apart or space != "d" else f"b.{gate}"
 

@@ -107,6 +107,7 @@ class Executable:
             return *found, call
         results = self.results_dtype(x, states)
         x, *states = widened((x, *states))
+        # Autocast off: it would round again what was just widened, where the reference path runs after all.
         with torch.autocast("cpu", enabled=False):
             found, call = compute(x, states, widened_weights(weights), lengths, products=half)
         return *narrowed(found, results), call
@@ -128,6 +129,7 @@ class Executable:
         `products` is what numbers are rounded to before they are multiplied with weights, where kernels can do so.
         """
         if training and self._dropped_weights:
+            # A parameter of the equations may be some rows of a packed tensor, so each becomes a tensor of its own.
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
@@ -139,7 +141,7 @@ class Executable:
             found = self._in_segments(run, leaves, weights, lengths, segment)
         else:
             found, call = run(leaves, weights, lengths)
-        if autocast_dtype(x.device) is not None:
+        if autocast_dtype(x.device) is not None:  # each operation of the reference path gave the dtype that it chose
             found = narrowed(found, self.results_dtype(x, states))
         return found, call
 
@@ -176,7 +178,7 @@ class Executable:
         """Run with the draws made, on the path that these tensors may take; the kernel call as in `__call__`."""
         x = leaves[self._input]
         runner = self._runners.get((training, record)) or self._runner(training, record)
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():  # its tensors are fake, and `route` would ask what they are
             if operator_runs(x.device, x.dtype):
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None

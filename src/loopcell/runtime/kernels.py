@@ -27,6 +27,7 @@ from loopcell.runtime.dispatch import are_plain, nothing_at_work
 from loopcell.runtime.programs import Programs, kernels_of
 
 _MOST_SIGNATURES = 64
+"""A bound on memory: dropped weights, for one, have a layout of their own at every call."""
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
 
@@ -121,6 +122,7 @@ class _KernelFunction(torch.autograd.Function):
         # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
             return (None, *_by_reference(call, tensors, arriving, wanted))
+        # A hook on saved tensors may have brought them back in another layout.
         tensors = [contiguous_rows(tensor) for tensor in tensors]
         if ctx.output is not None and ctx.output.changed():
             block = _saved_anew(call, tensors)
@@ -207,7 +209,7 @@ class KernelRunner:
             weights: the parameters.
             lengths: where rows end and start afresh.
         """
-        if self.programs.once is not None:
+        if self.programs.once is not None:  # computed by PyTorch, which has the gradient too: no kernel has to
             leaves = {**leaves, **self.programs.invariants(leaves, weights, self.sizes)}
         bound = self._bind(kernels, tuple(leaves), weights)
         tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
@@ -229,6 +231,7 @@ class KernelRunner:
 
     def _plain_call(self, bound: BoundKernels, steps: int, batch: int, threads: int) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""
+        # The same object each time, since a launch remembers the struct that it filled in.
         key = (bound, steps, batch, threads)
         call = self._plain.get(key)
         if call is None:

@@ -132,7 +132,7 @@ def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
 @lru_cache(maxsize=256)
 def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
     """Return a program's compiled loops; None, with one warning, where they cannot be built."""
-    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, where it was forgotten
+    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, which the cache has dropped since
     try:
         return Kernels(programs.fused, dtype)
     except LoopcellError as error:
