@@ -135,7 +135,7 @@ class CallCache:
         batch, half = x.shape[1], narrow_results(x.dtype)
         # The zeros serve training too, where a tensor that was made for inference alone cannot.
         with torch.inference_mode(False):
-            dtype = widened_dtype(x.dtype)
+            dtype = x.dtype if half is None else widened_dtype(half)
             zeros = [x.new_zeros((1, size), dtype=dtype).expand(batch, size) for size in spec.state_sizes.values()]
         self._calls[key] = CachedCall(found, zeros, state_shapes(spec, batch), half)
 
