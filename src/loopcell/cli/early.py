@@ -49,8 +49,8 @@ def demand_rows(*specs: FileExamples | None) -> None:
 
 
 def demand_texts(files: Sequence[Path]) -> None:
-    """Look for the files of a language model; errors as `loopcell.data.read_text`."""
-    from loopcell.data import Source
+    """Look for the files of a language model; errors as `loopcell.data.text.read_text`."""
+    from loopcell.data.text import Source
 
     for path in files:
         Source(path).size()
@@ -66,7 +66,7 @@ def demand_settings(settings: NetworkSettings | TrainingSettings) -> None:
 
 def demand_tokens(*kinds: str | None) -> None:
     """Refuse a kind of tokens that there is not; UsageError names those that there are."""
-    from loopcell.data import vocabulary_class
+    from loopcell.data.text import vocabulary_class
 
     for kind in kinds:
         if kind is not None:

@@ -69,7 +69,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--clip", "clip", float, "Largest norm of the gradient; 0 for any."),
     ("--device", "device", str, "auto, cpu, cuda, cuda:N or mps."),
     ("--precision", "precision", str, "32-true, 64-true, bf16-mixed or bf16-true."),
-    ("--seed", "random_state", int, "Of everything that is drawn."),
+    ("--seed", "random_state", int, "Of everything that is drawn; else a fresh one."),
 )
 
 # What a flag does at an estimator where another one has a setting of the same name.

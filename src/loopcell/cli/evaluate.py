@@ -43,12 +43,12 @@ def evaluate(
             early.demand_texts(files)
         else:
             early.demand_rows(Settings(FLAGS, typed).build(FileExamples, files=files))
-        from loopcell.tasks import LanguageModel, WordVectors, score_files
+        from loopcell.tasks import LanguageModel, WordVectors
         from loopcell.tasks.core.models import load_model
 
         loaded = load_model(find_model(model))
         if isinstance(loaded, LanguageModel):
-            print_score(score_files(loaded, files), "text")
+            print_score(loaded.evaluate(files), "text")
             return
         settings = Settings(FLAGS, typed)
         data = settings.build(FileExamples, files=files)

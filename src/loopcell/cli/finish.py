@@ -12,20 +12,11 @@ from loopcell.cli.score_table import print_score, print_table, print_verdict
 from loopcell.tasks.core.verdict import UNKNOWN
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from loopcell.tasks import TrainedLanguageModel
     from loopcell.tasks.core.from_files.run import TrainedEstimator
+    from loopcell.tasks.language_model.run import TrainedLanguageModel
     from loopcell.tasks.word_vectors.run import LearnedVectors
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
-
-
-def progress_console() -> Console:
-    """Where progress is shown: standard error, so that standard output holds results only."""
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def report(result: TrainedLanguageModel) -> None:
@@ -50,6 +41,7 @@ def report_estimator(result: TrainedEstimator) -> None:
         print_table(result.score)
     say(in_flags(result.verdict()))
     _places(result.run)
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"predict: loopcell predict {result.run.model} FILE")
 
 
@@ -61,6 +53,7 @@ def report_vectors(result: LearnedVectors) -> None:
     if result.score:
         print_table(result.score)
     say(f"model:  {result.run.model}")
+    say(f"seed:   {result.vectors.random_state_}")
     say(f"nearest words: loopcell predict {result.run.model} WORDS.txt")
     if outcome.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)

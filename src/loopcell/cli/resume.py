@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli.finish import progress_console, report, report_estimator
+from loopcell.cli.finish import report, report_estimator
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.train_series import SERIES_TASKS
 from loopcell.cli.values import parse_time
@@ -36,9 +36,9 @@ def resume(
 
         task = str(RunFolder(run).read_config().get("task"))
         if task == "language-model":
-            from loopcell.tasks import resume_language_model
+            from loopcell.tasks.language_model.run import resume_language_model
 
-            report(resume_language_model(run, longer, progress_console(), began))
+            report(resume_language_model(run, longer, began=began))
         elif task in SERIES_TASKS:
             from loopcell.tasks.forecasting.run import resume_series
 

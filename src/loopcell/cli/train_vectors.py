@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--lr", "learning_rate", float, "The learning rate at the start."),
     ("--last-lr", "last_learning_rate", float, "The learning rate at the end."),
     ("--workers", "workers", int, "Threads; with more than one no two runs are alike."),
-    ("--seed", "random_state", int, "Of everything that is drawn."),
+    ("--seed", "random_state", int, "Of everything that is drawn; else a fresh one."),
 )
 FLAGS = (*READING, INPUT, *(Flag(row[0], WordVectorSettings, *row[1:]) for row in _ROWS))
 

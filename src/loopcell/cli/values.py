@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loopcell.equations import Cell
     from loopcell.tasks.core.settings import NetworkSettings
     from loopcell.tasks.forecasting.settings import SeriesSettings
-    from loopcell.tasks.language_model.config import LanguageModelConfig
+    from loopcell.tasks.language_model.settings import LanguageModelSettings
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 
@@ -80,7 +80,7 @@ def parse_lengths(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def demand_sizes(cell: Cell, config: LanguageModelConfig | NetworkSettings | SeriesSettings) -> None:
+def demand_sizes(cell: Cell, config: LanguageModelSettings | NetworkSettings | SeriesSettings) -> None:
     """Hold the sizes that were typed against those that the cell names.
 
     Raises:

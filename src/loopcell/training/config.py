@@ -132,6 +132,9 @@ def _known_device(device: str) -> str:
     return device
 
 
+DeviceName = Annotated[str, AfterValidator(_known_device)]
+
+
 class Hardware(Config):
     """The devices and processes of a run.
 
@@ -141,7 +144,7 @@ class Hardware(Config):
         precision: in the words of Lightning Fabric.
     """
 
-    device: Annotated[str, AfterValidator(_known_device)] = "auto"
+    device: DeviceName = "auto"
     devices: PositiveInt = 1
     precision: PrecisionName = "32-true"
 

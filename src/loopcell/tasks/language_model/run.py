@@ -1,93 +1,128 @@
-"""What stands in a language model's run folder, read back and held against each other."""
+"""Train a language model on files in a run folder, and go on with one: what the command line does."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import torch
-
-from loopcell.data import TokenFile, Vocabulary, vocabulary_from_json
+from loopcell import cells
 from loopcell.equations import Cell
-from loopcell.errors import FileFormatError, quoted
-from loopcell.tasks.core.model_file import HOSTILE, described
-from loopcell.tasks.language_model.config import LanguageModelPlan
-from loopcell.tasks.language_model.corpus import HeldOutFacts, check_tokens, open_token_files
-from loopcell.tasks.language_model.model import TASK, LanguageModel
-from loopcell.tasks.language_model.step import LanguageModelStep
-from loopcell.training.checkpoint import demand_fitting
-from loopcell.training.run_folder import RunFolder
+from loopcell.errors import FileFormatError, UsageError
+from loopcell.tasks.core.model_file import described
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
+from loopcell.tasks.language_model.estimator import LanguageModel
+from loopcell.tasks.language_model.run_files import never_read, read_job
+from loopcell.training.loop import Outcome
+from loopcell.training.run_folder import RunFolder, free_folder
 
 
 @dataclass(frozen=True)
-class OpenedRun:
-    """A run folder's content.
+class TrainedLanguageModel:
+    """A trained model and its run folder.
 
     Attributes:
-        plan: what was asked for.
-        cell: the equations of the recurrent layers.
-        vocabulary: what a token is.
-        training: the text to train on.
-        held_out: the text to evaluate on, if any is held out.
-        facts: what the score of that text needs.
+        run: its folder.
+        model: trained, or as far as it came when it was interrupted.
     """
 
-    plan: LanguageModelPlan
-    cell: Cell
-    vocabulary: Vocabulary
-    training: TokenFile
-    held_out: TokenFile | None
-    facts: HeldOutFacts | None
+    run: RunFolder
+    model: LanguageModel
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return how it ended."""
+        return self.model.outcome_
+
+    @property
+    def score(self) -> ScoreTable | None:
+        """Return the best held-out score beside the baselines; None when nothing was held out."""
+        return self.model.held_out_
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what the user should know of the text and the run."""
+        return self.model.notes_
 
 
-def open_run(run: RunFolder) -> OpenedRun:
-    """Read a run folder. The token files are read through once; nothing is allocated that is larger than a file.
+def train_language_model(
+    model: LanguageModel, files: Sequence[Path], held_out: Sequence[Path] = (), folder: Path | None = None
+) -> TrainedLanguageModel:
+    """Train a language model on files and keep everything in a new run folder.
+
+    Args:
+        model: with its arguments, not fitted.
+        files: the texts; each is one document.
+        held_out: texts to evaluate on; when there are none, the end of `files` is held out.
+        folder: the run folder, new or empty; None finds a new name under `runs/`.
 
     Raises:
-        UsageError: it is not a run.
-        DataError: a token file is missing.
-        FileFormatError: a file of it is damaged, or belongs to another run.
+        DataError: a text cannot be read, is empty or too short.
+        UsageError: the folder is taken, or the sizes do not fit the cell.
+        TrainingError: the loss is not finite; the message names the update.
+        FileWriteError: the disk is full; the last checkpoint stays.
     """
-    config = run.read_config()
-    plan, cell = read_plan(run, config)
-    with described(run):
-        facts = config["held_out"]
-        training, held_out = open_token_files(run.tokens)
-        opened = OpenedRun(
-            plan=plan,
-            cell=cell,
-            vocabulary=vocabulary_from_json(run.read_json(run.vocabulary)),
-            training=training,
-            held_out=held_out,
-            facts=HeldOutFacts.model_validate(facts) if facts else None,
+    folder = folder or free_folder(Path("runs"), f"{files[0].stem}-{cells.get(model.cell).name}")
+    model.source_ = {"files": [str(path) for path in files], "held_out": [str(path) for path in held_out]}
+    return _fit(model, files, held_out, folder, resume=False)
+
+
+def resume_language_model(
+    folder: Path, longer: Mapping[str, Any] = MappingProxyType({}), *, began: float | None = None
+) -> TrainedLanguageModel:
+    """Go on with a run from its last checkpoint, as if it had never stopped; its texts may be gone.
+
+    A run that was cut off before its first checkpoint starts from the beginning.
+
+    Args:
+        folder: the run folder.
+        longer: the length of the whole run in place of what was asked for at first: epochs, updates, patience or
+            time_limit (seconds).
+        began: by `time.monotonic`, when the command began for all of which a time limit holds; None: for training.
+
+    Raises:
+        UsageError: the folder is not a run, another process trains there, or the run had another number of processes.
+        DataError: a token file of the run is missing.
+        FileFormatError: another file of the run is missing or damaged, or does not belong to it.
+    """
+    run = RunFolder(folder)
+    job = read_job(run)
+    model = _model_of(run, job)
+    model.set_params(**longer, progress=True)
+    model.began_ = began
+    model.source_ = source = job["source"]
+    if not never_read(run):
+        return _fit(model, None, (), folder, resume=True)
+    if source is None:
+        raise UsageError(
+            f"{folder} was started from Python, and cut off before its texts were read; begin it anew there"
         )
-    for file in (training, held_out):
-        if file is not None:
-            check_tokens(file, opened.vocabulary)
-    return opened
+    files, held_out = (list(map(Path, source[name])) for name in ("files", "held_out"))
+    return _fit(model, files, held_out, folder, resume=True)
 
 
-def read_plan(run: RunFolder, config: Mapping[str, Any]) -> tuple[LanguageModelPlan, Cell]:
-    """Read what was asked for; FileFormatError when the config does not say it, or is of another task."""
+def _model_of(run: RunFolder, job: Mapping[str, Any]) -> LanguageModel:
+    """Return the estimator that a run was started with; FileFormatError where its config describes none."""
     with described(run):
-        if config["task"] != TASK:
-            raise FileFormatError(f"{run.path} is the run of another task: {quoted(config['task'])}")
-        return LanguageModelPlan.model_validate(config["plan"]), Cell.from_json(json.dumps(config["cell"]))
+        try:
+            cell = Cell.from_json(json.dumps(job["cell"]))
+            model = LanguageModel(**job["config"], **job["hardware"], cell=cell, random_state=job["seed"])
+            checked(model)
+        except UsageError as error:
+            raise FileFormatError(f"{run.config} is damaged: {error}") from error
+    return model
 
 
-def check_checkpoint(run: RunFolder, opened: OpenedRun) -> None:
-    """Hold the last checkpoint against what the rest of the folder asks for, before anything of that size is made.
-
-    Raises:
-        FileFormatError: the checkpoint is missing, damaged or of another run, or the sizes make no model.
-    """
+def _fit(
+    model: LanguageModel, files: Sequence[Path] | None, held_out: Sequence[Path], folder: Path, *, resume: bool
+) -> TrainedLanguageModel:
     try:
-        with torch.device("meta"):
-            model = LanguageModel(opened.cell, opened.vocabulary, opened.plan.model)
-            demand_fitting(run.last, LanguageModelStep(model), opened.plan.training.batch_size)
-    except FileFormatError:
-        raise
-    except HOSTILE as error:
-        raise FileFormatError(f"{run.config} is damaged: no model can be made with its sizes") from error
+        model.fit(files, validation=held_out or None, run=folder, resume=resume)
+    except KeyboardInterrupt:
+        if not hasattr(model, "outcome_"):
+            raise
+    return TrainedLanguageModel(RunFolder(folder), model)

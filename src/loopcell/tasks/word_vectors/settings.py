@@ -47,7 +47,8 @@ class WordVectorSettings:
         learning_rate: at the start; it falls in a straight line.
         last_learning_rate: at the end.
         workers: threads. With more than one, two runs are no longer alike.
-        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
+            was drawn is `random_state_` after `fit`.
         progress: show a bar on standard error.
     """
 
@@ -69,7 +70,7 @@ class WordVectorSettings:
     learning_rate: Positive = 0.025
     last_learning_rate: NotNegative = 1e-4
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    random_state: RandomState = 1
+    random_state: RandomState = None
     progress: bool = False
 
     def seed(self) -> int:

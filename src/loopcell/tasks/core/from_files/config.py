@@ -58,7 +58,7 @@ class FileExamples(Columns):
     Attributes:
         files: tables, JSON lines, archives, a folder of class folders, ...
         encoding: of text files.
-        kind: of the files, one of `loopcell.data.KINDS`; None finds it.
+        kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None finds it.
         delimiter: what stands between the cells of a table: a character, or "blanks"; None finds it.
         quote: the character that encloses a cell of a table, "" for none; None finds it.

@@ -20,7 +20,7 @@ from loopcell.tasks.core.from_files.examples import Tell, columns_of, demand_seq
 from loopcell.tasks.core.model_file import described
 from loopcell.tasks.core.models import TASKS, model_class
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import checked
+from loopcell.tasks.core.settings import checked, drawn_seed
 from loopcell.tasks.core.verdict import MODEL, UNKNOWN, UNLABELLED
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder, free_folder
@@ -92,7 +92,12 @@ def train_estimator(
 
 @contextmanager
 def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) -> Iterator[RunFolder]:
-    """A run folder to train in; when nothing was trained there, nothing is left of it."""
+    """Give a run folder to train in; when nothing was trained there, nothing is left of it.
+
+    A seed that is to be drawn is drawn here: the split and the training go by the same one.
+    """
+    if estimator.random_state is None:
+        estimator.set_params(random_state=drawn_seed(None))
     name = f"{files[0].stem}-{TASKS[estimator.task].verb}"
     run = RunFolder(folder or free_folder(Path("runs"), name))
     existed = run.path.exists()
