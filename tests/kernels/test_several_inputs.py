@@ -21,7 +21,7 @@ def _gradients(name, lengths=None):
     nudges = layer.nudges(T, B, x)
     rest = [torch.zeros(B, size, dtype=torch.float64) for size in net.executable(0).state_sizes.values()]
     rows = Lengths(T, None if lengths is None else torch.tensor(lengths))
-    y, after, _ = layer.executable(x, rest, net.sources(0, 0), rows, training=False, beside=layer.beside(nudges))
+    y, after, *_ = layer.executable(x, rest, net.sources(0, 0), rows, training=False, beside=layer.beside(nudges))
     loss = (y * y).sum() + sum((state**3).sum() for state in after)
     return y, net(x, lengths=lengths)[0], torch.autograd.grad(loss, list(nudges.values()))
 
@@ -57,6 +57,6 @@ def test_the_gradient_of_a_cell_state_is_that_of_autograd_in_a_loop_written_by_h
     layer = NudgedLayer(ours, 0, ["c"])
     nudges = layer.nudges(T, B, x)
     rest = [torch.zeros(B, H, dtype=torch.float64)] * 2
-    y, _, _ = layer.executable(x, rest, ours.sources(0, 0), Lengths(T), training=False, beside=layer.beside(nudges))
+    y, *_ = layer.executable(x, rest, ours.sources(0, 0), Lengths(T), training=False, beside=layer.beside(nudges))
     (found,) = torch.autograd.grad(y.square().sum(), list(nudges.values()))
     torch.testing.assert_close(found, torch.stack([state.grad for state in states]), rtol=1e-9, atol=1e-12)

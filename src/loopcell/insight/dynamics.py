@@ -82,7 +82,7 @@ class _Step:
         rest = [x.new_zeros(1, size) for size in self._sizes]
         names = tuple(self._executable.state_sizes)
         with torch.no_grad():
-            _, _, seen = self._executable(
+            _, _, seen, _ = self._executable(
                 x.unsqueeze(1), rest, self._weights, Lengths(len(x)), training=False, record=names
             )
         after = torch.cat([seen[name].squeeze(1) for name in names], -1)
@@ -94,7 +94,7 @@ class _Step:
             states = states.detach().requires_grad_()
             parts = [part.contiguous() for part in torch.split(states, self._sizes, -1)]
             inputs = step_input.expand(1, len(states), -1).contiguous()
-            _, after, _ = self._executable(inputs, parts, self._weights, Lengths(1), training=False)
+            _, after, *_ = self._executable(inputs, parts, self._weights, Lengths(1), training=False)
             (gradient,) = torch.autograd.grad((torch.cat(after, -1) * cotangents).sum(), states)
         return gradient
 

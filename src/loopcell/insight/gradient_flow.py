@@ -181,17 +181,18 @@ class _Watched:
         self.inputs: list[Tensor] = []
         self.nudges: list[dict[str, Tensor]] = []
         steps, batch = x.shape[:2]
+        directions = [rows, rows.reversed()] if net.bidirectional else [rows]
         with torch.enable_grad():
             for layer in range(net.num_layers):
                 nudged = NudgedLayer(net, layer, net.cell.states)
                 outputs = []
-                for direction, read in enumerate(rows.directions(net.num_directions)):
+                for direction, read in enumerate(directions):
                     inner = rows.reverse(x) if direction else x
                     nudges = nudged.nudges(steps, batch, x)
                     rest = [x.new_zeros(batch, size) for size in nudged.executable.state_sizes.values()]
                     sources = net.sources(layer, direction)
                     beside = nudged.beside(nudges)
-                    y, _, _ = nudged.executable(inner, rest, sources, read, training=False, beside=beside)
+                    y, *_ = nudged.executable(inner, rest, sources, read, training=False, beside=beside)
                     outputs.append(rows.reverse(y) if direction else y)
                     self.inputs.append(inner.detach())
                     self.nudges.append(nudges)
