@@ -46,7 +46,7 @@ class LayerView:
 
 
 @dataclass(frozen=True, eq=False)
-class _Call:
+class _RecordedCall:
     """A call of recurrent layers, as it was made."""
 
     layers: Stack
@@ -78,14 +78,14 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
 
 
 @contextmanager
-def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_Call]]:
+def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_RecordedCall]]:
     """Keep every call of some layers within the block."""
-    calls: list[_Call] = []
+    calls: list[_RecordedCall] = []
 
     def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
         assert isinstance(module, Stack)  # it is hooked to nothing else
         x, state, lengths, reset = _arguments(*given, **others)
-        calls.append(_Call(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
+        calls.append(_RecordedCall(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
     try:
@@ -110,7 +110,7 @@ def _as_state(layers: Stack, given: Any) -> State | None:
     return State(**dict(zip(layers.cell.states, tensors, strict=True)))
 
 
-def _views(layers: Stack, name: str, calls: list[_Call]) -> Iterator[LayerView]:
+def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[LayerView]:
     recordings = [_recorded(call) for call in calls if call.layers is layers]
     if not recordings:
         return
@@ -123,7 +123,7 @@ def _views(layers: Stack, name: str, calls: list[_Call]) -> Iterator[LayerView]:
         yield LayerView(f"{name or type(layers).__name__}, layer {layer}{way}", layers.cell, quantities)
 
 
-def _recorded(call: _Call) -> dict[str, list[Numbers]]:
+def _recorded(call: _RecordedCall) -> dict[str, list[Numbers]]:
     """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
     with torch.no_grad():
         recording = call.layers.record(call.x, state=call.state, **call.others)
