@@ -43,7 +43,8 @@ NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 """Sections in both languages, and the pages of each in reading order; a language has those that are written in it."""
 
-OTHER_LANGUAGE = {"en": {"한국어": "ko/index.html"}, "ko": {"English": "../index.html"}}
+KOREAN: dict[str, Any] = {"한국어": "ko/index.html"}
+"""The way to the other language; back, each Korean page has a link to its English one."""
 
 EXTENSIONS: dict[str, Any] = {
     "attr_list": {},
@@ -147,7 +148,8 @@ def navigation(language: str, pages: Path) -> list[dict[str, Any]]:
         sys.exit(f"scripts/build_site.py: NAVIGATION and the pages differ: {', '.join(sorted(lost))}")
     at = LANGUAGES.index(language)
     sections = [{section[at]: [page for page in section[2] if page in there]} for section in NAVIGATION]
-    return [*(section for section in sections if any(section.values())), OTHER_LANGUAGE[language]]
+    filled = [section for section in sections if any(section.values())]
+    return [*filled, KOREAN] if language == "en" else filled
 
 
 if __name__ == "__main__":
