@@ -11,9 +11,8 @@ from pathlib import Path
 from loopcell.cli.reporting import say_note
 from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.settings import NetworkSettings, TrainingSettings
+from loopcell.tasks.core.settings import NetworkSettings
 from loopcell.tasks.forecasting.settings import SeriesSettings, columns_named
-from loopcell.training.config import Hardware, configure
 from loopcell.training.run_folder import RunFolder
 
 
@@ -56,10 +55,8 @@ def demand_texts(files: Sequence[Path]) -> None:
         Source(path).size()
 
 
-def demand_settings(settings: NetworkSettings | TrainingSettings) -> None:
-    """Look at what a settings class leaves to others: the device, and the kind of tokens."""
-    if isinstance(settings, TrainingSettings):
-        configure(Hardware, {"device": settings.device, "precision": settings.precision})
+def demand_settings(settings: object) -> None:
+    """Look at what a settings class leaves to others: the kind of tokens."""
     if isinstance(settings, NetworkSettings):
         demand_tokens(settings.tokens, getattr(settings, "target_tokens", None))
 

@@ -1,12 +1,14 @@
 """The configuration of a training run: one small model for each of its parts.
 
-Every number has its default here and nowhere else; the command line shows these.
+Every number of a run has its default and its bounds here and nowhere else: the settings of estimators take theirs from
+here, and the command line shows these.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -26,6 +28,11 @@ from loopcell.errors import UsageError
 ScheduleName = Literal["constant", "linear", "cosine"]
 PrecisionName = Literal["32-true", "64-true", "bf16-mixed", "bf16-true"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Updates = Annotated[int, Field(ge=0)]
+MOST_SEEDS = 2**32 - 2**16
+Seed = Annotated[int, Field(ge=0, lt=MOST_SEEDS)]
 
 
 class Config(BaseModel):
@@ -84,11 +91,11 @@ class Optimization(Config):
         clip: the largest norm of the mean loss's gradient over all parameters; 0 leaves it as it is.
     """
 
-    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
+    learning_rate: Positive = 2e-3
     schedule: ScheduleName = "cosine"
-    warmup: Annotated[int, Field(ge=0)] = 100
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
-    clip: Annotated[float, Field(ge=0.0)] = 1.0
+    warmup: Updates = 100
+    weight_decay: NotNegative = 0.01
+    clip: NotNegative = 1.0
 
 
 class RunLength(Config):
@@ -104,7 +111,7 @@ class RunLength(Config):
 
     epochs: PositiveInt = 10
     updates: PositiveInt | None = None
-    time_limit: Annotated[float, Field(gt=0.0)] | None = None
+    time_limit: Positive | None = None
     patience: PositiveInt | None = None
 
     def total_updates(self, updates_per_epoch: int) -> int:
@@ -132,6 +139,9 @@ def _known_device(device: str) -> str:
     return device
 
 
+DeviceName = Annotated[str, AfterValidator(_known_device)]
+
+
 class Hardware(Config):
     """Where a run happens.
 
@@ -141,7 +151,7 @@ class Hardware(Config):
         precision: in the words of Lightning Fabric.
     """
 
-    device: Annotated[str, AfterValidator(_known_device)] = "auto"
+    device: DeviceName = "auto"
     devices: PositiveInt = 1
     precision: PrecisionName = "32-true"
 
@@ -159,7 +169,7 @@ class TrainingConfig(Config):
     length: RunLength = RunLength()
     intervals: Intervals = Intervals()
     hardware: Hardware = Hardware()
-    seed: Annotated[int, Field(ge=0, lt=2**32 - 2**16)] = 1
+    seed: Seed = 1
     batch_size: PositiveInt = 32
 
     @model_validator(mode="before")
@@ -194,9 +204,16 @@ def configure(
         names: the user's words for the fields, such as flags.
     """
     try:
-        return TypeAdapter(model).validate_python(dict(values))
+        found: ConfigT = _adapter(model).validate_python(dict(values))
     except ValidationError as error:
         raise UsageError(_sentence(error, names)) from error
+    return found
+
+
+@cache
+def _adapter(model: type[Any]) -> TypeAdapter[Any]:
+    """What validates a model; to make one takes longer than to use it."""
+    return TypeAdapter(model)
 
 
 def _sentence(error: ValidationError, names: Mapping[str, str]) -> str:

@@ -26,14 +26,19 @@ from loopcell.equations import Cell
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
+    MOST_SEEDS,
+    DeviceName,
     Fraction,
     Hardware,
+    NotNegative,
     Optimization,
+    Positive,
     PrecisionName,
     RunLength,
     ScheduleName,
     TrainingConfig,
     Truncation,
+    Updates,
     configure,
 )
 
@@ -46,7 +51,8 @@ EARLIER_NAMES = {
 }
 """Arguments by the names that models saved before 0.1 have them under."""
 
-MOST_SEEDS = 2**32 - 2**16
+OPTIMIZATION, HARDWARE, RUN = Optimization(), Hardware(), TrainingConfig()
+"""Where the defaults stand that estimators share with every other run."""
 
 
 def _cell(value: object) -> object:
@@ -88,13 +94,11 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
 _AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
 AutoCount = Annotated[PositiveInt, *_AUTO]
 AutoPatience = Annotated[PositiveInt | None, *_AUTO]
-AutoWarmup = Annotated[Annotated[int, Field(ge=0)], *_AUTO]
+AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
@@ -186,7 +190,7 @@ class TrainingSettings:
         progress: show a bar and the losses on standard error.
     """
 
-    usual_pace: ClassVar[Pace] = Pace(batch_size=32, epochs=20, patience=5, learning_rate=2e-3, warmup=100)
+    usual_pace: ClassVar[Pace] = Pace(RUN.batch_size, 20, 5, OPTIMIZATION.learning_rate, OPTIMIZATION.warmup)
 
     epochs: AutoCount = AUTO
     time_limit: Positive | None = None
@@ -194,12 +198,12 @@ class TrainingSettings:
     validation_fraction: Fraction = 0.1
     batch_size: AutoCount = AUTO
     learning_rate: AutoRate = AUTO
-    schedule: ScheduleName = "cosine"
+    schedule: ScheduleName = OPTIMIZATION.schedule
     warmup: AutoWarmup = AUTO
-    weight_decay: NotNegative = 0.01
-    clip: NotNegative = 1.0
-    device: str = "auto"
-    precision: PrecisionName = "32-true"
+    weight_decay: NotNegative = OPTIMIZATION.weight_decay
+    clip: NotNegative = OPTIMIZATION.clip
+    device: DeviceName = HARDWARE.device
+    precision: PrecisionName = HARDWARE.precision
     random_state: RandomState = 1
     progress: bool = False
 
@@ -229,7 +233,7 @@ class TrainingSettings:
                 clip=self.clip,
             ),
             length=RunLength(epochs=pace.epochs, time_limit=self.time_limit, patience=pace.patience),
-            hardware=configure(Hardware, {"device": self.device, "precision": self.precision}),
+            hardware=Hardware(device=self.device, precision=self.precision),
             seed=seed,
             batch_size=pace.batch_size,
         )

@@ -70,7 +70,7 @@ class SeriesSettings(TrainingSettings):
         extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    usual_pace: ClassVar[Pace] = Pace(batch_size=8, epochs=40, patience=10, learning_rate=2e-3, warmup=100)
+    usual_pace: ClassVar[Pace] = TrainingSettings.usual_pace._replace(batch_size=8, epochs=40, patience=10)
 
     target: Names = ()
     time: str | None = None
