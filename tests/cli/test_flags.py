@@ -27,7 +27,7 @@ def test_every_setting_has_a_flag():
 
 
 def test_no_flag_and_no_field_twice():
-    names = [name for flag in train.FLAGS for name in flag.names.split()]
+    names = [name for flag in train.FLAGS for name in flag.spelling.names.split()]
     fields = [flag.field for flag in train.FLAGS]
     assert len(set(names)) == len(names)
     assert len(set(fields)) == len(fields)

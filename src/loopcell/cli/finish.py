@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from loopcell.tasks import TrainedLanguageModel
     from loopcell.tasks.core.from_files.run import TrainedEstimator
-    from loopcell.tasks.word_vectors.run import LearnedVectors
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
 
@@ -28,7 +27,7 @@ def progress_console() -> Console:
     return Console(stderr=True)
 
 
-def report(result: TrainedLanguageModel) -> None:
+def report_language_model(result: TrainedLanguageModel) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
     say_notes(result.notes)
     _ending(result.outcome, result.run)
@@ -53,10 +52,10 @@ def report_estimator(result: TrainedEstimator) -> None:
     say(f"predict: loopcell predict {result.run.model} FILE")
 
 
-def report_vectors(result: LearnedVectors) -> None:
+def report_vectors(result: Any) -> None:
     """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
     say_notes(result.notes)
-    outcome, words = result.vectors.outcome_, len(result.vectors.words_)
+    outcome, words = result.estimator.outcome_, len(result.estimator.words_)
     say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")
     if result.score:
         print_table(result.score)
@@ -64,6 +63,12 @@ def report_vectors(result: LearnedVectors) -> None:
     say(f"nearest words: loopcell predict {result.run.model} WORDS.txt")
     if outcome.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def report(result: TrainedEstimator) -> None:
+    """Say what came of a run, in the way of its job."""
+    told = report_vectors if result.estimator.task == "word-vectors" else report_estimator
+    told(result)
 
 
 def _ending(outcome: Outcome, run: RunFolder) -> None:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.file_flags import INPUT, READING, STEPS
+from loopcell.cli.columns import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
-from loopcell.tasks.core.from_files.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.config import FileExamples
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
 
 
 @with_flags(FLAGS)
@@ -83,16 +83,6 @@ def is_of_series(model: Any) -> bool:
     return isinstance(model, SeriesEstimator)
 
 
-def series_source(model: Any, spec: FileExamples) -> Records:
-    """The rows of a table of series; UsageError when columns were named, which the model knows."""
-    from loopcell.errors import UsageError
-    from loopcell.tasks.forecasting.run import open_table
-
-    if spec.columns != Columns():
-        raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
-    return open_table(spec, model, say_note)
-
-
 def _demand_state(model: Any, state: Path | None) -> None:
     """Refuse a file of a state for a model that would not look at it."""
     from loopcell.errors import UsageError
@@ -106,7 +96,9 @@ def _demand_state(model: Any, state: Path | None) -> None:
 
 
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
-    source = series_source(model, spec)
+    from loopcell.tasks.forecasting.files import SeriesFiles
+
+    (source,) = SeriesFiles.open_for(spec, model, say_note).load()
     if state is None:
         rows = model.predict_records(source)
     else:

@@ -46,8 +46,8 @@ class Truncation(Config):
 
     Attributes:
         k1: time steps between two updates.
-        k2: time steps that a gradient flows back; None means k1. The larger is a multiple of the smaller.
-        accumulate: the gradients of this many stretches of k1 steps are added up before an update.
+        k2: time steps that a gradient flows back; None for `k1`. The larger is a multiple of the smaller.
+        accumulate: the gradients of so many stretches of `k1` steps are added up before an update.
 
     With k2 below k1 the stretch is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
     the last k2 - k1 steps are run again before the new ones, so an update costs k2 / k1 forward passes.
@@ -84,11 +84,12 @@ class Optimization(Config):
     """AdamW (Loshchilov and Hutter, 2019), its schedule, and clipping.
 
     Attributes:
-        learning_rate: the largest learning rate of the schedule.
-        schedule: what the rate does after the warm-up: stays, or falls to zero along a line or a half cosine.
-        warmup: updates in which the rate rises linearly from near zero.
+        learning_rate: the largest learning rate: of AdamW, after the warm-up.
+        schedule: what the learning rate does after the warm-up: constant, linear or cosine. It stays, or falls to zero
+            along a line or a half cosine.
+        warmup: updates in which the learning rate rises; linearly, from near zero.
         weight_decay: decay of the matrices; vectors (biases, scales) are not decayed.
-        clip: the largest norm of the mean loss's gradient over all parameters; 0 leaves it as it is.
+        clip: the largest norm of the gradient; 0 for any. It is that of the mean loss, over all parameters.
     """
 
     learning_rate: Positive = 2e-3
@@ -103,10 +104,10 @@ class RunLength(Config):
 
     Attributes:
         epochs: passes over the data.
-        updates: updates of the weights; when given, it counts instead of `epochs`.
+        updates: updates of the weights, in place of `epochs`.
         time_limit: seconds of training, evaluations among them. Where it comes before the last update, the learning
             rate falls with the time, and is as low at the limit as it would be at the last update.
-        patience: evaluations without a better loss after which the run ends.
+        patience: evaluations without a lower held-out loss after which training ends; None for all passes.
     """
 
     epochs: PositiveInt = 10
@@ -123,9 +124,9 @@ class Intervals(Config):
     """How often something else than an update happens, in updates.
 
     Attributes:
-        log_every: a row of metrics.
-        save_every: a checkpoint (there is also one after every evaluation).
-        evaluate_every: an evaluation on held-out data; None means after every epoch only.
+        log_every: updates from one row of metrics to the next.
+        save_every: updates from one checkpoint to the next (there is also one after every evaluation).
+        evaluate_every: updates from one evaluation on held-out data to the next; None for one after every pass.
     """
 
     log_every: PositiveInt = 20
@@ -146,9 +147,9 @@ class Hardware(Config):
     """Where a run happens.
 
     Attributes:
-        device: auto, cpu, cuda, cuda:N or mps.
+        device: where it runs: auto, cpu, cuda, cuda:N or mps.
         devices: processes to start, each with a device of its own; under torchrun its processes are taken.
-        precision: in the words of Lightning Fabric.
+        precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
     """
 
     device: DeviceName = "auto"
@@ -161,7 +162,7 @@ class TrainingConfig(Config):
 
     Attributes:
         seed: of weights, dropout and everything else that is drawn.
-        batch_size: lanes that are read side by side in each process.
+        batch_size: B, sequences that are read side by side: lanes of the text, in each process.
     """
 
     truncation: Truncation = Truncation()
@@ -211,7 +212,7 @@ def configure(
 
 
 @cache
-def _adapter(model: type[Any]) -> TypeAdapter[Any]:
+def _adapter(model: Any) -> TypeAdapter[Any]:
     """What validates a model; to make one takes longer than to use it."""
     return TypeAdapter(model)
 

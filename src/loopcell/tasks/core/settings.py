@@ -129,17 +129,18 @@ class NetworkSettings:
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        bidirectional: read both ways; not for streams, where the end has not come yet.
-        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        bidirectional: read both ways: not for streams, where the end has not come yet.
+        dropout: the probability that a number is dropped, in training: before, between and after the layers.
         token_dropout: the probability that a whole token is dropped, in training: no answer may hang on one token.
         sizes: further sizes that the cell names, such as {"proj": 64}.
         chrono: the longest dependence expected, in steps: the gates that keep the state begin with time scales up to it
-            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None begins as torch.nn does.
-        embedding_size: E, the length of a token's vector, where the input is text or tokens.
+            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None for start values as torch.nn
+            has them.
+        embedding_size: E, the length of a token's vector: where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         ngrams: how many tokens a step reads at once: 3 adds to a token's vector those of the pair and of the triple
             that end with it; not for streams, where a piece does not know the tokens before it.
-        vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        vocabulary_size: the most tokens of the vocabulary; None for what is usual for the kind of tokens.
         embedding: vectors of words to begin with, from `WordVectors.as_embedding`; texts are cut into words as those
             were, and `tokens` and `embedding_size` do not count. None learns a vector for each token from the start.
         features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
@@ -149,6 +150,9 @@ class NetworkSettings:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+    pairs_of_texts: ClassVar[bool] = False
+    """Whether two files of lines are sequences and what is known of them, line beside line."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -176,16 +180,17 @@ class TrainingSettings:
     Args:
         epochs: passes over the data.
         time_limit: seconds of training; None for as long as it takes.
-        patience: passes without a lower loss on the validation part after which training ends; None for all passes.
-        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing.
-        batch_size: sequences of one update.
-        learning_rate: the largest learning rate of AdamW.
-        schedule: what the rate does after the warm-up: constant, linear or cosine.
-        warmup: updates in which the rate rises; at most half of all.
+        patience: evaluations without a lower held-out loss after which training ends: there is one after each pass;
+            None for all passes.
+        validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing.
+        batch_size: B, sequences that are read side by side.
+        learning_rate: the largest learning rate: of AdamW, after the warm-up.
+        schedule: what the learning rate does after the warm-up: constant, linear or cosine.
+        warmup: updates in which the learning rate rises; at most half of all.
         weight_decay: decay of the matrices.
         clip: the largest norm of the gradient; 0 for any.
-        device: auto, cpu, cuda, cuda:N or mps.
-        precision: 32-true, 64-true, bf16-mixed or bf16-true.
+        device: where it runs: auto, cpu, cuda, cuda:N or mps.
+        precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
         random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
         progress: show a bar and the losses on standard error.
     """
@@ -244,12 +249,13 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceClassifier` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention. "auto" goes by
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes by
             the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
-        calibrate: divide the scores by a temperature that fits the validation part, so that probabilities are honest.
+        calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it, so that
+            probabilities are honest.
     """
 
     pooling: PoolingChoice = AUTO
@@ -262,12 +268,12 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceRegressor` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention. "auto" goes
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes
             by the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
-        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing. "auto": a
+        validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
-        calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
-            tell them from chance.
+        calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
+            held-out examples (under 240) do not tell them from chance.
     """
 
     pooling: PoolingChoice = AUTO
@@ -282,7 +288,8 @@ class TaggerSettings(NetworkSettings, TrainingSettings):
     Args:
         crf: put a linear-chain CRF on the scores, which knows which label follows which.
         class_weight: how much a step of a label counts in the loss, as for classes; not with a CRF.
-        calibrate: divide the scores by a temperature that fits the validation part; not with a CRF.
+        calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
+            CRF.
     """
 
     crf: bool = False

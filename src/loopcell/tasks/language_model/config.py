@@ -17,9 +17,11 @@ class LanguageModelConfig(Config):
     Attributes:
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        embedding_size: E, the length of a token's vector; None means H.
-        dropout: the probability that a number is dropped after the embedding, between layers and before the head.
-        tied: the head reuses the embedding's matrix (Press and Wolf, 2017); the output has to be of length E.
+        embedding_size: E, the length of a token's vector; None for `hidden_size`.
+        dropout: the probability that a number is dropped, in training: after the embedding, between layers and before
+            the head.
+        tied: the head reuses the embedding's matrix: that of the tokens (Press and Wolf, 2017); the output has to be of
+            length E.
         sizes: further sizes that the cell names.
     """
 
@@ -36,10 +38,10 @@ class TextConfig(Config):
 
     Attributes:
         files: the texts; each is one document.
-        held_out_files: texts to evaluate on; when empty, the end of `files` is held out.
-        held_out_fraction: how much of `files` that is, of their bytes; 0 holds nothing out.
-        tokens: char, byte, jamo or bpe.
-        vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        held_out_files: files that are held out: to evaluate on. Without any the end of `files` is.
+        held_out_fraction: how much of the data is held out: of its bytes, at the end; 0 for nothing.
+        tokens: what one step of a text is: char, byte, jamo, bpe or word.
+        vocabulary_size: the most tokens of the vocabulary; None for what is usual for the kind of tokens.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]

@@ -9,7 +9,9 @@ import pytest
 
 from loopcell import SequenceClassifier
 from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.from_files.run import train_estimator
+from loopcell.tasks.core.from_files.run import train_on_files
+from loopcell.tasks.core.models import open_files
+from loopcell.tasks.core.settings import checked
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK, words
 
@@ -26,8 +28,8 @@ def table(tmp_path):
 
 def trained(table, folder, *, spent, **settings):
     estimator = SequenceClassifier(**{**QUICK, **settings})
-    estimator.began_ = time.monotonic() - spent
-    return train_estimator(estimator, table, None, folder)
+    opened = open_files(estimator.task, checked(estimator), table, None)
+    return train_on_files(estimator, *opened, folder, began=time.monotonic() - spent)
 
 
 def test_time_that_was_spent_before_training_counts(table, tmp_path):

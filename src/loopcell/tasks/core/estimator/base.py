@@ -26,6 +26,7 @@ from loopcell.data import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
+from loopcell.tasks.core.estimator.context import RunContext
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -43,6 +44,7 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
+from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
@@ -77,11 +79,9 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     outcome_: Outcome
     pace_: Pace
     notes_: list[str]
-    began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
-    columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
-    tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
+    _context = RunContext()
+    _columns: Columns | None = None
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
-    source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Name every argument in the class's docstring, as `help` and editors show it."""
@@ -133,11 +133,38 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     # --- training --------------------------------------------------------------------------------------------------
 
+    @property
+    def columns_(self) -> Columns | None:
+        """Of the files that the shell trained it on, for `loopcell predict`; None where it was trained from Python."""
+        return self._columns
+
+    @contextmanager
+    def within(self, context: RunContext) -> Iterator[None]:
+        """Fit and score as a part of a run."""
+        self._context = context
+        try:
+            yield
+        finally:
+            del self._context
+
+    def fit_in_run(self, run: RunFolder, data: tuple[Any, ...], validation: Any, *, resume: bool) -> None:
+        """Learn from what the job's `OpenedFiles` read, and keep it in a folder; errors as `fit`."""
+        self.fit(*data, validation=validation, run=run.path, resume=resume)
+
+    @abstractmethod
+    def fit(self, *data: Any, **options: Any) -> Self:
+        """Learn from examples."""
+
+    @abstractmethod
+    def score_held_out(self, *data: Any, **options: Any) -> ScoreTable | None:
+        """Return the metrics on what `fit` with the same data held out, beside baselines; None for nothing."""
+
     @contextmanager
     def _fitting(self, seed: int) -> Iterator[None]:
         """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
         self.__dict__.pop("network_", None)
-        self._started = time.monotonic() if self.began_ is None else self.began_
+        self._started = time.monotonic() if self._context.began is None else self._context.began
+        self._columns = self._context.columns
         try:
             with private_randomness(seed):
                 yield
@@ -173,24 +200,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         return None
 
     def _note(self, notes: Sequence[str]) -> None:
-        """Keep sentences for the user, each once, and say them: to `tell_`, or with the progress that Python shows."""
+        """Keep sentences for the user, each once, and say them: to the run, or with the progress that Python shows."""
         before = getattr(self, "notes_", [])
         new = [note for note in dict.fromkeys(notes) if note not in before]
         self.notes_ = [*before, *new][-MOST_NOTES:]
+        tell = self._context.tell
         for note in new:
-            if self.tell_ is not None:
-                self.tell_(note)
-            elif self.progress and self.source_ is None:
+            if tell is not None:
+                tell(note)
+            elif self.progress:
                 Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
-        """Call a function with each note as soon as there is one: most of them before training."""
-        self.tell_ = tell
-        try:
-            yield
-        finally:
-            del self.tell_
 
     def _working(self, what: str) -> AbstractContextManager[object]:
         """Around work without a bar: a line about it now and then, where progress is shown."""
@@ -198,13 +217,14 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def seconds_left(self) -> float | None:
         """What is left of the time limit, for what follows training; None without a limit, and at least 0."""
-        if self.time_limit is None or self.began_ is None:
+        began = self._context.began
+        if self.time_limit is None or began is None:
             return None
-        return max(0.0, self.began_ + float(self.time_limit) - time.monotonic())
+        return max(0.0, began + float(self.time_limit) - time.monotonic())
 
     def _seconds_elsewhere(self) -> float:
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
-        scores = 0.0 if self.began_ is None else SCORING_SHARE * float(self.time_limit or 0.0)
+        scores = 0.0 if self._context.began is None else SCORING_SHARE * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
 
     def _fingerprint(self, training: Examples[Any]) -> str:
@@ -227,7 +247,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """Make the folder of a new run, or look whether this one is that of the same job."""
         job = {"task": self.task, **self.facts(), **own}
         if not resumed:
-            RunFolder.create(run.path, {**job, "source": self.source_})
+            RunFolder.create(run.path, {**job, "source": self._context.source})
             return
         before = run.read_config()
         demand_same_job(run.path, before, job)
@@ -263,7 +283,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
+        columns = {"columns": self._columns.model_dump(exclude_defaults=True)} if self._columns else {}
         return {"config": config, **cell, **columns, "learned": self._learned()}
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -312,7 +332,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator._from_file = True
         estimator._restore(facts["learned"])
         if "columns" in facts:
-            estimator.columns_ = Columns.model_validate(facts["columns"])
+            estimator._columns = Columns.model_validate(facts["columns"])
         return estimator
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from loopcell.data import Ragged, Scale, split_random, where
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
+from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
@@ -23,6 +24,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import NetworkSettings, checked
 
 Pair = tuple[Any, Any]
+Parts = tuple[Part, Part]
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
@@ -34,6 +36,7 @@ class SequenceEstimator(Estimator):
     """
 
     input_: Input
+    _halves: Split | None = None  # which examples the last `fit` learned from, and which it held out
 
     reads_single_numbers: ClassVar[bool] = False
     """A column of numbers is refused as X where this is false: one number is no sequence."""
@@ -126,7 +129,9 @@ class SequenceEstimator(Estimator):
         seed = settings.seed()
         with self._fitting(seed):
             with self._working("preparing the data"):
-                training, held_out = self._learn_data(self._parts(X, y, validation, seed), settings)
+                pair = as_pair(X, y)
+                self._halves = None if validation is not None else self._halves_of(pair[1], seed)
+                training, held_out = self._learn_data(_divided(pair, self._halves, validation), settings)
                 self.network_ = self._network(settings)
                 self.input_.prepare(_first_layer(self.network_))
                 self._prepare(training)
@@ -137,22 +142,27 @@ class SequenceEstimator(Estimator):
 
     def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
         """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
-        return self._parts(X, y, validation, checked(self).seed())
+        pair = as_pair(X, y)
+        halves = None if validation is not None else self._halves_of(pair[1], checked(self).seed())
+        return _divided(pair, halves, validation)
 
-    def _parts(
-        self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
-    ) -> tuple[tuple[Part, Part], tuple[Part, Part] | None]:
-        inputs, targets = as_pair(X, y)
-        if validation is not None:
-            return (inputs, targets), as_pair(*validation)
-        fraction = held_out_share(self.validation_fraction, len(inputs))
-        if not 0 < round(fraction * len(inputs)) < len(inputs):
-            return (inputs, targets), None
-        train, rest = self._split(targets, fraction, seed)
-        return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
+    def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
+        """Return the metrics on what `fit` with the same data held out; None where that was nothing.
+
+        Args:
+            data: X and y.
+            validation: as it was given to `fit`.
+        """
+        training, held_out = _divided(as_pair(*data), self._halves, validation)
+        return None if held_out is None else score_in_time(self, training, held_out)
+
+    def _halves_of(self, y: Part, seed: int) -> Split | None:
+        """Numbers of the examples to train on and of those to hold out; None where nothing is to be held out."""
+        fraction = held_out_share(self.validation_fraction, len(y))
+        return self._split(y, fraction, seed) if 0 < round(fraction * len(y)) < len(y) else None
 
     def _learn_data(
-        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings
+        self, parts: tuple[Parts, Parts | None], settings: NetworkSettings
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
         """Learn what the training part teaches of X and y, and encode both parts."""
         (X, y), held_out = parts
@@ -201,6 +211,14 @@ class SequenceEstimator(Estimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         self.input_ = input_from_json(learned["input"])
+
+
+def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tuple[Parts, Parts | None]:
+    """The part to learn from and the held-out one, which is a half of the pair or was given."""
+    if halves is None:
+        return pair, None if validation is None else as_pair(*validation)
+    train, rest = ((pair[0].take(half), pair[1].take(half)) for half in halves)
+    return train, rest
 
 
 def _first_layer(network: nn.Module) -> FirstLayer:
