@@ -3,13 +3,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, Literal, Optional
 
 import pytest
 
 from loopcell.cli import sample, train
+from loopcell.cli.flags import flags_of, typed_as
+from loopcell.cli.help_text import told
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.settings import ClassifierSettings
 from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
 from loopcell.training.config import Hardware, Intervals, Optimization, RunLength, TrainingConfig, Truncation
 
@@ -24,6 +29,38 @@ def test_every_setting_has_a_flag():
     assert {(flag.config, flag.field) for flag in sample.FLAGS} == {
         (SamplingConfig, field) for field in SamplingConfig.model_fields
     }
+
+
+def test_a_meaning_becomes_help_and_a_default():
+    flags = {"hidden_size": "--hidden"}
+    for meaning, help_text, otherwise in (
+        ("E, the length; None for `hidden_size`.", "E, the length.", "--hidden"),
+        ("the column. None: rows are counted, as `numpy` does.", "The column.", "rows are counted, as numpy does"),
+        ("of what they said, et al. (1990), or else. More.", "Of what they said, et al. (1990), or else.", ""),
+        ("utf-8, latin-1, ...", "Utf-8, latin-1, ...", ""),
+    ):
+        assert told(meaning, flags.get) == (help_text, otherwise, False)
+
+
+def test_what_can_be_typed():
+    for hint, kind in (
+        (int, int),
+        (float | None, float),
+        (Optional[Path], Path),  # noqa: UP045 - as get_type_hints may give it
+        (Literal["a", "b"], str),
+        (Literal["a"] | None, str),
+        (str | int, None),
+        (dict[str, int], None),
+        (Any, None),
+    ):
+        assert typed_as(hint) is kind
+
+
+def test_flags_come_from_a_class_before_its_parents():
+    fields = [flag.field for flag in flags_of(ClassifierSettings)]
+    assert fields[:4] == ["pooling", "class_weight", "calibrate", "cell"]
+    assert fields.index("hidden_size") < fields.index("epochs")
+    assert not {"progress", "embedding", "features"} & set(fields)
 
 
 def test_no_flag_and_no_field_twice():

@@ -38,6 +38,7 @@ def told(meaning: str, flag_of: Callable[[str], str | None]) -> Told:
 
     none = _NONE.search(meaning)
     rest = meaning if none is None else meaning[: none.start()] + meaning[none.end() :]
-    sentence = _NAME.sub(spelled, _SENTENCE.split(rest.strip())[0].removesuffix("."))
+    sentence = _NAME.sub(spelled, _SENTENCE.split(rest.strip())[0])
     otherwise = "" if none is None else _NAME.sub(spelled, none[1])
-    return Told(f"{sentence[:1].upper()}{sentence[1:]}.", otherwise)
+    end = "" if sentence.endswith(".") else "."
+    return Told(f"{sentence[:1].upper()}{sentence[1:]}{end}", otherwise)
