@@ -10,20 +10,18 @@ import gzip
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from benchmarks.machine import data_folder
 from benchmarks.results import RESULTS, heading, write
-from loopcell import LanguageModel, cells
-from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.core.config import SamplingConfig
-from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
+from loopcell import LanguageModel
+from loopcell.training.run_folder import RunFolder
 
 REVIEWS = 40_000  # of 150,000: enough for a figure, and a run stays below half an hour
 
@@ -33,46 +31,30 @@ class Experiment:
     """One model on one text."""
 
     text: str
-    tokens: str
     prime: str
-    model: LanguageModelConfig
-    training: TrainingConfig
-    cell: str = "lstm"
+    settings: Mapping[str, Any]
     known: dict[str, Any] = field(default_factory=dict)
 
 
-def training(epochs: int, batch_size: int, chunk: int, rate: float) -> TrainingConfig:
-    """AdamW, cosine schedule, clipping at 1."""
-    return TrainingConfig(
-        truncation=Truncation(k1=chunk),
-        optimization=Optimization(learning_rate=rate),
-        length=RunLength(epochs=epochs),
-        batch_size=batch_size,
-    )
-
+# AdamW, cosine schedule, clipping at 1.
+USUAL = {"cell": "lstm", "num_layers": 1, "batch_size": 64, "learning_rate": 4e-3, "random_state": 1}
 
 EXPERIMENTS = {
     "shakespeare": Experiment(
         text="shakespeare",
-        tokens="char",
         prime="ROMEO:\n",
-        model=LanguageModelConfig(hidden_size=512, num_layers=1, embedding_size=128),
-        training=training(epochs=5, batch_size=64, chunk=128, rate=4e-3),
+        settings={**USUAL, "tokens": "char", "hidden_size": 512, "embedding_size": 128, "epochs": 5, "chunk": 128},
         known={"torch.nn.LSTM of 512, nats a character, settings not stated": {"3 passes": 1.51, "5 passes": 1.45}},
     ),
     "nsmc-syllables": Experiment(
         text="nsmc",
-        tokens="char",
         prime="이 영화는 ",
-        model=LanguageModelConfig(hidden_size=384, num_layers=1, embedding_size=128),
-        training=training(epochs=4, batch_size=64, chunk=64, rate=4e-3),
+        settings={**USUAL, "tokens": "char", "hidden_size": 384, "embedding_size": 128, "epochs": 4, "chunk": 64},
     ),
     "nsmc-jamo": Experiment(
         text="nsmc",
-        tokens="jamo",
         prime="이 영화는 ",
-        model=LanguageModelConfig(hidden_size=384, num_layers=1, embedding_size=64),
-        training=training(epochs=2, batch_size=64, chunk=128, rate=4e-3),
+        settings={**USUAL, "tokens": "jamo", "hidden_size": 384, "embedding_size": 64, "epochs": 2, "chunk": 128},
     ),
 }
 
@@ -93,37 +75,31 @@ def run(name: str) -> dict[str, Any]:
     """Train, and return the figures."""
     experiment = EXPERIMENTS[name]
     with tempfile.TemporaryDirectory() as scratch:
-        text = TextConfig(files=(write_text(experiment.text, Path(scratch)),), tokens=experiment.tokens)
-        plan = LanguageModelPlan(text=text, model=experiment.model, training=experiment.training)
+        folder = RunFolder(Path(scratch) / "run")
+        model = LanguageModel(**experiment.settings, progress=True)
         started = time.monotonic()
-        trained = train_language_model(plan, cells.get(experiment.cell), Path(scratch) / "run", Console())
+        model.fit(write_text(experiment.text, Path(scratch)), run=folder.path)
         seconds = time.monotonic() - started
-        with trained.run.metrics.open() as file:
+        with folder.metrics.open() as file:
             curve = [row for row in csv.DictReader(file) if row["validation_loss"]]
-        model = LanguageModel.load(trained.run.model)
-        choice = SamplingConfig(temperature=0.7)
-        written = "".join(sample(model, experiment.prime, length=300, choice=choice, seed=1))
-    score = trained.score
+    score = model.held_out_
     if score is None:
         raise SystemExit("nothing was held out")
+    network = model.network_
     return {
         "command": f"python -m benchmarks.character_models {name}",
-        "cell": experiment.cell,
-        "tokens": experiment.tokens,
-        "path": str(model.recurrent.plan()[0]),
-        "model": experiment.model.model_dump(),
-        "training": experiment.training.model_dump(),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "vocabulary": len(model.vocabulary),
+        "settings": dict(experiment.settings),
+        "path": str(network.recurrent.plan()[0]),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "vocabulary": len(model.vocabulary_),
         "seconds": round(seconds, 1),
         "held_out": {
-            "characters": score.facts.units,
-            "tokens": score.tokens,
-            "nats_per_character": round(score.nats, 4),
-            "bits_per_character": round(score.bits, 4),
-            "perplexity_per_token": round(score.perplexity, 3),
-            "unigram_bits_per_character": round(score.unigram_bits, 4),
-            "lzma_bits_per_character": round(score.lzma_bits, 4),
+            "text": score.data,
+            "nats_per_character": round(score.model["nats/char"], 4),
+            "bits_per_character": round(score.model["bits/char"], 4),
+            "perplexity_per_token": round(score.model["perplexity/token"], 3),
+            "unigram_bits_per_character": round(score.rows["unigram"]["bits/char"], 4),
+            "lzma_bits_per_character": round(score.rows["lzma"]["bits/char"], 4),
         },
         "known": experiment.known,
         "curve": [
@@ -134,7 +110,7 @@ def run(name: str) -> dict[str, Any]:
             }
             for row in curve
         ],
-        "sample": written,
+        "sample": model.sample(experiment.prime, length=300, temperature=0.7, seed=1),
     }
 
 

@@ -163,16 +163,12 @@ def _make_models(folder: Path) -> None:
     """A model of every estimator, barely trained, a state of series, and a run with its checkpoint."""
     import torch
 
-    from loopcell import cells
-    from loopcell.data import CharVocabulary
-    from loopcell.tasks import LanguageModel, LanguageModelConfig
+    from loopcell.tasks import LanguageModel
 
     torch.manual_seed(0)
     text = "the cat sat on the mat. "
-    config = LanguageModelConfig(hidden_size=4, num_layers=1, embedding_size=3)
-    LanguageModel(cells.get("lstm"), CharVocabulary.build([text]), config).save(
-        _place(folder, "model", "lm.safetensors")
-    )
+    model = LanguageModel(hidden_size=4, num_layers=1, embedding_size=3, updates=1, random_state=1, device="cpu")
+    model.fit(text * 4).save(_place(folder, "model", "lm.safetensors"))
     for name, (estimator, X, y) in _estimators().items():
         fitted = estimator.fit(*((X,) if y is None else (X, y)))
         fitted.save(_place(folder, "model", f"{name}.safetensors"))

@@ -11,25 +11,12 @@ from __future__ import annotations
 import argparse
 import math
 import sysconfig
-from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from loopcell import LanguageModel, cells
+from loopcell import LanguageModel
 from loopcell.cli.score_table import print_score, print_verdict
-from loopcell.tasks import (
-    LanguageModelConfig,
-    LanguageModelPlan,
-    SamplingConfig,
-    TextConfig,
-    sample,
-    train_language_model,
-)
-from loopcell.training import Optimization, RunLength, TrainingConfig, Truncation
-from loopcell.training.run_folder import free_folder
+from loopcell.training.run_folder import RunFolder, free_folder
 
-CELL = cells.get("gru")
 TEXT_BYTES = 3_000_000
 FASTEST = 400  # updates a second that no machine reaches, so the clock ends the run and not their number
 PRIME = "def __init__(self, "
@@ -56,17 +43,21 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def make_plan(files: Sequence[Path], seconds: float) -> LanguageModelPlan:
+def make_model(seconds: float) -> LanguageModel:
     """A GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
-    return LanguageModelPlan(
-        text=TextConfig(files=tuple(files), held_out_fraction=0.05),
-        model=LanguageModelConfig(hidden_size=256, num_layers=1, embedding_size=64),
-        training=TrainingConfig(
-            batch_size=16,  # more and smaller updates: as fast for each character, and a slow machine learns more
-            truncation=Truncation(k1=64),
-            optimization=Optimization(learning_rate=4e-3),
-            length=RunLength(updates=math.ceil(FASTEST * seconds), time_limit=seconds),
-        ),
+    return LanguageModel(
+        cell="gru",
+        hidden_size=256,
+        num_layers=1,
+        embedding_size=64,
+        batch_size=16,  # more and smaller updates: as fast for each character, and a slow machine learns more
+        chunk=64,
+        learning_rate=4e-3,
+        updates=math.ceil(FASTEST * seconds),
+        time_limit=seconds,
+        validation_fraction=0.05,
+        random_state=1,
+        progress=True,
     )
 
 
@@ -81,21 +72,21 @@ def main() -> None:
     files = source_files(given.bytes)
     size = sum(path.stat().st_size for path in files)
     print(f"text: {len(files)} modules of the Python standard library, {size / 1e6:.1f} MB; the end is held out")
-    print(f"training a {CELL.name} of 256 units until {given.seconds:.0f} seconds are used")
-    run = given.run or free_folder(Path("runs"), "demo")
-    trained = train_language_model(make_plan(files, given.seconds), CELL, run, Console())
+    model = make_model(given.seconds)
+    print(f"training a {model.cell} of 256 units until {given.seconds:.0f} seconds are used")
+    run = RunFolder(given.run or free_folder(Path("runs"), "demo"))
+    model.fit(files, run=run.path)
 
-    if trained.score:
-        print_score(trained.score)
-        print_verdict(trained.score)
-    model = LanguageModel.load(trained.run.model)
+    if model.held_out_:
+        print_score(model.held_out_)
+        print_verdict(model.held_out_)
     print(f"\na sample after {PRIME!r}:\n")
-    for piece in sample(model, PRIME, length=500, choice=SamplingConfig(temperature=0.7), seed=1):
+    for piece in model.generate(PRIME, length=500, temperature=0.7, seed=1):
         print(piece, end="", flush=True)
-    print(f"\n\nmodel:  {trained.run.model}")
-    print(f"curve:  {trained.run.metrics}  (or: tensorboard --logdir {trained.run.tensorboard})")
-    print(f'sample: loopcell sample {trained.run.model} --prime "import "')
-    print(f"eval:   loopcell eval {trained.run.model} FILE")
+    print(f"\n\nmodel:  {run.model}")
+    print(f"curve:  {run.metrics}  (or: tensorboard --logdir {run.tensorboard})")
+    print(f'sample: loopcell sample {run.model} --prime "import "')
+    print(f"eval:   loopcell eval {run.model} FILE")
 
 
 if __name__ == "__main__":

@@ -11,20 +11,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import torch
 from recipe import Known, Result, main
-from rich.console import Console
 
-from loopcell import LanguageModel, cells
+from loopcell import LanguageModel
 from loopcell.data import fetch
-from loopcell.tasks import LanguageModelConfig, LanguageModelPlan, TextConfig, sample, train_language_model
-from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.training.config import Optimization, RunLength, TrainingConfig, Truncation
 
 SETTINGS = {"cell": "lstm", "hidden_size": 256, "num_layers": 1, "embedding_size": 64, "dropout": 0.4, "epochs": 6}
 LOWEST, TRANSPOSED = 36, range(-5, 6)
@@ -43,9 +37,8 @@ def run(small: bool) -> Result:
     settings = {**SETTINGS, "hidden_size": 16, "epochs": 1} if small else SETTINGS
     shifts = (0,) if small else TRANSPOSED
     learned = [letters(chorale, shift) for chorale in parts["train"] for shift in shifts]
-    with tempfile.TemporaryDirectory() as folder:
-        held_out = [letters(chorale, 0) for chorale in parts["valid"]]
-        model = train(written(Path(folder) / "train", learned), written(Path(folder) / "valid", held_out), settings)
+    model = LanguageModel(**settings, chunk=100, learning_rate=4e-3, batch_size=32, random_state=1, progress=True)
+    model.fit(learned, validation=[letters(chorale, 0) for chorale in parts["valid"]])
     test = [letters(chorale, 0) for chorale in parts["test"]]
     steps = sum(text.count("\n") - 1 for text in test)
     nats = {
@@ -55,10 +48,7 @@ def run(small: bool) -> Result:
     }
     rows = {name: {"NLL a step": n / steps, "perplexity a step": math.exp(n / steps)} for name, n in nats.items()}
     table = ScoreTable(f"{len(test)} chorales, {steps:,} steps", rows)
-    facts = {
-        "steps": steps,
-        "sample": chords("".join(sample(model, "\n", length=160, choice=SamplingConfig(), seed=1))),
-    }
+    facts = {"steps": steps, "sample": chords(model.sample("\n", length=160, seed=1))}
     print(" | ".join(facts["sample"]))
     return Result(dict(table.model), table, settings, facts)
 
@@ -80,37 +70,11 @@ def chords(text: str) -> list[str]:
     return [" ".join(f"{NAMES[note % 12]}{note // 12 - 1}" for note in chord) for chord in notes]
 
 
-def written(folder: Path, texts: list[str]) -> tuple[Path, ...]:
-    """A file for each text."""
-    folder.mkdir()
-    paths = tuple(folder / f"{number:05}.txt" for number in range(len(texts)))
-    for path, text in zip(paths, texts, strict=True):
-        path.write_text(text, encoding="utf-8")
-    return paths
-
-
-def train(files: tuple[Path, ...], held_out: tuple[Path, ...], settings: dict[str, object]) -> LanguageModel:
-    """The language model that fits the held-out chorales best."""
-    sizes = {name: settings[name] for name in ("hidden_size", "num_layers", "embedding_size", "dropout")}
-    plan = LanguageModelPlan(
-        text=TextConfig(files=files, held_out_files=held_out),
-        model=LanguageModelConfig(**sizes),
-        training=TrainingConfig(
-            truncation=Truncation(k1=100),
-            optimization=Optimization(learning_rate=4e-3, schedule="cosine"),
-            length=RunLength(epochs=settings["epochs"]),
-            batch_size=32,
-        ),
-    )
-    run = train_language_model(plan, cells.get(settings["cell"]), files[0].parents[1] / "run", Console(stderr=True)).run
-    return LanguageModel.load(run.model)
-
-
 @torch.no_grad()
 def nats_of(model: LanguageModel, text: str) -> float:
     """The negative log-likelihood of a chorale, all of its letters after the first line's end."""
-    ids = torch.from_numpy(model.vocabulary.encode(text, unknown="replace"))
-    logits, _ = model(ids[:-1, None])
+    ids = torch.from_numpy(model.vocabulary_.encode(text, unknown="replace"))
+    logits, _ = model.network_(ids[:-1, None])
     return float(torch.nn.functional.cross_entropy(logits[:, 0], ids[1:], reduction="sum"))
 
 

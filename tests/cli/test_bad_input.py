@@ -76,7 +76,10 @@ USAGE = {
     ("--cell", "lstm_projected", "--size", "bogus=3"): (
         "--size bogus=3: cell `lstm_projected` has no such size; its sizes are proj"
     ),
-    ("--seed", "-1"): "--seed: input should be greater than or equal to 0, got -1",
+    (
+        "--seed",
+        "-1",
+    ): "--seed: a random state is a whole number below 4294901760, a numpy.random.RandomState or None, got -1",
     ("--tied", "--embedding", "3"): "a tied head needs an output as long as the embedding, got 12 and 3",
 }
 

@@ -3,29 +3,28 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Optional
 
 import pytest
 
-from loopcell.cli import sample, train
+from loopcell.cli import sample
 from loopcell.cli.flags import flags_of, typed_as
 from loopcell.cli.help_text import told
+from loopcell.cli.train_verbs import VERBS
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.settings import ClassifierSettings
-from loopcell.tasks.language_model.config import LanguageModelConfig, TextConfig
-from loopcell.training.config import Hardware, Intervals, Optimization, RunLength, TrainingConfig, Truncation
+from loopcell.tasks.language_model.settings import LanguageModelSettings
 
-CONFIGS = (LanguageModelConfig, TextConfig, Hardware, Optimization, Intervals, RunLength, Truncation)
+LM = VERBS["lm"].flags()
 
 
 def test_every_setting_has_a_flag():
-    fields = {(config, field) for config in CONFIGS for field in config.model_fields}
-    fields |= {(TrainingConfig, "seed"), (TrainingConfig, "batch_size")}
-    fields.remove((TextConfig, "files"))  # the arguments
-    assert {(flag.config, flag.field) for flag in train.FLAGS} == fields
+    names = {field.name for field in fields(LanguageModelSettings)} - {"progress"}  # which is always shown
+    assert {flag.field for flag in LM} == names
     assert {(flag.config, flag.field) for flag in sample.FLAGS} == {
         (SamplingConfig, field) for field in SamplingConfig.model_fields
     }
@@ -57,22 +56,23 @@ def test_what_can_be_typed():
 
 
 def test_flags_come_from_a_class_before_its_parents():
-    fields = [flag.field for flag in flags_of(ClassifierSettings)]
-    assert fields[:4] == ["pooling", "class_weight", "calibrate", "cell"]
-    assert fields.index("hidden_size") < fields.index("epochs")
-    assert not {"progress", "embedding", "features"} & set(fields)
+    settings = [flag.field for flag in flags_of(ClassifierSettings)]
+    assert settings[:4] == ["pooling", "class_weight", "calibrate", "cell"]
+    assert settings.index("hidden_size") < settings.index("epochs")
+    assert not {"progress", "embedding", "features"} & set(settings)
 
 
 def test_no_flag_and_no_field_twice():
-    names = [name for flag in train.FLAGS for name in flag.spelling.names.split()]
-    fields = [flag.field for flag in train.FLAGS]
+    names = [name for flag in LM for name in flag.spelling.names.split()]
+    settings = [flag.field for flag in LM]
     assert len(set(names)) == len(names)
-    assert len(set(fields)) == len(fields)
+    assert len(set(settings)) == len(settings)
 
 
 def test_help_shows_the_settings_own_defaults(loopcell):
     shown = re.sub(r"\s+", " ", loopcell("train", "lm", "--help").stdout)
-    for flag, default in (("--hidden", LanguageModelConfig().hidden_size), ("--chunk", Truncation().k1)):
+    settings = LanguageModelSettings()
+    for flag, default in (("--hidden", settings.hidden_size), ("--chunk", settings.chunk)):
         assert re.search(rf"{flag}[ ,][^\[]*\[default: {default}\]", shown)
 
 

@@ -52,11 +52,11 @@ def test_the_demo_beats_both_baselines(tmp_path):
 
 def test_the_clock_ends_the_demo_and_not_a_number_of_updates():
     """At the fastest pace that a machine could have, its updates last as long as its time."""
-    make_plan = runpy.run_path(str(PROGRAM))["make_plan"]
+    make_model = runpy.run_path(str(PROGRAM))["make_model"]
     for seconds in (1, 150, 3600):
-        length = make_plan([PROGRAM], seconds).training.length
-        assert length.time_limit == seconds
-        assert length.updates / seconds >= 400
+        model = make_model(seconds)
+        assert model.time_limit == seconds
+        assert model.updates / seconds >= 400
 
 
 def test_the_text_is_the_same_on_every_call():

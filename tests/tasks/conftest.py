@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from loopcell import cells
 from loopcell.data import CharVocabulary
-from loopcell.tasks import LanguageModel, LanguageModelConfig
+from tests.tasks.language_model.untrained import model_of, network
 from tests.training.threads import one_thread
 
 __all__ = ["model", "one_thread", "text"]
@@ -25,10 +24,7 @@ def text(tmp_path):
 @pytest.fixture
 def model():
     torch.manual_seed(1)
-    made = LanguageModel(
-        cells.get("lstm"),
-        CharVocabulary.build([TEXT]),
-        LanguageModelConfig(hidden_size=8, num_layers=2, embedding_size=5, dropout=0.5),
-    )
+    settings = {"cell": "lstm", "hidden_size": 8, "num_layers": 2, "embedding_size": 5, "dropout": 0.5}
+    made = network(CharVocabulary.build([TEXT]), **settings)
     made.token_counts += 1
-    return made.eval()
+    return model_of(made, **settings)

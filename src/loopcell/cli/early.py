@@ -5,35 +5,19 @@ Everything here is looked at once more where it is used; what passes here has on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from loopcell.cli.values import demand_sizes
 from loopcell.errors import UsageError
-from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.run_folder import RunFolder
 
 
-def demand_rows(*specs: FileExamples | None) -> None:
-    """Open files of which the columns are not known yet; errors as `loopcell.data.read`."""
-    from loopcell.tasks.core.from_files.examples import open_records
-
-    for spec in specs:
-        if spec is not None:
-            open_records(spec)
-
-
-def demand_texts(files: Sequence[Path]) -> None:
-    """Look for the files of a language model; errors as `loopcell.data.read_text`."""
-    from loopcell.data import Source
-
-    for path in files:
-        Source(path).size()
-
-
 def demand_settings(settings: Any) -> None:
-    """Look at what a settings class leaves to others: the cell's sizes, and the kind of tokens."""
+    """Look at what a settings class leaves to others: the cell's sizes, the kind of tokens, how a run is cut."""
+    if isinstance(settings, TrainingSettings):
+        settings.training_config(seed=0, examples=1)
     if hasattr(settings, "cell"):
         demand_sizes(settings.cell, settings)
     demand_tokens(getattr(settings, "tokens", None), getattr(settings, "target_tokens", None))

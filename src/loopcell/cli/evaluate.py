@@ -13,7 +13,7 @@ from loopcell.cli import early
 from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
-from loopcell.cli.score_table import print_score, print_table
+from loopcell.cli.score_table import print_scores
 from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
@@ -46,14 +46,8 @@ def evaluate(
         files, train = as_files(files, train)
         settings = Settings(FLAGS, typed)
         task = early.demand_model(find_model(model))
-        if task == "language-model":
-            early.demand_texts(files)
-            from loopcell.tasks import score_files
-
-            print_score(score_files(load_model(find_model(model)), files), "text")
-            return
         data = settings.build(FileExamples, files=files)
-        early.demand_rows(data)
+        files_class(task).demand(data)
         known = settings.build(FileExamples, files=train) if train else None
         _evaluate(task, load_model(find_model(model)), (data, known), {"start": _place(start), "stride": stride})
 
@@ -68,7 +62,7 @@ def _evaluate(task: str, model: Any, specs: tuple[FileExamples, FileExamples | N
     opened = kind.open_for(data, model, say_note)
     table = model.evaluate(*opened.load(), **_accepted(model, said))
     say_notes(getattr(model, "notes_", ()))
-    print_table(table)
+    print_scores(table, task)
 
 
 def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:

@@ -12,25 +12,15 @@ from loopcell.cli.score_table import print_score, print_table, print_verdict
 from loopcell.tasks.core.verdict import UNKNOWN
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from loopcell.tasks import TrainedLanguageModel
     from loopcell.tasks.core.from_files.run import TrainedEstimator
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
 
 
-def progress_console() -> Console:
-    """Where progress is shown: standard error, so that standard output holds results only."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def report_language_model(result: TrainedLanguageModel) -> None:
+def report_language_model(result: TrainedEstimator) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
     say_notes(result.notes)
-    _ending(result.outcome, result.run)
+    _ending(result.estimator.outcome_, result.run)
     if result.score:
         print_score(result.score)
         print_verdict(result.score)
@@ -65,10 +55,13 @@ def report_vectors(result: Any) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
+REPORTS = {"language-model": report_language_model, "word-vectors": report_vectors}
+"""By the task; others are told of by `report_estimator`."""
+
+
 def report(result: TrainedEstimator) -> None:
-    """Say what came of a run, in the way of its job."""
-    told = report_vectors if result.estimator.task == "word-vectors" else report_estimator
-    told(result)
+    """Say what came of a run."""
+    REPORTS.get(result.estimator.task, report_estimator)(result)
 
 
 def _ending(outcome: Outcome, run: RunFolder) -> None:

@@ -17,6 +17,7 @@ from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_no
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.models import files_class, load_model
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
@@ -40,10 +41,7 @@ def predict(
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
-        early.demand_model(find_model(model))
-        early.demand_rows(spec)
-        from loopcell.tasks.core.models import load_model
-
+        files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
         lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from loopcell.cli.finish import progress_console, report, report_language_model
+from loopcell.cli.finish import report
 from loopcell.cli.flags import Settings, flags_of, otherwise, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.training.config import RunLength
+from loopcell.training.run_folder import RunFolder
 
 FLAGS = otherwise(flags_of(RunLength), "as the run was started")
 
@@ -27,13 +28,7 @@ def resume(
         settings = Settings(FLAGS, typed)
         settings.build(RunLength)  # names the flag that is out of its bounds
         longer = settings.given(RunLength)
-        from loopcell.training.run_folder import RunFolder
+        RunFolder(run).read_config()  # before torch is imported: whether it is a run
+        from loopcell.tasks.core.from_files.run import resume as resume_run
 
-        if RunFolder(run).read_config().get("task") == "language-model":
-            from loopcell.tasks import resume_language_model
-
-            report_language_model(resume_language_model(run, longer, progress_console(), began))
-        else:
-            from loopcell.tasks.core.from_files.run import resume as resume_run
-
-            report(resume_run(run, longer, say_note, began=began))
+        report(resume_run(run, longer, say_note, began=began))

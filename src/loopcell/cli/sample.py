@@ -30,12 +30,12 @@ def sample(
 ) -> None:
     """Write on after a prime, character after character."""
     with reporting(debug):
-        choice = Settings(FLAGS, typed).build(SamplingConfig)
+        drawn = Settings(FLAGS, typed).build(SamplingConfig)
         early.demand_model(find_model(model), "language-model")
-        from loopcell.tasks import LanguageModel, sample as draw
+        from loopcell.tasks import LanguageModel
 
         loaded = LanguageModel.load(find_model(model))
-        for piece in draw(loaded, prime, length=length, choice=choice, stop=stop, seed=seed):
+        for piece in loaded.generate(prime, length=length, stop=stop, seed=seed, **drawn.model_dump()):
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")

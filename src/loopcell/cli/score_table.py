@@ -5,43 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loopcell.cli.reporting import say
-from loopcell.tasks.core.verdict import aligned, verdict_of
+from loopcell.tasks.core.verdict import aligned, number
 
 if TYPE_CHECKING:
-    from loopcell.tasks import Score
     from loopcell.tasks.core.score_table import ScoreTable
 
-UNITS = {"char": "characters", "byte": "bytes"}
 
-
-def print_score(score: Score, text: str = "held-out text") -> None:
-    """Print the model's figures beside those of counting and of a compressor.
+def print_score(score: ScoreTable, text: str = "held-out text") -> None:
+    """Print the figures of a language model beside those of counting and of a compressor.
 
     Args:
         score: the figures.
         text: what the scored text is called.
     """
-    unit = score.facts.unit
-    why = "pieces that training was never cut into" if score.kind == "bpe" else "never seen in training"
-    unseen = f", {score.unseen:,} of them {why}" if score.unseen else ""
-    say(f"{text}: {score.facts.units:,} {UNITS[unit]}, {score.tokens:,} tokens{unseen}")
-    rows = {
-        "model": (f"{score.nats:.4f}", f"{score.bits:.4f}", f"{score.perplexity:,.2f}"),
-        "unigram": ("", f"{score.unigram_bits:.4f}", ""),
-        "lzma": ("", f"{score.lzma_bits:.4f}", ""),
-    }
-    for line in aligned((f"nats/{unit}", f"bits/{unit}", "perplexity/token"), rows, narrow=10):
+    say(f"{text}: {score.data}")
+    metrics = list(score.model)
+    rows = {name: [_figure(metric, row.get(metric)) for metric in metrics] for name, row in score.rows.items()}
+    for line in aligned(metrics, rows, narrow=10):
         say(line)
 
 
-def print_verdict(score: Score) -> None:
+def _figure(metric: str, value: float | None) -> str:
+    """Return a figure as it is printed: a perplexity may be large."""
+    return f"{value:,.2f}" if value is not None and metric.startswith("perplexity") else number(value)
+
+
+def print_verdict(score: ScoreTable) -> None:
     """Say whether a language model is better than counting and than a compressor."""
-    bits, unit = {"unigram": score.unigram_bits, "lzma": score.lzma_bits}, score.facts.unit
-    rows = {"model": {f"bits/{unit}": score.bits}, **{name: {f"bits/{unit}": value} for name, value in bits.items()}}
-    verdict = verdict_of(rows)
+    verdict = score.verdict()
     if verdict is not None:
         advice = "" if verdict.beaten else "; try more --epochs, another --lr, or more text"
         say(f"{verdict.sentence}{advice}")
+
+
+def print_scores(table: ScoreTable, task: str) -> None:
+    """Print what `evaluate` of a task's model gave."""
+    if task == "language-model":
+        print_score(table, "text")
+    else:
+        print_table(table)
 
 
 def print_table(table: ScoreTable) -> None:

@@ -7,7 +7,6 @@ first sentence that the docstring of the settings says of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.cli.values import (
@@ -63,15 +62,11 @@ SPELLINGS: dict[str, Spelling] = {
     "learning_rate": Spelling("--lr"),
     "last_learning_rate": Spelling("--last-lr"),
     "validation_fraction": Spelling("--val-fraction"),
-    "held_out_fraction": Spelling("--val-fraction"),
-    "held_out_files": Spelling("--val", list[Path], form="FILE"),
     "updates": Spelling("--steps"),
     "evaluate_every": Spelling("--eval-every"),
-    "k1": Spelling("--chunk --seq-length"),
-    "k2": Spelling("--bptt"),
+    "chunk": Spelling("--chunk --seq-length"),
     "time_limit": Spelling("--time-limit", str, parse_time, "TIME", _TIME),
     "random_state": Spelling("--seed", int, words=SEED),
-    "seed": Spelling("--seed", words=SEED),
     "input": Spelling("--input --text", form="COLUMN"),
     "separator": Spelling("--label-separator"),
     "kind": Spelling("--kind", words=_KIND),

@@ -1,4 +1,4 @@
-"""`loopcell train classify | regress | tag | translate | chat | caption | forecast | anomaly | vectors FILE...`.
+"""`loopcell train lm | classify | regress | tag | translate | chat | caption | forecast | anomaly | vectors FILE...`.
 
 One table of verbs, and the one function that makes a command of a row.
 """
@@ -21,6 +21,7 @@ from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import model_class, open_files
 from loopcell.tasks.core.settings import ClassifierSettings, RegressorSettings, TaggerSettings
 from loopcell.tasks.forecasting.settings import AnomalySettings, ForecasterSettings
+from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.tasks.seq2seq.settings import CaptionerSettings, ChatSettings, Seq2SeqSettings
 from loopcell.tasks.word_vectors.settings import WordVectorSettings
 
@@ -38,70 +39,71 @@ class Verb(NamedTuple):
     Attributes:
         task: its name, as `loopcell.tasks.core.models` has it.
         settings: the class of its arguments.
-        columns: the flags of its files' columns.
+        files: the flags that say how its files are read, and what their columns are.
         help: what the verb does.
     """
 
     task: str
     settings: type[Any]
-    columns: tuple[Flag, ...]
+    files: tuple[Flag, ...]
     help: str
 
     def flags(self) -> tuple[Flag, ...]:
-        """All flags that set something: of the files, their columns, the model and its training."""
-        return (*READING, *self.columns, *flags_of(self.settings))
+        """All flags that set something: of the files, the model and its training."""
+        return (*self.files, *flags_of(self.settings))
 
 
 VERBS = {
+    "lm": Verb("language-model", LanguageModelSettings, (), "Train a recurrent language model on texts."),
     "classify": Verb(
         "sequence-classifier",
         ClassifierSettings,
-        (*INPUT, *LABEL, *SEPARATOR, *VECTORS),
+        (*READING, *INPUT, *LABEL, *SEPARATOR, *VECTORS),
         "Train a classifier: a label, or several, for each sequence.",
     ),
     "regress": Verb(
         "sequence-regressor",
         RegressorSettings,
-        (*INPUT, *LABEL, *VECTORS),
+        (*READING, *INPUT, *LABEL, *VECTORS),
         "Train a regressor: a number for each sequence.",
     ),
     "tag": Verb(
         "sequence-tagger",
         TaggerSettings,
-        (*INPUT, *LABEL, *STEPS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *STEPS, *VECTORS),
         "Train a tagger: a label for each step. A row has lists of steps and labels, or is a step.",
     ),
     "translate": Verb(
         "seq2seq",
         Seq2SeqSettings,
-        (*INPUT, *LABEL),
+        (*READING, *INPUT, *LABEL),
         "Train a Seq2Seq: a text for each text. Two files of lines, or a table with the columns named.",
     ),
     "chat": Verb(
         "chat",
         ChatSettings,
-        (*INPUT, *LABEL),
+        (*READING, *INPUT, *LABEL),
         "Train a Chat: an answer to what was said. Two files of lines, or a table with the columns named.",
     ),
     "caption": Verb(
         "captioner",
         CaptionerSettings,
-        (*INPUT, *LABEL),
+        (*READING, *INPUT, *LABEL),
         "Train a Captioner: a text for an image or a vector.",
     ),
     "forecast": Verb(
         "forecaster",
         ForecasterSettings,
-        (),
+        READING,
         "Train a forecaster: the next steps of time series. A row of the table is a step.",
     ),
     "anomaly": Verb(
         "anomaly-detector",
         AnomalySettings,
-        (),
+        READING,
         "Train a detector of anomalies on quiet time series. A row of the table is a step.",
     ),
-    "vectors": Verb("word-vectors", WordVectorSettings, INPUT, "Learn a vector for each word of a text."),
+    "vectors": Verb("word-vectors", WordVectorSettings, (*READING, *INPUT), "Learn a vector for each word of a text."),
 }
 
 

@@ -14,19 +14,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
-    from loopcell.tasks.language_model.config import (
-        LanguageModelConfig as LanguageModelConfig,
-        LanguageModelPlan as LanguageModelPlan,
-        TextConfig as TextConfig,
-    )
-    from loopcell.tasks.language_model.model import LanguageModel as LanguageModel
-    from loopcell.tasks.language_model.sampling import sample as sample
-    from loopcell.tasks.language_model.score import Score as Score, score_files as score_files
-    from loopcell.tasks.language_model.training import (
-        TrainedLanguageModel as TrainedLanguageModel,
-        resume_language_model as resume_language_model,
-        train_language_model as train_language_model,
-    )
+    from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
     from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
     from loopcell.tasks.seq2seq.chat import Chat as Chat
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
@@ -42,11 +30,7 @@ _HOMES = {
     "forecasting.forecaster": ("Forecaster",),
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
-    "language_model.config": ("LanguageModelConfig", "LanguageModelPlan", "TextConfig"),
-    "language_model.model": ("LanguageModel",),
-    "language_model.sampling": ("sample",),
-    "language_model.score": ("Score", "score_files"),
-    "language_model.training": ("TrainedLanguageModel", "resume_language_model", "train_language_model"),
+    "language_model.estimator": ("LanguageModel",),
     "seq2seq.captioner": ("Captioner",),
     "seq2seq.chat": ("Chat",),
     "seq2seq.translator": ("Seq2Seq",),

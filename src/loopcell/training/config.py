@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -135,6 +135,7 @@ class Intervals(Config):
 
 
 def _known_device(device: str) -> str:
+    """Return the name of a device as it is; ValueError where there is no such kind."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device, re.ASCII):
         raise ValueError("a device is auto, cpu, cuda, cuda:N or mps")
     return device
@@ -205,7 +206,7 @@ def configure(
         names: the user's words for the fields, such as flags.
     """
     try:
-        found: ConfigT = _adapter(model).validate_python(dict(values))
+        found: ConfigT = _adapter(cast("Any", model)).validate_python(dict(values))
     except ValidationError as error:
         raise UsageError(_sentence(error, names)) from error
     return found

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from loopcell import cells
-from loopcell.data import BpeVocabulary, ByteVocabulary, CharVocabulary, JamoVocabulary
+from loopcell.data import BpeVocabulary, ByteVocabulary, CharVocabulary, JamoVocabulary, Source
 from loopcell.errors import DataError
-from loopcell.tasks import LanguageModel, LanguageModelConfig, score_files
 from loopcell.tasks.language_model.baselines import lzma_bits, unigram_nats
+from loopcell.tasks.language_model.score import score_sources
+from tests.tasks.language_model.untrained import network
 
 KOREAN = "나는 학교에 갑니다. 너는 집에 있어요.\n" * 20
 
 
 def uniform_model(vocabulary):
     """A model that gives every token the same probability."""
-    model = LanguageModel(cells.get("rnn"), vocabulary, LanguageModelConfig(hidden_size=2, num_layers=1)).eval()
+    model = network(vocabulary, cell="rnn", hidden_size=2, num_layers=1).eval()
     with torch.no_grad():
         model.head.weight.zero_()
         model.head.bias.zero_()
@@ -28,6 +28,10 @@ def uniform_model(vocabulary):
 def write(path, text):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def score_files(model, paths):
+    return score_sources(model, [Source(path) for path in paths])
 
 
 def test_unigram_by_hand():
@@ -59,20 +63,22 @@ def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary_per_token(tmp_pat
 
 def test_the_state_is_carried_through_the_whole_text(model, tmp_path):
     """Longer than a chunk: the figure is that of one pass over everything."""
+    made = model.network_
     text = ("the cat sat on the mat. " * 60)[:1300]
-    score = score_files(model, [write(tmp_path / "t", text)])
-    tokens = torch.tensor(model.vocabulary.encode(text)).unsqueeze(1)
+    score = score_files(made, [write(tmp_path / "t", text)])
+    tokens = torch.tensor(made.vocabulary.encode(text)).unsqueeze(1)
     with torch.no_grad():
-        whole = torch.log_softmax(model(tokens[:-1])[0].double(), -1).gather(2, tokens[1:, :, None])
+        whole = torch.log_softmax(made(tokens[:-1])[0].double(), -1).gather(2, tokens[1:, :, None])
     assert score.nats == pytest.approx(-whole.mean().item(), abs=1e-6)
-    assert not model.training
+    assert not made.training
 
 
 def test_a_file_is_a_document(model, tmp_path):
     """Two files are scored as two texts: the second starts from nothing, and its first token is not predicted."""
+    made = model.network_
     first, second = "the cat sat", "the dog ate the mat"
-    both = score_files(model, [write(tmp_path / "a", first), write(tmp_path / "b", second)])
-    alone = [score_files(model, [write(tmp_path / "c", text)]).nats_per_token for text in (first, second)]
+    both = score_files(made, [write(tmp_path / "a", first), write(tmp_path / "b", second)])
+    alone = [score_files(made, [write(tmp_path / "c", text)]).nats_per_token for text in (first, second)]
     total = alone[0] * (len(first) - 1) + alone[1] * (len(second) - 1)
     assert both.nats_per_token == pytest.approx(total / (len(first) + len(second) - 2), abs=1e-6)
 
@@ -93,8 +99,9 @@ def test_a_file_that_is_not_text_is_scored_per_byte_by_a_byte_model(tmp_path):
 
 
 def test_a_text_that_is_too_short(model, tmp_path):
+    made = model.network_
     with pytest.raises(DataError) as caught:
-        score_files(model, [write(tmp_path / "t", "a")])
+        score_files(made, [write(tmp_path / "t", "a")])
     assert str(caught.value) == "the text is too short to be scored: it takes two tokens of one document"
 
 

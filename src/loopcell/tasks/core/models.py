@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 
 from loopcell.errors import FileFormatError, quoted
 from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
+from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold
 from loopcell.tasks.core.model_kind import model_path, read_task
-from loopcell.training.config import configure
-
-Opened = tuple[OpenedFiles, OpenedFiles | None]
-"""What to train on, and what to choose the best weights by, where that is not a part of it."""
 
 
 class Task(NamedTuple):
@@ -37,7 +33,7 @@ TASKS = {
     "captioner": Task("Captioner", "caption"),
     "chat": Task("Chat", "chat"),
     "forecaster": Task("Forecaster", "forecast", SERIES),
-    "language-model": Task("LanguageModel", "lm"),
+    "language-model": Task("LanguageModel", "lm", "language_model.files:TextFiles"),
     "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
@@ -90,12 +86,7 @@ def open_files(
         DataError: a file cannot be read, or lacks a column.
         UsageError: it is not clear which column is meant.
     """
-    files = files_class(task)
-    opened = files.open(data, settings, tell)
-    if held_out is None:
-        return opened, None
-    paired = {"paired": opened.spec.paired}
-    return opened, files.open(configure(FileExamples, {**held_out.model_dump(), **paired}), settings, tell)
+    return files_class(task).open_both(data, held_out, settings, tell)
 
 
 def load_model(path: str | PathLike[str]) -> Any:

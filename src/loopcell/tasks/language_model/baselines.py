@@ -1,9 +1,8 @@
-"""What a model's score stands beside: counting characters, and a compressor."""
+"""Baselines of a language model: counting tokens, and a compressor."""
 
 from __future__ import annotations
 
 import lzma
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 
 def unigram_nats(train_counts: npt.NDArray[np.int64], held_out_counts: npt.NDArray[np.int64]) -> float:
-    """Nats a token when every token is predicted by how often training saw it, one added to each count.
+    """Return the nats per token when every token is predicted by how often training saw it, one added to each count.
 
     Args:
         train_counts: [V], occurrences in training.
@@ -22,11 +21,6 @@ def unigram_nats(train_counts: npt.NDArray[np.int64], held_out_counts: npt.NDArr
 
 
 def lzma_bits(blocks: Iterable[bytes]) -> int:
-    """Bits of a text compressed by LZMA at its strongest, which sees nothing but this text."""
+    """Return the bits of a text compressed by LZMA at its strongest, which sees nothing but this text."""
     compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
     return 8 * (sum(len(compressor.compress(block)) for block in blocks) + len(compressor.flush()))
-
-
-def bits(nats: float) -> float:
-    """Nats as bits."""
-    return nats / math.log(2)

@@ -1,8 +1,9 @@
-"""Texts as a run needs them: a training and a held-out part, a vocabulary, token files, and facts for the score."""
+"""A corpus: texts in a training and a held-out part, their vocabulary, token files, and facts for the score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,15 @@ from loopcell.data import (
     split_sources,
     text_blocks,
     tokenize,
-    vocabulary_class,
 )
 from loopcell.errors import DataError, FileFormatError
 from loopcell.tasks.language_model.baselines import lzma_bits
-from loopcell.tasks.language_model.config import TextConfig
 
 COUNTED_AT_ONCE = 1 << 22
 
 
 class HeldOutFacts(BaseModel):
-    """What a score of some text needs beside the tokens.
+    """Facts about some text that its score needs beside the tokens.
 
     Attributes:
         units: how many characters the text has, or bytes where it is not text.
@@ -43,42 +42,60 @@ class HeldOutFacts(BaseModel):
     lzma_bits: PositiveInt
 
 
-def split(config: TextConfig) -> tuple[list[Source], list[Source]]:
-    """The sources to train on and those held out.
+@dataclass(frozen=True)
+class Corpus:
+    """The text of a run as token files, which are mapped into memory and not read into it.
+
+    Attributes:
+        vocabulary: what a token is.
+        training: the text to train on.
+        held_out: the text to evaluate on, if any is held out.
+        facts: what the score of that text needs.
+    """
+
+    vocabulary: Vocabulary
+    training: TokenFile
+    held_out: TokenFile | None
+    facts: HeldOutFacts | None
+
+
+def split(sources: list[Source], held_out: list[Source], fraction: float) -> tuple[list[Source], list[Source]]:
+    """Return the sources to train on and those held out.
+
+    Args:
+        sources: the texts; each is one document.
+        held_out: texts to evaluate on; when there are none, the end of `sources` is held out.
+        fraction: how much of `sources` that is, of their bytes; 0 holds nothing out.
 
     Raises:
         DataError: a file cannot be read or is empty, or there is too little text.
     """
-    sources = [Source(path) for path in config.files]
     for source in sources:
         if not source.size():
             raise DataError(f"{source.path} is empty")
-    if config.held_out_files or not config.held_out_fraction:
-        return sources, [Source(path) for path in config.held_out_files]
-    return split_sources(sources, config.held_out_fraction)
-
-
-def build_vocabulary(config: TextConfig, training: Sequence[Source]) -> Vocabulary:
-    """The vocabulary of the training text alone: what is held out stays unseen.
-
-    Raises:
-        DataError: a file is empty or is not text.
-        UsageError: no such kind of tokens, or a size that it cannot have.
-    """
-    return vocabulary_class(config.tokens).build_from_sources(training, config.vocabulary_size)
+    if held_out or not fraction:
+        return sources, held_out
+    return split_sources(sources, fraction)
 
 
 def held_out_facts(sources: Sequence[Source], vocabulary: Vocabulary) -> HeldOutFacts:
-    """Count and compress some text; byte vocabularies take files that are not text, and count bytes then."""
+    """Count and compress some text."""
     compressed = lzma_bits(block for source in sources for block in byte_blocks(source))
+    units, unit = count_units(sources, vocabulary)
+    return HeldOutFacts(units=units, unit=unit, lzma_bits=compressed)
+
+
+def count_units(sources: Sequence[Source], vocabulary: Vocabulary) -> tuple[int, str]:
+    """Return how many characters some text has, and "char".
+
+    Byte vocabularies take files that are not text; of these the bytes are counted, and the unit is "byte".
+    """
     try:
-        units = sum(len(block) for source in sources for block in text_blocks(source))
+        return sum(len(block) for source in sources for block in text_blocks(source)), "char"
     except DataError:
         if not isinstance(vocabulary, ByteVocabulary):
             raise
-        units = sum(source.size() for source in sources)
-        return HeldOutFacts(units=units, unit="byte", lzma_bits=compressed)
-    return HeldOutFacts(units=units, unit="char", lzma_bits=compressed)
+        return sum(source.size() for source in sources), "byte"
 
 
 def write_token_files(
@@ -114,7 +131,7 @@ def check_tokens(file: TokenFile, vocabulary: Vocabulary) -> None:
 
 
 def count_tokens(file: TokenFile) -> npt.NDArray[np.int64]:
-    """How often each token of a file's vocabulary occurs, int64 [V], read block by block.
+    """Count how often each token of a file's vocabulary occurs, int64 [V], block by block.
 
     Raises:
         FileFormatError: an id is outside of the vocabulary.

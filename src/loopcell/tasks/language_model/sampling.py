@@ -1,4 +1,4 @@
-"""Drawing text from a language model, character after character."""
+"""Draw text from a language model, character after character."""
 
 from __future__ import annotations
 
@@ -14,40 +14,54 @@ from loopcell.errors import DataError, UsageError
 from loopcell.layers import State
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
-from loopcell.tasks.language_model.model import LanguageModel
+from loopcell.tasks.language_model.network import LanguageModelNetwork
 
 
-def sample(
-    model: LanguageModel,
+def generate(
+    network: LanguageModelNetwork,
     prime: str = "",
     *,
     length: int = 500,
-    choice: SamplingConfig | None = None,
+    config: SamplingConfig | None = None,
     stop: str = "",
     seed: int | None = None,
 ) -> Iterator[str]:
     """Write on after a prime; the pieces of text come as they are drawn, the prime first.
 
     Args:
-        model: the model; dropout is off while it draws, and its mode is put back before a piece is given.
+        network: dropout is off while it draws, and its mode is put back before a piece is given.
         prime: the beginning, given unchanged: what is drawn never becomes a part of its last character, as a
             trailing consonant would of an open syllable. Without one the first token is drawn as often as
             training saw it.
         length: characters to write after the prime.
-        choice: how a token is drawn.
+        config: how a token is drawn.
         stop: a string that ends the text, itself left out.
-        seed: the same seed gives the same text; None draws a new one.
+        seed: the same seed gives the same text; None draws a fresh one.
 
     Raises:
         UsageError: the prime has characters that the model does not know.
         InputError: the model's weights are not finite.
     """
-    start = _encode_prime(model.vocabulary, prime)
+    start = _encode_prime(network.vocabulary, prime)
     generator = torch.Generator()
     generator.manual_seed(seed) if seed is not None else generator.seed()
-    drawn = _draw(model, start, choice or SamplingConfig(), generator)
-    pieces = model.vocabulary.decode_stream(itertools.chain(start, drawn))
+    drawn = _draw(network, start, config or SamplingConfig(), generator)
+    pieces = network.vocabulary.decode_stream(itertools.chain(start, drawn))
     return _until(pieces, len(prime), len(prime) + length, stop)
+
+
+def next_probabilities(network: LanguageModelNetwork, text: str) -> Tensor:
+    """Return how probable each token is after a text, float64 [V]; after none, how often training saw it.
+
+    Raises:
+        InputError: the model's weights are not finite.
+    """
+    tokens = network.vocabulary.encode(text, unknown="replace").tolist()
+    if not tokens:
+        counts = network.token_counts.cpu().double()
+        return counts / counts.sum() if bool(counts.any()) else torch.full_like(counts, 1 / len(counts))
+    logits, _ = _predict(network, tokens, None)
+    return probabilities(logits, SamplingConfig(), torch.ones(len(logits), dtype=torch.bool))
 
 
 def _encode_prime(vocabulary: Vocabulary, prime: str) -> list[int]:
@@ -68,46 +82,48 @@ def _knows(vocabulary: Vocabulary, character: str) -> bool:
     return True
 
 
-def _draw(model: LanguageModel, start: list[int], choice: SamplingConfig, generator: torch.Generator) -> Iterator[int]:
-    """Tokens after `start`, without end."""
-    counts = model.token_counts.cpu().clone()
-    if model.vocabulary.unknown_id is not None:  # nobody wants to read it
-        counts[model.vocabulary.unknown_id] = 0
+def _draw(
+    network: LanguageModelNetwork, start: list[int], config: SamplingConfig, generator: torch.Generator
+) -> Iterator[int]:
+    """Yield tokens after `start`, without end."""
+    counts = network.token_counts.cpu().clone()
+    if network.vocabulary.unknown_id is not None:  # nobody wants to read it
+        counts[network.vocabulary.unknown_id] = 0
     seen = counts > 0 if bool(counts.any()) else torch.ones_like(counts, dtype=torch.bool)
-    allowed = _adding(model.vocabulary, start, seen)
+    allowed = _adding(network.vocabulary, start, seen)
     if not start:
         first = torch.multinomial(torch.where(counts > 0, counts, seen).double(), 1, generator=generator)
         start = [int(first)]
         yield start[0]
     tokens, state = start, None
     while True:
-        logits, state = _predict(model, tokens, state)
-        share = probabilities(logits, choice, allowed)
+        logits, state = _predict(network, tokens, state)
+        share = probabilities(logits, config, allowed)
         tokens, allowed = [int(torch.multinomial(share, 1, generator=generator))], seen
         yield tokens[0]
 
 
 def _adding(vocabulary: Vocabulary, prime: list[int], seen: Tensor) -> Tensor:
-    """Which of the tokens, bool [V], leave the text of the prime as it is when they come after it."""
+    """Return which of the tokens, bool [V], leave the text of the prime as it is when they come after it."""
     adding = torch.ones_like(seen)
     adding[torch.from_numpy(vocabulary.changing(np.array(prime, dtype=np.int64)))] = False
     return seen & adding if bool((seen & adding).any()) else adding
 
 
-def _predict(model: LanguageModel, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
-    """Logits [V] after the tokens, without dropout, and the state there; the model's mode is put back."""
-    was_training = model.training
-    model.eval()
+def _predict(network: LanguageModelNetwork, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
+    """Return logits [V] after the tokens, without dropout, and the state there; the network's mode is put back."""
+    was_training = network.training
+    network.eval()
     try:
         with torch.no_grad():
-            logits, state = model(torch.tensor(tokens, device=model.device).unsqueeze(1), state)
+            logits, state = network(torch.tensor(tokens, device=network.device).unsqueeze(1), state)
     finally:
-        model.train(was_training)
+        network.train(was_training)
     return logits[-1, 0], state
 
 
 def _until(pieces: Iterable[str], begin: int, end: int, stop: str) -> Iterator[str]:
-    """Give the text up to `end` characters, or to the first `stop` that starts at `begin` or later."""
+    """Yield the text up to `end` characters, or to the first `stop` that starts at `begin` or later."""
     text, given = "", 0
     for piece in pieces:
         text += piece

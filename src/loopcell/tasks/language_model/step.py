@@ -1,4 +1,4 @@
-"""A language model as the training loop wants it: chunk and state in, summed loss and state out."""
+"""The step of training: chunk and state in, summed loss and state out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 from loopcell.data import Chunk
 from loopcell.layers import State
 from loopcell.tasks.core.networks.non_finite import cause_in
-from loopcell.tasks.language_model.model import LanguageModel
+from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.training.step import StepResult, TrainingStep
 
 IGNORED = -100
@@ -18,12 +18,12 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
     """Summed cross-entropy in nats of every valid target of a chunk.
 
     Args:
-        model: the language model.
+        model: the network.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModelNetwork) -> None:
         super().__init__()
-        self.model = model
+        self.model = model  # checkpoints have its weights under this name
         self.train(model.training)
 
     def forward(self, chunk: Chunk, state: State) -> StepResult[State]:
@@ -38,7 +38,7 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
         return StepResult(loss, int(chunk.valid.sum()), state)
 
     def initial_state(self, batch_size: int) -> State:
-        """Zeros for every layer."""
+        """Return zeros for every layer."""
         return self.model.recurrent.initial_state(batch_size)
 
     def cause(self, chunk: Chunk) -> tuple[str, bool] | None:

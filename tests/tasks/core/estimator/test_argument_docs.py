@@ -7,7 +7,15 @@ import pytest
 
 import loopcell
 
-ESTIMATORS = ["SequenceClassifier", "SequenceRegressor", "SequenceTagger", "Seq2Seq", "Forecaster", "AnomalyDetector"]
+ESTIMATORS = [
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
+    "Seq2Seq",
+    "Forecaster",
+    "AnomalyDetector",
+    "LanguageModel",
+]
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

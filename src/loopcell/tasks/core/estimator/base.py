@@ -53,11 +53,10 @@ from loopcell.training.resumption import demand_same_job
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.run_lock import only_process
 
-SCORING_SHARE = 0.1  # of a command's time limit
 MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
-NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress")
+NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress", "devices")
 
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
@@ -79,6 +78,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     outcome_: Outcome
     pace_: Pace
     notes_: list[str]
+    scoring_share: ClassVar[float] = 0.1  # of a command's time limit
     _context = RunContext()
     _columns: Columns | None = None
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
@@ -137,6 +137,11 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def columns_(self) -> Columns | None:
         """Of the files that the shell trained it on, for `loopcell predict`; None where it was trained from Python."""
         return self._columns
+
+    @property
+    def run_suffix(self) -> str:
+        """The end of the name of a new run's folder; "" for the verb that trains it."""
+        return ""
 
     @contextmanager
     def within(self, context: RunContext) -> Iterator[None]:
@@ -224,7 +229,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def _seconds_elsewhere(self) -> float:
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
-        scores = 0.0 if self._context.began is None else SCORING_SHARE * float(self.time_limit or 0.0)
+        scores = 0.0 if self._context.began is None else self.scoring_share * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
 
     def _fingerprint(self, training: Examples[Any]) -> str:
@@ -279,12 +284,16 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights that makes the model, as plain JSON values."""
+        columns = {"columns": self._columns.model_dump(exclude_defaults=True)} if self._columns else {}
+        return {**self._equations_and_config(), **columns, "learned": self._learned()}
+
+    def _equations_and_config(self) -> dict[str, Any]:
+        """The arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
         cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
-        columns = {"columns": self._columns.model_dump(exclude_defaults=True)} if self._columns else {}
-        return {"config": config, **cell, **columns, "learned": self._learned()}
+        return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one self-contained file: weights, equations, vocabulary, labels, settings.
@@ -318,6 +327,23 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         fill(path, network, content.tensors)
         estimator.network_ = network
         return estimator
+
+    @classmethod
+    def from_run(cls, run: RunFolder) -> tuple[Self, Mapping[str, Any] | None]:
+        """Return the estimator of a run's folder, without weights, and which files it learns from.
+
+        Raises:
+            UsageError: it was not started on files.
+            Exception: any, when the folder's config is damaged.
+        """
+        config = run.read_config()
+        if not config.get("source"):
+            raise UsageError(
+                f"{run.path} was started from Python; go on with it there: fit(X, y, run=..., resume=True)"
+            )
+        estimator = cls.from_facts(config)
+        estimator.set_params(random_state=config["seed"])
+        return estimator, config["source"]
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:

@@ -56,7 +56,8 @@ def what_to_try(outcome: Outcome, settings: TrainingSettings, pace: Pace) -> str
     if outcome.reason == "patience" and pace.patience is not None:
         tries.append(f"patience={2 * pace.patience}")
     if outcome.reason == "complete" and (not outcome.warm or position.best_update >= LATE * position.update):
-        tries.append(f"epochs={3 * pace.epochs}")
+        updates = getattr(settings, "updates", None)  # of a language model, in place of epochs
+        tries.append(f"updates={3 * updates}" if updates else f"epochs={3 * pace.epochs}")
     if not outcome.warm:
         tries.append(f"warmup={max(1, position.update // 10)}")
     else:

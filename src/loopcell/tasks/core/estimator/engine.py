@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
 import torch
 from rich.console import Console
@@ -22,7 +23,10 @@ from loopcell.training.loop import Outcome, Work
 from loopcell.training.randomness import random_state, restore_random_state, seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.step import StepResult, TrainingStep
+from loopcell.training.step import ChunkT, StateT, StepResult, TrainingStep
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # A batch is read without learning, so it takes less memory than one that is learned from.
 READING_FACTOR = 4
@@ -102,26 +106,40 @@ def optimise(
         UsageError: the run folder is that of another run.
         MissingExtraError: Lightning Fabric is not installed.
     """
-    fabric = start_fabric(options.config.hardware)
-    kept: dict[str, Tensor] = {}
-
-    def keep() -> None:
-        if held_out is not None:
-            kept.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
-        if options.run:
-            options.export(options.run.model)
-
     size, seed = options.config.batch_size, options.config.seed
     work = Work(
         step=NetworkStep[BatchT](network),
         chunks=ExampleBatches(training, size, seed),
         validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
-        export=keep,
     )
+    return train_work(network, work, options, start_fabric(options.config.hardware))
+
+
+def train_work(network: nn.Module, work: Work[ChunkT, StateT], options: FitOptions, fabric: Fabric) -> Outcome:
+    """Train a network on its work; where there is held-out data, it ends with the weights that fit it best.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        UsageError: the run folder is that of another run.
+    """
+    kept: dict[str, Tensor] = {}
+
+    def keep() -> None:
+        if work.validation is not None:
+            kept.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
+        if options.run:
+            options.export(options.run.model)
+
     console = Console(stderr=True) if options.progress else None
-    outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
+    outcome = train(
+        replace(work, export=keep), options.config, fabric, options.run, console=console, resumed=options.resumed
+    )
+    fabric.barrier()  # only the first process keeps weights and writes files, which the others read now
     if outcome.position.best_loss is not None:
-        network.load_state_dict(kept or _best_of(options.run))
+        if kept:
+            network.load_state_dict(kept)
+        else:
+            work.step.load_state_dict(_best_of(options.run))
     network.eval()
     return outcome
 
@@ -131,10 +149,9 @@ def _reading(examples: Examples[BatchT], batch_size: int) -> ExampleBatches[Batc
 
 
 def _best_of(run: RunFolder | None) -> dict[str, Tensor]:
-    """The best weights of a run that did not get better after it was resumed."""
+    """Return the best weights of a run that did not get better after it was resumed."""
     assert run is not None
-    weights = under("weights", read_tensor_file(run.best, CHECKPOINT).tensors)
-    return {name.removeprefix("network."): tensor for name, tensor in weights.items()}
+    return under("weights", read_tensor_file(run.best, CHECKPOINT).tensors)
 
 
 @contextmanager

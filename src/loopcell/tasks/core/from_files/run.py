@@ -14,16 +14,15 @@ from rich.console import Console
 
 from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator import Estimator, RunContext, what_to_try
-from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
+from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold
 from loopcell.tasks.core.model_file import described
-from loopcell.tasks.core.models import TASKS, Opened, model_class, open_files
+from loopcell.tasks.core.models import TASKS, files_class, model_class
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.verdict import MODEL, UNKNOWN, UNLABELLED
 from loopcell.training.progress import working
 from loopcell.training.run_folder import RunFolder, free_folder
-from loopcell.training.run_lock import only_process
+from loopcell.training.run_lock import is_first_process, only_process
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,13 @@ def train_on_files(
 @contextmanager
 def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) -> Iterator[RunFolder]:
     """A run folder to train in; when nothing was trained there, nothing is left of it."""
-    name = f"{files[0].stem}-{TASKS[estimator.task].verb}"
+    name = f"{files[0].stem}-{estimator.run_suffix or TASKS[estimator.task].verb}"
     run = RunFolder(folder or free_folder(Path("runs"), name))
     existed = run.path.exists()
     try:
         yield run
     except BaseException:
-        if not existed and not run.last.exists():
+        if not existed and not run.last.exists() and is_first_process():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 
@@ -122,29 +121,26 @@ def resume(
     run = RunFolder(folder)
     config = run.read_config()
     with only_process(run):
-        estimator = _estimator_of(run, config, longer)
         with described(run):
-            files = files_of(config["source"])
-        opened = open_files(estimator.task, checked(estimator), *files, tell)
-        if run.never_began():
+            task = str(config["task"])
+            estimator, source = model_class(task).from_run(run)
+        _make_longer(estimator, longer)
+        estimator.set_params(progress=True)
+        files = files_class(task)
+        opened = files.reopen(run, source, checked(estimator), tell)
+        if files.begins_anew(run):
             run.clear()
             return train_on_files(estimator, *opened, folder, tell, began=began)
-        context = RunContext(began=began, tell=tell, columns=estimator.columns_, source=config["source"])
+        context = RunContext(began=began, tell=tell, columns=estimator.columns_, source=source)
         with estimator.within(context):
             return _fit(estimator, opened, run, resume=True)
 
 
-def _estimator_of(run: RunFolder, config: dict[str, Any], longer: Mapping[str, Any]) -> Estimator:
-    if not config.get("source"):
-        raise UsageError(f"{run.path} was started from Python; go on with it there: fit(X, y, run=..., resume=True)")
-    with described(run):
-        estimator: Estimator = model_class(str(config["task"])).from_facts(config)
-        estimator.set_params(random_state=config["seed"], progress=True)
+def _make_longer(estimator: Estimator, longer: Mapping[str, Any]) -> None:
     for name, value in longer.items():
         if name not in estimator.get_params():
-            raise UsageError(f"a {config['task']} has no {name} that could be changed")
+            raise UsageError(f"a {estimator.task} has no {name} that could be changed")
         estimator.set_params(**{name: value})
-    return estimator
 
 
 def source_of(data: OpenedFiles, held_out: OpenedFiles | None) -> dict[str, Any]:
@@ -153,12 +149,6 @@ def source_of(data: OpenedFiles, held_out: OpenedFiles | None) -> dict[str, Any]
         "data": data.spec.model_dump(mode="json"),
         "held_out": None if held_out is None else held_out.spec.model_dump(mode="json"),
     }
-
-
-def files_of(source: Mapping[str, Any]) -> tuple[FileExamples, FileExamples | None]:
-    """What `source_of` kept; any exception when it was not given by it."""
-    data, given = source["data"], source["held_out"]
-    return FileExamples.model_validate(data), given and FileExamples.model_validate(given)
 
 
 def _fit(estimator: Estimator, files: Opened, run: RunFolder, *, resume: bool) -> TrainedEstimator:
@@ -174,7 +164,7 @@ def _fit(estimator: Estimator, files: Opened, run: RunFolder, *, resume: bool) -
         return TrainedEstimator(run, estimator, None, tuple(estimator.notes_))
     with working(_shown_by(estimator), "scoring the held-out part"):
         score = estimator.score_held_out(*loaded, validation=validation)
-    if score is not None:
+    if score is not None and is_first_process():
         run.write_json(run.path / "score.json", score.to_json())
     return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))
 

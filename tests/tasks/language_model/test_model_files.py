@@ -1,3 +1,5 @@
+"""Model files of language models: what is saved comes back, and what is not ours is refused in one sentence."""
+
 from __future__ import annotations
 
 import json
@@ -6,44 +8,27 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from loopcell import cells
 from loopcell.data import CharVocabulary
-from loopcell.errors import FileFormatError, UsageError
+from loopcell.errors import FileFormatError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks import LanguageModel, LanguageModelConfig
+from loopcell.tasks import LanguageModel
 from loopcell.tasks.core.model_file import MODEL
+from tests.tasks.language_model.untrained import model_of, network
 
 
 def logits_of(model, text="the cat"):
-    tokens = torch.tensor(model.vocabulary.encode(text)).unsqueeze(1)
+    tokens = torch.tensor(model.vocabulary_.encode(text)).unsqueeze(1)
     with torch.no_grad():
-        return model(tokens)[0]
-
-
-def test_it_is_embedding_lstm_and_head(model):
-    """The same numbers from torch.nn's parts."""
-    lstm = torch.nn.LSTM(5, 8, 2)
-    names = [(f"l{layer}", layer) for layer in (0, 1)]
-    with torch.no_grad():
-        for name, layer in names:
-            weight = dict(model.recurrent.get_submodule(name).named_parameters())
-            getattr(lstm, f"weight_ih_l{layer}").copy_(torch.cat([weight[f"W.{gate}"] for gate in "ifgo"]))
-            getattr(lstm, f"weight_hh_l{layer}").copy_(torch.cat([weight[f"U.{gate}"] for gate in "ifgo"]))
-            getattr(lstm, f"bias_ih_l{layer}").copy_(torch.cat([weight[f"b.{gate}"] for gate in "ifgo"]))
-            getattr(lstm, f"bias_hh_l{layer}").zero_()
-        tokens = torch.tensor(model.vocabulary.encode("the cat")).unsqueeze(1)
-        expected = model.head(lstm(model.embedding(tokens))[0])
-    torch.testing.assert_close(logits_of(model), expected, rtol=0, atol=1e-6)
+        return model.network_(tokens)[0]
 
 
 def test_a_saved_model_is_the_same_model(model, tmp_path):
     model.save(tmp_path / "model.safetensors")
     loaded = LanguageModel.load(tmp_path / "model.safetensors")
     assert torch.equal(logits_of(loaded), logits_of(model))
-    assert loaded.config == model.config
-    assert loaded.vocabulary == model.vocabulary
-    assert loaded.cell.fingerprint == model.cell.fingerprint
-    assert not loaded.training
+    assert loaded.get_params() == model.get_params()
+    assert loaded.vocabulary_ == model.vocabulary_
+    assert not loaded.network_.training
     loaded.save(tmp_path / "again.safetensors")
     again = read_tensor_file(tmp_path / "again.safetensors", MODEL)
     first = read_tensor_file(tmp_path / "model.safetensors", MODEL)
@@ -54,8 +39,8 @@ def test_a_saved_model_is_the_same_model(model, tmp_path):
 def test_a_loaded_model_can_be_trained_further(model, tmp_path):
     model.save(tmp_path / "model.safetensors")
     loaded = LanguageModel.load(tmp_path / "model.safetensors")
-    loaded.train()(torch.ones(3, 1, dtype=torch.int64))[0].sum().backward()
-    assert all(parameter.grad is not None for parameter in loaded.parameters())
+    loaded.network_.train()(torch.ones(3, 1, dtype=torch.int64))[0].sum().backward()
+    assert all(parameter.grad is not None for parameter in loaded.network_.parameters())
 
 
 def test_a_model_of_a_cell_of_ones_own_needs_no_source(tmp_path):
@@ -65,29 +50,12 @@ def test_a_model_of_a_cell_of_ones_own_needs_no_source(tmp_path):
     def mine(x, h, *, A, B):
         return tanh(A.w @ x + B.w @ h)
 
-    model = LanguageModel(mine, CharVocabulary.build(["ab"]), LanguageModelConfig(hidden_size=3, num_layers=1)).eval()
+    settings = {"cell": mine, "hidden_size": 3, "num_layers": 1}
+    model = model_of(network(CharVocabulary.build(["ab"]), **settings), **settings)
     model.save(tmp_path / "model.safetensors")
     loaded = LanguageModel.load(tmp_path / "model.safetensors")
     assert loaded.cell.name == "mine"
     assert torch.equal(logits_of(loaded, "abba"), logits_of(model, "abba"))
-
-
-def test_a_tied_head_shares_the_embedding(tmp_path):
-    made = LanguageModel(
-        cells.get("gru"), CharVocabulary.build(["abc"]), LanguageModelConfig(hidden_size=4, num_layers=1, tied=True)
-    ).eval()
-    assert "head.weight" not in made.state_dict()
-    made.save(tmp_path / "model.safetensors")
-    assert torch.equal(logits_of(LanguageModel.load(tmp_path / "model.safetensors"), "abc"), logits_of(made, "abc"))
-    made(torch.ones(2, 1, dtype=torch.int64))[0].sum().backward()
-    assert made.embedding.weight.grad.abs().sum() > 0
-
-
-def test_a_tied_head_of_another_length_is_refused():
-    config = LanguageModelConfig(hidden_size=4, embedding_size=3, tied=True)
-    with pytest.raises(UsageError) as caught:
-        LanguageModel(cells.get("gru"), CharVocabulary.build(["abc"]), config)
-    assert str(caught.value) == "a tied head needs an output as long as the embedding, got 4 and 3"
 
 
 def tampered(model, path, change):
@@ -120,15 +88,15 @@ TAMPERING = {
     ),
     "a size that is no number": (
         lambda facts, tensors: facts["config"].update(hidden_size="wide"),
-        "is damaged: 1 validation error for LanguageModelConfig",
+        "is damaged: hidden_size: input should be a valid integer, unable to parse string as an integer, got 'wide'",
     ),
     "an unknown setting": (
         lambda facts, tensors: facts["config"].update(run="rm -rf"),
-        "is damaged: 1 validation error for LanguageModelConfig",
+        "is damaged: its config has 'run', which is none of this task's settings",
     ),
-    "no vocabulary": (lambda facts, tensors: facts.pop("vocabulary"), "is damaged: it has no 'vocabulary'"),
+    "no vocabulary": (lambda facts, tensors: facts["learned"].clear(), "is damaged: it has no 'vocabulary'"),
     "a vocabulary of no kind": (
-        lambda facts, tensors: facts["vocabulary"].update(kind="pickle"),
+        lambda facts, tensors: facts["learned"]["vocabulary"].update(kind="pickle"),
         "is damaged: the stored vocabulary is of no known kind ('pickle')",
     ),
     "a tensor gone": (
@@ -177,7 +145,7 @@ def test_a_character_that_is_none_is_refused(model, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
     content = read_tensor_file(path, MODEL)
-    content.facts["vocabulary"]["characters"][-1] = "\ud800"
+    content.facts["learned"]["vocabulary"]["characters"][-1] = "\ud800"
     header = {"format": "loopcell", "format_version": "1"}
     header |= {name: json.dumps(fact) for name, fact in content.facts.items()}
     save_file(content.tensors, path, header)
@@ -203,9 +171,10 @@ def test_tampered_equations_are_refused(model, tmp_path, change):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_a_model_of_another_dtype_stays_one(model, tmp_path, dtype):
-    model.to(dtype).save(tmp_path / "model.safetensors")
+    model.network_.to(dtype)
+    model.save(tmp_path / "model.safetensors")
     loaded = LanguageModel.load(tmp_path / "model.safetensors")
-    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype}
+    assert {parameter.dtype for parameter in loaded.network_.parameters()} == {dtype}
     assert torch.equal(logits_of(loaded), logits_of(model))
 
 
@@ -221,7 +190,7 @@ def test_whatever_building_from_a_file_raises_is_one_sentence(model, tmp_path, m
     def broken(*_, **__):
         raise error
 
-    monkeypatch.setattr("loopcell.tasks.language_model.model.Recurrent", broken)
+    monkeypatch.setattr("loopcell.tasks.language_model.network.recurrent_layers", broken)
     with pytest.raises(FileFormatError) as caught:
         LanguageModel.load(path)
     assert str(caught.value) == f"{path} is damaged: {error}"

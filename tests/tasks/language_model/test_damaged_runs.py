@@ -10,40 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from loopcell import cells
+from loopcell import LanguageModel
 from loopcell.data import CharVocabulary, TokenFile
 from loopcell.data.text.tokens import HEADER_BYTES, write_tokens
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks import (
-    LanguageModelConfig,
-    LanguageModelPlan,
-    TextConfig,
-    resume_language_model,
-    train_language_model,
-)
 from loopcell.tasks.language_model.corpus import count_tokens
-from loopcell.training import TrainingConfig
 from loopcell.training.checkpoint import CHECKPOINT
+from tests.tasks.language_model.runs import resume_language_model, train_language_model
 
-QUICK = {
-    "batch_size": 4,
-    "truncation": {"k1": 16},
-    "length": {"updates": 4},
-    "intervals": {"evaluate_every": 2},
-    "hardware": {"device": "cpu"},
-}
+QUICK = {"batch_size": 4, "chunk": 16, "updates": 4, "evaluate_every": 2, "device": "cpu", "random_state": 1}
 
 
 @pytest.fixture
 def run(text, tmp_path):
     """A small run that is complete."""
-    plan = LanguageModelPlan(
-        text=TextConfig(files=(text,)),
-        model=LanguageModelConfig(hidden_size=12, num_layers=1),
-        training=TrainingConfig.model_validate(QUICK),
-    )
-    return train_language_model(plan, cells.get("gru"), tmp_path / "run").run
+    model = LanguageModel(cell="gru", hidden_size=12, num_layers=1, **QUICK)
+    return train_language_model(model, [text], folder=tmp_path / "run").run
 
 
 def refusal(run):
@@ -109,53 +92,50 @@ def test_tokens_that_are_not_those_that_were_written(run):
     assert refusal(run) == f"{path} is damaged: its tokens are not those that were written"
 
 
-def changed(run, *names, value):
+def changed(run, name, value):
     config = json.loads(run.config.read_text(encoding="utf-8"))
-    place = config["plan"]
-    for name in names[:-1]:
-        place = place[name]
-    place[names[-1]] = value
+    config["config"][name] = value
     run.write_json(run.config, config)
 
 
 @pytest.mark.parametrize(
-    ("names", "value", "fault"),
+    ("name", "value", "fault"),
     [
         (
-            ("model", "hidden_size"),
+            "hidden_size",
             200_000,
             "weights/model.embedding.weight is of shape [15, 12] where the run's config asks for [15, 200000]",
         ),
         (
-            ("model", "embedding_size"),
+            "embedding_size",
             2**20,
             "weights/model.embedding.weight is of shape [15, 12] where the run's config asks for [15, 1048576]",
         ),
         (
-            ("training", "batch_size"),
+            "batch_size",
             10**12,
             "process/carried/0/0 is of shape [1, 1, 4, 12] where the run's config asks for [1, 1, 1000000000000, 12]",
         ),
     ],
 )
-def test_sizes_that_the_checkpoint_does_not_have_are_never_allocated(run, names, value, fault):
+def test_sizes_that_the_checkpoint_does_not_have_are_never_allocated(run, name, value, fault):
     """Each of these would ask for far more memory than there is."""
-    changed(run, *names, value=value)
+    changed(run, name, value)
     assert refusal(run) == f"{run.last} does not belong to this run, or is damaged: {fault}"
 
 
 def test_layers_that_the_checkpoint_does_not_have(run):
-    changed(run, "model", "num_layers", value=30)
+    changed(run, "num_layers", 30)
     start = f"{run.last} does not belong to this run, or is damaged: weights/model.recurrent.l1."
     assert refusal(run).startswith(start)
 
 
 @pytest.mark.parametrize(
-    ("names", "value"),
-    [(("training", "batch_size"), 10**30), (("model", "sizes"), {"slots": 3}), (("training", "batch_size"), 2**62)],
+    ("name", "value"),
+    [("batch_size", 10**30), ("sizes", {"slots": 3}), ("batch_size", 2**62)],
 )
-def test_sizes_that_make_no_model(run, names, value):
-    changed(run, *names, value=value)
+def test_sizes_that_make_no_model(run, name, value):
+    changed(run, name, value)
     assert refusal(run) == f"{run.config} is damaged: no model can be made with its sizes"
 
 
