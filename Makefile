@@ -1,6 +1,6 @@
 # make demo     train a small language model on text that every machine has, and sample from it
 # make test     the whole test suite (ARGS="-k lstm" or any other pytest options)
-# make check    lint, types, import walls, sizes
+# make check    lint, types, import walls and cycles, sizes, words
 # make bench    measure beside torch.nn, JAX and ONNX Runtime what is not measured yet (ARGS="--help" for more)
 # make fuzz     give every loader hostile files for ten minutes, and go on with it the next time (ARGS="--help" for more)
 # make clients  other projects run with torch.nn and with ours in its place (ARGS="skorch flair"); installs them, slow
@@ -23,7 +23,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
 	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
 
-.PHONY: help demo test check bench fuzz clients lint types walls size clean
+.PHONY: help demo test check bench fuzz clients lint types walls cycles size words clean
 .DELETE_ON_ERROR:
 
 help:
@@ -40,7 +40,7 @@ test: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n $(JOBS) --dist worksteal --durations=10 $(SHAPES) --ignore=tests/compiled $(ARGS)
 	$(if $(ARGS),,$(RUN) -m pytest -n $(JOBS) tests/compiled)
 
-check: lint types walls size
+check: lint types walls cycles size words
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
@@ -51,8 +51,14 @@ types: $(VENV)/.installed-dev
 walls: $(VENV)/.installed-dev
 	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
+cycles: $(VENV)/.installed-dev
+	$(RUN) scripts/import_cycles.py src
+
 size: $(VENV)/.installed-dev
 	$(RUN) scripts/size.py src
+
+words: $(VENV)/.installed-dev
+	$(RUN) scripts/words.py src scripts benchmarks examples docs README.md CONTRIBUTING.md
 
 bench: $(VENV)/.installed-bench
 	$(RUN) -m benchmarks $(ARGS)

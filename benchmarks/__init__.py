@@ -1,1 +1,1 @@
-"""What loopcell costs beside its peers, measured: `make bench`. See README.md in this folder."""
+"""The costs of loopcell beside its peers, measured: `make bench`. See README.md in this folder."""

@@ -23,7 +23,7 @@ QUICK_RESULTS = Path(__file__).parent / "quick"
 
 @dataclass(frozen=True)
 class Run:
-    """How to measure.
+    """The terms on which to measure.
 
     Attributes:
         folder: where result files go.
@@ -40,7 +40,7 @@ class Run:
     minutes: float = float("inf")
 
     def file(self, suite: str) -> SuiteFile:
-        """The suite's result file."""
+        """Return the suite's result file."""
         return SuiteFile(self.folder / f"{suite}.json", heading(clock=self.clock, quick=self.quick))
 
     def measured(self, part: Part) -> list[Row]:
@@ -55,7 +55,7 @@ class Run:
 
 
 def wanted(suites: Sequence[str], only: Sequence[str], clock: str) -> list[Part]:
-    """The parts of the named suites (of all, if none is named) whose names hold each of the given texts.
+    """Return the parts of the named suites (of all, if none is named) whose names hold each of the given texts.
 
     The CPU's clock adds threads up, so that it tells nothing of two.
     """
@@ -92,7 +92,7 @@ def measure(parts: Sequence[Part], run: Run) -> list[str]:
 
 
 def summary(row: Row) -> str:
-    """A row as one line."""
+    """Return a row as one line."""
     figures = [f"{name} {ratio['median']:.3g}x" for name, ratio in row.get("ratios", {}).items()]
     figures += [f"{name} {spread['median']:.3g} s" for name, spread in row.get("seconds", {}).items()]
     notes = [f"{name} is {kind}: {why}" for kind in ("absent", "wrong") for name, why in row[kind].items()]
@@ -100,7 +100,7 @@ def summary(row: Row) -> str:
 
 
 def options() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     suites = "; ".join(f"{name}: {suite.what}" for name, suite in SUITES.items())
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"which suites, all by default. {suites}")

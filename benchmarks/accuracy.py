@@ -1,4 +1,4 @@
-"""How exact the kernels' functions are: every float there is, through each build of them, beside double precision.
+"""The accuracy of the kernels' functions: every float there is, through each build of them, beside double precision.
 
     python -m benchmarks.accuracy                all 2^32 floats, half an hour; it can be stopped, and goes on
     python -m benchmarks.accuracy --every 1009   every 1009th; written nowhere
@@ -64,20 +64,20 @@ class Worst:
     nearest: int = 0
 
     def joined(self, other: Worst) -> Worst:
-        """The worse of two, with the counts of both."""
+        """Return the worse of two, with the counts of both."""
         worse = max(self, other, key=lambda worst: worst.error)
         return replace(worse, nearest=self.nearest + other.nearest)
 
 
 def builds() -> dict[str, Functions]:
-    """Every build that this machine's compilers make, by name."""
+    """Return every build that this machine's compilers make, by name."""
     commands = [name for name in ("gcc", "clang") if shutil.which(name)] or [""]
     made = {f"{cc} {target}".strip(): built_for(target, torch.float32, cc) for cc in commands for target in TARGETS}
     return {name: functions for name, functions in made.items() if functions}
 
 
 def reference() -> ctypes.CDLL:
-    """accuracy.c, built; without the flags that let a compiler be loose."""
+    """Build accuracy.c, without the flags that let a compiler be loose."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "accuracy.so"
         source = Path(__file__).with_suffix(".c")
@@ -89,12 +89,12 @@ def reference() -> ctypes.CDLL:
 
 
 def pointer(tensor: Tensor) -> ctypes.c_void_p:
-    """The address of its numbers."""
+    """Return the address of its numbers."""
     return ctypes.c_void_p(tensor.data_ptr())
 
 
 def blocks(library: ctypes.CDLL, every: int) -> Iterator[Tensor]:
-    """All floats in the order of their bits, or every so many-th of them."""
+    """Yield all floats in the order of their bits, or every so many-th of them."""
     for first in range(0, FLOATS, BLOCK):
         x = torch.empty(BLOCK)
         library.inputs(ctypes.c_uint64(first), ctypes.c_int64(BLOCK), pointer(x))
@@ -102,7 +102,7 @@ def blocks(library: ctypes.CDLL, every: int) -> Iterator[Tensor]:
 
 
 def measure(library: ctypes.CDLL, op: str, built: dict[str, Functions], every: int) -> dict[str, Worst]:
-    """The worst of each build over all blocks."""
+    """Return the worst of each build over all blocks."""
     found = {name: Worst() for name in built}
     for x in blocks(library, every):
         exact = torch.empty(len(x), dtype=torch.float64)
@@ -118,7 +118,7 @@ def measure(library: ctypes.CDLL, op: str, built: dict[str, Functions], every: i
 
 
 def block_worst(library: ctypes.CDLL, x: Tensor, y: Tensor, exact: Tensor) -> Worst:
-    """The worst of one block."""
+    """Return the worst of one block."""
     where, nearest = ctypes.c_int64(), ctypes.c_int64()
     count = ctypes.c_int64(len(x))
     error = library.worst(pointer(y), pointer(exact), count, ctypes.byref(where), ctypes.byref(nearest))
@@ -126,7 +126,7 @@ def block_worst(library: ctypes.CDLL, x: Tensor, y: Tensor, exact: Tensor) -> Wo
 
 
 def checked(op: str, worst: Worst) -> float:
-    """The error of a build's worst result against 50 digits: what double precision said, or the reference is wrong."""
+    """Return the error of a build's worst result against 50 digits: as double precision said, or it is wrong."""
     if worst.error == float("inf"):
         raise SystemExit(f"{op}({worst.at}) = {worst.found}: a wrong NaN, infinity or zero")
     exact = EXACT[op](mpmath.mpf(worst.at))
@@ -138,7 +138,7 @@ def checked(op: str, worst: Worst) -> float:
 
 
 def rows(op: str, found: dict[str, Worst], inputs: int) -> list[dict[str, Any]]:
-    """A row for each build, checked and printed."""
+    """Return a row for each build, checked and printed."""
     made = []
     for name, worst in found.items():
         error, share = checked(op, worst), round(100 * worst.nearest / inputs, 2)

@@ -60,7 +60,7 @@ EXPERIMENTS = {
 
 
 def write_text(text: str, folder: Path) -> Path:
-    """The text of an experiment as a plain file."""
+    """Return the text of an experiment as a plain file."""
     if text == "shakespeare":
         return data_folder() / "tinyshakespeare" / "input.txt"
     with gzip.open(data_folder() / "nsmc" / "ratings_train.txt.gz", "rt", encoding="utf-8") as file:
@@ -115,7 +115,7 @@ def run(name: str) -> dict[str, Any]:
 
 
 def draw(name: str, figures: dict[str, Any]) -> None:
-    """The held-out loss over time as `results/NAME.png`."""
+    """Draw the held-out loss over time as `results/NAME.png`."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")

@@ -58,23 +58,23 @@ class Form:
     threads: int
 
     def net(self, dtype: torch.dtype) -> loopcell.Recurrent:
-        """The network."""
+        """Return the network."""
         return self.case.net(num_layers=self.num_layers, bidirectional=self.bidirectional, dtype=dtype)
 
     def x(self, dtype: torch.dtype, seed: int) -> Tensor:
-        """The input [T, B, I]."""
+        """Return the input [T, B, I]."""
         x = self.case.inputs(seed=seed).to(dtype)
         return x.transpose(0, 1).contiguous().transpose(0, 1) if self.batch_in_front else x
 
 
 def drawn_cell(seed: int) -> Cell:
-    """The cell of a seed."""
+    """Return the cell of a seed."""
     cell: Cell = cell_of(draw(random.Random(seed)))
     return cell
 
 
 def drawn_form(cell: Cell, seed: int, number: int) -> Form:
-    """One of a cell's cases."""
+    """Return one of a cell's cases."""
     chance = random.Random(f"{seed}/{number}")
     small = (chance.choice(WIDTHS), chance.choice(STEPS), chance.choice(BATCHES))
     H, T, B = LARGE if chance.random() < LARGE_CHANCE else small
@@ -123,7 +123,7 @@ def _difference(form: Form, seed: int) -> str:
 
 
 def everything(form: Form, dtype: torch.dtype, seed: int) -> Observed:
-    """Outputs, final states and every gradient, and the output and states of a pass without gradients."""
+    """Return outputs, final states and every gradient, and the output and states of a pass without gradients."""
     net = form.net(dtype)
     x, state = form.x(dtype, seed), form.case.state(net).to(dtype)
     how = run(net, lengths=form.lengths, reset=form.reset)
@@ -138,12 +138,12 @@ def everything(form: Form, dtype: torch.dtype, seed: int) -> Observed:
 
 
 def is_fused(form: Form) -> bool:
-    """Whether kernels run it: a comparison of the reference path with itself would say nothing."""
+    """Return whether kernels run it: a comparison of the reference path with itself would say nothing."""
     return all(plan.fused for dtype in (torch.float64, torch.float32) for plan in form.net(dtype).plan())
 
 
 def _error(actual: Tensor, expected: Tensor) -> float:
-    """The largest error, in units of the largest entry or of 1; NaN where a number is not finite."""
+    """Return the largest error, in units of the largest entry or of 1; NaN where a number is not finite."""
     if not expected.numel():
         return 0.0
     return ((actual.double() - expected).abs().max() / expected.abs().max().clamp(min=1)).item()

@@ -1,4 +1,4 @@
-"""What the kernels' functions cost: cycles a vector, and beside PyTorch's own.
+"""The costs of the kernels' functions: cycles per vector, and beside PyTorch's own.
 
     python -m benchmarks.functions
 
@@ -39,7 +39,7 @@ CHAIN = (
 
 
 def built_for(target: str, dtype: torch.dtype, cc: str = "") -> Functions | None:
-    """The functions for a target and with a compiler; None where this machine cannot have the target."""
+    """Return the functions for a target and with a compiler; None where this machine cannot have the target."""
     os.environ |= {"LOOPCELL_TARGET": target, "CC": cc}
     try:
         return Functions(dtype)
@@ -48,14 +48,14 @@ def built_for(target: str, dtype: torch.dtype, cc: str = "") -> Functions | None
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Thread CPU time of one call."""
+    """Return the thread's CPU time of one call."""
     start = time.thread_time_ns()
     call()
     return (time.thread_time_ns() - start) * 1e-9
 
 
 def chain() -> Callable[[], Any]:
-    """ADDITIONS additions that wait for each other."""
+    """Make ADDITIONS additions that wait for each other."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "chain.so"
         command = [*shlex.split(compiler() or "cc"), "-O2", "-fPIC", "-shared", "-x", "c", "-", "-o", str(made)]
@@ -65,7 +65,7 @@ def chain() -> Callable[[], Any]:
 
 
 def cycles(functions: Functions, op: str, additions: Callable[[], Any]) -> float:
-    """Cycles a vector, from the least time of many turns."""
+    """Return cycles per vector, from the least time of many turns."""
     x = torch.linspace(-4, 4, NUMBERS, dtype=functions.dtype)
     out = torch.empty_like(x)
     ours, cycle = in_turn(lambda: functions(op, x, out=out, times=TIMES), additions)
@@ -73,7 +73,7 @@ def cycles(functions: Functions, op: str, additions: Callable[[], Any]) -> float
 
 
 def beside_torch(functions: Functions, op: str) -> float:
-    """PyTorch's time over ours: above 1 we are faster."""
+    """Return PyTorch's time over ours: above 1 we are faster."""
     x = torch.linspace(-4, 4, MANY, dtype=functions.dtype)
     out = torch.empty_like(x)
     ours, theirs = in_turn(lambda: functions(op, x, out=out), lambda: PEERS[op](x, out=out))
@@ -81,14 +81,14 @@ def beside_torch(functions: Functions, op: str) -> float:
 
 
 def in_turn(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, float]:
-    """The least time of each, of many turns."""
+    """Return the least time of each, of many turns."""
     times = [(seconds(one), seconds(other)) for _ in range(ROUNDS)]
     first, second = (min(column) for column in zip(*times, strict=True))
     return first, second
 
 
 def measured(name: str, dtype: torch.dtype, additions: Callable[[], Any]) -> list[dict[str, Any]]:
-    """A row for each function of a build."""
+    """Return a row for each function of a build."""
     functions = built_for(name, dtype)
     if functions is None:
         return []

@@ -67,7 +67,7 @@ def run_batch(batch: Batch) -> dict[str, Any]:
 
 
 def _tried(batch: Batch, scratch: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What became of each cell, and which crashed; after a crash, those behind it are tried in another process."""
+    """Try each cell; return the results and those that crashed. After a crash, those behind it get another process."""
     variables = environment({"LOOPCELL_CACHE": str(scratch / "kernels"), "OMP_WAIT_POLICY": "passive"})
     done: list[dict[str, Any]] = []
     crashed: list[dict[str, Any]] = []
@@ -111,13 +111,13 @@ def _process(arguments: list[str], variables: dict[str, str]) -> str:
 
 
 def _read(lines: Path) -> list[dict[str, Any]]:
-    """Every whole line; a crash may have cut off the last."""
+    """Return every whole line; a crash may have cut off the last."""
     text = lines.read_text(encoding="utf-8") if lines.exists() else ""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def show(seed: int, forms: int) -> int:
-    """One cell again, in this process, with its equations."""
+    """Show one cell again, in this process, with its equations."""
     from benchmarks.drawn_cells import drawn_cell
     from benchmarks.fuzz_batch import try_cell
 

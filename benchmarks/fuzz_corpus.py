@@ -128,7 +128,7 @@ def _place(folder: Path, loader: str, name: str) -> Path:
 
 
 def _add_real(folder: Path) -> None:
-    """Small real files, and the beginnings of larger texts."""
+    """Add small real files, and the beginnings of larger texts."""
     data = os.environ.get("LOOPCELL_DATA", "")
     found = sorted(path for path in Path(data).rglob("*") if path.is_file()) if data else []
     texts = (".csv", ".tsv", ".txt", ".ts", ".data", ".arff", ".jsonl", ".fa")
@@ -141,7 +141,7 @@ def _add_real(folder: Path) -> None:
 
 
 def _make_own(folder: Path) -> None:
-    """Files of loopcell's own that are no models."""
+    """Make files of loopcell's own that are no models."""
     import torch
 
     from loopcell import State, cells
@@ -160,7 +160,7 @@ def _make_own(folder: Path) -> None:
 
 
 def _make_models(folder: Path) -> None:
-    """A model of every estimator, barely trained, a state of series, and a run with its checkpoint."""
+    """Make a model of every estimator, barely trained, a state of series, and a run with its checkpoint."""
     import torch
 
     from loopcell.tasks import LanguageModel
@@ -182,7 +182,7 @@ TEXTS = ["ab", "ba", "aab", "b"] * 4
 
 
 def _estimators() -> dict[str, tuple[Any, Any, Any]]:
-    """Estimators that are quick to fit, their X and y; no y for those that have none."""
+    """Return estimators that are quick to fit, their X and y; no y for those that have none."""
     from loopcell import (
         AnomalyDetector,
         Captioner,
@@ -215,7 +215,7 @@ def _estimators() -> dict[str, tuple[Any, Any, Any]]:
 
 
 def _make_run(folder: Path) -> None:
-    """A run that is over, in `folder/checkpoint/whole`, and its checkpoint to be changed."""
+    """Make a run that is over, in `folder/checkpoint/whole`, and its checkpoint to be changed."""
     from loopcell import SequenceClassifier
     from loopcell.tasks.core.from_files.config import FileExamples
     from loopcell.tasks.core.from_files.run import train_on_files

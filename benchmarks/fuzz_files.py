@@ -52,14 +52,14 @@ class Batch(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a run has its files."""
+    """The places of a run's files."""
 
     corpus: Path
     findings: Path
 
 
-class _Stretch(NamedTuple):
-    """What a process did before it ended, as far as it is counted."""
+class _Segment(NamedTuple):
+    """The work of a process before it ended, as far as it is counted."""
 
     stop: int  # the seed where the counts end
     counts: dict[str, int]
@@ -74,24 +74,24 @@ def run_batch(batch: Batch, place: Place) -> dict[str, Any]:
         The row of the result.
     """
     started, seed = time.monotonic(), batch.seeds[0]
-    stretches, crashes = list[_Stretch](), list[dict[str, Any]]()
+    segments, crashes = list[_Segment](), list[dict[str, Any]]()
     with tempfile.TemporaryDirectory() as scratch:
         while seed < batch.seeds.stop:
             lines = Path(scratch) / f"{len(crashes)}.jsonl"
             why = _process(range(seed, batch.seeds.stop), place.corpus, lines, [crash["seed"] for crash in crashes])
-            stretches.append(_stretch(lines, seed))
-            seed = stretches[-1].stop
+            segments.append(_segment(lines, seed))
+            seed = segments[-1].stop
             if why:
                 crashes.append({"seed": _under_way(lines, why), "loader": "process", "why": why})
-    failures = [failure for stretch in stretches for failure in stretch.failures] + crashes
+    failures = [failure for segment in segments for failure in segment.failures] + crashes
     _keep(failures, place)
-    return {"code": code(), **_summed(stretches, failures), "minutes": round((time.monotonic() - started) / 60, 1)}
+    return {"code": code(), **_summed(segments, failures), "minutes": round((time.monotonic() - started) / 60, 1)}
 
 
-def _summed(stretches: list[_Stretch], failures: list[dict[str, Any]]) -> dict[str, Any]:
+def _summed(segments: list[_Segment], failures: list[dict[str, Any]]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    for stretch in stretches:
-        counts.update(stretch.counts)
+    for segment in segments:
+        counts.update(segment.counts)
     what = {
         what: sum(count for name, count in counts.items() if name.endswith(f": {what}"))
         for what in ("read", "refused", "unforeseen", "failed")
@@ -101,8 +101,8 @@ def _summed(stretches: list[_Stretch], failures: list[dict[str, Any]]) -> dict[s
         "cases": sum(what.values()) + crashed,
         **what,
         "crashed": crashed,
-        "slowest": max((stretch.most["seconds"] for stretch in stretches), default=0.0),
-        "largest": max((stretch.most["megabytes"] for stretch in stretches), default=0.0),
+        "slowest": max((segment.most["seconds"] for segment in segments), default=0.0),
+        "largest": max((segment.most["megabytes"] for segment in segments), default=0.0),
         "counts": dict(sorted(counts.items())),
         "faults": dict(Counter(f"{failure['loader']}: {failure['why']}" for failure in failures)),
         "seeds": [failure["seed"] for failure in failures][:50],
@@ -142,7 +142,7 @@ def _waited(process: subprocess.Popen[bytes], at: Path) -> str:
 
 
 def _processor_time(process: int) -> float:
-    """The processor time of a process in seconds; 0 where the system does not say. Other programs take none of it."""
+    """Return the processor seconds of a process, without other programs' share; 0 where the system does not say."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -150,15 +150,15 @@ def _processor_time(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _stretch(lines: Path, first: int) -> _Stretch:
-    """What is counted; a failure behind the last count comes again."""
+def _segment(lines: Path, first: int) -> _Segment:
+    """Read what is counted; a failure behind the last count comes again."""
     text = lines.read_text(encoding="utf-8") if lines.exists() else ""
     found = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
     last = next((line for line in reversed(found) if "next" in line), None)
     if last is None:
-        return _Stretch(first, {}, {"seconds": 0.0, "megabytes": 0.0}, [])
+        return _Segment(first, {}, {"seconds": 0.0, "megabytes": 0.0}, [])
     failures = [line for line in found if "why" in line and line["seed"] < last["next"]]
-    return _Stretch(last["next"], last["counts"], last["most"], failures)
+    return _Segment(last["next"], last["counts"], last["most"], failures)
 
 
 def _under_way(lines: Path, why: str) -> int:
@@ -184,7 +184,7 @@ def _keep(failures: list[dict[str, Any]], place: Place) -> None:
 
 
 def is_done(batch: Batch, file: SuiteFile) -> bool:
-    """Whether a batch need not be run: it was, and found nothing, or found it in the code as it is now."""
+    """Return whether a batch need not be run: it was, and found nothing, or found it in the code as it is now."""
     if batch.name not in file.parts:
         return False
     (row,) = file.parts[batch.name]["rows"]
@@ -212,7 +212,7 @@ def run(batches: list[Batch], file: SuiteFile, place: Place, minutes: float, wor
 
 
 def show(seed: int, corpus: Path) -> int:
-    """One file again, in this process; it is kept, and the exception is not caught if it is none of ours."""
+    """Show one file again, in this process; it is kept, and the exception is not caught if it is none of ours."""
     loader, name, data = drawn_case(seed, corpus)
     path = corpus / loader / f"{seed}-{name}"
     path.write_bytes(data)
@@ -227,6 +227,7 @@ def main() -> int:
     """Run; 1 if anything failed or is left."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz_files", description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="begin here, with files never tried")
     parser.add_argument("--minutes", type=float, default=10.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this file, in this process")
@@ -242,7 +243,8 @@ def main() -> int:
 
 
 def _run_all(asked: argparse.Namespace, place: Place) -> int:
-    batches = [Batch(number) for number in range(-(-asked.cases // CASES_A_BATCH))]
+    first = asked.first // CASES_A_BATCH
+    batches = [Batch(first + number) for number in range(-(-asked.cases // CASES_A_BATCH))]
     about = heading()
     del about["code"]  # each row has its own: a run of hours goes on over mends of what it found
     file = SuiteFile(asked.to / "fuzz_files.json", about)

@@ -46,7 +46,7 @@ def run(seeds: range, corpus: Path, lines: Path, left_out: frozenset[int] = froz
 
 
 def _memory() -> str | None:
-    """A folder in memory, where there is one: a million files are written and gone again."""
+    """Return a folder in memory, where there is one: a million files are written and gone again."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of our own is made in it
 
 

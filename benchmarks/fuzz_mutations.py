@@ -89,10 +89,10 @@ def mutated(data: bytes, drawn: random.Random) -> bytes:
 
 
 def _moved(found: bytearray, at: int, drawn: random.Random) -> None:
-    """Put a stretch of the file somewhere else again."""
+    """Put a segment of the file somewhere else again."""
     start = drawn.randrange(len(found) + 1)
-    stretch = bytes(found[start : start + drawn.randint(1, 64)])
-    found[at:at] = stretch * drawn.choice((1, 1, 1, 50))
+    segment = bytes(found[start : start + drawn.randint(1, 64)])
+    found[at:at] = segment * drawn.choice((1, 1, 1, 50))
 
 
 def hostile(data: bytes, drawn: random.Random) -> bytes:
@@ -105,7 +105,7 @@ def hostile(data: bytes, drawn: random.Random) -> bytes:
 
 
 def _unpacker(data: bytes) -> Any:
-    """What packs a file again after a change inside of it; None for what is not packed."""
+    """Return the function that packs a file again after a change inside of it; None for what is not packed."""
     found = next((unpack for start, unpack in _UNPACKERS.items() if data.startswith(start)), None)
     if found is _json and b"\n{" in data:  # JSON lines are text
         return None
@@ -133,7 +133,7 @@ def _zip(data: bytes, drawn: random.Random) -> bytes:
 
 
 def _tokens(data: bytes, drawn: random.Random) -> bytes:
-    """A token file whose header and starts have right checksums, over wrong fields."""
+    """Return a token file whose header and starts have right checksums, over wrong fields."""
     found = bytearray(data)
     at = drawn.randrange(8, 48)
     found[at : at + 1] = drawn.randbytes(1)
@@ -143,7 +143,7 @@ def _tokens(data: bytes, drawn: random.Random) -> bytes:
 
 
 def _safetensors(data: bytes, drawn: random.Random) -> bytes:
-    """One of our files whose JSON has another value somewhere, at any depth, in a header that is whole again."""
+    """Return one of our files whose JSON has another value somewhere, at any depth, in a header that is whole again."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     facts = header["__metadata__"] if "__metadata__" in header and drawn.random() < 0.85 else header
@@ -179,7 +179,7 @@ _UNPACKERS = {
 
 
 def _changed(value: Any, drawn: random.Random) -> Any:
-    """A value of JSON with a change in one place."""
+    """Return a value of JSON with a change in one place."""
     if value and drawn.random() < 0.92:
         if isinstance(value, dict):
             return _changed_object(value, drawn)

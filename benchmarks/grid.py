@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 
     @property
     def is_large(self) -> bool:
-        """Whether the time is the products', so that their roof is the bar."""
+        """True if the time is the products', so that their roof is the bar."""
         return self.H >= 256 and self.B >= 32
 
 
@@ -49,5 +49,5 @@ THREADS = (1, 2)
 
 
 def flops(cell: str, sizes: Shape) -> int:
-    """Floating point operations of the products of one forward pass; a training pass has three times as many."""
+    """Return floating point operations of the products of one forward pass; a training pass has three times as many."""
     return 2 * sizes.T * sizes.B * GATES[cell] * sizes.H * (sizes.I + sizes.H)

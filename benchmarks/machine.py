@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, cores, versions, and the state of the code."""
+"""The machine behind a figure: processor, cores, versions, and the state of the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "onnxruntime", "onnx", "loopcell
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores and caches, the compiler, and the versions of what is compared."""
+    """Return the processor, its cores and caches, the compiler, and the versions of what is compared."""
     return {
         "processor": _processor(),
         "vectors": _vectors(),
@@ -31,7 +31,7 @@ def machine() -> dict[str, Any]:
 
 
 def version(name: str) -> str | None:
-    """The installed version of a library; None where it is not installed."""
+    """Return the installed version of a library; None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -40,7 +40,7 @@ def version(name: str) -> str | None:
 
 @cache
 def code() -> str:
-    """A fingerprint of loopcell's sources, so that figures of two states of the code are never mixed."""
+    """Return a fingerprint of loopcell's sources, so that figures of two states of the code are never mixed."""
     total = hashlib.sha256()
     for path in sorted(path for path in SOURCE.rglob("*") if path.suffix in {".py", ".h", ".c"}):
         total.update(str(path.relative_to(SOURCE)).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -48,12 +48,12 @@ def code() -> str:
 
 
 def has_amx() -> bool:
-    """Whether the CPU multiplies tiles of bf16."""
+    """Return whether the CPU multiplies tiles of bf16."""
     return "amx_bf16" in _features()
 
 
 def data_folder() -> Path:
-    """The folder that LOOPCELL_DATA names."""
+    """Return the folder that LOOPCELL_DATA names."""
     folder = os.environ.get("LOOPCELL_DATA", "")
     if not folder or not Path(folder).is_dir():
         raise SystemExit("LOOPCELL_DATA must name the folder of the data sets")
@@ -65,7 +65,7 @@ def _processor() -> str:
 
 
 def _vectors() -> str:
-    """The widest vectors, and what there is for bf16."""
+    """Return the widest vectors, and what there is for bf16."""
     features = _features()
     widest = next((name for name in ("avx512f", "avx2", "asimd") if name in features), "unknown")
     return ", ".join([widest, *(name for name in ("avx512_bf16", "amx_bf16") if name in features)])
@@ -84,7 +84,7 @@ def _cpuinfo(field: str) -> str:
 
 
 def _caches() -> dict[str, str]:
-    """Sizes of the first core's caches, such as {"L1 Data": "32K"}."""
+    """Return sizes of the first core's caches, such as {"L1 Data": "32K"}."""
     sizes = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))

@@ -1,4 +1,4 @@
-"""Timing: contestants take turns in one process, in blocks; medians, quartiles, and ratios of one round.
+"""Timing: entries take turns in one process, in blocks; medians, quartiles, and ratios of one round.
 
 A block begins when the threads of the one before have fallen asleep: those of ONNX Runtime look for work for some 70 ms
 after a call, on the core that the next one's second thread needs. Then comes one call whose time is not taken, and then
@@ -26,11 +26,11 @@ or so), how much of a core is none, and when waiting ends."""
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to measure.
+    """The time to spend on measuring.
 
     Attributes:
-        seconds: of one contest, about; the fewest rounds are run in any case.
-        block: seconds of one contestant's turn, at least.
+        seconds: of one comparison, about; the fewest rounds are run in any case.
+        block: seconds of one entry's turn, at least.
         fewest, most: bounds on the number of rounds.
     """
 
@@ -40,7 +40,7 @@ class Patience:
     most: int = 61
 
     def rounds(self, seconds_a_round: float) -> int:
-        """As many as the time allows, and an odd number, so that the median is a measured one."""
+        """Return as many rounds as the time allows, and an odd number, so that the median is a measured one."""
         return min(max(int(self.seconds / seconds_a_round), self.fewest), self.most) | 1
 
 
@@ -57,11 +57,11 @@ class Samples:
 
     @property
     def cores(self) -> float:
-        """How many cores were busy: above the number of threads asked for, a contestant cheats."""
+        """The number of busy cores: above the number of threads asked for, an entry cheats."""
         return statistics.median(cpu / wall for cpu, wall in zip(self.cpu, self.wall, strict=True))
 
     def by(self, clock: str) -> tuple[float, ...]:
-        """The entries of one clock, "wall" or "cpu"."""
+        """Return the entries of one clock, "wall" or "cpu"."""
         return {"wall": self.wall, "cpu": self.cpu}[clock]
 
 
@@ -75,14 +75,14 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The quartiles of at least one value."""
+    """Return the quartiles of at least one value."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
 def ratios(theirs: Sequence[float], ours: Sequence[float]) -> Spread:
-    """Their time over ours, round by round: above 1, we are faster."""
+    """Return their time over ours, round by round: above 1, we are faster."""
     return spread([their / our for their, our in zip(theirs, ours, strict=True)])
 
 
@@ -123,7 +123,7 @@ def fall_asleep() -> bool:
 
 
 class _Block:
-    """One contestant's turn.
+    """One entry's turn.
 
     Attributes:
         repeats: timed calls of a turn.
@@ -139,7 +139,7 @@ class _Block:
         self.seconds = once * (self.repeats + 1)
 
     def run(self) -> tuple[float, float]:
-        """Seconds a call, on the wall and of the CPU."""
+        """Measure seconds per call, on the wall and of the CPU."""
         fall_asleep()
         self.call()
         return self._timed(self.repeats)

@@ -16,7 +16,7 @@ def main(request: dict[str, Any]) -> None:
 
     import torch
 
-    from benchmarks.contest import Settings
+    from benchmarks.comparison import Settings
     from benchmarks.measure import QUICK, Patience
     from benchmarks.suites import SUITES
     from benchmarks.suites.part import part_from_json

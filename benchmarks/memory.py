@@ -64,7 +64,7 @@ def peak(system: str, cell: str, sizes: str, job: str) -> dict[str, Any]:
 
 
 def available() -> str:
-    """Why it cannot be measured here; nothing if it can."""
+    """Return why it cannot be measured here; nothing if it can."""
     return "" if Path("/proc/self/clear_refs").exists() else "peak memory is read from Linux's /proc"
 
 
@@ -77,7 +77,7 @@ def _forget_peak() -> None:
 
 
 def _status(field: str) -> int:
-    """A field of /proc/self/status, in bytes."""
+    """Return a field of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 

@@ -1,4 +1,4 @@
-"""Contestants made from PyTorch modules: loopcell's, torch.nn's, and loops in Python."""
+"""Entries made from PyTorch modules: loopcell's, torch.nn's, and loops in Python."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Network, Task, named, named_gradients
 
 
 def network_of(module: nn.Module, lengths: Tensor | None = None) -> Network:
-    """A module as a function to the output and a tuple of states: `(h, c)`, `h` and loopcell's State become that.
+    """Turn a module into a function to the output and a tuple of states: `(h, c)`, `h` and State become that.
 
     Args:
         module: torch.nn's or loopcell's.
@@ -32,43 +32,43 @@ def network_of(module: nn.Module, lengths: Tensor | None = None) -> Network:
 
 
 class Job(Protocol):
-    """Makes a contestant: a name, a module with its weights, how it is called, what to do, and what should come."""
+    """Makes an entry: a name, a module with its weights, how it is called, what to do, and what should come."""
 
     def __call__(
         self, name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None
-    ) -> Contestant:
+    ) -> Entry:
         """Make it."""
         ...
 
 
-def forward(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Contestant:
-    """A forward pass without gradients."""
+def forward(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Entry:
+    """Return a forward pass without gradients."""
     return forward_pass(name, network, task.x.to(_dtype(module)), truth)
 
 
-def training(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Contestant:
-    """A forward and a backward pass: the gradients of the input and of every parameter."""
+def training(name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Entry:
+    """Return a forward and a backward pass: the gradients of the input and of every parameter."""
     x = task.x.to(_dtype(module)).detach().clone().requires_grad_()
     return training_pass(name, network, {"x": x, **dict(module.named_parameters())}, task.cotangent, truth)
 
 
-def forward_pass(name: str, network: Network, x: Tensor, truth: Observed | None) -> Contestant:
-    """A forward pass of a function."""
+def forward_pass(name: str, network: Network, x: Tensor, truth: Observed | None) -> Entry:
+    """Return a forward pass of a function."""
 
     @torch.no_grad()
     def run() -> tuple[Tensor, tuple[Tensor, ...]]:
         return network(x)
 
-    return Contestant(name, run, lambda: named(*run()), truth)
+    return Entry(name, run, lambda: named(*run()), truth)
 
 
 def training_pass(
     name: str, network: Network, leaves: Mapping[str, Tensor], cotangent: Tensor, truth: Observed | None
-) -> Contestant:
-    """A forward and a backward pass of a function.
+) -> Entry:
+    """Return a forward and a backward pass of a function.
 
     Args:
-        name: the contestant's.
+        name: the entry's.
         network: what is run, on the leaf "x".
         leaves: what gradients are wanted of, by name.
         cotangent: the gradient that arrives at the output.
@@ -85,14 +85,14 @@ def training_pass(
         y, gradients = run()
         return named_gradients(y, list(leaves), gradients)
 
-    return Contestant(name, run, observe, truth)
+    return Entry(name, run, observe, truth)
 
 
 JOBS: dict[str, Job] = {"forward": forward, "training": training}
 
 
 def truth_of(job: Job, task: Task, network: Callable[[nn.Module], Network] | None = None) -> Observed:
-    """What a job should give: torch.nn in float64.
+    """Return what a job should give: torch.nn in float64.
 
     Args:
         job: what is done.

@@ -41,7 +41,7 @@ def draw(grid: Sequence[Row], path: Path) -> None:
 
 
 def points(grid: Sequence[Row], cell: str, job: str, peer: str) -> list[tuple[float, int]]:
-    """Ratio and place of every size that has one."""
+    """Return ratio and place of every size that has one."""
     chosen = (row for row in grid if (row["cell"], row["job"], row["threads"]) == (cell, job, THREADS))
     ratios = {Shape(*(row[axis] for axis in "TBIH")): row["ratios"].get(peer) for row in chosen}
     return [(ratios[sizes]["median"], place) for place, sizes in enumerate(SHAPES) if ratios.get(sizes)]

@@ -18,7 +18,7 @@ class ProcessError(RuntimeError):
 
 
 def thread_settings(threads: int) -> dict[str, str]:
-    """The variables by which PyTorch, loopcell and JAX learn how many threads they have.
+    """Return the variables by which PyTorch, loopcell and JAX learn how many threads they have.
 
     ONNX Runtime is told through its session's options. XLA's flag takes its threads from single products too.
     """
@@ -36,7 +36,7 @@ def pin(threads: int) -> None:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This process' variables and further ones; Python finds this tree's packages first."""
+    """Return this process' variables and further ones; Python finds this tree's packages first."""
     paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **variables}
 

@@ -1,4 +1,4 @@
-"""What was measured, for readers: the verdict on every target, and tables and a plot in docs/."""
+"""The report for readers: the verdict on every target, and tables and a plot in docs/."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def publish(measured: Measured, verdicts: Sequence[Verdict]) -> None:
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict for the result file."""
+    """Return a verdict for the result file."""
     return {
         "target": verdict.target.what,
         "bar": verdict.target.bar,
@@ -67,13 +67,13 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def lines(verdicts: Iterable[Verdict]) -> Iterable[str]:
-    """Verdicts for a terminal."""
+    """Return verdicts for a terminal."""
     for verdict in verdicts:
         yield f"{verdict.word:>12}  {value_of(verdict):>8}  {bar_of(verdict):>10}  {verdict.target.what}"
 
 
 def targets_table(verdicts: Iterable[Verdict]) -> str:
-    """Verdicts as Markdown."""
+    """Return verdicts as Markdown."""
     rows = [
         [verdict.target.what, bar_of(verdict), value_of(verdict), verdict.word, cases_of(verdict)]
         for verdict in verdicts
@@ -82,18 +82,18 @@ def targets_table(verdicts: Iterable[Verdict]) -> str:
 
 
 def value_of(verdict: Verdict) -> str:
-    """The measured number with its unit."""
+    """Return the measured number with its unit."""
     return "" if verdict.value is None else f"{number(verdict.value)}{verdict.target.unit}"
 
 
 def bar_of(verdict: Verdict) -> str:
-    """The bar with its unit, as a most or a least."""
+    """Return the bar with its unit, as a most or a least."""
     sign = "<=" if verdict.target.at_most else ">="
     return f"{sign} {number(verdict.target.bar)}{verdict.target.unit}"
 
 
 def cases_of(verdict: Verdict) -> str:
-    """The first cases that fall short or are missing, and how many there are."""
+    """Return the first cases that fall short or are missing, and how many there are."""
     named = [f"{figure.label}: {number(figure.value)}" for figure in verdict.short if figure.value is not None]
     reasons = dict.fromkeys(figure.why for figure in verdict.missing)
     parts = [_first(named, verdict.count)] if named else []
@@ -107,7 +107,7 @@ def _first(texts: Sequence[str], of: int) -> str:
 
 
 def number(value: float) -> str:
-    """Three figures, or a whole number."""
+    """Return three figures, or a whole number."""
     return f"{value:.0f}" if value >= 1000 or value == int(value) else f"{value:.3g}"
 
 
@@ -115,7 +115,7 @@ PEERS = ("torch.nn", "JAX", "ONNX Runtime", "reference")
 
 
 def table(grid: Sequence[Row], threads: int) -> str:
-    """The grid as Markdown: our milliseconds, and everybody else's time over ours."""
+    """Return the grid as Markdown: our milliseconds, and everybody else's time over ours."""
     found = {
         (row["cell"], row["job"], Shape(*(row[axis] for axis in "TBIH"))): row
         for row in grid
@@ -133,7 +133,7 @@ def table(grid: Sequence[Row], threads: int) -> str:
 
 
 def cells_of(row: Row | None, names: Sequence[str]) -> list[str]:
-    """One row's milliseconds and ratios; nothing where there is no figure."""
+    """Return one row's milliseconds and ratios; nothing where there is no figure."""
     if row is None or "loopcell" not in row["times"]:
         return [""] * (1 + len(names))
     ratios = row["ratios"]
@@ -147,7 +147,7 @@ STEPPERS = ("torch.nn", "torch.nn cell", "JAX", "ONNX Runtime", "ONNX Runtime, b
 
 
 def step_table(steps: Sequence[Row]) -> str:
-    """Single steps as Markdown: our microseconds, and everybody else's time over ours."""
+    """Return single steps as Markdown: our microseconds, and everybody else's time over ours."""
     head = ["", "H", "us", *STEPPERS]
     body = []
     for row in steps:
@@ -162,7 +162,7 @@ UNDISTURBED = 0.95
 
 
 def disturbed(measured: Measured) -> list[str]:
-    """The one-thread rows in which loopcell had less of its core than that: somebody else was at work."""
+    """Return the one-thread rows in which loopcell had less of its core than that: somebody else was at work."""
     found = []
     for suite, rows in measured.rows.items():
         for row in rows:
@@ -173,7 +173,7 @@ def disturbed(measured: Measured) -> list[str]:
 
 
 def quiet_line(measured: Measured) -> str:
-    """Whether the machine was quiet, in a sentence."""
+    """Return whether the machine was quiet, in a sentence."""
     rows = disturbed(measured)
     one = sum(row.get("threads") == 1 and "times" in row for rows in measured.rows.values() for row in rows)
     if not rows:
@@ -182,7 +182,7 @@ def quiet_line(measured: Measured) -> str:
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
-    """What it was measured on, in a sentence."""
+    """Return what it was measured on, in a sentence."""
     versions = ", ".join(f"{name} {machine[name]}" for name in ("torch", "jax", "onnxruntime") if machine.get(name))
     return (
         f"Measured on {machine.get('cores')} cores of {machine.get('processor')} ({machine.get('vectors')}), "
@@ -191,7 +191,7 @@ def machine_line(machine: Mapping[str, Any]) -> str:
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table."""
+    """Return a table."""
     rows = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -208,5 +208,5 @@ def insert(page: Path, name: str, text: str) -> None:
 
 
 def _codes(paths: Iterable[Path]) -> dict[str, str]:
-    """The state of the code that each file was measured on."""
+    """Return the state of the code that each file was measured on."""
     return {path.stem: read(path)["code"] for path in paths}

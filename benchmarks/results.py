@@ -16,13 +16,13 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def heading(**about: Any) -> dict[str, Any]:
-    """What stands over figures: where they were measured, on what code, and how."""
+    """Return what stands over figures: where they were measured, on what code, and how."""
     asked = {name: os.environ[name] for name in ("LOOPCELL_TARGET", "LOOPCELL_CFLAGS") if os.environ.get(name)}
     return {"machine": machine(), "code": code(), "environment": asked, **about}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A result file; an empty one where there is none."""
+    """Return a result file; an empty one where there is none."""
     if not path.exists():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -60,5 +60,5 @@ class SuiteFile:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """All rows of a suite's file."""
+    """Return all rows of a suite's file."""
     return [row for part in read(path).get("parts", {}).values() for row in part["rows"]]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.contest import Absent, Contestant
+from benchmarks.comparison import Absent, Entry
 from benchmarks.grid import GATES, Shape, flops
 
 SOURCE = Path(__file__).parent / "read_weights.c"
@@ -25,8 +25,8 @@ PASSES = {"forward": 1, "training": 3}
 """Products of the forward pass's size: backward, one to the inputs and states, one to the weights."""
 
 
-def products(cell: str, sizes: Shape, job: str) -> list[Contestant]:
-    """All the multiplications of a pass as one product, in two forms: the roof is the faster one.
+def products(cell: str, sizes: Shape, job: str) -> list[Entry]:
+    """Return all the multiplications of a pass as one product, in two forms: the roof is the faster one.
 
     The first stacks what the passes multiply, [passes * T * B, I + H] times [I + H, G * H]; the second is a cube of as
     many multiplications.
@@ -37,17 +37,17 @@ def products(cell: str, sizes: Shape, job: str) -> list[Contestant]:
     return [long, _product(CUBE, edge, edge, edge)]
 
 
-def _product(name: str, rows: int, depth: int, columns: int) -> Contestant:
+def _product(name: str, rows: int, depth: int, columns: int) -> Entry:
     left, right, out = torch.randn(rows, depth), torch.randn(depth, columns), torch.empty(rows, columns)
 
     @torch.no_grad()
     def run() -> Tensor:
         return torch.mm(left, right, out=out)
 
-    return Contestant(name, run, dict)
+    return Entry(name, run, dict)
 
 
-def reading(weights: list[Tensor]) -> Contestant | Absent:
+def reading(weights: list[Tensor]) -> Entry | Absent:
     """Read all weights once, summing them up, in vectors as wide as the machine has."""
     name = "reading the weights"
     library = _library()
@@ -62,7 +62,7 @@ def reading(weights: list[Tensor]) -> Contestant | Absent:
     def observe() -> dict[str, Tensor]:
         return {"the sum": torch.tensor([run()])}
 
-    return Contestant(name, run, observe, {"the sum": READINGS * copies.double().sum().view(1)}, jobs=READINGS)
+    return Entry(name, run, observe, {"the sum": READINGS * copies.double().sum().view(1)}, jobs=READINGS)
 
 
 @cache

@@ -54,7 +54,7 @@ class SmallSet(NamedTuple):
 
 
 def archive(name: str) -> SmallSet:
-    """A set of the UEA/UCR or the regression archive, in its own split."""
+    """Return a set of the UEA/UCR or the regression archive, in its own split."""
     parts = [
         read_data(data_folder() / "uea-ucr" / f"{name}_{part}.ts").load("series", "label") for part in ("TRAIN", "TEST")
     ]
@@ -63,7 +63,7 @@ def archive(name: str) -> SmallSet:
 
 
 def cylinder_bell_funnel(count: int, seed: int, test: int = 600) -> SmallSet:
-    """A level, a ramp up or a ramp down somewhere in 128 steps of noise."""
+    """Return a level, a ramp up or a ramp down somewhere in 128 steps of noise."""
     drawn = np.random.default_rng(seed)
     y = [index % 3 for index in range(count + test)]
     X = [_shape(kind, drawn) for kind in y]
@@ -82,21 +82,21 @@ def _shape(kind: int, drawn: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def names(count: int, seed: int) -> SmallSet:
-    """Family names and their languages."""
+    """Return family names and their languages."""
     files = sorted((data_folder() / "names").glob("*.txt"))
     rows = [(line.strip(), file.stem) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return _part([row for row in rows if row[0]], count, seed)
 
 
 def splice_sites(count: int, seed: int) -> SmallSet:
-    """Stretches of DNA, and whether and how they are cut in the middle."""
+    """Return segments of DNA, and whether and how they are cut in the middle."""
     lines = (data_folder() / "dna-splice" / "splice.data").read_text(encoding="utf-8").splitlines()
     cells = [line.split(",") for line in lines]
     return _part([(sequence.strip(), kind.strip()) for kind, _, sequence in cells], count, seed)
 
 
 def _part(rows: Sequence[tuple[str, str]], count: int, seed: int, test: int = 1000) -> SmallSet:
-    """So many rows to learn from, and others to test on whose labels are among theirs."""
+    """Take so many rows to learn from, and others to test on whose labels are among theirs."""
     order = np.random.default_rng(seed).permutation(len(rows))
     known = [rows[index] for index in order[:count]]
     labels = {label for _, label in known}
@@ -155,7 +155,7 @@ def _learned(name: str, data: SmallSet, seed: int, how: str) -> dict[str, Any]:
 
 
 def shown(row: dict[str, Any]) -> str:
-    """A row as a line."""
+    """Return a row as a line."""
     metric = "R2" if row["set"] in REGRESSION else "accuracy"
     best = max(figures[metric] for figures in row["baselines"].values())
     line = (

@@ -27,7 +27,7 @@ SIZES = Shape(20, 4, 16, 32)
 
 
 def listed(name: str) -> Callable[[], loopcell.Cell]:
-    """A cell of the library, its equations read anew."""
+    """Return a cell of the library, its equations read anew."""
     return lambda: loopcell.Cell.from_json(loopcell.cells.get(name).to_json())
 
 
@@ -38,13 +38,13 @@ CELLS: dict[str, Callable[[], loopcell.Cell]] = {
 
 
 def forward(network: Any, x: Tensor) -> list[Tensor]:
-    """The first output."""
+    """Return the first output."""
     with torch.no_grad():
         return [network(x)[0]]
 
 
 def training(network: Any, x: Tensor) -> list[Tensor]:
-    """The first gradients."""
+    """Return the first gradients."""
     return list(torch.autograd.grad(network(x)[0].square().sum(), list(network.parameters())))
 
 

@@ -20,12 +20,12 @@ Figures = Callable[[Measured], list[Figure]]
 
 
 def grid(number: Number, jobs: Sequence[str], cells: Sequence[str] = CELLS, sizes: Sequence[Shape] = SHAPES) -> Figures:
-    """Figures of the grid, at every number of threads."""
+    """Return figures of the grid, at every number of threads."""
     return Cases("grid", cells, sizes, jobs, THREADS).figures(number)
 
 
 def on_amx(figures: Figures) -> Figures:
-    """Figures that a CPU without AMX is not asked for."""
+    """Return figures that a CPU without AMX is not asked for."""
 
     def asked(measured: Measured) -> list[Figure]:
         if "amx_bf16" not in str(measured.machine.get("vectors")):
@@ -36,7 +36,7 @@ def on_amx(figures: Figures) -> Figures:
 
 
 def against(peer: str, jobs: Sequence[str]) -> list[Target]:
-    """Never slower, and twice as fast in the mean."""
+    """Demand to be never slower, and twice as fast in the mean."""
     every = f"{' and '.join(jobs)} against {peer}"
     return [
         Target(f"{every}, every cell and size", 1.0, grid(over(peer), jobs)),
@@ -45,25 +45,25 @@ def against(peer: str, jobs: Sequence[str]) -> list[Target]:
 
 
 def mean(cell: str, job: str, bar: float) -> Target:
-    """The geometric mean of one cell against torch.nn."""
+    """Return the geometric mean of one cell against torch.nn."""
     return Target(
         f"{cell}, {job}, against torch.nn, geometric mean", bar, grid(over("torch.nn"), (job,), (cell,)), geometric_mean
     )
 
 
 def of_roof(job: str, bar: float) -> Target:
-    """The share of the products' roof."""
+    """Return the share of the products' roof."""
     figures = Cases("grid", CELLS, LARGE, (job,), THREADS).figures(share_of(roof.PRODUCT, roof.CUBE))
     return Target(f"{job}, share of the measured roof of products, H >= 256 and B >= 32", bar, figures, unit="")
 
 
 def in_bf16(name: str, jobs: Sequence[str]) -> Figures:
-    """bf16 against something else in the same row."""
+    """Compare bf16 against something else in the same row."""
     return on_amx(Cases("bf16", CELLS, LARGE, jobs).figures(over(name)))
 
 
 def custom_cells(sizes: Sequence[Shape], jobs: Sequence[str], number: Callable[[str], Number]) -> Figures:
-    """Figures of the custom cells; the number may depend on the cell of ours beside it."""
+    """Return figures of the custom cells; the number may depend on the cell of ours beside it."""
 
     def found(measured: Measured) -> list[Figure]:
         each = (Cases("custom", (cell,), sizes, jobs).figures(number(own)) for cell, own in custom.BESIDE.items())
@@ -73,14 +73,14 @@ def custom_cells(sizes: Sequence[Shape], jobs: Sequence[str], number: Callable[[
 
 
 def seconds(kind: str) -> Figures:
-    """Seconds from the equations to the first output."""
+    """Return seconds from the equations to the first output."""
     return Cases("startup", tuple(first_result.CELLS), (first_result.SIZES,), FORWARD).figures(
         lambda row: float(row["seconds"][kind]["median"])
     )
 
 
 def time_to_loss(cell: str) -> Figures:
-    """torch.nn's seconds over ours."""
+    """Return torch.nn's seconds over ours."""
 
     def found(measured: Measured) -> list[Figure]:
         rows = [row for row in measured.rows.get("time_to_loss", ()) if row["cell"] == cell]
@@ -90,7 +90,7 @@ def time_to_loss(cell: str) -> Figures:
 
 
 def drawn(key: str) -> Figures:
-    """A count of the run over drawn cells."""
+    """Return a count of the run over drawn cells."""
 
     def found(measured: Measured) -> list[Figure]:
         counts = [row[key] for row in measured.rows.get("fuzz", ())]
@@ -100,7 +100,7 @@ def drawn(key: str) -> Figures:
 
 
 def one_step(peer: str, bar: float) -> Target:
-    """A step of a stream."""
+    """Return a step of a stream."""
     figures = Cases("step", GATED, (STEP,), ("step",)).figures(over(peer))
     return Target(f"one step, B = 1, H = 128, against {peer}", bar, figures)
 

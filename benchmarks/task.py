@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contest import Observed
+from benchmarks.comparison import Observed
 from benchmarks.grid import Shape
 
 CLASSES: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -20,7 +20,7 @@ Network = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
 
 @dataclass(frozen=True)
 class Task:
-    """What everybody computes.
+    """The task that everybody computes.
 
     Attributes:
         cell: "rnn", "lstm" or "gru".

@@ -22,48 +22,48 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import code, data_folder
+from benchmarks.paired_training import MODULES, PairedTraining, Recipe, Text
 from benchmarks.processes import pin
-from benchmarks.race import MODULES, Race, Recipe, Text
 from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
-KIND = FileKind("loopcell-time-to-loss", 1, "paused race")
+KIND = FileKind("loopcell-time-to-loss", 1, "paused training")
 PAUSED = Path(__file__).parent / "runs"
 
 
-def save(race: Race, path: Path, about: Mapping[str, Any]) -> None:
-    """Keep a race for later."""
+def save(training: PairedTraining, path: Path, about: Mapping[str, Any]) -> None:
+    """Keep a training for later."""
     tensors: dict[str, Tensor] = {}
-    facts: dict[str, Any] = {"about": about, "updates": race.updates}
-    for name, racer in race.racers.items():
-        tensors |= {f"{name}/model/{key}": value for key, value in racer.model.state_dict().items()}
-        for place, slots in racer.optimizer.state_dict()["state"].items():
+    facts: dict[str, Any] = {"about": about, "updates": training.updates}
+    for name, side in training.sides.items():
+        tensors |= {f"{name}/model/{key}": value for key, value in side.model.state_dict().items()}
+        for place, slots in side.optimizer.state_dict()["state"].items():
             tensors |= {f"{name}/adam/{place}/{key}": value for key, value in slots.items()}
-        parts = () if racer.state is None else racer.state if isinstance(racer.state, tuple) else (racer.state,)
+        parts = () if side.state is None else side.state if isinstance(side.state, tuple) else (side.state,)
         tensors |= {f"{name}/state/{place}": part for place, part in enumerate(parts)}
-        facts[name] = {"seconds": racer.seconds, "curve": racer.curve, "is_pair": isinstance(racer.state, tuple)}
+        facts[name] = {"seconds": side.seconds, "curve": side.curve, "is_pair": isinstance(side.state, tuple)}
     path.parent.mkdir(exist_ok=True)
     write_tensor_file(path, KIND, TensorFile(tensors, facts))
 
 
-def restore(race: Race, path: Path, about: Mapping[str, Any]) -> bool:
-    """Go on with a race that was kept, if it was run on the same code with the same recipe."""
+def restore(training: PairedTraining, path: Path, about: Mapping[str, Any]) -> bool:
+    """Go on with a training that was kept, if it was run on the same code with the same recipe."""
     if not path.exists():
         return False
     content = read_tensor_file(path, KIND)
     if content.facts["about"] != about:
         return False
-    race.updates = content.facts["updates"]
-    for name, racer in race.racers.items():
+    training.updates = content.facts["updates"]
+    for name, side in training.sides.items():
         mine = {
             key.removeprefix(f"{name}/"): value for key, value in content.tensors.items() if key.startswith(f"{name}/")
         }
-        racer.model.load_state_dict(_below(mine, "model/"))
-        _restore_adam(racer.optimizer, _below(mine, "adam/"))
+        side.model.load_state_dict(_below(mine, "model/"))
+        _restore_adam(side.optimizer, _below(mine, "adam/"))
         parts = tuple(value for _, value in sorted(_below(mine, "state/").items()))
         facts = content.facts[name]
-        racer.state = (parts if facts["is_pair"] else parts[0]) if parts else None
-        racer.seconds, racer.curve = facts["seconds"], [tuple(point) for point in facts["curve"]]
+        side.state = (parts if facts["is_pair"] else parts[0]) if parts else None
+        side.seconds, side.curve = facts["seconds"], [tuple(point) for point in facts["curve"]]
     return True
 
 
@@ -81,7 +81,7 @@ def _restore_adam(optimizer: torch.optim.Adam, slots: Mapping[str, Tensor]) -> N
 
 
 def main() -> int:
-    """Go on with a race for some minutes; 1 if it is not over then."""
+    """Go on with a training for some minutes; 1 if it is not over then."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.time_to_loss", description=__doc__)
     parser.add_argument("cell", choices=MODULES)
     parser.add_argument("--minutes", type=float, default=9.0, help="stop and keep everything after so many")
@@ -92,19 +92,19 @@ def main() -> int:
     torch.set_num_threads(asked.threads)
     recipe = Recipe()
     text = (data_folder() / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
-    race = Race(asked.cell, recipe, Text(text, recipe))
+    training = PairedTraining(asked.cell, recipe, Text(text, recipe))
     paused = PAUSED / f"time-to-loss-{asked.cell}.safetensors"
     about = {"code": code(), "threads": asked.threads, "recipe": asdict(recipe), "torch": torch.__version__}
-    if not restore(race, paused, about):
-        race.compare_start()
+    if not restore(training, paused, about):
+        training.compare_start()
     end = time.monotonic() + 60 * asked.minutes
-    while not race.is_over and time.monotonic() < end:
-        race.turn()
-    if not race.is_over:
-        save(race, paused, about)
-        print(f"paused after {race.updates} updates: call it again to go on")
+    while not training.is_over and time.monotonic() < end:
+        training.turn()
+    if not training.is_over:
+        save(training, paused, about)
+        print(f"paused after {training.updates} updates: call it again to go on")
         return 1
-    row = race.row(asked.cell, asked.threads)
+    row = training.row(asked.cell, asked.threads)
     SuiteFile(asked.to / "time_to_loss.json", heading()).add(asked.cell, [row])
     paused.unlink(missing_ok=True)
     print(f"over: torch.nn's seconds over ours are {row['ratio']}{' (' + row['why'] + ')' if 'why' in row else ''}")

@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be reached.
+    """A bar to be reached.
 
     Attributes:
         what: in words.
@@ -58,13 +58,13 @@ class Target:
     unit: str = "x"
 
     def passes(self, value: float) -> bool:
-        """Whether a number reaches the bar."""
+        """Return whether a number reaches the bar."""
         return value <= self.bar if self.at_most else value >= self.bar
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a target stands.
+    """The state of a target.
 
     Attributes:
         target: which.
@@ -121,7 +121,7 @@ class Cases:
     forms: Sequence[str] = ("",)
 
     def figures(self, number: Number) -> Callable[[Measured], list[Figure]]:
-        """One figure a case."""
+        """Return one figure a case."""
 
         def found(measured: Measured) -> list[Figure]:
             by_case = {_case(row): row for row in measured.rows.get(self.suite, ())}
@@ -151,7 +151,7 @@ def _figure(case: Case, row: Row | None, number: Number) -> Figure:
 
 
 def _why(row: Row, name: str) -> str:
-    """Why a number is not in a row: who is wrong or absent, the one asked for first."""
+    """Say why a number is not in a row: who is wrong or absent, the one asked for first."""
     reasons = {**row["absent"], **row["wrong"]}
     if name in reasons:
         return f"{name}: {reasons[name]}"
@@ -159,15 +159,15 @@ def _why(row: Row, name: str) -> str:
 
 
 def over(name: str) -> Number:
-    """The time of another over ours: how many times faster we are."""
+    """Return the time of another over ours: how many times faster we are."""
     return lambda row: float(row["ratios"][name]["median"])
 
 
 def share_of(*names: str) -> Number:
-    """What part of our time the fastest of several would take, at most 1 if they are roofs."""
+    """Return the part of our time that the fastest of several would take, at most 1 if they are roofs."""
     return lambda row: min(float(row["ratios"][name]["median"]) for name in names)
 
 
 def slower_than(name: str) -> Number:
-    """Our time over that of another."""
+    """Return our time over that of another."""
     return lambda row: 1 / float(row["ratios"][name]["median"])

@@ -23,7 +23,7 @@ PRIME = "def __init__(self, "
 
 
 def source_files(most_bytes: int) -> tuple[Path, ...]:
-    """The standard library's own modules in the order of their names, up to some size; the same on every call."""
+    """Return the standard library's own modules by the order of their names, up to some size, always the same."""
     files: list[Path] = []
     total = 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
@@ -35,7 +35,7 @@ def source_files(most_bytes: int) -> tuple[Path, ...]:
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are text."""
+    """Return whether bytes are text."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -44,7 +44,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def make_model(seconds: float) -> LanguageModel:
-    """A GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
+    """Make a GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
     return LanguageModel(
         cell="gru",
         hidden_size=256,

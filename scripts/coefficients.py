@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def shared(digits: int, log_terms: int, high: int) -> Iterator[str]:
-    """What every variant has: log, and ln(2) in two parts, the first so short that n times it is exact."""
+    """Yield what every variant has: log, and ln(2) in two parts, the first so short that n times it is exact."""
     first = rounded(LN2, high)
     yield f"#define LOG2_E {literal(1 / LN2, digits)}"
     yield f"#define LN2_HIGH {literal(first, digits)}"
@@ -58,13 +58,13 @@ def shared(digits: int, log_terms: int, high: int) -> Iterator[str]:
 
 
 def portable(digits: int, exp_terms: int, scale: int) -> Iterator[str]:
-    """e^r - 1 = r + r^2 P(r) for |r| up to ln(2) / 2."""
+    """Yield e^r - 1 = r + r^2 P(r) for |r| up to ln(2) / 2."""
     yield f"#define UNIT {literal(ldexp(mpf('1.5'), -scale), digits)}"
     yield array("EXP_TERMS[]", "real", exp_terms_of(exp_terms, LN2 / 2, digits), digits)
 
 
 def tables() -> Iterator[str]:
-    """The same for |r| up to ln(2) / 32, the powers 2^(j/16), and tanh by cells."""
+    """Yield the same for |r| up to ln(2) / 32, the powers 2^(j/16), and tanh by cells."""
     yield f"#define UNIT {literal(ldexp(UNIT, -24), FLOAT)}"
     yield array("EXP_TERMS[]", "real", exp_terms_of(2, LN2 / 32, FLOAT), FLOAT)
     powers = [mpf(2) ** (mpf(j) / 16) for j in range(16)]
@@ -81,7 +81,7 @@ def tables() -> Iterator[str]:
 
 
 def tanh_cells() -> Iterator[tuple[int, list[mpf]]]:
-    """The number of each cell, from the bits of its edge, and its polynomial in the distance from the edge."""
+    """Yield the number of each cell, from the bits of its edge, and its polynomial in the distance from the edge."""
     edge = TANH_START
     for _ in range(16):
         low, width = edge - TANH_START, ldexp(mpf(1), int(frexp(edge)[1]) - 3)
@@ -90,7 +90,7 @@ def tanh_cells() -> Iterator[tuple[int, list[mpf]]]:
 
 
 def tanh_terms(low: mpf, width: mpf) -> list[mpf]:
-    """The polynomial of one cell; of the first x + x^2 P(x), so that what is tiny stays as it is."""
+    """Return the polynomial of one cell; of the first x + x^2 P(x), so that what is tiny stays as it is."""
     if low:
         return rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), TANH_TERMS, (mpf(0), width), FLOAT)
     rest = rounded_fit(lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, (mpf(0), width), FLOAT)
@@ -98,7 +98,7 @@ def tanh_terms(low: mpf, width: mpf) -> list[mpf]:
 
 
 def exp_terms_of(count: int, most: mpf, digits: int) -> list[mpf]:
-    """The terms of P in e^r - 1 = r + r^2 P(r), |r| up to `most` and a little more, since n is rounded by a product."""
+    """Return the terms of P in e^r - 1 = r + r^2 P(r), |r| up to `most` and a little more: n is rounded."""
     reach = most * mpf("1.001")
     return rounded_fit(lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / exp(r), count, (-reach, reach), digits)
 
@@ -107,7 +107,7 @@ def exp_terms_of(count: int, most: mpf, digits: int) -> list[mpf]:
 
 
 def rounded_fit(f: Function, weight: Function, count: int, ends: tuple[mpf, mpf], digits: int) -> list[mpf]:
-    """The terms, of `digits` binary digits, of a P for which the greatest weight(x) |f(x) - P(x)| is small."""
+    """Return the terms, of `digits` binary digits, of a P for which the greatest weight(x) |f(x) - P(x)| is small."""
     done: list[mpf] = []
     points = nodes(*ends, 16 * (count + 1))
     weights = [weight(x) for x in points]
@@ -119,7 +119,7 @@ def rounded_fit(f: Function, weight: Function, count: int, ends: tuple[mpf, mpf]
 
 
 def fit(points: list[mpf], values: list[mpf], weights: list[mpf], powers: range) -> list[mpf]:
-    """Terms of the given powers with the least greatest weighted error at the points: Remez' exchange."""
+    """Fit terms of the given powers with the least greatest weighted error at the points: Remez' exchange."""
     rows = [[w * x**k for k in powers] for x, w in zip(points, weights, strict=True)]
     aims = [w * value for w, value in zip(weights, values, strict=True)]
     terms = least_squares(rows, aims)
@@ -140,7 +140,7 @@ def fit(points: list[mpf], values: list[mpf], weights: list[mpf], powers: range)
 
 
 def least_squares(rows: list[list[mpf]], aims: list[mpf]) -> list[mpf]:
-    """The solution of the normal equations; 50 digits are enough for them."""
+    """Return the solution of the normal equations; 50 digits are enough for them."""
     places = range(len(rows[0]))
     square = [[fsum(row[i] * row[j] for row in rows) for j in places] for i in places]
     side = [fsum(row[i] * aim for row, aim in zip(rows, aims, strict=True)) for i in places]
@@ -148,7 +148,7 @@ def least_squares(rows: list[list[mpf]], aims: list[mpf]) -> list[mpf]:
 
 
 def alternating(errors: list[mpf], count: int) -> list[int]:
-    """Where the error peaks, with signs that alternate: at most `count` places, the smaller ends left out."""
+    """Find where the error peaks, with signs that alternate: at most `count` places, the smaller ends left out."""
     peaks: list[int] = []
     for i, error in enumerate(errors):
         if peaks and (error > 0) == (errors[peaks[-1]] > 0):
@@ -162,7 +162,7 @@ def alternating(errors: list[mpf], count: int) -> list[int]:
 
 
 def nodes(low: mpf, high: mpf, count: int) -> list[mpf]:
-    """Chebyshev's points."""
+    """Return Chebyshev's points."""
     return [(low + high) / 2 - (high - low) / 2 * cos(pi * (k + mpf(0.5)) / count) for k in range(count)]
 
 
@@ -170,19 +170,19 @@ def nodes(low: mpf, high: mpf, count: int) -> list[mpf]:
 
 
 def rounded(x: mpf, digits: int) -> mpf:
-    """The nearest number with so many binary digits."""
+    """Return the nearest number with so many binary digits."""
     mantissa, exponent = frexp(x)
     return ldexp(nint(ldexp(mantissa, digits)), int(exponent) - digits)
 
 
 def as_bits(x: mpf, digits: int) -> int:
-    """The bits of the nearest float or double."""
+    """Return the bits of the nearest float or double."""
     integer, real = ("<i", "<f") if digits == FLOAT else ("<q", "<d")
     return int(struct.unpack(integer, struct.pack(real, float(rounded(x, digits))))[0])
 
 
 def literal(x: mpf, digits: int) -> str:
-    """The nearest float or double, in C."""
+    """Return the nearest float or double, in C."""
     mantissa, exponent = float(rounded(x, digits)).hex().split("p")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
@@ -190,18 +190,18 @@ def literal(x: mpf, digits: int) -> str:
 
 
 def array(name: str, kind: str, numbers: Iterable[mpf], digits: int) -> str:
-    """The definition of an array of floats or doubles."""
+    """Return the definition of an array of floats or doubles."""
     return listed(name, kind, [literal(number, digits) for number in numbers])
 
 
 def listed(name: str, kind: str, numbers: list[str]) -> str:
-    """The definition of an array; a table is aligned, to be read as a vector."""
+    """Return the definition of an array; a table is aligned, to be read as a vector."""
     aligned = " __attribute__((aligned(64)))" if "16" in name else ""
     return f"static const {kind} {name}{aligned} = {{\n    {broken(numbers, '    ')}}};"
 
 
 def broken(words: list[str], indent: str) -> str:
-    """Words in lines of at most 120 characters."""
+    """Break words into lines of at most 120 characters."""
     lines = [""]
     for word in words:
         if len(indent + lines[-1] + word) > 115:

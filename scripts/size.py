@@ -1,4 +1,4 @@
-"""How large the functions and files of a source tree are, held against the house's budget.
+"""Measure the functions and files of a source tree, and hold them against the house's budget.
 
     python scripts/size.py src
 
@@ -32,7 +32,7 @@ class Sized:
 
 
 def docstring_lines(node: FunctionNode) -> int:
-    """The lines that the docstring of `node` takes, 0 without one."""
+    """Return the lines that the docstring of `node` takes, 0 without one."""
     if ast.get_docstring(node, clean=False) is None:
         return 0
     docstring = node.body[0]
@@ -40,7 +40,7 @@ def docstring_lines(node: FunctionNode) -> int:
 
 
 def functions(path: Path, text: str) -> Iterator[Sized]:
-    """Every function and method in the file, nested ones too."""
+    """Yield every function and method in the file, nested ones too."""
     for node in ast.walk(ast.parse(text, filename=str(path))):
         if isinstance(node, FunctionNode):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
@@ -48,7 +48,7 @@ def functions(path: Path, text: str) -> Iterator[Sized]:
 
 
 def measure(folders: list[Path]) -> tuple[list[Sized], list[Sized]]:
-    """The functions and the files under `folders`, largest first."""
+    """Return the functions and the files under `folders`, largest first."""
     found: list[Sized] = []
     files: list[Sized] = []
     for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
@@ -59,12 +59,12 @@ def measure(folders: list[Path]) -> tuple[list[Sized], list[Sized]]:
 
 
 def percentile(sizes: list[Sized], percent: int) -> int:
-    """The smallest size that at least `percent` of `sizes` do not exceed; `sizes` are largest first."""
+    """Return the smallest size that at least `percent` of `sizes` do not exceed; `sizes` are largest first."""
     return sizes[len(sizes) * (100 - percent) // 100].lines
 
 
 def breaches(found: list[Sized], files: list[Sized]) -> Iterator[str]:
-    """One sentence for each breach of the budget."""
+    """Yield one sentence for each breach of the budget."""
     p90 = percentile(found, 90)
     if p90 > P90_LINES:
         yield f"nine functions in ten have at most {p90} lines, and {P90_LINES} is the limit"
@@ -75,7 +75,7 @@ def breaches(found: list[Sized], files: list[Sized]) -> Iterator[str]:
 
 
 def summary(found: list[Sized], files: list[Sized]) -> Iterator[str]:
-    """The figures, a line each."""
+    """Yield the figures, a line each."""
     for kind, sizes in (("functions", found), ("files", files)):
         median, p90 = statistics.median(item.lines for item in sizes), percentile(sizes, 90)
         yield f"{len(sizes)} {kind}: median {median:g}, p90 {p90}, max {sizes[0].lines} lines"

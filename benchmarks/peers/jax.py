@@ -11,7 +11,7 @@ import torch
 from jax import lax, numpy as jnp
 from torch import Tensor
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Task, named, named_gradients
 
 NAME = "JAX"
@@ -21,13 +21,13 @@ Step = Callable[[State, jax.Array, Arrays, str], State]
 
 
 def rnn(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.RNN's equations; `projected` is W x + b."""
+    """Compute torch.nn.RNN's equations; `projected` is W x + b."""
     (h,) = state
     return (jnp.tanh(projected + h @ weights[f"weight_hh_{place}"]),)
 
 
 def lstm(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.LSTM's equations."""
+    """Compute torch.nn.LSTM's equations."""
     h, c = state
     i, f, g, o = jnp.split(projected + h @ weights[f"weight_hh_{place}"], 4, -1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
@@ -35,7 +35,7 @@ def lstm(state: State, projected: jax.Array, weights: Arrays, place: str) -> Sta
 
 
 def gru(state: State, projected: jax.Array, weights: Arrays, place: str) -> State:
-    """torch.nn.GRU's equations; the candidate's inner bias stays in the loop."""
+    """Compute torch.nn.GRU's equations; the candidate's inner bias stays in the loop."""
     (h,) = state
     inner = h @ weights[f"weight_hh_{place}"] + weights[f"bias_hh_{place}"]
     (r, z, n), (r_in, z_in, n_in) = jnp.split(inner, 3, -1), jnp.split(projected, 3, -1)
@@ -49,7 +49,7 @@ STEPS: dict[str, tuple[Step, bool]] = {"rnn": (rnn, True), "lstm": (lstm, True),
 
 
 def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
-    """The network over a sequence: the output [T, B, D * H] and the final states, each [L * D, B, H]."""
+    """Return the network over a sequence: the output [T, B, D * H] and the final states, each [L * D, B, H]."""
     step, merged = STEPS[task.cell]
     finals: list[State] = []
     for layer in range(task.module.num_layers):
@@ -72,8 +72,8 @@ def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
     return x, tuple(jnp.stack(column) for column in zip(*finals, strict=True))
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
-    """A forward pass."""
+def forward(task: Task, truth: Observed) -> Entry:
+    """Return a forward pass."""
     weights, x = _weights(task), jnp.asarray(task.x.numpy())
     compiled = jax.jit(lambda weights, x: scan(task, weights, x))
 
@@ -84,11 +84,11 @@ def forward(task: Task, truth: Observed) -> Contestant:
         y, states = run()
         return named(_tensor(y), tuple(map(_tensor, states)))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def training(task: Task, truth: Observed) -> Contestant:
-    """A training pass: the gradients of the input and of every weight."""
+def training(task: Task, truth: Observed) -> Entry:
+    """Return a training pass: the gradients of the input and of every weight."""
     weights, x, cotangent = _weights(task), jnp.asarray(task.x.numpy()), jnp.asarray(task.cotangent.numpy())
 
     def both_ways(weights: Arrays, x: jax.Array, cotangent: jax.Array) -> Any:
@@ -106,11 +106,11 @@ def training(task: Task, truth: Observed) -> Contestant:
         names = ["x", *(name for name, _ in task.module.named_parameters())]
         return named_gradients(_tensor(y), names, tuple(found[name] for name in names))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def step(task: Task, truth: Observed) -> Contestant:
-    """One step after the other."""
+def step(task: Task, truth: Observed) -> Entry:
+    """Return one step after the other."""
     weights, xs = _weights(task), [jnp.asarray(one.numpy()) for one in task.x]
     one_step, merged = STEPS[task.cell]
 
@@ -132,7 +132,7 @@ def step(task: Task, truth: Observed) -> Contestant:
             outputs.append(_tensor(state[0]))
         return {"the outputs": torch.stack(outputs)}
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 def _weights(task: Task) -> Arrays:
@@ -140,7 +140,7 @@ def _weights(task: Task) -> Arrays:
 
 
 def _oriented(value: Tensor) -> Tensor:
-    """A matrix [I, G * H] from torch's [G * H, I], and back; a bias as it is."""
+    """Return a matrix [I, G * H] from torch's [G * H, I], and back; a bias as it is."""
     return value.T.contiguous() if value.dim() == 2 else value
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import loopcell
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Observed
+from benchmarks.comparison import Absent, Entry, Observed
 from benchmarks.task import Task
 
 CLASSES: dict[str, Callable[..., Any]] = {"rnn": loopcell.RNN, "lstm": loopcell.LSTM, "gru": loopcell.GRU}
@@ -21,7 +21,7 @@ REFERENCE = "reference"
 
 
 def network_for(task: Task) -> Any:
-    """The same network with the same weights."""
+    """Return the same network with the same weights."""
     theirs = task.module
     ours = CLASSES[task.cell](
         theirs.input_size, theirs.hidden_size, theirs.num_layers, bidirectional=theirs.bidirectional
@@ -31,34 +31,34 @@ def network_for(task: Task) -> Any:
 
 
 def path(module: Any) -> str:
-    """The path of every layer, as `plan` says it now."""
+    """Return the path of every layer, as `plan` says it now."""
     return "; ".join(dict.fromkeys(plan.path for plan in module.plan()))
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
-    """A forward pass."""
-    return contestant(modules.forward, task, truth)
+def forward(task: Task, truth: Observed) -> Entry:
+    """Return a forward pass."""
+    return entry_of(modules.forward, task, truth)
 
 
-def training(task: Task, truth: Observed) -> Contestant:
-    """A training pass."""
-    return contestant(modules.training, task, truth)
+def training(task: Task, truth: Observed) -> Entry:
+    """Return a training pass."""
+    return entry_of(modules.training, task, truth)
 
 
-def contestant(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Contestant:
-    """Loopcell at a job, with rows of different lengths if so wished."""
+def entry_of(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Entry:
+    """Return loopcell at a job, with rows of different lengths if so wished."""
     module = network_for(task)
     return replace(job(NAME, module, modules.network_of(module, lengths), task, truth), path=path(module))
 
 
-def on_reference(contestant: Contestant) -> Contestant:
-    """The same contestant on the reference path."""
-    asked = contestant.within(lambda: loopcell.backend("reference"))
+def on_reference(entry: Entry) -> Entry:
+    """Return the same entry on the reference path."""
+    asked = entry.within(lambda: loopcell.backend("reference"))
     return replace(asked, name=REFERENCE, path="reference")
 
 
-def step(task: Task, truth: Observed) -> Contestant | Absent:
-    """One step after the other through a stepper; the task's batch is 1."""
+def step(task: Task, truth: Observed) -> Entry | Absent:
+    """Return one step after the other through a stepper; the task's batch is 1."""
     module = network_for(task)
     if not hasattr(module, "stepper"):
         return Absent(NAME, "networks have no stepper")
@@ -69,4 +69,4 @@ def step(task: Task, truth: Observed) -> Contestant | Absent:
         fresh = module.stepper(batch_size=task.sizes.B)
         return {"the outputs": torch.stack([fresh.step(one).reshape(task.sizes.B, -1).clone() for one in task.x])}
 
-    return Contestant(NAME, lambda: stepper.step(x), observe, truth)
+    return Entry(NAME, lambda: stepper.step(x), observe, truth)

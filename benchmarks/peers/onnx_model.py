@@ -52,14 +52,14 @@ def model(task: Task, *, carries_state: bool = False, has_lengths: bool = False)
 
 
 def output_sizes(task: Task) -> dict[str, tuple[int, ...]]:
-    """The sizes of a model's outputs, by name."""
+    """Return the sizes of a model's outputs, by name."""
     T, B, _, H = task.sizes
     D = 1 + task.module.bidirectional
     return {"y": (T, D, B, H)} | dict.fromkeys(task.states, (task.module.num_layers * D, B, H))
 
 
 def layer_weights(task: Task, layer: int) -> dict[str, Array]:
-    """One layer's W [D, G * H, I], R [D, G * H, H] and B [D, 2 * G * H], gates in ONNX's order."""
+    """Return one layer's W [D, G * H, I], R [D, G * H, H] and B [D, 2 * G * H], gates in ONNX's order."""
     found = task.module.state_dict()
     ways = ("", "_reverse")[: 1 + task.module.bidirectional]
 
@@ -75,13 +75,13 @@ def layer_weights(task: Task, layer: int) -> dict[str, Array]:
 
 
 def reordered(packed: Tensor, order: Sequence[int]) -> Array:
-    """Gates that lie one under the other, in another order."""
+    """Reorder gates that lie one under the other."""
     gates = packed.chunk(len(order))
     return np.concatenate([gates[place].numpy() for place in order])
 
 
 def _layer(task: Task, layer: int, optional: Sequence[str]) -> list[onnx.NodeProto]:
-    """The node of a layer, and what brings its output [T, D, B, H] to the next one's input [T, B, D * H]."""
+    """Return the node of a layer, and what brings its output [T, D, B, H] to the next one's input [T, B, D * H]."""
     is_last = layer == task.module.num_layers - 1
     given = {name: name for name in optional}
     read = [f"into{layer}" if layer else "x", f"W{layer}", f"R{layer}", f"B{layer}", given.get("lengths", "")]

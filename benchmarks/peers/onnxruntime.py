@@ -16,35 +16,35 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.peers.onnx_model import model, output_sizes
 from benchmarks.task import Task, named
 
 NAME, BOUND = "ONNX Runtime", "ONNX Runtime, bound memory"
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
-    """A forward pass."""
+def forward(task: Task, truth: Observed) -> Entry:
+    """Return a forward pass."""
     return _run(model(task), {"x": task.x.numpy()}, truth)
 
 
-def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Contestant:
-    """A forward pass over rows of different lengths [B]."""
+def forward_ragged(task: Task, lengths: Tensor, truth: Observed) -> Entry:
+    """Return a forward pass over rows of different lengths [B]."""
     inputs = {"x": task.x.numpy(), "lengths": lengths.to(torch.int32).numpy()}
     return _run(model(task, has_lengths=True), inputs, truth)
 
 
-def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Contestant:
+def _run(made: onnx.ModelProto, inputs: Mapping[str, Any], truth: Observed) -> Entry:
     of = session(made)
 
     def run() -> Any:
         return of.run(None, inputs)
 
-    return Contestant(NAME, run, lambda: _named(*map(torch.from_numpy, run())), truth)
+    return Entry(NAME, run, lambda: _named(*map(torch.from_numpy, run())), truth)
 
 
-def forward_bound(task: Task, truth: Observed) -> Contestant:
-    """A forward pass with bound memory."""
+def forward_bound(task: Task, truth: Observed) -> Entry:
+    """Return a forward pass with bound memory."""
     outputs = {name: zeros(sizes) for name, sizes in output_sizes(task).items()}
     bound = Bound(session(model(task)), {"x": in_its_memory(task.x.numpy())}, outputs)
 
@@ -52,15 +52,15 @@ def forward_bound(task: Task, truth: Observed) -> Contestant:
         bound.run()
         return _named(*(tensor_of(place) for place in outputs.values()))
 
-    return Contestant(BOUND, bound.run, observe, truth)
+    return Entry(BOUND, bound.run, observe, truth)
 
 
 def _named(y: Tensor, *states: Tensor) -> Observed:
     return named(y.transpose(1, 2).flatten(2), states)  # from [T, D, B, H]
 
 
-def step(task: Task, truth: Observed) -> Contestant:
-    """One step after the other, the states that came out going in again."""
+def step(task: Task, truth: Observed) -> Entry:
+    """Return one step after the other, the states that came out going in again."""
     of = session(_one_step(task))
     start = {f"initial_{name}": np.zeros((1, task.sizes.B, task.sizes.H), np.float32) for name in task.states}
 
@@ -80,18 +80,18 @@ def step(task: Task, truth: Observed) -> Contestant:
             outputs.append(torch.from_numpy(feed["initial_h"])[0])
         return {"the outputs": torch.stack(outputs)}
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def step_bound(task: Task, truth: Observed) -> Contestant:
-    """One step after the other with bound memory."""
+def step_bound(task: Task, truth: Observed) -> Entry:
+    """Return one step after the other with bound memory."""
     timed = BoundSteps(task)
 
     def observe() -> Observed:
         fresh = BoundSteps(task)
         return {"the outputs": torch.stack([fresh.step(x) for x in task.x])}
 
-    return Contestant(BOUND, timed.run, observe, truth)
+    return Entry(BOUND, timed.run, observe, truth)
 
 
 class Bound:
@@ -153,15 +153,15 @@ def session(made: onnx.ModelProto) -> Any:
 
 
 def in_its_memory(array: Any) -> Any:
-    """An array as ONNX Runtime keeps it, in the same memory."""
+    """Return an array as ONNX Runtime keeps it, in the same memory."""
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
 def zeros(sizes: Sequence[int]) -> Any:
-    """Zeros in its memory."""
+    """Return zeros in its memory."""
     return in_its_memory(np.zeros(sizes, np.float32))
 
 
 def tensor_of(place: Any) -> Tensor:
-    """A copy of what lies in its memory."""
+    """Return a copy of what lies in its memory."""
     return torch.from_numpy(place.numpy().copy())

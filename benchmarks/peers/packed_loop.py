@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, sigmoid, tanh
 from torch.nn import functional as F
 
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import named, named_gradients
 
 NAME = "Python loop, packed"
@@ -22,7 +22,7 @@ States = tuple[Tensor, ...]
 
 
 def lstm_layer_norm(x: Tensor, p: Packed) -> tuple[Tensor, States]:
-    """Ba, Kiros, Hinton, 2016 (arXiv 1607.06450), eq. 20-22, gate by gate."""
+    """Compute Ba, Kiros, Hinton, 2016 (arXiv 1607.06450), eq. 20-22, gate by gate."""
     H = p["U"].shape[1]
     inputs = F.layer_norm((x @ p["W"].T).view(*x.shape[:2], 4, H), (H,)) * p["gain_x"].view(4, H) + p["shift"].view(
         4, H
@@ -38,7 +38,7 @@ def lstm_layer_norm(x: Tensor, p: Packed) -> tuple[Tensor, States]:
 
 
 def lstm_peephole(x: Tensor, p: Packed) -> tuple[Tensor, States]:
-    """Gers, Schraudolph, Schmidhuber, 2002."""
+    """Compute the LSTM of Gers, Schraudolph, Schmidhuber, 2002."""
     H = p["U"].shape[1]
     inputs = x @ p["W"].T + p["b"]
     see_i, see_f, see_o = p["p"].chunk(3)
@@ -52,7 +52,7 @@ def lstm_peephole(x: Tensor, p: Packed) -> tuple[Tensor, States]:
 
 
 def gru_keeps_before(x: Tensor, p: Packed) -> tuple[Tensor, States]:
-    """Cho et al., 2014 (arXiv 1406.1078), eq. 5-8: the reset before the product."""
+    """Compute Cho et al., 2014 (arXiv 1406.1078), eq. 5-8: the reset before the product."""
     H = p["U_n"].shape[1]
     inputs = x @ p["W"].T + p["b"]
     (h,), outputs = _rest(x, H, 1), []
@@ -66,7 +66,7 @@ def gru_keeps_before(x: Tensor, p: Packed) -> tuple[Tensor, States]:
 
 
 def invented(x: Tensor, p: Packed) -> tuple[Tensor, States]:
-    """The cell of `benchmarks/invented.py`."""
+    """Return the cell of `benchmarks/invented.py`."""
     H = p["U"].shape[1]
     inputs = x @ p["W"].T + p["b"]
     (h, c), outputs = _rest(x, H, 2), []
@@ -95,12 +95,12 @@ class Loop:
     packs: Mapping[str, tuple[str, ...]]
 
     def packed(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The packed parameters, wanting gradients."""
+        """Return the packed parameters, wanting gradients."""
         joined = {name: torch.cat([parameters[part] for part in parts]) for name, parts in self.packs.items()}
         return {name: tensor.detach().clone().requires_grad_() for name, tensor in joined.items()}
 
     def unpacked(self, packed: Packed, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What belongs to each of the author's parameters."""
+        """Return what belongs to each of the author's parameters."""
         found: dict[str, Tensor] = {}
         for name, parts in self.packs.items():
             rows = [parameters[part].shape[0] for part in parts]
@@ -136,8 +136,8 @@ LOOPS = {
 }
 
 
-def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, truth: Observed | None) -> Contestant:
-    """A forward pass with the author's parameters."""
+def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, truth: Observed | None) -> Entry:
+    """Return a forward pass with the author's parameters."""
     loop = LOOPS[cell]
     packed = loop.packed(parameters)
 
@@ -149,13 +149,13 @@ def forward(cell: str, parameters: Mapping[str, Tensor], x: Tensor, _: Tensor, t
         y, states = run()
         return named(y, tuple(state.unsqueeze(0) for state in states))  # one layer
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 def training(
     cell: str, parameters: Mapping[str, Tensor], x: Tensor, cotangent: Tensor, truth: Observed | None
-) -> Contestant:
-    """A training pass: the gradients of the input and of every parameter."""
+) -> Entry:
+    """Return a training pass: the gradients of the input and of every parameter."""
     loop = LOOPS[cell]
     packed, x = loop.packed(parameters), x.detach().clone().requires_grad_()
     wanted = [x, *packed.values()]
@@ -169,7 +169,7 @@ def training(
         by_author = loop.unpacked(dict(zip(packed, gradients, strict=True)), parameters)
         return named_gradients(y, ["x", *parameters], (d_x, *(by_author[name] for name in parameters)))
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
 JOBS = {"forward": forward, "training": training}

@@ -9,7 +9,7 @@ from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import layer_norm, linear
 
 from benchmarks import modules
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Network
 
 NAME = "Python loop"
@@ -19,12 +19,12 @@ Step = Callable[[Tensor, States, Parameters], States]
 
 
 def gate(name: str, x: Tensor, h: Tensor, p: Parameters) -> Tensor:
-    """W x + U h + b."""
+    """Return W x + U h + b."""
     return linear(x, p[f"W.{name}"]) + linear(h, p[f"U.{name}"], p[f"b.{name}"])
 
 
 def lstm_layer_norm(x: Tensor, states: States, p: Parameters) -> States:
-    """Ba, Kiros, Hinton, 2016 (arXiv 1607.06450), eq. 20-22, gate by gate."""
+    """Compute Ba, Kiros, Hinton, 2016 (arXiv 1607.06450), eq. 20-22, gate by gate."""
     h, c = states
     H = h.shape[-1:]
 
@@ -37,7 +37,7 @@ def lstm_layer_norm(x: Tensor, states: States, p: Parameters) -> States:
 
 
 def lstm_peephole(x: Tensor, states: States, p: Parameters) -> States:
-    """Gers, Schraudolph, Schmidhuber, 2002."""
+    """Compute the LSTM of Gers, Schraudolph, Schmidhuber, 2002."""
     h, c = states
     i = sigmoid(gate("i", x, h, p) + p["p.i"] * c)
     f = sigmoid(gate("f", x, h, p) + p["p.f"] * c)
@@ -47,7 +47,7 @@ def lstm_peephole(x: Tensor, states: States, p: Parameters) -> States:
 
 
 def gru_keeps_before(x: Tensor, states: States, p: Parameters) -> States:
-    """Cho et al., 2014 (arXiv 1406.1078), eq. 5-8: the reset before the product."""
+    """Compute Cho et al., 2014 (arXiv 1406.1078), eq. 5-8: the reset before the product."""
     (h,) = states
     r, z = sigmoid(gate("r", x, h, p)), sigmoid(gate("z", x, h, p))
     n = tanh(gate("n", x, r * h, p))
@@ -55,7 +55,7 @@ def gru_keeps_before(x: Tensor, states: States, p: Parameters) -> States:
 
 
 def invented(x: Tensor, states: States, p: Parameters) -> States:
-    """The cell of `benchmarks/invented.py`."""
+    """Return the cell of `benchmarks/invented.py`."""
     h, c = states
     a = tanh(gate("a", x, h, p))
     k = sigmoid(gate("k", x, h, p) + p["p.k"] * c)
@@ -74,7 +74,7 @@ STEPS: dict[str, tuple[Step, int]] = {
 
 
 def network(cell: str, parameters: Parameters) -> Network:
-    """The loop."""
+    """Return the loop."""
     step, count = STEPS[cell]
     hidden = next(tensor.shape[0] for name, tensor in parameters.items() if name.startswith("U."))
 
@@ -89,13 +89,13 @@ def network(cell: str, parameters: Parameters) -> Network:
     return run
 
 
-def forward(cell: str, parameters: Parameters, x: Tensor, _: Tensor, truth: Observed | None) -> Contestant:
-    """A forward pass."""
+def forward(cell: str, parameters: Parameters, x: Tensor, _: Tensor, truth: Observed | None) -> Entry:
+    """Return a forward pass."""
     return modules.forward_pass(NAME, network(cell, parameters), x, truth)
 
 
-def training(cell: str, parameters: Parameters, x: Tensor, cotangent: Tensor, truth: Observed | None) -> Contestant:
-    """A training pass: the gradients of the input and of every parameter."""
+def training(cell: str, parameters: Parameters, x: Tensor, cotangent: Tensor, truth: Observed | None) -> Entry:
+    """Return a training pass: the gradients of the input and of every parameter."""
     leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in {"x": x, **parameters}.items()}
     return modules.training_pass(NAME, network(cell, leaves), leaves, cotangent, truth)
 

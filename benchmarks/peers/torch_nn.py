@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import modules
-from benchmarks.contest import Contestant, Observed
+from benchmarks.comparison import Entry, Observed
 from benchmarks.task import Task
 
 NAME = "torch.nn"
@@ -20,18 +20,18 @@ CELL_CLASSES: dict[str, Callable[[int, int], nn.RNNCellBase]] = {
 }
 
 
-def forward(task: Task, truth: Observed) -> Contestant:
-    """A forward pass."""
+def forward(task: Task, truth: Observed) -> Entry:
+    """Return a forward pass."""
     return modules.forward(NAME, task.module, modules.network_of(task.module), task, truth)
 
 
-def training(task: Task, truth: Observed) -> Contestant:
-    """A training pass."""
+def training(task: Task, truth: Observed) -> Entry:
+    """Return a training pass."""
     return modules.training(NAME, task.module, modules.network_of(task.module), task, truth)
 
 
-def step(task: Task, truth: Observed) -> Contestant:
-    """One step after the other: a sequence of one, and the state handed on."""
+def step(task: Task, truth: Observed) -> Entry:
+    """Return one step after the other: a sequence of one, and the state handed on."""
     x = task.x[:1].clone()
     carried: list[Any] = [None]
 
@@ -43,11 +43,11 @@ def step(task: Task, truth: Observed) -> Contestant:
     def observe() -> Observed:
         return {"the outputs": _unrolled(task)}
 
-    return Contestant(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth)
 
 
-def cell_step(task: Task, truth: Observed) -> Contestant:
-    """The same with torch.nn's LSTMCell and the like, which are made for single steps."""
+def cell_step(task: Task, truth: Observed) -> Entry:
+    """Return the same with torch.nn's LSTMCell and the like, which are made for single steps."""
     cell = CELL_CLASSES[task.cell](task.sizes.I, task.sizes.H)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in task.module.state_dict().items()})
     x = task.x[0].clone()
@@ -65,11 +65,11 @@ def cell_step(task: Task, truth: Observed) -> Contestant:
             outputs.append(state[0] if isinstance(state, tuple) else state)
         return {"the outputs": torch.stack(outputs)}
 
-    return Contestant(f"{NAME} cell", run, observe, truth)
+    return Entry(f"{NAME} cell", run, observe, truth)
 
 
 def step_truth(task: Task) -> Observed:
-    """The outputs of all steps, [T, B, H], in float64."""
+    """Return the outputs of all steps, [T, B, H], in float64."""
     return {"the outputs": modules.truth_of(modules.forward, task)["the output"]}
 
 

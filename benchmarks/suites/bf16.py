@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Observed, Settings, hold
+from benchmarks.comparison import Absent, Entry, Observed, Settings, compare
 from benchmarks.grid import CELLS, LARGE
 from benchmarks.peers import loopcell as ours
 from benchmarks.suites.part import Part, Row, Suite
@@ -18,12 +18,12 @@ BF16, FP32, THEIRS = "loopcell, bf16", "loopcell, fp32", "torch.nn, bf16"
 
 
 def autocast() -> torch.autocast:
-    """Products in bf16."""
+    """Compute products in bf16."""
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Contestant | Absent:
-    """Loopcell under autocast, where it has kernels for that."""
+def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
+    """Return loopcell under autocast, where it has kernels for that."""
     module = ours.network_for(task)
     with autocast():
         plan = module.plan()[0]
@@ -35,21 +35,21 @@ def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Contestant | 
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, name, job, settings) for name, job in modules.JOBS.items()]
 
 
 def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     task = make_task(part.cell, part.sizes)
     truth = modules.truth_of(job, task)
     theirs = copy.deepcopy(task.module).bfloat16()
     entries = [
         ours_in_bf16(job, task, truth),
-        replace(ours.contestant(job, task, truth), name=FP32),
+        replace(ours.entry_of(job, task, truth), name=FP32),
         replace(job(THEIRS, theirs, modules.network_of(theirs), task, truth), dtype="bfloat16"),
     ]
-    return hold(part.case(name), entries, settings)
+    return compare(part.case(name), entries, settings)
 
 
 SUITE = Suite("bf16", "bf16 beside fp32", tuple(Part("bf16", cell, sizes) for cell in CELLS for sizes in LARGE), run)

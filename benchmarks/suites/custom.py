@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import loopcell
 from benchmarks import modules, roof
-from benchmarks.contest import Settings, errors, hold
+from benchmarks.comparison import Settings, compare, errors
 from benchmarks.grid import Shape
 from benchmarks.invented import invent
 from benchmarks.peers import loopcell as ours, packed_loop, python_loop
@@ -23,17 +23,17 @@ OWN = "loopcell's own"
 
 
 def cell_named(name: str) -> loopcell.Cell:
-    """A custom cell."""
+    """Return a custom cell."""
     return invent() if name == "invented" else loopcell.cells.get(name)
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, name, settings) for name in modules.JOBS]
 
 
 def row(part: Part, name: str, settings: Settings) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     beside = make_task(BESIDE[part.cell], part.sizes)
     module = loopcell.Recurrent(cell_named(part.cell), part.sizes.I, part.sizes.H)
     parameters = {key.removeprefix("l0."): value.detach() for key, value in module.named_parameters()}
@@ -42,7 +42,7 @@ def row(part: Part, name: str, settings: Settings) -> Row:
     truth = as_written(part.cell, doubles, beside.x.double(), beside.cotangent.double(), None).observe()
     loop = as_written(part.cell, parameters, beside.x, beside.cotangent, truth)
     slack = errors(loop.observe(), truth)
-    own = ours.contestant(job, beside, modules.truth_of(job, beside))
+    own = ours.entry_of(job, beside, modules.truth_of(job, beside))
     entries = [
         replace(
             job(ours.NAME, module.get_submodule("l0"), modules.network_of(module), beside, truth),
@@ -54,7 +54,7 @@ def row(part: Part, name: str, settings: Settings) -> Row:
         replace(packed(part.cell, parameters, beside.x, beside.cotangent, truth), slack=slack),
         *roof.products(BESIDE[part.cell], part.sizes, name),
     ]
-    return hold({**part.case(name), "beside": BESIDE[part.cell]}, entries, settings)
+    return compare({**part.case(name), "beside": BESIDE[part.cell]}, entries, settings)
 
 
 SUITE = Suite(

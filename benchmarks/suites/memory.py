@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks import memory
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.grid import CELLS, Shape
 from benchmarks.measure import QUICK, ratios, spread
 from benchmarks.processes import run_module
@@ -25,12 +25,12 @@ CLOSE = 1e-4
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, job, 1 if settings.patience is QUICK else ROUNDS) for job in memory.JOBS]
 
 
 def row(part: Part, job: str, times: int) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     found: Row = {**part.case(job), "bytes": {}, "ratios": {}, "absent": {}, "wrong": {}}
     if reason := memory.available():
         return {**found, "absent": {"loopcell": reason}}
@@ -47,12 +47,12 @@ def row(part: Part, job: str, times: int) -> Row:
 
 
 def measured(system: str, part: Part, job: str) -> Any:
-    """One process' peak."""
+    """Return one process' peak."""
     return run_module("benchmarks.memory", [system, part.cell, str(part.sizes), job], memory.ENVIRONMENT)
 
 
 def differs(ours: list[float], theirs: list[float]) -> bool:
-    """Whether two lists of norms are not those of the same tensors."""
+    """Return whether two lists of norms are not those of the same tensors."""
     return any(not abs(a - b) <= CLOSE * max(abs(b), 1e-6) for a, b in zip(ours, theirs, strict=True))
 
 

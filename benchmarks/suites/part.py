@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.grid import Shape, shape
 
 Row = dict[str, Any]
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """What one process measures.
+    """The part of a suite that one process measures.
 
     Attributes:
         suite: the suite's name.
@@ -37,12 +37,12 @@ class Part:
         return " ".join(filter(None, [self.cell, str(self.sizes), self.form, threads]))
 
     def case(self, job: str) -> Row:
-        """What a row of this part is about."""
+        """Return what a row of this part is about."""
         about: Row = {"cell": self.cell, **self.sizes._asdict(), "threads": self.threads}
         return about | ({"form": self.form} if self.form else {}) | {"job": job}
 
     def as_json(self) -> Row:
-        """What another process reads with `part_from_json`."""
+        """Return what another process reads with `part_from_json`."""
         return {
             "suite": self.suite,
             "cell": self.cell,

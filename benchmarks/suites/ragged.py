@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import modules
-from benchmarks.contest import Absent, Contestant, Settings, hold
+from benchmarks.comparison import Absent, Entry, Settings, compare
 from benchmarks.grid import CELLS, Shape
 from benchmarks.peers import loopcell as ours
 from benchmarks.peers.find import peers
@@ -27,14 +27,14 @@ WHOLE = "loopcell, every row T long"
 
 
 def lengths_of(sizes: Shape) -> Tensor:
-    """Lengths [B], uniform in 1..T, in no order; one row has all T steps."""
+    """Return lengths [B], uniform in 1..T, in no order; one row has all T steps."""
     drawn = torch.randint(1, sizes.T + 1, (sizes.B,), generator=torch.Generator().manual_seed(0))
     drawn[sizes.B // 2] = sizes.T
     return drawn
 
 
 def packing(lengths: Tensor) -> Callable[[nn.Module], Network]:
-    """How torch.nn reads rows of different lengths: packed, run, padded again."""
+    """Run rows of different lengths as torch.nn does: packed, run, padded again."""
 
     def called(module: nn.Module) -> Network:
         inner = modules.network_of(module)
@@ -49,24 +49,24 @@ def packing(lengths: Tensor) -> Callable[[nn.Module], Network]:
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell: forward, and forward with backward."""
+    """Measure one cell: forward, and forward with backward."""
     return [row(part, name, job, settings) for name, job in modules.JOBS.items()]
 
 
 def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
-    """One cell at one job."""
+    """Measure one cell at one job."""
     task, lengths = make_task(part.cell, part.sizes), lengths_of(part.sizes)
     how = packing(lengths)
     truth = modules.truth_of(job, task, how)
-    entries: list[Contestant | Absent] = [
-        ours.contestant(job, task, truth, lengths),
+    entries: list[Entry | Absent] = [
+        ours.entry_of(job, task, truth, lengths),
         job(PACKED, task.module, how(task.module), task, truth),
-        replace(ours.contestant(job, task, modules.truth_of(job, task)), name=WHOLE),
+        replace(ours.entry_of(job, task, modules.truth_of(job, task)), name=WHOLE),
     ]
     if job is modules.forward:
         entries += peers(("onnxruntime",), lambda peer: peer.forward_ragged(task, lengths, truth))
     valid = round(lengths.sum().item() / (part.sizes.T * part.sizes.B), 3)
-    return hold({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
+    return compare({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
 
 
 SUITE = Suite("ragged", "rows of different lengths", tuple(Part("ragged", cell, SIZES) for cell in CELLS), run)

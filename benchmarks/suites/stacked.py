@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import modules
-from benchmarks.contest import Settings, hold
+from benchmarks.comparison import Settings, compare
 from benchmarks.grid import CELLS, Shape
 from benchmarks.modules import truth_of
 from benchmarks.peers import loopcell as ours
@@ -17,15 +17,15 @@ SIZES = Shape(100, 32, 64, 128)
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and form: forward, and forward with backward."""
+    """Measure one cell and form: forward, and forward with backward."""
     layers, both = FORMS[part.form]
     task = make_task(part.cell, part.sizes, num_layers=layers, bidirectional=both)
     truth = truth_of(modules.forward, task)
     entries = [ours.forward(task, truth), *peers(FORWARD, lambda peer: peer.forward(task, truth))]
-    rows = [hold(part.case("forward"), entries, settings)]
+    rows = [compare(part.case("forward"), entries, settings)]
     gradients = truth_of(modules.training, task)
     entries = [ours.training(task, gradients), *peers(TRAINING, lambda peer: peer.training(task, gradients))]
-    return [*rows, hold(part.case("training"), entries, settings)]
+    return [*rows, compare(part.case("training"), entries, settings)]
 
 
 SUITE = Suite(

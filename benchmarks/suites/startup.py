@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict
 
 from benchmarks import startup
-from benchmarks.contest import Settings
+from benchmarks.comparison import Settings
 from benchmarks.measure import QUICK, spread
 from benchmarks.processes import run_module
 from benchmarks.suites.part import Part, Row, Suite
@@ -18,12 +18,12 @@ NEW, CACHED = "a new cell", "from the cache, in a new process"
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell: its first output, and its first gradients."""
+    """Measure one cell: its first output, and its first gradients."""
     return [row(part, job, 1 if settings.patience is QUICK else ROUNDS) for job in startup.JOBS]
 
 
 def row(part: Part, job: str, rounds: int) -> Row:
-    """One cell at one job."""
+    """Measure one cell at one job."""
     found = {NEW: [], CACHED: []}  # type: dict[str, list[Row]]
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as cache:

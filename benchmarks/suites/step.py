@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import roof
-from benchmarks.contest import Settings, hold
+from benchmarks.comparison import Settings, compare
 from benchmarks.grid import CELLS, Shape
 from benchmarks.peers import loopcell as ours, torch_nn
 from benchmarks.peers.find import peers
@@ -15,7 +15,7 @@ SIZES = tuple(Shape(20, 1, width, width) for width in (64, 128, 256, 512))
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size."""
+    """Measure one cell and size."""
     task = make_task(part.cell, part.sizes)
     truth = torch_nn.step_truth(task)
     entries = [
@@ -25,7 +25,7 @@ def run(part: Part, settings: Settings) -> list[Row]:
         torch_nn.cell_step(task, truth),
         roof.reading(list(task.module.parameters())),
     ]
-    return [hold(part.case("step"), entries, settings)]
+    return [compare(part.case("step"), entries, settings)]
 
 
 SUITE = Suite("step", "one step at a time", tuple(Part("step", cell, sizes) for cell in CELLS for sizes in SIZES), run)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from benchmarks import modules
-from benchmarks.contest import Settings, hold
+from benchmarks.comparison import Settings, compare
 from benchmarks.grid import CELLS, WIDE
 from benchmarks.peers import loopcell as ours
 from benchmarks.suites.part import Part, Row, Suite
@@ -20,25 +20,25 @@ ONE, TWO = "loopcell, 1 thread", "loopcell, 2 threads"
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """PyTorch's own number of threads, which loopcell takes over."""
+    """Set PyTorch's own number of threads, which loopcell takes over."""
     torch.set_num_threads(number)
     yield
 
 
 def run(part: Part, settings: Settings) -> list[Row]:
-    """One cell and size: forward, and forward with backward."""
+    """Measure one cell and size: forward, and forward with backward."""
     return [row(part, name, job, settings) for name, job in modules.JOBS.items()]
 
 
 def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
-    """One cell and size at one job."""
+    """Measure one cell and size at one job."""
     task = make_task(part.cell, part.sizes)
-    one = ours.contestant(job, task, modules.truth_of(job, task))
+    one = ours.entry_of(job, task, modules.truth_of(job, task))
     entries = [
         replace(one.within(lambda: threads(2)), name=TWO),
         replace(one.within(lambda: threads(1)), name=ONE),
     ]
-    return hold(part.case(name), entries, settings)
+    return compare(part.case(name), entries, settings)
 
 
 SUITE = Suite(

@@ -56,7 +56,7 @@ def run(small: bool) -> Result:
 
 
 def sums(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences [count, T, 2] of numbers and marks, and the sums of the marked numbers."""
+    """Return sequences [count, T, 2] of numbers and marks, and the sums of the marked numbers."""
     drawn = np.random.default_rng([seed, steps])
     numbers, marks = drawn.random((count, steps)), np.zeros((count, steps))
     for half in (drawn.integers(0, steps // 2, count), drawn.integers(steps // 2, steps, count)):

@@ -59,7 +59,7 @@ def run(small: bool) -> Result:
 
 
 def images(files: object, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, 14, 14] as bytes, each pixel the mean of four of MNIST's, and their digits [N]."""
+    """Return images [N, 14, 14] as bytes, each pixel the mean of four of MNIST's, and their digits [N]."""
     pixels = np.stack(list(read(files[f"{part}-images-idx3-ubyte"]).column("values")))
     halved = pixels.reshape(len(pixels), SIDE, 2, SIDE, 2).mean((2, 4)).astype(np.uint8)
     return halved, np.array([int(label) for label in read(files[f"{part}-labels-idx1-ubyte"]).column("values")])
@@ -68,7 +68,7 @@ def images(files: object, part: str) -> tuple[np.ndarray, np.ndarray]:
 def strips(
     pixels: np.ndarray, digits: np.ndarray, numbers: tuple[np.ndarray, np.ndarray], part: str, count: int
 ) -> tuple[list[np.ndarray], list[str], np.ndarray]:
-    """Strips [14, 70] of bytes, the numbers in words, and whether a number is one of those kept for the test."""
+    """Return strips [14, 70] of bytes, the numbers in words, and whether a number is one of those kept for the test."""
     drawn = np.random.default_rng([2, len(pixels)])
     by_digit = [np.flatnonzero(digits == digit) for digit in range(10)]
     X, y, kept = [], [], np.zeros(count, dtype=np.int64)
@@ -86,14 +86,14 @@ def strips(
 
 
 def _of_any_length(numbers: np.ndarray, drawn: np.random.Generator) -> np.ndarray:
-    """Those of 3 or 4 digits mostly, but also those of fewer, which are few."""
+    """Return those of 3 or 4 digits mostly, but also those of fewer, which are few."""
     length = int(drawn.choice([1, 2, 3, 4], p=[0.05, 0.15, 0.4, 0.4]))
     some = numbers[(numbers >= (10 ** (length - 1) if length > 1 else 0)) & (numbers < 10**length)]
     return some if len(some) else numbers
 
 
 def in_words(number: int) -> str:
-    """A number below 10,000 as Korean reads it: 1 is left out before 천, 백 and 십."""
+    """Return a number below 10,000 as Korean reads it: 1 is left out before 천, 백 and 십."""
     if number == 0:
         return DIGITS[0]
     found = ""

@@ -54,32 +54,32 @@ def run(small: bool) -> Result:
 
 
 def letters(chorale: list[list[int]], shift: int) -> str:
-    """A chorale as text; the line's end at the start is what the first chord is foretold from."""
+    """Return a chorale as text; the line's end at the start is what the first chord is predicted from."""
     lines = ("".join(letter(note + shift) for note in sorted(chord, reverse=True)) for chord in chorale)
     return "\n" + "".join(f"{line}\n" for line in lines)
 
 
 def letter(note: int) -> str:
-    """The letter of a MIDI note."""
+    """Return the letter of a MIDI note."""
     return chr(ord("0") + note - LOWEST)
 
 
 def chords(text: str) -> list[str]:
-    """The chords of a text by the names of their notes."""
+    """Return the chords of a text by the names of their notes."""
     notes = ([ord(found) - ord("0") + LOWEST for found in line] for line in text.split("\n")[1:-1])
     return [" ".join(f"{NAMES[note % 12]}{note // 12 - 1}" for note in chord) for chord in notes]
 
 
 @torch.no_grad()
 def nats_of(model: LanguageModel, text: str) -> float:
-    """The negative log-likelihood of a chorale, all of its letters after the first line's end."""
+    """Return the negative log-likelihood of a chorale, all of its letters after the first line's end."""
     ids = torch.from_numpy(model.vocabulary_.encode(text, unknown="replace"))
     logits, _ = model.network_(ids[:-1, None])
     return float(torch.nn.functional.cross_entropy(logits[:, 0], ids[1:], reduction="sum"))
 
 
 def ngram_nats(learned: list[str], test: list[str], order: int) -> float:
-    """The same by counts of n-grams, the longer ones mixed with the shorter (Witten and Bell, 1991)."""
+    """Return the same by counts of n-grams, the longer ones mixed with the shorter (Witten and Bell, 1991)."""
     counts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     total: Counter[str] = Counter()

@@ -57,7 +57,7 @@ def run(small: bool) -> Result:
 
 
 def images(pixels: object, labels: object, every: int) -> tuple[list[np.ndarray], list[int]]:
-    """Bytes [28, 28] of every so many images, and the digits."""
+    """Return bytes [28, 28] of every so many images, and the digits."""
     X, y = read(pixels).column("values"), read(labels).column("values")
     return list(X)[::every], [int(label) for label in y][::every]
 

@@ -49,7 +49,7 @@ def run(small: bool) -> Result:
 
 
 def _scored(rows: dict[str, object], target: list[str], month: int, settings: dict[str, object]) -> ScoreTable:
-    """The test part's figures of a model of some columns."""
+    """Return the test part's figures of a model of some columns."""
 
     def part(stop: int) -> dict[str, list[object]]:
         return {name: list(rows[name])[:stop] for name in ("date", *target)}

@@ -54,7 +54,7 @@ def run(small: bool) -> Result:
 
 
 def recording() -> tuple[np.ndarray, np.ndarray]:
-    """The acceleration [T, 9] in units of g, and what the recording labels as freezing [T]."""
+    """Return the acceleration [T, 9] in units of g, and what the recording labels as freezing [T]."""
     records = read(fetch("daphnet")["S06R02E0.csv"])
     names = [name for name in records.columns if name not in ("timestamp", "is_anomaly")]
     channels = np.stack([np.asarray(list(records.column(name)), np.float32) for name in names], axis=1)
@@ -62,7 +62,7 @@ def recording() -> tuple[np.ndarray, np.ndarray]:
 
 
 def streams(channels: np.ndarray, count: int, drawn: np.random.Generator) -> Labelled:
-    """Cut streams [T, 9] from a stretch of the recording and lay one to three episodes into each."""
+    """Cut streams [T, 9] from a segment of the recording and lay one to three episodes into each."""
     length = min(SECONDS * HERTZ, len(channels))
     X, y = [], []
     for _ in range(count):

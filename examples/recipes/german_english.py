@@ -77,7 +77,7 @@ def run(small: bool) -> Result:
 
 
 def part(files: object, name: str, small: bool) -> tuple[list[str], list[str]]:
-    """German and English sentences of one part."""
+    """Read German and English sentences of one part."""
     every = {"train": 100, "val": 50, "test_2016_flickr": 50}[name] if small else 1
     german, english = (
         list(read(files[f"tok_{name}.lc.norm.tok.{language}"]).column("text"))[::every] for language in ("de", "en")
@@ -86,7 +86,7 @@ def part(files: object, name: str, small: bool) -> tuple[list[str], list[str]]:
 
 
 def by_length(sources: list[str], true: list[str], given: list[str]) -> dict[str, float]:
-    """BLEU of the sentences whose sources have so many words."""
+    """Return the BLEU of the sentences whose sources have so many words."""
     lengths = np.array([len(source.split()) for source in sources])
     found = {}
     for low, high in pairwise(LENGTHS):

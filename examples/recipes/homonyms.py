@@ -1,6 +1,6 @@
 """The same word in two contexts: 배 (a pear, a ship), bank (of a river, with money), in sentences made here.
 
-A network learns to foretell the next word; nobody tells it of meanings. Then a linear probe looks at one vector for
+A network learns to predict the next word; nobody tells it of meanings. Then a linear probe looks at one vector for
 each sentence, at the homonym, and has to say which of the two meanings it has: at the hidden state, which has read the
 words before, and at the word's own vector, which is the same in both. The probe is scored on sentences whose words
 before the homonym stood together in no sentence that it or the network has seen.
@@ -114,7 +114,7 @@ LANGUAGES = {"Korean": KOREAN, "English": ENGLISH}
 
 
 def run(small: bool) -> Result:
-    """Learn to foretell the sentences of each language, then probe."""
+    """Learn to predict the sentences of each language, then probe."""
     settings = {**SETTINGS, "epochs": 2} if small else SETTINGS
     rows: dict[str, dict[str, float]] = {"model": {}, "the word's own vector": {}}
     facts: dict[str, object] = {}
@@ -133,7 +133,7 @@ Sentence = tuple[list[str], int, tuple[str, int]]
 
 
 def sentences(meanings: tuple[Meaning, ...], openings: tuple[str, ...]) -> list[Sentence]:
-    """Words, the place of the homonym among them, and which one it is with which meaning."""
+    """Return words, the place of the homonym among them, and which one it is with which meaning."""
     found = []
     for number, (word, before, after) in enumerate(meanings):
         for opening, first, last in itertools.product(openings, before.split(", "), after.split(", ")):
@@ -143,13 +143,13 @@ def sentences(meanings: tuple[Meaning, ...], openings: tuple[str, ...]) -> list[
 
 
 def split(found: list[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
-    """Sentences to learn from, and those to be asked about, whose words before the homonym were not learned from."""
+    """Return sentences to learn from, and those to be asked about: training has none of their words so far."""
     learned, test = split_groups([" ".join(words[: place + 1]) for words, place, _ in found], 0.25, seed=0)
     return [found[i] for i in learned], [found[i] for i in test]
 
 
 def probed(model: SequenceTagger, learned: list[Sentence], test: list[Sentence], *, own: bool) -> float:
-    """The share of held-out sentences whose meaning a linear probe tells; a probe for each homonym."""
+    """Return the share of held-out sentences whose meaning a linear probe tells; a probe for each homonym."""
     right = []
     for word in sorted({which[0] for _, _, which in learned}):
         parts = [[s for s in part if s[2][0] == word] for part in (learned, test)]
@@ -166,7 +166,7 @@ def probed(model: SequenceTagger, learned: list[Sentence], test: list[Sentence],
 
 @torch.no_grad()
 def vector(model: SequenceTagger, sentence: Sentence, *, own: bool) -> np.ndarray:
-    """The homonym's own vector, or the hidden state after it."""
+    """Return the homonym's own vector, or the hidden state after it."""
     words, place, _ = sentence
     ids = torch.from_numpy(next(model.input_.each([words])))[:, None]
     reader = model.network_.reader

@@ -1,4 +1,4 @@
-"""Who speaks: nine speakers of two Japanese vowels, 12 cepstral coefficients a step, 7 to 29 steps; the official split.
+"""Speakers: nine of two Japanese vowels, 12 cepstral coefficients a step, 7 to 29 steps; the official split.
 
 Kudo, Toyama, Shimbo: Multidimensional curve classification using passing-through regions, 1999. The training part has
 270 utterances, too few to hold some out, so nothing chooses among passes: the last weights count.

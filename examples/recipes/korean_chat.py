@@ -72,7 +72,7 @@ def run(small: bool) -> Result:
 
 
 def by_count_alone(training: np.ndarray, test: np.ndarray) -> float:
-    """Perplexity of pieces foretold by how often each came in training, and once more."""
+    """Return perplexity of pieces predicted by how often each came in training, and once more."""
     counts = np.bincount(training, minlength=int(test.max()) + 1) + 1.0
     return float(np.exp(-np.log(counts / counts.sum())[test].mean()))
 

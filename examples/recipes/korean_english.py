@@ -35,7 +35,7 @@ def run(small: bool) -> Result:
 
 
 def columns(path: Path, every: int) -> tuple[list[str], list[str]]:
-    """The first two columns of a file of Tatoeba."""
+    """Return the first two columns of a file of Tatoeba."""
     left, right = read(path, kind=Delimited("\t", header=False)).load("column_1", "column_2")
     return list(left)[::every], list(right)[::every]
 

@@ -56,7 +56,7 @@ def run(small: bool) -> Result:
 
 
 def part(path: object, small: bool) -> tuple[list[str], list[str]]:
-    """Reviews and their labels; an empty cell is a review without a word."""
+    """Return reviews and their labels; an empty cell is a review without a word."""
     X, y = read(path).load("document", "label")
     every = 100 if small else 1
     return [text or "" for text in X][::every], list(y)[::every]

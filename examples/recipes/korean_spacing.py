@@ -42,7 +42,7 @@ def run(small: bool) -> Result:
 
 
 def spaced(path: object, count: int) -> tuple[list[str], list[list[str]]]:
-    """Texts without their spaces, and the tag of each character; texts of at least two words."""
+    """Return texts without their spaces, and the tag of each character; texts of at least two words."""
     texts, tags = [], []
     for review in read(path).column("document"):
         words = (review or "").split()

@@ -1,4 +1,4 @@
-"""What the recipes share: arguments, the clock, and where a result is written.
+"""The common part of the recipes: arguments, the clock, and where a result is written.
 
 A recipe is one file with a function `run(small)` that trains, scores and returns its figures. `--small` takes little
 data and little time, to see that it works; its figures say nothing and are not written. `--keep FOLDER` keeps each
@@ -43,7 +43,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Result:
-    """What a recipe found.
+    """The result of a recipe.
 
     Attributes:
         figures: by name; the first one is what the recipe is about.
@@ -92,7 +92,7 @@ class Models:
 
 
 def table(results: Path) -> list[str]:
-    """The lines of the documentation's table: one for each result that was written."""
+    """Return the lines of the documentation's table: one for each result that was written."""
     found = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results.glob("*.json"))]
     return [HEAD, *(_row(name, result) for name, result in found)]
 
@@ -115,12 +115,12 @@ def _row(name: str, result: dict[str, Any]) -> str:
 
 
 def rounded(value: float) -> float:
-    """A figure to four places, a small one to two digits."""
+    """Return a figure to four places, a small one to two digits."""
     return round(value, 4) if abs(value) >= SMALL else float(f"{value:.2g}")
 
 
 def shown(value: float) -> str:
-    """The same as the table has it."""
+    """Return the same as the table has it."""
     return f"{value:.4f}" if abs(value) >= SMALL or not value else f"{value:.2g}"
 
 

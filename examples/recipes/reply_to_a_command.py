@@ -83,7 +83,7 @@ def run(small: bool) -> Result:
 def orders(
     count: int, drawn: np.random.Generator, new: set[tuple[str, str]], *, with_new: bool
 ) -> tuple[list[str], list[str]]:
-    """Orders and their routines; each has a pair of the new ones, or none has."""
+    """Return orders and their routines; each has a pair of the new ones, or none has."""
     X, y = [], []
     while len(X) < count:
         steps = [(pick(drawn, list(DEEDS)), pick(drawn, list(ROOMS))) for _ in range(drawn.integers(1, 4))]
@@ -96,7 +96,7 @@ def orders(
 
 
 def said(steps: list[tuple[str, str]], done: list[tuple[str, str]], drawn: np.random.Generator) -> tuple[str, str]:
-    """An order in words, and its routine: a step after "but before that" is done before all that was said so far."""
+    """Return an order in words, and its routine: a step after "but before that" is done before all said so far."""
     words, routine = [pick(drawn, OPENINGS), pick(drawn, WISHES)], []
     for at, (step, deed) in enumerate(zip(steps, done, strict=True)):
         first = bool(at) and drawn.random() < 0.4
@@ -108,7 +108,7 @@ def said(steps: list[tuple[str, str]], done: list[tuple[str, str]], drawn: np.ra
 
 
 def pick(drawn: np.random.Generator, words: object) -> str:
-    """One of some texts."""
+    """Return one of some texts."""
     return str(drawn.choice(words))
 
 

@@ -57,7 +57,7 @@ def streamed(model: SequenceTagger, X: list[np.ndarray]) -> float:
 
 
 def streams(paths: list[object], count: int, seed: int) -> tuple[list[np.ndarray], list[list[str]]]:
-    """Log-mel frames [T, 40] of streams, and the label of each frame."""
+    """Return log-mel frames [T, 40] of streams, and the label of each frame."""
     drawn = np.random.default_rng(seed)
     X, y = [], []
     for _ in range(count):
@@ -70,7 +70,7 @@ def streams(paths: list[object], count: int, seed: int) -> tuple[list[np.ndarray
 
 
 def stream(paths: list[object], drawn: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Digits between pauses until the stream is full: samples [N] with noise, and where there is speech."""
+    """Return digits between pauses until the stream is full: samples [N] with noise, and where there is speech."""
     samples, speaking = np.zeros(RATE * SECONDS, np.float32), np.zeros(RATE * SECONDS, bool)
     place, loudness = int(drawn.uniform(0.1, 1.0) * RATE), []
     for path in paths:
@@ -86,7 +86,7 @@ def stream(paths: list[object], drawn: np.random.Generator) -> tuple[np.ndarray,
 
 
 def noise(count: int, drawn: np.random.Generator) -> np.ndarray:
-    """White noise, pink noise, hum or next to nothing, of power 1 (the last: of a ten-thousandth)."""
+    """Return white noise, pink noise, hum or next to nothing, of power 1 (the last: of a ten-thousandth)."""
     white = drawn.standard_normal(count)
     kind = drawn.integers(4)
     if kind == 1:  # power falls with the frequency

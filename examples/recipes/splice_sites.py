@@ -1,6 +1,6 @@
 """Splice sites: 60 nucleotides around a border of exon and intron (EI), of intron and exon (IE), or around neither (N).
 
-Ten folds with equal shares of the three; each stretch is scored by the model that did not see it. The border, if there
+Ten folds with equal shares of the three; each segment is scored by the model that did not see it. The border, if there
 is one, is in the middle, so a token is a nucleotide with its place: G at the 31st is another token than G at the 5th.
 With nucleotides alone a network has to learn to count to 30 first. A step reads the two tokens before it as well.
 """
@@ -52,7 +52,7 @@ def run(small: bool) -> Result:
 
 
 def mean(tables: list[ScoreTable], data: str) -> ScoreTable:
-    """The mean of each figure over folds."""
+    """Return the mean of each figure over folds."""
     rows = {
         name: {metric: sum(table.rows[name][metric] for table in tables) / len(tables) for metric in row}
         for name, row in tables[0].rows.items()

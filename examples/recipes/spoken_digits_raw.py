@@ -52,7 +52,7 @@ class Listener(nn.Module):
         self.head = nn.Linear(self.recurrent.output_size, 10)
 
     def forward(self, chunk: Tensor, lengths: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
-        """Scores [B, 10] after a chunk [T, B, I], and what the next one goes on from: state and largest outputs."""
+        """Return scores [B, 10] after a chunk [T, B, I], and what the next goes on from: state and largest outputs."""
         state, largest = carried or (None, None)
         outputs, state = self.recurrent(chunk, state, lengths=lengths)
         there = torch.arange(len(chunk))[:, None] < lengths
@@ -85,7 +85,7 @@ Recordings = tuple[list[np.ndarray], np.ndarray]
 
 
 def steps_of(paths: list[Path], width: int) -> Recordings:
-    """Samples [T, width] of recordings, each of deviation 1, and the digits."""
+    """Return samples [T, width] of recordings, each of deviation 1, and the digits."""
     raw, X = RawAudio(8_000), []
     for path in paths:
         samples = raw(path)[:, 0]
@@ -95,7 +95,7 @@ def steps_of(paths: list[Path], width: int) -> Recordings:
 
 
 def train(model: Listener, learned: Recordings, settings: dict[str, object]) -> None:
-    """Truncated backpropagation: a step of AdamW after every chunk, the state goes on without its gradient."""
+    """Train by truncated backpropagation: AdamW after every chunk, the state goes on without its gradient."""
     X, digits = learned
     optimizer = torch.optim.AdamW(model.parameters(), lr=float(settings["learning_rate"]))
     batches = Batches(np.array([len(x) for x in X]), batch_size=int(settings["batch_size"]), seed=1)
@@ -118,7 +118,7 @@ def train(model: Listener, learned: Recordings, settings: dict[str, object]) -> 
 
 @torch.no_grad()
 def scored(model: Listener, test: Recordings, settings: dict[str, object]) -> float:
-    """The share of recordings whose digit is right after the last sample, read in chunks of two sizes, which agree."""
+    """Return the share of recordings whose digit is right after the last sample; two chunk sizes agree on it."""
     X, digits = test
     answers = []
     for steps in (int(settings["steps_a_chunk"]), 7):
@@ -132,7 +132,7 @@ def scored(model: Listener, test: Recordings, settings: dict[str, object]) -> fl
 
 @torch.no_grad()
 def at_44100(path: Path) -> dict[str, float]:
-    """A recording at 44,100 Hz in a file, read in chunks of 10 ms by a network of one sample a step, and as a whole."""
+    """Read a recording at 44,100 Hz in chunks of 10 ms by a network of one sample per step, and as a whole."""
     torch.manual_seed(0)
     net = Recurrent(cells.get("gru"), input_size=1, hidden_size=32).eval()
     with tempfile.TemporaryDirectory() as folder:

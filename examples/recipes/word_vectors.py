@@ -50,13 +50,13 @@ Learn = Callable[[list[list[str]], dict[str, object], int], Vectors]
 
 
 def by_loopcell(sentences: list[list[str]], settings: dict[str, object], seed: int) -> Vectors:
-    """Words and their vectors at length one, by loopcell."""
+    """Learn words and their vectors at length one, by loopcell."""
     model = WordVectors(**settings, random_state=seed).fit(sentences)
     return model.words_, model.vectors_ / np.linalg.norm(model.vectors_, axis=1, keepdims=True)
 
 
 def by_gensim(sentences: list[list[str]], settings: dict[str, object], seed: int) -> Vectors:
-    """The same by gensim, in whose words the settings are other ones."""
+    """Return the same by gensim, in whose words the settings are other ones."""
     model = Word2Vec(
         sentences,
         vector_size=settings["vector_size"],
@@ -73,7 +73,7 @@ def by_gensim(sentences: list[list[str]], settings: dict[str, object], seed: int
 
 
 def timed(learn: Learn, sentences: list[list[str]], settings: dict[str, object], seed: int) -> tuple[Vectors, float]:
-    """What is learned, and the processor seconds that it took."""
+    """Return what is learned, and the processor seconds that it took."""
     began = time.process_time()
     return learn(sentences, settings, seed), time.process_time() - began
 
@@ -95,28 +95,28 @@ def alike(one: Vectors, other: Vectors) -> tuple[float, float]:
 
 
 def probe_words(vectors: Vectors) -> list[str]:
-    """The probes that are longer than a letter or two."""
+    """Return the probes that are longer than a letter or two."""
     return [word for word in vectors[0][PROBES] if len(word) > 2]
 
 
 def near(vectors: Vectors, word: str) -> list[str]:
-    """The five words nearest to one."""
+    """Return the five words nearest to one."""
     cosines = vectors[1] @ vectors[1][vectors[0].index(word)]
     return [vectors[0][i] for i in np.argsort(-cosines)[1:6]]
 
 
 def plays(small: bool) -> list[list[str]]:
-    """The lines of Shakespeare in lower case, as words."""
+    """Return the lines of Shakespeare in lower case, as words."""
     return cut(read(fetch("tinyshakespeare")["input.txt"]).column("text"), small)
 
 
 def reviews(small: bool) -> list[list[str]]:
-    """The reviews of NSMC's training part, as words."""
+    """Return the reviews of NSMC's training part, as words."""
     return cut(read(fetch("nsmc")["ratings_train.txt"]).column("document"), small)
 
 
 def cut(texts: object, small: bool) -> list[list[str]]:
-    """Words of each text, by loopcell's rule."""
+    """Cut the words of each text, by loopcell's rule."""
     from loopcell.tasks.core.inputs.word_tokenizer import WordTokenizer
 
     return list(WordTokenizer(lower=True).each([text or "" for text in texts][:: 5 if small else 1]))

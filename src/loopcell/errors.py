@@ -69,7 +69,7 @@ def escaped(text: str, longest: int = 400) -> str:
 
 
 def _plain(value: Any, longest: int) -> Any:
-    """What an array or a tensor holds, as far as it is shown; times stay what they are, for Python has none as fine."""
+    """Return an array's or a tensor's values as far as they are shown; times stay: Python's are too coarse."""
     if not hasattr(value, "tolist") or getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
         return value
     return (value[:longest] if getattr(value, "ndim", 0) else value).tolist()

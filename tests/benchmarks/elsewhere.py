@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from benchmarks import modules
-from benchmarks.contest import Settings, complaint
+from benchmarks.comparison import Settings, complaint
 from benchmarks.grid import Shape
 from benchmarks.measure import QUICK
 from benchmarks.peers import torch_nn
@@ -51,11 +51,11 @@ def steps(name, cell):
     before = task.x.clone()
     wrong = ""
     for ready in (found.step, getattr(found, "step_bound", found.step)):
-        contestant = ready(task, torch_nn.step_truth(task))
-        wrong += complaint(contestant)
-        contestant.run()
-        contestant.run()
-        wrong += complaint(contestant)
+        entry = ready(task, torch_nn.step_truth(task))
+        wrong += complaint(entry)
+        entry.run()
+        entry.run()
+        wrong += complaint(entry)
     return wrong + ("" if torch.equal(task.x, before) else "everybody's input was changed")
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import modules, roof
-from benchmarks.contest import complaint, errors
+from benchmarks.comparison import complaint, errors
 from benchmarks.grid import CELLS, GATES, Shape, flops
 from benchmarks.invented import invent
 from benchmarks.peers import loopcell as ours, packed_loop, python_loop, torch_nn
@@ -68,10 +68,10 @@ def test_gates_are_put_into_onnxs_order():
 def test_loopcell_has_the_same_weights_whole_and_ragged(cell, job):
     task, lengths = make_task(cell, SIZES), torch.tensor([2, 6, 1])
     do = modules.JOBS[job]
-    assert complaint(ours.contestant(do, task, modules.truth_of(do, task))) == ""
+    assert complaint(ours.entry_of(do, task, modules.truth_of(do, task))) == ""
     truth = modules.truth_of(do, task, ragged.packing(lengths))
-    assert complaint(ours.contestant(do, task, truth, lengths)) == ""
-    assert complaint(ours.contestant(do, task, truth)) != "", "lengths matter"
+    assert complaint(ours.entry_of(do, task, truth, lengths)) == ""
+    assert complaint(ours.entry_of(do, task, truth)) != "", "lengths matter"
 
 
 @pytest.mark.parametrize("job", modules.JOBS)

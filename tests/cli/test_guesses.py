@@ -118,9 +118,8 @@ def test_predict_says_what_it_guesses_and_reads_every_line(trained, tmp_path):
     numbers.write_text("1 2 3\n4 5 6\n", encoding="utf-8")
     result = call("predict", trained[0], numbers)
     assert result.stdout.count("\n") == 2
-    assert (
-        f"note: {numbers} is read as text, a row a line, and may be rows of numbers; --kind ucr reads" in result.stderr
-    )
+    note = f"note: {numbers} is read as text, one row per line, and may be rows of numbers; --kind ucr reads"
+    assert note in result.stderr
 
 
 def test_a_model_of_class_folders_reads_a_text_as_it_learned_them(tmp_path):

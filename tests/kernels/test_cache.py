@@ -306,7 +306,7 @@ def test_a_cell_as_large_as_only_a_file_can_make_it_is_not_compiled(folder, monk
         return value
 
     monkeypatch.setattr(building, "_compiled", lambda *_: pytest.fail("it is not to be compiled"))
-    with pytest.raises(BuildError, match="values a step, and a compiler may take very long over more than 600"):
+    with pytest.raises(BuildError, match="values per step, and a compiler may take very long over more than 600"):
         Kernels(programs.Programs.of(large.graph, training=True).fused, torch.float32)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Lengths:
-    """Where the rows of a batch end, and where they start afresh.
+    """The ends of the rows of a batch, and the steps at which they start afresh.
 
     Nobody writes to the tensors afterwards, since what is computed from them is remembered.
 
@@ -34,7 +34,7 @@ class Lengths:
 
     @property
     def mask(self) -> Bool[Tensor, "T B"] | None:
-        """Where there is something to compute; None where everywhere."""
+        """True where there is something to compute; None where that is everywhere."""
         if self._mask is None and self.lengths is not None:
             steps = torch.arange(self.steps, device=self.lengths.device).unsqueeze(1)
             # No cached_property: its lock (Python 3.11) is nothing that torch.compile can read.
@@ -99,7 +99,7 @@ class Lengths:
 
     @property
     def first_rows(self) -> Int64[Tensor, " T_plus_1"] | None:
-        """How many steps of all rows stand before each step, [T + 1]: where its rows begin in saved tensors [N, n]."""
+        """The number of steps of all rows before each step, [T + 1]: where its rows begin in saved tensors [N, n]."""
         return None if self._saved_rows is None else self._saved_rows[0]
 
     @property

@@ -28,7 +28,7 @@ Part = ParameterSlice
 
 @dataclass(frozen=True, eq=False)
 class WeightLayout:
-    """Where the parameters of the equations lie in the tensors of a network; equal only to itself.
+    """The places of the equations' parameters in the tensors of a network; equal only to itself.
 
     Networks may keep the gates of a product in one tensor, as torch.nn does; kernels read and differentiate that
     tensor whole instead of cutting it apart and gluing it together at every call.

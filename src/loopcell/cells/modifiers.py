@@ -49,7 +49,7 @@ def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
 
 
 def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Cell:
-    """Return the cell with variational dropout: one mask a sequence on what enters the products.
+    """Return the cell with variational dropout: one mask per sequence on what enters the products.
 
     Args:
         cell: any cell.

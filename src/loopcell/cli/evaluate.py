@@ -76,5 +76,5 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(start: str | None) -> Any:
-    """Where in a series scores begin: a time, or a number of a step."""
+    """Return where in a series scores begin: a time, or a number of a step."""
     return int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start

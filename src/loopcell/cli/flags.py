@@ -53,11 +53,11 @@ class Flag(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name that messages have."""
+        """Return the name that messages have."""
         return self.spelling.names.split()[0]
 
     def default(self) -> str:
-        """The default as help shows it; empty where there is none to show."""
+        """Return the default as help shows it; empty where there is none to show."""
         default = default_of(self.config, self.field)
         if default is None or self.told.always:
             return self.told.otherwise
@@ -68,7 +68,7 @@ class Flag(NamedTuple):
         return str(default) if isinstance(default, int | float | str) else ""
 
     def help(self) -> str:
-        """What it does, and its default. In the text: Typer would put parentheses around one that it did not find."""
+        """Return what it does and its default, in the text: Typer would put one that it did not find in parentheses."""
         default = self.default()
         return f"{self.told.help}  [default: {default}]" if default else self.told.help
 
@@ -116,17 +116,17 @@ def flags_of(config: type[Any], *names: str) -> tuple[Flag, ...]:
 
 
 def otherwise(flags: Iterable[Flag], words: str) -> tuple[Flag, ...]:
-    """The same flags where something else than the setting's default holds when nothing is typed."""
+    """Return the flags where something else than the setting's default holds when nothing is typed."""
     return tuple(flag._replace(told=flag.told._replace(otherwise=words, always=True)) for flag in flags)
 
 
 def _name_in(config: type[Any], field: str) -> str | None:
-    """The flag of another field of the same settings; None where there is no such field."""
+    """Return the flag of another field of the same settings; None where there is no such field."""
     return spelling_of(config, field).names.split()[0] if field in field_names(config) else None
 
 
 def field_names(config: type[Any]) -> list[str]:
-    """The fields of a model, or of a dataclass and its parents, the nearest class first."""
+    """Return the fields of a model, or of a dataclass and its parents, the nearest class first."""
     if issubclass(config, BaseModel):
         return list(config.model_fields)
     known = {field.name for field in fields(config)}
@@ -135,7 +135,7 @@ def field_names(config: type[Any]) -> list[str]:
 
 
 def typed_as(hint: Any) -> Any:
-    """The type that a flag of a setting has; None where the setting cannot be typed: a module, a table, ..."""
+    """Return the type of a setting's flag; None where the setting cannot be typed: a module, a table, ..."""
     options = [one for one in (get_args(hint) if get_origin(hint) in UNIONS else (hint,)) if one is not NoneType]
     kind = str if get_origin(options[0]) is Literal else options[0]
     return kind if len(options) == 1 and kind in TYPED else None

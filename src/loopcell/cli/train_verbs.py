@@ -49,7 +49,7 @@ class Verb(NamedTuple):
     help: str
 
     def flags(self) -> tuple[Flag, ...]:
-        """All flags that set something: of the files, the model and its training."""
+        """Return all flags that set something: of the files, the model and its training."""
         return (*self.files, *flags_of(self.settings))
 
 

@@ -23,6 +23,7 @@ from loopcell.data.examples import (
     split_random,
     split_stratified,
     stratified_folds,
+    within_rounding,
 )
 from loopcell.data.features import (
     FEATURES,
@@ -142,6 +143,7 @@ __all__ = [
     "is_table",
     "pad",
     "scale_of",
+    "within_rounding",
     "split_groups",
     "split_in_time",
     "split_random",

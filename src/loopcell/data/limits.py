@@ -1,4 +1,4 @@
-"""How much memory a file may ask for: limits that bind where the file itself is smaller than what it becomes.
+"""Limits on the memory that a file may ask for; they bind where the file is smaller than what it becomes.
 
 A compressed file of a kilobyte may become a gigabyte, and a header may promise what is not there. What a file really
 holds is never limited; what it only says is, by the table below, and a variable of the environment raises each limit.
@@ -26,7 +26,7 @@ class Limit(NamedTuple):
     what: str
 
     def most(self) -> int:
-        """The limit that holds now; UsageError where the variable is no whole number above 0."""
+        """Return the limit that holds now; UsageError where the variable is no whole number above 0."""
         text = os.environ.get(self.variable, "")
         if not text:
             return self.usual
@@ -35,7 +35,7 @@ class Limit(NamedTuple):
         return int(text)
 
     def cure(self) -> str:
-        """How to raise it, as the end of a sentence."""
+        """Say how to raise the limit, as the end of a sentence."""
         return f"to allow more, set {self.variable} in the environment"
 
 

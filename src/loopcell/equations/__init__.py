@@ -1,4 +1,4 @@
-"""What a cell is: symbols and tracing, the op table, the graph and its verifier, printing. No torch in this room."""
+"""Cells as equations: symbols and tracing, op table, graph and verifier, printing. No torch in this room."""
 
 from loopcell.equations.builder import Value
 from loopcell.equations.cell import Cell, cell

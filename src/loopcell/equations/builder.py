@@ -246,12 +246,16 @@ class Builder:
         return Graph(name, nodes, {key: place[value.index] for key, value in results.items()})
 
     def line(self) -> Line | None:
-        """Where the user is writing now; only tracing knows."""
+        """Return the user's current place in the source; only tracing knows it."""
         return None
 
     def located(self, message: str) -> str:
         """Put the place in the user's source before a message; only tracing knows it."""
         return message
+
+    def index_of(self, operand: object) -> int | None:
+        """Return the position of a value's node; None for what is no value."""
+        return operand.index if isinstance(operand, Value) else None
 
     def _value(self, op: str, operand: object, beside: tuple[object, ...]) -> Value:
         if isinstance(operand, Namespace):

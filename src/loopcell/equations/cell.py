@@ -68,7 +68,7 @@ class Cell:
         return tuple(named)
 
     def text(self) -> str:
-        """Return the equations as text, one named value a line."""
+        """Return the equations as text, one named value per line."""
         return printing.text(self.graph)
 
     def latex(self) -> str:
@@ -193,9 +193,9 @@ def cell(
 ) -> Cell | Callable[[Callable[..., Any]], Cell]:
     """Read a function as the equations of a recurrent cell.
 
-    Positional arguments are what flows: the input, then the states. Keyword-only arguments are what is
-    learned: namespaces of parameters, whose shapes follow from use. The function returns the new states in
-    the order of the arguments; the first is the output, unless one more value stands before them.
+    The input and the states are positional arguments, in this order. Keyword-only arguments are namespaces of
+    parameters, which are learned; their shapes follow from use. The function returns the new states in the
+    order of the arguments; the first is the output, unless one more value stands before them.
 
     Args:
         function: the equations of one step of one example.

@@ -1,4 +1,4 @@
-"""Which gates of a cell keep its state, and which let something new in, read off the equations."""
+"""The gates of a cell that keep its state or let something new in, read off the equations."""
 
 from __future__ import annotations
 

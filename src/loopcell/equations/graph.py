@@ -15,7 +15,7 @@ from loopcell.errors import TraceError
 
 @dataclass(frozen=True)
 class Line:
-    """Where in the user's source a node was written."""
+    """The place in the user's source where a node was written."""
 
     file: str
     number: int
@@ -113,7 +113,7 @@ class Graph:
 
     @property
     def is_random(self) -> bool:
-        """Whether training draws random numbers for this cell."""
+        """True if training draws random numbers for this cell."""
         return any(node.op == "random" or (node.op == "parameter" and node.value) for node in self.nodes)
 
     def name_of(self, index: int) -> str:

@@ -1,4 +1,4 @@
-"""What may be a name: one rule for what an author writes, what a file holds and what code is made of.
+"""Names: one rule for what an author writes, what a file holds and what code is made of.
 
 Names of values, parameters, states, draws and sizes end up as names in generated code, so a file must not be able to
 say more with one than an author can. A cell's own name is a title: free text that no code is made of.

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
+from loopcell.equations.graph import Node
 from loopcell.equations.names import is_name
 from loopcell.errors import TraceError
 
-if TYPE_CHECKING:
-    from loopcell.equations.builder import Builder, Value
+
+class LeafBuilder(Protocol):
+    """The part of a `Builder` that a namespace uses; the builder itself reads this file, to refuse bare namespaces."""
+
+    nodes: list[Node]
+
+    def leaf(self, op: str, name: str) -> Any:
+        """Add a leaf and return its value."""
+
+    def located(self, message: str) -> str:
+        """Put the place in the user's source before a message."""
+
+    def index_of(self, operand: object) -> int | None:
+        """Return the position of a value's node; None for what is no value."""
 
 
 class Namespace:
     """A keyword-only argument of a cell: `W.i` is the learned parameter i of W; its shape follows from use."""
 
-    def __init__(self, builder: Builder, name: str) -> None:
+    def __init__(self, builder: LeafBuilder, name: str) -> None:
         self._builder = builder
         self._name = name
 
-    def __getattr__(self, gate: str) -> Value:
+    def __getattr__(self, gate: str) -> Any:
         if gate.startswith("__"):
             raise AttributeError(gate)
         if not is_name(gate):
@@ -52,15 +65,13 @@ def refuse_bare(namespace: Namespace, *beside: object) -> NoReturn:
         namespace: what stands there.
         beside: the other operands; a gate that all their parameters have is the one to name.
     """
-    from loopcell.equations.builder import Value  # which imports this file
-
     builder, name = namespace._builder, namespace._name  # noqa: SLF001 - every public name of it is a parameter
-    gates = _gates_of([operand.index for operand in beside if isinstance(operand, Value)], builder)
+    gates = _gates_of([index for index in map(builder.index_of, beside) if index is not None], builder)
     cure = f"{name}.{gates[0]}" if len(gates) == 1 else f"{name}.name, such as {name}.{gates[-1] if gates else 'i'}"
     raise TraceError(builder.located(f"`{name}` is a namespace of parameters, not a parameter; write {cure}"))
 
 
-def _gates_of(indices: list[int], builder: Builder) -> list[str]:
+def _gates_of(indices: list[int], builder: LeafBuilder) -> list[str]:
     """Return the gates of the parameters of some values, in the order of writing: ["i"] of W.i @ x + U.i @ h."""
     found, stack = set(indices), list(indices)
     while stack:

@@ -1,4 +1,4 @@
-"""Whether a cell returns its new states in the order of its arguments, judged by the names that its author gave them.
+"""A check that a cell returns its new states in the order of its arguments, judged by the names its author gave them.
 
 Equations alone cannot tell: `return c, h` for the states (h, c) is a cell too, and nobody means it. That is an error
 and no note, because what would be computed contradicts what is written.

@@ -21,7 +21,7 @@ BRIEF = 200
 
 
 def text(graph: Graph) -> str:
-    """Return a cell's equations, one named value a line, states under their own names."""
+    """Return a cell's equations, one named value per line, states under their own names."""
     printer = Printer(graph)
     return "\n".join(f"{name} = {printer.right_side(index)}" for name, index in _lines(printer.graph))
 
@@ -74,7 +74,7 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class _Style:
-    """How leaves, names and operations are spelled.
+    """The spelling of leaves, names and operations.
 
     Attributes:
         leaf: a leaf's name.

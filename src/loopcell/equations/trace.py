@@ -27,7 +27,7 @@ _HERE = str(Path(__file__).parent)
 
 @dataclass(frozen=True)
 class Signature:
-    """What a cell's function declares.
+    """The declarations of a cell's function.
 
     Attributes:
         input: name of the input.
@@ -43,7 +43,7 @@ class Signature:
 
 
 def read_signature(function: Callable[..., object]) -> Signature:
-    """Read what flows and what is learned from a function's arguments.
+    """Read the input, the states and the namespaces of parameters from a function's arguments.
 
     Raises:
         TraceError: the arguments cannot be those of a cell.

@@ -1,4 +1,4 @@
-"""What an author wrote and no result of the cell depends on: it vanishes from the graph, so it is said.
+"""Notes on what an author wrote and no result of the cell depends on: it vanishes from the graph, so it is said.
 
 These are notes and no errors. Such equations are well defined and run as written, and there are honest reasons for
 them: an ablation, a cell without recurrence to compare with, a value that only some settings use. The author silences
@@ -21,7 +21,7 @@ _MOST_SHOWN = 4
 
 
 class TracedCell(NamedTuple):
-    """What is known after a cell's function was read.
+    """The facts about a cell's function once it was read.
 
     Attributes:
         builder: with every node that was written, used or not.

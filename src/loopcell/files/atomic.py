@@ -51,6 +51,8 @@ def atomic_write(path: str | os.PathLike[str], mode: int | None = None) -> Itera
     Raises:
         FileWriteError: the disk is full, the folder is missing or may not be written, ...
     """
+    # In the folder of the target, whatever links lead there: a rename is one step within one file system only. Cut, so
+    # that a name of the greatest length leaves room for the ending.
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -91,6 +93,7 @@ def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path, mode:
     try:
         wanted = _create(temporary, _mode_of(target) if mode is None else mode)
         yield
+        # The order is what makes it safe: content on the disk, then the name, then the name on the disk.
         _flush(temporary)
         _restore_mode(temporary, wanted)
         temporary.replace(target)
@@ -104,6 +107,7 @@ def _becoming(path: str | os.PathLike[str], target: Path, temporary: Path, mode:
 
 def _create(path: Path, mode: int | None) -> int:
     """Create an empty file and return its later permissions: `mode`, else those that `open` would give."""
+    # O_EXCL: no file or link that somebody put there is written through. What will be private is so from the start.
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else mode & 0o600)
     try:
         found = stat.S_IMODE(os.fstat(descriptor).st_mode)
@@ -151,7 +155,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _write_failure(error: Exception, temporary: Path) -> int | None:
-    """The system's error number, when `error` is about writing this file and not about something else."""
+    """Return the system's error number, when `error` is about writing this file and not about something else."""
     if isinstance(error, LoopcellError):
         return None
     if isinstance(error, OSError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileKind:
-    """What a file says it is.
+    """A kind of file: the format's name and version, and the program's word for it.
 
     Attributes:
         name: the format's name in the header.
@@ -38,7 +38,7 @@ class FileKind:
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What stands in a file: tensors by name, and JSON values by name."""
+    """The content of a file: tensors by name, and JSON values by name."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
@@ -86,7 +86,7 @@ def read_facts(path: Path, kind: FileKind) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path, kind: FileKind, framework: str = "pt") -> Iterator[Any]:
-    """The file, open; what goes wrong with it in the block is a FileFormatError."""
+    """Open the file; what goes wrong with it in the block is a FileFormatError."""
     if not path.is_file():
         raise FileFormatError(f"there is no {kind.what} {path}")
     try:
@@ -97,7 +97,7 @@ def _opened(path: Path, kind: FileKind, framework: str = "pt") -> Iterator[Any]:
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as safetensors takes them: no two names may share memory. Only those that do are copied."""
+    """Return the tensors as safetensors takes them: those that share memory are copied, and only those."""
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, given in tensors.items():
@@ -120,7 +120,7 @@ def _order_header(path: Path) -> None:
 
 
 def _facts(path: Path, kind: FileKind, header: dict[str, str]) -> dict[str, Any]:
-    """The JSON values of the header, after a look at the format and its version."""
+    """Read the JSON values of the header, after a look at the format and its version."""
     if header.get("format") != kind.name:
         found = header.get("format", "unnamed")[:40]
         raise FileFormatError(f"{path} is not a {kind.what}: its format is {found!r}, not {kind.name!r}")

@@ -1,4 +1,4 @@
-"""What a value depends on: nothing that changes, the sequence, or the past."""
+"""The dependence of each value: on nothing that changes, on the sequence, or on the past."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class OuterProduct:
 
 @dataclass(frozen=True)
 class InputProduct:
-    """A part of the input's gradient that waits for nobody: P^T d, for the whole sequence at once after the loop.
+    """A part of the input's gradient that no step waits for: P^T d, for the whole sequence at once after the loop.
 
     Attributes:
         parameter: the matrix's name.
@@ -117,6 +117,7 @@ class _Derivation:
 
     def _product(self, node: Node, cotangent: Value) -> None:
         matrix, vector = node.args
+        # Numbered, since two products may have one cotangent or one operand, and each needs a key of its own.
         number = str(len(self.outer))
         product = Key("product", number)
         self.results[product] = cotangent
@@ -139,6 +140,8 @@ class _Derivation:
             self._give(index, self.builder.apply("matmul_t", *pairs))
 
     def _give(self, index: int, part: Value) -> None:
+        # A scalar that met a vector was broadcast over it: its gradient is the sum of the vector's, and the other way
+        # round a vector's is the scalar's at every entry.
         if part.node.dims and not self.loop.nodes[index].dims:
             part = self.builder.apply("sum", part)
         if not part.node.dims and self.loop.nodes[index].dims:

@@ -160,6 +160,7 @@ def _crossing_name(graph: Graph, users: dict[int, list[int]], index: int) -> str
     node = graph.nodes[index]
     if node.label or not node.args:
         return node.label or node.name
+    # An unnamed value is called after what it is for: W.i @ x + b.i, which goes into i, is i_in.
     here = index
     while users.get(here) and not graph.nodes[here].label:
         here = users[here][0]

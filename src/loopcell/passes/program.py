@@ -1,4 +1,4 @@
-"""What the pipeline makes and a back end runs."""
+"""Programs: the pipeline makes them, a back end runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loopcell.passes.schedule import Phase
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a back end runs, all of it derived from one graph; equal only to itself.
+    """The parts that a back end runs, all derived from one graph; equal only to itself.
 
     Attributes:
         cell: the equations of one step, as training or as evaluation has them.

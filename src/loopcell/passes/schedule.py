@@ -17,7 +17,7 @@ class Product:
 
     Attributes:
         operand: the vector's node; -1 for transposed products, which have an operand a parameter.
-        results: the nodes, one a parameter.
+        results: the nodes, one per parameter.
         parameters: names of the parameters, stacked by rows in this order.
     """
 

@@ -18,8 +18,8 @@ class Contraction:
     """Products that accumulate side by side: G results of one length, each a sum over segments.
 
     Attributes:
-        results: the nodes, one a gate.
-        segments: (operand's node, parameters): for `matmul` one segment with a parameter a result, for `matmul_t`
+        results: the nodes, one per gate.
+        segments: (operand's node, parameters): for `matmul` one segment with one parameter per result, for `matmul_t`
             one segment an operand, with one parameter each.
         transposed: the parameters are read by columns.
     """
@@ -35,7 +35,7 @@ class Sweep:
 
     Attributes:
         size: the name of the size; "" where there are only scalars.
-        scalars: nodes that are one number a row, computed before the loop.
+        scalars: nodes that are one number per row, computed before the loop.
         contractions: products at the loop's head.
         pointwise: nodes computed unit by unit, in order.
         sums: nodes that add up over the loop.

@@ -1,4 +1,4 @@
-"""What a user runs on a cell of their own: check_cell, and what it is made of."""
+"""Checks for a cell of one's own: check_cell, and what it is made of."""
 
 from loopcell.errors import CheckFailed
 from loopcell.testing.case import Case

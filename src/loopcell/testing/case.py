@@ -1,4 +1,4 @@
-"""What a law is tried on: a cell with sizes, small random data, and everything that a run of it gives."""
+"""The case that a law is tried on: a cell with sizes, small random data, and everything that a run of it gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close is equal: one table by dtype, and comparisons that say which tensor is off, where and by how much."""
+"""Tolerances, one table by dtype, and comparisons that say which tensor is off, where and by how much."""
 
 from __future__ import annotations
 

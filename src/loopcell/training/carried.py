@@ -49,7 +49,7 @@ class CarriedState(Generic[ChunkT, StateT]):
         return result
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that is carried, named `POSITION/LEAF`, the newest state last."""
+        """Return everything that is carried, named `POSITION/LEAF`, the newest state last."""
         states = enumerate([*self._earlier, self._state])
         return {f"{i}/{j}": leaf for i, state in states for j, leaf in enumerate(pytree.tree_leaves(state))}
 
@@ -69,6 +69,6 @@ class CarriedState(Generic[ChunkT, StateT]):
 
 
 def detach(tree: TreeT) -> TreeT:
-    """The same values, cut from the graph that made them."""
+    """Cut values from the graph that made them."""
     detached: TreeT = pytree.tree_map_only(Tensor, Tensor.detach, tree)
     return detached

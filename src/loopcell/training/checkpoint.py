@@ -31,7 +31,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Position(BaseModel):
-    """How far a run is.
+    """The place that a run has come to.
 
     Attributes:
         epoch: whole passes over the data.
@@ -86,13 +86,13 @@ def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: i
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state, named `PARAMETER/SLOT`."""
+    """Return the optimizer's state, named `PARAMETER/SLOT`."""
     state = optimizer.state_dict()["state"]
     return {f"{index}/{slot}": value for index, slots in state.items() for slot, value in slots.items()}
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
-    """Put back the state and the learning rates (one a parameter group).
+    """Put back the state and the learning rates (one per parameter group).
 
     Raises:
         ValueError: the state is not that of AdamW over these parameters; PyTorch would see so at the next update only.
@@ -116,18 +116,18 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under names that start with `prefix/`."""
+    """Return the tensors under names that start with `prefix/`."""
     return {f"{prefix}/{name}": value for name, value in tensors.items()}
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with `prefix/`, without it."""
+    """Return the tensors whose names start with `prefix/`, without it."""
     start = f"{prefix}/"
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def gather(fabric: Fabric, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every process's tensors side by side: [...] becomes [P, ...]. All processes have to call it."""
+    """Gather every process's tensors side by side: [...] becomes [P, ...]. All processes have to call it."""
     if fabric.world_size == 1:
         return {name: tensor.unsqueeze(0) for name, tensor in tensors.items()}
     gathered: dict[str, Tensor] = {}
@@ -139,5 +139,5 @@ def gather(fabric: Fabric, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def scatter(fabric: Fabric, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """This process's part of what `gather` gave, in memory of its own."""
+    """Return this process's part of what `gather` gave, in memory of its own."""
     return {name: tensor[fabric.global_rank].clone() for name, tensor in tensors.items()}

@@ -47,9 +47,9 @@ class Truncation(Config):
     Attributes:
         k1: time steps between two updates.
         k2: time steps that a gradient flows back; None for `k1`. The larger is a multiple of the smaller.
-        accumulate: the gradients of so many stretches of `k1` steps are added up before an update.
+        accumulate: the gradients of so many segments of `k1` steps are added up before an update.
 
-    With k2 below k1 the stretch is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
+    With k2 below k1 the segment is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
     the last k2 - k1 steps are run again before the new ones, so an update costs k2 / k1 forward passes.
     """
 
@@ -100,7 +100,7 @@ class Optimization(Config):
 
 
 class RunLength(Config):
-    """When a run ends.
+    """The end of a run.
 
     Attributes:
         epochs: passes over the data.
@@ -116,12 +116,12 @@ class RunLength(Config):
     patience: PositiveInt | None = None
 
     def total_updates(self, updates_per_epoch: int) -> int:
-        """The updates of a run that nothing ends early."""
+        """Return the number of updates of a run that nothing ends early."""
         return self.updates or self.epochs * updates_per_epoch
 
 
 class Intervals(Config):
-    """How often something else than an update happens, in updates.
+    """The intervals, in updates, of everything that happens between updates.
 
     Attributes:
         log_every: updates from one row of metrics to the next.
@@ -145,7 +145,7 @@ DeviceName = Annotated[str, AfterValidator(_known_device)]
 
 
 class Hardware(Config):
-    """Where a run happens.
+    """The devices and processes of a run.
 
     Attributes:
         device: where it runs: auto, cpu, cuda, cuda:N or mps.
@@ -184,7 +184,7 @@ class TrainingConfig(Config):
 
 
 def in_time(config: TrainingConfig, seconds: float) -> TrainingConfig:
-    """The same run with so much less of its time limit, which other work needs; at least one update is made."""
+    """Shorten the run's time limit by what other work needs; at least one update is made."""
     limit = config.length.time_limit
     if limit is None:
         return config
@@ -214,12 +214,12 @@ def configure(
 
 @cache
 def _adapter(model: Any) -> TypeAdapter[Any]:
-    """What validates a model; to make one takes longer than to use it."""
+    """Return what validates a model, made once: that takes longer than to use it."""
     return TypeAdapter(model)
 
 
 def _sentence(error: ValidationError, names: Mapping[str, str]) -> str:
-    """The first complaint of pydantic as one sentence that names the field and the value."""
+    """Return the first complaint of pydantic as one sentence that names the field and the value."""
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ")
     name = ".".join(names.get(str(part), str(part)) for part in first["loc"])

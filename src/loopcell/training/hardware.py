@@ -38,14 +38,14 @@ def start_fabric(config: Hardware) -> Fabric:
 
 
 def _left_open(config: Hardware) -> dict[str, Any]:
-    """What `fabric run` was not told; Fabric refuses to be told otherwise."""
+    """Return what `fabric run` was not told; Fabric refuses to be told otherwise."""
     accelerator, _, _ = config.device.partition(":")
     wanted = {"accelerator": accelerator, "precision": config.precision}
     return {name: value for name, value in wanted.items() if f"LT_{name.upper()}" not in os.environ}
 
 
 def _processes(config: Hardware) -> dict[str, Any]:
-    """Fabric's arguments about processes, from torchrun's environment where there is one."""
+    """Return Fabric's arguments about processes, from torchrun's environment where there is one."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if "TORCHELASTIC_RUN_ID" in os.environ and world > 1:

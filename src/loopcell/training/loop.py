@@ -35,7 +35,7 @@ WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
 
 @dataclass(frozen=True)
 class Work(Generic[ChunkT, StateT]):
-    """What a task hands to the loop.
+    """The parts that a task hands to the loop.
 
     Attributes:
         step: the module to train.
@@ -54,7 +54,7 @@ class Work(Generic[ChunkT, StateT]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The end of a run: its reason and its results.
 
     Attributes:
         reason: complete, time limit, patience or interrupted.
@@ -142,13 +142,13 @@ class Trainer(Generic[ChunkT, StateT]):
             raise FileFormatError(f"{self._run.last} does not belong to this run, or is damaged") from error
 
     def _leave_nothing_untrained(self) -> None:
-        """Where not even one update could be made, remove the model and the checkpoints that were written before it."""
+        """Remove the model and checkpoints written before a first update that could not be made."""
         if self._run is not None and self._fabric.is_global_zero and self.position.update == 0:
             for file in (self._run.model, self._run.last, self._run.best):
                 file.unlink(missing_ok=True)
 
     def _advance(self) -> Reason | None:
-        """One update and what follows from it; the reason to stop, if there is one."""
+        """Make one update and what follows from it; return the reason to stop, if there is one."""
         rate = self._updater.learning_rate
         result = self._update()
         epoch_ended = self._turn_epoch()
@@ -188,7 +188,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return result
 
     def _turn_epoch(self) -> bool:
-        """At the end of the data go back to its start."""
+        """Go back to the start of the data at its end."""
         if self.position.chunk < len(self._work.chunks):
             return False
         self.position.epoch += 1
@@ -198,7 +198,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return True
 
     def _ended_before(self) -> Reason | None:
-        """Why a run that is resumed has nothing left to do."""
+        """Return why a run that is resumed has nothing left to do."""
         if self.position.update >= self.total_updates:
             return "complete"
         if self._out_of_patience():
@@ -218,7 +218,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return "time limit" if late else None
 
     def _out_of_time(self) -> bool:
-        """Whether the limit would be passed by one more update and the evaluation that ends the run."""
+        """Return whether the limit would be passed by one more update and the evaluation that ends the run."""
         limit = self._config.length.time_limit
         if limit is None:
             return False
@@ -226,7 +226,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return time.monotonic() - self._started + ahead >= limit
 
     def _seconds_of_evaluation(self) -> float:
-        """What an evaluation took, or before the first one what it should take by the pace of the updates."""
+        """Return the last evaluation's seconds; before the first one an estimate by the pace of the updates."""
         if self._work.validation is None:
             return 0.0
         if self._evaluation_took is not None or not self.position.update:
@@ -237,7 +237,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return FORWARD_SHARE * updates * self.position.seconds / self.position.update
 
     def _keep_to_the_time(self, result: UpdateResult) -> None:
-        """Where the time limit will come before the last update, let the learning rate fall with the time.
+        """Let the learning rate fall with the time where the time limit will come before the last update.
 
         The first tenth of the time is the warm-up's, so that one slow update at the start skips nothing. All processes
         have to do the same, so the time is their mean.
@@ -258,7 +258,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return epoch_ended or reason is not None or self._due(self._config.intervals.evaluate_every)
 
     def _validate(self) -> float:
-        """The mean held-out loss over all processes; TrainingError when it is not finite."""
+        """Return the mean held-out loss over all processes; TrainingError when it is not finite."""
         started = time.monotonic()
         loss = self._held_out_loss()
         self._evaluation_took = time.monotonic() - started
@@ -284,7 +284,7 @@ class Trainer(Generic[ChunkT, StateT]):
         return Evaluation(loss, int(count)).loss
 
     def _located(self, update: int, error: TrainingError) -> TrainingError:
-        """The error with the update at which it happened."""
+        """Return the error with the update at which it happened."""
         kept = "; the last checkpoint stays" if self._run and self.position.update else ""
         return TrainingError(f"at update {update} {error}{kept}")
 

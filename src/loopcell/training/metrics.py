@@ -93,7 +93,7 @@ def _line(values: object) -> str:
 
 
 def _rows_until(path: Path, update: int) -> list[str]:
-    """The whole rows up to an update; a row that a kill cut short is among those that are dropped."""
+    """Return the whole rows up to an update; a row that a kill cut short is among those that are dropped."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8", errors="replace")

@@ -25,7 +25,7 @@ _PLACE = ("last_epoch", "_step_count", "_last_lr", "_is_initial")  # in the stat
 
 
 def build_optimizer(module: nn.Module, config: Optimization) -> AdamW:
-    """AdamW over the trainable parameters; only those with two axes or more are decayed."""
+    """Build AdamW over the trainable parameters; only those with two axes or more are decayed."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
@@ -35,7 +35,7 @@ def build_optimizer(module: nn.Module, config: Optimization) -> AdamW:
 
 
 def build_schedule(optimizer: Optimizer, config: Optimization, total_updates: int) -> LRScheduler:
-    """The schedule of a run of `total_updates` updates; a warm-up takes at most half of them.
+    """Build the schedule of a run of `total_updates` updates; a warm-up takes at most half of them.
 
     At update u < warmup the rate is `(u + 1) / (warmup + 1)` of the learning rate.
     """
@@ -83,5 +83,5 @@ def _course(state: Any) -> Any:
         return {name: _course(value) for name, value in state.items() if name not in _PLACE}
     return [_course(value) for value in state] if isinstance(state, list) else state
 def warmup_of(config: Optimization, total_updates: int) -> int:
-    """The updates of a run's warm-up."""
+    """Return the number of updates of a run's warm-up."""
     return min(config.warmup, total_updates // 2)

@@ -1,4 +1,4 @@
-"""What a run shows: in a terminal a bar, elsewhere a line every ten seconds; and a line for every evaluation."""
+"""Progress on the console: in a terminal a bar, elsewhere a line every ten seconds; and a line for every evaluation."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class ProgressDisplay:
             self._heartbeat.printed()
 
     def _line(self, seconds: float) -> str:
-        """Where the run is, for where there is no bar."""
+        """Return the line that says how far the run is, for where there is no bar."""
         if self._before is None:
             return f"the first update: {seconds:.0f} s"
         last = self._before
@@ -139,7 +139,7 @@ class ProgressDisplay:
         return min(by_pace, by_limit), by_limit < by_pace
 
     def _speed(self, report: Report) -> float:
-        """Predictions a second since the last report, or since the start."""
+        """Return predictions per second since the last report, or since the start."""
         before, self._before = self._before, report
         seconds = report.seconds - (before.seconds if before else 0.0)
         predictions = report.predictions - (before.predictions if before else 0)

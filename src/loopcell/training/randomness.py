@@ -17,7 +17,7 @@ def seed_everything(seed: int) -> None:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The states of the generators that a run on `device` draws from, by name."""
+    """Return the states of the generators that a run on `device` draws from, by name."""
     states = {"python": _python_state(), "numpy": _numpy_state(), "torch": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -39,13 +39,13 @@ def restore_random_state(states: dict[str, Tensor], device: torch.device) -> Non
 
 
 def _python_state() -> Tensor:
-    """625 words (exact in float64), then whether a Gaussian is waiting, and which."""
+    """Return 625 words (exact in float64), then whether a Gaussian is waiting, and which."""
     _, words, gauss = random.getstate()
     return torch.tensor([*words, float(gauss is not None), gauss or 0.0], dtype=torch.float64)
 
 
 def _numpy_state() -> Tensor:
-    """624 words, then the position, whether a Gaussian is waiting, and which."""
+    """Return 624 words, then the position, whether a Gaussian is waiting, and which."""
     state = np.random.get_state(legacy=False)  # noqa: NPY002
     assert isinstance(state, dict)
     inner = state["state"]

@@ -1,4 +1,4 @@
-"""What the loop tells those who watch it, once an update."""
+"""Reports of the loop to those who watch it, once an update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may differ between a run and its resumption: how long it goes on. Everything else has to be as it was."""
+"""The check that a resumed run is the run that was: only how long it goes on may differ."""
 
 from __future__ import annotations
 
@@ -76,6 +76,6 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts as they come back from a file."""
+    """Return the facts as they come back from a file."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(facts)))
     return plain

@@ -1,4 +1,4 @@
-"""Where a run keeps its things."""
+"""The folder of a run and the files in it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class RunFolder:
             raise UsageError(f"the run folder {self.path} cannot be made: {error.strerror}") from error
 
     def never_began(self) -> bool:
-        """Whether the run was cut off before its first checkpoint: it has none, and no row of metrics either."""
+        """Return whether the run was cut off before its first checkpoint: it has none, and no row of metrics either."""
         if self.last.exists():
             return False
         return not self.metrics.exists() or self.metrics.read_bytes().count(b"\n") < 2
@@ -84,7 +84,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """What was asked for, as JSON."""
+        """The request for the run, as JSON."""
         return self.path / "config.json"
 
     @property
@@ -158,7 +158,7 @@ class RunFolder:
 
 
 def free_folder(parent: Path, name: str) -> Path:
-    """A folder that is not there yet: `parent/name`, or `parent/name-2` and so on."""
+    """Return a path that is not there yet: `parent/name`, or `parent/name-2` and so on."""
     path, number = parent / name, 1
     while path.exists():
         number += 1

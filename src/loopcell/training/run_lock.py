@@ -97,7 +97,7 @@ def _lock(descriptor: int) -> None:
 
 
 def _holder(run: RunFolder) -> str:
-    """Who holds the lock, as its file has it; nothing in the file is trusted."""
+    """Read who holds the lock, as its file has it; nothing in the file is trusted."""
     try:
         with run.lock.open("rb") as file:
             number, _, host = file.read(_MOST_TOLD).decode("utf-8", "replace").strip().partition(" ")

@@ -1,4 +1,4 @@
-"""What the training loop asks of a model and of its data: two small interfaces.
+"""The two small interfaces that the training loop asks for: of a model and of its data.
 
 The loop knows neither texts nor labels. A task hands it a module that turns a chunk of data and a state into
 a loss and the next state, and a source of chunks that can be asked for by number.
@@ -17,7 +17,7 @@ StateT = TypeVar("StateT")
 
 
 class StepResult(NamedTuple, Generic[StateT]):
-    """What one chunk gave.
+    """The results of one chunk.
 
     Attributes:
         loss_sum: scalar, the summed losses of the chunk's predictions, in nats for a likelihood.
@@ -45,7 +45,7 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> StateT:
-        """The state before the first chunk, on the module's device and in its dtype."""
+        """Return the state before the first chunk, on the module's device and in its dtype."""
 
     def cause(self, chunk: ChunkT) -> tuple[str, bool] | None:
         """Say what makes the loss of a chunk not finite.
@@ -58,7 +58,7 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
 
 
 class ChunkSource(Protocol[ChunkT_co]):
-    """What an epoch reads, by number: the chunks of a stream in lanes, or batches of whole sequences.
+    """The chunks of an epoch by number: of a stream in lanes, or batches of whole sequences.
 
     In a stream chunk `i + 1` goes on where chunk `i` stopped, and the state with it. Batches that have nothing to
     do with each other go with a step whose state is empty, `()`.
@@ -70,7 +70,7 @@ class ChunkSource(Protocol[ChunkT_co]):
         ...
 
     def __len__(self) -> int:
-        """Chunks in one epoch; the same number in every epoch."""
+        """Return the number of chunks of one epoch, the same in every epoch."""
         ...
 
     def begin_epoch(self, epoch: int) -> None:
@@ -78,5 +78,5 @@ class ChunkSource(Protocol[ChunkT_co]):
         ...
 
     def chunk(self, index: int) -> ChunkT_co:
-        """Chunk `index`; the same one whenever it is asked for within an epoch."""
+        """Return chunk `index`; the same one whenever it is asked for within an epoch."""
         ...

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class UpdateResult(NamedTuple):
-    """What an update saw, over all processes.
+    """The figures of an update, over all processes.
 
     Attributes:
         loss_sum: summed loss of its predictions.
@@ -81,7 +81,7 @@ class Updater(Generic[ChunkT, StateT]):
 
     @property
     def warm(self) -> bool:
-        """Whether an update has been made after the warm-up, at the height of the learning rate."""
+        """True if an update has been made after the warm-up, at the height of the learning rate."""
         return self._warm
 
     def hasten(self, share: float) -> None:
@@ -126,13 +126,13 @@ class Updater(Generic[ChunkT, StateT]):
         return UpdateResult(loss, int(total), norm, tuple(raised))
 
     def _cause(self, indices: Sequence[int]) -> str | None:
-        """Why the loss of some chunks is not finite, where it is not that steps were too large."""
+        """Return why the loss of some chunks is not finite, where it is not that steps were too large."""
         untrained = self._schedule.last_epoch == 0
         found = first_cause(self._step, (self._chunks.chunk(index) for index in indices), only_certain=not untrained)
         return found or ("no update has been made, so look at the data and the equations" if untrained else None)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights, optimizer, generators and carried state; all processes have to call it."""
+        """Return weights, optimizer, generators and carried state; all processes have to call it."""
         own = prefixed("carried", self._carried.tensors())
         own |= prefixed("random", random_state(self._fabric.device))
         return {
@@ -142,7 +142,7 @@ class Updater(Generic[ChunkT, StateT]):
         }
 
     def schedule(self) -> dict[str, Any]:
-        """The schedule's state, as JSON can hold it."""
+        """Return the schedule's state, as JSON can hold it."""
         return self._schedule.state_dict()
 
     def restore(self, tensors: dict[str, Tensor], schedule: dict[str, Any]) -> None:
@@ -192,7 +192,7 @@ class Updater(Generic[ChunkT, StateT]):
         return norm
 
     def _cause_of_gradient(self) -> str | None:
-        """Which gradient is not finite, before the first update, when the learning rate has no part in it."""
+        """Return the gradient that is not finite, before the first update, when the learning rate has no part in it."""
         if self._schedule.last_epoch > 0:
             return None
         bad = [
@@ -207,7 +207,7 @@ class Updater(Generic[ChunkT, StateT]):
         )
 
     def _over_processes(self, *values: float) -> list[float]:
-        """The sum over all processes of each value."""
+        """Sum each value over all processes."""
         if self._fabric.world_size == 1:
             return [float(value) for value in values]
         own = torch.tensor(values, dtype=torch.float64, device=self._fabric.device)
@@ -257,6 +257,6 @@ def demand_finite(what: str, value: float, cause: Callable[[], str | None] = lam
 def first_cause(
     step: TrainingStep[ChunkT, StateT], chunks: Iterable[ChunkT], *, only_certain: bool = True
 ) -> str | None:
-    """What the step says of the first chunk of which it knows why its loss is not finite."""
+    """Return the step's reason for the first chunk of which it knows why its loss is not finite."""
     causes = filter(None, map(step.cause, chunks))
     return next((sentence for sentence, certain in causes if certain or not only_certain), None)

@@ -23,10 +23,10 @@ def test_what_sequences_may_be():
     [
         (np.zeros((0, 2)), "is empty; at least 1 is needed"),
         ([], "is empty; at least 1 is needed"),
-        (np.zeros((3, 4)), "has 4 values a step, and f.csv row 1 has 2"),
-        (np.zeros((2, 2, 2)), r"has the shape [2, 2, 2]; a sequence is [T, I], or [T] for one value a step"),
-        (np.zeros((2, 0)), r"has the shape [2, 0]; a sequence is [T, I], or [T] for one value a step"),
-        (3.0, r"has the shape []; a sequence is [T, I], or [T] for one value a step"),
+        (np.zeros((3, 4)), "has 4 values per step, and f.csv row 1 has 2"),
+        (np.zeros((2, 2, 2)), r"has the shape [2, 2, 2]; a sequence is [T, I], or [T] of one value per step"),
+        (np.zeros((2, 0)), r"has the shape [2, 0]; a sequence is [T, I], or [T] of one value per step"),
+        (3.0, r"has the shape []; a sequence is [T, I], or [T] of one value per step"),
         ("abc", "has texts, not numbers"),
         ([[1], [1, 2]], "is ragged: step 2 has 2 numbers, and step 1 has 1; every step of a sequence has equally many"),
         ([[1, 2], [np.nan, 4]], "has no value (NaN) at step 2, value 1 of 2"),
@@ -47,7 +47,7 @@ def test_lists_name_the_index_and_bounds_are_kept():
         as_sequences([[1.0], [np.nan]])
     with pytest.raises(DataError, match=r"^X\[0\] has 1 step; at least 2 are needed$"):
         as_sequences([[1.0]], min_steps=2)
-    with pytest.raises(DataError, match=r"^X\[0\] has 1 values a step, and the model was fitted on 3$"):
+    with pytest.raises(DataError, match=r"^X\[0\] has 1 values per step, and the model was fitted on 3$"):
         as_sequences([[1.0]], input_size=3)
     assert np.isnan(as_sequence([np.nan, 1], "it", missing=True)[0, 0])
     with pytest.raises(DataError, match="infinite"):

@@ -72,7 +72,7 @@ def test_a_guess_is_said_with_what_settles_it(write):
     assert "is read as ucr (a label, then a series)" in note
     assert note.endswith("kind='text' reads every line as a text, kind='csv' a table")
     (note,) = read(write("y.txt", NUMBERS)).notes
-    assert "is read as text, a row a line, and may be rows of numbers; kind='ucr' reads them as such" in note
+    assert "is read as text, one row per line, and may be rows of numbers; kind='ucr' reads them as such" in note
     (note,) = read(write("z.txt", DNA)).notes
     assert "may be sequences in FASTA; kind='fasta'" in note
     header, kind = read(write("t.txt", "id\tdocument\n1\tx\n")).notes
@@ -128,8 +128,8 @@ def test_what_is_said_of_tables(write):
         ("a.h5", b"\x89HDF\r\n\x1a\n", "is HDF5, which is not read"),
         ("a", b"\x89HDF\r\n\x1a\n", "is HDF5, which is not read"),
         ("a.zip", b"PK\x03\x04", "is an archive, which is not read: unpack it first"),
-        ("a.json", b'[{"a": 1}]', r"is JSON, but not an object a line; write it so \(jq -c '\.\[\]'\), as \.jsonl"),
-        ("a.json", b'{\n"a": 1\n}\n', "is JSON, but not an object a line"),
+        ("a.json", b'[{"a": 1}]', r"is JSON, but not one object per line; write it so \(jq -c '\.\[\]'\), as \.jsonl"),
+        ("a.json", b'{\n"a": 1\n}\n', "is JSON, but not one object per line"),
         ("a.mat", b"MATLAB 7.3 MAT-file" + bytes(200), "is of MATLAB's version 7.3"),
         ("a.mat", b"a,b\n", r"ends in \.mat, but its first bytes are 61 2c 62 0a, not those of mat"),
     ],

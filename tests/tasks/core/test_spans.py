@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.tasks.core.spans import Span, are_entities, entities, overlap_f1, span_f1, stretches
+from loopcell.tasks.core.spans import Span, are_entities, entities, overlap_f1, segments, span_f1
 from loopcell.tasks.sequences.metrics.tagging import tag_metrics
 
 SEQEVAL = Path(__file__).parent / "from_seqeval.json"
@@ -39,9 +39,9 @@ def test_entities_and_f1_are_those_of_seqeval(case):
 
 
 def test_stretches_leave_the_background_out():
-    assert stretches([0, 1, 1, 0, 2, 2]) == {Span(1, 3, 1), Span(4, 6, 2)}
-    assert stretches(["a", "a", "b"]) == {Span(0, 2, "a"), Span(2, 3, "b")}
-    assert stretches([]) == set()
+    assert segments([0, 1, 1, 0, 2, 2]) == {Span(1, 3, 1), Span(4, 6, 2)}
+    assert segments(["a", "a", "b"]) == {Span(0, 2, "a"), Span(2, 3, "b")}
+    assert segments([]) == set()
 
 
 def test_which_labels_are_entities():
@@ -67,7 +67,7 @@ def test_half_of_the_steps_are_enough_for_f1_at_50():
 
 @given(*2 * (st.lists(st.integers(0, 2), min_size=20, max_size=20),))
 def test_exact_spans_are_the_strictest_overlap(a, b):
-    true, given_ = [stretches(a)], [stretches(b)]
+    true, given_ = [segments(a)], [segments(b)]
     assert overlap_f1(true, given_, 1.0) == pytest.approx(span_f1(true, given_))
     assert overlap_f1(true, given_) >= span_f1(true, given_)
     assert overlap_f1(true, true) == 1.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.verdict import aligned, verdict_of
+from loopcell.tasks.core.verdict import Verdict, aligned, verdict_of
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,12 @@ def test_the_first_metric_that_both_have_decides(rows, beaten, sentence):
     found = verdict_of(rows)
     assert (found.beaten, found.sentence) == (beaten, sentence)
     assert ScoreTable("", rows).verdict() == found
+
+
+def test_where_both_are_never_off_no_other_run_is_recommended():
+    found = verdict_of({"model": {"MSE": 0.0}, "naive": {"MSE": 0.0}})
+    assert found == Verdict(False, "neither the model nor its best baseline, naive, is ever off", improvable=False)
+    assert verdict_of({"model": {"MSE": 1e-9}, "naive": {"MSE": 0.0}}).improvable
 
 
 def test_without_a_baseline_there_is_no_verdict():

@@ -1,4 +1,4 @@
-"""Stretches: every place counts once, none reaches past its span, and a stretch that is moved stays within it."""
+"""Segments: every place counts once, none reaches past its span, and a segment that is moved stays within it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_fi
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import IGNORED, SequenceBatch, as_pair
 from loopcell.tasks.core.model_file import MODEL
+from loopcell.tasks.seq2seq.decoding import longest_unasked
 from loopcell.tasks.seq2seq.scoring import Limits
 from loopcell.tasks.seq2seq.search import beam_search
 from tests.tasks.conftest import one_thread
@@ -161,7 +162,7 @@ def best_scores(model, X, **settings):
     other, found = clone_with(model, **settings), []
     for _, batch in other._batches(other._unlabelled(X)):
         encoded = other.network_.encode(batch.inputs, batch.lengths)
-        answers = beam_search(other.network_.decoder.step, encoded, other._rules())
+        answers = beam_search(other.network_.decoder.step, encoded, other._decoding_config())
         found += [some[0].score(other.length_penalty) for some in answers]
     return np.array(found)
 
@@ -193,7 +194,7 @@ def test_answers_of_one_text_are_one_answer():
     model = Seq2Seq(**settings, epochs=1).fit(X, X)
     found = model.candidates(["ab"])[0]
     assert len({one.text for one in found}) == len(found)
-    rows = model._written(["ab"], model._rules(), beam_search)[0]
+    rows = model._written(["ab"], model._decoding_config(), beam_search)[0]
     assert len({one.text for one in rows}) < len(rows) == 20  # so there was something to leave out
 
 
@@ -230,6 +231,9 @@ def test_a_file_that_promises_endless_answers_is_bounded(model, tmp_path, monkey
             write(["abcd"])
     monkeypatch.setenv("LOOPCELL_LONGEST_ANSWER", "40")
     assert loaded.predict(["abcd"]) == said
+    assert [longest_unasked(beam) for beam in (1, 5, 64, 128, 1000)] == [40, 40, 40, 20, 2]
+    with pytest.raises(InputError, match="an answer has 2 tokens and does not end"):
+        loaded.set_params(beam=1000).predict(["abcd"])  # wide as it may be only by what a file says
 
 
 def test_longest_and_blocks_hold(model):
@@ -245,7 +249,7 @@ def test_longest_and_blocks_hold(model):
     ):
         with pytest.raises(UsageError, match=complaint):
             clone_with(model, **setting).predict(["ab"])
-    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._rules().max_length
+    assert len(clone_with(model, length_penalty=1000).predict(["ab"])[0]) == model._decoding_config().max_length
 
 
 def test_attention_looks_backwards_at_what_it_reverses(model):

@@ -104,3 +104,32 @@ def test_going_on_with_a_run_draws_to_the_mean_once(tmp_path):
     assert (SequenceRegressor.load(tmp_path / "run").predict(X) == first.predict(X)).all()
     free = SequenceRegressor(**settings, calibrate=False).fit(X, y)
     assert np.std(first.predict(X)) < 0.99 * np.std(free.predict(X))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, -1e12, 1e-12, 1e300])
+@pytest.mark.parametrize("settings", [{}, {"calibrate": False}, {"validation_fraction": 0.0}])
+def test_a_number_that_never_varies_is_predicted_as_it_is(value, settings, tmp_path):
+    X, _ = sums(60)
+    model = SequenceRegressor(**QUICK, epochs=2, **settings).fit(X, np.full(60, value))
+    assert model.notes_ == ["y never varies in training: every prediction is what it is there"]
+    model.save(tmp_path / "m.safetensors")
+    assert (SequenceRegressor.load(tmp_path / "m.safetensors").predict(X) == value).all()
+    table = model.evaluate(X, np.full(60, value))
+    assert table.data == "60 sequences (no R2: all numbers are the mean of training)"
+    assert table.rows["model"] == table.rows["mean"] == {"MSE": 0.0, "MAE": 0.0}
+
+
+def test_one_number_that_never_varies_leaves_the_others_to_be_learned():
+    X, y = sums()
+    model = SequenceRegressor(**QUICK, epochs=25, calibrate=False).fit(X, np.stack([y, np.full(200, -3.0)], axis=1))
+    assert model.notes_ == ["1 of 2 numbers of y never vary in training: they are predicted as they are there"]
+    given = model.predict(X)
+    assert (given[:, 1] == -3.0).all()
+    assert np.corrcoef(given[:, 0], y)[0, 1] > 0.8
+
+
+def test_what_varies_in_the_held_out_part_only_is_the_value_of_training():
+    X, _ = sums(60)
+    model = SequenceRegressor(**QUICK, epochs=2).fit(X, np.full(60, 2.0), validation=(X[:9], np.arange(9.0)))
+    assert (model.predict(X) == 2.0).all()
+    assert model.evaluate(X[:9], np.arange(9.0)).model["R2"] == 0.0

@@ -114,7 +114,7 @@ def test_bad_labels_are_named():
 
     short = [*y[:4], [*y[4], "odd"], *y[5:]]
     assert complaint(X, short) == f"y[4] has {len(X[4]) + 1} labels, and the sequence has {len(X[4])} steps"
-    assert complaint(X, [*y[:3], 5, *y[4:]]) == "y[3]: a sequence of labels was expected, one a step, not 5"
+    assert complaint(X, [*y[:3], 5, *y[4:]]) == "y[3]: a sequence of labels was expected, one per step, not 5"
     assert complaint(X, [["even"] * len(text) for text in X]).startswith("every label is 'even'")
     assert "no class_weight" in complaint(X, y, crf=True, class_weight="balanced")
     assert len(SequenceTagger(**QUICK, epochs=1).fit(["", *X], [[], *y]).predict(["", "a"])[0]) == 0

@@ -49,6 +49,7 @@ def run_derived(derived: DerivedProgram, leaves: Leaves, lengths: Lengths) -> tu
     The gradient is exact, and cannot be differentiated again.
     """
     values = {**leaves, **derived.reference.hoisted(leaves)}
+    # autograd sees the tensors among a function's arguments, and none inside of a dict: they go one by one.
     keys = tuple(key for key in derived.reference.loop_keys() if isinstance(values[key], Tensor))
     sizes = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
     call = _Call(derived, keys, sizes, lengths)
@@ -97,6 +98,7 @@ def _forward(call: _Call, values: Leaves) -> tuple[list[Tensor], list[Tensor], l
             states = [state.masked_fill(call.lengths.reset[t].unsqueeze(-1), 0.0) for state in states]
         columns = [values[key][t] for key in reference.columns]  # type: ignore[index]
         results = dict(zip(function.results, function.call(*columns, *states, *fixed), strict=True))
+        # The states as the step read them, so after the reset: the reverse step differentiates at these values.
         history.append(
             {
                 **dict(zip(reference.states, states, strict=True)),
@@ -131,6 +133,7 @@ class _ReverseLoop:
 
     def _step(self, t: int, d_output: Tensor, carried: StepValues) -> StepValues:
         valid = None if self.call.lengths.mask is None else self.call.lengths.mask[t].unsqueeze(-1)
+        # Past a row's end the step was computed on padding and thrown away, so nothing arrives at its results.
         arriving = {cotangent_of(OUTPUT): _masked(d_output, valid)} | {
             cotangent_of(key): _masked(d, valid) for key, d in carried.items()
         }
@@ -139,9 +142,11 @@ class _ReverseLoop:
         function = self.call.derived.backward
         results = dict(zip(function.results, function.call(*fixed_arguments(function, leaves)), strict=True))
         self.steps.append({key: value for key, value in results.items() if key not in self.states})
+        # The sum brings a cotangent that is one for all rows, such as a constant 0, to the form of the batch.
         before = {key: torch.zeros_like(carried[key]) + results[key] for key in self.states}
         if valid is not None:  # past a row's end its state passed through unchanged
             before = {key: torch.where(valid, before[key], carried[key]) for key in self.states}
+        # At a reset the state before the step was not read, whatever it was.
         if self.call.lengths.reset is not None:
             before = {key: d.masked_fill(self.call.lengths.reset[t].unsqueeze(-1), 0.0) for key, d in before.items()}
         return before
@@ -149,6 +154,7 @@ class _ReverseLoop:
     def _collected(self) -> StepValues:
         if not self.steps:
             return {}
+        # Steps were run from the last to the first; products and sums over time want them in the order of time.
         results = {key: torch.stack([step[key] for step in reversed(self.steps)]) for key in self.steps[0]}
         gradients = {
             key: self._to_shape(key, value)

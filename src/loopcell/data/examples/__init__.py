@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from loopcell.data.examples.arrays import as_array, as_doubles
 from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.ragged import Ragged
-from loopcell.data.examples.scale import Moments, Scale, scale_of
+from loopcell.data.examples.scale import Moments, Scale, scale_of, within_rounding
 from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
     Split,
@@ -42,6 +42,7 @@ __all__ = [
     "is_table",
     "pad",
     "scale_of",
+    "within_rounding",
     "split_groups",
     "split_in_time",
     "split_random",

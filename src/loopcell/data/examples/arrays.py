@@ -71,7 +71,7 @@ def as_doubles(given: Any, name: str) -> Doubles:
 
 
 def is_tensor(given: Any) -> bool:
-    """Whether this is a tensor of PyTorch, which is not imported to find that out."""
+    """Return whether this is a tensor of PyTorch, which is not imported to find that out."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(given, torch.Tensor)
 
@@ -104,7 +104,7 @@ def number_of_text(text: str) -> float:
 
 
 def at(index: Sequence[int], shape: Sequence[int]) -> str:
-    """A place in an array [T] or [T, I], as an error names it."""
+    """Return a place in an array [T] or [T, I], as an error names it."""
     if not index:
         return ""
     step = f" at step {int(index[0]) + 1}"
@@ -112,7 +112,7 @@ def at(index: Sequence[int], shape: Sequence[int]) -> str:
 
 
 def _as_numpy(given: Any, name: str) -> Array:
-    """Anything as an array, which may still have a dtype that is none of numbers."""
+    """Return anything as an array, which may still have a dtype that is none of numbers."""
     if is_tensor(given):
         return _of_tensor(given, name)
     if isinstance(given, np.ma.MaskedArray):
@@ -149,7 +149,7 @@ def _of_tensor(given: Any, name: str) -> Array:
 
 
 def _filled(given: Any) -> Array:
-    """A masked array with NaN where it is masked."""
+    """Return a masked array with NaN where it is masked."""
     if not np.ma.getmaskarray(given).any():
         return np.asarray(given)
     found: Array
@@ -167,7 +167,7 @@ def _of_table(given: Any, name: str) -> Array:
 
 
 def _of_rows(given: Sequence[Any], name: str) -> Array:
-    """An array of a list whose entries are tensors, masked arrays, decimals, ..."""
+    """Return an array of a list whose entries are tensors, masked arrays, decimals, ..."""
     if not any(isinstance(row, _ORDERED) or hasattr(row, "__len__") for row in given):
         found = np.empty(len(given), dtype=object)
         found[:] = given
@@ -181,7 +181,7 @@ def _of_rows(given: Sequence[Any], name: str) -> Array:
 
 
 def _of_objects(found: Array, name: str) -> Array:
-    """Numbers of an array of Python's objects; NaN for those that are not there."""
+    """Read the numbers of an array of Python's objects; NaN for those that are not there."""
     if found.ndim == 1 and any(isinstance(row, _ORDERED) for row in found):
         return _of_rows(list(found), name)
     numbers = np.empty(found.shape)
@@ -194,7 +194,7 @@ def _of_objects(found: Array, name: str) -> Array:
 
 
 def _unreadable(given: Any, name: str, error: Exception) -> DataError:
-    """What to say of something that NumPy makes no array of: mostly a list whose rows differ in length."""
+    """Return the error of something that NumPy makes no array of: mostly a list whose rows differ in length."""
     rows = list(given) if isinstance(given, list | tuple) else []
     sizes = [_size(row) for row in rows]
     number = next((at for at, size in enumerate(sizes) if size != sizes[0]), None)
@@ -219,7 +219,7 @@ def _size(row: Any) -> int:
 
 
 def _whole(value: int) -> float:
-    """A whole number that float64 holds as it is; ValueError for any other."""
+    """Return a whole number that float64 holds as it is; ValueError for any other."""
     try:
         found = float(value)
     except OverflowError:

@@ -53,11 +53,11 @@ class Batches:
         self._cuts = _cuts(np.sort(self._buckets)[::-1], batch_size, max_steps)
 
     def __len__(self) -> int:
-        """The number of batches, the same in each epoch."""
+        """Return the number of batches, the same in each epoch."""
         return len(self._cuts) - 1
 
     def epoch(self, number: int) -> list[Indices]:
-        """The batches of an epoch, in order; together they have every index of `0 .. N - 1` once.
+        """Return the batches of an epoch, in order; together they have every index of `0 .. N - 1` once.
 
         Each is int64, its longest example first where the batches are not shuffled.
         """
@@ -69,7 +69,7 @@ class Batches:
         return [batches[at] for at in drawn.permutation(len(batches))]
 
     def padding_share(self, number: int = 0) -> float:
-        """The share of an epoch's steps that are padding, 0 to 1."""
+        """Return the share of an epoch's steps that are padding, 0 to 1."""
         batches = self.epoch(number)
         steps = sum(int(self._lengths[batch].max()) * len(batch) for batch in batches)
         return 1 - int(self._lengths.sum()) / steps if steps else 0.0
@@ -79,14 +79,14 @@ class Batches:
 
 
 def _buckets(lengths: Indices) -> Indices:
-    """The upper bound of each length's bucket: short lengths stand alone, long ones with those a tenth shorter."""
+    """Return the upper bound of each length's bucket: short lengths stand alone, long ones up to a tenth shorter."""
     exponents = np.ceil(np.round(np.log(np.maximum(lengths, 1)) / math.log(GROWTH), 9))
     bounds = np.floor(GROWTH**exponents).astype(np.int64)
     return np.where(lengths > 0, np.maximum(bounds, lengths), 0)
 
 
 def _cuts(bounds: npt.NDArray[Any], batch_size: int, max_steps: int | None) -> list[int]:
-    """Where batches start in the falling sequence of their examples' bounds, and its end."""
+    """Return the places where batches start in the falling sequence of their examples' bounds, and its end."""
     cuts = [0]
     for at in range(len(bounds)):
         size = at - cuts[-1]

@@ -124,14 +124,14 @@ class Ragged(Sequence[npt.NDArray[Any]]):
         return len(self.offsets) - 1
 
     def __getitem__(self, index: Any) -> Any:
-        """Sequence `index`, a view `[T, ...]`; a slice gives a list of them."""
+        """Return sequence `index`, a view `[T, ...]`; a slice gives a list of them."""
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         at = range(len(self))[index]  # IndexError and negative indices as Python has them
         return self.values[self.offsets[at] : self.offsets[at + 1]]
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[Any]]:
-        """The sequences at `indices`, in their order."""
+        """Return the sequences at `indices`, in their order."""
         return [self[int(index)] for index in indices]
 
 

@@ -77,7 +77,7 @@ def check_like(first: npt.NDArray[Any], array: npt.NDArray[Any], index: int) -> 
 
 
 def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """The header of version 1.0 of NumPy's format, filled up to a fixed size."""
+    """Return the header of version 1.0 of NumPy's format, filled up to a fixed size."""
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     start = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
     return (start + repr(facts).encode()).ljust(HEADER_BYTES - 1) + b"\n"

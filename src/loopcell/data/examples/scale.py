@@ -44,6 +44,10 @@ class Scale(NamedTuple):
         found: Floats = np.asarray(values, np.float64) * self.size + self.mean
         return found
 
+    def where(self, columns: npt.NDArray[np.bool_], other: Scale) -> Scale:
+        """Take this scale for the columns [K] that are named, and another one for the rest."""
+        return Scale(np.where(columns, self.mean, other.mean), np.where(columns, self.size, other.size))
+
     def read(self, values: npt.ArrayLike, name: str) -> Floats32:
         """Scale what a network is to read, float32 [T, K].
 
@@ -97,7 +101,7 @@ class Moments:
         self._squares, self.count = self._squares + ((distances - own) ** 2).sum(0) + apart, total
 
     def scale(self) -> Scale:
-        """The means and deviations (of the population); 1 where a column never changes.
+        """Return the means and deviations (of the population); 1 where a column never changes.
 
         Raises:
             DataError: there was not one row.
@@ -105,7 +109,7 @@ class Moments:
         if not self.count:
             raise DataError("there is not one step to learn a scale from")
         deviation = np.sqrt(self._squares / self.count) * self._units()
-        still = self._high - self._low <= STILL * np.maximum(np.abs(self._low), np.abs(self._high))
+        still = within_rounding(self._low, self._high)
         return Scale(self._first + self._mean * self._units(), np.where(still, 1.0, deviation))
 
     def _grow(self, largest: Floats) -> None:
@@ -119,8 +123,14 @@ class Moments:
         return np.where(self._unit > 0, self._unit, 1.0)
 
 
+def within_rounding(low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether numbers between these bounds [...] are one number, but for rounding: then they have no scale."""
+    with np.errstate(over="ignore"):  # what is infinitely wide is not narrow
+        return np.asarray(high - low <= STILL * np.maximum(np.abs(low), np.abs(high)))
+
+
 def scale_of(pieces: Iterable[Floats], columns: int) -> Scale:
-    """The scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
+    """Return the scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
     moments, waiting, count = Moments(columns), [np.empty((0, columns))], 0
     for steps in pieces:
         waiting.append(steps)

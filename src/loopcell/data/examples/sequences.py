@@ -21,7 +21,7 @@ def as_sequences(
     """Check numeric examples of varying length.
 
     Args:
-        examples: arrays, tensors or lists `[T, I]`, or `[T]` for one value a step; T may vary.
+        examples: arrays, tensors or lists `[T, I]`, or `[T]` for one value per step; T may vary.
         input_size: the I that a model was fitted on; None: that of the first example.
         min_steps: the fewest steps that make sense.
         missing: whether NaN is let through.
@@ -40,7 +40,7 @@ def as_sequences(
         width = input_size if input_size is not None else found[0].shape[1] if found else array.shape[1]
         if array.shape[1] != width:
             reference = "the model was fitted on" if input_size is not None else f"{where(examples, 0)} has"
-            raise DataError(f"{where(examples, index)} has {array.shape[1]} values a step, and {reference} {width}")
+            raise DataError(f"{where(examples, index)} has {array.shape[1]} values per step, and {reference} {width}")
         found.append(array)
     return found
 
@@ -51,7 +51,7 @@ def as_sequence(example: Any, name: str, *, min_steps: int = 1, missing: bool = 
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] == 0:
-        raise DataError(f"{name} has the shape {list(array.shape)}; a sequence is [T, I], or [T] for one value a step")
+        raise DataError(f"{name} has the shape {list(array.shape)}; a sequence is [T, I], or [T] of one value per step")
     if len(array) < min_steps:
         steps = "is empty" if not len(array) else f"has {len(array)} step{'s' * (len(array) > 1)}"
         raise DataError(f"{name} {steps}; at least {min_steps} {'is' if min_steps == 1 else 'are'} needed")
@@ -72,7 +72,7 @@ def check_finite(array: npt.NDArray[Any], name: str, *, missing: bool = False) -
 
 
 def as_numbers(examples: Sequence[Any]) -> Doubles:
-    """Turn one value an example (a target, a column of a table) into float64 `[N]`; texts are read as numbers.
+    """Turn one value per example (a target, a column of a table) into float64 `[N]`; texts are read as numbers.
 
     Raises:
         DataError: one is not a finite number, or a whole number that float64 would round; the message names its file

@@ -119,7 +119,7 @@ def stratified_folds(labels: Sequence[Hashable], k: int, seed: int = 0) -> list[
 
 
 def _codes(labels: Sequence[Hashable]) -> Indices:
-    """Each label's number, in the order in which labels first come."""
+    """Return each label's number, in the order in which labels first come."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.int64)
 

@@ -10,14 +10,14 @@ from loopcell.errors import DataError
 
 
 def is_table(given: Any) -> bool:
-    """Whether this is a table with named columns, in memory or (polars' LazyFrame) still to be computed."""
+    """Return whether this is a table with named columns, in memory or (polars' LazyFrame) still to be computed."""
     kind = type(given)
     named = kind.__name__ in ("DataFrame", "LazyFrame", "Table", "RecordBatch", "GeoDataFrame")
     return named and (hasattr(kind, "columns") or hasattr(kind, "column_names"))
 
 
 def column_names(table: Any, name: str) -> list[str]:
-    """The names of a table's columns, as texts.
+    """Return the names of a table's columns, as texts.
 
     Raises:
         DataError: two columns have one name.

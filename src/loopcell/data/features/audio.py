@@ -90,7 +90,7 @@ def audio_chunks(path: str | os.PathLike[str], steps: int, *, sample_rate: int |
 
 
 def audio_rate(path: str | os.PathLike[str]) -> int:
-    """The sample rate of a file, Hz; errors as `read_audio`."""
+    """Return the sample rate of a file, Hz; errors as `read_audio`."""
     with _opened(Path(path)) as file:
         return int(file.samplerate)
 
@@ -125,7 +125,7 @@ def check_rates(name: str, rate: int, sample_rate: int) -> None:
 
 
 def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
-    """The file's samples, checked, at the rate that is asked for."""
+    """Yield the file's samples, checked, at the rate that is asked for."""
     if sample_rate in (None, file.samplerate):
         yield from _read(path, file, BLOCK)
         return
@@ -139,7 +139,7 @@ def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
 
 
 def _read(path: Path, file: Any, values: int) -> Iterator[Floats]:
-    """The file's samples in blocks of about so many values."""
+    """Yield the file's samples in blocks of about so many values."""
     count, frames = 0, max(1, values // file.channels)
     while True:
         block = file.read(frames, dtype="float32", always_2d=True)
@@ -159,7 +159,7 @@ def _read(path: Path, file: Any, values: int) -> Iterator[Floats]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The file, open; what libsndfile has against it is a DataError."""
+    """Open the file; what libsndfile has against it is a DataError."""
     require_uncompressed(path, "sound")
     _check_wav(path)
     soundfile = require("soundfile", "audio", "sound files need")

@@ -48,7 +48,7 @@ def read_image(path: str | os.PathLike[str], *, size: tuple[int, int] | None = N
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """The height and width of an image, without unpacking it; errors as `read_image`."""
+    """Return the height and width of an image, without unpacking it; errors as `read_image`."""
     with _opened(Path(path)) as image:
         return image.height, image.width
 
@@ -68,7 +68,7 @@ def _scaled(image: Any, size: tuple[int, int] | None, colour: bool) -> Floats:
 
 
 def _divided(image: Any, largest: int) -> Floats:
-    """The pixels from 0 to 1, in place: a large image is not held twice."""
+    """Scale the pixels from 0 to 1, in place: a large image is not held twice."""
     values = np.array(image, np.float32)
     values /= np.float32(largest)
     return values
@@ -83,7 +83,7 @@ def _resized(image: Any, size: tuple[int, int] | None) -> Any:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The image, open; what Pillow has against it is a DataError."""
+    """Open the image; what Pillow has against it is a DataError."""
     pillow = require("PIL.Image", "images", "images need")
     wrong = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
     most = LARGEST_IMAGE.most()

@@ -35,7 +35,7 @@ FEATURES: dict[str, type[RawAudio | LogMel | ImageRows]] = {
 
 
 def features_to_json(features: RawAudio | LogMel | ImageRows) -> dict[str, object]:
-    """Everything that the features are, as plain JSON values."""
+    """Return everything that the features are, as plain JSON values."""
     return {"kind": features.kind, **asdict(features)}
 
 

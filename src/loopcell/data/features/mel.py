@@ -21,12 +21,12 @@ FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus 
 
 
 def mel(frequency: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Hz to mel: 2595 log10(1 + f / 700) (HTK Book, eq. 5.13; O'Shaughnessy 1987)."""
+    """Convert Hz to mel: 2595 log10(1 + f / 700) (HTK Book, eq. 5.13; O'Shaughnessy 1987)."""
     return 2595 * np.log10(1 + np.asarray(frequency, np.float64) / 700)
 
 
 def hertz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Mel to Hz, the inverse of `mel`."""
+    """Convert mel to Hz, the inverse of `mel`."""
     return 700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1)
 
 
@@ -54,7 +54,7 @@ def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
 
 @lru_cache(maxsize=16)
 def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
-    """The weights of each frequency in each band, `[bands, fft_size / 2 + 1]`; errors as `check_bands`.
+    """Return the weights of each frequency in each band, `[bands, fft_size / 2 + 1]`; errors as `check_bands`.
 
     Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
     """
@@ -76,7 +76,7 @@ def _frequencies(sample_rate: int, fft_size: int) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def cosines(coefficients: int, bands: int) -> npt.NDArray[np.float64]:
-    """The orthonormal cosine transform `[coefficients, bands]` (HTK Book, eq. 5.14, with the usual scale for k = 0)."""
+    """Return the orthonormal cosine transform `[coefficients, bands]` (HTK Book, eq. 5.14; usual scale for k = 0)."""
     k, j = np.arange(coefficients)[:, None], np.arange(bands)[None, :]
     found = math.sqrt(2 / bands) * np.cos(math.pi * k / bands * (j + 0.5))
     found[0] /= math.sqrt(2)
@@ -85,7 +85,7 @@ def cosines(coefficients: int, bands: int) -> npt.NDArray[np.float64]:
 
 
 def log_energies(frames: Floats, sample_rate: int, bands: int) -> Floats:
-    """The logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
+    """Return the logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
     width = frames.shape[1]
     fft_size = 1 << (width - 1).bit_length()
     window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands).T

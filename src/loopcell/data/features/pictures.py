@@ -68,7 +68,7 @@ class ImagePixels(ImageRows):
 
 
 def _pixels(example: Any, name: str, size: tuple[int, int], colour: bool) -> Floats:
-    """An image as float32 `[H, W]` or `[H, W, 3]`."""
+    """Return an image as float32 `[H, W]` or `[H, W, 3]`."""
     if isinstance(example, str | os.PathLike):
         return read_image(example, size=size, colour=colour)
     array = as_array(example, name)

@@ -107,11 +107,11 @@ class LogMel:
         return np.concatenate([stream.push(samples), stream.finish()])
 
     def stream(self) -> MelStream:
-        """The same features of a sound that comes bit by bit."""
+        """Return the same features of a sound that comes bit by bit."""
         return MelStream(self)
 
     def of_frames(self, frames: Floats) -> Floats:
-        """The features `[T, I]` of frames `[T, width]`; DataError where they would take too much memory."""
+        """Return the features `[T, I]` of frames `[T, width]`; DataError where they would take too much memory."""
         check_length("the sound in bands", len(frames) * self.bands)
         return log_energies(frames, self.sample_rate, self.bands)
 
@@ -142,7 +142,7 @@ class Mfcc(LogMel):
         return self.coefficients
 
     def of_frames(self, frames: Floats) -> Floats:
-        """The features `[T, I]` of frames `[T, width]`."""
+        """Return the features `[T, I]` of frames `[T, width]`."""
         return (super().of_frames(frames) @ cosines(self.coefficients, self.bands).T).astype(np.float32)
 
 
@@ -164,7 +164,7 @@ class MelStream:
 
 
 def _samples(example: Any, name: str, sample_rate: int) -> Floats:
-    """A sound as float32 `[N, C]` at a rate."""
+    """Return a sound as float32 `[N, C]` at a rate."""
     if isinstance(example, str | os.PathLike):
         return read_audio(example, sample_rate=sample_rate).samples
     if isinstance(example, Audio):

@@ -18,7 +18,7 @@ MOST_FILES = 100_000
 
 
 def file_checksum(path: Path) -> str:
-    """The SHA-256 of a file's content, decompressed; DataError when it cannot be read or is larger than a gigabyte."""
+    """Return the SHA-256 of a file's decompressed content; DataError when it cannot be read or exceeds a gigabyte."""
     digest, size = hashlib.sha256(), 0
     with open_bytes(path) as stream:
         while block := stream.read(BLOCK_BYTES):
@@ -30,7 +30,7 @@ def file_checksum(path: Path) -> str:
 
 
 def folder_checksum(folder: Path, ending: str) -> str:
-    """The SHA-256 of the list that `sha256sum *ENDING` prints in a folder, sorted by name."""
+    """Return the SHA-256 of the list that `sha256sum *ENDING` prints in a folder, sorted by name."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob(f"*{ending}"), key=lambda path: path.name):
         digest.update(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n".encode())

@@ -68,16 +68,18 @@ def fetch(name: str) -> Fetched:
 
 
 def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
-    """The file's place, checked."""
+    """Return the file's place, checked."""
     kept = _cache() / public.name
     named = os.environ.get("LOOPCELL_DATA", "")
     folders = [Path(named) / public.name, kept] if named else [kept]
+    # The user's folder before the cache, and what is there, compressed or not, before any download.
     for ending in ("",) if file.unpack else ("", *ENDINGS):
         for folder in folders:
             if (path := folder / f"{file.name}{ending}").exists():
                 return _checked(path, str(path), file)
     try:
         kept.mkdir(parents=True, exist_ok=True)
+        # Beside the place it goes to, so that a checked file takes its name in one step.
         with tempfile.TemporaryDirectory(dir=kept, prefix=".") as work:
             for folder in folders:
                 if file.unpack and (packed := folder / f"{file.name}.tar.gz").exists():
@@ -88,7 +90,7 @@ def _fetch_file(public: PublicSet, file: PublicFile) -> Path:
 
 
 def _cache() -> Path:
-    """Where downloads are kept: beside compiled kernels, but never in a folder that goes away with the process."""
+    """Return the folder of downloads: beside compiled kernels, but never one that goes away with the process."""
     try:
         return cache_folder() / "data"
     except FileNotFoundError as error:

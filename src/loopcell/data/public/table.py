@@ -51,7 +51,7 @@ class PublicSet:
 
 @cache
 def public_sets() -> Mapping[str, PublicSet]:
-    """Every data set by its name."""
+    """Return every data set by its name."""
     text = resources.files("loopcell.data.public").joinpath("sets.toml").read_text(encoding="utf-8")
     return {
         name: PublicSet(name, one["about"], one["source"], one["licence"], tuple(_files(one["groups"])))

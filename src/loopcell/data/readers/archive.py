@@ -27,11 +27,11 @@ Parse = Callable[[str], tuple[npt.NDArray[np.float64], str]]
 
 
 class _BadRowError(Exception):
-    """Why a row cannot be read."""
+    """A row that cannot be read, with the reason."""
 
 
 def read_ts(path: Path, reading: Reading) -> FileRows:
-    """A `.ts` file: channels between colons, the label last; lengths may vary from row to row."""
+    """Read a `.ts` file: channels between colons, the label last; lengths may vary from row to row."""
     text = enumerate(lines(path, reading.encoding), 1)
     facts: dict[str, str] = {}
     for number, line in text:
@@ -54,12 +54,12 @@ def read_ts(path: Path, reading: Reading) -> FileRows:
 
 
 def read_ucr(path: Path, reading: Reading) -> FileRows:
-    """Rows of numbers, the label first, then the series; NaN at a row's end says that it is shorter."""
+    """Read rows of numbers, the label first, then the series; NaN at a row's end says that it is shorter."""
     return FileRows(COLUMNS, _rows(path, enumerate(lines(path, reading.encoding), 1), reading, _ucr_row))
 
 
 def read_arff(path: Path, reading: Reading) -> FileRows:
-    """An `.arff` file: a series per row, of numeric attributes or one relational one, and a nominal label last."""
+    """Read an `.arff` file: a series per row, of numeric attributes or one relational one, a nominal label last."""
     text = enumerate(lines(path, reading.encoding), 1)
     kinds, inside = list[str](), False
     for number, line in text:
@@ -131,7 +131,7 @@ def _relational_row(line: str, attributes: int) -> tuple[npt.NDArray[np.float64]
 
 
 def _cells(line: str) -> list[str]:
-    """The values of an arff row: commas between them, quotes of either sort around them."""
+    """Return the values of an arff row: commas between them, quotes of either sort around them."""
     quote = "'" if line.startswith("'") else '"'
     try:
         cells = next(csv.reader([line], quotechar=quote, skipinitialspace=True))
@@ -157,7 +157,7 @@ def _together(channels: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64
 
 
 def _whole(label: str) -> str:
-    """UCR's labels are whole numbers, some of them written as `1.0000000e+00`."""
+    """Write a whole label as an integer: some of UCR's are written as `1.0000000e+00`."""
     try:
         value = float(label)
     except ValueError:

@@ -72,7 +72,7 @@ class _Array(NamedTuple):
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes."""
+        """The bytes of one row."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self, stream: BinaryIO, *, there: int | None) -> Iterator[npt.NDArray[Any]]:
@@ -138,7 +138,7 @@ class _Member(NamedTuple):
 
 
 def read_npz(path: Path, reading: Reading) -> FileRows:
-    """An `.npz` archive: a column for each array; they have equally many rows."""
+    """Read an `.npz` archive: a column for each array; they have equally many rows."""
     require_uncompressed(path, "npz")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -196,7 +196,7 @@ def _npz_rows(path: Path, members: list[_Member]) -> Iterator[Record]:
 
 
 def npy_rows(path: Path) -> Iterator[npt.NDArray[Any]]:
-    """The rows of an `.npy` array, one for each index of its first axis; DataError for anything else."""
+    """Yield the rows of an `.npy` array, one for each index of its first axis; DataError for anything else."""
     with open_bytes(path) as stream:
         array = _npy_header(str(path), stream)
         if array.rows < 0:
@@ -205,7 +205,7 @@ def npy_rows(path: Path) -> Iterator[npt.NDArray[Any]]:
 
 
 def _there(path: Path) -> int | None:
-    """The bytes of a file that is not compressed."""
+    """Return the bytes of a file that is not compressed."""
     return None if compression(path) else path.stat().st_size
 
 
@@ -239,7 +239,7 @@ def _array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Array:
 
 
 def idx_rows(path: Path) -> Iterator[npt.NDArray[Any]]:
-    """The rows of an idx array as MNIST's, one for each index of its first axis; DataError for anything else."""
+    """Yield the rows of an idx array as MNIST's, one for each index of its first axis; DataError for anything else."""
     with open_bytes(path) as stream:
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES or not magic[3]:

@@ -27,7 +27,7 @@ Row: TypeAlias = tuple[int, list[str] | str]
 
 
 class Beginning(NamedTuple):
-    """What a text begins with, and the text.
+    """The first lines of a text, and the text.
 
     Attributes:
         first: up to `LOOKED_AT` lines; fewer where the text ends, or cannot be read further.
@@ -59,13 +59,13 @@ def _raising(errors: list[LoopcellError]) -> Iterator[str]:
 
 
 def directive(line: str) -> str | None:
-    """The delimiter that Excel's first line `sep=;` names; None for any other line."""
+    """Return the delimiter that Excel's first line `sep=;` names; None for any other line."""
     found = _DIRECTIVE.fullmatch(line.rstrip("\r\n"))
     return found[1] if found else None
 
 
 def guess_delimiter(first: Sequence[str]) -> str:
-    """The delimiter that the first line has most of, outside of quotes; else blanks, where all lines fit; else a comma.
+    """Return the delimiter that the first line has most of, outside of quotes; else blanks where all fit; else a comma.
 
     Blanks fit where every line has as many cells as the first, two at least, and a column has numbers alone.
     """
@@ -82,7 +82,7 @@ def guess_delimiter(first: Sequence[str]) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell is a number as Python reads one."""
+    """Return whether a cell is a number as Python reads one."""
     try:
         float(text)
     except ValueError:
@@ -91,7 +91,7 @@ def is_number(text: str) -> bool:
 
 
 def split_rows(text: Iterator[str], delimiter: str, quote: str, start: int) -> Iterator[Row]:
-    """The rows of a table; a row ends where its line does, or where the last of its quotes closes.
+    """Yield the rows of a table; a row ends where its line does, or where the last of its quotes closes.
 
     Args:
         text: lines, each with its end.
@@ -134,7 +134,7 @@ class _QuotedRows:
         self._reader = csv.reader(self._lines(), **self._dialect)
 
     def row(self, line: str) -> tuple[list[str] | str, int]:
-        """The cells of the row that begins with a line, or why it has none, and how many lines it takes."""
+        """Return the cells of the row that begins with a line, or why it has none, and how many lines it takes."""
         self._first = _spaced(line) if self._blanks else line
         self._taken.clear()
         try:
@@ -153,7 +153,7 @@ class _QuotedRows:
             yield self._taken[-1]
 
     def _long_row(self) -> tuple[list[str] | str, int]:
-        """The same of a row with a long cell, from its beginning."""
+        """Return the same of a row with a long cell, from its beginning."""
         taken, self._taken = self._taken, []
         reader = csv.reader(chain(taken, self._lines()), **self._dialect)
         with _long_cells():

@@ -1,4 +1,4 @@
-"""Which reader opens which file, and what the user should know of that choice."""
+"""The choice of a reader for each file, and what the user should know of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user says of how files are read; None leaves it to the files.
+    """The user's choice of how files are read; None leaves it to the files.
 
     Attributes:
         kind: one of `KINDS`, or a `Delimited`.
@@ -73,12 +73,12 @@ class Choice:
 
     @property
     def _table(self) -> dict[str, Any]:
-        """What is said of tables."""
+        """The reader's arguments that concern tables."""
         said = {"header": self.header, "delimiter": self.delimiter, "quote": self.quote}
         return {name: value for name, value in said.items() if value is not None}
 
     def _given(self) -> Reader | None:
-        """The reader of all files, where the kind is said."""
+        """Return the reader of all files, where the kind is said."""
         if self.kind is None:
             return None
         reader = self.kind if isinstance(self.kind, Delimited) else kind_named(self.kind).reader
@@ -110,7 +110,7 @@ def _of_whole_texts(readers: Sequence[tuple[Path, Reader]]) -> tuple[str, ...]:
 
 
 def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:
-    """What was guessed of files, in a sentence, and what there is to say of the first one."""
+    """Return what was guessed of files, in a sentence, and what there is to say of the first one."""
     guessed = [(path, look.guess) for path, look in zip(paths, looks, strict=True) if look.guess and look.guess.why]
     doubted = [(path, look.guess) for path, look in zip(paths, looks, strict=True) if look.guess and look.guess.instead]
     notes = [*looks[0].notes]
@@ -127,7 +127,7 @@ def _notes(paths: Sequence[Path], looks: Sequence[Look]) -> tuple[str, ...]:
         table = ", kind='csv' as a table" if guess.instead == "ucr" else ""
         looks_like = {"fasta": "sequences in FASTA", "ucr": "rows of numbers"}[guess.instead]
         notes.append(
-            f"{_named(doubted)} read as text, a row a line, and may be {looks_like}; "
+            f"{_named(doubted)} read as text, one row per line, and may be {looks_like}; "
             f"kind={guess.instead!r} reads them as such{table}"
         )
     return tuple(notes)

@@ -30,7 +30,7 @@ _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")  # of pandas, which is no c
 
 
 def read_parquet(path: Path, reading: Reading) -> FileRows:
-    """Parquet, row group by row group."""
+    """Read Parquet, row group by row group."""
     require_uncompressed(path, "Parquet")
     parquet = require("pyarrow.parquet", "data", "Parquet files need")
     with _named(path, "Parquet"):
@@ -42,7 +42,7 @@ def read_parquet(path: Path, reading: Reading) -> FileRows:
 
 
 def read_arrow(path: Path, reading: Reading) -> FileRows:
-    """Arrow IPC, file (Feather version 2) or stream."""
+    """Read Arrow IPC, file (Feather version 2) or stream."""
     require_uncompressed(path, "Arrow")
     pyarrow = require("pyarrow", "data", "Arrow files need")
     with _named(path, "Arrow"):
@@ -108,7 +108,7 @@ def _columns_of(stream: Any) -> list[str]:
 
 
 def is_frame(source: Any) -> bool:
-    """Whether this is a data frame that `FrameRecords` takes."""
+    """Return whether this is a data frame that `FrameRecords` takes."""
     return hasattr(source, "__arrow_c_stream__") or _is_lazy(source)
 
 
@@ -117,7 +117,7 @@ def _is_lazy(source: Any) -> bool:
 
 
 def _distinct(name: str, names: list[str]) -> tuple[str, ...]:
-    """The columns' names; DataError where two are the same, of which a row could hold but one."""
+    """Return the columns' names; DataError where two are the same, of which a row could hold but one."""
     twice = twice_in(names)
     if twice is not None:
         raise DataError(f"{name} has two columns {quoted(twice)}; give every column its own name")
@@ -154,7 +154,7 @@ def _check_lists(path: Path, metadata: Any) -> None:
 
 
 def _checked(path: Path, batches: Iterator[Any], columns: list[str]) -> Iterator[Any]:
-    """Arrow's batches are memory as the file has it: checked before anything follows an offset in them."""
+    """Check Arrow's batches, memory as the file has it, before anything follows an offset in them."""
     with _named(path, "Arrow"):
         for batch in batches:
             batch.validate(full=True)
@@ -175,13 +175,13 @@ def _rows(name: str, batches: Iterator[Any], reading: Reading) -> Iterator[Recor
 
 
 def _rows_of_a_slice(batch: Any) -> int:
-    """How many rows of a batch are made Python's at once."""
+    """Return the number of a batch's rows that are converted to Python at once."""
     size = batch.nbytes + sum(batch.num_rows * _longest(column) for column in batch.columns)
     return max(1, min(BATCH_ROWS, int(SLICE_BYTES * batch.num_rows // max(1, size))))
 
 
 def _longest(column: Any) -> int:
-    """The bytes of the longest text that each row of a column may stand for, if its texts are kept apart."""
+    """Return the bytes of the longest text that each row of a column may stand for, if its texts are kept apart."""
     pyarrow = require("pyarrow", "data", "data frames need")
     kinds = pyarrow.types
     if not kinds.is_dictionary(column.type) or not len(column.dictionary):
@@ -194,7 +194,7 @@ def _longest(column: Any) -> int:
 
 
 def _values(batch: Any) -> list[dict[str, Any] | str]:
-    """The rows of a batch, or in place of one why it cannot be read: bytes that are no text, a time out of range."""
+    """Return a batch's rows, or in place of one why it cannot be read: bytes that are no text, a time out of range."""
     try:
         found: list[dict[str, Any] | str] = batch.to_pylist()
     except Exception as error:  # noqa: BLE001 - whatever PyArrow, and the libraries of times that it calls, raise
@@ -205,7 +205,7 @@ def _values(batch: Any) -> list[dict[str, Any] | str]:
 
 
 def _why(batch: Any, error: Exception) -> str:
-    """Which column of a row it is."""
+    """Return the error of a row, with the name of its column."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             column.to_pylist()
@@ -221,7 +221,7 @@ def _texts(schema: Any) -> list[str]:
 
 @contextmanager
 def _named(path: Path, what: str) -> Iterator[None]:
-    """PyArrow's errors as ours."""
+    """Raise PyArrow's errors as ours."""
     try:
         yield
     except LoopcellError:

@@ -36,7 +36,7 @@ _SHOWN = {"\t": "tabs", " ": "single blanks", BLANKS: "blanks"}
 
 
 class _Heading(NamedTuple):
-    """What the first row of a table is taken for.
+    """The reading of a table's first row.
 
     Attributes:
         names: of the columns.
@@ -49,8 +49,8 @@ class _Heading(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class _Header(NamedTuple):
-    """Whether a first row is a header; where that is not sure, what says so and which argument says otherwise."""
+class _HeaderGuess(NamedTuple):
+    """The answer to whether a first row is a header; if unsure, what says so and which argument says otherwise."""
 
     there: bool
     why: str = ""
@@ -117,7 +117,7 @@ class Delimited:
         return [cell.strip() for cell in cells] if self.strip and isinstance(cells, list) else cells
 
     def _heading(self, path: Path, first: Row | None, reading: Reading) -> _Heading:
-        """The columns' names, the first row if it is data, and what to say about it."""
+        """Return the columns' names, the first row if it is data, and what to say about it."""
         if first is None:
             raise DataError(f"{path} has no rows")
         line, cells = first
@@ -127,7 +127,7 @@ class Delimited:
             raise DataError(f"{path} line {line} is blank; a table begins with its header or its first row")
         if self.header is not None and not isinstance(self.header, bool):
             return _Heading(_checked_names(path, self.header), (first,))
-        header = _Header(self.header) if self.header is not None else self._guess(path, cells, reading.named)
+        header = _HeaderGuess(self.header) if self.header is not None else self._guess(path, cells, reading.named)
         taken = "the header" if header.there else "data, not as a header"
         note = f"{path}: the first line is taken as {taken} ({_shown(cells)}){header.why}"
         notes = (note,) if header.why else ()
@@ -135,7 +135,7 @@ class Delimited:
             return _Heading(_checked_names(path, cells), (), notes)
         return _Heading(tuple(f"column_{number}" for number in range(1, len(cells) + 1)), (first,), notes)
 
-    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _Header:
+    def _guess(self, path: Path, cells: Sequence[str], named: Sequence[str]) -> _HeaderGuess:
         """Find out whether a first row is a header.
 
         Columns that are asked for by name say so: one that stands in the row, or `column_3` of a row without names.
@@ -146,12 +146,12 @@ class Delimited:
         names = {cell.strip() for cell in cells}
         asked = next((name for name in named if name in names), None)
         if asked is not None:
-            return _Header(True, "" if looks else f", for it has the column {asked!r}; {_OTHERWISE[True]}")
+            return _HeaderGuess(True, "" if looks else f", for it has the column {asked!r}; {_OTHERWISE[True]}")
         numbers = {name: int(found[1]) for name in named if (found := _NUMBERED.fullmatch(name))}
         if numbers and all(number <= len(cells) and cells[number - 1].strip() for number in numbers.values()):
             why = f", for {next(iter(numbers))!r} is asked for; {_OTHERWISE[False]}"
-            return _Header(False, why if looks else "")
-        return _Header(looks, f"; {_OTHERWISE[looks]}" if usual is None else "")
+            return _HeaderGuess(False, why if looks else "")
+        return _HeaderGuess(looks, f"; {_OTHERWISE[looks]}" if usual is None else "")
 
 
 def _of_delimiter(path: Path, delimiter: str) -> str:
@@ -160,7 +160,7 @@ def _of_delimiter(path: Path, delimiter: str) -> str:
 
 
 def _of_quotes(path: Path, first: Sequence[str], delimiter: str) -> tuple[str, ...]:
-    """A note where cells are enclosed by quotes that are read as characters."""
+    """Return a note where cells are enclosed by quotes that are read as characters."""
     for line in first:
         enclosed = next((cell for cell in line.rstrip("\r\n").split(delimiter) if re.fullmatch('".+"', cell)), None)
         if enclosed is not None:
@@ -174,7 +174,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _looks_like_names(cells: Sequence[str], *, by_ending: bool) -> bool:
-    """Whether a first row is a header rather than data."""
+    """Return whether a first row is a header rather than data."""
     names = [cell.strip() for cell in cells]
     if len(set(names)) < len(names) or any(is_number(name) for name in names):
         return False
@@ -190,7 +190,7 @@ def _checked_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _repeats(cells: list[str] | str, names: tuple[str, ...]) -> bool:
-    """Whether a row is the header once more."""
+    """Return whether a row is the header once more."""
     if not isinstance(cells, list) or len(cells) != len(names) or cells[-1].strip() != names[-1]:
         return False
     return all(

@@ -92,12 +92,12 @@ class FileRecords(Records):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the first file's reader has to say, and what was guessed of the files."""
+        """Remarks of the first file's reader, and on what was guessed of the files."""
         return (*self._open_first().notes, *self._chosen.notes)
 
     @property
     def hint(self) -> str:
-        """What may be wrong where a column is not there, as `Records.hint`."""
+        """A likely reason why a column is not there, as `Records.hint`."""
         return self._chosen.hint
 
     def expect(self, names: Sequence[str]) -> None:

@@ -46,7 +46,7 @@ class FolderRecords(Records):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many files there are, of how many classes, and how they are read."""
+        """Remarks on the number of files and classes, and on how they are read."""
         there, notes = f"{self._folder}: {len(self._files):,} files", self._open_first().notes
         if not self._by_class:
             return (there, *notes, *self._chosen.notes)
@@ -55,12 +55,12 @@ class FolderRecords(Records):
 
     @property
     def of_whole_texts(self) -> bool:
-        """Whether the files are texts of which each is one row, by the first of them."""
+        """True if the files are texts of which each is one row, by the first of them."""
         return self._reader(0)[1] is read_whole
 
     @property
     def hint(self) -> str:
-        """What may be wrong where a column is not there, as `Records.hint`."""
+        """A likely reason why a column is not there, as `Records.hint`."""
         return "" if self._by_class else self._chosen.hint
 
     def expect(self, names: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ _ARCHIVE_NAME = re.compile(r".*_(TRAIN|TEST)", re.IGNORECASE)
 
 
 class Guess(NamedTuple):
-    """What a text is taken for.
+    """A guess at the kind of a text.
 
     Attributes:
         kind: the name of the kind.
@@ -52,7 +52,7 @@ class Guess(NamedTuple):
 
 
 def guess_text(name: Path, first: bytes) -> Guess:
-    """The kind of a text that has no ending of a kind, by several of its first lines.
+    """Return the kind of a text that has no ending of a kind, by several of its first lines.
 
     A text ending (`.txt`, `.md`, ...) stands against what a few lines of any text may look like by chance: sequences
     and rows of numbers.
@@ -69,18 +69,18 @@ def guess_text(name: Path, first: bytes) -> Guess:
 
 
 def in_archive(name: Path) -> bool:
-    """Whether a file is named as in UCR's archive, `NAME_TRAIN` and `NAME_TEST`, which give no header and no names."""
+    """Return whether a file is named as in UCR's archive, `NAME_TRAIN` or `NAME_TEST`: no header and no names."""
     return _ARCHIVE_NAME.fullmatch(name.stem) is not None
 
 
 def beginning(first: bytes) -> str:
-    """The text that a file's first bytes are; what is not UTF-8 does not matter here."""
+    """Return the text that a file's first bytes are; what is not UTF-8 does not matter here."""
     marked = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return first.decode("utf-16" if marked else "utf-8-sig", "replace")
 
 
 def first_lines(first: bytes) -> list[str]:
-    """Up to 20 lines of the beginning, the last one only if it is whole; what is not UTF-8 does not matter here."""
+    """Return up to 20 lines of the beginning, the last one only if it is whole; what is not UTF-8 is no matter here."""
     text = beginning(first)
     parts = (text if "\n" in text[:-1] else text.replace("\r", "\n")).split("\n")
     whole = parts[:-1] if len(parts) > 1 else parts
@@ -88,7 +88,7 @@ def first_lines(first: bytes) -> list[str]:
 
 
 def all_numbers(lines: list[str]) -> bool:
-    """Whether the lines look like UCR's: three numbers and more in each."""
+    """Return whether the lines look like UCR's: three numbers and more in each."""
     cells = _number_cells(lines)
     return bool(cells) and all(len(row) >= 3 and all(map(is_number, row)) for row in cells)
 
@@ -100,7 +100,7 @@ def refuse_foreign(path: Path, name: Path, first: bytes) -> None:
     if found:
         raise DataError(f"{path} is {found[0]}, which is not read: {found[1]}")
     if ending == ".json" and not _json_lines(first_lines(first)):
-        raise DataError(f"{path} is JSON, but not an object a line; write it so (jq -c '.[]'), as .jsonl")
+        raise DataError(f"{path} is JSON, but not one object per line; write it so (jq -c '.[]'), as .jsonl")
 
 
 def _number_cells(lines: list[str]) -> list[list[str]]:
@@ -108,12 +108,12 @@ def _number_cells(lines: list[str]) -> list[list[str]]:
 
 
 def _labelled_numbers(lines: list[str]) -> bool:
-    """Rows of numbers whose first one may be a class: whole in each row."""
+    """Recognise rows of numbers whose first one may be a class: whole in each row."""
     return all_numbers(lines) and all(float(row[0]).is_integer() for row in _number_cells(lines))
 
 
 def _fasta(lines: list[str]) -> bool:
-    """Titles, each with a sequence in the alphabet of nucleotides or of amino acids; a reply in a mail has blanks."""
+    """Recognise titles with sequences of nucleotides or amino acids; a reply in a mail has blanks."""
     lines = [line.strip() for line in lines if not line.startswith(";")]
     if not lines or not _TITLE.fullmatch(lines[0]):
         return False
@@ -131,7 +131,7 @@ def _begins(lines: list[str], word: str) -> bool:
 
 
 def _json_lines(lines: list[str]) -> bool:
-    """An object in the first line, and lines like it after it; a very long line is not there to its end."""
+    """Recognise an object in the first line, and lines like it after it; a very long line is not there to its end."""
     if not lines or not all(line.startswith("{") for line in lines):
         return False
     try:
@@ -146,7 +146,7 @@ def _tabs(lines: list[str]) -> bool:
 
 
 class _Look(NamedTuple):
-    """How the first lines of a kind look.
+    """The look of the first lines of a kind.
 
     Attributes:
         kind: its name.

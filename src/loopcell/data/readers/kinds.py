@@ -50,7 +50,7 @@ class Kind(NamedTuple):
 
 
 def read_path(path: Path, _reading: Reading) -> FileRows:
-    """A file of sound or an image: one row with its `path`; what makes features of it opens it."""
+    """Return a file of sound or an image: one row with its `path`; what makes features of it opens it."""
     return one_column("path", iter([(file_origin(path), path)]))
 
 
@@ -80,7 +80,7 @@ _MEDIA = tuple(ending for kind in KINDS.values() if kind.reader is read_path for
 
 
 def names_sound_or_image(text: str) -> bool:
-    """Whether a text is the name of a sound or an image that is there; its bytes are not looked at."""
+    """Return whether a text is the name of a sound or an image that is there; its bytes are not looked at."""
     if len(text) > LONGEST_NAME or not text.lower().endswith(_MEDIA):
         return False
     try:
@@ -90,7 +90,7 @@ def names_sound_or_image(text: str) -> bool:
 
 
 def kind_named(name: str) -> Kind:
-    """The kind of this name.
+    """Return the kind of this name.
 
     Raises:
         UsageError: there is none.
@@ -103,7 +103,7 @@ def kind_named(name: str) -> Kind:
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of a file, by its ending and its first bytes; text of no known ending also by its first lines.
+    """Return the kind of a file, by its ending and its first bytes; text of no known ending also by its first lines.
 
     Raises:
         DataError: the file cannot be read, is empty, its ending and its first bytes say different things, or it is of
@@ -113,7 +113,7 @@ def kind_of(path: Path) -> Kind:
 
 
 class Look(NamedTuple):
-    """What a file is taken for.
+    """A guess at the kind of a file.
 
     Attributes:
         kind: its kind.

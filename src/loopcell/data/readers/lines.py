@@ -29,7 +29,7 @@ _MARKS = {
 
 
 def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    """The lines of a file in order, each with its newline, the last one perhaps without.
+    """Yield the lines of a file in order, each with its newline, the last one perhaps without.
 
     Where a file has no newline and ends its lines with CR alone, these are its lines. A byte order mark at the
     beginning of any line is taken off, for files that were joined.
@@ -53,7 +53,7 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
 
 
 def lines_of(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[str]:
-    """The lines of a stream as soon as they are there, each with its newline, the last one perhaps without.
+    """Yield the lines of a stream as soon as they are there, each with its newline, the last one perhaps without.
 
     A byte order mark is taken off, and decides the encoding where it is one of UTF-16 or UTF-32.
 
@@ -86,7 +86,7 @@ def lines_of(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[s
 
 
 def check_encoding(name: str) -> str:
-    """The name of an encoding of text, as given.
+    """Return the name of an encoding of text, as given.
 
     Raises:
         UsageError: there is no such encoding.
@@ -99,7 +99,7 @@ def check_encoding(name: str) -> str:
 
 
 def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
-    """The stream's text block by block."""
+    """Yield the stream's text block by block."""
     check_encoding(encoding)
     read = cast(io.BufferedReader, stream).read1  # does not wait for more than is there
     block = read(BLOCK_BYTES)
@@ -122,7 +122,7 @@ def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
 
 
 def _split(text: str) -> list[str]:
-    """Lines with their ends, and last what has no end yet ("" if all have)."""
+    """Split a text into lines with their ends, and last what has no end yet ("" if all have)."""
     parts = text.split("\n")
     return [part + "\n" for part in parts[:-1]] + parts[-1:]
 
@@ -151,7 +151,7 @@ def _decode_again(decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], 
 
 
 def _said(error: UnicodeError) -> str:
-    """What a decoder complains of, with the cure that is known."""
+    """Return a decoder's complaint, with the cure that is known."""
     if "does not start with BOM" in str(error):
         return "it has no byte order mark; name the order of its bytes (encoding='utf-16-le' or 'utf-16-be')"
     return one_line(error)
@@ -163,7 +163,7 @@ def _undecodable(error: UnicodeDecodeError, what: str, line: int) -> DataError:
 
 
 def _hint(wrong: bytes) -> str:
-    """What the bytes may be instead."""
+    """Return a guess at what the bytes are instead of text in the given encoding."""
     try:
         codecs.getincrementaldecoder("cp949")().decode(wrong[:64])
     except UnicodeDecodeError:

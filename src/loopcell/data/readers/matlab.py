@@ -19,7 +19,7 @@ LONGEST = 1 << 31  # bytes of a file: it is not read in one stream, so it stands
 
 
 def read_mat(path: Path, _reading: Reading) -> FileRows:
-    """A `.mat` file: arrays `[N, ...]`, cell arrays of N arrays or texts, all with equally many rows.
+    """Return a `.mat` file: arrays `[N, ...]`, cell arrays of N arrays or texts, all with equally many rows.
 
     A variable `[N, 1]` or `[1, N]` is a column of numbers. Single values and structures are left out, and named.
     """
@@ -68,7 +68,7 @@ def _is_hdf5(path: Path) -> DataError:
 
 
 def _rows_of(value: Any) -> list[Any] | npt.NDArray[Any] | None:
-    """The rows of a variable; None where it has none that could be read."""
+    """Return the rows of a variable; None where it has none that could be read."""
     array = np.asarray(value)
     if array.dtype.kind == "O" and array.dtype.names is None:
         return _cells(array)
@@ -80,7 +80,7 @@ def _rows_of(value: Any) -> list[Any] | npt.NDArray[Any] | None:
 
 
 def _cells(array: npt.NDArray[Any]) -> list[Any] | None:
-    """The rows of a cell array of vectors, matrices or texts."""
+    """Return the rows of a cell array of vectors, matrices or texts."""
     if array.ndim != 2 or 1 not in array.shape or array.size <= 1:
         return None
     cells = [np.asarray(cell) for cell in array.reshape(-1)]

@@ -26,7 +26,7 @@ class _Readable(Protocol):
 
 
 def compression(path: Path) -> str | None:
-    """How a file is compressed, by its first bytes: "gzip", "zstd" or None.
+    """Return a file's compression by its first bytes: "gzip", "zstd" or None.
 
     Raises:
         DataError: the file cannot be read, is empty, or its ending promises a compression that it has not.
@@ -46,7 +46,7 @@ def compression(path: Path) -> str | None:
 
 
 def plain_name(path: Path) -> Path:
-    """The file's path without the ending of its compression."""
+    """Return the file's path without the ending of its compression."""
     return path.with_suffix("") if path.suffix.lower() in ENDINGS else path
 
 
@@ -92,7 +92,7 @@ def create_bytes(path: Path, like: Path) -> Iterator[BinaryIO]:
 
 
 def head(path: Path, count: int) -> bytes:
-    """The first `count` bytes of a file, or all if it has fewer, decompressed; errors as `open_bytes`."""
+    """Return the first `count` bytes of a file, or all if it has fewer, decompressed; errors as `open_bytes`."""
     with open_bytes(path) as stream:
         return stream.read(count)
 

@@ -34,7 +34,7 @@ for group in range(metadata.num_row_groups):
 
 
 class ListChunk(NamedTuple):
-    """What a file says of a column of lists in one of its row groups.
+    """A file's figures for a column of lists in one of its row groups.
 
     Attributes:
         column: its name.

@@ -16,19 +16,19 @@ from loopcell.errors import DataError, quoted
 
 
 def read_lines(path: Path, reading: Reading) -> FileRows:
-    """Text: every line is a row with the column `text`, empty lines too (the lines of two files may be pairs)."""
+    """Read text: every line is a row with the column `text`, empty ones too (the lines of two files may be pairs)."""
     found = enumerate(lines(path, reading.encoding), 1)
     return one_column("text", ((file_origin(path, number, number), line.rstrip("\r\n")) for number, line in found))
 
 
 def read_whole(path: Path, reading: Reading) -> FileRows:
-    """Text: all of the file is one row with the column `text`, without the end of its last line."""
+    """Read text: all of the file is one row with the column `text`, without the end of its last line."""
     rows = read_lines(path, reading).rows
     return one_column("text", ((file_origin(path, 1), "\n".join(row.values["text"] for row in rows)) for _ in range(1)))
 
 
 def read_json_lines(path: Path, reading: Reading) -> FileRows:
-    """JSON lines: an object a line; the columns are the names in the first one."""
+    """Read JSON lines: one object per line; the columns are the names in the first one."""
     rows = _json_rows(path, reading)
     first = next(rows, None)
     if first is None:
@@ -62,7 +62,7 @@ def _json_rows(path: Path, reading: Reading) -> Iterator[Record]:
 
 
 def _half_characters(row: dict[str, Any], line: str) -> str | None:
-    """What is wrong with a row whose escapes make no text; they are the only way to it in a file that was decoded."""
+    """Return the complaint about a row whose escapes make no text; a decoded file can hold them in no other way."""
     if "\\ud" not in line and "\\uD" not in line:
         return None
     try:
@@ -91,7 +91,7 @@ class _TwiceError(Exception):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, of whose values none is lost."""
+    """Return an object, of whose values none is lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _TwiceError(quoted(twice_in(name for name, _ in pairs) or ""))
@@ -99,7 +99,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_fasta(path: Path, reading: Reading) -> FileRows:
-    """FASTA: `id`, `description` and `sequence`, whose lines are joined."""
+    """Read FASTA: `id`, `description` and `sequence`, whose lines are joined."""
     return FileRows(("id", "description", "sequence"), _fasta_rows(path, reading))
 
 

@@ -1,4 +1,4 @@
-"""How a pass reads a file, and what a reader gives back."""
+"""The terms on which a pass reads a file, and what a reader gives back."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ Reader: TypeAlias = Callable[[Path, Reading], FileRows]
 
 
 def one_column(name: str, values: Iterator[tuple[Origin, Any]]) -> FileRows:
-    """A file of one column."""
+    """Return a file of one column."""
     return FileRows((name,), (Record({name: value}, origin) for origin, value in values))
 
 
 def reader_of(name: str, values: Callable[[Path], Iterator[Any]]) -> Reader:
-    """The reader of a kind whose files are one value after the other, in the column `name`."""
+    """Return the reader of a kind whose files are one value after the other, in the column `name`."""
 
     def read(path: Path, _reading: Reading) -> FileRows:
         return one_column(name, ((file_origin(path, row), value) for row, value in enumerate(values(path), 1)))
@@ -115,5 +115,5 @@ def ours(failure: Callable[[], str]) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, on one line that a terminal can show, and no longer than two lines of it."""
+    """Return an exception's message on one line that a terminal can show, and no longer than two lines of it."""
     return escaped((str(error).splitlines() or [""])[0].strip() or "no reason given", LONGEST_REASON)

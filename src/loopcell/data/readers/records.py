@@ -19,7 +19,7 @@ LONGEST_NAME = 100  # characters of a column's name that an error shows, or look
 
 
 class Origin(NamedTuple):
-    """Where a row came from.
+    """The place that a row came from.
 
     Attributes:
         file: the file's path, or a word for what is no file ("frame").
@@ -32,7 +32,7 @@ class Origin(NamedTuple):
     line: int = 0
 
     def __str__(self) -> str:
-        """`reviews.tsv row 17 (line 18)`."""
+        """Write the place, such as `reviews.tsv row 17 (line 18)`."""
         if not self.row:
             return self.file
         line = f" (line {self.line})" if self.line and self.line != self.row else ""
@@ -46,7 +46,7 @@ class Record(NamedTuple):
     origin: Origin
 
     def get(self, name: str) -> Any:
-        """The value of a column.
+        """Return the value of a column.
 
         Raises:
             DataError: the row has no such column.
@@ -79,12 +79,12 @@ class Records(ABC):
 
     @property
     def of_whole_texts(self) -> bool:
-        """Whether the rows are texts of whole files, as in class folders."""
+        """True if the rows are texts of whole files, as in class folders."""
         return False
 
     @property
     def hint(self) -> str:
-        """What may be wrong where a column is not there, as the end of a sentence about it; "" for nothing."""
+        """A likely reason why a column is not there, as the end of a sentence about it; "" for none."""
         return ""
 
     def expect(self, names: Sequence[str]) -> None:
@@ -100,7 +100,7 @@ class Records(ABC):
         """
 
     def __iter__(self) -> Iterator[Record]:
-        """All rows in order; errors as `read`."""
+        """Return all rows in order; errors as `read`."""
         return self.read()
 
     def load(self, *names: str) -> tuple[Column, ...]:
@@ -133,7 +133,7 @@ class Records(ABC):
                 raise DataError(f"{self}: {missing_column(name, columns)}{self.hint}")
 
     def no_rows(self) -> DataError:
-        """The error of a pass that gave nothing."""
+        """Return the error of a pass that gave nothing."""
         return DataError(f"{self} has no rows" + (f" that can be used: {self.skipped}" if self.skipped else ""))
 
     def column(self, name: str) -> Column:
@@ -197,7 +197,7 @@ class Column(Sequence[Any]):
         return self.values[index]
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Column:
-        """The column of the values at `indices`, in their order."""
+        """Return the column of the values at `indices`, in their order."""
         places = [int(index) for index in indices]
         chosen = [self.origins[place] for place in places]
         return Column([self.values[place] for place in places], Origins(chosen), self.name)
@@ -213,20 +213,20 @@ def where(examples: Any, index: int) -> str:
 
 
 def missing_column(name: str, columns: Sequence[str]) -> str:
-    """The sentence about a column that is not there."""
+    """Return the sentence about a column that is not there."""
     near = _nearest(name, columns)
     there = f"there is only {listed(columns)}" if len(columns) == 1 else f"there are {listed(columns)}"
     return f"there is no column {quoted(name, LONGEST_NAME)}: " + (f"did you mean {near}? " if near else "") + there
 
 
 def listed(columns: Sequence[str]) -> str:
-    """The names of columns, as many as a sentence can hold."""
+    """Return the names of columns, as many as a sentence can hold."""
     more = f" and {len(columns) - 20:,} more" if len(columns) > 20 else ""
     return ", ".join(escaped(name, LONGEST_NAME) for name in columns[:20]) + more
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
-    """The name that was meant, perhaps; "" for a long one, because names are compared letter by letter."""
+    """Return the name that was meant, perhaps; "" for a long one, because names are compared letter by letter."""
     if len(name) > LONGEST_NAME:
         return ""
     near = difflib.get_close_matches(name, [one for one in columns if len(one) <= LONGEST_NAME], n=1)
@@ -234,7 +234,7 @@ def _nearest(name: str, columns: Sequence[str]) -> str:
 
 
 def twice_in(names: Iterable[str]) -> str | None:
-    """The first name that is there a second time, if there is one."""
+    """Return the first name that is there a second time, if there is one."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -244,5 +244,5 @@ def twice_in(names: Iterable[str]) -> str | None:
 
 
 def file_origin(path: Path, row: int = 0, line: int = 0) -> Origin:
-    """The origin of a row of a file."""
+    """Return the origin of a row of a file."""
     return Origin(str(path), row, line)

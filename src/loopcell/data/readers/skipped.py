@@ -1,4 +1,4 @@
-"""What a pass over some rows left out: counted, and said."""
+"""The rows that a pass left out: counted, and said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 
 class Skipped:
-    """How many rows were left out, why, and where the first one of each kind stands."""
+    """The number of rows left out, the reasons, and where the first one of each kind stands."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -24,14 +24,14 @@ class Skipped:
 
     @property
     def total(self) -> int:
-        """How many rows were left out."""
+        """The number of rows that were left out."""
         return self._counts.total()
 
     def __bool__(self) -> bool:
         return self.total > 0
 
     def __str__(self) -> str:
-        """`3 rows skipped (blank lines: 2, first at a.csv line 7; ...)`; `0 rows skipped` when there are none."""
+        """Write the count: `3 rows skipped (blank lines: 2, first at a.csv line 7; ...)` or `0 rows skipped`."""
         parts = [f"{reason}: {count:,}, first at {self._first[reason]}" for reason, count in self._counts.most_common()]
         rows = "1 row" if self.total == 1 else f"{self.total:,} rows"
         return f"{rows} skipped" + (f" ({'; '.join(parts)})" if parts else "")

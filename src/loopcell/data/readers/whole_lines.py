@@ -14,7 +14,7 @@ _CUT = re.compile(r"[^\r]*\r\n?|[^\r]+")
 
 
 def whole_lines(found: Iterator[str]) -> Iterator[str]:
-    """The lines of a file without byte order marks at their beginnings, which files have that were joined.
+    """Yield the lines of a file without byte order marks at their beginnings, which files have that were joined.
 
     Args:
         found: the lines as they were cut at newlines, from the first one on. A file that has CR inside, and no newline
@@ -34,7 +34,7 @@ def whole_lines(found: Iterator[str]) -> Iterator[str]:
 
 
 def of_line_ends(text: str) -> str | None:
-    """What is to be said of how the lines of a file end, by the text that it begins with; None for nothing."""
+    """Return a note on the line ends of a file, by the text that it begins with; None where there is nothing to say."""
     if not _LONE.search(text):
         return None
     if "\n" not in text[:-1]:

@@ -24,7 +24,7 @@ FEW = 0.1  # of such dates may be wrong, and are errors; of more, the numbers ar
 
 
 def basic_dates(cells: Sequence[Any]) -> tuple[Times, str] | None:
-    """Dates without separators, ISO 8601's basic form; None where cells are something else.
+    """Read dates without separators, ISO 8601's basic form; None where cells are something else.
 
     Raises:
         DataError: nearly all cells are such dates, and one is not.
@@ -65,7 +65,7 @@ def no_dates(cells: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _read(cells: Sequence[Any]) -> tuple[str, Times] | None:
-    """The first cell's digits and all cells as dates like it, NaT for the others; None where the first is no date."""
+    """Return the first cell's digits and all cells as dates like it, NaT for others; None where it is no date."""
     first = _digits(cells[0]) if len(cells) else None
     if first is None or len(first) not in _BASIC or np.isnat(_as_dates(np.array([int(first)]), len(first))[0]):
         return None
@@ -85,7 +85,7 @@ def _digits(cell: Any) -> str | None:
 
 
 def _as_dates(numbers: Ints, digits: int) -> Times:
-    """YYYYMM and longer as time stamps; NaT for what is no date."""
+    """Read YYYYMM and longer as time stamps; NaT for what is no date."""
     if digits == 7:
         return _days_of_year(numbers)
     padded = numbers * 10 ** (14 - digits)
@@ -102,7 +102,7 @@ def _as_dates(numbers: Ints, digits: int) -> Times:
 
 
 def _days_of_year(numbers: Ints) -> Times:
-    """YYYYDDD, the day of the year."""
+    """Read YYYYDDD, the day of the year."""
     years = (numbers // 1000 - 1970).astype("datetime64[Y]")
     days = years.astype("datetime64[D]") + (numbers % 1000 - 1)
     there = (days.astype("datetime64[Y]") == years) & (numbers // 1000 >= _YEARS[0]) & (numbers // 1000 < _YEARS[1])

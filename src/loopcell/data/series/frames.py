@@ -53,11 +53,11 @@ class Series:
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """The number of steps, T."""
+        """Return the number of steps, T."""
         return len(self.times)
 
     def __getitem__(self, part: slice) -> Series:
-        """A stretch of the series, as views."""
+        """Return a segment of the series, as views."""
         if not isinstance(part, slice) or part.step not in (None, 1):
             raise UsageError("a series is cut by a slice of neighbouring steps, such as series[:100]")
         return replace(
@@ -70,7 +70,7 @@ class Series:
         return f"<series {self.name!r}: {len(self):,} steps{step}{span}; {', '.join(self.target_names)}>"
 
     def future_times(self, count: int) -> Times:
-        """The `count` times that follow the last one; UsageError where no step is known."""
+        """Return the `count` times that follow the last one; UsageError where no step is known."""
         if self.step is None:
             raise UsageError(f"the series {self.name!r} has no regular step, so its future times are not known")
         return self.step.after(self.times[-1], count)
@@ -78,7 +78,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Which columns of a table are what, and how its times are read: the arguments of `series_from`, and two more.
+    """The roles of a table's columns and the reading of its times: the arguments of `series_from`, and two more.
 
     Attributes:
         zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
@@ -162,7 +162,7 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
 
 
 def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Series]:
-    """A series of each array, named by its place."""
+    """Return a series of each array, named by its place."""
     found: list[Series] = []
     for number, array in enumerate(arrays, 1):
         try:
@@ -181,7 +181,7 @@ def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Serie
 def _columns(
     data: Any, targets: tuple[str, ...], others: Sequence[str | None]
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """The columns that are asked for, in memory, and the names of the targets."""
+    """Return the columns that are asked for, in memory, and the names of the targets."""
     if isinstance(data, np.ndarray):
         return _of_array(data, targets, others)
     names = [name for name in (*targets, *others) if name is not None]
@@ -223,7 +223,7 @@ def _of_mapping(data: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, A
 
 
 def _as_array(column: Any) -> npt.NDArray[Any]:
-    """A column as an array; times of pandas or polars with a zone as objects, which keep it."""
+    """Return a column as an array; times of pandas or polars with a zone as objects, which keep it."""
     zoned = getattr(column, "tz", None) or any(
         getattr(getattr(column, "dtype", None), key, None) for key in ("tz", "time_zone")
     )
@@ -235,7 +235,7 @@ def _as_array(column: Any) -> npt.NDArray[Any]:
 
 
 def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
-    """A column as float64; what is not there is NaN, if that is allowed."""
+    """Return a column as float64; what is not there is NaN, if that is allowed."""
     values = column.values if isinstance(column, Column) else column
     if isinstance(values, np.ndarray) and values.dtype.kind not in "OUT":
         found = as_doubles(values, f"data, column {name!r},")
@@ -254,7 +254,7 @@ def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
 
 
 def _bulk(values: Any) -> Floats | None:
-    """Cells all at once; None where one of them has to be looked at by itself."""
+    """Read cells all at once; None where one of them has to be looked at by itself."""
     kinds = {kind for kind in map(type, values) if kind.__module__.partition(".")[0] == "numpy"}
     if not all(issubclass(kind, _NUMBERS) and not issubclass(kind, np.timedelta64) for kind in kinds):
         return None
@@ -285,7 +285,7 @@ def _row(column: Sequence[Any], index: int) -> str:
 
 
 def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
-    """The rows of each series."""
+    """Return the rows of each series."""
     rows: dict[str, list[int]] = {}
     for index in range(len(column)):
         if column[index] in (None, ""):
@@ -295,7 +295,7 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
 
 
 def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
-    """All times of a table at once, so that they are read in one way; None where rows are counted."""
+    """Return all times of a table at once, so that they are read in one way; None where rows are counted."""
     if zone is not None and column is None:
         raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
     if column is None or isinstance(column, Column):
@@ -327,7 +327,7 @@ class _Rows(list[Any]):
 
 
 def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:
-    """What names a step of a series in an error."""
+    """Return the function that names a step of a series in an error."""
     of = f" (series {name!r})" if name else ""
     return lambda at: (
         f"{where(column, int(rows[at])) if hasattr(column, 'origins') else f'data row {rows[at] + 1}'}{of}"

@@ -27,7 +27,7 @@ WEEKS_TO_TELL = 3  # days of the week other than Monday to Friday have to be see
 
 
 class Fit(NamedTuple):
-    """How well a step explains times.
+    """The quality with which a step explains times.
 
     Attributes:
         step: it.
@@ -41,22 +41,22 @@ class Fit(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether all times stand at places of the rule."""
+        """True if all times stand at places of the rule."""
         return not self.off.any()
 
     @property
     def wrong(self) -> Ints:
-        """Which distances are not one step."""
+        """The distances that are not one step."""
         return np.flatnonzero(np.abs(self.distances - self.step.size) > JITTER * self.step.size)
 
     @property
     def perfect(self) -> bool:
-        """Whether nothing is left to explain."""
+        """True if nothing is left to explain."""
         return self.exact and bool((self.distances == self.step.size).all())
 
 
 def perfect_step(times: Times, zone: str | None, like: Step | None = None) -> Step | None:
-    """The plainest step that explains times to the last microsecond; None where none does.
+    """Return the plainest step that explains times to the last microsecond; None where none does.
 
     Args:
         times: `[T]`, rising, at least 2.
@@ -72,7 +72,7 @@ def perfect_step(times: Times, zone: str | None, like: Step | None = None) -> St
 
 
 def distance_from(times: Times, like: Step) -> float:
-    """How far times [T] are from those of a step at most, as a share of it; infinite where they are not one apart."""
+    """Return how far times [T] are from a step's at most, as a share of it; infinite where they are not one apart."""
     if like.clock != (times.dtype.kind == "M") or (like.rule is None and like.calendar):
         return float("inf")
     unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
@@ -87,7 +87,7 @@ def distance_from(times: Times, like: Step) -> float:
 
 
 def ambiguous(times: Times, step: Step) -> str | None:
-    """A sentence where two days of the month explain times, and would go on differently."""
+    """Return a sentence where two days of the month explain times, and would go on differently."""
     if not isinstance(step.rule, Monthly) or step.rule.places != (Place(LAST),):
         return None
     days = wall(times, step.zone).astype("datetime64[D]")
@@ -99,7 +99,7 @@ def ambiguous(times: Times, step: Step) -> str | None:
 
 
 def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
-    """The step of other times, or of the same, from the place of one time; None where a time has no such step."""
+    """Return the step of other times, or of the same, from the place of one time; None where one has no such step."""
     if like.clock != (times.dtype.kind == "M"):
         return None
     rule = like.rule
@@ -122,7 +122,7 @@ def moved_to(like: Step, times: Times, zone: str | None) -> Step | None:
 
 
 def fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
-    """All kinds of steps, each as near as it comes to the times; of two that explain them the first is meant."""
+    """Yield all kinds of steps, each as near as it comes to the times; of two that explain them the first is meant."""
     elapsed = elapsed_fit(times)
     if times.dtype.kind != "M" or times.dtype != np.dtype("datetime64[us]"):
         yield elapsed
@@ -145,7 +145,7 @@ def fits_of(times: Times, zone: str | None) -> Iterator[Fit]:
 
 
 def elapsed_fit(times: Times) -> Fit:
-    """So much time from one to the next: the usual distance where all are near it, refined by their mean."""
+    """Fit a constant time between neighbours: the usual distance where all are near it, refined by their mean."""
     kind = times.dtype.kind
     unit = 1e-3 if times.dtype == np.dtype("datetime64[ns]") else 1.0
     counts: npt.NDArray[Any] = np.diff(times).astype(np.float64 if kind == "f" else np.int64)
@@ -166,7 +166,7 @@ def elapsed_fit(times: Times) -> Fit:
 
 
 def _refined(near: Floats, usual: float, *, clock: bool) -> float:
-    """The mean of distances; of time stamps a round number, or so many a second, if that could be the mean as well."""
+    """Return the mean of distances; of time stamps a round number, or so many a second, where that fits as well."""
     mean = float(near.mean())
     if not clock:
         return usual if abs(mean - usual) < 1e-9 * abs(usual) else mean
@@ -181,7 +181,7 @@ def _clock(shown: Times, usual: int) -> Rule:
 
 
 def _masks(days: Times) -> list[str]:
-    """Days of the week that could be those that count: Monday to Friday, and those that were seen for some weeks."""
+    """Return days of the week that may count: Monday to Friday, and those that were seen for some weeks."""
     counts = np.bincount((days.astype(np.int64) + 3) % 7, minlength=7)
     seen = "".join("01"[bool(count)] for count in counts)
     span = int((days[-1] - days[0]).astype(np.int64))
@@ -197,7 +197,7 @@ def _monthly(times: Times, zone: str | None, days: Times, time: int, *, plain: b
 
 
 def _several_a_month(times: Times, zone: str | None, days: Times, time: int) -> Iterator[Fit]:
-    """The 1st and the 15th; the 15th and the last day."""
+    """Yield the 1st and the 15th; the 15th and the last day."""
     months = days.astype("datetime64[M]")
     values, first, counts = np.unique(months, return_index=True, return_counts=True)
     each = int(counts.max())
@@ -217,7 +217,7 @@ def _several_a_month(times: Times, zone: str | None, days: Times, time: int) -> 
 
 
 def _ruled(times: Times, zone: str | None, rule: Rule) -> Iterator[Fit]:
-    """How a rule fits, with its usual number of places from time to time."""
+    """Fit a rule, with its usual number of places from time to time."""
     index = rule.index(wall(times, zone))
     counts = np.diff(index)
     places = int(lower_median(counts))
@@ -236,7 +236,7 @@ def _fit(times: Times, step: Step, index: Ints) -> Fit:
 
 
 def _fits(times: Times, like: Step) -> bool:
-    """Whether a step explains times to the last microsecond."""
+    """Return whether a step explains times to the last microsecond."""
     if like.clock != (times.dtype.kind == "M"):
         return False
     if like.rule is None:
@@ -246,11 +246,11 @@ def _fits(times: Times, like: Step) -> bool:
 
 
 def lower_median(values: npt.NDArray[Any]) -> Any:
-    """A value that there is; of two in the middle the smaller."""
+    """Return a value that there is; of two in the middle the smaller."""
     return np.sort(values)[(len(values) - 1) // 2].item()
 
 
 def most_frequent(values: Ints) -> int:
-    """The value that is there most often; of several the smallest."""
+    """Return the value that is there most often; of several the smallest."""
     found, counts = np.unique(values, return_counts=True)
     return int(found[counts.argmax()])

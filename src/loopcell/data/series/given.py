@@ -1,4 +1,4 @@
-"""What users hand over as a time series, brought to what `series_from` reads: tables and arrays."""
+"""Users' time series, brought to what `series_from` reads: tables and arrays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUE = "value"  # what a series without a name is called
 
 
 def as_arrays(data: Any) -> Any:
-    """Tensors, masked arrays and what has only `__array__` as plain arrays, alone or in a list; anything else as it is.
+    """Convert tensors, masked arrays and what has only `__array__` to plain arrays, also in a list; leave the rest.
 
     Raises:
         DataError: there are no real numbers in it: complex ones, a sparse matrix, ...
@@ -30,14 +30,14 @@ def as_arrays(data: Any) -> Any:
 
 
 def as_column(values: Any, name: str) -> Any:
-    """A column of a dictionary, of which tensors are arrays and masked values missing ones; else as it is."""
+    """Return a column of a dictionary, of which tensors are arrays and masked values missing ones; else as it is."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind == "M":
         return values.filled(np.datetime64("NaT"))
     return as_array(values, f"data, column {name!r},") if _is_array(values) else values
 
 
 def _is_array(data: Any) -> bool:
-    """Whether NumPy's own conversion of this would lose something, or is the only way to read it."""
+    """Return whether NumPy's own conversion of this would lose something, or is the only way to read it."""
     if is_tensor(data) or isinstance(data, np.ma.MaskedArray) or hasattr(data, "tocsr") or hasattr(data, "todense"):
         return True
     plain = isinstance(data, np.ndarray | np.generic | str | os.PathLike | Mapping) or is_table(data)
@@ -45,7 +45,7 @@ def _is_array(data: Any) -> bool:
 
 
 def arrays_of(data: Any) -> list[npt.NDArray[Any]] | None:
-    """The arrays of a list of them, each a series of its own; None for anything else than such a list.
+    """Return the arrays of a list of them, each a series of its own; None for anything else than such a list.
 
     Raises:
         UsageError: a list of something else, which is neither arrays nor files nor numbers.
@@ -62,12 +62,12 @@ def arrays_of(data: Any) -> list[npt.NDArray[Any]] | None:
 
 
 def are_numbers(data: Any) -> bool:
-    """Whether this is a list of numbers: one series."""
+    """Return whether this is a list of numbers: one series."""
     return isinstance(data, list | tuple) and bool(data) and _all(data, int, float, np.number)
 
 
 def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any, tuple[str, ...], str | None]:
-    """A table, its targets and the column with its times.
+    """Return a table, its targets and the column with its times.
 
     The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
     the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods
@@ -107,19 +107,19 @@ def _all(data: Sequence[Any], *kinds: type) -> bool:
 
 
 def _is_series(data: Any) -> bool:
-    """Whether this is one column of pandas or polars."""
+    """Return whether this is one column of pandas or polars."""
     return hasattr(data, "to_frame") and hasattr(data, "name") and getattr(data, "ndim", 1) == 1
 
 
 def _is_of_periods(frame: Any, column: str) -> bool:
-    """Whether a column of a pandas frame has periods, which others would take for whole numbers."""
+    """Return whether a column of a pandas frame has periods, which others would take for whole numbers."""
     if not hasattr(frame, "assign") or column not in getattr(frame, "columns", ()):
         return False
     return str(getattr(frame[column], "dtype", "")).startswith("period")
 
 
 def _stamps(frame: Any) -> Any:
-    """The times of a pandas frame's index, with their zone, and of a period its start; None where it has none."""
+    """Return the times of a pandas frame's index with their zone, of a period its start; None where it has none."""
     index: Any = getattr(frame, "index", None)
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()

@@ -27,7 +27,7 @@ FINER = (SECOND, 60 * SECOND, HOUR)  # what jitter is rounded off to, to see whe
 
 
 def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> tuple[Step, list[str]]:
-    """The step of times that no rule explains, and a sentence about it.
+    """Return the step of times that no rule explains, and a sentence about it.
 
     Raises:
         DataError: they are not even at all; the message names the first place, and the time of a gap.
@@ -51,7 +51,7 @@ def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> t
 
 
 def _rounded(times: Times, zone: str | None) -> tuple[Step, Times] | None:
-    """The step of times rounded to whole seconds, minutes, hours or days, where that is even, and such times."""
+    """Return the step of times rounded to whole seconds, minutes, hours or days, where that is even, and such times."""
     clock = wall(times, zone).astype(np.int64)
     for unit in FINER:
         grid = instants(((clock + unit // 2) // unit * unit).astype(MICROS), zone)
@@ -68,7 +68,7 @@ def _rounded(times: Times, zone: str | None) -> tuple[Step, Times] | None:
 
 
 def _even(grid: Times, zone: str | None) -> Step | None:
-    """The step of rounded times, from their places."""
+    """Return the step of rounded times, from their places."""
     if (np.diff(grid).astype(np.int64) <= 0).any():
         return None
     step = perfect_step(grid, zone)
@@ -82,7 +82,7 @@ def _all_near(times: Times, grid: Times, step: Step) -> bool:
 
 
 def _later(step: Step, late: int) -> Step:
-    """A step of midnights, at a time of the day."""
+    """Return a step of midnights, at a time of the day."""
     rule = step.rule
     assert isinstance(rule, Clock | Monthly | Weekdays)
     if isinstance(rule, Clock):
@@ -91,14 +91,14 @@ def _later(step: Step, late: int) -> Step:
 
 
 def _typical(values: npt.NDArray[np.int64]) -> int:
-    """The median of times; a round number that it cannot be told from."""
+    """Return the median of times; a round number that it cannot be told from."""
     middle, unsure = float(np.median(values)), 3 * float(values.std()) / np.sqrt(len(values))
     round_ones = [round(middle / unit) * unit for unit in (HOUR, 60 * SECOND, SECOND)]
     return next((one for one in round_ones if abs(one - middle) <= unsure), round(middle))
 
 
 def _on_a_grid(times: Times, step: Step) -> Step:
-    """The same step, from the places around which times jitter; as it is, where their deviations add up."""
+    """Return the same step, from the places around which times jitter; as it is, where their deviations add up."""
     size = round(step.size)
     if times.dtype != np.dtype("datetime64[us]") or size != step.size:
         return step
@@ -118,7 +118,7 @@ def _on_a_grid(times: Times, step: Step) -> Step:
 
 
 def _near(times: Times, fit: Fit) -> bool:
-    """Whether all times are within a share of a step from the rule's places."""
+    """Return whether all times are within a share of a step from the rule's places."""
     away = np.abs((times - _expected(times, fit)).astype(np.float64))
     return bool((away <= JITTER * fit.step.size * 30 * DAY).all()) and 2 * int(fit.off.sum()) < len(times)
 
@@ -140,7 +140,7 @@ def _off_the_rule(times: Times, fit: Fit, zone: str | None, named: Callable[[int
 
 
 def _jitter(away: npt.NDArray[np.float64], step: Step, named: Callable[[int], str]) -> list[str]:
-    """A sentence about times that are away from their step, in microseconds or as numbers."""
+    """Return a sentence about times that are away from their step, in microseconds or as numbers."""
     at = int(away.argmax())
     if away[at] <= (1.0 if step.clock else 1e-6 * step.size):  # microseconds: stamps are rounded to them
         return []

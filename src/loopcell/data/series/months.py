@@ -37,7 +37,7 @@ class Place(NamedTuple):
     roll: Roll = ""
 
     def dates(self, months: npt.NDArray[Any]) -> Dates:
-        """The day in some months, datetime64[M]."""
+        """Return the day in some months, datetime64[M]."""
         first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
         if self.days and not self.roll:
             start, roll = (first, "forward") if self.day > 0 else (last, "backward")
@@ -49,7 +49,7 @@ class Place(NamedTuple):
         return np.asarray(found)
 
     def __str__(self) -> str:
-        """`day 30 or the last`, `the last day`, `the first business day`, `the 3rd Friday`."""
+        """Write the rule: `day 30 or the last`, `the last day`, `the first business day`, `the 3rd Friday`."""
         if not self.days or self.roll:
             name = {1: "the first day", LAST: "the last day", 29: "day 29 or the last", 30: "day 30 or the last"}
             shown = name.get(self.day, f"day {self.day}" if self.day > 0 else f"day {-self.day} from the end")
@@ -60,7 +60,7 @@ class Place(NamedTuple):
 
 
 def days_name(days: str) -> str:
-    """What a day of some days of the week is called: `business day`, `Friday`, `Sunday-Thursday day`."""
+    """Return the name of a day of some days of the week: `business day`, `Friday`, `Sunday-Thursday day`."""
     if days == BUSINESS:
         return "business day"
     named = [name for name, counts in zip(DAY_NAMES, days, strict=True) if counts == "1"]
@@ -70,7 +70,7 @@ def days_name(days: str) -> str:
 
 
 def places_of(dates: Dates) -> Iterator[Place]:
-    """Rules by which dates, one in each of some months, could have been chosen; the plainest come first.
+    """Yield rules by which dates, one in each of some months, could have been chosen; the plainest come first.
 
     They are candidates: whoever asks compares what they give.
     """
@@ -91,7 +91,7 @@ def places_of(dates: Dates) -> Iterator[Place]:
 
 
 def _counted(dates: Dates, first: Dates, last: Dates) -> Iterator[Place]:
-    """The third Friday, the last Wednesday; the second business day, counted from either end."""
+    """Yield the third Friday, the last Wednesday; the second business day, counted from either end."""
     weekday = int(_usual((dates.astype(np.int64) + 3) % 7))
     for days in ("".join("01"[number == weekday] for number in range(7)), BUSINESS):
         yield Place(max(_usual(np.busday_count(first, dates + 1, weekmask=days)), 1), days)
@@ -99,7 +99,7 @@ def _counted(dates: Dates, first: Dates, last: Dates) -> Iterator[Place]:
 
 
 def _usual(numbers: Ints) -> int:
-    """The most frequent number; of several the smallest."""
+    """Return the most frequent number; of several the smallest."""
     values, counts = np.unique(numbers, return_counts=True)
     return int(values[counts.argmax()])
 

@@ -12,7 +12,7 @@ SUMMER_MONTHS = (3, 4, 9, 10, 11)  # in which clocks are set forward or back, on
 
 
 def shown(time: Any, zone: str | None = None) -> str:
-    """A time as a user writes it: without zeros at its end; with the offset where it has a zone."""
+    """Return a time as a user writes it: without zeros at its end; with the offset where it has a zone."""
     if not isinstance(time, np.datetime64):
         return f"{time:.15g}" if isinstance(time, float) else str(time)
     ahead = int(offsets(np.asarray([time]), zone)[0]) if zone is not None else 0
@@ -29,7 +29,7 @@ def shown(time: Any, zone: str | None = None) -> str:
 
 
 def summer_hint(before: Any, time: Any, zone: str | None) -> str:
-    """Advice for what looks like the hour that clocks without a zone leave out or show twice."""
+    """Return advice for what looks like the hour that clocks without a zone leave out or show twice."""
     if zone is not None or not isinstance(time, np.datetime64):
         return ""
     day = time.astype("datetime64[D]")

@@ -93,13 +93,13 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
 
 
 def _dates(cells: Sequence[Any]) -> Stamps | None:
-    """Whole numbers that all are dates."""
+    """Read whole numbers that all are dates."""
     found = basic_dates(cells)
     return None if found is None else Stamps(found[0], None, (found[1],))
 
 
 def _array(cells: Sequence[Any]) -> Stamps | None:
-    """An array of whole numbers or of time stamps."""
+    """Return an array of whole numbers or of time stamps."""
     if not isinstance(cells, np.ndarray) or not len(cells):
         return None
     if cells.dtype.kind in "iu":
@@ -144,7 +144,7 @@ def _texts(cells: Sequence[Any]) -> Stamps:
 
 
 def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
-    """The error of a column in which some times have a zone."""
+    """Return the error of a column in which some times have a zone."""
     at = aware.index(not aware[0])
     with_zone, without = (0, at) if aware[0] else (at, 0)
     return DataError(
@@ -154,7 +154,7 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
 
 
 def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
-    """The zone of times with offsets, and what is to be said of it."""
+    """Return the zone of times with offsets, and what is to be said of it."""
     names = {stamp.zone for stamp in stamps}
     if len(names) == 1 and (name := next(iter(names))) is not None and is_zone(name):
         return name, ()
@@ -174,7 +174,7 @@ def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
 
 
 def zones_with(times: Times, ahead: Ints) -> list[str]:
-    """The zones whose clocks are ahead of UTC by some seconds [T] at some instants [T].
+    """Return the zones whose clocks are ahead of UTC by some seconds [T] at some instants [T].
 
     A time that clocks leave out may have the offset from before they were set forward.
     """
@@ -193,7 +193,7 @@ def zones_with(times: Times, ahead: Ints) -> list[str]:
 
 
 def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
-    """Instants of times on the wall clock of a zone; an hour that comes twice is told by the order.
+    """Return the instants of times on the wall clock of a zone; an hour that comes twice is told by the order.
 
     Of a column of days, a day whose midnight is left out begins when its clocks first show a time.
 
@@ -277,7 +277,7 @@ def _stamp(cell: Any) -> _Stamp:
 
 
 def _from_text(text: str) -> _Stamp:
-    """ISO 8601, with up to nine digits of a second, and with 24:00 for the end of a day."""
+    """Read ISO 8601, with up to nine digits of a second, and with 24:00 for the end of a day."""
     nanos = 0
     if "." in text or "," in text:
         text, nanos = _without_nanos(text)
@@ -294,7 +294,7 @@ def _from_text(text: str) -> _Stamp:
 
 
 def _without_nanos(text: str) -> tuple[str, int]:
-    """A text without the digits after microseconds, and the nanoseconds that they are."""
+    """Return a text without the digits after microseconds, and the nanoseconds that they are."""
     fraction = _FRACTION.fullmatch(text)
     if fraction is None:
         return text, 0
@@ -314,14 +314,14 @@ def _from_datetime(time: datetime, nanos: int) -> _Stamp:
 
 
 def _count(time: datetime, nanos: int) -> int:
-    """Nanoseconds since 1970 of a time without a zone; pandas' own kind of times would count `nanos` by itself."""
+    """Return a zoneless time in nanoseconds since 1970; pandas' own kind of times would count `nanos` by itself."""
     plain = time if type(time) is datetime else datetime.combine(time.date(), time.time())
     apart = plain - _EPOCH
     return ((apart.days * 86_400 + apart.seconds) * 10**6 + apart.microseconds) * 1000 + nanos
 
 
 def _nanos(time: np.datetime64) -> int:
-    """Nanoseconds since 1970, whatever unit the time is in."""
+    """Return a time in nanoseconds since 1970, whatever unit the time is in."""
     seconds = time.astype("datetime64[s]")
     rest = (time - seconds).astype("timedelta64[ns]")
     if seconds + rest != time:

@@ -32,20 +32,20 @@ class Rule(ABC):
 
     @property
     def each(self) -> int:
-        """How many places make the unit that a step's size counts."""
+        """The number of places that make the unit of a step's size."""
         return 1
 
     @abstractmethod
     def index(self, times: Times) -> Ints:
-        """The number of the place that each time stands at, or is next to."""
+        """Return the number of the place that each time stands at, or is next to."""
 
     @abstractmethod
     def at(self, index: Ints) -> Times:
-        """The time of places."""
+        """Return the time of places."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """The rule as JSON values, for `rule_from_json`."""
+        """Return the rule as JSON values, for `rule_from_json`."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ class Clock(Rule):
     phase: int
 
     def index(self, times: Times) -> Ints:
-        """See `Rule`."""
+        """Return the places of times; see `Rule`."""
         return np.asarray((_micros(times) - self.phase + self.size // 2) // self.size)
 
     def at(self, index: Ints) -> Times:
-        """See `Rule`."""
+        """Return the times of places; see `Rule`."""
         return np.asarray((self.phase + index * self.size).astype("datetime64[us]"))
 
     def to_json(self) -> dict[str, Any]:
-        """See `Rule`."""
+        """Return JSON values; see `Rule`."""
         return {"size": self.size, "phase": self.phase}
 
 
@@ -86,18 +86,18 @@ class Weekdays(Rule):
     time: int
 
     def index(self, times: Times) -> Ints:
-        """See `Rule`."""
+        """Return the places of times; see `Rule`."""
         epoch = np.datetime64("1970-01-05", "D")
         dates = np.busday_offset(_dates(times, self.time), 0, roll="backward", weekmask=self.days)
         return np.asarray(np.busday_count(epoch, dates, weekmask=self.days), np.int64)
 
     def at(self, index: Ints) -> Times:
-        """See `Rule`."""
+        """Return the times of places; see `Rule`."""
         epoch = np.busday_offset("1970-01-05", 0, roll="forward", weekmask=self.days)
         return _at(np.busday_offset(epoch, index, weekmask=self.days), self.time)
 
     def to_json(self) -> dict[str, Any]:
-        """See `Rule`."""
+        """Return JSON values; see `Rule`."""
         return {"days": self.days, "time": self.time}
 
 
@@ -115,29 +115,29 @@ class Monthly(Rule):
 
     @property
     def each(self) -> int:
-        """How many in a month."""
+        """The number of places in a month."""
         return len(self.places)
 
     def index(self, times: Times) -> Ints:
-        """See `Rule`."""
+        """Return the places of times; see `Rule`."""
         dates = _dates(times, self.time)
         months = dates.astype("datetime64[M]")
         away = np.stack([np.abs((place.dates(months) - dates).astype(np.int64)) for place in self.places])
         return np.asarray(months.astype(np.int64) * self.each + away.argmin(0))
 
     def at(self, index: Ints) -> Times:
-        """See `Rule`."""
+        """Return the times of places; see `Rule`."""
         months = (index // self.each).astype("datetime64[M]")
         found = np.stack([place.dates(months) for place in self.places])
         return _at(np.take_along_axis(found, (index % self.each)[None], 0)[0], self.time)
 
     def to_json(self) -> dict[str, Any]:
-        """See `Rule`."""
+        """Return JSON values; see `Rule`."""
         return {"places": [list(place) for place in self.places], "time": self.time}
 
 
 def rule_from_json(given: Mapping[str, Any]) -> Rule:
-    """What `Rule.to_json` gave; ValueError, TypeError or KeyError for anything else."""
+    """Read what `Rule.to_json` gave; ValueError, TypeError or KeyError for anything else."""
     if "phase" in given:
         size, phase = _whole(given["size"], 1, 100_000 * DAY), _whole(given["phase"], -(10**17), 10**17)
         return Clock(size, phase)
@@ -152,7 +152,7 @@ def rule_from_json(given: Mapping[str, Any]) -> Rule:
 
 @dataclass(frozen=True)
 class Step:
-    """What lies between two neighbouring times.
+    """The distance between two neighbouring times.
 
     Attributes:
         size: whole months if `calendar` (half a month for two days of each); days of the week that count where the rule
@@ -172,7 +172,7 @@ class Step:
     grain: float = 0.0
 
     def __str__(self) -> str:
-        """`1 hour`, `15 minutes`, `1 month`, `1 business day`; of numbers, the number."""
+        """Write the step: `1 hour`, `15 minutes`, `1 month`, `1 business day`; of numbers, the number."""
         if not self.clock:
             return f"{self.size:g}"
         if self.calendar:
@@ -184,17 +184,17 @@ class Step:
         return f"{self.size / unit:g} {name}{'s' * (self.size != unit)}"
 
     def same_kind(self, other: Step) -> bool:
-        """Whether both count the same: time, numbers, months or the same days of the week."""
+        """Return whether both count the same: time, numbers, months or the same days of the week."""
         days = [step.rule.days if isinstance(step.rule, Weekdays) else "" for step in (self, other)]
         return (self.calendar, self.clock, days[0]) == (other.calendar, other.clock, days[1])
 
     @property
     def days_a_week(self) -> int:
-        """How many days of the week count; 0 where steps are no such days."""
+        """The days of the week that count; 0 where steps are no such days."""
         return self.rule.days.count("1") if isinstance(self.rule, Weekdays) else 0
 
     def after(self, time: Any, count: int) -> Times:
-        """The `count` times that follow `time`."""
+        """Return the `count` times that follow `time`."""
         ahead = np.arange(1, count + 1)
         if not self.clock:
             found = time + ahead * self.size
@@ -211,17 +211,17 @@ class Step:
 
     @property
     def jitters(self) -> bool:
-        """Whether times are known to stand around those of the step, rather than at them."""
+        """True if times are known to stand around those of the step, rather than at them."""
         return self.grain > 0 or (isinstance(self.rule, Clock) and self.zone is None)
 
     @property
     def micros(self) -> float:
-        """How long a step of time stamps is, more or less, in microseconds."""
+        """The approximate length of a step of time stamps, in microseconds."""
         return self.size * (30 * DAY if self.calendar else 7 * DAY / self.days_a_week if self.days_a_week else 1)
 
     @property
     def places(self) -> int:
-        """How many places of the rule a step goes on."""
+        """The number of places of the rule that a step goes on."""
         if isinstance(self.rule, Clock):
             return max(1, round(self.size / self.rule.size))
         return round(self.size * (1 if self.rule is None else self.rule.each))
@@ -232,7 +232,7 @@ class Step:
         return np.asarray(np.round(micros * (1000 if unit == "ns" else 1)).astype(f"timedelta64[{unit}]"))
 
     def to_json(self) -> list[Any]:
-        """The step as JSON values."""
+        """Return the step as JSON values."""
         found: list[Any] = [self.size, self.calendar, self.clock]
         more = {"rule": self.rule and self.rule.to_json(), "zone": self.zone, "grain": self.grain or None}
         given = {name: value for name, value in more.items() if value is not None}
@@ -240,7 +240,7 @@ class Step:
 
     @classmethod
     def from_json(cls, given: Any) -> Step:
-        """What `to_json` gave; ValueError, TypeError or KeyError for anything else."""
+        """Read what `to_json` gave; ValueError, TypeError or KeyError for anything else."""
         size, months, clock, *more = given
         if not isinstance(size, int | float) or not 0 < size < LARGEST or {type(months), type(clock)} != {bool}:
             raise ValueError("it is no step of times")
@@ -258,7 +258,7 @@ class Step:
 
 
 def _in_months(time: np.datetime64, months: Ints) -> Times:
-    """The time some months later, for a step of which no day is known: the last day of a month stays the last day."""
+    """Return the time some months later for a step of unknown day: the last day of a month stays the last day."""
     month = time.astype("datetime64[M]")
     later = month + months
     left = (month + 1).astype("datetime64[us]") - time
@@ -268,7 +268,7 @@ def _in_months(time: np.datetime64, months: Ints) -> Times:
 
 
 def _dates(times: Times, time: int) -> Times:
-    """The days on which a time of the day is nearest to some times."""
+    """Return the days on which a time of the day is nearest to some times."""
     return np.asarray((times - np.timedelta64(time - DAY // 2, "us")).astype("datetime64[D]"))
 
 

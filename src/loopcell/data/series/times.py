@@ -100,7 +100,7 @@ def find_step(stamps: Stamps, named: Namer, like: Step | None = None) -> Regular
 
 
 def _of_one_time(times: Times, zone: str | None, like: Step | None) -> Regular:
-    """What is known of the step of a series, from the place of its only time."""
+    """Return what is known of a series' step from the place of its only time."""
     step = like if like is None or not len(times) else moved_to(like, times, zone)
     return Regular(step, () if step is None or step is like else _doubts(times, step))
 
@@ -111,7 +111,7 @@ def _doubts(times: Times, step: Step) -> tuple[str, ...]:
 
 
 def _as_known(times: Times, zone: str | None, like: Step) -> Regular | None:
-    """What is known of the step of a series, where times are as good as on it; or the same from other places."""
+    """Return the known step of a series where its times are as good as on it; or the same from other places."""
     exact = perfect_step(times, zone, like)
     away = distance_from(times, like)
     few = len(times) < FEW and exact is not None and exact.calendar
@@ -143,7 +143,7 @@ def check_rising(times: Times, named: Namer, zone: str | None = None) -> None:
 
 
 def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
-    """The step on the clock of a zone that nobody named, where times in UTC or without a zone are even there."""
+    """Return the step on the clock of a zone that nobody named, where times in UTC or without a zone are even there."""
     if times.dtype != np.dtype("datetime64[us]") or has_changes(zone) or len(times) < 3:
         return None
     differences = np.diff(times).astype(np.int64)
@@ -165,7 +165,7 @@ def _step_elsewhere(times: Times, zone: str | None) -> Regular | None:
 
 
 def _left_out_elsewhere(times: Times, step: Step, named: Namer) -> str | None:
-    """A sentence on times without a zone that are even but for those that clocks of a zone show later."""
+    """Return a sentence on times without a zone that are even but for those that clocks of a zone show later."""
     if times.dtype != np.dtype("datetime64[us]") or not isinstance(step.rule, Clock) or step.size % DAY:
         return None
     even = step.rule.at(step.rule.index(times))
@@ -188,7 +188,7 @@ def _left_out_elsewhere(times: Times, step: Step, named: Namer) -> str | None:
 
 
 def _zones_of_one_time(times: Times) -> tuple[str, ...]:
-    """Zones in which some of the times, those around uneven distances among them, are at one time of the day.
+    """Return zones in which some of the times, those around uneven distances among them, are at one time of the day.
 
     On a day whose clocks leave out that time, it is the one that they show in its place.
     """

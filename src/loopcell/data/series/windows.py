@@ -92,7 +92,7 @@ class Windows(Sequence[Window]):
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, index: Any) -> Any:
-        """Window `index`; a slice gives a list of them."""
+        """Return window `index`; a slice gives a list of them."""
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         at = range(len(self))[index]
@@ -116,7 +116,7 @@ class Windows(Sequence[Window]):
 
 
 def _starts(steps: int, history: int, horizon: int, stride: int, span: slice) -> range:
-    """The first steps of the futures."""
+    """Return the first steps of the futures."""
     first, last, _ = span.indices(steps)
     return range(max(first, history), last - horizon + 1, stride)
 

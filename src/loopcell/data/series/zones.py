@@ -35,14 +35,14 @@ KNOWN = (
 
 
 class Changes(NamedTuple):
-    """When the offset of a zone changes, n times: seconds since 1970, and the n + 1 offsets between, in seconds."""
+    """The n changes of a zone's offset: seconds since 1970, and the n + 1 offsets between, in seconds."""
 
     at: Ints
     offsets: Ints
 
 
 def is_zone(zone: str) -> bool:
-    """Whether there is such a zone, in this machine's table of zones."""
+    """Return whether there is such a zone, in this machine's table of zones."""
     if zone == UTC_NAME or _OFFSET.fullmatch(zone) is not None:
         return True
     try:
@@ -67,18 +67,18 @@ def check_zone(zone: str) -> str:
 
 
 def offset_name(seconds: int) -> str:
-    """An offset as ISO 8601 writes it: `+01:00`."""
+    """Return an offset as ISO 8601 writes it: `+01:00`."""
     minutes, rest = divmod(abs(seconds), 60)
     return f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}" + (f":{rest:02d}" if rest else "")
 
 
 def has_changes(zone: str | None) -> bool:
-    """Whether the clocks of a zone are ever set forward or back."""
+    """Return whether the clocks of a zone are ever set forward or back."""
     return zone is not None and zone != UTC_NAME and _OFFSET.fullmatch(zone) is None
 
 
 def offsets(times: Times, zone: str | None) -> Ints:
-    """By how many seconds the wall clock of a zone is ahead of UTC at some instants [T]."""
+    """Return the seconds by which the wall clock of a zone is ahead of UTC at some instants [T]."""
     if zone is None or not len(times):
         return np.zeros(len(times), np.int64)
     seconds = times.astype("datetime64[s]").astype(np.int64)
@@ -87,12 +87,12 @@ def offsets(times: Times, zone: str | None) -> Ints:
 
 
 def wall(times: Times, zone: str | None) -> Times:
-    """What the clocks on the wall of a zone show at some instants [T]; without a zone the times themselves."""
+    """Return the wall-clock times of a zone at some instants [T]; without a zone the times themselves."""
     return times if zone is None else np.asarray(times + offsets(times, zone).astype("timedelta64[s]"))
 
 
 def instants(shown: Times, zone: str | None) -> Times:
-    """When clocks show some times [T], the first of two such instants.
+    """Return the instants at which clocks show some times [T], the first of two such instants.
 
     A time that clocks leave out, because they are set forward, is taken on the clock that was not: it shows later.
     """
@@ -105,7 +105,7 @@ def instants(shown: Times, zone: str | None) -> Times:
 
 
 def second_instants(shown: Times, zone: str | None) -> Times:
-    """The later of two instants at which clocks show a time [T], and the only one otherwise."""
+    """Return the later of two instants at which clocks show a time [T], and the only one otherwise."""
     if zone is None or not len(shown):
         return shown
     seconds = shown.astype("datetime64[s]").astype(np.int64)
@@ -115,7 +115,7 @@ def second_instants(shown: Times, zone: str | None) -> Times:
 
 
 def zones_that(fit: Any, first: Sequence[str] = KNOWN) -> list[str]:
-    """All zones with summer time for which `fit(zone)` holds, those that many know first."""
+    """Return all zones with summer time for which `fit(zone)` holds, those that many know first."""
     try:
         names = sorted(available_timezones())
     except OSError:  # pragma: no cover - a machine without any table of zones
@@ -125,13 +125,13 @@ def zones_that(fit: Any, first: Sequence[str] = KNOWN) -> list[str]:
 
 
 def offset_at(seconds: int, zone: str) -> int:
-    """The offset at a second since 1970, without looking for the zone's changes."""
+    """Return the offset at a second since 1970, without looking for the zone's changes."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     return _seconds(moment.astimezone(ZoneInfo(zone)).utcoffset())
 
 
 def is_left_out(seconds: int, offset: int, zone: str) -> bool:
-    """Whether clocks of a zone never show the time that an offset gives for an instant: they were set forward over it.
+    """Return whether clocks of a zone skip the time that an offset gives for an instant: they were set forward over it.
 
     Python writes such a time with the offset from before that (`2022-03-27T00:00+02:00` in Beirut), and clocks show it
     later, with the offset from after it. So it has to be that clocks were set forward just before the instant.
@@ -141,7 +141,7 @@ def is_left_out(seconds: int, offset: int, zone: str) -> bool:
 
 
 def _changes_between(zone: str, seconds: Ints) -> Changes:
-    """The changes around some times; before 1900 and after 2200 nothing changes."""
+    """Return the changes around some times; before 1900 and after 2200 nothing changes."""
     if not has_changes(zone):
         return Changes(np.empty(0, np.int64), np.array([_fixed(zone)]))
     years = np.array([seconds.min(), seconds.max()], "datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
@@ -153,7 +153,7 @@ def _changes_between(zone: str, seconds: Ints) -> Changes:
 
 @lru_cache(maxsize=1024)
 def _changes(zone: str, year: int) -> Changes:
-    """The changes of a zone in some years."""
+    """Return the changes of a zone in some years."""
     info, found = ZoneInfo(zone), []
     here, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + _BLOCK, 1, 1, tzinfo=UTC)
     offset = first = _seconds(here.astimezone(info).utcoffset())
@@ -167,7 +167,7 @@ def _changes(zone: str, year: int) -> Changes:
 
 
 def _first_with(info: ZoneInfo, offset: int, low: datetime, high: datetime) -> int:
-    """The second at which an offset is no longer."""
+    """Return the second at which an offset is no longer."""
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
         low, high = (middle, high) if _seconds(middle.astimezone(info).utcoffset()) == offset else (low, middle)

@@ -66,11 +66,11 @@ class BpeVocabulary(Vocabulary):
             raise FileFormatError(f"the stored vocabulary is not valid: {error}") from error
 
     def to_json(self) -> dict[str, object]:
-        """The kind and the merges in order."""
+        """Return the kind and the merges in order."""
         return {"kind": self.kind, "merges": [list(pair) for pair in self._merges]}
 
     def __len__(self) -> int:
-        """The bytes and what the merges made."""
+        """Return the bytes and what the merges made."""
         return len(self._tokens)
 
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
@@ -93,7 +93,7 @@ class BpeVocabulary(Vocabulary):
 
 
 def _tokens_of(merges: Sequence[tuple[int, int]]) -> list[bytes]:
-    """The bytes of every token. A merge that makes the bytes of an older token adds none."""
+    """Return the bytes of every token. A merge that makes the bytes of an older token adds none."""
     tokens = [bytes([byte]) for byte in range(BYTES)]
     known = set(tokens)
     for number, (left, right) in enumerate(merges):
@@ -113,7 +113,7 @@ def _is_pair(pair: object) -> bool:
 
 
 def _byte_spelling() -> list[str]:
-    """The printable character that stands for each byte inside the tokenizer (GPT-2's `bytes_to_unicode`)."""
+    """Return the printable character that stands for each byte inside the tokenizer (GPT-2's `bytes_to_unicode`)."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(BYTES) if byte not in printable]
     spelling = {byte: chr(byte) for byte in printable} | {byte: chr(BYTES + n) for n, byte in enumerate(others)}
@@ -131,7 +131,7 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tok
 
 
 def _learn(texts: Iterable[str], size: int) -> list[tuple[int, int]]:
-    """The merges that the tokenizers package learns, its spelling turned into ids."""
+    """Return the merges that the tokenizers package learns, its spelling turned into ids."""
     spelling = _byte_spelling()
     ids = {character: byte for byte, character in enumerate(spelling)}
     merges = []
@@ -165,7 +165,7 @@ def _nonempty(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text, cut within words that are longer than any token: the trainer's time is quadratic in a word's length."""
+    """Yield the text, cut within words longer than any token: the trainer's time is quadratic in a word's length."""
     start = 0
     for found in _RUN.finditer(text):
         first, end = found.span()

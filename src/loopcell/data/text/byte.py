@@ -33,15 +33,15 @@ class ByteVocabulary(Vocabulary):
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Self:
-        """Nothing is stored beside the kind."""
+        """Make the vocabulary: nothing is stored beside the kind."""
         return cls()
 
     def to_json(self) -> dict[str, object]:
-        """The kind alone."""
+        """Return the kind alone."""
         return {"kind": self.kind}
 
     def __len__(self) -> int:
-        """Always 256."""
+        """Return 256."""
         return SIZE
 
     def encode_source(self, source: Source, unknown: Unknown = "error") -> Iterator[Ids]:
@@ -69,7 +69,7 @@ class ByteVocabulary(Vocabulary):
 
 
 def to_utf8(text: str, errors: Literal["strict", "surrogateescape"] = "strict") -> bytes:
-    r"""The UTF-8 bytes of a text.
+    r"""Return the UTF-8 bytes of a text.
 
     With "surrogateescape", a byte that a shell passed undecoded (Python's "\udc80" to "\udcff") is that byte.
 

@@ -35,11 +35,11 @@ class CharVocabulary(Vocabulary):
         return cls(chars.stored_table(data).characters)
 
     def to_json(self) -> dict[str, object]:
-        """The kind and the list of characters."""
+        """Return the kind and the list of characters."""
         return {"kind": self.kind, "characters": list(self._table.characters)}
 
     def __len__(self) -> int:
-        """The known characters and the unknown token."""
+        """Return the known characters and the unknown token."""
         return len(self._points)
 
     def _encode(self, text: str, start: int, unknown: Unknown) -> Ids:

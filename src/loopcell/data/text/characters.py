@@ -1,4 +1,4 @@
-"""What the vocabularies of characters share: code points as arrays, counting, finding, storing."""
+"""The common part of the vocabularies of characters: code points as arrays, counting, finding, storing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 
 
 def to_points(text: str) -> npt.NDArray[np.uint32]:
-    """The code points of a text; lone surrogates, which Python strings can hold, included."""
+    """Return the code points of a text; lone surrogates, which Python strings can hold, included."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 def from_points(points: npt.NDArray[np.uint32]) -> str:
-    """The text of code points, the inverse of `to_points`."""
+    """Return the text of code points, the inverse of `to_points`."""
     return points.astype("<u4", copy=False).tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def count(texts: Iterable[str]) -> Counter[str]:
-    """How often each character occurs.
+    """Count the occurrences of each character.
 
     Raises:
         DataError: there is no text at all.
@@ -38,7 +38,7 @@ def count(texts: Iterable[str]) -> Counter[str]:
 
 
 def most_frequent(counts: Counter[str], size: int | None, reserved: int) -> list[str]:
-    """The characters to keep, in the order of their code points.
+    """Return the most frequent characters, at most so many, in the order of their code points.
 
     Args:
         counts: how often each character occurs.
@@ -69,7 +69,7 @@ class CharacterTable:
         self.points = np.array([ord(character) for character in characters], dtype=np.uint32)
 
     def find(self, points: npt.NDArray[np.uint32]) -> Ids:
-        """Where each code point stands, -1 for one that is not there."""
+        """Return the place of each code point, -1 for one that is not there."""
         if not len(self.points):
             return np.full(len(points), -1, dtype=np.int64)
         places = np.searchsorted(self.points, points).clip(max=len(self.points) - 1)

@@ -63,11 +63,11 @@ class JamoVocabulary(Vocabulary):
         return cls(chars.stored_table(data).characters)
 
     def to_json(self) -> dict[str, object]:
-        """The kind and the list of characters; the jamo are always the same."""
+        """Return the kind and the list of characters; the jamo are always the same."""
         return {"kind": self.kind, "characters": list(self._table.characters)}
 
     def __len__(self) -> int:
-        """The unknown token, 67 parts of syllables, and the characters."""
+        """Return the unknown token, 67 parts of syllables, and the characters."""
         return len(self._points)
 
     def _encode(self, text: str, start: int, unknown: Unknown) -> Ids:
@@ -93,7 +93,7 @@ class JamoVocabulary(Vocabulary):
         return chars.from_points(points[keep].astype(np.uint32))
 
     def changing(self, ids: Ids) -> Ids:
-        """After a syllable without a trailing consonant every trailing consonant: it would make another syllable."""
+        """Return, after a syllable without a trailing consonant, all of these: one would make another syllable."""
         is_open = len(ids) > 1 and bool(_is_lead(ids[-2:-1])[0] and _is_vowel(ids[-1:])[0])
         return np.arange(TRAIL, LITERAL if is_open else TRAIL, dtype=np.int64)
 
@@ -138,7 +138,7 @@ def _is_trail(ids: Ids) -> npt.NDArray[np.bool_]:
 
 
 def _open(waiting: Ids) -> bool:
-    """Whether the next token may belong to the same syllable: after a lead, or a lead and a vowel."""
+    """Return whether the next token may belong to the same syllable: after a lead, or a lead and a vowel."""
     if len(waiting) == 1:
         return bool(_is_lead(waiting)[0])
     return len(waiting) == 2

@@ -19,7 +19,7 @@ VOCABULARIES: dict[str, type[Vocabulary]] = {
 
 
 def vocabulary_class(kind: str) -> type[Vocabulary]:
-    """The vocabulary of a kind: "char", "byte", "jamo", "bpe" or "word".
+    """Return the vocabulary of a kind: "char", "byte", "jamo", "bpe" or "word".
 
     Raises:
         UsageError: there is no such kind.

@@ -1,4 +1,4 @@
-"""Lanes: one long stream of tokens cut into as many contiguous stretches as a batch has rows.
+"""Lanes: one long stream of tokens cut into as many contiguous segments as a batch has rows.
 
 Truncated backpropagation through time reads every lane from its start to its end, a chunk of T steps at a
 time, and carries each row's state from one chunk to the next. So row b of chunk i + 1 goes on where row b
@@ -86,6 +86,7 @@ class Lanes:
         self.tokens, self.batch_size, self.chunk_steps = tokens, batch_size, chunk
         self._boundaries = _boundaries(document_starts, len(tokens))
         lanes, pairs = batch_size * world_size, max(0, len(tokens) - 1)
+        # In Python's whole numbers: lane * pairs may not fit into 64 bits.
         edges = np.array([lane * pairs // lanes for lane in range(lanes + 1)], dtype=np.int64)
         mine = edges[rank * batch_size : (rank + 1) * batch_size + 1]
         self._starts, self._ends = mine[:-1], mine[1:]
@@ -94,11 +95,11 @@ class Lanes:
         self.num_targets = pairs - self.num_crossing
 
     def __len__(self) -> int:
-        """How many chunks one pass has, on every rank; 0 for a stream of fewer than 2 tokens."""
+        """Return the number of chunks of one pass, the same on every rank; 0 for a stream of fewer than 2 tokens."""
         return (self._steps + self.chunk_steps - 1) // self.chunk_steps
 
     def __iter__(self) -> Iterator[Chunk]:
-        """All chunks in order."""
+        """Return all chunks in order."""
         return self.iterate()
 
     def iterate(self, start: int = 0) -> Iterator[Chunk]:
@@ -108,7 +109,7 @@ class Lanes:
         return (self.chunk(index) for index in range(start, len(self)))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Every epoch reads the same chunks in the same order, as a stream has to be read."""
+        """Do nothing: every epoch reads the same chunks in the same order, as a stream has to be read."""
 
     def chunk(self, index: int) -> Chunk:
         """Give chunk `index`; InputError when it is not in 0 .. len - 1."""
@@ -118,6 +119,7 @@ class Lanes:
         steps = np.arange(begin, min(begin + self.chunk_steps, self._steps), dtype=np.int64)[:, None]
         positions = self._starts + steps  # [T, B]
         running = positions < self._ends
+        # Lanes that have ended read place 0, which is there, and what they read is masked below.
         here = np.where(running, positions, 0)
         crossing = self._is_boundary(here + 1)
         return Chunk(
@@ -130,13 +132,14 @@ class Lanes:
     def _is_boundary(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         if not len(self._boundaries):
             return np.zeros(positions.shape, dtype=np.bool_)
+        # Boundaries are sorted: a look-up costs log D for D documents, and no mask of the length of the text is kept.
         places = np.searchsorted(self._boundaries, positions).clip(max=len(self._boundaries) - 1)
         found: npt.NDArray[np.bool_] = self._boundaries[places] == positions
         return found
 
 
 def _boundaries(document_starts: npt.NDArray[np.integer[Any]], tokens: int) -> npt.NDArray[np.int64]:
-    """Where a new document begins inside the stream, each place once: empty documents leave no trace."""
+    """Return the places where a new document begins inside the stream, each once: empty documents leave no trace."""
     starts = np.asarray(document_starts)
     if starts.ndim != 1 or (starts.size and starts.dtype.kind not in "iu"):
         raise InputError(f"document starts are whole numbers in one dimension, got {starts.dtype}")

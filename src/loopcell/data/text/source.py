@@ -1,7 +1,7 @@
 """Text from files: strict UTF-8, whole or block by block, with the offset of the byte that is wrong.
 
-A `Source` is a stretch of one file and is one document. Stretches are counted in bytes, so a text is cut at
-the same place whatever the tokens are, and a file larger than memory is never read before its stretch.
+A `Source` is a segment of one file and is one document. Segments are counted in bytes, so a text is cut at
+the same place whatever the tokens are, and a file larger than memory is never read before its segment.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class Source:
     stop: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a stretch that runs backwards."""
+        """Refuse a segment that runs backwards."""
         if self.start < 0 or (self.stop is not None and self.stop < self.start):
-            raise InputError(f"a stretch of a file goes forwards from 0, got {self.start}:{self.stop}")
+            raise InputError(f"a segment of a file goes forwards from 0, got {self.start}:{self.stop}")
 
     def size(self) -> int:
-        """How many bytes the stretch has; DataError when the file cannot be read."""
+        """Return the segment's length in bytes; DataError when the file cannot be read."""
         end = file_size(self.path)
         return max(0, (end if self.stop is None else min(self.stop, end)) - self.start)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The whole text of a UTF-8 file, line ends as they are, a byte order mark skipped.
+    """Return the whole text of a UTF-8 file, line ends as they are, a byte order mark skipped.
 
     Raises:
         DataError: the file is missing, unreadable, empty or not UTF-8.
@@ -52,7 +52,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """All bytes of a file as they are.
+    """Return all bytes of a file as they are.
 
     Raises:
         DataError: the file is missing, unreadable or empty.
@@ -61,10 +61,10 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """The bytes of a source in blocks of at most `block_bytes`.
+    """Yield the bytes of a source in blocks of at most `block_bytes`.
 
     Raises:
-        DataError: the file is missing, unreadable, or nothing is in the stretch.
+        DataError: the file is missing, unreadable, or nothing is in the segment.
     """
     left = source.size()
     if left == 0:
@@ -80,7 +80,7 @@ def byte_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
 
 
 def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]:
-    """The text of a source in blocks; a character is never cut in two.
+    """Yield the text of a source in blocks; a character is never cut in two.
 
     Raises:
         DataError: as `byte_blocks`, or the bytes are not UTF-8; the message has the byte and its offset in
@@ -91,6 +91,7 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
     for block in byte_blocks(source, block_bytes):
         if at_start:
             _demand_no_utf16(block, source.path)
+        # The decoder holds back the beginning of a character that a block has cut: an offset counts from there.
         text = _decode(decoder, block, source.path, position - len(decoder.getstate()[0]))
         position += len(block)
         if at_start and text:
@@ -98,6 +99,7 @@ def text_blocks(source: Source, block_bytes: int = BLOCK_BYTES) -> Iterator[str]
         if text:
             empty = False
             yield text
+    # The end of the source: half a character that is still held back is an error only now.
     _decode(decoder, None, source.path, position - len(decoder.getstate()[0]))
     if empty:
         raise DataError(f"{source.path} has a byte order mark and no text")
@@ -112,7 +114,7 @@ def _demand_no_utf16(first: bytes, path: Path) -> None:
 
 
 def file_size(path: Path) -> int:
-    """The size of a regular file in bytes.
+    """Return the size of a regular file in bytes.
 
     Raises:
         DataError: there is no such file, or it is a folder, a pipe or a device (a text is read more than
@@ -142,7 +144,7 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes | None, path: Path,
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> DataError:
-    """The error of a file that the system does not let us read."""
+    """Return the error of a file that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return DataError(f"there is no file {path}")
     if isinstance(error, PermissionError):

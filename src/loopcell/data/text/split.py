@@ -81,7 +81,7 @@ def _cut(size: int, fraction: float, unit: str) -> int:
 
 
 def _next_character(source: Source, position: int, end: int) -> int:
-    """The first start of a UTF-8 character from `position` on; at most 3 bytes of one follow its first."""
+    """Return the first start of a UTF-8 character from `position` on; at most 3 bytes of one follow its first."""
     if not source.start < position < end:
         return position
     try:

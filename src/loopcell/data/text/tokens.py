@@ -30,14 +30,14 @@ HEADER_BYTES = 64
 WIDTHS = (1, 2, 4)
 VERIFY_STEP = 1 << 22
 
-_FIELDS = struct.Struct("<8sHHxxxxQQQIII")  # _Header's fields
+_FIELDS = struct.Struct("<8sHHxxxxQQQIII")  # _FileHeader's fields
 _CHECK = struct.Struct("<I")  # the CRC-32 of the fields, after them
 
 Tokens: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 Document: TypeAlias = npt.NDArray[Any] | Iterable[npt.NDArray[Any]]
 
 
-class _Header(NamedTuple):
+class _FileHeader(NamedTuple):
     magic: bytes
     version: int
     width: int  # bytes of one id
@@ -97,7 +97,7 @@ class TokenFile:
         return cls(path, _map(path, header), starts, header.vocab_size, header.tokens_check)
 
     def __len__(self) -> int:
-        """The number of tokens, N."""
+        """Return the number of tokens, N."""
         return len(self.tokens)
 
     def verify(self) -> None:
@@ -139,7 +139,7 @@ def write_tokens(path: str | os.PathLike[str], documents: Iterable[Document], vo
                 file.write(block.data)
                 count, check = count + len(block), zlib.crc32(block.data, check)
         stored = np.asarray(starts, dtype="<i8")
-        header = _Header(MAGIC, VERSION, width, vocab_size, count, len(stored), check, zlib.crc32(stored.data), 0)
+        header = _FileHeader(MAGIC, VERSION, width, vocab_size, count, len(stored), check, zlib.crc32(stored.data), 0)
         file.write(bytes(header.starts_offset() - HEADER_BYTES - width * count))
         file.write(stored.data)
         file.seek(0)
@@ -164,7 +164,7 @@ def tokenize(
 
 
 def _width(vocab_size: int) -> int:
-    """How many bytes the largest id needs."""
+    """Return the number of bytes that the largest id needs."""
     for width in WIDTHS:
         if 1 <= vocab_size <= 1 << (8 * width):
             return width
@@ -172,7 +172,7 @@ def _width(vocab_size: int) -> int:
 
 
 def _blocks(document: Document, vocab_size: int, width: int) -> Iterator[npt.NDArray[Any]]:
-    """The document's ids as they are stored, checked."""
+    """Yield the document's ids as they are stored, checked."""
     for block in [document] if isinstance(document, np.ndarray) else document:
         if block.size == 0:
             continue
@@ -184,13 +184,13 @@ def _blocks(document: Document, vocab_size: int, width: int) -> Iterator[npt.NDA
         yield np.ascontiguousarray(block, dtype=f"<u{width}")
 
 
-def _read_header(file: BinaryIO, path: Path, size: int) -> _Header:
+def _read_header(file: BinaryIO, path: Path, size: int) -> _FileHeader:
     raw = file.read(HEADER_BYTES)
     if raw[: len(MAGIC)] != MAGIC:
         raise FileFormatError(f"{path} is not a loopcell token file")
     if len(raw) < HEADER_BYTES:
         raise FileFormatError(f"{path} is truncated: it ends within its header")
-    header = _Header(*_FIELDS.unpack_from(raw))
+    header = _FileHeader(*_FIELDS.unpack_from(raw))
     if header.version > VERSION:
         raise FileFormatError(
             f"{path} has token file format {header.version}, this loopcell reads up to {VERSION}: upgrade it"
@@ -203,12 +203,12 @@ def _read_header(file: BinaryIO, path: Path, size: int) -> _Header:
     return header
 
 
-def _plausible(header: _Header) -> bool:
+def _plausible(header: _FileHeader) -> bool:
     in_range = header.version == VERSION and 1 <= header.vocab_size <= 1 << 32
     return in_range and header.width == _width(header.vocab_size)
 
 
-def _read_starts(file: BinaryIO, path: Path, header: _Header) -> npt.NDArray[np.int64]:
+def _read_starts(file: BinaryIO, path: Path, header: _FileHeader) -> npt.NDArray[np.int64]:
     file.seek(header.starts_offset())
     raw = file.read(8 * header.documents)
     starts = np.frombuffer(raw, dtype="<i8").astype(np.int64)
@@ -220,13 +220,13 @@ def _read_starts(file: BinaryIO, path: Path, header: _Header) -> npt.NDArray[np.
 
 
 def valid_starts(starts: npt.NDArray[np.int64], tokens: int) -> bool:
-    """Whether documents may start there: the first at 0, never falling, none after the end."""
+    """Return whether documents may start there: the first at 0, never falling, none after the end."""
     if not len(starts):
         return True
     return int(starts[0]) == 0 and bool((np.diff(starts) >= 0).all()) and int(starts[-1]) <= tokens
 
 
-def _map(path: Path, header: _Header) -> Tokens:
+def _map(path: Path, header: _FileHeader) -> Tokens:
     dtype = np.dtype(f"<u{header.width}")
     if header.tokens == 0:  # nothing can be mapped
         return np.empty(0, dtype=dtype)

@@ -41,7 +41,7 @@ def _decoded(first: bytes, encoding: str) -> str | None:
 
 
 def _is_plain(text: str | None) -> bool:
-    """Whether all characters are assigned ones and no controls but those of lines."""
+    """Return whether all characters are assigned ones and no controls but those of lines."""
     return text is not None and all(
         one in "\t\r\n" or unicodedata.category(one) not in ("Cc", "Cn", "Co", "Cs") for one in text
     )

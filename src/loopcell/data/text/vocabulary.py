@@ -1,4 +1,4 @@
-"""What every vocabulary does: text to token ids and back.
+"""The interface of every vocabulary: text to token ids and back.
 
 The kinds are `char`, `byte`, `jamo`, `bpe` and `word`, a file each; `kinds.py` has the table of them.
 """
@@ -58,11 +58,11 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, object]:
-        """Everything the vocabulary is, as plain JSON values; `vocabulary_from_json` reads it."""
+        """Return everything the vocabulary is, as plain JSON values; `vocabulary_from_json` reads it."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """The number of tokens: ids are `0 .. len - 1`."""
+        """Return the number of tokens: ids are `0 .. len - 1`."""
 
     @abstractmethod
     def _encode(self, text: str, start: int, unknown: Unknown) -> Ids:
@@ -113,7 +113,7 @@ class Vocabulary(ABC):
         return self._decode(self._checked(ids))
 
     def changing(self, ids: Ids) -> Ids:
-        """The tokens that, coming after `ids`, would change the text of `ids` and not only add to it.
+        """Return the tokens that, coming after `ids`, would change the text of `ids` and not only add to it.
 
         `ids` are whole, as `encode` gives them. Only `jamo` has such tokens.
         """
@@ -140,7 +140,7 @@ class Vocabulary(ABC):
         return array.astype(np.int64, copy=False)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are the same kind with the same tokens in the same order."""
+        """Return whether both are the same kind with the same tokens in the same order."""
         return isinstance(other, Vocabulary) and self.to_json() == other.to_json()
 
     __hash__ = None  # type: ignore[assignment]

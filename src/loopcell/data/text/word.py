@@ -21,7 +21,7 @@ _PIECE = re.compile(r"\S+|\s")
 class WordVocabulary(Vocabulary):
     """One token for each distinct word, the most frequent first; id 0 stands for unknown words.
 
-    One space between two words is understood. Any other white space is a token a character, so that every text
+    One space between two words is understood. Any other white space is one token per character, so that every text
     comes back as it was. Punctuation belongs to the word that it touches: set it apart before, if it is to be a
     word of its own.
     """
@@ -71,11 +71,11 @@ class WordVocabulary(Vocabulary):
             raise FileFormatError(f"the stored vocabulary is not valid: {error}") from error
 
     def to_json(self) -> dict[str, object]:
-        """The kind and the list of words."""
+        """Return the kind and the list of words."""
         return {"kind": self.kind, "words": self._words[RESERVED:]}
 
     def __len__(self) -> int:
-        """The known words and the unknown one."""
+        """Return the known words and the unknown one."""
         return len(self._words)
 
     @property
@@ -118,7 +118,7 @@ class WordVocabulary(Vocabulary):
 
 
 def _pieces(text: str) -> list[str]:
-    """Words, and the white space that is not one space between two words."""
+    """Split into words, and the white space that is not one space between two words."""
     found = _PIECE.findall(text)
     last = len(found) - 1
     return [
@@ -129,7 +129,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _whole_lines(source: Source) -> Iterator[str]:
-    """A file's text, cut after ends of lines alone: no word is cut in two."""
+    """Yield a file's text, cut after ends of lines alone: no word is cut in two."""
     rest: list[str] = []
     for block in text_blocks(source):
         whole, end, rest_of_block = block.rpartition("\n")

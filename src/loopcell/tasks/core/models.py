@@ -59,7 +59,7 @@ def model_class(task: str) -> Any:
 
 
 def files_class(task: str) -> type[OpenedFiles]:
-    """The class that opens the files of a task, without torch.
+    """Return the class that opens the files of a task, without torch.
 
     Raises:
         FileFormatError: no task has that name.

@@ -1,4 +1,4 @@
-"""Labels of steps as spans: entities where labels say B-, I- and O, else stretches of one label."""
+"""Labels of steps as spans: entities where labels say B-, I- and O, else segments of one label."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def entities(labels: Sequence[str]) -> set[Span]:
     return found
 
 
-def stretches(labels: Sequence[Any]) -> set[Span]:
-    """The longest stretches of one label, but for those of a background (O, 0, False)."""
+def segments(labels: Sequence[Any]) -> set[Span]:
+    """The longest segments of one label, but for those of a background (O, 0, False)."""
     found: set[Span] = set()
     start = 0
     for at in range(1, len(labels) + 1):

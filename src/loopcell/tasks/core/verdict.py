@@ -17,6 +17,7 @@ LOSSES = (
     "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char",
     "bits/byte",
 )  # fmt: skip
+ERRORS = ("MSE", "MAE", "scaled MSE", "scaled MAE")  # of which 0 is the least
 # What says of no model that it is better: parts of a metric, what depends on a threshold, and shares that are good
 # neither high nor low. Detectors of anomalies are held against each other by average precision, as their `score` does.
 UNJUDGED = ("precision", "recall", "F1", "noticed", "alarms", "mean score")
@@ -31,10 +32,12 @@ class Verdict:
     Attributes:
         beaten: whether the model is better.
         sentence: says so, with the figures.
+        improvable: whether another run might do better: not where both are never off.
     """
 
     beaten: bool
     sentence: str
+    improvable: bool = True
 
 
 def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
@@ -50,6 +53,8 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
         known = {name: value for name, value in baselines.items() if math.isfinite(value)}
         if known:
             best = max(known, key=lambda name: sign * known[name])
+            if metric in ERRORS and own == known[best] == 0:
+                return Verdict(False, f"neither the model nor its best baseline, {best}, is ever off", improvable=False)
             beaten = sign * own > sign * known[best]
             how = "better than" if beaten else "no better than"
             figures = f"{metric} {number(own)} against {number(known[best])}"

@@ -1,1 +1,1 @@
-"""Forecasting: series on a scale, stretches to train on, the network, its heads, and ways to look ahead."""
+"""Forecasting: series on a scale, segments to train on, the network, its heads, and ways to look ahead."""

@@ -100,7 +100,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
                 yield row | {"anomaly": bool(score > self.threshold_)}
 
     def evaluate(self, data: Any, *, start: Any = None) -> ScoreTable:
-        """How many alarms there are, and with a column `label` how right they are, beside jumps from step to step.
+        """Count the alarms, and with a column `label` measure how right they are, beside jumps from step to step.
 
         Args:
             data: the series, history included.
@@ -118,7 +118,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return float(found.get("average precision", -found["alarms"]))
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """The metrics on the quiet period of `fit` with the same tables."""
+        """Return the metrics on the quiet period of `fit` with the same tables."""
         if validation is not None:
             return self.evaluate(validation)
         series, labels = self._labelled(data)
@@ -142,7 +142,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return found
 
     def _errors(self, one: ScaledSeries) -> Floats:
-        """The errors [N, f * K] of the f forecasts of each of the last N steps, on the scale of the series."""
+        """Return the errors [N, f * K] of the f forecasts of each of the last N steps, on the scale of the series."""
         history, f = self.network_.history, self.network_.steps
         with torch.no_grad():
             futures, _ = Direct()(self.network_, one, np.arange(history, one.steps))
@@ -155,13 +155,13 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return np.concatenate([true - forecast for forecast in given], axis=1)
 
     def _jumps(self, series: Series) -> Floats:
-        """The change of each step [T, K] on the scale of the series; NaN for the first."""
+        """Return the change of each step [T, K] on the scale of the series; NaN for the first."""
         one = self._scaled(series)
         values = one.values[: one.steps].astype(np.float64)
         return np.concatenate([np.full((1, values.shape[1]), np.nan), np.diff(values, axis=0)])
 
     def _labelled(self, data: Any) -> tuple[list[Series], list[Floats] | None]:
-        """The series and, where a column says so, which of their steps are anomalous."""
+        """Return the series and, where a column says so, which of their steps are anomalous."""
         settings = checked(self)
         if settings.label is None:
             return self._read_table(data), None
@@ -227,7 +227,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return training, held_out
 
     def _floor(self, one: ScaledSeries) -> Floats:
-        """The least spread of errors [K]: that of rounding; of what never changed a share of it that can be told."""
+        """Return the least spread of errors [K]: that of rounding; of what never changed a share of it."""
         values = one.series.target[: one.steps]
         found = np.maximum(ROUNDING * resolution(values) / one.scale.size, NOISE)
         still = TOLD * np.where(values[0] == 0, 1.0, np.abs(values[0])) / one.scale.size
@@ -255,12 +255,12 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
 
 
 def _never_changes(values: Floats) -> npt.NDArray[np.bool_]:
-    """Which columns of values [T, K] are one value throughout."""
+    """Find the columns of values [T, K] that are one value throughout."""
     return np.asarray((values == values[:1]).all(0))
 
 
 def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
-    """Sentences about columns that are one value in the whole quiet period, and those that are in training too."""
+    """Return sentences about columns of one value in the whole quiet period, and those that are in training too."""
     found = []
     for columns, where, follows in (
         (still, "training and in the quiet period", "any other value will be an alarm"),
@@ -278,7 +278,7 @@ def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence
 
 
 def _from(scores: Floats, first: int) -> Floats:
-    """Scores without those before a step."""
+    """Drop the scores before a step."""
     found = scores.copy()
     found[:first] = np.nan
     return found

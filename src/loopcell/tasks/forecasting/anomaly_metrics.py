@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
-from loopcell.tasks.core.spans import stretches
+from loopcell.tasks.core.spans import segments
 
 Floats = npt.NDArray[np.float64]
 
 
 def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold: float) -> dict[str, float]:
-    """Precision, recall and F1 of steps above a threshold, and what needs none.
+    """Measure precision, recall and F1 of steps above a threshold, and what needs none.
 
     Args:
         true: zeros and ones [T] of each series.
@@ -22,7 +22,7 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
         threshold: above which a step is an alarm.
 
     Returns:
-        Beside these: "noticed", the share of stretches of anomalous steps with an alarm, if there are such stretches;
+        Beside these: "noticed", the share of segments of anomalous steps with an alarm, if there are such segments;
         "alarms", the share of steps with one; average precision and ROC AUC, where there are steps of both kinds.
     """
     there = [np.isfinite(part) for part in scores]
@@ -34,7 +34,7 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
     spans = [
         bool((part[span.start : span.stop] > threshold).any())
         for part, labels, known in zip(scores, true, there, strict=True)
-        for span in stretches(np.where(known, labels > 0, 0).astype(int).tolist())
+        for span in segments(np.where(known, labels > 0, 0).astype(int).tolist())
     ]
     if spans:
         found["noticed"] = float(np.mean(spans))

@@ -27,7 +27,7 @@ def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) ->
 
 
 def naive_error(target: Floats, season: int) -> Floats:
-    """The mean absolute error [K] of the value a season ago over a training part [T, K]; NaN where it is too short.
+    """Return the mean absolute error [K] of the value a season ago over a training part [T, K]; NaN if too short.
 
     It is what MASE divides by: Hyndman, Koehler: Another look at measures of forecast accuracy, 2006, eq. in section 3.
     """

@@ -19,7 +19,7 @@ SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
 
 
 def nothing_known(_: str) -> Step | None:
-    """What is known of the step of a series before anything was read."""
+    """Return what is known of the step of a series before anything was read."""
     return None
 
 
@@ -56,7 +56,7 @@ def read_series(
 
 
 def same_step(one: Step, other: Step) -> bool:
-    """Whether two steps are as good as the same."""
+    """Return whether two steps are as good as the same."""
     return one.same_kind(other) and _near(one.size, other.size)
 
 
@@ -72,7 +72,7 @@ def demand_zone(series: Series, zone: str | None) -> None:
 
 
 def notes_of(series: Sequence[Series]) -> list[str]:
-    """What is to be said of how series were read, once: what concerns all, and of the others the first one."""
+    """Return remarks on how series were read, once: those that concern all, and of the others the first one."""
     every: list[str] = []
     some: dict[str, str] = {}
     for one in series:
@@ -118,7 +118,7 @@ def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | N
 
 
 def continued(series: Series, kept: StoredHistory) -> Series:
-    """New rows of a series that was read before, with its step; rows that were only counted are counted on.
+    """Continue a series that was read before by new rows, with its step; rows that were only counted count on.
 
     Raises:
         DataError: they do not begin one step after those that were read.
@@ -150,7 +150,7 @@ def continued(series: Series, kept: StoredHistory) -> Series:
 
 
 def usual_season(step: Step | None) -> int:
-    """Steps of the usual season: a day of hours or minutes, a week of days, a year of weeks, months or quarters."""
+    """Return the usual season's steps: a day of hours or minutes, a week of days, a year of weeks, months, quarters."""
     if step is None or not step.clock:
         return 1
     if step.calendar:

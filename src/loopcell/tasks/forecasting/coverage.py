@@ -11,16 +11,20 @@ Angelopoulos, Candes, Tibshirani: Conformal PID Control for Time Series Predicti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+LEAST_TO_CALIBRATE = 100  # places in the held-out part
 
 
 class Tracked(NamedTuple):
-    """What is kept between two steps.
+    """The values that are kept between two steps.
 
     Attributes:
         shift: [f, K, Q], what quantiles are moved by.
@@ -33,7 +37,7 @@ class Tracked(NamedTuple):
 
 
 def kept_inside(mean: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
-    """The mean [..., K], moved to the nearer end of the interval of quantiles [..., K, Q] where it lies outside.
+    """Move the mean [..., K] to the nearer end of the interval of quantiles [..., K, Q] where it lies outside.
 
     The mean is learned on its own, and only the quantiles are corrected by what came: where the two disagree, the
     quantiles are right. Levels on one side of one half make no interval that has to hold the mean.
@@ -44,7 +48,7 @@ def kept_inside(mean: Floats, quantiles: Floats, levels: tuple[float, ...]) -> F
 
 
 def tracked(shift: Floats) -> Tracked:
-    """Nothing followed yet, from a shift [f, K, Q]."""
+    """Start from a shift [f, K, Q], with nothing followed yet."""
     return Tracked(shift, np.full((len(shift), *shift.shape), np.nan))
 
 
@@ -74,3 +78,22 @@ def follow(
         moved[number] = said + shift
         waiting = np.concatenate([said[None], waiting[:-1]])
     return np.sort(moved, -1), Tracked(shift, waiting)
+
+
+def moved_to_cover(errors: Floats, still: Flags, levels: Sequence[float]) -> Floats:
+    """Return what to add to quantiles [f, K, Q] so that the right share of the held-out part lies below each.
+
+    Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
+
+    Args:
+        errors: [N, f, K, Q], what came less the quantiles of it.
+        still: [N, K], which columns are forecast to stay there: their quantiles are not the network's.
+        levels: Q levels.
+    """
+    found = np.zeros(errors.shape[1:])
+    for column in range(errors.shape[2]):
+        there = errors[~still[:, column], :, column]
+        if len(there) >= LEAST_TO_CALIBRATE:
+            for at, level in enumerate(levels):
+                found[:, column, at] = np.quantile(there[..., at], level, axis=0)
+    return found

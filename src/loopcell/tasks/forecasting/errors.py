@@ -1,4 +1,4 @@
-"""How unusual an error is: its distance from the usual ones, where these spread in every direction as they do.
+"""The distance of an error from the usual ones, where these spread in every direction as they do.
 
 Malhotra, Vig, Shroff, Agarwal: Long Short Term Memory Networks for Anomaly Detection in Time Series, 2015, with the
 Mahalanobis distance in place of a density: the order is the same.
@@ -59,14 +59,14 @@ class UsualErrors(nn.Module):
         self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
 
     def distance(self, errors: Floats) -> Floats:
-        """How far errors [N, D] are from the usual, [N]: 1 is what is to be expected."""
+        """Return the distance of errors [N, D] from the usual, [N]: 1 is to be expected."""
         mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
         found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
         return found
 
 
 def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floats:
-    """The covariance of errors [N, D] without their mean; of those that stand still their least spread, on its own."""
+    """Return the covariance of errors [N, D] without their mean; of those that stand still their least spread."""
     from sklearn.covariance import ledoit_wolf
 
     found = np.diag(np.where(still, least**2, 0.0))
@@ -78,7 +78,7 @@ def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floa
 
 
 def resolution(values: Floats) -> Floats:
-    """The smallest difference between two values of each column [T, K]; 0 for a column that never changes."""
+    """Return the smallest difference between two values of each column [T, K]; 0 for a column that never changes."""
     found = np.zeros(values.shape[1])
     for column in range(values.shape[1]):
         steps = np.diff(np.unique(values[:, column]))

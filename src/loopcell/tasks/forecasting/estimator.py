@@ -31,6 +31,7 @@ from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.settings import SeriesSettings
+from loopcell.tasks.forecasting.still import never_varied
 
 Span = tuple[int, int]
 
@@ -63,26 +64,26 @@ class SeriesEstimator(Estimator):
 
     @abstractmethod
     def _head(self, settings: Any) -> Head:
-        """What is said of a value to come."""
+        """Return the head: what the network says of a value to come."""
 
     @abstractmethod
     def _steps(self, settings: Any) -> int:
-        """How many steps the network looks ahead."""
+        """Return the number of steps that the network looks ahead."""
 
     def _finish(self, held_out: SeriesExamples | None) -> None:
-        """What follows training, with the help of the held-out part."""
+        """Do what follows training, with the help of the held-out part."""
 
     @abstractmethod
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
-        """What the model says of a table, in rows of JSON values (`loopcell predict`)."""
+        """Return the model's results for a table, in rows of JSON values (`loopcell predict`)."""
 
     @abstractmethod
     def evaluate(self, data: Any) -> ScoreTable:
-        """The metrics of the task on a table, beside those of naive baselines."""
+        """Measure the metrics of the task on a table, beside those of naive baselines."""
 
     @abstractmethod
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """The metrics on what `fit` with the same tables chose the best weights by; None where it held nothing out."""
+        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one."""
 
     # --- fit -------------------------------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class SeriesEstimator(Estimator):
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def _read_table(self, data: Any, like: Callable[[str], Step | None] | None = None) -> list[Series]:
-        """The series of a table that is like the one of training; `like` gives what is known of a step."""
+        """Read the series of a table that is like the one of training; `like` gives what is known of a step."""
         self._fitted()
         settings = checked(self)
         found = self._table(data, settings, like or self._known_step)
@@ -209,11 +210,11 @@ class SeriesEstimator(Estimator):
             demand_zone(one, self.zone_)
 
     def _known_step(self, name: str) -> Step | None:
-        """What training taught of the step of a series."""
+        """Return what training taught of the step of a series."""
         return self.steps_.get(name, self.step_)
 
     def _scaled(self, series: Series, scale: Scale | None = None) -> ScaledSeries:
-        """A series on the model's scale for it; one that training did not have is on its own."""
+        """Return a series on the model's scale for it; one that training did not have is on its own."""
         settings = checked(self)
         known = len(settings.known)
         covariates = self.scales_["covariates"]
@@ -275,17 +276,27 @@ class SeriesEstimator(Estimator):
 
 
 def _learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> dict[str, Scale]:
-    """The scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
+    """Return the scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
     columns = len(series[0].target_names)
     nothing = Scale(np.zeros(columns), np.ones(columns))
     pairs = list(zip(series, cuts, strict=True))
-    rows = [scale_of(one.target[:cut], counts=counts) if cut else nothing for one, cut in pairs]
+    rows = [_target_scale(one, cut, counts=counts) if cut else nothing for one, cut in pairs]
     covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
     return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
 
 
+def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:
+    """Return the scale of the training part; of a column that varies in the held-out part only, that of both."""
+    found = scale_of(series.target[:cut], counts=counts)
+    still = never_varied(series.target[:cut])[-1]
+    if not still.any():
+        return found
+    both = scale_of(series.target[: steps_that_have_been(series)], counts=counts)
+    return found.where(~still, both)
+
+
 def _one_step(series: Sequence[Series]) -> Step | None:
-    """The step of all series.
+    """Return the step of all series.
 
     Raises:
         DataError: two series have different steps.
@@ -303,8 +314,8 @@ def _one_step(series: Sequence[Series]) -> Step | None:
 
 
 def _short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> list[str]:
-    """A sentence about series that nothing was learned from."""
-    used = {part.series for part in training.stretches}
+    """Return a sentence about series that nothing was learned from."""
+    used = {part.series for part in training.segments}
     short = [one.series.name for number, one in enumerate(series) if number not in used]
     if not short:
         return []
@@ -315,7 +326,7 @@ def _short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> lis
 
 
 def first_after(series: Series, start: Any) -> int:
-    """The first step at or after a time; a whole number counts steps, from the end if it is negative.
+    """Return the first step at or after a time; a whole number counts steps, from the end if it is negative.
 
     Raises:
         UsageError: it is neither a time of the series' kind nor a number of a step.
@@ -331,7 +342,7 @@ def first_after(series: Series, start: Any) -> int:
 
 
 def _instant(start: Any, zone: str | None) -> Any:
-    """A time to start from, as series have them; without an offset it is on the clock of their zone."""
+    """Return a time to start from, as series have them; without an offset it is on the clock of their zone."""
     start = f"{start}-01-01" if isinstance(start, str) and re.fullmatch(r"\d{4}", start) else start
     found = read_stamps([start])
     if found.zone is not None and zone is None:

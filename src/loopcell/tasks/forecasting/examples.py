@@ -1,4 +1,4 @@
-"""Examples to train on: stretches of a series in which every step is a place to forecast from.
+"""Examples to train on: segments of a series in which every step is a place to forecast from.
 
 An example is h steps that are only read, and after each of up to h further ones a forecast that counts ("forking
 sequences": Wen et al.: A Multi-Horizon Quantile Recurrent Forecaster, 2017, arXiv 1711.11053). So an epoch scores every
@@ -21,7 +21,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries
 
 
 class SeriesBatch(NamedTuple):
-    """Stretches of series side by side, time first; zero past each one's end.
+    """Segments of series side by side, time first; zero past each one's end.
 
     Attributes:
         values: [h + m - 1 + f, B, K], on the scale of each series.
@@ -37,13 +37,13 @@ class SeriesBatch(NamedTuple):
     origins: Tensor
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """Forecasts of one series that count.
 
     Attributes:
         series: its number.
         start, stop: the first steps of the futures are `start:stop`.
-        earlier, later: by how many steps the stretch may be moved.
+        earlier, later: by how many steps the segment may be moved.
     """
 
     series: int
@@ -52,22 +52,22 @@ class Stretch(NamedTuple):
     earlier: int
     later: int
 
-    def moved(self) -> Stretch:
-        """The stretch up to half of itself earlier or later, as drawn."""
+    def moved(self) -> Segment:
+        """Move the segment by up to half of itself earlier or later, as drawn."""
         half = (self.stop - self.start) // 2
         shift = int(torch.randint(-min(half, self.earlier), min(half, self.later) + 1, ()))
         return self._replace(start=self.start + shift, stop=self.stop + shift)
 
 
 class SeriesExamples(Examples[SeriesBatch]):
-    """Stretches of several series.
+    """Segments of several series.
 
     Args:
         series: all of them.
         spans: of each series, the first steps of the futures that count: from, to.
         history: h.
         steps: f, how many steps a forecast has.
-        moving: draw anew each time where a stretch begins and ends, as training likes it.
+        moving: draw anew each time where a segment begins and ends, as training likes it.
     """
 
     def __init__(
@@ -80,30 +80,30 @@ class SeriesExamples(Examples[SeriesBatch]):
         moving: bool = False,
     ) -> None:
         self.series, self.history, self.steps, self.moving = series, history, steps, moving
-        self.stretches = [
-            Stretch(number, start, stop, start - max(first, history), last - stop)
+        self.segments = [
+            Segment(number, start, stop, start - max(first, history), last - stop)
             for number, (first, last) in enumerate(spans)
             for start, stop in _pieces(max(first, history), last, history)
         ]
         self.lengths = np.array(
-            [history + part.stop - part.start - 1 + steps for part in self.stretches], dtype=np.int64
+            [history + part.stop - part.start - 1 + steps for part in self.segments], dtype=np.int64
         )
 
     def places(self) -> Iterator[tuple[ScaledSeries, npt.NDArray[np.int64]]]:
-        """Each series and the first steps of its futures that count."""
+        """Yield each series and the first steps of its futures that count."""
         for number, one in enumerate(self.series):
-            found = [np.arange(part.start, part.stop) for part in self.stretches if part.series == number]
+            found = [np.arange(part.start, part.stop) for part in self.segments if part.series == number]
             if found:
                 yield one, np.concatenate(found)
 
     def fingerprint(self) -> str:
-        """A hash of all values and covariates, in their own units, and of where forecasts count."""
+        """Return a hash of all values and covariates, in their own units, and of where forecasts count."""
         arrays = [part for one in self.series for part in (one.series.target, one.series.known, one.series.past)]
-        return fingerprint(*arrays, np.array(self.stretches, dtype=np.int64))
+        return fingerprint(*arrays, np.array(self.segments, dtype=np.int64))
 
     def batch(self, indices: Indices) -> SeriesBatch:
-        """Put some stretches side by side."""
-        parts = [self.stretches[int(index)] for index in indices]
+        """Put some segments side by side."""
+        parts = [self.segments[int(index)] for index in indices]
         parts = [part.moved() for part in parts] if self.moving else parts
         longest = int(self.lengths[indices].max())
         with np.errstate(over="ignore"):  # only heads of counts ask for it, and these are not that large
@@ -116,7 +116,7 @@ class SeriesExamples(Examples[SeriesBatch]):
             torch.tensor([part.stop - part.start for part in parts]),
         )
 
-    def _side_by_side(self, name: str, parts: Sequence[Stretch], longest: int) -> Tensor:
+    def _side_by_side(self, name: str, parts: Sequence[Segment], longest: int) -> Tensor:
         rows = [getattr(self.series[part.series], name) for part in parts]
         found = np.zeros((longest, len(parts), rows[0].shape[1]), dtype=np.float32)
         for row, (values, part) in enumerate(zip(rows, parts, strict=True)):
@@ -126,5 +126,5 @@ class SeriesExamples(Examples[SeriesBatch]):
 
 
 def _pieces(first: int, last: int, size: int) -> list[tuple[int, int]]:
-    """first:last in pieces of at most `size`, full ones at the end, where the newest data are."""
+    """Cut first:last into pieces of at most `size`, full ones at the end, where the newest data are."""
     return [(max(stop - size, first), stop) for stop in range(last, first, -size)][::-1]

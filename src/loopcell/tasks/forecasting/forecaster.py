@@ -8,50 +8,36 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from loopcell.data import Series, Step
+from loopcell.data import Scale, Series, Step
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
-from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
+from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, moved_to_cover, tracked
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
-from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
-from loopcell.tasks.forecasting.network import ForecastNetwork, Memory, Sizes
+from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future
+from loopcell.tasks.forecasting.scales import scale_of
+from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.settings import ForecasterSettings
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
+from loopcell.tasks.forecasting.still import (
+    Flags,
+    moves_now,
+    moving_note,
+    never_varied,
+    stay,
+    staying_note,
+    still_columns,
+)
 from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, RollOut, Strategy
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
-
-LEAST_TO_CALIBRATE = 100  # places in the held-out part
-
-
-class ForecasterNetwork(ForecastNetwork):
-    """A network of forecasts whose quantiles are moved.
-
-    Args:
-        settings: the cell and the sizes.
-        sizes: how many columns and series there are.
-        head: what is said of a value.
-        steps: how many steps the network looks ahead at once.
-
-    Attributes:
-        shift: [f, K, Q], what is added to the quantiles, on the scale of the series.
-    """
-
-    shift: Tensor
-
-    def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
-        super().__init__(settings, sizes, head, steps)
-        self.register_buffer("shift", torch.zeros(settings.horizon, sizes.targets, len(head.levels)))
 
 
 class Forecaster(ForecasterSettings, SeriesEstimator):
@@ -63,12 +49,14 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     Attributes:
         targets_: the names of the K targets.
         names_: the names of the series that training had.
+        still_: bool [S, K], which of their columns never varied; while they do not, they are forecast to stay.
         network_: the trained network, with the scales of each series.
         outcome_: how training ended.
     """
 
     task: ClassVar[str] = "forecaster"
     network_: ForecasterNetwork
+    still_: Flags
 
     # --- forecasts -------------------------------------------------------------------------------------------------
 
@@ -92,28 +80,27 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
         Returns:
             A forecast for each series of the table, and the state to go on from, which also has what is kept of the
-            others. Rows that come in pieces of any size give the forecasts that they give at once.
+            others. Rows that come in pieces of any size give the forecasts that they give at once; where training
+            taught no scale (a new series, a column that never varied), the first piece decides on it.
 
         Raises:
             DataError: the rows do not follow those that were read before.
         """
         kept = dict(state or {})
-        found = []
+        found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
         for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
-            one = self._ready(new, before)
-            if before is None:
-                self._demand_history(one)
-            elif not one.steps:
-                raise DataError(f"{of(series.name)} has no new step with a value")
-            futures, memory, seen = self._look(one, np.array([one.steps]), before)
-            found.append(self._forecast(one, futures))
-            last = one.series.times[one.steps - 1]
-            kept[series.name] = StoredHistory(last, one.series.step, one.scale, memory, seen)
+            forecast, after = self._forecast_after(new, before)
+            moves = moves_now(new, before)
+            found.append(forecast)
+            still.append((new, after.still & ~moves))
+            moved.append((new, moves))
+            kept[series.name] = after
+        self._note([*staying_note(still), *moving_note(moved)])
         return found, SeriesState(kept)
 
     def backtest(self, data: Any, *, start: Any = None, stride: int = 1) -> list[Backtest]:
@@ -141,7 +128,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     # --- scores ----------------------------------------------------------------------------------------------------
 
     def evaluate(self, data: Any, *, start: Any = None, stride: int = 1) -> ScoreTable:
-        """Errors, quantile loss and coverage of a backtest, beside the last value and the value a season ago.
+        """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
 
         Args:
             data: the series, history included; arguments as in `backtest`.
@@ -151,12 +138,12 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return self._scored(self.backtest(data, start=start, stride=stride))
 
     def score(self, data: Any, y: Any = None) -> float:
-        """Minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
+        """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
         self._refuse_targets(y)
         return -float(self.evaluate(data).model["scaled MSE"])
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """The metrics on what `fit` with the same tables chose the best weights by; None where it held nothing out."""
+        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one."""
         if validation is not None:
             return self.evaluate(validation)
         series = self._read_table(data)
@@ -166,17 +153,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return self._scored(self._backtests(series, self._cuts))
 
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
-        season = self.season or usual_season(self.step_)
-        levels = self.network_.head_kind.levels
-        parts = [_forecasts(one, season) for one in found]
-        rows = {"model": forecast_metrics(parts, levels)}
-        for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
-            if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
-                rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
-        many = f"{len(found):,} series, " if len(found) > 1 else ""
-        about = f"{many}{sum(map(len, found)):,} forecasts of {self.horizon} steps{_mase_of(parts, season)}"
-        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
-        return ScoreTable(about, shown)
+        return scored(found, self.season or usual_season(self.step_))
 
     def _backtests(self, series: Sequence[Series], firsts: Sequence[int], stride: int = 1) -> list[Backtest]:
         history, horizon = self.network_.history, int(self.horizon)
@@ -187,10 +164,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             if not len(places):
                 continue
             ready = self._scaled(one[:steps])
-            futures = self._look(ready, places)[0]
-            head = self.network_.head_kind
-            mean, quantiles = in_units(futures, ready.scale, counts=head.counts)
-            found.append(Backtest(one[:steps], places, mean, head.levels, quantiles, ready.scale.size))
+            mean, quantiles = self._in_units(ready, places, self._look(ready, places)[0])
+            levels = self.network_.head_kind.levels
+            found.append(Backtest(one[:steps], places, mean, levels, quantiles, ready.scale.size))
         if not found:
             raise DataError(
                 f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
@@ -214,25 +190,39 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _network(self, settings: Any) -> ForecasterNetwork:
         return ForecasterNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
 
-    def _finish(self, held_out: SeriesExamples | None) -> None:
-        """Move each quantile so that the share below it is right in the held-out part.
+    def _learn(
+        self, series: list[Series], validation: Any, settings: Any
+    ) -> tuple[SeriesExamples, SeriesExamples | None]:
+        self.still_ = np.stack([still_columns(one) for one in series])
+        self._note(staying_note([(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]))
+        return super()._learn(series, validation, settings)
 
-        Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
-        """
+    def _learned(self) -> dict[str, Any]:
+        found = super()._learned()
+        return found | {"still": np.argwhere(self.still_).tolist()} if self.still_.any() else found
+
+    def _restore(self, learned: Mapping[str, Any]) -> None:
+        super()._restore(learned)
+        self.still_ = np.zeros((len(self.names_), len(self.targets_)), np.bool_)
+        for row, column in learned.get("still", []):
+            if not 0 <= row < len(self.names_) or not 0 <= column < len(self.targets_):
+                raise ValueError("its columns that never vary are none")
+            self.still_[row, column] = True
+
+    def _finish(self, held_out: SeriesExamples | None) -> None:
+        """Move each quantile so that the share below it is right in the held-out part."""
         head = self.network_.head_kind
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
-        over = []
+        over, still = [], []
         for one, places in held_out.places():
             with torch.no_grad():
                 futures, _ = Direct()(self.network_, one, places)
             true = one.values[places[:, None] + np.arange(self.horizon)]
             over.append(true[..., None] - futures.quantiles)
-        errors = np.concatenate(over)
-        if len(errors) < LEAST_TO_CALIBRATE:
-            return
-        moved = [np.quantile(errors[..., at], level, axis=0) for at, level in enumerate(head.levels)]
-        self.network_.shift.copy_(torch.from_numpy(np.stack(moved, -1)))
+            still.append(self._still(one, places))
+        shift = moved_to_cover(np.concatenate(over), np.concatenate(still), head.levels)
+        self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 
@@ -241,28 +231,64 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return Direct()
         return RollOut(int(self.horizon), 1 if self.head == "mean" else int(self.paths))
 
-    def _forecast(self, one: ScaledSeries, futures: ForecastBatch) -> Forecast:
-        """The futures of one place, the end, in the series' units."""
-        head = self.network_.head_kind
-        mean, quantiles = (part[0] for part in in_units(futures, one.scale, counts=head.counts))
+    def _forecast_after(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
+        """Return the forecast after the last of new rows, and what is to be kept of them and of those before."""
+        one = self._ready(new, before)
+        if before is None:
+            self._demand_history(one)
+        elif not one.steps:
+            raise DataError(f"{of(new.name)} has no new step with a value")
+        places = np.array([one.steps])
+        futures, memory, seen = self._look(one, places, before)
+        mean, quantiles = (part[0] for part in self._in_units(one, places, futures, before))
         ahead = slice(one.steps, one.steps + int(self.horizon))
-        series = one.series
-        return Forecast(series.name, series.times[ahead], self.targets_, mean, head.levels, quantiles, series.zone)
+        series, levels = one.series, self.network_.head_kind.levels
+        forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
+        still = self._still(one, places, before)[0]
+        last = series.times[one.steps - 1]
+        return forecast, StoredHistory(last, series.step, one.scale, memory, seen, still)
+
+    def _in_units(
+        self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None
+    ) -> ForecastBatch:
+        """Return the futures of places in the units of a series; what never varied stays as it is."""
+        found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
+        return stay(found, one.series.target[places - 1], self._still(one, places, before))
+
+    def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:
+        """Say which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
+        if before is not None:
+            return np.tile(before.still, (len(places), 1))
+        return never_varied(one.series.target[: one.steps])[places - 1] & self._unscaled(one.series)
+
+    def _unscaled(self, series: Series) -> Flags:
+        """Of which columns [K] training taught no scale: those of new series, and those that never varied there."""
+        if series.name not in self.names_:
+            return np.ones(len(self.targets_), np.bool_)
+        found: Flags = self.still_[self.names_.index(series.name)]
+        return found
+
+    def _scale(self, series: Series) -> Scale:
+        """Return the scale of training; where that has none, the one of this history."""
+        found, unscaled, steps = super()._scale(series), self._unscaled(series), steps_that_have_been(series)
+        if series.name not in self.names_ or not steps or not unscaled.any():
+            return found
+        return found.where(~unscaled, scale_of(series.target[:steps], counts=self.network_.head_kind.counts))
 
     def _step_kept(self, name: str, kept: Mapping[str, StoredHistory]) -> Step | None:
-        """What is known of the step of a series, from its state or from training."""
+        """Return what is known of the step of a series, from its state or from training."""
         before = kept.get(name)
         return self._known_step(name) if before is None or before.step is None else before.step
 
     def _ready(self, series: Series, before: StoredHistory | None) -> ScaledSeries:
-        """A series with the steps to come."""
+        """Return a series with the steps to come."""
         longer = with_future(series, steps_that_have_been(series), int(self.horizon))
         return self._scaled(longer, None if before is None else before.scale)
 
     def _look(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """The futures of places, each mean within its interval, and what is to be kept after the last step."""
+        """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
         futures, memory, seen = self._moved(one, places, before)
         if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
             raise InputError(
@@ -277,7 +303,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _moved(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """The same with the mean as the network gives it; the quantiles are those that calibration moved."""
+        """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
             if self._follows():
@@ -289,7 +315,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _followed(
         self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
     ) -> tuple[ForecastBatch, Memory, Tracked]:
-        """The same with quantiles that follow the values: so there is a forecast after every step."""
+        """Return the same with quantiles that follow the values: so there is a forecast after every step."""
         first = self.network_.history if memory is None else 1
         every = np.arange(min(first, int(places[0])), one.steps + 1)
         found: list[ForecastBatch] = []
@@ -304,7 +330,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
 
     def _fits(self, before: StoredHistory) -> bool:
-        """Whether a state could be this model's."""
+        """Return whether a state could be this model's."""
         seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
         return seen and self.network_.remembers(before.memory)
 
@@ -315,25 +341,3 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _shift(self) -> Floats:
         found: Floats = self.network_.shift.double().cpu().numpy()
         return found
-
-
-def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
-    """What the mean absolute scaled error leaves out, and why; "" for nothing."""
-    naive = np.concatenate([part.naive for part in parts])  # of every column of every series
-    out = int((~(naive > 0)).sum())
-    if not out:
-        return ""
-    short = bool(np.isnan(naive).any())
-    same = "all before it is as it was one season earlier"
-    why = f"fewer than {season + 1} steps lie before the first forecast" if short else same
-    return f" (no MASE: {why})" if out == len(naive) else f" (MASE leaves out {out:,} of {len(naive):,} columns: {why})"
-
-
-def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:
-    """A backtest for its metrics; or that of the value some steps ago, repeated."""
-    before = one.series.target[: one.places[0]]
-    naive = naive_error(before, season)
-    if repeated is None:
-        return Forecasts(one.true, one.mean, one.quantiles if one.levels else None, one.size, naive)
-    guess = seasonal_naive(one.series.target, one.places, one.mean.shape[1], repeated)
-    return Forecasts(one.true, guess, None, one.size, naive)

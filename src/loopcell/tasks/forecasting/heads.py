@@ -1,4 +1,4 @@
-"""What is said of a value to come: from n numbers of the network to a loss, a mean, quantiles and draws.
+"""The heads of a forecaster: from n numbers of the network to a loss, a mean, quantiles and draws.
 
 The first `located` of the n numbers are places on the scale of the series; the network gives them relative to the
 newest value and adds it. The last axis of every tensor is that of the n numbers.
@@ -41,7 +41,7 @@ class Head(ABC):
 
     @abstractmethod
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """The loss of each value, [...].
+        """Return the loss of each value, [...].
 
         Args:
             found: [..., n].
@@ -50,16 +50,16 @@ class Head(ABC):
         """
 
     def mean(self, found: Tensor) -> Tensor:
-        """What is to be expected, [...]."""
+        """Return the expected value, [...]."""
         return found[..., 0]
 
     @abstractmethod
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """The values at the levels, [..., Q]; [..., 0] where there are none."""
+        """Return the values at the levels, [..., Q]; [..., 0] where there are none."""
 
     @abstractmethod
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
-        """A value of each distribution, [...]."""
+        """Draw a value of each distribution, [...]."""
 
 
 class Mean(Head):
@@ -68,15 +68,15 @@ class Mean(Head):
     numbers = 1
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """Squared error."""
+        """Return the squared error."""
         return (found[..., 0] - true) ** 2
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """None."""
+        """Return none."""
         return found[..., :0]
 
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return found[..., 0]
 
 
@@ -91,18 +91,18 @@ class Quantiles(Head):
         self.numbers = self.located = 1 + len(self.levels)
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """Half the squared error of the mean, and the mean pinball loss of the levels, twice."""
+        """Return half the squared error of the mean, and the mean pinball loss of the levels, twice."""
         over = true.unsqueeze(-1) - found[..., 1:]
         level = over.new_tensor(self.levels)
         pinball = torch.maximum(level * over, (level - 1) * over).mean(-1)
         return 0.5 * (found[..., 0] - true) ** 2 + 2 * pinball
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """Sorted."""
+        """Return the levels' values, sorted."""
         return found[..., 1:].sort(-1).values
 
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
-        """By the inverse of the distribution, a straight line between levels and beyond the outer ones no further."""
+        """Draw by the inverse of the distribution: straight lines between levels, and none beyond the outer ones."""
         places = self.quantiles(found, scale)
         uniform = torch.rand_like(found[..., 0])
         levels = found.new_tensor(self.levels)
@@ -124,21 +124,24 @@ class StudentT(Head):
         return place, functional.softplus(spread) + LEAST, 2 + LEAST + functional.softplus(freedom)
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """The negative log-density, Gamma((v + 1) / 2) / (Gamma(v / 2) sqrt(pi v) s) (1 + z^2 / v)^(-(v + 1) / 2)."""
+        """Return the negative log-density.
+
+        The density is Gamma((v + 1) / 2) / (Gamma(v / 2) sqrt(pi v) s) (1 + z^2 / v)^(-(v + 1) / 2).
+        """
         place, spread, freedom = self._parts(found)
         both, half = (freedom + 1) / 2, freedom / 2
         size = torch.lgamma(half) - torch.lgamma(both) + 0.5 * torch.log(torch.pi * freedom) + torch.log(spread)
         return size + both * torch.log1p(((true - place) / spread) ** 2 / freedom)
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """By SciPy's inverse of the distribution."""
+        """Return the values by SciPy's inverse of the distribution."""
         from scipy.stats import t
 
         place, spread, freedom = (part.double().cpu().numpy()[..., None] for part in self._parts(found))
         return torch.from_numpy(place + spread * t.ppf(np.array(self.levels), freedom)).to(found)
 
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
-        """Drawn."""
+        """Draw from the distribution."""
         place, spread, freedom = self._parts(found)
         drawn: Tensor = torch.distributions.StudentT(freedom, place, spread, validate_args=False).sample()
         return drawn
@@ -151,16 +154,17 @@ class NegativeBinomial(Head):
     counts: ClassVar[bool] = True
 
     def _parts(self, found: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and a, of the counts themselves."""
+        """Return the mean and a, of the counts themselves."""
         return (functional.softplus(found[..., 0]) + 1e-6) * scale, functional.softplus(found[..., 1]) + 1e-6
 
     def mean(self, found: Tensor) -> Tensor:
-        """The mean, on the scale of the series."""
+        """Return the mean, on the scale of the series."""
         return functional.softplus(found[..., 0]) + 1e-6
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """The negative log-probability of the count, 1704.04110 eq. in section 3.1."""
+        """Return the negative log-probability of the count, 1704.04110 eq. in section 3.1."""
         mean, spread = self._parts(found, scale)
+        # In logarithms throughout: the gamma function of a count above 35 is no float32.
         count, each = true * scale, 1 / spread
         ways = torch.lgamma(count + each) - torch.lgamma(count + 1) - torch.lgamma(each)
         return -(
@@ -168,7 +172,7 @@ class NegativeBinomial(Head):
         )
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
-        """By SciPy's inverse of the distribution, in double precision: counts are whole numbers."""
+        """Return values by SciPy's inverse of the distribution, in double precision: counts are whole numbers."""
         from scipy.stats import nbinom
 
         mean, spread = (part.double().cpu().numpy()[..., None] for part in self._parts(found, scale))
@@ -176,7 +180,7 @@ class NegativeBinomial(Head):
         return torch.from_numpy(counts) / scale.double().cpu().unsqueeze(-1)
 
     def draw(self, found: Tensor, scale: Tensor) -> Tensor:
-        """A Poisson count whose rate is drawn from a gamma distribution."""
+        """Draw a Poisson count whose rate is drawn from a gamma distribution."""
         mean, spread = self._parts(found, scale)
         return torch.poisson(torch.distributions.Gamma(1 / spread, 1 / (spread * mean)).sample()) / scale
 

@@ -30,7 +30,7 @@ class Forecasts(NamedTuple):
 
 
 def forecast_metrics(parts: Sequence[Forecasts], levels: Sequence[float]) -> dict[str, float]:
-    """Errors of the mean in the data's units, on the model's scale and beside the naive forecast; quantiles.
+    """Measure errors of the mean in the data's units, on the model's scale and beside the naive one; quantiles.
 
     Args:
         parts: of each series; every value of every forecast counts alike.
@@ -58,7 +58,7 @@ def forecast_metrics(parts: Sequence[Forecasts], levels: Sequence[float]) -> dic
 
 
 def coverage_name(levels: Sequence[float]) -> str:
-    """What the coverage between the outer levels is called."""
+    """Return the name of the coverage between the outer levels."""
     return f"coverage {100 * (levels[-1] - levels[0]):.3g}%"
 
 
@@ -69,7 +69,7 @@ def _mase(parts: Sequence[Forecasts]) -> float:
 
 
 def _pinball(part: Forecasts, levels: Sequence[float]) -> Floats:
-    """Twice the pinball loss; a forecast without quantiles says the same at every level."""
+    """Return twice the pinball loss; a forecast without quantiles says the same at every level."""
     quantiles = part.mean[..., None] if part.quantiles is None else part.quantiles
     over = (part.true[..., None] - quantiles) / part.size[:, None]
     level = np.array(levels)

@@ -23,11 +23,11 @@ from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.settings import SeriesSettings
+from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
 
 
 class Sizes(NamedTuple):
-    """How much there is: K targets, P covariates known ahead, Q known up to now, S series that training has."""
+    """The sizes: K targets, P covariates known ahead, Q known up to now, S series that training has."""
 
     targets: int
     known: int
@@ -36,7 +36,7 @@ class Sizes(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What the network has to keep of B series to go on.
+    """The memory of B series, which the network needs to go on.
 
     Attributes:
         recent: [d, B, K], the last d values.
@@ -76,7 +76,7 @@ class ForecastNetwork(nn.Module):
         return settings.hidden_size if self.sizes.known else self.columns * self.head_kind.numbers
 
     def _ahead(self, settings: SeriesSettings) -> nn.Module:
-        """From what is known of a step to come and the context of its place in the horizon: the n numbers."""
+        """Return the n numbers, from what is known of a step to come and the context of its place in the horizon."""
         return nn.Sequential(
             nn.ReLU(),
             nn.Linear(settings.hidden_size + self.sizes.known, settings.hidden_size),
@@ -87,12 +87,12 @@ class ForecastNetwork(nn.Module):
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def start(self, first: Tensor) -> Memory:
-        """The memory of series that begin with the values [B, K]: as if they had always been there."""
+        """Return the memory of series that begin with the values [B, K]: as if they had always been there."""
         rows = first.shape[0] * (1 if self.multivariate else first.shape[1])
         return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
 
     def remembers(self, memory: Memory) -> bool:
-        """Whether a memory, of one series, could be this network's."""
+        """Return whether a memory, of one series, could be this network's."""
         own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
         shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
         return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
@@ -117,7 +117,7 @@ class ForecastNetwork(nn.Module):
         return self.dropout(outputs), windows, Memory(seen[-self.lags :], recurrent)
 
     def _inputs(self, windows: Tensor, covariates: Tensor) -> Tensor:
-        """[T, R, I] of windows [T, B, K, d] and covariates [T, B, C]."""
+        """Return [T, R, I] of windows [T, B, K, d] and covariates [T, B, C]."""
         newest = windows[..., -1:]
         found = torch.cat([windows - newest, newest], -1)
         if self.multivariate:
@@ -126,7 +126,7 @@ class ForecastNetwork(nn.Module):
         return torch.cat([found, spread], -1).flatten(1, 2)
 
     def forecast(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
-        """The n numbers of each value to come, [N, B, K, f, n].
+        """Return the n numbers of each value to come, [N, B, K, f, n].
 
         Args:
             outputs: [N, R, O], of N steps.
@@ -150,7 +150,7 @@ class ForecastNetwork(nn.Module):
     # --- training --------------------------------------------------------------------------------------------------
 
     def loss(self, batch: SeriesBatch) -> Loss:
-        """The head's loss, summed over every value that every forecast of the batch was to say."""
+        """Return the head's loss, summed over every value that every forecast of the batch was to say."""
         first, f = self.history, self.steps
         read = len(batch.values) - f
         covariates = torch.cat([batch.known, batch.past], -1)
@@ -162,3 +162,23 @@ class ForecastNetwork(nn.Module):
         counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
         total = (losses * counts[..., None, None]).sum()
         return Loss(total, int(counts.sum()) * true.shape[2] * f)
+
+
+class ForecasterNetwork(ForecastNetwork):
+    """A network of forecasts whose quantiles are moved.
+
+    Args:
+        settings: the cell and the sizes.
+        sizes: how many columns and series there are.
+        head: what is said of a value.
+        steps: how many steps the network looks ahead at once.
+
+    Attributes:
+        shift: [f, K, Q], what is added to the quantiles, on the scale of the series.
+    """
+
+    shift: Tensor
+
+    def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        self.register_buffer("shift", torch.zeros(settings.horizon, sizes.targets, len(head.levels)))

@@ -1,4 +1,4 @@
-"""What a forecaster says: a forecast, and forecasts from many places of a series."""
+"""The results of a forecaster: a forecast, and forecasts from many places of a series."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Forecast:
     zone: str | None = None
 
     def quantile(self, level: float) -> Floats:
-        """The values [f, K] below which so much of the future is expected to lie.
+        """Return the values [f, K] below which so much of the future is expected to lie.
 
         Raises:
             InputError: it is none of `levels`.
@@ -49,7 +49,7 @@ class Forecast:
         return self.quantiles[..., self.levels.index(level)]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A row for each step, as JSON values: time, series, and for each target the mean and the quantiles.
+        """Yield a row for each step, as JSON values: time, series, and for each target the mean and the quantiles.
 
         Where the time of a step is not known, its number is given ("step", from 1).
         """
@@ -85,7 +85,7 @@ class Backtest:
 
     @property
     def true(self) -> Floats:
-        """What came, float64 [N, f, K]."""
+        """The values that came, float64 [N, f, K]."""
         found: Floats = self.series.target[self.places[:, None] + np.arange(self.mean.shape[1])]
         return found
 
@@ -93,7 +93,7 @@ class Backtest:
         return len(self.places)
 
     def __getitem__(self, number: int) -> Forecast:
-        """The forecast from place `number`."""
+        """Return the forecast from place `number`."""
         place, f = int(self.places[number]), self.mean.shape[1]
         times, names = self.series.times[place : place + f], self.series.target_names
         mean, quantiles = self.mean[number], self.quantiles[number]
@@ -101,7 +101,7 @@ class Backtest:
 
 
 def time_row(time: Any, zone: str | None) -> dict[str, Any]:
-    """A time as it stands in a row of JSON values."""
+    """Return a time as it stands in a row of JSON values."""
     return {"time": shown(time, zone) if isinstance(time, np.datetime64) else time.item()}
 
 

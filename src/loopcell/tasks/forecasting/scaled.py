@@ -40,7 +40,7 @@ class ScaledSeries:
 
 
 def with_future(series: Series, steps: int, count: int) -> Series:
-    """A series of which `steps` have been, with `count` steps after these; what is not known of them is NaN.
+    """Return a series of which `steps` have been, with `count` steps after; what is not known of them is NaN.
 
     Raises:
         DataError: covariates that are known ahead are not given for all of them.
@@ -65,7 +65,7 @@ def with_future(series: Series, steps: int, count: int) -> Series:
 
 
 def _times_to_come(series: Series, count: int) -> npt.NDArray[Any]:
-    """The times after the last one; NaT or NaN where no step is known, since rows are steps whatever their times."""
+    """Return the times after the last one; NaT or NaN where no step is known: rows are steps whatever their times."""
     if series.step is not None:
         return series.future_times(count)
     if series.times.dtype.kind == "M":
@@ -110,7 +110,7 @@ def scaled(
 
 
 def steps_that_have_been(series: Series) -> int:
-    """The steps before those at the end that have no target yet.
+    """Return the steps before those at the end that have no target yet.
 
     Raises:
         DataError: a value is missing before that, or a covariate that is known ahead is.
@@ -130,12 +130,12 @@ def steps_that_have_been(series: Series) -> int:
 
 
 def named(series: Series, at: int) -> str:
-    """A step of a series, as an error names it."""
+    """Return a step of a series, as an error names it."""
     return f"{of(series.name)} at {shown(series.times[at], series.zone)}"
 
 
 def of(name: str) -> str:
-    """A series, as an error names it."""
+    """Return a series, as an error names it."""
     return f"series {name!r}" if name else "the series"
 
 

@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def scale_of(values: Floats, *, counts: bool = False) -> Scale:
-    """Mean and deviation of values [T, K]; of counts 0 and the mean."""
+    """Return the mean and deviation of values [T, K]; of counts 0 and the mean."""
     if not counts:
         return scale_of_pieces([values], values.shape[1])
     mean = values.mean(0)

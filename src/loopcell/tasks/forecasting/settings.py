@@ -1,4 +1,4 @@
-"""What estimators over time series are told: their constructor arguments, with defaults and bounds. No torch here."""
+"""The constructor arguments of estimators over time series, with defaults and bounds. No torch here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Steps = Annotated[int, Field(ge=1, le=2**16)]
 
 
 def _names(value: object) -> object:
-    """One name or several, as a tuple."""
+    """Return one name or several, as a tuple."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, Sequence) else value
@@ -40,7 +40,7 @@ Levels = Annotated[Any, PlainValidator(_levels)]
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class SeriesSettings(TrainingSettings):
-    """Which columns of a table are time series, and the network that reads them.
+    """The columns of a table that are time series, and the network that reads them.
 
     Args:
         target: the column of what is to be learned: of the values to forecast, or several; not needed for arrays, all
@@ -63,7 +63,7 @@ class SeriesSettings(TrainingSettings):
         dropout: the probability that a number is dropped, in training: before, between and after the layers.
         sizes: further sizes that the cell names, such as {"proj": 64}.
 
-    An example is a stretch: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
+    An example is a segment: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
     batches of 8 and a patience of 10.
     """
 
@@ -93,7 +93,7 @@ class SeriesSettings(TrainingSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class ForecasterSettings(SeriesSettings):
-    """What a `Forecaster` is told beside the above.
+    """The arguments of a `Forecaster` beside the above.
 
     Args:
         horizon: f, how many steps ahead: all of them are forecast.
@@ -123,7 +123,7 @@ class ForecasterSettings(SeriesSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class AnomalySettings(SeriesSettings):
-    """What an `AnomalyDetector` is told beside the above.
+    """The arguments of an `AnomalyDetector` beside the above.
 
     Args:
         horizon: f, how many steps ahead: each value is forecast 1, ..., f steps before it comes, and all of these

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -33,17 +34,19 @@ class StoredHistory(NamedTuple):
         scale: of its targets.
         memory: of the network, a batch of one.
         tracked: of quantiles that follow the values; None where they do not.
+        still: bool [K], which columns never varied when the state was begun, so that they have no scale.
     """
 
     time: Any
     step: Step | None
     scale: Scale
     memory: Memory
-    tracked: Tracked | None = None
+    tracked: Tracked | None
+    still: npt.NDArray[np.bool_]
 
 
 class SeriesState(Mapping[str, StoredHistory]):
-    """What was kept of each series, by name. A value: reading on gives another one.
+    """The state of each series, by name. A value: reading on gives another one.
 
     Args:
         kept: of each series.
@@ -79,7 +82,8 @@ class SeriesState(Mapping[str, StoredHistory]):
             tensors |= {f"{number}.scale.{key}": tensor for key, tensor in sizes.items()}
             for key, array in (kept.tracked or NOTHING)._asdict().items():
                 tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
-            facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept)})
+            still = np.flatnonzero(kept.still).tolist()
+            facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept), "still": still})
         contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
 
@@ -111,7 +115,9 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
     seen = Tracked(*(tensors[f"{number}.tracked.{name}"].double().numpy() for name in Tracked._fields))
     if seen.open.shape[1:] != seen.shift.shape or len(seen.open) != len(seen.shift):
         raise ValueError("its quantiles do not fit each other")
-    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, seen if seen.shift.size else None)
+    tracked = seen if seen.shift.size else None
+    still = np.isin(np.arange(len(mean)), np.array(facts.get("still", []), np.int64))
+    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, tracked, still)
 
 
 def _time_to_json(kept: StoredHistory) -> dict[str, Any]:

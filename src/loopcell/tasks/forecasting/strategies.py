@@ -1,4 +1,4 @@
-"""What the network says of the steps after some places of a series, by either of two ways.
+"""The network's futures after some places of a series, by either of two ways.
 
 Direct: all f steps at once, from what was read. Roll-out: one step, which is then read as if it had been observed, and
 so on; of many paths, each with draws of its own, quantiles are counted.
@@ -50,7 +50,7 @@ class Strategy(ABC):
     def __call__(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> tuple[ForecastBatch, Memory]:
-        """The futures of rising places, and the memory after the last step that has been."""
+        """Return the futures of rising places, and the memory after the last step that has been."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Direct(Strategy):
     def __call__(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> tuple[ForecastBatch, Memory]:
-        """One pass over the series, whatever the number of places."""
+        """Make one pass over the series, whatever the number of places."""
         found: list[ForecastBatch] = []
         for _, futures, after in self.blocks(network, one, places, memory):
             memory = after
@@ -71,7 +71,7 @@ class Direct(Strategy):
     def blocks(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> Iterator[tuple[Places, ForecastBatch, Memory]]:
-        """The same block by block: some of the places, their futures, and the memory after the block."""
+        """Yield the same block by block: some of the places, their futures, and the memory after the block."""
         for start in range(0, one.steps, BLOCK):
             stop = min(start + BLOCK, one.steps)
             outputs, windows, memory = _read(network, one, slice(start, stop), memory)
@@ -109,7 +109,7 @@ class RollOut(Strategy):
     def _rolled(
         self, network: ForecastNetwork, one: ScaledSeries, places: Places, points: list[Cursor]
     ) -> ForecastBatch:
-        """The futures of some places, each along all paths; rows of the batch are [place, path]."""
+        """Return the futures of some places, each along all paths; rows of the batch are [place, path]."""
         point = _side_by_side([point for point in points for _ in range(self.paths)])
         scale = torch.from_numpy(one.scale.size).to(point.window)
         steps = []
@@ -129,7 +129,7 @@ class RollOut(Strategy):
 def _read(
     network: ForecastNetwork, one: ScaledSeries, steps: slice, memory: Memory | None
 ) -> tuple[Tensor, Tensor, Memory]:
-    """Some steps of a series as a batch of one."""
+    """Return some steps of a series as a batch of one."""
     covariates = np.concatenate([one.known[steps], one.past[steps]], axis=1)
     values, numbers = (
         torch.from_numpy(part).unsqueeze(1).to(device_of(network)) for part in (one.values[steps], covariates)
@@ -142,7 +142,7 @@ def _last(outputs: Tensor, windows: Tensor, memory: Memory) -> tuple[Tensor, Ten
 
 
 def _points(network: ForecastNetwork, one: ScaledSeries, places: list[int], memory: Memory | None) -> Iterator[Cursor]:
-    """The network at each of some rising places."""
+    """Yield the network at each of some rising places."""
     start, point = 0, None
     for place in places:
         for begin in range(start, place, BLOCK):
@@ -166,14 +166,14 @@ def _side_by_side(points: list[Cursor]) -> Cursor:
 
 
 def _known(network: ForecastNetwork, one: ScaledSeries, places: Places) -> Tensor:
-    """What is known of the f steps after each place, [N, 1, f, P]."""
+    """Return what is known of the f steps after each place, [N, 1, f, P]."""
     # A look past the end of the series is one of which only the first steps are asked for.
     steps = np.minimum(places[:, None] + np.arange(network.steps), len(one) - 1)
     return torch.from_numpy(one.known[steps]).unsqueeze(1).to(device_of(network))
 
 
 def _futures(network: ForecastNetwork, raw: Tensor, one: ScaledSeries) -> ForecastBatch:
-    """Mean and quantiles of [N, 1, K, f, n]."""
+    """Return the mean and quantiles of [N, 1, K, f, n]."""
     head = network.head_kind
     scale = torch.from_numpy(one.scale.size).to(raw).unsqueeze(-1).expand(raw.shape[:-1])
     mean, quantiles = head.mean(raw)[:, 0], head.quantiles(raw, scale)[:, 0]

@@ -46,7 +46,7 @@ class TextFiles(OpenedFiles):
 
     @classmethod
     def begins_anew(cls, run: RunFolder) -> bool:
-        """No: `fit` clears the folder itself, in the first of several processes."""
+        """Return False: `fit` clears the folder itself, in the first of several processes."""
         return False
 
     def load(self) -> tuple[list[Path]]:

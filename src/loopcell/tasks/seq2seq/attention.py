@@ -30,7 +30,7 @@ class DotAttention(nn.Module):
         self.query_size = query_size
 
     def keys(self, memory: Tensor) -> Tensor:
-        """What queries are compared with, [S, B, H], made once of the memory [S, B, M]."""
+        """Return the keys that queries are compared with, [S, B, H], made once of the memory [S, B, M]."""
         directions = memory.shape[-1] // self.query_size  # -1 would be any number where all inputs are empty
         return memory.reshape(*memory.shape[:2], directions, self.query_size).sum(-2)
 
@@ -49,7 +49,7 @@ class DotAttention(nn.Module):
         return looked_up(self.scores(queries, keys), memory, lengths)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Scores [B, T, S] before the softmax."""
+        """Return the scores [B, T, S] before the softmax."""
         return torch.bmm(queries.transpose(0, 1), keys.permute(1, 2, 0))
 
 
@@ -61,11 +61,11 @@ class GeneralAttention(DotAttention):
         self.query = nn.Linear(query_size, memory_size, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """The memory itself."""
+        """Return the memory itself."""
         return memory
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Scores [B, T, S] before the softmax."""
+        """Return the scores [B, T, S] before the softmax."""
         return super().scores(self.query(queries), keys)
 
 
@@ -82,12 +82,13 @@ class AdditiveAttention(DotAttention):
         self.score = nn.Linear(query_size, 1, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """U m."""
+        """Return U m."""
         found: Tensor = self.key(memory)
         return found
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Scores [B, T, S] before the softmax."""
+        """Return the scores [B, T, S] before the softmax."""
+        # Every query beside every key, [B, T, S, H]: the one form of attention here that is no product of matrices.
         both = self.query(queries).transpose(0, 1).unsqueeze(2) + keys.transpose(0, 1).unsqueeze(1)
         found: Tensor = self.score(torch.tanh(both)).squeeze(-1)
         return found
@@ -101,7 +102,7 @@ ATTENTIONS: dict[str, type[DotAttention]] = {
 
 
 def looked_up(scores: Tensor, memory: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean of the memory [S, B, M] under the softmax of scores [B, T, S]; what lies past a row's end counts 0."""
+    """Return the mean of the memory [S, B, M] under the softmax of scores [B, T, S]; past a row's end counts 0."""
     lowest = torch.finfo(scores.dtype).min  # an infinity would make the softmax of an empty row NaN
     there = within(memory, lengths).squeeze(-1).t().unsqueeze(1)
     weights = scores.masked_fill(~there, lowest).softmax(-1)

@@ -34,7 +34,7 @@ class AttentionMap(NamedTuple):
     weights: npt.NDArray[np.float64]
 
     def svg(self) -> str:
-        """A heat map: a row for each token written, a column for each step of the input, darker for more."""
+        """Draw a heat map: a row for each token written, a column for each step of the input, darker for more."""
         left = 12 + max(map(_width, self.target), default=0)
         top = 12 + max(map(_width, self.source), default=0)
         width, height = left + CELL * len(self.source) + 8, top + CELL * len(self.target) + 8

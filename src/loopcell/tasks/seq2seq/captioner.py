@@ -106,7 +106,7 @@ class Captioner(CaptionerSettings, WritingEstimator):
 
 
 def _input_of(X: Sequence[Any], settings: CaptionerSettings) -> Input:
-    """The kind of input that the first example is of: an image in a file, an image, a vector."""
+    """Return the kind of input that the first example is of: an image in a file, an image, a vector."""
     if settings.features is not None:
         return FeatureInput.learn(X, settings)
     first = X[0]

@@ -33,7 +33,7 @@ class Chat(ChatSettings, Seq2Seq):
     def reply(
         self, turns: str | Sequence[str], n: int = 1, *, choice: SamplingConfig | None = None, seed: int | None = None
     ) -> list[Candidate]:
-        """Answer.
+        """Answer some turns.
 
         Args:
             turns: what was said, or all turns so far with the newest last.
@@ -52,14 +52,14 @@ class Chat(ChatSettings, Seq2Seq):
         return self.candidates([turns], n)[0]
 
     def _own_metrics(self, given: Sequence[str]) -> dict[str, float]:
-        """Distinct-1 and distinct-2: how many of all words, and pairs of words, are different.
+        """Measure distinct-1 and distinct-2: how many of all words, and pairs of words, are different.
 
         Li et al.: A Diversity-Promoting Objective Function for Neural Conversation Models, 2016 (arXiv 1510.03055).
         """
         return {f"distinct-{size}": distinct(given, size) for size in (1, 2)}
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many tokens of the turns that are read were never seen in training."""
+        """Count the tokens of the turns that are read and were never seen in training."""
         return super().unknown(self._joined(as_part(X, "X")))
 
     def _learn_inputs(self, X: Part, settings: ChatSettings) -> None:
@@ -75,7 +75,7 @@ class Chat(ChatSettings, Seq2Seq):
         return [turn if isinstance(turn, str) else turn[-1] for turn in X]
 
     def _joined(self, X: Part) -> Part:
-        """The turns of each example as one text."""
+        """Return the turns of each example as one text."""
         return Part(_Texts(X, int(self.history)), X.name)
 
 

@@ -16,7 +16,7 @@ from loopcell.tasks.seq2seq.settings import WritingSettings
 
 
 class Encoded(NamedTuple):
-    """What a decoder knows of the input.
+    """The decoder's knowledge of the input.
 
     Attributes:
         memory: what attention may look at, [S, B, M].
@@ -33,13 +33,13 @@ class Encoded(NamedTuple):
     state: State
 
     def select(self, rows: Tensor) -> Encoded:
-        """The same of some rows of the batch, [N], in that order."""
+        """Select some rows of the batch, [N], in that order."""
         keys = self.keys[:, rows] if self.keys.dim() > 1 else self.keys  # no attention, no keys
         return Encoded(self.memory[:, rows], self.lengths[rows], self.context[rows], keys, self.state.select(rows))
 
 
 class Decoded(NamedTuple):
-    """What a decoder made of some tokens.
+    """The result of a decoder for some tokens.
 
     Attributes:
         vectors: [T, B, E], which the head turns into scores.
@@ -87,9 +87,9 @@ class Decoder(nn.Module):
         self._begin(tied=settings.tied)
 
     def _begin(self, *, tied: bool) -> None:
-        """One scale serves the embedding and the head: rows of length one, made longer again when they are read."""
+        """Start on one scale for the embedding and the head: rows of length one, made longer when they are read."""
         nn.init.normal_(self.embedding.weight, std=self.embedding.embedding_dim**-0.5)
-        if tied:
+        if tied:  # one tensor, and one name in files: `scores` reads the embedding's
             del self.head.weight
         self._tied = tied
 
@@ -113,12 +113,12 @@ class Decoder(nn.Module):
         return Decoded(self.dropout(combined), weights, state)
 
     def scores(self, vectors: Tensor) -> Tensor:
-        """Scores [..., V + 1] of the next token, of vectors [..., E]."""
+        """Return the scores [..., V + 1] of the next token, of vectors [..., E]."""
         weight = self.embedding.weight if self._tied else self.head.weight
         return functional.linear(vectors, weight, self.head.bias)
 
     def step(self, tokens: Tensor, encoded: Encoded) -> tuple[Tensor, Encoded]:
-        """Read one token a row, [B]; gives log-probabilities [B, V + 1] of the next one, and the state after it."""
+        """Read one token per row, [B]; gives log-probabilities [B, V + 1] of the next one, and the state after it."""
         decoded = self(tokens.unsqueeze(0), encoded)
         found = precise(self.scores(decoded.vectors[0])).log_softmax(-1)
         return found, encoded._replace(state=decoded.state)

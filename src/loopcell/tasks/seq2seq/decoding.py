@@ -1,4 +1,4 @@
-"""What an answer may be, and which of two answers is the better one."""
+"""The limits on an answer, and the order in which answers are better than others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loopcell.errors import InputError
 
 
 class DecodingConfig(NamedTuple):
-    """How an answer is written.
+    """The terms on which an answer is written.
 
     Attributes:
         boundary: the token before the first and after the last one.
@@ -38,6 +38,9 @@ class DecodingConfig(NamedTuple):
     limit: int | None = None
 
 
+WIDE = 64  # a beam as wide costs hardly more time than a narrow one
+
+
 class Hypothesis(NamedTuple):
     """One answer.
 
@@ -50,14 +53,14 @@ class Hypothesis(NamedTuple):
     log_probability: float
 
     def score(self, penalty: float) -> float:
-        """What hypotheses are compared by: log p / ((5 + n) / 6)^a, n tokens with the end.
+        """Return the score that hypotheses are compared by: log p / ((5 + n) / 6)^a, n tokens with the end.
 
         Wu et al.: Google's Neural Machine Translation System, 2016 (arXiv 1609.08144), equation 14.
         """
         return self.log_probability * float(((6 + len(self.tokens)) / 6) ** -penalty)
 
     def cost(self, penalty: float) -> float:
-        """The same order as `costs` has it, the least first."""
+        """Return the cost, whose order is that of `costs`, the least first."""
         return float(costs(torch.tensor(self.log_probability, dtype=torch.float64), len(self.tokens), penalty))
 
 
@@ -69,29 +72,34 @@ def costs(log_probabilities: Tensor, tokens: int, penalty: float) -> Tensor:
     return (-log_probabilities).clamp(min=0.0).log() - penalty * math.log((6 + tokens) / 6)
 
 
-def forbid(found: Tensor, written: Tensor, rules: DecodingConfig) -> None:
+def forbid(found: Tensor, written: Tensor, config: DecodingConfig) -> None:
     """Set log-probabilities [N, V + 1] to minus infinity, in place, where a token may not follow [T, N]."""
-    tokens = found[:, : rules.boundary]
-    if len(written) >= rules.max_length:
+    tokens = found[:, : config.boundary]
+    if len(written) >= config.max_length:
         tokens.fill_(-torch.inf)  # nothing but the end
         return
-    found[:, list(rules.never)] = -torch.inf
-    _forbid_repetition(tokens, written, rules)
-    if len(written) < rules.min_length:
-        found[tokens.isfinite().any(1), rules.boundary] = -torch.inf
+    found[:, list(config.never)] = -torch.inf
+    _forbid_repetition(tokens, written, config)
+    if len(written) < config.min_length:
+        found[tokens.isfinite().any(1), config.boundary] = -torch.inf
 
 
-def _forbid_repetition(tokens: Tensor, written: Tensor, rules: DecodingConfig) -> None:
+def _forbid_repetition(tokens: Tensor, written: Tensor, config: DecodingConfig) -> None:
     """Forbid the token [N, V] that would end a sequence of `ngram_block` tokens that is there already."""
-    size = rules.ngram_block
+    size = config.ngram_block
     if not size or len(written) < size:
         return
     windows = written.t().unfold(1, size, 1)
     again = (windows[..., :-1] == written[len(written) - size + 1 :].t().unsqueeze(1)).all(-1)
     # The end stands again and again behind answers that have ended.
-    again &= windows[..., -1] != rules.boundary
+    again &= windows[..., -1] != config.boundary
     rows, places = again.nonzero(as_tuple=True)
     tokens[rows, windows[rows, places, -1]] = -torch.inf
+
+
+    """Return how many tokens an answer may have where only a file says so: fewer in a beam that a file makes wide."""
+    """Return how many tokens an answer may have where only a file says so: fewer in a beam that only a file makes wide."""
+    return max(1, LONGEST_ANSWER.most() * WIDE // max(WIDE, beam))
 
 
 def demand_end(written: Tensor, config: DecodingConfig) -> None:

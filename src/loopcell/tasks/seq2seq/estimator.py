@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 
 from loopcell.data import Ragged
-from loopcell.data.limits import LONGEST_ANSWER
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
@@ -23,7 +22,7 @@ from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.seq2seq.decoder import Encoded
-from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis
+from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, longest_unasked
 from loopcell.tasks.seq2seq.metrics import bleu, text_metrics
 from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
@@ -73,7 +72,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     @abstractmethod
     def _target_settings(self, settings: Any) -> Any:
-        """The settings by which the targets are cut into tokens."""
+        """Return the settings by which the targets are cut into tokens."""
 
     def evaluate_within(
         self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None, seconds: float | None
@@ -99,9 +98,9 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         Raises:
             UsageError: n is below 1 or above 1,000.
         """
-        rules = self._rules()
-        wanted = rules.beam if n is None else _demand_some(n)
-        found = self._written(X, _for_answers(rules, wanted), beam_search)
+        config = self._decoding_config()
+        wanted = config.beam if n is None else _demand_some(n)
+        found = self._written(X, _for_answers(config, wanted), beam_search)
         return [different(some)[:wanted] for some in found]
 
     def sample(
@@ -120,12 +119,12 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         """
         generator = torch.Generator()
         generator.manual_seed(seed) if seed is not None else generator.seed()
-        rules = self._rules()._replace(beam=_demand_some(n))
-        drawn = choice or SamplingConfig()
-        return self._written(X, rules, lambda step, encoded, how: draw(step, encoded, how, drawn, generator))
+        config = self._decoding_config()._replace(beam=_demand_some(n))
+        sampling = choice or SamplingConfig()
+        return self._written(X, config, lambda step, encoded, how: draw(step, encoded, how, sampling, generator))
 
     def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
-        """Corpus BLEU, 0 to 100."""
+        """Return the corpus BLEU, 0 to 100."""
         inputs, targets = as_pair(X, y)
         return bleu([plain(text) for text in targets], [plain(text) for text in self.predict(inputs)])
 
@@ -137,7 +136,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
     def evaluate(
         self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None, limits: Limits | None = None
     ) -> ScoreTable:
-        """BLEU, chrF and exact match of what is written; token accuracy and perplexity of the targets given.
+        """Measure BLEU, chrF and exact match of what is written; token accuracy and perplexity of the targets.
 
         Beside it the input copied, where it is a text, and with training data the most frequent target.
 
@@ -162,12 +161,13 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return ScoreTable(whole.described(len(true), len(pairs[0])), rows)
 
     def _own_metrics(self, given: Sequence[str]) -> dict[str, float]:
-        """What a task counts beside the above in the texts that were written."""
+        """Count what a task has beside the above in the texts that were written."""
         return {}
 
     def _written_within(self, X: Part, limits: Limits) -> tuple[Indices, list[str]]:
-        """The numbers of the examples that were written within limits, in order, and the texts."""
-        examples, rules, device = self._unlabelled(X), _for_answers(self._rules(), 1), device_of(self.network_)
+        """Return the numbers of the examples that were written within limits, in order, and the texts."""
+        examples, device = self._unlabelled(X), device_of(self.network_)
+        config = _for_answers(self._decoding_config(), 1)
         # Without limits those go together that are of similar length, which takes less time.
         if limits == Limits():
             blocks = self._batches(examples)
@@ -178,7 +178,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         found: dict[int, str] = {}
         with shown(total, progress=bool(self.progress)) as advance, torch.inference_mode():
             for indices, batch in blocks:
-                answers = self._answers(batch, rules, beam_search)
+                answers = self._answers(batch, config, beam_search)
                 found |= {at: plain(some[0].text) for at, some in zip(indices.tolist(), answers, strict=True)}
                 advance(len(indices))
         chosen = np.array(sorted(found), dtype=np.int64)
@@ -186,7 +186,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     @torch.inference_mode()
     def _fit_of(self, X: Part, y: Part) -> dict[str, float]:
-        """How well the model foresees the targets' tokens when it is given those before."""
+        """Measure how well the model predicts the targets' tokens when it is given those before."""
         log_probability, right, count = 0.0, 0, 0
         for _, batch in self._batches(self._examples(X, y)):
             found, hits = self.network_.scored(batch)
@@ -195,10 +195,10 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return {"token accuracy": right / count, "perplexity": math.exp(min(700.0, -log_probability / count))}
 
     def _copied(self, X: Part) -> list[str] | None:
-        """The inputs as texts; None where they are none."""
+        """Return the inputs as texts; None where they are none."""
         return [plain(text) for text in X] if isinstance(X[0], str | list | tuple) and _is_text(X[0]) else None
 
-    def _rules(self) -> DecodingConfig:
+    def _decoding_config(self) -> DecodingConfig:
         settings = checked(self)
         longest = settings.max_length or self.longest_ + self.longest_ // 2 + 10
         if settings.min_length > longest:
@@ -208,7 +208,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         return DecodingConfig(
             boundary=self.target_.size,
             max_length=longest,
-            limit=LONGEST_ANSWER.most() if self._from_file else None,
+            limit=longest_unasked(settings.beam) if self._from_file else None,
             min_length=settings.min_length,
             beam=settings.beam,
             length_penalty=settings.length_penalty,
@@ -216,21 +216,21 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
             never=() if self.target_.unknown is None else (self.target_.unknown,),
         )
 
-    def _written(self, X: Sequence[Any], rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
+    def _written(self, X: Sequence[Any], config: DecodingConfig, search: Search) -> list[list[Candidate]]:
         examples = self._unlabelled(X)
         with torch.inference_mode():
-            parts = ((indices, self._answers(batch, rules, search)) for indices, batch in self._batches(examples))
+            parts = ((indices, self._answers(batch, config, search)) for indices, batch in self._batches(examples))
             found: list[list[Candidate]] = in_order(len(examples), parts)
         return found
 
-    def _answers(self, batch: Any, rules: DecodingConfig, search: Search) -> list[list[Candidate]]:
-        """What is written to a batch of examples."""
+    def _answers(self, batch: Any, config: DecodingConfig, search: Search) -> list[list[Candidate]]:
+        """Write the answers to a batch of examples."""
         encoded: Encoded = self.network_.encode(batch.inputs, batch.lengths)
-        found = search(self.network_.decoder.step, encoded, rules)
+        found = search(self.network_.decoder.step, encoded, config)
         return [[Candidate(self.target_.text(one.tokens), one.log_probability) for one in some] for some in found]
 
     def _batches(self, examples: SequenceExamples) -> Iterator[tuple[Any, Any]]:
-        """All examples in batches on the network's device, to be read without learning."""
+        """Yield all examples in batches on the network's device, to be read without learning."""
         device = device_of(self.network_)
         for indices, batch in examples.in_order_of_length(checked(self).reading_batch()):
             yield indices, on_device(batch, device)
@@ -290,7 +290,7 @@ def different(found: Sequence[Candidate]) -> list[Candidate]:
 
 
 def plain(text: Any) -> str:
-    """A text as it is; a list of tokens as words."""
+    """Return a text as it is; a list of tokens as words."""
     return text if isinstance(text, str) else " ".join(text)
 
 
@@ -306,6 +306,6 @@ def _demand_some(n: int) -> int:
     return n
 
 
-def _for_answers(rules: DecodingConfig, n: int) -> DecodingConfig:
+def _for_answers(config: DecodingConfig, n: int) -> DecodingConfig:
     """Return the config to find n answers by: of several some may spell the same text, so a beam finds all it can."""
-    return rules._replace(beam=max(rules.beam, n), answers=1 if n == 1 else None)
+    return config._replace(beam=max(config.beam, n), answers=1 if n == 1 else None)

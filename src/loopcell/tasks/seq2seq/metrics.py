@@ -9,7 +9,7 @@ from loopcell.errors import MissingExtraError
 
 
 def text_metrics(true: Sequence[str], given: Sequence[str]) -> dict[str, float]:
-    """Corpus BLEU (13a tokens, case counts), chrF2, and exact match, each between 0 and 100, or 0 and 1 for the last.
+    """Measure corpus BLEU (13a tokens, case counts) and chrF2, each 0 to 100, and exact match, 0 to 1.
 
     Papineni et al. 2002; Popović 2015; Post: A Call for Clarity in Reporting BLEU Scores, 2018.
 
@@ -21,18 +21,18 @@ def text_metrics(true: Sequence[str], given: Sequence[str]) -> dict[str, float]:
 
 
 def bleu(true: Sequence[str], given: Sequence[str]) -> float:
-    """Corpus BLEU, 0 to 100; errors as `text_metrics`."""
+    """Return the corpus BLEU, 0 to 100; errors as `text_metrics`."""
     # `force` leaves out a remark on standard error about texts that look tokenised; some data sets are.
     return float(_sacrebleu().corpus_bleu(list(given), [list(true)], force=True).score)
 
 
 def chrf(true: Sequence[str], given: Sequence[str]) -> float:
-    """Corpus chrF2, 0 to 100; errors as `text_metrics`."""
+    """Return the corpus chrF2, 0 to 100; errors as `text_metrics`."""
     return float(_sacrebleu().corpus_chrf(list(given), [list(true)]).score)
 
 
 def distinct(texts: Sequence[str], size: int) -> float:
-    """How many different n-grams of words there are, as a share of all; 0 where there is none."""
+    """Return the share of different n-grams of words among all; 0 where there is none."""
     grams = [tuple(words[at : at + size]) for words in map(str.split, texts) for at in range(len(words) - size + 1)]
     return len(set(grams)) / len(grams) if grams else 0.0
 

@@ -35,6 +35,7 @@ class Bridge(nn.Module):
         """Map [L * D, B, n] of each state to [L, B, n]."""
         found: dict[str, Tensor] = {}
         for maps, (name, tensor) in zip(self.maps, state.items(), strict=True):
+            # Rows of [L * D, B, n] are layer by layer, each with its directions: [L, D, B, n] to [L, B, D * n].
             both = tensor.view(self._layers, self._directions, *tensor.shape[1:]).transpose(1, 2).flatten(2)
             assert isinstance(maps, nn.ModuleList)
             found[name] = torch.stack([torch.tanh(one(layer)) for one, layer in zip(maps, both, strict=True)])
@@ -63,7 +64,7 @@ class DecodingNetwork(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     def encode(self, inputs: Tensor, lengths: Tensor) -> Encoded:
-        """What the decoder starts from, of a batch of inputs."""
+        """Encode a batch of inputs to what the decoder starts from."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Decoded:
@@ -73,12 +74,13 @@ class DecodingNetwork(nn.Module):
         return decoded
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """The negative log-probability of all tokens of the targets, their ends included."""
+        """Return the negative log-probability of all tokens of the targets, their ends included."""
         known = batch.targets != IGNORED
         encoded = self.encode(batch.inputs, batch.lengths)
         tokens, lengths = self._shifted(batch.targets), known.sum(0)
         if self.training and self._last_share < 1.0:
             tokens = self._mixed(tokens, encoded, lengths)
+        # Padding is left out before the head: its product over V tokens is often the largest of all.
         vectors = self.decoder(tokens, encoded, lengths).vectors[known]
         smoothing = self.smoothing if self.training else 0.0
         total = functional.cross_entropy(
@@ -87,7 +89,7 @@ class DecodingNetwork(nn.Module):
         return Loss(total, len(vectors))
 
     def scored(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
-        """Of every token of the targets its log-probability and whether it is the likeliest: each [N]."""
+        """Return every target token's log-probability and whether it is the likeliest: each [N]."""
         known = batch.targets != IGNORED
         vectors = self(batch.inputs, batch.lengths, batch.targets).vectors[known]
         found = precise(self.decoder.scores(vectors)).log_softmax(-1)
@@ -95,7 +97,7 @@ class DecodingNetwork(nn.Module):
         return found.gather(-1, true.unsqueeze(-1)).squeeze(-1), found.argmax(-1) == true
 
     def _shifted(self, targets: Tensor) -> Tensor:
-        """What the decoder reads: the targets one step later, after the boundary."""
+        """Return the decoder's inputs: the targets one step later, after the boundary."""
         boundary = self.decoder.boundary
         first = targets.new_full((1, targets.shape[1]), boundary)
         return torch.cat([first, targets[:-1].masked_fill(targets[:-1] == IGNORED, boundary)])
@@ -110,6 +112,7 @@ class DecodingNetwork(nn.Module):
         share = 1.0 - (1.0 - self._last_share) * min(1.0, float(self.updates) / self.total_updates)
         with torch.no_grad():
             own = self.decoder.scores(self.decoder(tokens, encoded, lengths).vectors).argmax(-1)
+        # Position t of `own` follows token t, so it stands in for token t + 1; the boundary in front is never replaced.
         replaced = torch.rand(tokens[1:].shape, device=tokens.device) >= share
         return torch.cat([tokens[:1], torch.where(replaced, own[:-1], tokens[1:])])
 

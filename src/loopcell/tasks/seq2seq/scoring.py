@@ -1,4 +1,4 @@
-"""How much of some data is written to be scored, and how that is shown."""
+"""The part of some data that is written to be scored, and how that is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS_PER_LINE = 10.0  # where there is no terminal to draw a bar in
 
 
 class Limits(NamedTuple):
-    """How many pairs are scored. What is scored is drawn of all of them, so that it is like the whole.
+    """The number of pairs that are scored. They are drawn of all of them, so that they are like the whole.
 
     Attributes:
         pairs: the most; None for all.

@@ -1,4 +1,4 @@
-"""What the estimators that write a sequence are told. No torch here: flags are fast."""
+"""The arguments of the estimators that write a sequence. No torch here: flags are fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class WritingSettings(NetworkSettings, TrainingSettings):
-    """What every estimator with a decoder is told, beside the network and its training.
+    """The arguments of every estimator with a decoder, beside the network and its training.
 
     Args:
         attention: what the decoder looks at: "none" for the context vector alone, or all that the encoder gave, with
@@ -47,7 +47,7 @@ class WritingSettings(NetworkSettings, TrainingSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Seq2SeqSettings(WritingSettings):
-    """What a `Seq2Seq` is told beside the above.
+    """The arguments of a `Seq2Seq` beside the above.
 
     Args:
         bidirectional: read both ways: the encoder does, each with a hidden state of `hidden_size`.
@@ -64,7 +64,7 @@ class Seq2SeqSettings(WritingSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class ChatSettings(Seq2SeqSettings):
-    """What a `Chat` is told beside the above.
+    """The arguments of a `Chat` beside the above.
 
     Args:
         history: how many turns of a conversation the encoder reads, the newest last.
@@ -75,7 +75,7 @@ class ChatSettings(Seq2SeqSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class CaptionerSettings(WritingSettings):
-    """What a `Captioner` is told beside `WritingSettings`.
+    """The arguments of a `Captioner` beside `WritingSettings`.
 
     Args:
         attention: what the decoder looks at: "none" for the vector alone, or "general" or "additive" over the places of

@@ -51,21 +51,21 @@ class TargetText:
         return cls(found)
 
     def numbers(self, y: Sequence[Any]) -> Ragged:
-        """Token numbers of each target with the end after them; DataError names one that is of another kind."""
+        """Return each target's token numbers with the end after them; DataError names one that is of another kind."""
         return Ragged.of(np.append(ids, self.size) for ids in self.tokens.each(y))
 
     def text(self, ids: Sequence[int]) -> Written:
-        """The text, or the list of tokens, of numbers without the end."""
+        """Return the text, or the list of tokens, of numbers without the end."""
         if isinstance(self.tokens, TextInput):
             return self.tokens.vocabulary.decode(np.array(ids, dtype=np.int64))
         return [self.tokens.tokens[number - 1] if number else "?" for number in ids]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
-        """Each token as a string of its own, for a picture."""
+        """Return each token as a string of its own, for a picture."""
         return spelled(self.tokens, np.array(ids, dtype=np.int64))
 
     def to_json(self) -> dict[str, Any]:
-        """The vocabulary."""
+        """Return the vocabulary."""
         return self.tokens.to_json()
 
     @classmethod
@@ -78,7 +78,7 @@ class TargetText:
 
 
 def spelled(tokens: TextInput | TokenInput, ids: npt.NDArray[np.integer[Any]]) -> list[str]:
-    """Each token of a text or list as a string of its own."""
+    """Return each token of a text or list as a string of its own."""
     if isinstance(tokens, TextInput):
         return [tokens.vocabulary.decode(ids[at : at + 1]) for at in range(len(ids))]
     return [tokens.tokens[number - 1] if number else "?" for number in ids.tolist()]

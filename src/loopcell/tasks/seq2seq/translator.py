@@ -41,7 +41,7 @@ class Seq2Seq(Seq2SeqSettings, WritingEstimator):
     network_: EncoderDecoder
 
     def attention_map(self, x: Any) -> AttentionMap:
-        """Where the decoder looked while it wrote its best answer to one input.
+        """Return the decoder's attention while it wrote its best answer to one input.
 
         Raises:
             UsageError: the model has no attention.
@@ -53,14 +53,14 @@ class Seq2Seq(Seq2SeqSettings, WritingEstimator):
         (_, batch), *_ = self._batches(examples)
         with torch.inference_mode():
             encoded = self.network_.encode(batch.inputs, batch.lengths)
-            best = beam_search(self.network_.decoder.step, encoded, self._rules()._replace(answers=1))[0][0]
+            best = beam_search(self.network_.decoder.step, encoded, self._decoding_config()._replace(answers=1))[0][0]
             read = torch.tensor([self.target_.size, *best.tokens], device=batch.inputs.device)
             weights = self.network_.decoder(read.unsqueeze(1), encoded).weights
         target = [*self.target_.pieces(best.tokens), END]
         return AttentionMap(self._steps(examples.inputs[0]), target, weights[:, 0].double().cpu().numpy())
 
     def _steps(self, sequence: Any) -> list[str]:
-        """The steps of an input as strings: tokens, or their numbers."""
+        """Return the steps of an input as strings: tokens, or their numbers."""
         if isinstance(self.input_, TextInput | TokenInput):
             return spelled(self.input_, np.asarray(sequence))
         return [str(step) for step in range(len(sequence))]

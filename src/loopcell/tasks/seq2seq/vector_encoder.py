@@ -21,7 +21,7 @@ MOST_CHANNELS = 4  # times those of the first layer
 
 
 class Shape(NamedTuple):
-    """What an example is: an image, or with `height` 0 a vector of `width` numbers."""
+    """The shape of an example: an image, or with `height` 0 a vector of `width` numbers."""
 
     height: int
     width: int
@@ -54,7 +54,7 @@ class VectorEncoder(nn.Module):
         return vectors, vectors.unsqueeze(0)
 
     def examples(self, inputs: Tensor) -> Tensor:
-        """The examples as convolutions take them: images [B, C, H, W], or vectors [B, D]."""
+        """Return the examples as convolutions take them: images [B, C, H, W], or vectors [B, D]."""
         scaled: Tensor = self.first(inputs)
         if not self.shape.height:
             return scaled[0]
@@ -113,7 +113,7 @@ class GivenEncoder(VectorEncoder):
 
 
 def vector_size_of(encoder: nn.Module, shape: Shape) -> int:
-    """V of a module of the user's.
+    """Return V of a module of the user's.
 
     Raises:
         InputError: it does not give a vector for an example.

@@ -1,4 +1,4 @@
-"""Whether few held-out examples tell what a classifier learned from chance."""
+"""A test for few held-out examples: can what a classifier learned be told from chance?"""
 
 from __future__ import annotations
 

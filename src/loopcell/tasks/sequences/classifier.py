@@ -66,7 +66,7 @@ class ClassifierNetwork(ManyToOne):
         self.register_buffer("temperature", torch.ones(()))
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """The negative log-probability of what is true."""
+        """Return the negative log-probability of what is true."""
         scores = self(batch.inputs, batch.lengths)
         total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype))
         return Loss(total, batch.targets.numel())
@@ -78,8 +78,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has one label an example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a row
-    of an array [N, K] of zeros and ones. Predictions have the same form.
+    y has one label per example (a string, a number, a truth value), or several: a list, tuple or set of labels, or a
+    row of an array [N, K] of zeros and ones. Predictions have the same form.
 
     Attributes:
         classes_: array [K] of the labels, sorted.
@@ -106,14 +106,14 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     def predict_proba(self, X: Sequence[Any]) -> Probabilities:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
-        With one label an example a row sums to one; with several each label has a probability of its own.
+        With one label per example a row sums to one; with several each label has a probability of its own.
         """
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """The share of sequences whose label is right; of several labels all have to be."""
+        """Return the share of sequences whose label is right; of several labels all have to be."""
         X, y = as_pair(X, y)
         probabilities = self.predict_proba(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
@@ -130,7 +130,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
                 yield {"label": label, "probability": float(row.max())}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """Accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
+        """Measure accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
 
         Args:
             X: sequences.
@@ -157,7 +157,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
 
     def _true(self, y: Part) -> npt.NDArray[Any]:
-        """What is true, as numbers, for scores; some labels that training did not have are let through, not all."""
+        """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""
         true = self.targets_.numbers(y, strict=False)
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
 

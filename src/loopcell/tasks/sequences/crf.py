@@ -33,7 +33,7 @@ class LinearChainCRF(nn.Module):
         self.transition = nn.Parameter(torch.zeros(labels, labels))
 
     def log_likelihood(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
-        """The log-probability of each row's labels, [B].
+        """Return the log-probability of each row's labels, [B].
 
         Args:
             emissions: [T, B, K].
@@ -46,7 +46,7 @@ class LinearChainCRF(nn.Module):
         return known - self.log_partition(emissions, lengths)
 
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Log Z of each row, [B], by the forward algorithm over [T, B, K]; 0 for a row of length 0."""
+        """Return log Z of each row, [B], by the forward algorithm over [T, B, K]; 0 for a row of length 0."""
         if not len(emissions):
             return emissions.sum((0, 2))
         forward = self.start + emissions[0]
@@ -56,7 +56,7 @@ class LinearChainCRF(nn.Module):
         return (forward + self.end).logsumexp(-1).masked_fill(lengths == 0, 0.0)
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """The probability of every label at every step given the whole row, [T, B, K]; zeros past its end.
+        """Return the probability of every label at every step given the whole row, [T, B, K]; zeros past its end.
 
         It is the derivative of log Z by the emission.
         """
@@ -67,7 +67,7 @@ class LinearChainCRF(nn.Module):
 
     @torch.no_grad()
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """The most probable labels of each row, int64 [T, B], by Viterbi; 0 past a row's end."""
+        """Return the most probable labels of each row, int64 [T, B], by Viterbi; 0 past a row's end."""
         steps, rows, _ = emissions.shape
         path = torch.zeros(steps, rows, dtype=torch.int64, device=emissions.device)
         if not steps:
@@ -77,7 +77,7 @@ class LinearChainCRF(nn.Module):
             candidates, best = (score.unsqueeze(-1) + self.transition).max(1)
             goes_on = (t < lengths).unsqueeze(-1)
             score = torch.where(goes_on, candidates + emissions[t], score)
-            # Past a row's end every label comes from itself, so that the way back arrives at its end unchanged.
+            # Past a row's end every label comes from itself, so that the backtracking arrives at its end unchanged.
             before.append(torch.where(goes_on, best, torch.arange(len(self.start), device=best.device)))
         path[-1] = (score + self.end).argmax(-1)
         for t in range(steps - 1, 0, -1):

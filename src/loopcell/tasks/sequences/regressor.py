@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import Ragged, Scale, scale_of
+from loopcell.data import Ragged, Scale, scale_of, within_rounding
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -47,7 +47,7 @@ class RegressorNetwork(ManyToOne):
     """
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """Squared error of targets on a scale on which they have deviation 1."""
+        """Return the squared error of targets on a scale on which they have deviation 1."""
         total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
         return Loss(total, batch.targets.numel())
 
@@ -85,7 +85,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return rows if self.outputs_ else rows[:, 0]
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """R2, the share of the squared error beside the mean of y that is gone; of K numbers the mean of their R2."""
+        """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2."""
         X, y = as_pair(X, y)
         true = as_number_rows(y, self.outputs_ or 1)
         return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
@@ -96,7 +96,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             yield {"values" if self.outputs_ else "value": value}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """Squared and absolute error and R2, beside the training part's mean.
+        """Measure squared and absolute error and R2, beside the training part's mean.
 
         Args:
             X: sequences.
@@ -111,7 +111,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
             given[name] = numbers.reshape(true.shape)
         rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
-        return ScoreTable(f"{len(X):,} sequences", rows)
+        no_spread = " (no R2: all numbers are the mean of training)" if bool((true == mean).all()) else ""
+        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+        return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
@@ -119,6 +121,13 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
         rows = as_number_rows(y)
         self.target_scale_ = scale_of([rows], rows.shape[1])
+        self._still = within_rounding(rows.min(0), rows.max(0))
+        if self._still.any():
+            self._note([_never_varies(self._still)])
+
+    def _prepare(self, training: SequenceExamples) -> None:
+        """Begin with the mean for numbers that never vary: there the gradient is zero, and training leaves them so."""
+        self.network_.draw_to_mean(torch.from_numpy(np.where(self._still, 0.0, 1.0)))
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[np.float32]:
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
@@ -131,11 +140,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             return
         shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
         self.network_.draw_to_mean(torch.from_numpy(shares))
-        if not shares.all():
-            self._note([_only_the_mean(shares, len(held_out))])
+        if not (varying := shares[~self._still]).all():
+            self._note([_only_the_mean(varying, len(held_out))])
 
     def _scaled(self, examples: SequenceExamples) -> Numbers:
-        """What the network gives for examples, float64 [N, K]."""
+        """Return the network's numbers for examples, float64 [N, K]."""
         parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
         return stacked(len(examples), parts, self.outputs_ or 1)
 
@@ -147,7 +156,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         self.target_scale_ = demand_shape(rest.pop("target"), self.outputs_ or 1)
         super()._take_scales(rest)
 
-    def _naive(self, held_out: SequenceExamples) -> Naive:
+    def _naive(self, held_out: SequenceExamples) -> Naive | None:
+        if self._still.all():  # there was nothing to learn
+            return None
         targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
         return Naive("saying the mean", float((targets**2).mean()))
 
@@ -160,6 +171,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         if outputs is not None and not (isinstance(outputs, int) and 0 < outputs <= 2**20):
             raise ValueError(f"its outputs are {outputs!r}")
         self.outputs_ = outputs
+
+
+def _never_varies(still: npt.NDArray[np.bool_]) -> str:
+    if still.all():
+        return "y never varies in training: every prediction is what it is there"
+    return f"{still.sum()} of {len(still)} numbers of y never vary in training: they are predicted as they are there"
 
 
 def _only_the_mean(shares: Numbers, held_out: int) -> str:

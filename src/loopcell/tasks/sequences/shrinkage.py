@@ -18,7 +18,7 @@ CHANCE = 4.0  # of two standard errors, squared: what the best of many passes ha
 
 
 def kept_shares(given: Table, true: Table) -> Table:
-    """How much of each output's deviation from the training part's mean to keep, [K] from 0 to 1.
+    """Return the share of each output's deviation from the training part's mean to keep, [K] from 0 to 1.
 
     With b the slope of the true numbers over the given ones, through the mean, and s its standard error, this is
     b (1 - 4 s² / b²), at least 0 and at most 1: nothing within two standard errors of 0, nearly all of a good fit.
@@ -31,7 +31,8 @@ def kept_shares(given: Table, true: Table) -> Table:
     count = len(given)
     if not FEWEST <= count < ENOUGH:
         return np.ones(given.shape[1])
-    squares = np.maximum((given**2).sum(0), np.finfo(np.float64).tiny)
+    squares = (given**2).sum(0)
+    squares = np.where(squares < np.finfo(np.float64).tiny, 1.0, squares)  # what is always the mean has a slope of 0
     slope = (given * true).sum(0) / squares
     error = ((true - slope * given) ** 2).sum(0) / (count - 1) / squares  # the slope's variance
     rising = slope > 0

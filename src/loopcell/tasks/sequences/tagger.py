@@ -67,7 +67,7 @@ class TaggerNetwork(Aligned):
         self.register_buffer("temperature", torch.ones(()))
 
     def loss(self, batch: SequenceBatch) -> Loss:
-        """The negative log-probability of the known labels: of each by itself, or with a CRF of all of a row."""
+        """Return the negative log-probability of the known labels: of each by itself, or with a CRF of all of a row."""
         scores, _ = self(batch.inputs, batch.lengths)
         known = int((batch.targets != IGNORED).sum())
         if self.crf is not None:
@@ -75,13 +75,13 @@ class TaggerNetwork(Aligned):
         return Loss(step_loss(scores, batch.targets, self.label_weight.to(scores.dtype)), known)
 
     def best(self, batch: SequenceBatch) -> Tensor:
-        """The most probable labels, int64 [T, B]."""
+        """Return the most probable labels, int64 [T, B]."""
         scores, _ = self(batch.inputs, batch.lengths)
         best: Tensor = scores.argmax(-1) if self.crf is None else self.crf.best(scores, batch.lengths)
         return best
 
     def probabilities(self, batch: SequenceBatch) -> Tensor:
-        """The probability of each label at each step, [T, B, K]; with a CRF given the whole row."""
+        """Return the probability of each label at each step, [T, B, K]; with a CRF given the whole row."""
         scores, _ = self(batch.inputs, batch.lengths)
         if self.crf is None:
             probabilities: Tensor = (scores / self.temperature).softmax(-1)
@@ -90,7 +90,7 @@ class TaggerNetwork(Aligned):
 
 
 def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Cross-entropy summed over the steps whose label is known: scores [T, B, K], labels [T, B]."""
+    """Return the cross-entropy summed over the steps whose label is known: scores [T, B, K], labels [T, B]."""
     flat = labels.flatten()
     return functional.cross_entropy(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="sum")
 
@@ -101,7 +101,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `TaggerSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has a sequence of labels an example, as long as the example has steps; None is a label that nobody knows.
+    y has one sequence of labels per example, as long as the example has steps; None is an unknown label.
 
     Attributes:
         classes_: array [K] of the labels, sorted.
@@ -160,7 +160,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             yield {"labels": labels.tolist()}
 
     def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
-        """The share of steps with the right label, among those whose label is known."""
+        """Return the share of steps with the right label, among those whose label is known."""
         X, y = as_pair(X, y)
         examples = self._unlabelled(X)
         lengths = examples.inputs.lengths
@@ -172,7 +172,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         return float((given[known] == true[known]).mean())
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """Accuracy and macro-F1 a step and F1 of entities or segments, beside the most frequent label.
+        """Measure accuracy and macro-F1 per step and F1 of entities or segments, beside the most frequent label.
 
         Args:
             X: sequences.
@@ -242,7 +242,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self.network_.temperature.fill_(temperature)
 
     def _rows(self, examples: SequenceExamples, read: Any) -> list[Array]:
-        """What the network makes of each step, [T, ...] an example, in the order of the examples."""
+        """Return the network's result for each step, [T, ...] per example, in the order of the examples."""
         parts = self._read(examples, lambda batch: _cut(read(self.network_, batch), batch.lengths))
         return in_order(len(examples), parts)
 
@@ -255,6 +255,6 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
 
 def _cut(values: Tensor, lengths: Tensor) -> list[Array]:
-    """The rows of [T, B, ...], each as long as it is."""
+    """Return the rows of [T, B, ...], each as long as it is."""
     found = values.cpu().numpy()
     return [found[:length, row] for row, length in enumerate(lengths.tolist())]

@@ -55,14 +55,14 @@ def fitted_temperature(
 def _losses(
     scores: Tensor, losses: Callable[[Tensor], Tensor], temperatures: Table, fold: npt.NDArray[np.int64]
 ) -> Table:
-    """The summed loss of each fold at each temperature, [temperatures, folds]."""
+    """Return the summed loss of each fold at each temperature, [temperatures, folds]."""
     with torch.no_grad():
         rows = (losses(scores / float(one)).double().numpy() for one in temperatures)
         return np.stack([np.bincount(fold, weights=row, minlength=FOLDS) for row in rows])
 
 
 def _holds(by_fold: Table, prior: Table, *, unchanged: int) -> bool:
-    """Whether temperatures that were found without a fold do not raise the fold's loss, for every fold.
+    """Return whether temperatures found without a fold do not raise the fold's loss, for every fold.
 
     Args:
         by_fold: [temperatures, folds].

@@ -30,7 +30,7 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(sentences: Iterable[Sequence[str]], min_count: int, most: int | None) -> Corpus:
-    """Number the words of a text, in one pass over it.
+    """Read a text in one pass, and number its words.
 
     Args:
         sentences: the words of each.

@@ -109,7 +109,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return self.evaluate(validation) if validation is not None and complete else None
 
     def _begin(self, corpus: Corpus, seed: int) -> None:
-        """The vectors before learning: small numbers for what goes in, zeros for what is foretold, as word2vec."""
+        """Start the vectors: small numbers for what goes in, zeros for what is predicted, as word2vec."""
         rows = self.network_.rows
         bound = 1 / rows.shape[1]
         rows.copy_(torch.from_numpy(np.random.default_rng(seed).uniform(-bound, bound, rows.shape)))
@@ -153,7 +153,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return isinstance(word, str) and self.input_.number(word) is not None
 
     def vector(self, word: str) -> Vector:
-        """The vector of a word, [E]; of an unknown one that of its n-grams, where there are n-grams.
+        """Return the vector of a word, [E]; of an unknown one that of its n-grams, where there are n-grams.
 
         Raises:
             InputError: the word is unknown, and has no n-grams.
@@ -161,13 +161,13 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return self._vector(word).numpy().copy()
 
     def similarity(self, one: str, other: str) -> float:
-        """The cosine between the vectors of two words; errors as `vector`."""
+        """Return the cosine between the vectors of two words; errors as `vector`."""
         return float(torch.cosine_similarity(self._vector(one), self._vector(other), dim=0))
 
     def most_similar(
         self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), *, count: int = 10
     ) -> Near:
-        """The words nearest to the sum of some words' directions, less those of others, with their cosines.
+        """Find the words nearest to the sum of some words' directions, less those of others, with their cosines.
 
         Args:
             positive: a word, or several, whose vectors are added at length one.
@@ -193,7 +193,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return [(self.words_[i], cosine) for i, cosine in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
     def analogy(self, one: str, other: str, third: str, *, count: int = 10) -> Near:
-        """What is to `third` as `other` is to `one`: man, king, woman asks for a queen. Errors as `most_similar`."""
+        """Find what is to `third` as `other` is to `one`: man, king, woman asks for a queen. Errors: `most_similar`."""
         return self.most_similar([other, third], [one], count=count)
 
     def _vector(self, word: str) -> Tensor:
@@ -215,7 +215,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
     # --- texts -----------------------------------------------------------------------------------------------------
 
     def transform(self, X: Sequence[Any]) -> Vector:
-        """The mean of the vectors of each example's words, float32 [N, E]; zeros where none of them has one."""
+        """Return the mean of the vectors of each example's words, float32 [N, E]; zeros where none of them has one."""
         self._fitted()
         examples = as_part(X, "X")
         found = np.zeros((len(examples), self.vectors_.shape[1]), dtype=np.float32)
@@ -226,7 +226,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         return found
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many words of X have no vector of their own."""
+        """Count the words of X that have no vector of their own."""
         self._fitted()
         return self.input_.unknown(X)
 
@@ -239,7 +239,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
             yield {"nearest": nearest, "vector": vector.tolist()}
 
     def evaluate(self, X: Sequence[Any], *, pairs: int = 100_000, seed: int = 0) -> ScoreTable:
-        """How often the word that stood beside another is told from a word of elsewhere, beside the more frequent one.
+        """Measure how often the word that stood beside another is told from one of elsewhere, beside the more frequent.
 
         Args:
             X: texts, best those that nothing was learned from.
@@ -248,18 +248,18 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
 
         Raises:
             DataError: the texts have no two known words beside each other.
-            InputError: the vectors came from a file of another program, which has not what words are foretold by.
+            InputError: the vectors came from a file of another program, which has not what words are predicted by.
         """
         self._fitted()
-        if not self._foretells:
-            raise InputError("these vectors came without those that foretell: they can be compared, and not scored")
+        if not self._predicts:
+            raise InputError("these vectors came without those that predict: they can be compared, and not scored")
         sentences = [ids[ids > 0] - 1 for ids in self.input_.each(as_part(X, "X"))]
         return told_apart(self.network_, sentences, checked(self), (pairs, seed))
 
     # --- files and other networks ----------------------------------------------------------------------------------
 
     def as_embedding(self, *, frozen: bool = False) -> ReadyVectors:
-        """The vectors for `embedding=` of another estimator.
+        """Return the vectors for `embedding=` of another estimator.
 
         Args:
             frozen: its training leaves them as they are.
@@ -303,7 +303,7 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         lower = all(word == word.lower() for word in found.words) if lower is None else lower
         made = cls(vector_size=found.vectors.shape[1], lower=lower)
         made._take_words(found.words, found.vectors.shape[1])
-        made._foretells = False
+        made._predicts = False
         made.network_ = made._network(checked(made))
         made.network_.rows.copy_(torch.from_numpy(found.vectors))
         made.notes_ = found.notes
@@ -311,11 +311,11 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
-    _foretells = True  # False where the vectors came from a file of another program
+    _predicts = True  # False where the vectors came from a file of another program
 
     def _take_words(self, words: list[str], size: int) -> None:
         self.input_ = WordInput(words, size, lower=self.lower)
-        self._foretells = True
+        self._predicts = True
 
     def _subwords(self, settings: WordVectorSettings) -> Subwords:
         return Subwords(*settings.ngrams, settings.buckets, settings.jamo) if settings.ngrams else WHOLE_WORDS
@@ -323,14 +323,14 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
     def _network(self, settings: WordVectorSettings) -> VectorTables:
         subwords, words = self._subwords(settings), self.input_.words
         parts = parts_of(words, subwords)
-        return VectorTables(len(words), settings.vector_size, subwords.buckets, parts, contexts=self._foretells)
+        return VectorTables(len(words), settings.vector_size, subwords.buckets, parts, contexts=self._predicts)
 
     def _learned(self) -> dict[str, Any]:
-        return {"input": self.input_.to_json(), "foretells": self._foretells}
+        return {"input": self.input_.to_json(), "foretells": self._predicts}  # kept: the key of saved files
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         self.input_ = WordInput.from_json(learned["input"])
-        self._foretells = learned["foretells"] is True
+        self._predicts = learned["foretells"] is True  # kept: the same
         if self.input_.size != self.vector_size or self.input_.tokenizer.lower != self.lower:
             raise FileFormatError("its words and its settings contradict each other")
 

@@ -49,7 +49,7 @@ Vector = npt.NDArray[np.float32]
 
 
 class ForeignVectors(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         words: V, no two alike.
@@ -77,12 +77,12 @@ def write(
 
 
 def _text(vector: npt.NDArray[np.float32]) -> bytes:
-    """Nine digits give a float32 back as it was."""
+    """Write a float32 with nine digits, which give it back as it was."""
     return " ".join(f"{number:.9g}" for number in vector.tolist()).encode()
 
 
 class _UnreadableError(Exception):
-    """Why a row is no word with its vector."""
+    """A row that is no word with its vector, with the reason."""
 
 
 class _Row(NamedTuple):
@@ -93,7 +93,7 @@ class _Row(NamedTuple):
 
 
 class _Found:
-    """What was read so far."""
+    """The words and vectors that were read so far."""
 
     def __init__(self, path: Path, size: int) -> None:
         self._path, self._size = path, size
@@ -117,7 +117,7 @@ class _Found:
         self._values += vector.tobytes()
 
     def vectors(self, notes: Iterable[str]) -> ForeignVectors:
-        """All of it; FileFormatError where half of the rows or more cannot be read."""
+        """Return all vectors; FileFormatError where half of the rows or more cannot be read."""
         bad, path = self._bad, self._path
         if 2 * bad >= self._rows:
             more = f"; so it is with {bad:,} of {self._rows:,} rows" if bad > 1 else ""
@@ -163,7 +163,7 @@ def read(path: str | PathLike[str]) -> ForeignVectors:
 
 
 def _sizes(path: Path, line: bytes) -> tuple[int, int] | None:
-    """The number of words and the length of a vector; None for a first line that is a row."""
+    """Return the number of words and the length of a vector; None for a first line that is a row."""
     header = _HEADER.fullmatch(line)
     if header is None:
         parts = _BETWEEN.split(line.strip())
@@ -180,7 +180,7 @@ def _sizes(path: Path, line: bytes) -> tuple[int, int] | None:
 
 
 def _usual_size(path: Path, lines: Sequence[bytes]) -> int:
-    """How many numbers most of some rows have; words with blanks in them seem to have more."""
+    """Return the number of numbers that most of some rows have; words with blanks in them seem to have more."""
     counts = Counter(len(_BETWEEN.split(line.strip())) - 1 for line in lines if line.strip())
     size = min(counts, key=lambda size: (-counts[size], size))
     if not 1 < size <= LONGEST_VECTOR:
@@ -189,7 +189,7 @@ def _usual_size(path: Path, lines: Sequence[bytes]) -> int:
 
 
 def _is_text(file: BinaryIO, size: int) -> bool:
-    """Whether the first word is followed by letters of numbers alone. The stream stays where it is."""
+    """Return whether the first word is followed by letters of numbers alone. The stream stays where it is."""
     ahead: bytes = file.peek(PEEK)[:PEEK]  # type: ignore[attr-defined] # it is buffered
     line, end, _ = ahead.lstrip(b"\r\n").partition(b"\n")
     parts = line.split()

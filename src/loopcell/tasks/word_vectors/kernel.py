@@ -88,7 +88,7 @@ def _source(lanes: int, width: int) -> str:
 
 
 def _padded(matrix: Matrix, width: int) -> Matrix:
-    """A copy whose rows are whole vectors, with zeros at their ends, and begin where a line of memory does."""
+    """Return a copy whose rows are whole vectors, with zeros at their ends, and begin where a line of memory does."""
     count = len(matrix) * width
     room = np.zeros(count + _LINE // _BYTES, dtype=np.float32)
     start = -room.ctypes.data % _LINE // _BYTES

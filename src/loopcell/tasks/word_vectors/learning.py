@@ -23,7 +23,7 @@ BLOCK = 10_000  # words between two learning rates
 
 
 class VectorTrainer(Protocol):
-    """How the learning is computed."""
+    """A way to compute the learning."""
 
     def learn(self, worker: int, start: int, end: int, rate: float) -> None:
         """Learn from sentences `start` to `end - 1`."""
@@ -33,7 +33,7 @@ class VectorTrainer(Protocol):
 
 
 class LearningOutcome(NamedTuple):
-    """How learning ended.
+    """The end of learning.
 
     Attributes:
         reason: "complete" or "interrupted".
@@ -83,7 +83,7 @@ def _learn_block(trainer: VectorTrainer, rate: float, worker: int, block: tuple[
 def _turns(
     offsets: np.ndarray[tuple[int, ...], np.dtype[np.int64]], settings: WordVectorSettings
 ) -> Iterator[list[tuple[int, int]]]:
-    """Blocks of sentences, one for each worker at a time, epoch after epoch."""
+    """Yield blocks of sentences, one for each worker at a time, epoch after epoch."""
     count = len(offsets) - 1
     cuts = np.unique(np.searchsorted(offsets, np.arange(0, offsets[-1], BLOCK)).clip(max=count))
     edges = [*cuts.tolist(), count]

@@ -1,4 +1,4 @@
-"""Which words are left out of the text now and then, and which are drawn as noise."""
+"""The words that are left out of the text now and then, and those that are drawn as noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Bits = npt.NDArray[np.uint32]
 
 
 def keep_below(counts: npt.NDArray[np.int64], subsampling: float) -> Bits:
-    """For each word the number that 32 random bits must not be above for it to be kept, uint32 [V].
+    """Return for each word the number that 32 random bits must not be above for it to be kept, uint32 [V].
 
     A word of share f is kept with probability sqrt(t / f) + t / f, as word2vec does (the paper's equation 5 has the
     first term alone).
@@ -45,7 +45,7 @@ class Noise(NamedTuple):
 
 
 def noise_of(counts: npt.NDArray[np.int64], power: float) -> Noise:
-    """The table for words that are drawn by their count to a power."""
+    """Return the table for words that are drawn by their count to a power."""
     weights = counts.astype(np.float64) ** power
     share = weights / weights.mean()
     below, other = np.ones(len(share)), np.arange(len(share), dtype=np.int32)

@@ -44,10 +44,10 @@ class NumpyTrainer:
                 self._step(kept, (centres[at : at + BATCH], others[at : at + BATCH]), rate, worker)
 
     def finish(self) -> None:
-        """Everything is in the task's matrices already."""
+        """Do nothing: everything is in the task's matrices already."""
 
     def _step(self, kept: npt.NDArray[np.int32], pairs: tuple[Numbers, Numbers], rate: float, worker: int) -> None:
-        """Learn from pairs of places: each centre foretells its others, or with CBOW all others of it foretell it."""
+        """Learn from pairs of places: each centre predicts its others, or with CBOW all others of it predict it."""
         task, (centres, others) = self._task, pairs
         if task.cbow:
             targets, owner = np.unique(centres, return_inverse=True)
@@ -61,7 +61,7 @@ class NumpyTrainer:
         self._update(torch.from_numpy(sources.astype(np.int64)), torch.from_numpy(owner), candidates, known, rate)
 
     def _update(self, sources: Tensor, owner: Tensor, candidates: Tensor, known: Tensor, rate: float) -> None:
-        """One step of gradient descent on -log sigmoid(+-score).
+        """Make one step of gradient descent on -log sigmoid(+-score).
 
         Args:
             sources: [S], words that go in.
@@ -87,7 +87,7 @@ class NumpyTrainer:
 
 
 def neighbours(kept: npt.NDArray[np.int32], reach: Numbers) -> tuple[Numbers, Numbers]:
-    """All pairs of places (centre, other) of a sentence with the other within the centre's reach, in order."""
+    """Return all pairs of places (centre, other) of a sentence with the other within the centre's reach, in order."""
     count = len(kept)
     widest = int(reach.max()) if count else 0
     offsets = np.concatenate([np.arange(-widest, 0), np.arange(1, widest + 1)])

@@ -1,4 +1,4 @@
-"""How good vectors are on a text: words that stood beside each other against noise."""
+"""The quality of vectors on a text: words that stood beside each other against noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = 8192
 def told_apart(
     network: VectorTables, sentences: list[Ids], settings: WordVectorSettings, drawing: tuple[int, int]
 ) -> ScoreTable:
-    """The share of pairs of neighbours in which the true neighbour scores higher than that of another pair.
+    """Return the share of pairs of neighbours in which the true neighbour scores higher than that of another pair.
 
     Frequent words are left out now and then, as in learning. What noise there is comes from the pairs themselves, so
     to be frequent does not help: who takes the more frequent word is right half of the time.
@@ -59,12 +59,12 @@ def _pairs(ids: Ids, window: int) -> Ids:
 
 
 def _scores(network: VectorTables, given: Ids, words: Ids) -> Tensor:
-    """How strongly each given word calls for the other, [N]."""
+    """Return how strongly each given word calls for the other, [N]."""
     vectors, contexts = network.vectors(), network.contexts.float()
     parts = [slice(at, at + AT_ONCE) for at in range(0, len(given), AT_ONCE)]
     return torch.cat([(vectors[given[part]] * contexts[words[part]]).sum(1) for part in parts])
 
 
 def _share(of_true: Tensor, of_noise: Tensor) -> float:
-    """How often the first is larger; half for a draw."""
+    """Return how often the first is larger; half for a draw."""
     return float((of_true > of_noise).double().mean() + (of_true == of_noise).double().mean() / 2)

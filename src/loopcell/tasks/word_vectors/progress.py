@@ -1,4 +1,4 @@
-"""How far learning has come, on standard error."""
+"""The progress of learning, on standard error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loopcell.training.progress import Heartbeat
 
 
 class Progress:
-    """A bar of words, with their number a second and the learning rate; without a terminal a line every ten seconds.
+    """A bar of words, with their number per second and the learning rate; without a terminal a line every ten seconds.
 
     Args:
         total: words.

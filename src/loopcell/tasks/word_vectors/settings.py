@@ -1,4 +1,4 @@
-"""What `WordVectors` is told: its constructor arguments. No torch here: flags are fast."""
+"""The constructor arguments of `WordVectors`. No torch here: flags are fast."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NgramLengths = Annotated[tuple[int, int] | None, AfterValidator(_lengths)]
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class WordVectorSettings:
-    """What a `WordVectors` is told. The defaults are those of word2vec and gensim.
+    """The arguments of a `WordVectors`. The defaults are those of word2vec and gensim.
 
     Args:
         vector_size: E, the length of a word's vector.
-        cbow: foretell a word from the mean of those around it (CBOW), and not each of those around a word from it
+        cbow: predict a word from the mean of those around it (CBOW), and not each of those around a word from it
             (skip-gram).
         window: the most words to each side; how many of them count is drawn anew for each word, from 1 on.
-        negatives: noise words that are drawn for each word that is foretold.
+        negatives: noise words that are drawn for each word that is predicted.
         noise_power: noise words are drawn by their count to this power.
         subsampling: a word that makes up a larger share of the text than this is left out now and then; 0 keeps all.
         min_count: words that are there less often have no vector.
@@ -74,5 +74,5 @@ class WordVectorSettings:
     progress: bool = False
 
     def seed(self) -> int:
-        """A number for the random generators."""
+        """Return a number for the random generators."""
         return drawn_seed(self.random_state)

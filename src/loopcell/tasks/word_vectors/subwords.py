@@ -18,7 +18,7 @@ _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 
 
 class Subwords(NamedTuple):
-    """Which n-grams have vectors.
+    """The n-grams that have vectors.
 
     Attributes:
         shortest: letters.
@@ -33,7 +33,7 @@ class Subwords(NamedTuple):
     jamo: bool
 
     def of(self, word: str) -> list[int]:
-        """The buckets of a word's n-grams, with marks for its start and its end, by FNV-1a of their UTF-8.
+        """Return the buckets of a word's n-grams, with marks for its start and its end, by FNV-1a of their UTF-8.
 
         As fastText has it, a byte above 127 counts as a negative number, and the marks alone are no n-grams.
         """
@@ -68,7 +68,7 @@ class Parts(NamedTuple):
 
     @property
     def shared(self) -> bool:
-        """Whether words have rows beside their own."""
+        """True if words have rows beside their own."""
         return len(self.rows) >= len(self.first)
 
     @property
@@ -78,7 +78,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(words: Sequence[str], subwords: Subwords) -> Parts:
-    """The rows of each word."""
+    """Return the rows of each word."""
     count = len(words)
     if not subwords.buckets:
         return Parts(np.arange(count + 1, dtype=np.int64), np.arange(count, dtype=np.int32))

@@ -10,14 +10,14 @@ from loopcell.tasks.word_vectors.subwords import Parts
 
 
 class VectorTables(nn.Module):
-    """What was learned, as buffers: nothing here is trained by gradients of torch.
+    """The tables that were learned, as buffers: nothing here is trained by gradients of torch.
 
     Args:
         words: V.
         size: E.
         buckets: of n-grams; 0 for none.
         parts: the rows that each word's vector is the mean of.
-        contexts: whether the vectors are there by which words are foretold.
+        contexts: whether the vectors are there by which words are predicted.
 
     Attributes:
         rows: [V + buckets, E].
@@ -38,7 +38,7 @@ class VectorTables(nn.Module):
         self._vectors: Tensor | None = None
 
     def vectors(self) -> Tensor:
-        """The words' vectors, [V, E]."""
+        """Return the words' vectors, [V, E]."""
         if self._vectors is None and not self._parts.shared:
             self._vectors = self.rows.float()
         elif self._vectors is None:
@@ -48,9 +48,9 @@ class VectorTables(nn.Module):
         return self._vectors
 
     def mean(self, rows: list[int]) -> Tensor:
-        """The mean of some rows, [E]."""
+        """Return the mean of some rows, [E]."""
         return self.rows[rows].float().mean(0)
 
     def near(self, vector: Tensor) -> Tensor:
-        """The cosine of every word's vector with this one, [V]; a vector of zeros is near nothing."""
+        """Return the cosine of every word's vector with this one, [V]; a vector of zeros is near nothing."""
         return F.cosine_similarity(self.vectors(), vector[None], dim=1, eps=1e-12)

@@ -1,4 +1,4 @@
-"""What is learned, for the kernel and for plain PyTorch alike."""
+"""The task of learning, for the kernel and for plain PyTorch alike."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class LearningTask(NamedTuple):
 
     Attributes:
         rows: [V + buckets, E], what a word's vector is made of.
-        contexts: [V, E], what is foretold.
+        contexts: [V, E], what is predicted.
         parts: which rows make a word.
         keep: how often a word is kept.
         noise: what negatives are drawn from.
         sentences: int32 numbers of words.
         window: the most words to each side.
-        negatives: for each word that is foretold.
+        negatives: for each word that is predicted.
         cbow: from those around a word to it, and not the other way round.
     """
 

@@ -16,7 +16,7 @@ from loopcell.testing.closeness import TOLERANCES, assert_all_close
 
 
 def batch_first_is_transposed(case: Case) -> None:
-    """With batch_first, [B, T, ...] goes in and comes out; the states keep their form."""
+    """Check batch_first: [B, T, ...] goes in and comes out; the states keep their form."""
     time_first, batch_first = case.net(bidirectional=True), case.net(bidirectional=True, batch_first=True)
     x, lengths, reset, state = case.inputs(), case.lengths(), case.reset(), case.state(time_first)
 
@@ -29,7 +29,7 @@ def batch_first_is_transposed(case: Case) -> None:
 
 
 def memory_layout_does_not_matter(case: Case) -> None:
-    """Inputs and states that are views with gaps give what their compact copies give."""
+    """Check that inputs and states that are views with gaps give what their compact copies give."""
     net, x, lengths = case.net(bidirectional=True), case.inputs(), case.lengths()
     state = case.state(net)
     plain = run(net, lengths=lengths)
@@ -41,7 +41,7 @@ def memory_layout_does_not_matter(case: Case) -> None:
 
 
 def single_precision_follows_double(case: Case) -> None:
-    """In float32 everything is float32, and within its precision what float64 gives for the same numbers."""
+    """Check that float32 gives float32 throughout, within its precision what float64 gives for the same numbers."""
     double, single = case.net().float().double(), case.net(dtype=torch.float32)
     x, state = case.inputs().float(), case.state(double).to(torch.float32)
     observed = observe(single, run(single), x, state)
@@ -55,7 +55,7 @@ def single_precision_follows_double(case: Case) -> None:
 
 
 def a_state_dict_is_the_whole_network(case: Case) -> None:
-    """A fresh network that loads another's state_dict gives exactly what the other gives."""
+    """Check that a fresh network that loads another's state_dict gives exactly what the other gives."""
     for num_layers, bidirectional in ((1, True), (2, False)):
         net = case.net(num_layers=num_layers, bidirectional=bidirectional)
         other = Recurrent(
@@ -72,7 +72,7 @@ def a_state_dict_is_the_whole_network(case: Case) -> None:
 
 
 def a_cell_survives_json(case: Case) -> None:
-    """A cell that was written as JSON and read back gives exactly what the cell gives."""
+    """Check that a cell that was written as JSON and read back gives exactly what the cell gives."""
     read = Cell.from_json(case.cell.to_json())
     if read.fingerprint != case.cell.fingerprint:
         raise CheckFailed(f"the fingerprint was {case.cell.fingerprint} and is {read.fingerprint} after JSON")
@@ -83,7 +83,7 @@ def a_cell_survives_json(case: Case) -> None:
 
 
 def a_missing_state_is_zero(case: Case) -> None:
-    """A call without a state starts at zero, which is what initial_state gives."""
+    """Check that a call without a state starts at zero, which is what initial_state gives."""
     net, x = case.net(bidirectional=True), case.inputs()
     state = case.state(net).map(torch.zeros_like)
     expected = observe(net, run(net), x, state)
@@ -96,7 +96,7 @@ def a_missing_state_is_zero(case: Case) -> None:
 
 
 def a_single_sequence_needs_no_batch(case: Case) -> None:
-    """An input [T, I] with states [L * D, n] gives what a batch of one gives."""
+    """Check that an input [T, I] with states [L * D, n] gives what a batch of one gives."""
     net, x = case.net(bidirectional=True), case.inputs(batch=1)
     state = case.state(net, batch=1)
 
@@ -108,7 +108,7 @@ def a_single_sequence_needs_no_batch(case: Case) -> None:
 
 
 def a_packed_sequence_is_lengths(case: Case) -> None:
-    """A PackedSequence gives what the padded input with lengths gives."""
+    """Check that a PackedSequence gives what the padded input with lengths gives."""
     net, x, lengths = case.net(bidirectional=True), case.inputs(), case.lengths().clamp(min=1)
     state = case.state(net)
 

@@ -24,7 +24,7 @@ _NUMERICAL = 1e-7
 
 
 def gradients_are_numerical_ones(case: Case) -> None:
-    """Every gradient is the slope that shows when what it belongs to is moved a little."""
+    """Check that every gradient is the slope that shows when what it belongs to is moved a little."""
     net, x = case.net(), case.inputs()
     state = case.state(net)
     observed = observe(net, run(net), x, state)
@@ -59,7 +59,7 @@ def numerical_slope(function: Callable[[], Tensor], tensor: Tensor, direction: T
 
 
 def the_derived_backward_is_autograds(case: Case) -> None:
-    """The reverse step that is derived from the equations gives autograd's gradients, with lengths and resets too."""
+    """Check the derived reverse step against autograd's gradients, with lengths and resets too."""
     net, x = case.net(), case.inputs()
     state = case.state(net)
     reference = ReferenceProgram(build_program(case.cell.graph, training=False))
@@ -77,7 +77,7 @@ def the_derived_backward_is_autograds(case: Case) -> None:
 
 
 def gradients_have_gradients(case: Case) -> None:
-    """Gradients can be differentiated again, and their slopes are numerical ones."""
+    """Check that gradients can be differentiated again, and that their slopes are numerical ones."""
     small = Case(case.cell, case.input_size, case.hidden_size, case.sizes, steps=3, batch=2)
     net, x = small.net(), small.inputs()
     state = small.state(net)
@@ -99,7 +99,7 @@ def gradients_have_gradients(case: Case) -> None:
 
 
 def vmap_is_a_loop(case: Case) -> None:
-    """torch.func.vmap over inputs, and over gradients of single examples, gives what a loop over them gives."""
+    """Check torch.func.vmap over inputs, and over gradients of single examples, against a loop over them."""
     net = case.net()
     inputs = torch.stack([case.inputs(seed=seed) for seed in (1, 2)])
     state = case.state(net)
@@ -128,7 +128,7 @@ def _check_single_gradients(net: Recurrent, x: Tensor, state: State) -> None:
 
 
 def jacrev_is_rows_of_gradients(case: Case) -> None:
-    """torch.func.jacrev gives the gradient of every entry of the output."""
+    """Check that torch.func.jacrev gives the gradient of every entry of the output."""
     net, x = case.net(), case.inputs(steps=2, batch=1)
     state = case.state(net, batch=1)
     jacobian = jacrev(lambda x: padded(net(x, state))[0])(x)

@@ -11,7 +11,7 @@ from loopcell.testing.closeness import assert_all_close, assert_close
 
 
 def chunks_make_the_whole(case: Case) -> None:
-    """A sequence run whole, in two chunks and step by step gives the same, the state being handed on."""
+    """Check that a sequence run whole, in two chunks and step by step gives the same, the state being handed on."""
     net, x = case.net(num_layers=2), case.inputs()
     state = case.state(net)
     whole = observe(net, run(net), x, state)
@@ -28,7 +28,7 @@ def chunks_make_the_whole(case: Case) -> None:
 
 
 def rows_do_not_see_each_other(case: Case) -> None:
-    """A row of a batch gives what it gives alone."""
+    """Check that a row of a batch gives what it gives alone."""
     net, x = case.net(), case.inputs()
     state = case.state(net)
 
@@ -39,7 +39,7 @@ def rows_do_not_see_each_other(case: Case) -> None:
 
 
 def padding_changes_nothing(case: Case) -> None:
-    """What stands past a row's length has no influence, on results or gradients, in either direction."""
+    """Check that what stands past a row's length changes no result or gradient, in either direction."""
     net, x, lengths = case.net(bidirectional=True), case.inputs(), case.lengths()
     state = case.state(net)
     past_the_end = (torch.arange(case.steps).unsqueeze(1) >= lengths).unsqueeze(-1)
@@ -55,7 +55,7 @@ def padding_changes_nothing(case: Case) -> None:
 
 
 def lengths_are_slices(case: Case) -> None:
-    """A row with a length gives what its slice gives, zeros past it, and its state after its own last step."""
+    """Check that a row with a length gives what its slice gives, zeros past it, its state after its own last step."""
     for net in (case.net(), case.net(bidirectional=True)):
         x, lengths, state = case.inputs(), case.lengths(), case.state(net)
 
@@ -67,7 +67,7 @@ def lengths_are_slices(case: Case) -> None:
 
 
 def a_reset_is_a_fresh_start(case: Case) -> None:
-    """A reset inside a sequence gives what separate sequences give, each started at zero, in both directions."""
+    """Check that a reset inside a sequence gives what separate sequences give, each started at zero, both ways."""
     for net in (case.net(), case.net(bidirectional=True)):
         x, lengths, reset, state = case.inputs(), case.lengths(), case.reset(), case.state(net)
 
@@ -82,7 +82,7 @@ def a_reset_is_a_fresh_start(case: Case) -> None:
 
 
 def no_steps_change_nothing(case: Case) -> None:
-    """A sequence of no steps gives no output and the states as they came, with the gradient that passes through."""
+    """Check that a sequence of no steps gives no output and the states as they came, gradients passing through."""
     net = case.net(bidirectional=True)
     x, state = case.inputs(steps=0), case.state(net)
     observed = observe(net, run(net), x, state)
@@ -96,7 +96,7 @@ def no_steps_change_nothing(case: Case) -> None:
 
 
 def directions_are_two_networks(case: Case) -> None:
-    """A bidirectional layer is two networks, one of which reads the sequence backwards."""
+    """Check that a bidirectional layer is two networks, one of which reads the sequence backwards."""
     both, x = case.net(bidirectional=True), case.inputs()
     ways = [case.net(), case.net()]
     for way, prefix in zip(ways, ("l0.", "l0_reverse."), strict=True):
@@ -111,7 +111,7 @@ def directions_are_two_networks(case: Case) -> None:
 
 
 def layers_are_networks_in_a_row(case: Case) -> None:
-    """A stack of two layers is two networks, the second of which reads the first one's output."""
+    """Check that a stack of two layers is two networks, the second of which reads the first one's output."""
     stack, x = case.net(num_layers=2), case.inputs()
     lower = case.net()
     _borrow(lower, stack, "l0.")

@@ -70,7 +70,7 @@ def test_a_vocabulary_may_be_bounded():
         ([["a"], "b"], "X[1]: a list of tokens was expected, not a str"),
         ([["a"], ["b", 3]], "X[1]: token 1 is a int, not a string"),
         ([[1.0], "b"], "X[1]: an array of numbers was expected, as in the first example, not a text"),
-        ([[1.0], [[[1.0]]]], "X[1] has the shape [1, 1, 1]; a sequence is [T, I], or [T] for one value a step"),
+        ([[1.0], [[[1.0]]]], "X[1] has the shape [1, 1, 1]; a sequence is [T, I], or [T] of one value per step"),
         ([[1.0], [None]], "X[1] has no value (NaN) at step 1"),
     ],
 )

@@ -88,7 +88,7 @@ def test_masked_steps_are_labels_that_nobody_knows():
     [
         (SequenceClassifier, NUMBERS * 0.3, "y[1]: the label 0.15 has a fraction, as a measurement has"),
         (SequenceClassifier, [str(number / 7) for number in range(12)], "y[1]: the label '0.14285714285714285' has"),
-        (SequenceClassifier, np.array(KINDS)[:, None], "y has the shape [N, 1]: give one label an example, y[:, 0]"),
+        (SequenceClassifier, np.array(KINDS)[:, None], "y has the shape [N, 1]: give one label per example, y[:, 0]"),
         (SequenceClassifier, np.array(list("abcabcabcabc"))[:, None], "y has the shape [N, 1]: give one label"),
         (SequenceClassifier, torch.tensor(SETS[:, :1]), "y has the shape [N, 1]: give one label"),
         (SequenceClassifier, SETS * 0.5, "y has two axes, [examples, labels], and other numbers than 0 and 1; "),
@@ -101,7 +101,7 @@ def test_masked_steps_are_labels_that_nobody_knows():
         (SequenceTagger, [[("a", "b"), "a"]] * 12, "y[0]: step 1 has several labels, ('a', 'b'), and a tagger"),
         (SequenceTagger, np.zeros((12, 2, 3)), "y[0]: step 1 has several labels, [0.0, 0.0, 0.0], and a tagger"),
         (SequenceTagger, [[{"a"}, "a"]] * 12, "y[0]: step 1 has several labels, {'a'}, and a tagger"),
-        (SequenceTagger, KINDS, "y[0]: a sequence of labels was expected, one a step, not 0"),
+        (SequenceTagger, KINDS, "y[0]: a sequence of labels was expected, one per step, not 0"),
         (SequenceRegressor, np.ma.array(NUMBERS, mask=[0, 1] + [0] * 10), "y[1]: None is not a finite number"),
         (SequenceRegressor, [1j] * 12, "y[0]: 1j is not a number"),
         (SequenceRegressor, [2**70 + 1] * 12, "y[0]: the whole number 1180591620717411303425, which"),

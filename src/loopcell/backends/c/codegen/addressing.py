@@ -31,12 +31,14 @@ _BACKWARD = {"state": Access.ROW, "hoisted": Access.ROW, "parameter": Access.SUM
 
 
 class ScratchWriter(RegionWriter):
-    """Writes a region whose crossing values lie in scratch, or in a saved result that is the same value."""
+    """Writes a region whose spilled values lie in scratch, or in a saved result that is the same value."""
 
-    def pieces(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
         """Yield the scratch memory: (C type, name, how many)."""
-        for index in self.region.crossing:
-            if not self.crossing_is_result(index):
+        # Sizes are C expressions: one kernel serves every batch, so memory is asked for when it is called. No scratch
+        # outlives a step, and `rows` of them are as many as a thread's share has.
+        for index in self.region.spilled:
+            if not self.spill_is_result(index):
                 yield "real", f"scratch_{index}", f"rows * n_{self.region.size(index)}"
         for index in self.scalars:
             yield "real", f"sum_{index}", "rows"
@@ -45,14 +47,15 @@ class ScratchWriter(RegionWriter):
     def access(self, key: Key) -> Access:
         """Return how the tensor of a result is accessed."""
 
-    def crossing_row(self, index: int) -> str:
-        """Return where a crossing value's row lies."""
+    def spill_row(self, index: int) -> str:
+        """Return the address of a spilled value's row."""
         for key in self._saved_as(index):
             return row_of(writes(key), Access.SAVED)
+        # Scratch has no time axis: r counts the rows of the list, which are those of one step.
         return f"scratch_{index} + r * n_{self.region.size(index)}"
 
-    def crossing_is_result(self, index: int) -> bool:
-        """Say whether a crossing value lies in a saved result."""
+    def spill_is_result(self, index: int) -> bool:
+        """Say whether a spilled value lies in a saved result."""
         return any(True for _ in self._saved_as(index))
 
     def _saved_as(self, index: int) -> Iterator[Key]:
@@ -67,18 +70,20 @@ class ScratchWriter(RegionWriter):
 
 
 def leaf_row(node: Node) -> str:
-    """Return where a row of a leaf begins that is a tensor of the call."""
+    """Return the address of a leaf's row, of a leaf that is a tensor of the call."""
     return row_of(reads(node.key), leaf_access(node))
 
 
 def row_of(tensor: str, access: Access) -> str:
-    """Return where a row of a tensor begins, by the tensor's C name."""
+    """Return the address of a tensor's row, by the tensor's C name."""
+    # Strides are named after the tensor, NAME_t and NAME_b, so that no table of them has to be carried along.
     return tensor + _OFFSETS.get(access, "").format(tensor)
 
 
 def leaf_access(node: Node) -> Access:
     """Return how a leaf's tensor is accessed."""
     if node.op == "random":
+        # A draw for each step has a row for each step; one for the whole sequence is read again at every step.
         return Access.SEQUENCE if node.random is not None and node.random.each == "step" else Access.ROW
     if node.op == "state":
         return Access.SAVED  # in a backward pass; the forward loop has its states in memory of its own
@@ -87,16 +92,19 @@ def leaf_access(node: Node) -> Access:
 
 def forward_access(key: Key) -> Access:
     """Return how a result of the forward loop is accessed."""
+    # What is not for the caller is saved for backward.
     return _FORWARD.get(key.kind, Access.SAVED)
 
 
 def backward_access(key: Key) -> Access:
     """Return how a result of the reverse loop is accessed."""
+    # Everything else is a cotangent, or an operand, that a product after the loop reads: no padding in between.
     return _BACKWARD.get(key.kind, Access.SAVED)
 
 
 def reads(key: Key) -> str:
     """Return the C name of a tensor that is read."""
+    # Prefixes keep names apart that share a key: state.h is read as of_state_h and written as to_state_h.
     return f"of_{_word(str(key))}"
 
 
@@ -124,6 +132,7 @@ def sum_name(key: Key) -> str:
 
 def swap(name: str) -> str:
     """Return the line that makes the next step's values this step's."""
+    # Pointers change places, and nothing is copied: the old values are read by all rows until the step is over.
     return f"{{ real *last = now_{name}; now_{name} = next_{name}; next_{name} = last; }}"
 
 

@@ -1,4 +1,4 @@
-"""The forward kernel: what does not wait for the past for a few steps at a time, and the loop."""
+"""The forward kernel: the prologue (what does not wait for the past) for a few steps at a time, and the loop."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ForwardKernel(LoopKernel):
     def __init__(
         self, name: str, hoisted: Hoisted, saved_states: frozenset[str], registers: int, *, bf16: bool
     ) -> None:
-        self.ahead = Region(hoisted.prologue, registers, bf16=bf16)
+        self.prologue = Region(hoisted.prologue, registers, bf16=bf16)
         self.loop = Region(hoisted.loop, registers, bf16=bf16)
         self.saved_states = saved_states
         self.states = hoisted.loop.states
-        super().__init__(name, (self.ahead, self.loop), self._slots(hoisted))
+        super().__init__(name, (self.prologue, self.loop), self._slots(hoisted))
         results = hoisted.loop.results
         saved = (key for key in results if key.kind == "saved")
         self.saved = (*saved, *(key for key in state_keys(self.states) if key.name in saved_states))
@@ -39,25 +39,25 @@ class ForwardKernel(LoopKernel):
         if self.same_as_output:
             self.aliased = frozenset({(Role.WRITTEN, OUTPUT), *map(saved_slot, self.same_as_output)})
         # A value that is computed ahead and saved is written to the saved tensor at once, and the loop reads it there.
-        self.saved_ahead = {
+        self.saved_in_prologue = {
             hoisted.loop.nodes[index].name: key
             for key, index in results.items()
             if key.kind == "saved" and hoisted.loop.nodes[index].op == "hoisted"
         }
-        ahead = self.ahead.graph
-        self.computed_ahead = tuple(
-            self.sizes.index(self.ahead.size(index)) if ahead.nodes[index].dims else -1
+        ahead = self.prologue.graph
+        self.prologue_sizes = tuple(
+            self.sizes.index(self.prologue.size(index)) if ahead.nodes[index].dims else -1
             for index in ahead.results.values()
         )
         self.varying = hoisted.varying
-        self.ahead_writer = _AheadWriter(self, self.ahead, 0)
-        self.loop_writer = _LoopWriter(self, self.loop, len(self.ahead.packs))
+        self.prologue_writer = _PrologueWriter(self, self.prologue, 0)
+        self.loop_writer = _LoopWriter(self, self.loop, len(self.prologue.packs))
 
     def _slots(self, hoisted: Hoisted) -> Iterator[Slot]:
         """Yield the tensors in the order of the arguments; what is computed ahead is scratch, and none of them."""
         for state in state_keys(self.states):
             yield Slot(Role.READ, state, Access.ROW)  # before the first step
-        for key, node in {**self.ahead.leaves(), **self.loop.leaves()}.items():
+        for key, node in {**self.prologue.leaves(), **self.loop.leaves()}.items():
             if node.op != "state" and not (node.op == "hoisted" and node.name in hoisted.varying):
                 yield Slot(Role.READ, key, addressing.leaf_access(node))
         for key in hoisted.loop.results:
@@ -70,22 +70,23 @@ class ForwardKernel(LoopKernel):
         """Return the C name of a state's length."""
         return f"n_{self.loop.size(self.loop.graph.result('state', state))}"
 
-    def listed(self) -> str:
+    def row_list_length(self) -> str:
         """Return how many rows are listed at a time: those of a chunk of steps."""
         return "a->chunk * rows"
 
-    def pieces(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the states, what is computed ahead, and what crosses from sweep to sweep."""
+    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the buffers of the states, of the prologue's results, and of what is spilled."""
         for state in self.states:
             if state not in self.saved_states:
+                # Two buffers: a step writes `next` while other units and rows still read `now`.
                 for when in ("now", "next"):
                     yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
-        for name, index in self.ahead_writer.made():
-            size = f" * n_{self.ahead.size(index)}" if self.ahead.graph.nodes[index].dims else ""
+        for name, index in self.prologue_writer.scratch_values():
+            size = f" * n_{self.prologue.size(index)}" if self.prologue.graph.nodes[index].dims else ""
             yield "real", name, f"a->chunk * rows{size}"
-        yield from self.ahead_writer.narrow_pieces("a->chunk * rows")
-        yield from self.loop_writer.pieces()
-        yield from self.loop_writer.narrow_pieces("rows")
+        yield from self.prologue_writer.rounding_buffers("a->chunk * rows")
+        yield from self.loop_writer.scratch_buffers()
+        yield from self.loop_writer.rounding_buffers("rows")
 
     def body(self) -> Iterator[str]:
         """Yield the loop over time, a chunk of steps after the other.
@@ -114,7 +115,7 @@ class ForwardKernel(LoopKernel):
         yield "        int64_t count = 0;"
         yield "        for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);"
         yield "        (void)list;"
-        yield from indented(self.ahead_writer.lines(), 2)
+        yield from indented(self.prologue_writer.lines(), 2)
         yield "    }"
         yield "    int64_t begin = 0;"
         yield "    for (int64_t step = t0; step < t1; step++) {"
@@ -146,49 +147,49 @@ def saved_slot(key: Key) -> SlotKey:
     return (Role.STATE_BEFORE if key.kind == "state" else Role.WRITTEN), key
 
 
-class _AheadWriter(RegionWriter):
-    """Writes what does not wait for the past, for a chunk of steps; results lie in scratch, or where they are saved."""
+class _PrologueWriter(RegionWriter):
+    """Writes what does not wait for the past, for a chunk of steps; results lie in scratch, or in saved tensors."""
 
     def __init__(self, kernel: ForwardKernel, region: Region, first_pack: int) -> None:
         super().__init__(region, first_pack)
         self.kernel = kernel
 
-    def made(self) -> Iterator[tuple[str, int]]:
+    def scratch_values(self) -> Iterator[tuple[str, int]]:
         """Yield the scratch that lasts until the loop has read it, or until the next sweep has: (name, value)."""
         for key, index in self.graph.results.items():
-            if self.graph.nodes[index].args and key.name not in self.kernel.saved_ahead:
+            if self.graph.nodes[index].args and key.name not in self.kernel.saved_in_prologue:
                 yield self._scratch(key), index
         results = set(self.graph.results.values())
-        yield from ((f"ahead_v{index}", index) for index in self.region.crossing if index not in results)
+        yield from ((f"ahead_v{index}", index) for index in self.region.spilled if index not in results)
         yield from ((f"ahead_s{index}", index) for index in self.scalars)
 
     def leaf_row(self, node: Node) -> str:
         return leaf_row(node)
 
-    def crossing_row(self, index: int) -> str:
+    def spill_row(self, index: int) -> str:
         for key, result in self.graph.results.items():
             if result == index:
                 return self.result_row(key)
         return f"ahead_v{index} + r * n_{self.region.size(index)}"
 
-    def crossing_is_result(self, index: int) -> bool:
+    def spill_is_result(self, index: int) -> bool:
         return index in self.graph.results.values()
 
     def scalar(self, index: int) -> str:
         return f"ahead_s{index}[r]"
 
     def result_row(self, key: Key, place: str = "r") -> str:
-        """Return where a row of a hoisted value lies.
+        """Return the address of a hoisted value's row.
 
         Args:
             key: of the value.
             place: the row's number in the chunk, as C.
         """
         index = self.graph.results[key]
-        if not self.graph.nodes[index].args:
+        if not self.graph.nodes[index].args:  # a leaf was hoisted as it is: no copy of it is made
             return leaf_row(self.graph.nodes[index])
-        if key.name in self.kernel.saved_ahead:
-            return row_of(writes(self.kernel.saved_ahead[key.name]), Access.SAVED)
+        if key.name in self.kernel.saved_in_prologue:
+            return row_of(writes(self.kernel.saved_in_prologue[key.name]), Access.SAVED)
         size = f"n_{self.region.size(index)}" if self.graph.nodes[index].dims else "1"
         return f"{self._scratch(key)} + {place} * {size}"
 
@@ -214,17 +215,17 @@ class _LoopWriter(ScratchWriter):
             return self.state_before(node.name)
         if node.op == "hoisted" and node.name in self.kernel.varying:
             # A chunk's values lie step after step, each step's rows in the list's order; `begin` is this step's first.
-            return self.kernel.ahead_writer.result_row(node.key, "(begin + r)")
+            return self.kernel.prologue_writer.result_row(node.key, "(begin + r)")
         return leaf_row(node)
 
     def state_before(self, state: str) -> str:
-        """Return where a row's state lies before the step."""
+        """Return the address of a row's state before the step."""
         if state in self.kernel.saved_states:
             return row_of(addressing.state_before(state), Access.SAVED)
         return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
 
     def state_after(self, state: str) -> str:
-        """Return where a row's state goes: to the next step, or out with the row's last one."""
+        """Return the address to which a row's state goes: the next step's, or the final state after its last step."""
         final = writes(Key("state", state))
         there = f"next_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
         if state in self.kernel.saved_states:
@@ -241,5 +242,5 @@ class _LoopWriter(ScratchWriter):
         return addressing.forward_access(key)
 
     def leaf_results(self) -> list[Key]:
-        saved = set(self.kernel.saved_ahead.values())
+        saved = set(self.kernel.saved_in_prologue.values())
         return [key for key in super().leaf_results() if key not in saved]

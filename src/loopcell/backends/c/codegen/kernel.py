@@ -25,7 +25,7 @@ class LoopKernel:
         packs: the packed weights, in order.
         sizes: names of the sizes, in order.
         matrices: names of the parameters that products read, in the order in which they follow the slots.
-        computed_ahead: the sizes, by their positions, of what is computed before the loop; -1 for a scalar.
+        prologue_sizes: the sizes, by their positions, of what is computed before the loop; -1 for a scalar.
         aliased: slots that a call may give one memory, since the same numbers are written to them.
     """
 
@@ -38,7 +38,7 @@ class LoopKernel:
         self.packs: tuple[Pack, ...] = tuple(pack for region in regions for pack in region.packs)
         self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
         self.matrices = tuple(name for pack in self.packs for name in pack.matrices)
-        self.computed_ahead: tuple[int, ...] = ()
+        self.prologue_sizes: tuple[int, ...] = ()
 
     def width(self, key: Key, sizes: Mapping[str, int]) -> int:
         """Return the length of a result's vector: its size's number, and 1 of a scalar."""
@@ -49,11 +49,11 @@ class LoopKernel:
 
     def products(self) -> Iterator[tuple[int, int]]:
         """Yield (vectors, most rows) of every product function that is called."""
-        return ((pack.blocking.vectors, pack.blocking.rows) for pack in self.packs)
+        return ((pack.tile.vectors, pack.tile.rows) for pack in self.packs)
 
     def text(self) -> str:
         """Return the C text."""
-        parts = [self._share(), self._pack_room(), self._pack(), [self._shared()]]
+        parts = [self._share_functions(), self._pack_size_functions(), self._pack_function(), [self._shared()]]
         return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
     def _shared(self) -> str:
@@ -61,11 +61,13 @@ class LoopKernel:
 
     # -- the frame -------------------------------------------------------------------------------------
 
-    def _share(self) -> Iterator[str]:
-        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in self.pieces()]
+    def _share_functions(self) -> Iterator[str]:
+        # Room is counted in `real`, and a double takes two of them where real is float.
+        buffers = self.scratch_buffers()
+        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in buffers]
         yield f"static int64_t {self.name}_bytes(const arguments *a, int64_t rows) {{"
         yield from indented(self._sizes())
-        yield f"    const int64_t listed = room_for({self.listed()} + 1, sizeof(row));"
+        yield f"    const int64_t listed = room_for({self.row_list_length()} + 1, sizeof(row));"
         total = " + ".join(["listed", *(f"room({count})" for _, _, count in pieces)])
         yield f"    return {total} + 64;"
         yield "}"
@@ -75,7 +77,7 @@ class LoopKernel:
         yield from indented(self._sizes())
         yield from indented(self._tensors())
         yield "    row *all = (row *)memory;"
-        yield f"    memory += room_for({self.listed()} + 1, sizeof(row));"
+        yield f"    memory += room_for({self.row_list_length()} + 1, sizeof(row));"
         for kind, name, count in pieces:
             cast = "" if kind == "real" else f"({kind} *)"
             yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
@@ -87,11 +89,11 @@ class LoopKernel:
         """Yield the lines of what a thread does with its share of the rows."""
         raise NotImplementedError
 
-    def pieces(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
         """Yield the scratch memory of a share: (C type, name, how many)."""
         raise NotImplementedError
 
-    def listed(self) -> str:
+    def row_list_length(self) -> str:
         """Return how many rows are listed at a time."""
         return "rows"
 
@@ -129,7 +131,7 @@ class LoopKernel:
 
     # -- packing ---------------------------------------------------------------------------------------
 
-    def _pack_room(self) -> Iterator[str]:
+    def _pack_size_functions(self) -> Iterator[str]:
         rooms = [f"room({self._packed(pack)})" for pack in self.packs]
         yield f"static int64_t {self.name}_pack_bytes(const arguments *a) {{"
         yield from indented(self._sizes())
@@ -145,48 +147,48 @@ class LoopKernel:
 
     def _packed(self, pack: Pack) -> str:
         """Return how many numbers a pack has: whole blocks of units, the last one filled up with zeros."""
-        block = f"({pack.blocking.neighbours} * LANES)"
+        block = f"({pack.tile.unroll} * LANES)"
         blocks = f"((n_{pack.units} + {block} - 1) / {block} * {block})"
-        return f"{blocks} * {pack.blocking.gates} * ({' + '.join(f'DEPTH(n_{size})' for size in pack.depth)})"
+        return f"{blocks} * {pack.tile.gates} * ({' + '.join(f'DEPTH(n_{size})' for size in pack.depth)})"
 
-    def _pack(self) -> Iterator[str]:
+    def _pack_function(self) -> Iterator[str]:
         yield f"static int {self.name}_pack(arguments *a, int64_t piece) {{"
         yield from indented(self._sizes())
         for number, pack in enumerate(self.packs):
-            yield from indented(self._pack_one(number, pack))
+            yield from indented(self._pack_block(number, pack))
         yield "    (void)piece;"
         yield "    return 0;"
         yield "}"
 
-    def _pack_one(self, number: int, pack: Pack) -> Iterator[str]:
+    def _pack_block(self, number: int, pack: Pack) -> Iterator[str]:
         """Yield the packing of one block of units, a piece of work that any thread may take.
 
         Pieces are numbered through all packs: one that is not of this pack loses this pack's count and goes on to the
         next one, and what no pack has taken ends the work (`return 0`).
         """
-        blocking = pack.blocking
+        tile = pack.tile
         depth = " + ".join(f"DEPTH(n_{size})" for size in pack.depth)
-        yield f"if (piece * {blocking.neighbours} * LANES < n_{pack.units}) {{"
+        yield f"if (piece * {tile.unroll} * LANES < n_{pack.units}) {{"
         for place, _ in enumerate(pack.matrices):
             yield f"    {self._matrix(number, place)}"
             yield f"    {self._leading(number, place)}"
-        yield f"    const int64_t u0 = piece * {blocking.neighbours} * LANES;"
-        yield f"    factor *to = (factor *)a->pack[{number}] + u0 * {blocking.gates} * ({depth});"
-        yield f"    for (int q = 0; q < {blocking.neighbours}; q++) {{"
+        yield f"    const int64_t u0 = piece * {tile.unroll} * LANES;"
+        yield f"    factor *to = (factor *)a->pack[{number}] + u0 * {tile.gates} * ({depth});"
+        yield f"    for (int q = 0; q < {tile.unroll}; q++) {{"
         # Gates lie side by side within each number of the depth, segments one after the other along the depth.
         done = ""
         for place, _ in enumerate(pack.matrices):
             deep = f"n_{pack.depth[place if pack.contraction.transposed else 0]}"
             gate = 0 if pack.contraction.transposed else place
             function = "pack_columns" if pack.contraction.transposed else "pack_rows"
-            at = f"to + ({gate * blocking.neighbours} + q) * LANES{done}"
+            at = f"to + ({gate * tile.unroll} + q) * LANES{done}"
             yield (
                 f"        {function}({at}, matrix_{number}_{place}, ld_{number}_{place}, n_{pack.units}, {deep}, "
-                f"{blocking.vectors}, u0 + q * LANES);"
+                f"{tile.vectors}, u0 + q * LANES);"
             )
             if pack.contraction.transposed:
-                done += f" + DEPTH({deep}) * {blocking.vectors} * LANES"
+                done += f" + DEPTH({deep}) * {tile.vectors} * LANES"
         yield "    }"
         yield "    return 1;"
         yield "}"
-        yield f"piece -= (n_{pack.units} + {blocking.neighbours} * LANES - 1) / ({blocking.neighbours} * LANES);"
+        yield f"piece -= (n_{pack.units} + {tile.unroll} * LANES - 1) / ({tile.unroll} * LANES);"

@@ -1,4 +1,4 @@
-"""Layout: which tensors a kernel has in its arguments, and how its products are blocked for registers and packed.
+"""Layout: the tensors among a kernel's arguments, the register tiles of its products, and the packing of weights.
 
 Everything here is decided before any C is written, from the graph alone, so that the text (region.py, kernel.py) and
 the calls (launch/arguments.py) cannot disagree about it.
@@ -26,7 +26,7 @@ class Access(Enum):
 
 
 class Role(Enum):
-    """What a kernel does with a tensor."""
+    """A kernel's use of a tensor."""
 
     READ = "read"
     WRITTEN = "written"
@@ -53,26 +53,26 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Blocking:
-    """How a contraction is cut for the registers.
+class RegisterTile:
+    """The cut of a contraction into register tiles.
 
     Attributes:
         gates: G, results side by side.
-        neighbours: N, vectors of neighbouring units taken together.
-        group: rows at a time of many: all running sums are in registers in one pass.
-        rows: M, the most rows at a time: so few that one group, in two passes of half of the vectors each, reads
-            every weight once where two groups would read it twice.
+        unroll: N, the factor by which the loop over units is unrolled, in vectors.
+        group: rows of a tile where there are many: all accumulators are in registers in one pass.
+        rows: M, the most rows of a tile: so few that one tile, in two passes of half of the vectors each, reads
+            every weight once where two tiles would read it twice.
     """
 
     gates: int
-    neighbours: int
+    unroll: int
     group: int
     rows: int
 
     @property
     def vectors(self) -> int:
         """Vectors of weights that are read for each number of the operand."""
-        return self.gates * self.neighbours
+        return self.gates * self.unroll
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Pack:
 
     Attributes:
         contraction: whose weights.
-        blocking: how it is cut.
+        tile: how it is cut.
         units, depth: names of the sizes: of the results, and of the operands one after the other.
     """
 
     contraction: Contraction
-    blocking: Blocking
+    tile: RegisterTile
     units: str
     depth: tuple[str, ...]
 
@@ -103,7 +103,8 @@ class Region:
         graph: what it computes.
         sweeps: the loops.
         packs: the packed weights, in order.
-        crossing: the vectors that a later sweep or a product reads.
+        spilled: the vectors that go through memory, since a later sweep or a product reads them.
+        size_aliases: sizes that the equations demand to be equal to another: {name: the other's name}.
         bf16: products multiply numbers rounded to bfloat16.
     """
 
@@ -111,19 +112,19 @@ class Region:
         self.graph = graph
         self.bf16 = bf16
         self.sweeps = sweeps(graph)
-        self.same = same_sizes(graph)
+        self.size_aliases = same_sizes(graph)
         self.packs = tuple(self._packs(registers))
-        self.crossing = self._crossing()
+        self.spilled = self._spilled()
 
     def size(self, index: int) -> str:
         """Return the name of a vector's size."""
         size = self.graph.nodes[index].dims[0]
-        return self.same.get(size, size)
+        return self.size_aliases.get(size, size)
 
     def sizes(self) -> Iterator[str]:
         """Yield the names of all sizes that the loops need."""
         for node in self.graph.nodes:
-            yield from (self.same.get(size, size) for size in node.dims)
+            yield from (self.size_aliases.get(size, size) for size in node.dims)
             if node.op == "size":
                 yield node.name
 
@@ -138,28 +139,30 @@ class Region:
         return {node.key: node for node in nodes if node.key not in matrices}
 
     def _packs(self, registers: int) -> Iterator[Pack]:
-        # All products of a sweep stand in one loop over groups of rows, so they share N and the size of a group: the
-        # widest of them decides, since its running sums have to fit into the registers.
+        # All products of a sweep stand in one loop over tiles of rows, so they share N and the rows of a tile: the
+        # widest of them decides, since its accumulators have to fit into the registers.
         for sweep in self.sweeps:
-            neighbours = min((_neighbours(len(part.results)) for part in sweep.contractions), default=1)
+            unroll = min((_unroll(len(part.results)) for part in sweep.contractions), default=1)
             widest = max((len(part.results) for part in sweep.contractions), default=1)
-            group = max(1, min(8, registers // (widest * neighbours)))
+            group = max(1, min(8, registers // (widest * unroll)))
             # M: with few rows each half of the vectors is taken in a pass of its own, and then more rows fit.
-            vectors = [len(part.results) * neighbours for part in sweep.contractions]
+            vectors = [len(part.results) * unroll for part in sweep.contractions]
             halves = [count // 2 if count % 2 == 0 else count for count in vectors]
             rows = max(group, min((registers // count for count in halves), default=1))
             for part in sweep.contractions:
                 depth = tuple(self.size(operand) for operand, _ in part.segments)
                 yield Pack(
-                    part, Blocking(len(part.results), neighbours, group, rows), self.size(part.results[0]), depth
+                    part, RegisterTile(len(part.results), unroll, group, rows), self.size(part.results[0]), depth
                 )
 
-    def _crossing(self) -> tuple[int, ...]:
-        """Return the vectors that have to be in memory: computed by one sweep, and read by another or by a product."""
+    def _spilled(self) -> tuple[int, ...]:
+        """Return the vectors whose live range leaves their sweep, or that a product reads: both need memory."""
         sweep_of = {index: place for place, sweep in enumerate(self.sweeps) for index in _computed(sweep)}
         needed: dict[int, None] = {}
         for sweep in self.sweeps:
             for part in sweep.contractions:
+                # A product reads its whole operand for every unit, which no register can offer; leaves are in memory
+                # anyway.
                 needed |= {operand: None for operand, _ in part.segments if self.graph.nodes[operand].args}
         for index, node in enumerate(self.graph.nodes):
             for arg in node.args:
@@ -175,6 +178,6 @@ def _computed(sweep: Sweep) -> Iterator[int]:
         yield from part.results
 
 
-def _neighbours(gates: int) -> int:
-    """Few gates leave registers free: neighbouring units take them."""
+def _unroll(gates: int) -> int:
+    """Return N for a number of gates: with few gates further vectors of units fill the registers that are left."""
     return {1: 4, 2: 2}.get(gates, 1)

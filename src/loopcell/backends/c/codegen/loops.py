@@ -19,7 +19,7 @@ class Loops:
 
     Args:
         fused: the cell.
-        registers: how many vectors may hold running sums.
+        registers: how many vectors may hold accumulators.
         bf16: products multiply numbers rounded to bfloat16.
 
     Attributes:

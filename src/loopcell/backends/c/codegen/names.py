@@ -9,6 +9,7 @@ from pathlib import Path
 from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 
+# In the order of their needs: a header uses what stands in those before it.
 HEADERS = ("vectors", "coefficients", "functions", "products", "gradients", "rows")
 """What every kernel begins with, in this order; the files lie in headers/."""
 
@@ -17,7 +18,7 @@ register restrict return short signed sizeof static struct switch typedef union 
 _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
 NULL linux unix main errno stdin stdout stderr assert acc rows list share step ahead begin staying scratch memory
 """
-_OURS = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
+_RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
 
 
 @cache
@@ -28,7 +29,7 @@ def headers() -> str:
 
 
 @cache
-def _taken() -> frozenset[str]:
+def _reserved_words() -> frozenset[str]:
     return frozenset(_C_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
 
 
@@ -40,7 +41,7 @@ def value_names(graph: Graph) -> list[str]:
         word = ascii_name(node.name.replace(".", "_") if not node.args else graph.name_of(index))
         if node.op == "state":
             word += "_before"
-        if word in _taken() or _OURS.fullmatch(word):
+        if word in _reserved_words() or _RESERVED.fullmatch(word):
             word += "_"
         name = word if word not in used else f"{word}_{index}_"
         used.add(name)

@@ -23,20 +23,21 @@ class ReverseKernel(LoopKernel):
     """The derived step against the order of time.
 
     Attributes:
-        added: keys of the results that are summed over rows and steps.
+        reduced: keys of the results that are summed over rows and steps.
+        state_of_cotangent: by the cotangent's key, the state whose final value it belongs to; it is also the state
+            whose cotangent travels from step to step.
     """
 
     def __init__(self, graph: Graph, registers: int, *, bf16: bool) -> None:
         self.region = Region(graph, registers, bf16=bf16)
         self.states = graph.states
-        self.added = tuple(key for key in graph.results if key.kind == "parameter")
-        # By the cotangent's key, the state whose final value it belongs to; it is also what travels from step to step.
-        self.arriving = {cotangent_of(state): state.name for state in state_keys(self.states)}
-        slots = [Slot(Role.READ, key, Access.ROW) for key in self.arriving]
+        self.reduced = tuple(key for key in graph.results if key.kind == "parameter")
+        self.state_of_cotangent = {cotangent_of(state): state.name for state in state_keys(self.states)}
+        slots = [Slot(Role.READ, key, Access.ROW) for key in self.state_of_cotangent]
         slots += [
             Slot(Role.READ, key, addressing.leaf_access(node))
             for key, node in self.region.leaves().items()
-            if key not in self.arriving
+            if key not in self.state_of_cotangent
         ]
         slots += [Slot(Role.WRITTEN, key, addressing.backward_access(key)) for key in graph.results]
         super().__init__("reverse", (self.region,), slots)
@@ -46,16 +47,18 @@ class ReverseKernel(LoopKernel):
         """Return the C name of a state's length."""
         return f"n_{self.region.size(self.region.graph.result('state', state))}"
 
-    def pieces(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the states' cotangents, the sums, and what crosses from sweep to sweep."""
+    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the buffers of the states' cotangents, of the reductions, and of what is spilled."""
         for state in self.states:
             for when in ("now", "next"):
                 yield "real", f"{when}_{ascii_name(state)}", f"rows * {self.state_size(state)}"
-        for key in self.added:
+        for key in self.reduced:
+            # Vectors are added fast in the kernel's precision for some steps, and rarely in double: a float32 sum of
+            # thousands of terms would lose the small ones.
             yield "real", sum_name(key), self._width(key)
             yield "double", f"{sum_name(key)}_total", self._width(key)
-        yield from self.writer.pieces()
-        yield from self.writer.narrow_pieces("rows")
+        yield from self.writer.scratch_buffers()
+        yield from self.writer.rounding_buffers("rows")
 
     def _width(self, key: Key) -> str:
         index = self.region.graph.results[key]
@@ -67,7 +70,7 @@ class ReverseKernel(LoopKernel):
         Rows stand longest first, so that more and more of them run as the step falls: `before` of them did at the step
         after this one, and a row that joins takes the gradient of its own final state.
         """
-        for key in self.added:
+        for key in self.reduced:
             yield f"memset({sum_name(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
             yield f"memset({sum_name(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
         yield "row *list = all;"
@@ -76,18 +79,19 @@ class ReverseKernel(LoopKernel):
         yield "    const int64_t count = rows_at(a, s, step, list);"
         yield "    for (; before < count; before++) { /* rows that end here */"
         yield "        AT(before);"
-        for key, state in self.arriving.items():
+        for key, state in self.state_of_cotangent.items():
             from_, size = reads(key), self.state_size(state)
             to = f"now_{ascii_name(state)} + r * {size}"
             yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){size} * sizeof(real));"
         yield "    }"
         yield from indented(self.writer.lines())
+        # After the step, which has just written the cotangent of the state before it: at a reset that one is cut.
         yield from indented(self._resets())
         for state in self.states:
             yield "    " + addressing.swap(ascii_name(state))
-        if self.added:
+        if self.reduced:
             yield f"    if (step % {REVERSE_STEPS_AT_ONCE} == 0) {{"
-            for key in self.added:
+            for key in self.reduced:
                 yield f"        add_to({sum_name(key)}_total, {sum_name(key)}, {self._width(key)});"
             yield "    }"
         yield "}"
@@ -96,13 +100,13 @@ class ReverseKernel(LoopKernel):
     def _finish(self) -> Iterator[str]:
         yield "if (a->start) for (int64_t r = 0; r < s.count; r++) {"
         yield "    const int64_t b = batch_row(a, s, r);"
-        for key, state in self.arriving.items():
+        for key, state in self.state_of_cotangent.items():
             from_, to, size = reads(key), writes(Key("state", state)), self.state_size(state)
             # A row that never ran has no cotangent in the loop: the final state's gradient is the initial state's.
             value = f"r < before ? now_{ascii_name(state)} + r * {size} : {from_} + b * {from_}_b"
             yield f"    memcpy({to} + b * {to}_b, {value}, (size_t){size} * sizeof(real));"
         yield "}"
-        for key in self.added:
+        for key in self.reduced:
             to, total = writes(key), f"{sum_name(key)}_total"
             yield f"for (int64_t u = 0; u < {self._width(key)}; u++) {to}[piece * {to}_b + u] = (real){total}[u];"
 
@@ -125,6 +129,7 @@ class _ReverseWriter(ScratchWriter):
         self.kernel = kernel
 
     def _sweep(self, sweep: Sweep) -> Iterator[str]:
+        # At step 0 nothing waits for the cotangent of the state before, unless the initial state wants a gradient.
         lines = super()._sweep(sweep)
         if not self._serves_states_alone(sweep):
             return lines
@@ -134,17 +139,17 @@ class _ReverseWriter(ScratchWriter):
         """Say whether a sweep computes nothing but what travels to the step before: the first step may do without."""
         computed = {*sweep.pointwise, *(index for part in sweep.contractions for index in part.results)}
         stored = [key for key, index in self.graph.results.items() if index in computed]
-        crosses = computed & set(self.region.crossing)
+        crosses = computed & set(self.region.spilled)
         return not (sweep.sums or sweep.scalars or crosses) and all(key.kind == "state" for key in stored)
 
     def leaf_row(self, node: Node) -> str:
-        state = self.kernel.arriving.get(node.key)
+        state = self.kernel.state_of_cotangent.get(node.key)
         if state is None:
             return leaf_row(node)
         return f"now_{ascii_name(state)} + r * {self.kernel.state_size(state)}"
 
     def store(self, key: Key, value: str) -> Iterator[str]:
-        if key in self.kernel.added:
+        if key in self.kernel.reduced:
             yield f"store({sum_name(key)} + u, load({sum_name(key)} + u, k) + {value}, k);"
         elif key.kind == "hoisted":
             # One value for the whole sequence: the gradients of all steps add up in a row of the batch.

@@ -1,4 +1,4 @@
-"""How the kernels' C spells every pointwise op over vectors {0}, {1}, ..."""
+"""The kernels' C for every pointwise op over vectors {0}, {1}, ..."""
 
 from __future__ import annotations
 

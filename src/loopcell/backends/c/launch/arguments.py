@@ -31,9 +31,10 @@ from loopcell.passes.program import Program
 
 FEW_ROWS = 4
 """Up to so many steps of all rows, packing weights and calling a library of products cost more than they give."""
-_AHEAD_BYTES = 256 * 1024
+_PROLOGUE_BYTES = 256 * 1024
 """Values computed ahead of the loop: what a core's second-level cache holds beside the weights."""
 
+# Positions in 64-bit numbers: they change with the struct in headers/rows.h, and with the list in `_prepared`.
 DIRECT, PACKED, MEMORY, FAILED, START, DATA = 5, 6, 11, 13, 14, 19
 """Where in the struct the fields `direct`, `packed`, `memory`, `failed`, `start` and `data` stand."""
 _SET_BY_THE_CALL = (0,) * 8
@@ -45,7 +46,7 @@ _Base = tuple[int, tuple[int, ...], torch.Size]
 
 @dataclass(frozen=True, eq=False)
 class KernelSignature:
-    """What is known about a call of a cell's kernels before its tensors are there.
+    """The facts about a call of a cell's kernels that hold before its tensors are there.
 
     Attributes:
         program: what is computed.
@@ -82,6 +83,8 @@ class KernelSignature:
             shape = tuple(self.sizes[size] for size in dims)
             for part in self.layout.slices[name]:
                 base = bases[part.base]
+                # A negative count is a parameter that is the whole tensor, of however many axes; any other is some
+                # of its rows, such as a gate of a packed weight.
                 rows = base.shape[:1] if part.count < 0 else shape[:1]
                 fits = part.count < 0 or (part.count == shape[0] and part.start + part.count <= base.shape[0])
                 if not fits or (*rows, *base.shape[1:]) != shape:
@@ -90,7 +93,7 @@ class KernelSignature:
 
 @dataclass(slots=True, eq=False)  # not frozen: freezing costs more than the work of a small call
 class Launch:
-    """How the rows of a call run, whatever its tensors hold.
+    """The rows of a call, whatever its tensors hold: order, lengths, resets.
 
     Attributes:
         lengths: where rows end and start afresh.
@@ -110,13 +113,13 @@ class Launch:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all rows run from the first step to the last, and none starts afresh."""
+        """True if all rows run from the first step to the last, and none starts afresh."""
         return self.index is None and self.lengths.reset is None
 
     def addresses(self) -> tuple[int, int, int, int]:
         """Return the fields `order`, `length`, `first` and `reset`: addresses, 0 for what is not there."""
         lengths = self.lengths
-        if self.is_plain:
+        if self.is_plain:  # a kernel without these counts on rows in order and of full length, and looks nothing up
             return (0, 0, 0, 0)
         return (
             _address(lengths.order),
@@ -149,6 +152,7 @@ class KernelArguments:
         self._count = len(signature.keys)
         self._sizes = [signature.sizes[size] for size in kernel.sizes]
         self.places: dict[SlotKey, int] = {(slot.role, slot.key): place for place, slot in enumerate(kernel.slots)}
+        # Behind the fields: the sizes, then the addresses of slots and matrices, then two strides for each of these.
         self.at = DATA + len(self._sizes)
         self.strides = self.at + len(kernel.slots) + len(kernel.matrices)
         access = {slot.key: slot.access for slot in kernel.slots if slot.role is Role.READ}
@@ -171,6 +175,8 @@ class KernelArguments:
         for place, name in names:
             parts = signature.layout.slices[name]
             bases = tuple(part.base for part in parts)
+            # One addition serves every parameter in such a sum (b_ih + b_hh of torch.nn), if each of them lies at the
+            # same rows of both.
             if len({part.start for part in parts}) > 1 or len({signature.shapes[base] for base in bases}) > 1:
                 raise NotImplementedError("the parts of a sum lie at the same place of tensors of one shape")
             if len(parts) == 1:
@@ -197,46 +203,50 @@ class KernelArguments:
         known = launch.known.get(self)
         if known is None or known[0] != where:
             known = launch.known[self] = (where, self._prepared(launch, where, bases))
-        block = known[1][:]  # calls from several threads have one launch, and each writes to a struct of its own
+        fields = known[1][:]  # calls from several threads have one launch, and each writes to a struct of its own
         at, strides = self.at, self.strides
         for place, number, is_sequence in self._read:
             tensor = tensors[number]
-            address = block[at + place] = tensor.data_ptr()
-            if not address:
+            address = fields[at + place] = tensor.data_ptr()
+            if not address:  # also that of an empty tensor, which is no mistake: a closer look costs time, and is rare
                 check_has_memory(tensor)
+            # Strides come from the tensor, so views with gaps are read where they lie, and a row that is expanded over
+            # the batch (stride 0) is not written out.
             if is_sequence:
-                block[strides + 2 * place], block[strides + 2 * place + 1], _ = tensor.stride()
+                fields[strides + 2 * place], fields[strides + 2 * place + 1], _ = tensor.stride()
             elif tensor.dim() == 2:
-                block[strides + 2 * place + 1] = tensor.stride(0)
-        return block, self._add_sums(block, bases)
+                fields[strides + 2 * place + 1] = tensor.stride(0)
+        return fields, self._add_sums(fields, bases)
 
-    def _add_sums(self, block: array[int], bases: Sequence[Tensor]) -> list[Tensor]:
+    def _add_sums(self, fields: array[int], bases: Sequence[Tensor]) -> list[Tensor]:
         """Enter the parameters that are sums of tensors; return these sums, which nobody else holds."""
-        alive = []
+        # At every call anew: the sum is the caller's tensors as they are now, and autograd has no part in it.
+        keep_alive = []
         for numbers, places in self._summed.items():
             total = bases[numbers[0]]
             for number in numbers[1:]:
                 total = total + bases[number]
-            alive.append(total)
+            keep_alive.append(total)
             start, leading = total.data_ptr(), total.stride(0) if total.dim() else 0
             for place, row in places:
-                block[self.at + place] = start + row * leading * total.element_size()
-                block[self.strides + 2 * place] = leading
-        return alive
+                # Strides count numbers and addresses count bytes; `leading` numbers lie from row to row.
+                fields[self.at + place] = start + row * leading * total.element_size()
+                fields[self.strides + 2 * place] = leading
+        return keep_alive
 
-    def put(self, block: array[int], place: int, address: int, stride: int) -> None:
+    def put(self, fields: array[int], place: int, address: int, stride: int) -> None:
         """Enter where a tensor of the call lies, and how many numbers there are from row to row."""
-        block[self.at + place] = address
-        block[self.strides + 2 * place + 1] = stride
+        fields[self.at + place] = address
+        fields[self.strides + 2 * place + 1] = stride
 
-    def run(self, block: array[int]) -> None:
+    def run(self, fields: array[int]) -> None:
         """Call the kernel.
 
         Raises:
             LoopcellError: memory ran out.
         """
-        invoke(self._function, block)
-        if block[FAILED]:
+        invoke(self._function, fields)
+        if fields[FAILED]:
             raise LoopcellError("there is not enough memory to run this network")
 
     def _prepared(self, launch: Launch, where: list[_Base], bases: Sequence[Tensor]) -> array[int]:
@@ -248,9 +258,10 @@ class KernelArguments:
         strides = [0] * (2 * len(addresses))
         for place, number, row in self._single:
             start, steps, _ = where[number]
-            leading = steps[0] if steps else 0
+            leading = steps[0] if steps else 0  # a scalar parameter has no axis, and its one number is read
             addresses[place] = start + row * leading * bases[number].element_size()
             strides[2 * place] = leading
+        # `direct`: the weights are read in place. A kernel without products has none to pack, whatever its rows.
         few = launch.lengths.steps * launch.batch <= FEW_ROWS
         return array(
             "q",
@@ -276,14 +287,17 @@ class KernelArguments:
         """Return how many steps are computed ahead at a time: as many as stay in the second-level cache."""
         if launch.lengths.steps == 1:
             return 1
-        width = sum(self._sizes[place] if place >= 0 else 1 for place in self.kernel.computed_ahead)
-        bytes_a_step = max(1, width) * self._itemsize * -(-launch.batch // launch.threads)
-        return max(1, min(launch.lengths.steps, _AHEAD_BYTES // max(1, bytes_a_step)))
+        # Long chunks make the prologue's products tall, which is where they are fast; but what they give has to be in
+        # the cache still when the loop reads it. A thread has its share of the rows, rounded up.
+        width = sum(self._sizes[place] if place >= 0 else 1 for place in self.kernel.prologue_sizes)
+        bytes_per_step = max(1, width) * self._itemsize * -(-launch.batch // launch.threads)
+        return max(1, min(launch.lengths.steps, _PROLOGUE_BYTES // max(1, bytes_per_step)))
 
 
-def invoke(function: Callable[[int], object], block: array[int]) -> None:
+def invoke(function: Callable[[int], object], fields: array[int]) -> None:
     """Call a function of a library on a struct of 64-bit numbers."""
-    function(block.buffer_info()[0])
+    # The array's own memory is the struct: nothing is copied, and what the kernel writes (FAILED) is read from it.
+    function(fields.buffer_info()[0])
 
 
 def check_has_memory(tensor: Tensor) -> None:
@@ -298,12 +312,15 @@ def check_has_memory(tensor: Tensor) -> None:
 
 def contiguous_rows(tensor: Tensor) -> Tensor:
     """Return a tensor whose last axis is contiguous, as the kernels read it."""
+    # Not `contiguous()` outright: gaps between rows cost nothing, and a copy of a long sequence does. An axis of one
+    # entry may have any stride.
     return tensor if tensor.dim() == 0 or tensor.stride(-1) == 1 or tensor.shape[-1] <= 1 else tensor.contiguous()
 
 
 def empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return new memory for a tensor of the dtype and device of another one, in huge pages where it is large."""
     tensor = like.new_empty(shape)
+    # Before the first write, which is when the system gives out pages.
     if tensor.nbytes >= pages.LARGE:
         pages.advise(tensor)
     return tensor

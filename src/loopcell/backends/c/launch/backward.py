@@ -16,11 +16,12 @@ from loopcell.backends.c.launch.saved import ColumnRange, SavedForBackward, Save
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 
 _BY_STEP = ("operand", "input", "product")
+"""Kinds of results with a row for every step of every row of the batch: what the products after the loop read."""
 
 
 @dataclass(frozen=True, eq=False)
 class _ReverseResults:
-    """What a reverse loop has written.
+    """The tensors that a reverse loop has written.
 
     Attributes:
         cotangents: of the products with matrices, side by side, [N, width].
@@ -52,6 +53,7 @@ class BackwardPass:
         self._lay_out(kernels, signature)
         # A cotangent that is the same value as another was written once; the products find it under both keys.
         same = {key: self._columns[other] for key, other in self._alias.items() if other in self._columns}
+        # Columns come first, for the products after the loop are planned by where the loop puts their cotangents.
         self._matrices = MatrixGradients(kernels, kernels.fused.backward, signature, self._columns | same)
         self._vectors = VectorGradients(signature, self._vector_columns)
         self._count = len(signature.keys)
@@ -74,12 +76,14 @@ class BackwardPass:
         # In the order of the parameters in the weights, so that the gates of one tensor come out as one product.
         order = {name: number for number, name in enumerate(signature.layout.slices)}
         outer = sorted(backward.outer, key=lambda product: order[product.parameter])
+        # A dict as an ordered set: a cotangent that several products read has one column.
         keys = dict.fromkeys(self._alias.get(product.cotangent, product.cotangent) for product in outer)
         self._columns = side_by_side([key for key in keys if key.kind == "product"], width)
         self._width = sum(column.count for column in self._columns.values())
-        vectors = sorted(kernels.reverse.added, key=lambda key: order[key.name])
+        vectors = sorted(kernels.reverse.reduced, key=lambda key: order[key.name])
         self._vector_columns = side_by_side(vectors, width)
         self._vectors_width = sum(column.count for column in self._vector_columns.values())
+        # What no product after the loop takes with others: the cotangent of the input, operands computed again.
         apart = [key for key in results if key.kind in _BY_STEP and key not in self._columns]
         self._by_step = {key: width(key) for key in apart}
         self._by_row = {key: width(key) for key in results if key.kind in ("state", "hoisted")}
@@ -102,19 +106,23 @@ class BackwardPass:
             wanted: which tensors want a gradient.
         """
         arguments, like = self.arguments, tensors[0]
-        block, alive = arguments.begin(launch, tensors)
-        block[START] = any(wanted[number] for number in self._states)
-        alive += self._enter_arriving(launch, arriving, like, block)
+        # The struct holds addresses, which keep nothing alive: whatever is made here for the kernel alone (sums of
+        # weights, contiguous copies of gradients) has to have a name until it has run.
+        fields, keep_alive = arguments.begin(launch, tensors)
+        # Without this the kernel leaves out the last product of step 0, which nobody would read.
+        fields[START] = any(wanted[number] for number in self._states)
+        keep_alive += self._enter_arriving(launch, arriving, like, fields)
         for place, key in self._read:
-            arguments.put(block, place, *saved.place(key))
-        results = self._allocate(launch, like, states=bool(block[START]))
-        self._enter_columns(block, self._columns, results.cotangents)
-        self._enter_columns(block, self._vector_columns, results.sums)
+            arguments.put(fields, place, *saved.place(key))
+        results = self._allocate(launch, like, states=bool(fields[START]))
+        self._enter_columns(fields, self._columns, results.cotangents)
+        self._enter_columns(fields, self._vector_columns, results.sums)
         for key, tensor in (*results.by_step.items(), *results.by_row.items()):
-            arguments.put(block, arguments.places[Role.WRITTEN, key], tensor.data_ptr(), tensor.shape[1])
-        arguments.run(block)
-        del alive  # until here the kernel has read it
+            arguments.put(fields, arguments.places[Role.WRITTEN, key], tensor.data_ptr(), tensor.shape[1])
+        arguments.run(fields)
+        del keep_alive  # until here the kernel has read it
         by_step = results.by_step
+        # One store stands for several results of equal value; from here on each goes by its own key again.
         by_step |= {key: by_step[other] for key, other in self._alias.items() if other in by_step}
         return self._gradients(launch, tensors, saved, results, wanted)
 
@@ -132,31 +140,34 @@ class BackwardPass:
                 by_row[key] = like.new_empty((batch, width))
         return _ReverseResults(cotangents, sums, by_step, by_row)
 
-    def _enter_columns(self, block: array[int], columns: Mapping[Key, ColumnRange], tensor: Tensor) -> None:
+    def _enter_columns(self, fields: array[int], columns: Mapping[Key, ColumnRange], tensor: Tensor) -> None:
         """Enter where the loop writes what lies side by side in one tensor."""
         start, size, width = tensor.data_ptr(), tensor.element_size(), tensor.shape[1]
+        # Each column range has an address of its own and the whole tensor's width from row to row, so the kernel
+        # need not know that others write between its rows.
         for key, column in columns.items():
             place = self.arguments.places[Role.WRITTEN, key]
-            self.arguments.put(block, place, start + column.start * size, width)
+            self.arguments.put(fields, place, start + column.start * size, width)
 
     def _enter_arriving(
-        self, launch: Launch, arriving: Sequence[Tensor | None], like: Tensor, block: array[int]
+        self, launch: Launch, arriving: Sequence[Tensor | None], like: Tensor, fields: array[int]
     ) -> list[Tensor]:
         """Enter the gradients that arrive; return what must stay alive."""
         d_output, *d_states = arriving
-        alive = []
+        keep_alive = []
         if self._arriving_output is not None:
-            alive.append(self._enter_output(launch, d_output, like, block))
+            keep_alive.append(self._enter_output(launch, d_output, like, fields))
         for (place, width), d_state in zip(self._arriving_states, d_states, strict=True):
             if d_state is None:
-                self.arguments.put(block, place, self._zeros(like, width).data_ptr(), 0)
+                # A stride of 0 between rows: one row of zeros is the gradient of every row of the batch.
+                self.arguments.put(fields, place, self._zeros(like, width).data_ptr(), 0)
                 continue
             arrived = contiguous_rows(d_state)
-            alive.append(arrived)
-            self.arguments.put(block, place, arrived.data_ptr(), arrived.stride(0))
-        return alive
+            keep_alive.append(arrived)
+            self.arguments.put(fields, place, arrived.data_ptr(), arrived.stride(0))
+        return keep_alive
 
-    def _enter_output(self, launch: Launch, d_output: Tensor | None, like: Tensor, block: array[int]) -> Tensor:
+    def _enter_output(self, launch: Launch, d_output: Tensor | None, like: Tensor, fields: array[int]) -> Tensor:
         """Enter the gradient of the output [T, B, n]; return the tensor that holds it.
 
         Strides of 0 let one row stand for all: where no gradient arrives, and for that of a sum, which autograd expands
@@ -166,14 +177,15 @@ class BackwardPass:
         assert place is not None  # the caller has looked
         if d_output is None:
             d_output = self._zeros(like, self._output_width)
-            arguments.put(block, place, d_output.data_ptr(), 0)
+            arguments.put(fields, place, d_output.data_ptr(), 0)
         elif launch.lengths.steps * launch.batch > 1 and not d_output.stride(0) and not d_output.stride(1):
+            # Only the last axis has to be contiguous, and that of an expanded tensor need not be.
             d_output = d_output[0, 0].contiguous()
-            arguments.put(block, place, d_output.data_ptr(), 0)
+            arguments.put(fields, place, d_output.data_ptr(), 0)
         else:
             d_output = contiguous_rows(d_output)
-            block[arguments.strides + 2 * place], by_row, _ = d_output.stride()
-            arguments.put(block, place, d_output.data_ptr(), by_row)
+            fields[arguments.strides + 2 * place], by_row, _ = d_output.stride()
+            arguments.put(fields, place, d_output.data_ptr(), by_row)
         return d_output
 
     def _zeros(self, like: Tensor, width: int) -> Tensor:
@@ -202,6 +214,8 @@ class BackwardPass:
                 return _gathered(launch, tensors[self._signature.keys.index(key)])
             return results.by_step[key]
 
+        # Matrices first: a product may fill a whole tensor without zeros before it, and vectors are then added to
+        # those tensors in which they share memory with matrices.
         gradients = self._matrices.of_matrices(results.cotangents, operand, bases, needed)
         self._vectors.add_to(gradients, bases, results.sums)
         found: list[Tensor | None] = []
@@ -212,6 +226,7 @@ class BackwardPass:
                 start = results.by_step.get(key)
                 found.append(_spread(launch, self._matrices.of_input(results.cotangents, start, bases), tensor))
             else:
+                # A state or a loop invariant may have come in as one row for the whole batch: its gradient is the sum.
                 gradient = results.by_row.get(key)
                 found.append(None if gradient is None else gradient.sum_to_size(tensor.shape))
         return found + [gradients.get(base) if need else None for base, need in enumerate(needed)]
@@ -220,7 +235,7 @@ class BackwardPass:
 def _gathered(launch: Launch, tensor: Tensor) -> Tensor:
     """Return [N, n] of a tensor [T, B, n], or of one that holds for all steps: the rows that kernels have saved."""
     steps, batch, index = launch.lengths.steps, launch.batch, launch.index
-    if tensor.shape[:-1] != (steps, batch):
+    if tensor.shape[:-1] != (steps, batch):  # one value for all steps stands beside each of their cotangents
         tensor = tensor.expand(steps, batch, tensor.shape[-1])
     flat = tensor.reshape(steps * batch, tensor.shape[-1])
     return flat if index is None else flat.index_select(0, index)
@@ -228,6 +243,7 @@ def _gathered(launch: Launch, tensor: Tensor) -> Tensor:
 
 def _spread(launch: Launch, gradient: Tensor | None, like: Tensor) -> Tensor | None:
     """Return [T, B, n] of [N, n]: zeros past a row's end."""
+    # Rows of [N, n] are in the order of computation; where all rows run to the end, that is the order of [T, B].
     index = launch.index
     if gradient is None or index is None:
         return None if gradient is None else gradient.view(like.shape)

@@ -54,23 +54,23 @@ class ForwardPass:
             The output, the final states and what is recorded; and what is saved for backward, if anything is.
         """
         arguments, like = self.arguments, tensors[0]
-        block, alive = arguments.begin(launch, tensors)
+        fields, keep_alive = arguments.begin(launch, tensors)
         saved = self.saved.allocate(launch, like, share=share) if self.saved is not None else None
         for place, key in self._saved:
             assert saved is not None  # a kernel that saves
-            arguments.put(block, place, *saved.place(key))
+            arguments.put(fields, place, *saved.place(key))
         by_step: list[Tensor] = []
         for place, width in self.by_step:
             first = saved.output() if saved is not None and not by_step else None  # the output is the first of them
             tensor = self._by_step(launch, like, width) if first is None else first
-            arguments.put(block, place, tensor.data_ptr(), width)
-            block[arguments.strides + 2 * place] = launch.batch * width
+            arguments.put(fields, place, tensor.data_ptr(), width)
+            fields[arguments.strides + 2 * place] = launch.batch * width
             by_step.append(tensor)
         states = [like.new_empty((launch.batch, width)) for _, width in self.states]
         for (place, width), tensor in zip(self.states, states, strict=True):
-            arguments.put(block, place, tensor.data_ptr(), width)
-        arguments.run(block)
-        del alive  # until here the kernel has read it
+            arguments.put(fields, place, tensor.data_ptr(), width)
+        arguments.run(fields)
+        del keep_alive  # until here the kernel has read it
         return [by_step[0], *states, *by_step[1:]], saved
 
     def _by_step(self, launch: Launch, like: Tensor, width: int) -> Tensor:

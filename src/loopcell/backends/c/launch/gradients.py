@@ -45,6 +45,7 @@ class _BlockProduct:
 
     def continues(self, last: _BlockProduct) -> bool:
         """Say whether this product's rows and columns lie just behind those of another."""
+        # Both at once: the joined product is one block of cotangents against one block of rows of the weights.
         same = (last.operand, last.base) == (self.operand, self.base)
         return same and last.rows.stop == self.rows.start and last.columns.stop == self.columns.start
 
@@ -90,6 +91,7 @@ class MatrixGradients:
         """
         if block.shape[0] <= FEW_ROWS:
             return self._of_few(block, operand, bases, wanted)
+        # Several products share an operand; it is gathered and rounded once.
         block, seen = self._rounded(block), dict[Key, Tensor]()
         found: dict[int, Tensor] = {}
         for product in self._outer:
@@ -106,7 +108,7 @@ class MatrixGradients:
             if self._bf16:  # the product is in bfloat16, the sum in float32: no one operation of torch does both
                 rows += torch.mm(d.t(), v)
             else:
-                rows.addmm_(d.t(), v)
+                rows.addmm_(d.t(), v)  # in place, into the rows of the gradient: no product of its own, no copy
         return found
 
     def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
@@ -117,7 +119,7 @@ class MatrixGradients:
             d = _columns(block, product.columns)
             rows = bases[product.base].detach().narrow(0, product.rows.start, product.rows.count)
             matrix = self._rounded(rows)
-            if gradient is None:
+            if gradient is None:  # the first product makes the tensor, and further ones add to it
                 gradient = torch.mm(d, matrix).to(dtype)
             elif self._bf16:
                 gradient += torch.mm(d, matrix)
@@ -132,7 +134,7 @@ class MatrixGradients:
         found: dict[int, Tensor] = {}
         # The struct `outer_product_list` of headers/gradients.h: how many, how many rows each, then the products.
         asked = array("q", [0, block.shape[0]])
-        alive = []
+        keep_alive = []
         for product in self._outer:
             if not wanted[product.base]:
                 continue
@@ -143,7 +145,7 @@ class MatrixGradients:
             rows = self._rows(found, product, bases[product.base])
             asked[0] += 1
             asked.extend(_outer_product(d, v, rows, add=not new))
-            alive += [d, v]
+            keep_alive += [d, v]
         if asked[0]:
             arguments.invoke(self._of_few_rows, asked)
         return found
@@ -170,6 +172,7 @@ class MatrixGradients:
             for part in self._slices[name]:
                 count = self._lengths[part.base] if part.count < 0 else part.count
                 single.append(_BlockProduct(operand, part.base, ColumnRange(part.start, count), columns))
+        # Neighbours can only be joined where they come one after the other; columns are in the order of the weights.
         return sorted(single, key=lambda product: (str(product.operand), product.base, product.columns.start))
 
 
@@ -205,6 +208,7 @@ class VectorGradients:
             bases: the tensors of the weights.
             sums: [threads, width], a row from each thread.
         """
+        # Each thread has summed its own rows of the batch, so that no two threads ever add to one number.
         row = sums.view(-1) if sums.shape[0] == 1 else sums.sum(0)
         taken: set[ColumnRange] = set()
         for base, (places, whole) in self._pieces.items():
@@ -218,7 +222,7 @@ class VectorGradients:
                 continue
             if base not in gradients:
                 gradients[base] = torch.zeros_like(tensor, memory_format=torch.contiguous_format)
-            flat = gradients[base].view(-1)
+            flat = gradients[base].view(-1)  # contiguous, as it was made here or by a product of matrices
             for place, column in places:
                 flat[place : place + column.count] += row[column.start : column.stop]
 
@@ -238,7 +242,7 @@ def _joined(products: list[_BlockProduct]) -> Iterator[_BlockProduct]:
 
 
 def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
-    """Return an `outer_product` of headers/gradients.h: what to[i, j] is the sum of, over the rows of d and v."""
+    """Return an `outer_product` of headers/gradients.h: to[i, j] is the sum of d[n, i] v[n, j] over the rows n."""
     (_, rows), (_, columns) = d.shape, v.shape
     return (d.data_ptr(), v.data_ptr(), d.stride(0), v.stride(0), to.data_ptr(), to.stride(0), rows, columns, add)
 

@@ -36,7 +36,7 @@ class Kernels:
 
     def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
         if len(fused.core.nodes) > MOST_NODES:
-            count = f"{len(fused.core.nodes):,} values a step"
+            count = f"{len(fused.core.nodes):,} values per step"
             raise BuildError(f"it has {count}, and a compiler may take very long over more than {MOST_NODES:,}")
         self.fused = fused
         self.bf16 = dtype == torch.bfloat16

@@ -43,7 +43,7 @@ def side_by_side(keys: list[Key], width: Callable[[Key], int]) -> dict[Key, Colu
 
 
 class SavedLayout:
-    """Where a kernel saves its values.
+    """The places where a kernel saves its values.
 
     Args:
         kernel: it saves them.

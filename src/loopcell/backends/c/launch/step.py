@@ -36,7 +36,7 @@ class StepLayer:
 
 
 class FusedSteps:
-    """The layers of a stack, a step a call: nothing is allocated, weights are packed once, states stay in place.
+    """The layers of a stack, one step per call: nothing is allocated, weights are packed once, states stay in place.
 
     Each layer has two structs of arguments, made here once: they differ in which buffer of every state is read and
     which is written. A step runs the layers on the one set, and the next step on the other; all that changes from call
@@ -47,9 +47,9 @@ class FusedSteps:
     """
 
     def __init__(self, layers: list[StepLayer]) -> None:
-        self._alive: list[object] = [layers]  # the structs hold addresses, which keep nothing alive
+        self._keep_alive: list[object] = [layers]  # the structs hold addresses, which keep nothing alive
         self._turn = 0
-        self._blocks: tuple[list[array[int]], list[array[int]]] = ([], [])
+        self._structs: tuple[list[array[int]], list[array[int]]] = ([], [])
         first = layers[0].forward
         place = first.input_place
         self._input = -1 if place is None else first.arguments.at + place
@@ -64,22 +64,22 @@ class FusedSteps:
         # Any library has this function; what it runs are the addresses of all layers' kernels.
         self._in_turn = library.in_turn
         self._in_turn.argtypes, self._in_turn.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64), None
-        self._lists = tuple(
-            (ctypes.c_void_p * len(layers))(*(block.buffer_info()[0] for block in blocks)) for blocks in self._blocks
+        self._addresses = tuple(
+            (ctypes.c_void_p * len(layers))(*(fields.buffer_info()[0] for fields in turn)) for turn in self._structs
         )
         functions = ctypes.addressof(self._functions)
-        self._arguments = tuple((functions, ctypes.addressof(blocks), len(layers)) for blocks in self._lists)
+        self._arguments = tuple((functions, ctypes.addressof(turn), len(layers)) for turn in self._addresses)
 
     @property
     def turn(self) -> int:
-        """Which of the two buffers of every state holds it now."""
+        """The one of every state's two buffers that holds it now, 0 or 1."""
         return self._turn
 
     def step(self, address: int) -> None:
         """Run one step on the input [B, I] at an address."""
         turn = self._turn
         if self._input >= 0:
-            self._blocks[turn][0][self._input] = address
+            self._structs[turn][0][self._input] = address
         self._in_turn(*self._arguments[turn])
         self._turn = 1 - turn
 
@@ -91,40 +91,40 @@ class FusedSteps:
             tensors = list(layer.tensors)
             for number, pair in zip(forward.state_numbers, layer.states, strict=True):
                 tensors[number] = pair[turn]
-            block, alive = arguments.begin(layer.launch, tensors)
-            self._alive += [tensors, alive]
+            fields, keep_alive = arguments.begin(layer.launch, tensors)
+            self._keep_alive += [tensors, keep_alive]
             (place, width), *_ = forward.by_step
-            arguments.put(block, place, layer.output.data_ptr(), width)  # one step: there is no stride to the next
+            arguments.put(fields, place, layer.output.data_ptr(), width)  # one step: there is no stride to the next
             for (place, width), pair in zip(forward.states, layer.states, strict=True):
-                arguments.put(block, place, pair[1 - turn].data_ptr(), width)
+                arguments.put(fields, place, pair[1 - turn].data_ptr(), width)
             if layer.launch.threads == 1:  # several threads need scratch memory each, and take it themselves
-                block[MEMORY] = self._memory(forward.kernels.library.forward_memory, block)
+                fields[MEMORY] = self._memory(forward.kernels.library.forward_memory, fields)
             if forward.kernel.packs:
-                packed = self._pack(forward, block, packed)
-            self._blocks[turn].append(block)
+                packed = self._pack(forward, fields, packed)
+            self._structs[turn].append(fields)
 
-    def _pack(self, forward: ForwardPass, block: array[int], packed: array[int]) -> array[int]:
+    def _pack(self, forward: ForwardPass, fields: array[int], packed: array[int]) -> array[int]:
         """Have a struct's weights packed, however few rows there are, and return the addresses of the packs.
 
         Args:
             forward: whose kernel.
-            block: the struct; it ends in the addresses of the packs.
+            fields: the struct; it ends in the addresses of the packs.
             packed: these addresses, where another struct of the layer has them already.
         """
         library, count = forward.kernels.library, len(forward.kernel.packs)
-        block[DIRECT] = 0
+        fields[DIRECT] = 0
         if packed:
-            block[PACKED] = 1
-            block[-count:] = packed
+            fields[PACKED] = 1
+            fields[-count:] = packed
             return packed
-        start = self._memory(library.forward_packed_memory, block)
-        library.forward_pack_into(ctypes.c_void_p(block.buffer_info()[0]), ctypes.c_void_p(start))
-        return block[-count:]
+        start = self._memory(library.forward_packed_memory, fields)
+        library.forward_pack_into(ctypes.c_void_p(fields.buffer_info()[0]), ctypes.c_void_p(start))
+        return fields[-count:]
 
-    def _memory(self, how_much: ctypes._NamedFuncPointer, block: array[int]) -> int:
+    def _memory(self, how_much: ctypes._NamedFuncPointer, fields: array[int]) -> int:
         """Return the address of memory of the size that a kernel asks for; it lives as long as this object."""
         how_much.restype = ctypes.c_int64
-        size = how_much(ctypes.c_void_p(block.buffer_info()[0]))
+        size = how_much(ctypes.c_void_p(fields.buffer_info()[0]))
         memory = torch.empty(size + _LINE, dtype=torch.uint8, device="cpu")
-        self._alive.append(memory)
+        self._keep_alive.append(memory)
         return (memory.data_ptr() + _LINE - 1) // _LINE * _LINE  # the first multiple in it

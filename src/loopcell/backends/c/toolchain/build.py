@@ -44,10 +44,10 @@ def build(source: str, name: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
     if chosen is None:
         raise BuildError(f"there is no C compiler: {ADVICE}")
     key = _key(source, chosen)
-    kept = cache.find(name, key)
-    if kept is not None:
+    cached = cache.find(name, key)
+    if cached is not None:
         with suppress(BuildError):
-            return _loaded(kept, chosen, functions)
+            return _loaded(cached, chosen, functions)
     return _loaded(cache.keep(name, key, _compiled(source, chosen)), chosen, functions)
 
 

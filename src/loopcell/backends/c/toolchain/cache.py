@@ -106,7 +106,7 @@ def _digest(key: str, content: bytes) -> str:
 
 
 def _lasting() -> Path:
-    """The folder that outlives the process.
+    """Return the folder that outlives the process.
 
     Raises:
         OSError: there is none, or none to be trusted.
@@ -138,7 +138,7 @@ def _trusted() -> tuple[int, ...]:
 
 
 def _own() -> Path:
-    """The folder of this process, made if need be."""
+    """Return the folder of this process, made if need be."""
     pid = os.getpid()
     if pid not in _OWN:
         _OWN[pid] = Path(tempfile.mkdtemp(prefix="loopcell-"))

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from loopcell.backends.c.toolchain import cache as kept
+from loopcell.backends.c.toolchain import cache as library_cache
 from loopcell.errors import UsageError, quoted
 
 ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
@@ -60,7 +60,7 @@ _ANY_VECTOR = 16
 
 @dataclass(frozen=True)
 class Target:
-    """What kernels are built with.
+    """The compiler, flags and vector width that kernels are built with.
 
     Attributes:
         command: the compiler: its path, and words that come before any flag.
@@ -123,7 +123,7 @@ def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS
     Raises:
         OSError, subprocess.TimeoutExpired: it cannot be run, or does not end.
     """
-    folder = str(kept.folder() / "zig")
+    folder = str(library_cache.folder() / "zig")
     environment = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder} | os.environ
     return subprocess.run(  # noqa: S603 - the compiler that the user has, on our own text
         command,
@@ -139,7 +139,7 @@ def run(command: tuple[str, ...], given: str = "", seconds: int = _PROBE_SECONDS
 
 @cache
 def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target | None:  # noqa: ARG001
-    """PATH is an argument because the answer depends on it, and is kept."""
+    """Return the compiler and its flags, once a PATH: the answer depends on it, so it is the cache's key."""
     natives = (_probed(command, "native", further) for command in _commands(cc))
     native = next(filter(None, natives), None)
     if native is None and further:
@@ -167,7 +167,7 @@ def _demand_accepted(further: tuple[str, ...], cc: str) -> None:
 
 
 def _commands(cc: str) -> Iterator[tuple[str, ...]]:
-    """Every compiler there may be, best first: the user's, the system's, the one that comes as a wheel."""
+    """Yield every compiler there may be, best first: the user's, the system's, the one that comes as a wheel."""
     # Windows: GCC's stack is not aligned for wide vectors there, so only what the user names, and Zig's Clang.
     system = () if os.name == "nt" or _only_asks_for_xcode() else ("cc", "gcc", "clang")
     for named in (cc, *system):
@@ -181,7 +181,7 @@ def _commands(cc: str) -> Iterator[tuple[str, ...]]:
 
 
 def _resolved(named: str) -> tuple[str, ...]:
-    """The words of a command, the first one as a path; nothing where there is no such program."""
+    """Return the words of a command, the first one as a path; nothing where there is no such program."""
     words = shlex.split(named, posix=os.name != "nt")
     found = shutil.which(words[0]) if words else None
     return (found, *words[1:]) if found else ()

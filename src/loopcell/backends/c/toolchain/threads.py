@@ -11,7 +11,7 @@ import torch
 
 
 class _Pool:
-    """What has become of the pool in this process.
+    """The state of the thread pool in this process.
 
     Attributes:
         used: kernels have started its threads, here or before a fork.
@@ -49,7 +49,7 @@ def entry() -> int | None:
 
 
 def _after_fork() -> None:
-    """In the child, before it does anything: PyTorch's own operations would wait for the lost threads just as well."""
+    """Forget the pool in the child first: PyTorch's own operations would wait for the lost threads as well."""
     if _Pool.used:
         _Pool.lost = True
         torch.set_num_threads(1)

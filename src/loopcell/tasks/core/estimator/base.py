@@ -135,7 +135,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     @property
     def columns_(self) -> Columns | None:
-        """Of the files that the shell trained it on, for `loopcell predict`; None where it was trained from Python."""
+        """The columns of the files that the shell trained it on, for `loopcell predict`; None from Python."""
         return self._columns
 
     @property

@@ -97,7 +97,7 @@ class OpenedFiles(ABC):
 
     @classmethod
     def begins_anew(cls, run: RunFolder) -> bool:
-        """Whether a run that goes on has to be cleared first, since it was cut off before there was anything in it."""
+        """Return whether a run that goes on has to be cleared first: it was cut off before there was anything in it."""
         return run.never_began()
 
     @abstractmethod

@@ -53,7 +53,7 @@ class TrainedEstimator:
         estimator = self.estimator
         advice = what_to_try(estimator.outcome_, checked(estimator), estimator.pace_)
         said = any(note.endswith(advice) for note in self.notes)
-        return found.sentence if found.beaten or said else f"{found.sentence}; {advice}"
+        return found.sentence if found.beaten or said or not found.improvable else f"{found.sentence}; {advice}"
 
 
 def train_on_files(
@@ -144,7 +144,7 @@ def _make_longer(estimator: Estimator, longer: Mapping[str, Any]) -> None:
 
 
 def source_of(data: OpenedFiles, held_out: OpenedFiles | None) -> dict[str, Any]:
-    """Which files a run learns from, as its config keeps it."""
+    """Return which files a run learns from, as its config keeps it."""
     return {
         "data": data.spec.model_dump(mode="json"),
         "held_out": None if held_out is None else held_out.spec.model_dump(mode="json"),

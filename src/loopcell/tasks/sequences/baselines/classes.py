@@ -20,7 +20,7 @@ REGULARISATION = 10.0  # scikit-learn's C; of 1, 10 and 100 the best one for sho
 def logistic_probabilities(
     kind: Input, training: tuple[Sequence[Any], npt.NDArray[Any]], X: Sequence[Any], labels: int
 ) -> tuple[str, npt.NDArray[np.float64]]:
-    """What a logistic regression that learned from some examples says of others.
+    """Return the probabilities that a logistic regression of some examples gives others.
 
     Args:
         kind: how X becomes sequences.

@@ -17,7 +17,7 @@ from loopcell.tasks.sequences.baselines.sequences import features_of, first_ones
 def ridge(
     kind: Input, training: tuple[Sequence[Any], npt.NDArray[Any]], X: Sequence[Any]
 ) -> tuple[str, npt.NDArray[np.float64]]:
-    """What a ridge regression that learned from some examples gives for others: its name, and numbers [N, K]."""
+    """Return a ridge regression's name, and its numbers [N, K] for examples that it did not learn from."""
     features, name = features_of(kind)
     known, targets, few = first_ones(*training)
     pipeline = make_pipeline(features, Ridge()).fit(known, targets)

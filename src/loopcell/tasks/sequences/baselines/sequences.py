@@ -22,7 +22,7 @@ MOST_EXAMPLES = 200_000
 
 
 def features_of(kind: Input) -> tuple[Pipeline, str]:
-    """What turns examples of a kind of input into vectors, and a few words for it.
+    """Return the function from examples of a kind of input to vectors, and a few words for it.
 
     Characters and tokens are counted with their neighbours (n-grams, weighted by tf-idf); of numbers there are mean,
     deviation, least, largest, first and last value, and the length.
@@ -42,7 +42,7 @@ def features_of(kind: Input) -> tuple[Pipeline, str]:
 
 
 def summaries(kind: Input, X: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """Each example's figures, [N, 6 I + 1]."""
+    """Return each example's figures, [N, 6 I + 1]."""
     return np.stack([_summary(sequence) for sequence in kind.each(X)])
 
 
@@ -57,7 +57,7 @@ def _tokens_and_pairs(tokens: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def first_ones(X: Sequence[Any], y: npt.NDArray[Any]) -> tuple[list[Any], npt.NDArray[Any], str]:
-    """Examples that fit into memory: all of them, or evenly spread ones, with the words that say so."""
+    """Return examples that fit into memory: all, or evenly spread ones, with the words that say so."""
     every = -(-len(X) // MOST_EXAMPLES)
     if every == 1:
         return list(X), y, ""
@@ -67,7 +67,7 @@ def first_ones(X: Sequence[Any], y: npt.NDArray[Any]) -> tuple[list[Any], npt.ND
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without scikit-learn's warning that a fit took all its iterations: a baseline may be a little off."""
+    """Silence scikit-learn's warning that a fit took all its iterations: a baseline may be a little off."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

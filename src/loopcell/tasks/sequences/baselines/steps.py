@@ -21,7 +21,7 @@ Ids = npt.NDArray[Any]
 def tags_without_history(
     training: tuple[Sequence[Ids], Sequence[Ids]], sequences: Sequence[Ids]
 ) -> tuple[str, list[npt.NDArray[np.int64]]]:
-    """What a model without memory that learned from some sequences says of others.
+    """Return the tags that a model without memory, of some sequences, gives others.
 
     Args:
         training: sequences, of token ids [T] or of numbers [T, I], and the numbers of their labels [T].
@@ -54,7 +54,7 @@ class ContextTable:
         return self
 
     def predict(self, sequences: Sequence[Ids]) -> list[npt.NDArray[np.int64]]:
-        """The label of each step."""
+        """Return the label of each step."""
         return [np.array([self._label(contexts) for contexts in _contexts(ids)], dtype=np.int64) for ids in sequences]
 
     def _label(self, contexts: tuple[Hashable, ...]) -> int:
@@ -80,5 +80,5 @@ class StepLogistic:
         return self
 
     def predict(self, sequences: Sequence[Ids]) -> list[npt.NDArray[np.int64]]:
-        """The label of each step."""
+        """Return the label of each step."""
         return [self._model.predict(s) if len(s) else np.zeros(0, dtype=np.int64) for s in sequences]

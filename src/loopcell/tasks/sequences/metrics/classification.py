@@ -15,7 +15,7 @@ LEAST = 1e-15  # a probability of 0 that comes true would make the mean infinite
 
 
 def class_metrics(true: Numbers, given: Numbers, probabilities: Probabilities | None = None) -> dict[str, float]:
-    """Accuracy, macro-F1, and the mean negative log-probability of what is true in nats ("log loss").
+    """Measure accuracy, macro-F1, and the mean negative log-probability of what is true in nats ("log loss").
 
     Args:
         true: [N], numbers of labels; a negative one is a label that the model cannot know, and always missed.
@@ -36,7 +36,7 @@ def class_metrics(true: Numbers, given: Numbers, probabilities: Probabilities | 
 def set_metrics(
     true: npt.NDArray[Any], given: npt.NDArray[Any], probabilities: Probabilities | None = None
 ) -> dict[str, float]:
-    """The share of examples with every label right, micro- and macro-F1 over labels, log loss a label.
+    """Measure the share of examples with every label right, micro- and macro-F1 over labels, log loss per label.
 
     Args:
         true: zeros and ones [N, K].
@@ -56,6 +56,6 @@ def set_metrics(
 
 
 def confusion(true: Numbers, given: Numbers, labels: int) -> npt.NDArray[np.int64]:
-    """How often each true label (row) was given as each label (column), [K, K], of K `labels`."""
+    """Count how often each true label (row) was given as each label (column), [K, K], of K `labels`."""
     counts: npt.NDArray[np.int64] = confusion_matrix(true, given, labels=range(labels))
     return counts

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def regression_metrics(true: npt.NDArray[Any], given: npt.NDArray[Any], mean: npt.NDArray[Any]) -> dict[str, float]:
-    """Mean squared and absolute error, and R2: what share of the mean's squared error is gone.
+    """Measure mean squared and absolute error, and R2: what share of the mean's squared error is gone.
 
     Args:
         true: [N, K].

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, span_f1, stretches
+from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, segments, span_f1
 from loopcell.tasks.sequences.metrics.classification import class_metrics
 
 
 def tag_metrics(
     true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]], labels: npt.NDArray[Any]
 ) -> dict[str, float]:
-    """Accuracy and macro-F1 a step, and F1 of entities or of stretches of one label, exact and by half of their steps.
+    """Measure accuracy and macro-F1 per step, and F1 of entities or segments, exact and by half of their steps.
 
     Args:
-        true: labels of each sequence; a step whose label is None is left out, and ends a stretch.
+        true: labels of each sequence; a step whose label is None is left out, and ends a segment.
         given: the model's, as long.
         labels: all that the model knows.
     """
@@ -30,16 +30,16 @@ def tag_metrics(
         np.array([numbers[g] for _, g in pairs], dtype=np.int64),
     )
     entity = are_entities([*numbers, *(t for t, _ in pairs)])
-    spans, name = (entities, "entity F1") if entity else (stretches, "segment F1")
+    spans, name = (entities, "entity F1") if entity else (segments, "segment F1")
     wanted, written = ([spans(part) for part in _known(steps, which)] for which in (0, 1))
     found[name] = span_f1(wanted, written)
-    if not entity:  # where a stretch ends is often a matter of opinion; where an entity ends is not
+    if not entity:  # where a segment ends is often a matter of opinion; where an entity ends is not
         found["segment F1@50"] = overlap_f1(wanted, written)
     return found
 
 
 def _known(sequences: Sequence[Sequence[tuple[Any, Any]]], which: int) -> list[list[Any]]:
-    """The sequences of one side, cut wherever the true label is not known."""
+    """Return the sequences of one side, cut wherever the true label is not known."""
     parts: list[list[Any]] = []
     for sequence in sequences:
         parts.append([])

@@ -1,4 +1,4 @@
-"""What an estimator learns to give: labels as numbers, sets of labels, numbers."""
+"""The targets of an estimator: labels as numbers, sets of labels, numbers."""
 
 from loopcell.tasks.sequences.targets.classes import Classes, classes_from_json, learn_classes
 from loopcell.tasks.sequences.targets.label_sequences import label_sequences, label_steps, sequence_labels

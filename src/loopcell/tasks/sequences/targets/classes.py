@@ -1,4 +1,4 @@
-"""What a classifier learns to give: one label an example, or a set of them. The two differ here and nowhere else."""
+"""The targets of a classifier: one label per example, or a set of them. The two differ here and nowhere else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Classes(ABC):
 
     @abstractmethod
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> Array:
-        """Targets as the loss takes them.
+        """Return targets as the loss takes them.
 
         Raises:
             DataError: an example without a label; with `strict` also one with a label that training did not have.
@@ -46,11 +46,11 @@ class Classes(ABC):
 
     @abstractmethod
     def counts(self, numbers: Array) -> npt.NDArray[np.int64]:
-        """How many examples have each label, [K]."""
+        """Count the examples that have each label, [K]."""
 
     @abstractmethod
     def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
-        """The negative log-probability in nats, summed over the examples' answers, of scores [B, K].
+        """Return the negative log-probability in nats, summed over the examples' answers, of scores [B, K].
 
         Args:
             scores: [B, K].
@@ -60,42 +60,42 @@ class Classes(ABC):
 
     @abstractmethod
     def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
-        """The same of each example by itself, [B], every label alike."""
+        """Return the same of each example by itself, [B], every label alike."""
 
     @abstractmethod
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Probabilities of the labels, [N, K], of scores [N, K]."""
+        """Return the labels' probabilities [N, K] of scores [N, K]."""
 
     @abstractmethod
     def scores(self, probabilities: Tensor) -> Tensor:
-        """Scores that have these probabilities, which lie between 0 and 1."""
+        """Return scores that have these probabilities, which lie between 0 and 1."""
 
     @abstractmethod
     def prior(self, counts: Array, examples: int) -> Probabilities:
-        """Probabilities [K] when nothing is known but how often training had each label, among so many examples."""
+        """Return probabilities [K] by nothing but how often training had each label, among so many examples."""
 
     @abstractmethod
     def decided(self, probabilities: Probabilities) -> Any:
-        """Predictions in the form in which training had its labels."""
+        """Return predictions in the form in which training had its labels."""
 
     @abstractmethod
     def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-        """Whether the whole prediction for each example is right, bool [N]."""
+        """Return whether the whole prediction for each example is right, bool [N]."""
 
     @abstractmethod
     def plain(self, probabilities: Probabilities) -> list[Any]:
-        """Predictions as JSON values: labels, or lists of labels."""
+        """Return predictions as JSON values: labels, or lists of labels."""
 
     @abstractmethod
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
-        """Figures of probabilities [N, K] against what is true."""
+        """Measure probabilities [N, K] against what is true."""
 
     @abstractmethod
     def strata(self, y: Sequence[Any]) -> Sequence[Hashable]:
-        """What a split has to have the same share of in both parts."""
+        """Return the groups of which a split has the same share in both parts."""
 
     def to_json(self) -> dict[str, Any]:
-        """The labels as plain JSON values with the kind."""
+        """Return the labels as plain JSON values with the kind."""
         return {"kind": self.kind, "labels": self.labels.to_json()}
 
     @classmethod
@@ -118,56 +118,56 @@ class OneLabel(Classes):
         return cls(Labels.learn(y))
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> npt.NDArray[np.int64]:
-        """The number of each label, int64 [N]; without `strict`, -1 for a label that training did not have."""
+        """Return the number of each label, int64 [N]; without `strict`, -1 for a label that training did not have."""
         for index in range(len(y)):
             if y[index] is None:
                 raise DataError(f"{where(y, index)} is nothing: every example needs a label")
         return self.labels.numbers(y, strict=strict)
 
     def counts(self, numbers: Array) -> npt.NDArray[np.int64]:
-        """How many examples have each label, [K]."""
+        """Count the examples that have each label, [K]."""
         return np.bincount(numbers, minlength=len(self.labels)).astype(np.int64)
 
     def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """Return the cross-entropy."""
         return functional.cross_entropy(scores, numbers, weight, reduction="sum")
 
     def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """Return the cross-entropy."""
         return functional.cross_entropy(scores, numbers, reduction="none")
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Softmax."""
+        """Return the softmax."""
         return scores.softmax(-1)
 
     def scores(self, probabilities: Tensor) -> Tensor:
-        """Their logarithms."""
+        """Return the logarithms."""
         return probabilities.log()
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
-        """Shares of the labels, one added to each count."""
+        """Return the shares of the labels, one added to each count."""
         shares: Probabilities = (counts + 1) / (counts.sum() + len(counts))
         return shares
 
     def decided(self, probabilities: Probabilities) -> Array:
-        """The most probable label of each example."""
+        """Return the most probable label of each example."""
         return self.labels.decoded(probabilities.argmax(-1))
 
     def plain(self, probabilities: Probabilities) -> list[Any]:
-        """The most probable label of each example."""
+        """Return the most probable label of each example."""
         labels: list[Any] = self.decided(probabilities).tolist()
         return labels
 
     def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-        """Whether each example's most probable label is its own, bool [N]."""
+        """Return whether each example's most probable label is its own, bool [N]."""
         return np.asarray(probabilities.argmax(-1) == numbers)
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
-        """Accuracy, macro-F1, log loss."""
+        """Measure accuracy, macro-F1, log loss."""
         return class_metrics(numbers, probabilities.argmax(-1), probabilities)
 
     def strata(self, y: Sequence[Any]) -> Sequence[Hashable]:
-        """The labels."""
+        """Return the labels."""
         return [None if label is None else str(label) for label in y]
 
     @classmethod
@@ -198,7 +198,7 @@ class LabelSets(Classes):
         return cls(Labels.learn(distinct(y, _members)), as_matrix=False)
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> npt.NDArray[np.float32]:
-        """Rows of zeros and ones, float32 [N, K]; without `strict` labels that training did not have are left out."""
+        """Return rows of zeros and ones, float32 [N, K]; without `strict` labels that training did not have are 0."""
         matrix = as_matrix(y)
         if matrix is not None:
             if matrix.shape[1] != len(self.labels):
@@ -212,57 +212,57 @@ class LabelSets(Classes):
         return rows
 
     def counts(self, numbers: Array) -> npt.NDArray[np.int64]:
-        """How many examples have each label, [K]."""
+        """Count the examples that have each label, [K]."""
         counts: npt.NDArray[np.int64] = numbers.sum(0).astype(np.int64)
         return counts
 
     def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
-        """Binary cross-entropy of every label; its weight counts where the label is present."""
+        """Return the binary cross-entropy of every label; its weight counts where the label is present."""
         targets = numbers.to(scores.dtype)
         return functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weight, reduction="sum")
 
     def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
-        """Binary cross-entropy of all labels of an example together."""
+        """Return the binary cross-entropy of all labels of an example together."""
         return functional.binary_cross_entropy_with_logits(scores, numbers.to(scores.dtype), reduction="none").sum(-1)
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """A sigmoid for each label."""
+        """Return a sigmoid for each label."""
         return torch.sigmoid(scores)
 
     def scores(self, probabilities: Tensor) -> Tensor:
-        """Their log odds."""
+        """Return the log odds."""
         return torch.logit(probabilities)
 
     def prior(self, counts: Array, examples: int) -> Probabilities:
-        """The share of examples that have each label."""
+        """Return the share of examples that have each label."""
         shares: Probabilities = (counts + 1) / (examples + 2)
         return shares
 
     def decided(self, probabilities: Probabilities) -> npt.NDArray[np.int64] | list[tuple[Any, ...]]:
-        """The labels that are more probable than not: rows of zeros and ones, or tuples."""
+        """Return the labels that are more probable than not: rows of zeros and ones, or tuples."""
         if self.as_matrix:
             present: npt.NDArray[np.int64] = (probabilities > 0.5).astype(np.int64)
             return present
         return [tuple(labels) for labels in self.plain(probabilities)]
 
     def plain(self, probabilities: Probabilities) -> list[Any]:
-        """The labels that are more probable than not."""
+        """Return the labels that are more probable than not."""
         return [self.labels.decoded(np.flatnonzero(row > 0.5)).tolist() for row in probabilities]
 
     def right(self, numbers: Array, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-        """Whether all labels of each example are right, bool [N]."""
+        """Return whether all labels of each example are right, bool [N]."""
         return np.asarray(((probabilities > 0.5) == numbers).all(-1))
 
     def metrics(self, numbers: Array, probabilities: Probabilities) -> dict[str, float]:
-        """The share of examples with every label right, micro-F1, macro-F1, log loss."""
+        """Measure the share of examples with every label right, micro-F1, macro-F1, log loss."""
         return set_metrics(numbers, probabilities > 0.5, probabilities)
 
     def strata(self, y: Sequence[Any]) -> Sequence[Hashable]:
-        """Nothing: combinations of labels are too many."""
+        """Return nothing: combinations of labels are too many."""
         return [0] * len(y)
 
     def to_json(self) -> dict[str, Any]:
-        """The labels and the form."""
+        """Return the labels and the form."""
         return {**super().to_json(), "as_matrix": self.as_matrix}
 
     @classmethod
@@ -275,7 +275,7 @@ KINDS: dict[str, type[Classes]] = {kind.kind: kind for kind in (OneLabel, LabelS
 
 
 def learn_classes(y: Sequence[Any]) -> Classes:
-    """Labels of the training part: sets of them where the first example has a list of labels or y is a matrix."""
+    """Learn the labels of the training part: sets where the first example has a list of labels or y is a matrix."""
     sets = as_matrix(y) is not None or _is_collection(y[0])
     return LabelSets.learn(y) if sets else OneLabel.learn(y)
 
@@ -286,7 +286,7 @@ def classes_from_json(stored: Mapping[str, Any]) -> Classes:
 
 
 def as_matrix(y: Sequence[Any]) -> npt.NDArray[np.float32] | None:
-    """Targets that come as rows of zeros and ones, float32 [N, K]; None where they do not.
+    """Return targets that come as rows of zeros and ones, float32 [N, K]; None where they do not.
 
     Raises:
         DataError: rows of other numbers.
@@ -298,7 +298,7 @@ def as_matrix(y: Sequence[Any]) -> npt.NDArray[np.float32] | None:
         return None
     matrix = np.stack(rows)
     if matrix.shape[1] == 1:
-        raise DataError("y has the shape [N, 1]: give one label an example, y[:, 0]")
+        raise DataError("y has the shape [N, 1]: give one label per example, y[:, 0]")
     if not np.isin(matrix, (0, 1)).all():
         raise DataError(
             "y has two axes, [examples, labels], and other numbers than 0 and 1; numbers that are to be predicted are "

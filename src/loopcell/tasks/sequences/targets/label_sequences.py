@@ -1,4 +1,4 @@
-"""A label for every step of a sequence; None where nobody knows."""
+"""A label for every step of a sequence; None where it is unknown."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 
 
 def sequence_labels(y: Sequence[Any]) -> Labels:
-    """The labels of a training set; errors as `Labels.learn`, and for an example that is no sequence of labels."""
+    """Learn the labels of a training set; errors as `Labels.learn`, and for what is no sequence of labels."""
     return Labels.learn(distinct(y, label_steps))
 
 
 def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.int64], *, strict: bool = True) -> Ragged:
-    """The numbers of all labels, a sequence for each example.
+    """Return the numbers of all labels, a sequence for each example.
 
     Args:
-        y: sequences of labels; a string is one label a character.
+        y: sequences of labels; a string is one label per character.
         labels: those of the training data.
         lengths: how many steps each example has, [N].
         strict: refuse a label that training did not have; else its number is `UNSEEN`.
@@ -40,12 +40,12 @@ def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.in
 
 
 def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
-    """The labels of an example, one a step; DataError where they are none, or several a step."""
+    """Return the labels of an example, one per step; DataError where they are none, or several per step."""
     labels = y[index]
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "Mm":
         labels = labels.tolist()
     if not isinstance(labels, Collection) or isinstance(labels, dict | set | bytes):
-        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one a step, not {quoted(labels)}")
+        raise DataError(f"{where(y, index)}: a sequence of labels was expected, one per step, not {quoted(labels)}")
     for step, label in enumerate(labels if not isinstance(labels, str) else ()):
         if isinstance(label, Collection) and not isinstance(label, str | bytes):
             raise DataError(

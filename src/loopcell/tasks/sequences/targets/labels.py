@@ -63,11 +63,11 @@ class Labels:
         return cls(sorted(found))
 
     def __len__(self) -> int:
-        """K."""
+        """Return K."""
         return len(self.values)
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> Numbers:
-        """The number of each label, int64 [N]; `IGNORED` for None.
+        """Return the number of each label, int64 [N]; `IGNORED` for None.
 
         Args:
             y: labels.
@@ -79,12 +79,12 @@ class Labels:
         return np.array([self._number(given, y, index, strict) for index, given in enumerate(y)], dtype=np.int64)
 
     def decoded(self, numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
-        """The labels of numbers."""
+        """Return the labels of numbers."""
         found: npt.NDArray[Any] = self.values[numbers]
         return found
 
     def to_json(self) -> list[Any]:
-        """The labels, sorted."""
+        """Return the labels, sorted."""
         return list(self.values.tolist())
 
     @classmethod
@@ -108,7 +108,7 @@ class Labels:
 
 
 def _dtype_of(labels: list[Any]) -> Any:
-    """Of an array of labels: NumPy would make floats of whole numbers that int64 does not hold, and cut texts."""
+    """Return an array's dtype for labels: NumPy would turn large whole numbers into floats, and cut texts."""
     if not labels or isinstance(labels[0], str):
         return object
     if type(labels[0]) is int and not all(-(2**63) <= label < 2**63 for label in labels):
@@ -139,7 +139,7 @@ def _has_fraction(label: Any) -> bool:
 
 
 def _as_float(label: Any) -> float | None:
-    """The number that a label is, or that a text names; None for Python's whole numbers and truth values."""
+    """Return the number that a label is, or that a text names; None for Python's whole numbers and truth values."""
     if not isinstance(label, float | str):
         return None
     try:
@@ -162,7 +162,7 @@ class Named(Sequence[Any]):
 
 
 def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collection[Any]]) -> Named:
-    """The distinct labels of each example, one example after the other.
+    """Return the distinct labels of each example, one example after the other.
 
     Args:
         y: examples.
@@ -181,7 +181,7 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
 
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
-    """A label as Python's own string, whole number, number or truth value; DataError for anything else."""
+    """Return a label as Python's own string, whole number, number or truth value; DataError for anything else."""
     if isinstance(label, np.generic | Tensor) and label.ndim == 0:
         label = label.item()
     if type(label) not in KINDS or (isinstance(label, float) and math.isnan(label)):
@@ -193,7 +193,7 @@ def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
 
 
 def balanced(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
-    """Weights [K] by which every label that occurs counts as much as another: N / (K * count)."""
+    """Return weights [K] by which every label that occurs counts as much as another: N / (K * count)."""
     weights: npt.NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1))
     return weights
 
@@ -201,7 +201,7 @@ def balanced(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
 def label_weights(
     given: str | Mapping[Any, float] | None, labels: Labels, counts: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.float64]:
-    """The weight of each label in the loss, [K].
+    """Return the weight of each label in the loss, [K].
 
     Args:
         given: "balanced", a dictionary from labels to weights, or None for ones.

@@ -13,7 +13,7 @@ from loopcell.errors import DataError
 
 
 def as_number_rows(y: Sequence[Any], outputs: int | None = None) -> npt.NDArray[np.float64]:
-    """Targets as float64 [N, K]; K is 1 where each is one number.
+    """Return targets as float64 [N, K]; K is 1 where each is one number.
 
     Args:
         y: numbers, or lists of K numbers.

@@ -25,7 +25,7 @@ SAME_CURVE = 0.03
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, and how: Adam, its rate going down on a straight line to 0 after the last pass."""
+    """The training: Adam, its rate going down on a straight line to 0 after the last pass."""
 
     hidden_size: int = 512
     embedding_size: int = 128
@@ -42,7 +42,7 @@ class Recipe:
 
 
 class Text:
-    """tinyshakespeare in lanes: training tokens [N, B], held-out tokens [M, B]; each lane is one stretch of the text.
+    """tinyshakespeare in lanes: training tokens [N, B], held-out tokens [M, B]; each lane is one segment of the text.
 
     Attributes:
         size: V, the number of characters.
@@ -62,7 +62,7 @@ def _lanes(tokens: Tensor, lanes: int) -> Tensor:
 
 
 def chunks(lanes: Tensor, steps: int) -> list[tuple[Tensor, Tensor]]:
-    """Inputs and targets, each [T, B], one after the other."""
+    """Return inputs and targets, each [T, B], one after the other."""
     inputs, targets = torch.split(lanes[:-1], steps), torch.split(lanes[1:], steps)
     return list(zip(inputs, targets, strict=True))
 
@@ -78,18 +78,18 @@ class Model(nn.Module):
         self.head = nn.Linear(recipe.hidden_size, vocabulary)
 
     def forward(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """From characters [T, B] and a state to logits [T, B, V] and the next state."""
+        """Map characters [T, B] and a state to logits [T, B, V] and the next state."""
         y, state = self.recurrent(self.embedding(inputs), state)
         return self.head(y), state
 
 
 def detached(state: Any) -> Any:
-    """A state without its past."""
+    """Return a state without its past."""
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
 
 @dataclass
-class Racer:
+class Side:
     """One side.
 
     Attributes:
@@ -106,13 +106,13 @@ class Racer:
     curve: list[tuple[int, float, float]] = field(default_factory=list)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of a chunk; the state goes on."""
+        """Return the mean loss of a chunk; the state goes on."""
         logits, state = self.model(inputs, self.state)
         self.state = detached(state)
         return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def update(self, inputs: Tensor, targets: Tensor, rate: float, clip: float) -> None:
-        """One step of Adam."""
+        """Make one step of Adam."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -122,7 +122,7 @@ class Racer:
 
     @torch.no_grad()
     def validate(self, lanes: Tensor, steps: int) -> float:
-        """The held-out loss in nats a character; the state of training is left alone."""
+        """Return the held-out loss in nats a character; the state of training is left alone."""
         state, total = None, 0.0
         for inputs, targets in chunks(lanes, steps):
             logits, state = self.model(inputs, state)
@@ -130,11 +130,11 @@ class Racer:
         return total / lanes[1:].numel()
 
     def reached(self, target: float) -> tuple[int, float] | None:
-        """After how many updates and seconds the target was reached, at the first evaluation that is not above it."""
+        """Return the updates and seconds at the first evaluation that is not above the target; None before."""
         return next(((updates, seconds) for updates, seconds, loss in self.curve if loss <= target), None)
 
 
-class Race:
+class PairedTraining:
     """Both sides, taking turns.
 
     Args:
@@ -147,15 +147,15 @@ class Race:
         self.recipe, self.text = recipe, text
         self.chunks = chunks(text.training, recipe.chunk)
         self.updates = 0
-        self.racers: dict[str, Racer] = {}
+        self.sides: dict[str, Side] = {}
         for name, make in MODULES[cell].items():
             model = Model(make, text.size, recipe)
-            self.racers[name] = Racer(model, torch.optim.Adam(model.parameters(), recipe.learning_rate))
+            self.sides[name] = Side(model, torch.optim.Adam(model.parameters(), recipe.learning_rate))
 
     @property
     def is_over(self) -> bool:
         """Both have reached the target, or there were enough passes."""
-        done = all(racer.reached(self.recipe.target) for racer in self.racers.values())
+        done = all(side.reached(self.recipe.target) for side in self.sides.values())
         return done or self.updates >= self._most_updates
 
     @property
@@ -163,7 +163,7 @@ class Race:
         return self.recipe.most_passes * len(self.chunks)
 
     def rate(self, update: int) -> float:
-        """The learning rate of an update."""
+        """Return the learning rate of an update."""
         return self.recipe.learning_rate * max(0.0, 1 - update / self._most_updates)
 
     def compare_start(self) -> None:
@@ -174,42 +174,42 @@ class Race:
         """
         inputs, targets = self.chunks[0]
         found = []
-        for racer in self.racers.values():
-            loss = racer.loss(inputs, targets)
-            found.append([loss, *torch.autograd.grad(loss, list(racer.model.parameters()))])
-            racer.state = None
+        for side in self.sides.values():
+            loss = side.loss(inputs, targets)
+            found.append([loss, *torch.autograd.grad(loss, list(side.model.parameters()))])
+            side.state = None
         for ours, theirs in zip(*found, strict=True):
             error = (ours - theirs).abs().max().item()
             if not error <= CLOSE * theirs.abs().max().item():
                 raise SystemExit(f"the two sides do not start alike: a tensor {list(ours.shape)} is off by {error:.3g}")
 
     def turn(self) -> None:
-        """Some updates of each side, the one that begins changing from turn to turn; then perhaps an evaluation."""
+        """Make some updates of each side, the one that begins changing from turn to turn; then perhaps evaluate."""
         number = self.updates // self.recipe.updates_a_turn
-        order = list(self.racers.values())[:: 1 if number % 2 else -1]
-        for racer in order:
+        order = list(self.sides.values())[:: 1 if number % 2 else -1]
+        for side in order:
             started = time.perf_counter()
             for update in range(self.updates, self.updates + self.recipe.updates_a_turn):
                 place = update % len(self.chunks)
-                racer.state = racer.state if place else None
-                racer.update(*self.chunks[place], self.rate(update), self.recipe.clip)
-            racer.seconds += time.perf_counter() - started
+                side.state = side.state if place else None
+                side.update(*self.chunks[place], self.rate(update), self.recipe.clip)
+            side.seconds += time.perf_counter() - started
         self.updates += self.recipe.updates_a_turn
         if (number + 1) % self.recipe.turns_between_evaluations == 0:
             self.evaluate()
 
     def evaluate(self) -> None:
         """Add a point to each curve."""
-        for name, racer in self.racers.items():
-            loss = racer.validate(self.text.held_out, self.recipe.chunk)
-            racer.curve.append((self.updates, round(racer.seconds, 3), round(loss, 4)))
-            print(f"{self.updates:5d} updates  {racer.seconds:7.1f} s  {loss:.4f}  {name}", flush=True)
+        for name, side in self.sides.items():
+            loss = side.validate(self.text.held_out, self.recipe.chunk)
+            side.curve.append((self.updates, round(side.seconds, 3), round(loss, 4)))
+            print(f"{self.updates:5d} updates  {side.seconds:7.1f} s  {loss:.4f}  {name}", flush=True)
 
     def row(self, cell: str, threads: int) -> dict[str, Any]:
-        """The result."""
-        curves = {name: racer.curve for name, racer in self.racers.items()}
+        """Return the result."""
+        curves = {name: side.curve for name, side in self.sides.items()}
         made = {"cell": cell, "threads": threads, "recipe": asdict(self.recipe), "curves": curves, "ratio": None}
-        ours, theirs = (self.racers[name].reached(self.recipe.target) for name in ("loopcell", "torch.nn"))
+        ours, theirs = (self.sides[name].reached(self.recipe.target) for name in ("loopcell", "torch.nn"))
         if ours is None or theirs is None:
             return {**made, "why": f"not both reached {self.recipe.target} in {self.recipe.most_passes} passes"}
         pairs = zip(*curves.values(), strict=True)

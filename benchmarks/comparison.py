@@ -1,4 +1,4 @@
-"""A contest: equality first, then time. What is wrong is not timed, and what is absent is said."""
+"""A comparison: equality first, then time. What is wrong is not timed, and what is absent is said."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLACK = 4
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Entry:
     """One way to do a job.
 
     Attributes:
@@ -46,8 +46,8 @@ class Contestant:
     path: str | None = None
     jobs: int = 1
 
-    def within(self, context: Callable[[], AbstractContextManager[object]]) -> Contestant:
-        """The same contestant, each call within a context of its own."""
+    def within(self, context: Callable[[], AbstractContextManager[object]]) -> Entry:
+        """Return the same entry, each call within a context of its own."""
 
         def run() -> object:
             with context():
@@ -62,7 +62,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Absent:
-    """A contestant that is not there, and why."""
+    """An entry that is not there, and why."""
 
     name: str
     reason: str
@@ -70,7 +70,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Settings:
-    """How contests are held.
+    """The terms of a comparison.
 
     Attributes:
         patience: for how long.
@@ -81,8 +81,8 @@ class Settings:
     clock: str = "wall"
 
 
-def hold(case: Mapping[str, Any], entries: Sequence[Contestant | Absent], settings: Settings) -> dict[str, Any]:
-    """Check every contestant, then time those that are right, in turns.
+def compare(case: Mapping[str, Any], entries: Sequence[Entry | Absent], settings: Settings) -> dict[str, Any]:
+    """Check every entry, then time those that are right, in turns.
 
     Args:
         case: what the row is about: cell, sizes, mode, ...
@@ -94,7 +94,7 @@ def hold(case: Mapping[str, Any], entries: Sequence[Contestant | Absent], settin
         who was absent or wrong. Where the first is wrong there are no times; where it is absent, no ratios.
     """
     absent = {entry.name: entry.reason for entry in entries if isinstance(entry, Absent)}
-    present = [entry for entry in entries if isinstance(entry, Contestant)]
+    present = [entry for entry in entries if isinstance(entry, Entry)]
     wrong = {entry.name: error for entry in present if (error := complaint(entry))}
     row: dict[str, Any] = {**case, "times": {}, "ratios": {}, "absent": absent, "wrong": wrong}
     row["paths"] = {entry.name: entry.path for entry in present if entry.path}
@@ -112,8 +112,8 @@ def hold(case: Mapping[str, Any], entries: Sequence[Contestant | Absent], settin
     return row
 
 
-def complaint(entry: Contestant) -> str:
-    """What is wrong with what a contestant computes; nothing if it is right."""
+def complaint(entry: Entry) -> str:
+    """Return what is wrong with what an entry computes; nothing if it is right."""
     if entry.truth is None:
         return ""
     observed = entry.observe()
@@ -133,7 +133,7 @@ def complaint(entry: Contestant) -> str:
 
 
 def errors(observed: Observed, truth: Observed) -> dict[str, float]:
-    """How far each tensor is from the truth, in units of the truth's largest entry; NaN where one is not finite."""
+    """Return each tensor's error, in units of the truth's largest entry; NaN where one is not finite."""
     return {name: _error(observed[name].double(), expected) for name, expected in truth.items()}
 
 
@@ -142,7 +142,7 @@ def _error(actual: Tensor, expected: Tensor) -> float:
     return (actual - expected).abs().max().item() / largest
 
 
-def _allowed(entry: Contestant, name: str) -> float:
+def _allowed(entry: Entry, name: str) -> float:
     return max(TOLERANCES[entry.dtype], SLACK * entry.slack.get(name, 0.0))
 
 

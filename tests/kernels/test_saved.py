@@ -1,4 +1,4 @@
-"""What the forward loop keeps: the output is kept once, and may be written to all the same."""
+"""The values saved for backward: an output that is one of them is stored once, and may be written to all the same."""
 
 import pytest
 import torch

@@ -1,0 +1,53 @@
+"""Scores of a backtest: the model's beside those of the naive forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
+from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
+from loopcell.tasks.forecasting.results import Backtest
+
+
+def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
+    """Errors, quantile loss and coverage of backtests, beside the last value and the value a season ago.
+
+    Args:
+        found: of each series, at least one.
+        season: steps of a season.
+    """
+    levels, horizon = found[0].levels, found[0].mean.shape[1]
+    parts = [_forecasts(one, season) for one in found]
+    rows = {"model": forecast_metrics(parts, levels)}
+    for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
+        if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
+            rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
+    many = f"{len(found):,} series, " if len(found) > 1 else ""
+    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{_mase_of(parts, season)}"
+    shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+    return ScoreTable(about, shown)
+
+
+def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
+    """Say what the mean absolute scaled error leaves out, and why; "" for nothing."""
+    naive = np.concatenate([part.naive for part in parts])  # of every column of every series
+    out = int((~(naive > 0)).sum())
+    if not out:
+        return ""
+    short = bool(np.isnan(naive).any())
+    same = "all before it is as it was one season earlier"
+    why = f"fewer than {season + 1} steps lie before the first forecast" if short else same
+    return f" (no MASE: {why})" if out == len(naive) else f" (MASE leaves out {out:,} of {len(naive):,} columns: {why})"
+
+
+def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forecasts:
+    """Return a backtest for its metrics; or that of the value some steps ago, repeated."""
+    before = one.series.target[: one.places[0]]
+    naive = naive_error(before, season)
+    if repeated is None:
+        return Forecasts(one.true, one.mean, one.quantiles if one.levels else None, one.size, naive)
+    guess = seasonal_naive(one.series.target, one.places, one.mean.shape[1], repeated)
+    return Forecasts(one.true, guess, None, one.size, naive)

@@ -1,0 +1,77 @@
+"""Columns that never varied: nothing says on what scale to forecast them, so they are forecast to stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import Series, within_rounding
+from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
+from loopcell.tasks.forecasting.state import StoredHistory
+from loopcell.tasks.forecasting.strategies import ForecastBatch
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+
+
+def never_varied(values: Floats) -> Flags:
+    """Return whether each column of values [T, K] is one number up to each step, but for rounding: bool [T, K]."""
+    return within_rounding(np.minimum.accumulate(values), np.maximum.accumulate(values))
+
+
+def still_columns(series: Series) -> Flags:
+    """Return which columns of a series never varied in the steps that have been, bool [K]; none without a step."""
+    steps = steps_that_have_been(series)
+    return never_varied(series.target[:steps])[-1] if steps else np.zeros(series.target.shape[1], np.bool_)
+
+
+def moves_now(new: Series, before: StoredHistory | None) -> Flags:
+    """Return which columns new rows let vary whose state was begun when they never had, bool [K]."""
+    if before is None or not before.still.any():
+        return np.zeros(new.target.shape[1], np.bool_)
+    old = before.scale.undo(before.memory.recent[:, 0].cpu().numpy())
+    quiet = never_varied(np.concatenate([old, new.target[: steps_that_have_been(new)]]))[-1]
+    return np.asarray(before.still & ~quiet)
+
+
+def stay(futures: ForecastBatch, newest: Floats, still: Flags) -> ForecastBatch:
+    """Let forecasts of columns that never varied be the newest value, and all of their quantiles too.
+
+    A least width of the interval, such as `AnomalyDetector` has for its errors (1e-12 of the value), would be no more
+    than rounding: what lies outside of the one is outside of the other.
+
+    Args:
+        futures: of N places, in the units of the series.
+        newest: [N, K], the value just before each place.
+        still: [N, K], which never varied up to there.
+    """
+    mean = np.where(still[:, None], newest[:, None], futures.mean)
+    quantiles = np.where(still[:, None, :, None], newest[:, None, :, None], futures.quantiles)
+    return ForecastBatch(mean, quantiles)
+
+
+def staying_note(still: Sequence[tuple[Series, Flags]]) -> list[str]:
+    """Return a sentence about columns [K] of series that are forecast to stay, of which the first one is named."""
+    return _said(still, "never varies: it is forecast to stay as it is, with quantiles that are all the same")
+
+
+def moving_note(moved: Sequence[tuple[Series, Flags]]) -> list[str]:
+    """Return a sentence about columns that vary in new rows and never did before, of which the first one is named."""
+    told = (
+        "varies now, and never did when its state was begun: so it has no scale, and its forecast is its newest value; "
+        "predict from its whole history, without that state, and it will have one"
+    )
+    return _said(moved, told)
+
+
+def _said(flags: Sequence[tuple[Series, Flags]], told: str) -> list[str]:
+    found = [(one, int(column)) for one, flag in flags for column in np.flatnonzero(flag)]
+    if not found:
+        return []
+    one, column = found[0]
+    who = f"{of(one.name)}: {one.target_names[column]!r}" if one.name else repr(one.target_names[column])
+    more = f" (and {len(found) - 1:,} more columns are of this kind)" if len(found) > 1 else ""
+    return [f"{who} {told}{more}"]
