@@ -97,8 +97,8 @@ def _forbid_repetition(tokens: Tensor, written: Tensor, config: DecodingConfig) 
     tokens[rows, windows[rows, places, -1]] = -torch.inf
 
 
+def longest_unasked(beam: int) -> int:
     """Return how many tokens an answer may have where only a file says so: fewer in a beam that a file makes wide."""
-    """Return how many tokens an answer may have where only a file says so: fewer in a beam that only a file makes wide."""
     return max(1, LONGEST_ANSWER.most() * WIDE // max(WIDE, beam))
 
 
