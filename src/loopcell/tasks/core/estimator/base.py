@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
@@ -26,7 +26,8 @@ from loopcell.data import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, InputError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
-from loopcell.tasks.core.estimator.context import RunContext
+from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
+from loopcell.tasks.core.estimator.context import PartOfRun
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -44,8 +45,7 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
-from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
+from loopcell.tasks.core.settings import checked, settings_class
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
 from loopcell.training.progress import working
@@ -59,7 +59,7 @@ MOST_NOTES = 100  # that are kept: a model may read any number of tables
 NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress", "devices")
 
 
-class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
+class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn has no types
     """Arguments, training, reading, files.
 
     A task derives from this (or from `SequenceEstimator`) and from the dataclass of its arguments, and says what
@@ -79,8 +79,6 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     pace_: Pace
     notes_: list[str]
     scoring_share: ClassVar[float] = 0.1  # of a command's time limit
-    _context = RunContext()
-    _columns: Columns | None = None
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -132,37 +130,6 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             raise ValueError(f"it has a scale of {min(scales)[:80]}, where none is called for")
 
     # --- training --------------------------------------------------------------------------------------------------
-
-    @property
-    def columns_(self) -> Columns | None:
-        """The columns of the files that the shell trained it on, for `loopcell predict`; None from Python."""
-        return self._columns
-
-    @property
-    def run_suffix(self) -> str:
-        """The end of the name of a new run's folder; "" for the verb that trains it."""
-        return ""
-
-    @contextmanager
-    def within(self, context: RunContext) -> Iterator[None]:
-        """Fit and score as a part of a run."""
-        self._context = context
-        try:
-            yield
-        finally:
-            del self._context
-
-    def fit_in_run(self, run: RunFolder, data: tuple[Any, ...], validation: Any, *, resume: bool) -> None:
-        """Learn from what the job's `OpenedFiles` read, and keep it in a folder; errors as `fit`."""
-        self.fit(*data, validation=validation, run=run.path, resume=resume)
-
-    @abstractmethod
-    def fit(self, *data: Any, **options: Any) -> Self:
-        """Learn from examples."""
-
-    @abstractmethod
-    def score_held_out(self, *data: Any, **options: Any) -> ScoreTable | None:
-        """Return the metrics on what `fit` with the same data held out, beside baselines; None for nothing."""
 
     @contextmanager
     def _fitting(self, seed: int) -> Iterator[None]:
@@ -219,13 +186,6 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     def _working(self, what: str) -> AbstractContextManager[object]:
         """Around work without a bar: a line about it now and then, where progress is shown."""
         return working(Console(stderr=True) if self.progress else None, what)
-
-    def seconds_left(self) -> float | None:
-        """What is left of the time limit, for what follows training; None without a limit, and at least 0."""
-        began = self._context.began
-        if self.time_limit is None or began is None:
-            return None
-        return max(0.0, began + float(self.time_limit) - time.monotonic())
 
     def _seconds_elsewhere(self) -> float:
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
@@ -327,23 +287,6 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         fill(path, network, content.tensors)
         estimator.network_ = network
         return estimator
-
-    @classmethod
-    def from_run(cls, run: RunFolder) -> tuple[Self, Mapping[str, Any] | None]:
-        """Return the estimator of a run's folder, without weights, and which files it learns from.
-
-        Raises:
-            UsageError: it was not started on files.
-            Exception: any, when the folder's config is damaged.
-        """
-        config = run.read_config()
-        if not config.get("source"):
-            raise UsageError(
-                f"{run.path} was started from Python; go on with it there: fit(X, y, run=..., resume=True)"
-            )
-        estimator = cls.from_facts(config)
-        estimator.set_params(random_state=config["seed"])
-        return estimator, config["source"]
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
