@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 from benchmarks.grid import CELLS, SHAPES, THREADS, Shape
@@ -18,6 +19,10 @@ from loopcell.files import atomic_write
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "speed.md"
 PLOT = ROOT / "docs" / "images" / "speed.png"
+FRONT = {  # the front pages, with the words of their table
+    ROOT / "README.md": ("their time over loopcell's", "over sequences", "one step", "forward", "training"),
+    ROOT / "README.ko.md": ("loopcell의 시간에 대한 배수", "시퀀스", "한 스텝", "정방향", "학습"),
+}
 NAMED = 6
 """How many cases a verdict names."""
 
@@ -45,6 +50,8 @@ def publish(measured: Measured, verdicts: Sequence[Verdict]) -> None:
     grid = measured.rows.get("grid", ())
     draw(grid, PLOT)
     tables = [f"{threads} thread{'s' if threads > 1 else ''}:\n\n{table(grid, threads)}" for threads in THREADS]
+    for page, words in FRONT.items():
+        insert(page, "summary", summary(grid, words))
     insert(PAGE, "machine", f"{machine_line(measured.machine)} {quiet_line(measured)}")
     insert(PAGE, "targets", targets_table(verdicts))
     picture = f"![Times over loopcell's, by cell and size](images/{PLOT.name})"
@@ -130,6 +137,28 @@ def table(grid: Sequence[Row], threads: int) -> str:
             cells = [*cells_of(forward, PEERS), *cells_of(training, [name for name in PEERS if name != "ONNX Runtime"])]
             body.append([cell, str(sizes).replace(",", ", "), *cells])
     return markdown(head, body)
+
+
+def summary(grid: Sequence[Row], words: tuple[str, str, str, str, str]) -> str:
+    """Geometric means of everybody's time over ours as Markdown: sequences cell by cell, and calls of a single step.
+
+    Args:
+        grid: the rows.
+        words: the first heading, "over sequences", "one step", and the two jobs.
+    """
+    head, over_sequences, one_step, *jobs = words
+    body = []
+    for cell in (*CELLS, None):
+        for job, word in zip(("forward", "training"), jobs, strict=True):
+            name, of = (f"{cell.upper()}, {over_sequences}", {cell}) if cell else (one_step, {*CELLS})
+            rows = [row for row in grid if row["job"] == job and row["cell"] in of and (row["T"] == 1) == (not cell)]
+            body.append([f"{name}, {word}", *(_mean_ratio(rows, peer) for peer in PEERS[:3])])
+    return markdown([head, *PEERS[:3]], body)
+
+
+def _mean_ratio(rows: Iterable[Row], peer: str) -> str:
+    ratios = [row["ratios"][peer]["median"] for row in rows if peer in row["ratios"]]
+    return f"{geometric_mean(ratios):.2f}" if ratios else ""
 
 
 def cells_of(row: Row | None, names: Sequence[str]) -> list[str]:

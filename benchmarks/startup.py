@@ -62,7 +62,7 @@ def first_result(cell: str, job: str) -> dict[str, Any]:
     with loopcell.backend("reference"):
         expected = do(network, x)
     error = max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(found, expected, strict=True))
-    return {"seconds": seconds, "path": network.plan()[0].path, "error": error}
+    return {"seconds": seconds, "path": network.plan()[0].backend, "error": error}
 
 
 if __name__ == "__main__":

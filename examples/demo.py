@@ -44,7 +44,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def make_model(seconds: float) -> LanguageModel:
-    """Make a GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls with the clock."""
+    """Make a GRU of 256 units that reads 16 lanes of the text side by side; its learning rate falls by the clock."""
     return LanguageModel(
         cell="gru",
         hidden_size=256,

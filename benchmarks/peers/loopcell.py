@@ -32,7 +32,7 @@ def network_for(task: Task) -> Any:
 
 def path(module: Any) -> str:
     """Return the path of every layer, as `plan` says it now."""
-    return "; ".join(dict.fromkeys(plan.path for plan in module.plan()))
+    return "; ".join(dict.fromkeys(plan.backend for plan in module.plan()))
 
 
 def forward(task: Task, truth: Observed) -> Entry:

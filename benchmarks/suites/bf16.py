@@ -31,7 +31,7 @@ def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absen
         return Absent(BF16, f"no kernels: {plan.reason}")
     with autocast():
         made = job(BF16, module, modules.network_of(module), task, truth)
-    return replace(made.within(autocast), dtype="bfloat16", path=plan.path)
+    return replace(made.within(autocast), dtype="bfloat16", path=plan.backend)
 
 
 def run(part: Part, settings: Settings) -> list[Row]:

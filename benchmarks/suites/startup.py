@@ -35,7 +35,7 @@ def row(part: Part, job: str, rounds: int) -> Row:
         found[CACHED] += measured[1:]
     made: Row = {**part.case(job), "seconds": {}, "absent": {}, "wrong": {}}
     everything = [*found[NEW], *found[CACHED]]
-    if paths := {one["path"] for one in everything} - {"fused C"}:
+    if paths := {one["path"] for one in everything} - {"c"}:
         made["absent"] = {"loopcell": f"it ran on {', '.join(paths)}"}
     elif (error := max(one["error"] for one in everything)) > CLOSE:
         made["wrong"] = {"loopcell": f"off by {error:.2g} of the largest entry"}

@@ -13,10 +13,10 @@ import time
 import numpy as np
 from recipe import Known, Result, main
 
-from loopcell import SequenceRegressor
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell import ScoreTable, SequenceRegressor
 
 SETTINGS = {
+    "random_state": 1,
     "pooling": "last",
     "hidden_size": 64,
     "epochs": 10,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from recipe import Models, Result, main
 
-from loopcell import Captioner
+from loopcell import Captioner, ScoreTable
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 128,
     "embedding_size": 32,

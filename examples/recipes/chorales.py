@@ -16,9 +16,8 @@ from collections import Counter
 import torch
 from recipe import Known, Result, main
 
-from loopcell import LanguageModel
+from loopcell import LanguageModel, ScoreTable
 from loopcell.data import fetch
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {"cell": "lstm", "hidden_size": 256, "num_layers": 1, "embedding_size": 64, "dropout": 0.4, "epochs": 6}
 LOWEST, TRANSPOSED = 36, range(-5, 6)

@@ -9,6 +9,7 @@ from loopcell import SequenceClassifier
 from loopcell.data import ImageRows, fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "lstm",
     "hidden_size": 128,
     "bidirectional": True,

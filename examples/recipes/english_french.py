@@ -11,6 +11,7 @@ from recipe import Result, main
 from loopcell.data import fetch
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 256,
     "embedding_size": 192,

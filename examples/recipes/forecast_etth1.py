@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from recipe import Known, Result, main
 
-from loopcell import Forecaster
+from loopcell import Forecaster, ScoreTable
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 MONTH = 30 * 24
 SETTINGS = {
+    "random_state": 1,
     "time": "date",
     "horizon": 24,
     "history": 96,

@@ -16,6 +16,7 @@ from loopcell import SequenceTagger
 from loopcell.data import fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 48,
     "crf": True,  # without it a label flickers, and a freeze falls into pieces

@@ -11,12 +11,12 @@ from itertools import pairwise
 import numpy as np
 from recipe import ROOT, Known, Models, Result, main
 
-from loopcell import Seq2Seq
+from loopcell import ScoreTable, Seq2Seq
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.seq2seq.metrics import bleu
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 512,
     "embedding_size": 256,

@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from loopcell import SequenceTagger
+from loopcell import ScoreTable, SequenceTagger
 from loopcell.data import split_groups
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 48,
     "embedding_size": 24,

@@ -12,6 +12,7 @@ from loopcell import SequenceClassifier
 from loopcell.data import fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "bidirectional": True,
     "pooling": "mean",

@@ -12,13 +12,13 @@ import math
 import numpy as np
 from recipe import Models, Result, main
 
-from loopcell import Chat
+from loopcell import Chat, ScoreTable
 from loopcell.data import fetch, read, split_groups
-from loopcell.tasks.core.config import SamplingConfig
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks import SamplingConfig
 from loopcell.tasks.seq2seq.metrics import distinct
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 256,
     "embedding_size": 128,

@@ -12,6 +12,7 @@ from loopcell import SequenceTagger
 from loopcell.data import fetch, read
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "embedding_size": 128,
     "bidirectional": True,

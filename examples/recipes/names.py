@@ -12,6 +12,7 @@ from loopcell import SequenceClassifier
 from loopcell.data import fetch, read, split_groups
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "hidden_size": 256,
     "bidirectional": True,

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from recipe import Result, main
 
-from loopcell import Forecaster
+from loopcell import Forecaster, ScoreTable
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
 
 SETTINGS: dict[str, Any] = {
+    "random_state": 1,
     "horizon": 12,
     "history": 24,
     "season": 12,

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from loopcell.tasks.core.score_table import ScoreTable
+from loopcell import ScoreTable
 
 SMALL = 1e-3  # a figure below this has digits of its own, not places
 ROOT = Path(__file__).parents[2]

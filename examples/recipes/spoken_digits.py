@@ -11,6 +11,7 @@ from loopcell import SequenceClassifier
 from loopcell.data import fetch
 
 SETTINGS = {
+    "random_state": 1,
     "cell": "gru",
     "bidirectional": True,
     "pooling": "attention",

@@ -18,9 +18,8 @@ import torch
 from recipe import Result, main
 from torch import Tensor, nn
 
-from loopcell import Recurrent, State, cells
+from loopcell import Recurrent, ScoreTable, State, cells
 from loopcell.data import Batches, RawAudio, audio_chunks, fetch, pad, read_audio
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {
     "cell": "gru",

@@ -15,6 +15,7 @@ from loopcell import Forecaster
 from loopcell.data import fetch, read
 
 SETTINGS: dict[str, Any] = {
+    "random_state": 1,
     "time": "Month",
     "target": "Sunspots",
     "horizon": 12,

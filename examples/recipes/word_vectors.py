@@ -15,9 +15,8 @@ import numpy as np
 from gensim.models import Word2Vec
 from recipe import Result, main
 
-from loopcell import WordVectors
+from loopcell import ScoreTable, WordVectors
 from loopcell.data import fetch, read
-from loopcell.tasks.core.score_table import ScoreTable
 
 SETTINGS = {"vector_size": 100, "window": 5, "negatives": 5, "subsampling": 1e-3, "min_count": 5, "epochs": 5}
 PROBES = slice(50, 1050)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from loopcell.files.when_loaded import when_loaded
 
 if TYPE_CHECKING:
-    from loopcell import cells as cells, errors as errors, testing as testing
+    from loopcell import (
+        cells as cells,
+        data as data,
+        equations as equations,
+        errors as errors,
+        tasks as tasks,
+        testing as testing,
+        training as training,
+    )
     from loopcell.equations import (
         Cell as Cell,
         bernoulli as bernoulli,
@@ -32,47 +40,59 @@ if TYPE_CHECKING:
         total as total,
         where as where,
     )
+    from loopcell.insight import explain as explain
     from loopcell.layers import (
         GRU as GRU,
         LSTM as LSTM,
         RNN as RNN,
+        Recording as Recording,
         Recurrent as Recurrent,
         State as State,
+        Stepper as Stepper,
         chrono_ as chrono_,
         forget_bias_ as forget_bias_,
         orthogonal_ as orthogonal_,
     )
-    from loopcell.runtime import backend as backend, explain as explain
+    from loopcell.runtime import Plan as Plan, backend as backend
     from loopcell.tasks import (
         AnomalyDetector as AnomalyDetector,
+        Backtest as Backtest,
         Captioner as Captioner,
         Chat as Chat,
+        Forecast as Forecast,
         Forecaster as Forecaster,
         LanguageModel as LanguageModel,
+        ScoreTable as ScoreTable,
         Seq2Seq as Seq2Seq,
         SequenceClassifier as SequenceClassifier,
         SequenceRegressor as SequenceRegressor,
         SequenceTagger as SequenceTagger,
+        SeriesState as SeriesState,
         WordVectors as WordVectors,
         load_model as load_model,
     )
 
 __version__ = "0.1.0"
+"""The version of the package."""
 
 _HOMES = {
     "equations": (
         "Cell", "bernoulli", "cell", "exp", "layer_norm", "log", "maximum", "mean", "minimum", "relu",
         "sigmoid", "sized", "softplus", "sqrt", "tanh", "total", "where",
     ),
-    "layers": ("GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"),
-    "runtime": ("backend", "explain"),
+    "insight": ("explain",),
+    "layers": (
+        "GRU", "LSTM", "RNN", "Recording", "Recurrent", "State", "Stepper", "chrono_", "forget_bias_", "orthogonal_",
+    ),
+    "runtime": ("Plan", "backend"),
     "tasks": (
-        "AnomalyDetector", "Captioner", "Chat", "Forecaster", "LanguageModel", "Seq2Seq", "SequenceClassifier",
-        "SequenceRegressor", "SequenceTagger", "WordVectors", "load_model",
+        "AnomalyDetector", "Backtest", "Captioner", "Chat", "Forecast", "Forecaster", "LanguageModel", "ScoreTable",
+        "Seq2Seq", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "SeriesState", "WordVectors",
+        "load_model",
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "errors", "testing")
+_ROOMS = ("cells", "data", "equations", "errors", "tasks", "testing", "training")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -31,6 +31,24 @@ from __future__ import annotations
 import reprlib
 from typing import Any, ClassVar
 
+__all__ = [
+    "ArgumentError",
+    "CheckFailed",
+    "DataError",
+    "EquationError",
+    "EquationWarning",
+    "FileFormatError",
+    "FileWriteError",
+    "InputError",
+    "LoopcellError",
+    "MissingExtraError",
+    "ShapeError",
+    "TensorError",
+    "TraceError",
+    "TrainingError",
+    "UsageError",
+]
+
 _LONGEST = 2_000
 _HEAD, _TAIL = 1_500, 400
 

@@ -14,7 +14,7 @@ from tests.tasks.small import words
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", 8, "--epochs", 1, "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", 8, "--epochs", 1, "--device", "cpu", "--seed", "1"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from tests.cli.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", 24, "--embedding", 12, "--lr", 0.02, "--warmup", 5, "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", 24, "--embedding", 12, "--lr", 0.02, "--warmup", 5]
+SMALL += ["--device", "cpu", "--seed", "1"]
 
 
 def call(*arguments, typed=None):
@@ -63,7 +64,8 @@ def test_several_candidates_and_draws(trained):
 
 
 def test_an_answer_with_line_breaks_is_one_line(tmp_path):
-    model = Chat(cell="gru", hidden_size=24, embedding_size=12, learning_rate=0.02, warmup=5, epochs=40, device="cpu")
+    settings = {"cell": "gru", "hidden_size": 24, "embedding_size": 12, "learning_rate": 0.02, "warmup": 5}
+    model = Chat(**settings, epochs=40, device="cpu", random_state=1)
     model.set_params(validation_fraction=0.0, batch_size=4).fit(["hi", "bye"] * 6, ["a\nb", "c\r\nd\u2028e"] * 6)
     assert model.reply("hi")[0].text == "a\nb"
     model.save(tmp_path / "m.safetensors")

@@ -18,7 +18,8 @@ from tests.tasks.small import parities, words
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", "12", "--embedding", "6", "--lr", "0.02", "--warmup", "5", "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", "12", "--embedding", "6", "--lr", "0.02", "--warmup", "5"]
+SMALL += ["--device", "cpu", "--seed", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,7 @@ def test_files_larger_than_memory_give_the_model_of_a_list(table, monkeypatch):
     from loopcell.tasks.core.inputs import input as inputs
 
     X, y = words(120)
-    settings = {"cell": "gru", "hidden_size": 6, "epochs": 2, "device": "cpu"}
+    settings = {"cell": "gru", "hidden_size": 6, "epochs": 2, "device": "cpu", "random_state": 1}
     in_memory = SequenceClassifier(**settings).fit(X, y)
     monkeypatch.setattr(file_examples, "IN_MEMORY", 100)
     loaded = file_examples.load_examples(FileExamples(files=(table,), input="word", target="kind"))

@@ -17,7 +17,7 @@ from tests.cli.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", 4, "--epochs", 1, "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", 4, "--epochs", 1, "--device", "cpu", "--seed", "1"]
 
 
 def call(*arguments):

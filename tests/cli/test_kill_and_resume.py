@@ -55,7 +55,8 @@ def kill_after(process, folder, update):
 
 def checkpoint(folder, name):
     content = read_tensor_file(folder / "checkpoints" / f"{name}.safetensors", CHECKPOINT)
-    content.facts["position"].pop("seconds")
+    for place in (content.facts["position"], *content.facts["history"]["rows"]):
+        place.pop("seconds")
     return content
 
 

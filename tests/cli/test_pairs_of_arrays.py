@@ -13,7 +13,7 @@ from tests.cli.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", 8, "--epochs", 1, "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", 8, "--epochs", 1, "--device", "cpu", "--seed", "1"]
 
 
 def idx(path, array):

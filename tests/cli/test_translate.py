@@ -14,7 +14,8 @@ from tests.tasks.small import reversals
 
 __all__ = ["one_thread"]
 
-SMALL = ["--cell", "gru", "--hidden", 24, "--embedding", 12, "--lr", 0.02, "--warmup", 5, "--device", "cpu"]
+SMALL = ["--cell", "gru", "--hidden", 24, "--embedding", 12, "--lr", 0.02, "--warmup", 5]
+SMALL += ["--device", "cpu", "--seed", "1"]
 
 
 def call(*arguments, typed=None):

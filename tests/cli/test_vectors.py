@@ -13,7 +13,7 @@ from tests.tasks.word_vectors.texts import ANIMALS, sentences
 
 __all__ = ["one_thread"]
 
-SMALL = ["--vector-size", 8, "--min-count", 1, "--subsampling", 0, "--lr", 0.1, "--epochs", 2]
+SMALL = ["--vector-size", 8, "--min-count", 1, "--subsampling", 0, "--lr", 0.1, "--epochs", 2, "--seed", 1]
 
 
 @pytest.fixture

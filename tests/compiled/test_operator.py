@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import loopcell
-from loopcell import LSTM, Recurrent, cells
+from loopcell import GRU, LSTM, Recurrent, cells
+from loopcell.errors import UsageError
 from loopcell.runtime import Lengths, Weights, operator
 from loopcell.testing import Case, assert_all_close
 from loopcell.testing.case import observe
@@ -102,3 +103,9 @@ def test_the_operator_keeps_torchs_rules():
 
 def weights_of(bases, like):
     return Weights(tuple(bases), like.layout)
+
+
+def test_a_demand_that_cannot_be_met_is_said_to_the_compiler_too():
+    net = GRU(3, 4, device="meta")
+    with loopcell.backend("c"), pytest.raises(UsageError, match="the kernels are for the CPU"):
+        torch.export.export(net, (torch.randn(5, 2, 3, device="meta"),))

@@ -89,7 +89,7 @@ def test_what_is_not_finite_goes_the_way_that_it_goes_in_torch(dtype, scalar, pa
     operands, cotangent = combinations(dtype, scalar)
     with loopcell.backend(path):
         new, grads, net = by_loopcell(every_op(scalar), operands, cotangent, dtype)
-        assert (net.plan()[0].path == "fused C") == (path == "auto")
+        assert (net.plan()[0].backend == "c") == (path == "auto")
     for op in POINTWISE:
         result, expected = by_torch(op, operands[op.arity], cotangent)
         name = f"{op.name}_0"

@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import dispatch, programs
+from loopcell.runtime import choice, dispatch, programs
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def net():
 
 
 def test_the_plan_says_why():
-    assert str(net().plan()[0]) == "gru: fused C (generated kernels for the CPU, forward and backward)"
+    assert str(net().plan()[0]) == (
+        "gru: c (generated kernels for the CPU, forward and backward; gradients of gradients as PyTorch operations)"
+    )
     with loopcell.backend("reference"):
         assert str(net().plan()[0]) == "gru: reference (plain PyTorch, step by step: it was asked for)"
     assert "results in bfloat16" in net().bfloat16().plan()[0].reason
@@ -36,7 +38,7 @@ def test_the_plan_says_why():
 
 def test_an_unknown_back_end():
     with (
-        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, reference"),
+        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, c, reference"),
         loopcell.backend("gpu"),
     ):
         pass
@@ -44,13 +46,13 @@ def test_an_unknown_back_end():
 
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
-    token = dispatch._chosen.set(None)
-    dispatch._of_the_process.cache_clear()
+    token = choice._chosen.set(None)
+    choice._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
-        dispatch._chosen.reset(token)
-        dispatch._of_the_process.cache_clear()
+        choice._chosen.reset(token)
+        choice._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -89,6 +91,7 @@ def test_autocast_gives_its_own_dtype_and_gradients_in_single(monkeypatch):
 def test_without_a_compiler_there_is_one_warning(monkeypatch):
     monkeypatch.setattr(dispatch, "compiler", lambda: None)
     dispatch._can_compile.cache_clear()
+    dispatch._warn_of_no_compiler.cache_clear()
     try:
         with pytest.warns(UserWarning, match="found no C compiler and runs on plain PyTorch") as caught:
             first, second = net().plan()[0], net().plan()[0]

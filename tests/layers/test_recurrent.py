@@ -148,10 +148,8 @@ def test_wrong_reset():
 
 
 def test_wrong_construction():
-    with pytest.raises(
-        InputError, match=r"the first argument is a cell, made by @cell or from loopcell.cells; got str"
-    ):
-        Recurrent("lstm", 3, 4)
+    with pytest.raises(InputError, match=r"a cell is made by @cell, or named as one of loopcell.cells; got a value of"):
+        Recurrent(3, 3, 4)
     with pytest.raises(InputError, match=r"num_layers must be a whole number of at least 1, not 0"):
         lstm(num_layers=0)
     with pytest.raises(InputError, match=r"dropout is the probability of dropping an output, from 0 to 1, not 1.5"):

@@ -86,8 +86,12 @@ def test_crashed_twice_and_resumed_is_the_same_run(tmp_path, job):
         left = read_tensor_file(tmp_path / "cut" / "checkpoints" / f"{name}.safetensors", CHECKPOINT)
         right = read_tensor_file(tmp_path / "whole" / "checkpoints" / f"{name}.safetensors", CHECKPOINT)
         assert same(left.tensors, right.tensors)
-        left.facts["position"].pop("seconds"), right.facts["position"].pop("seconds")
+        for facts in (left.facts, right.facts):
+            for place in (facts["position"], *facts["history"]["rows"]):
+                place.pop("seconds")
         assert left.facts == right.facts
+    assert [row.update for row in cut.history.rows] == [row.update for row in whole.history.rows]
+    assert {4, 8, 12, 16} <= {row.update for row in whole.history.rows}  # the evaluations
 
 
 def test_the_carried_state_matters_to_this_proof(tmp_path):
@@ -177,6 +181,19 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, damage):
     write_tensor_file(path, CHECKPOINT, TensorFile(tensors, facts))
     with pytest.raises(FileFormatError, match=r"last\.safetensors does not belong to this run, or is damaged"):
         trainer_of(tmp_path / "run", settings, []).resume()
+
+
+def test_a_checkpoint_that_says_there_were_endless_updates_costs_no_time(tmp_path):
+    settings, path = finished(tmp_path)
+    content = read_tensor_file(path, CHECKPOINT)
+    facts = {**content.facts, "position": {**content.facts["position"], "update": 2**52}}
+    write_tensor_file(path, CHECKPOINT, TensorFile(dict(content.tensors), facts))
+    trainer = trainer_of(tmp_path / "run", settings, [])
+    trainer.resume()
+    assert trainer._updater._schedule.last_epoch == trainer.total_updates
+    outcome = trainer.fit()
+    assert outcome.reason == "complete"
+    assert outcome.idle  # nothing was left to do, and it is said
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, file_size_limit):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from loopcell.cells.registry import get
 from loopcell.equations.builder import Rewrite, Value, copy_into
 from loopcell.equations.cell import Cell
 from loopcell.equations.functions import bernoulli, sized
@@ -21,15 +22,16 @@ from loopcell.errors import UsageError
 Results = dict[Key, Value]
 
 
-def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
+def zoneout(cell: str | Cell, rates: float | Mapping[str, float]) -> Cell:
     """Return the cell with zoneout: each unit of a state keeps its old value with a probability.
 
     Args:
-        cell: any cell.
+        cell: any cell, or the name of one of the library.
         rates: the probability for every state, or by state's name such as {"h": 0.05, "c": 0.5}.
 
     Krueger et al.: Zoneout, 2016 (arXiv 1606.01305), eq. 6; evaluation uses the expectation, as there.
     """
+    cell = get(cell)
     by_state = dict.fromkeys(cell.states, rates) if isinstance(rates, (int, float)) else dict(rates)
     _demand_probabilities(by_state.values())
     _demand_states(cell, by_state)
@@ -48,17 +50,18 @@ def zoneout(cell: Cell, rates: float | Mapping[str, float]) -> Cell:
     return _modified(cell, f"zoneout({cell.name})", results=apply)
 
 
-def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Cell:
+def recurrent_dropout(cell: str | Cell, rate: float, *, input_rate: float = 0.0) -> Cell:
     """Return the cell with variational dropout: one mask per sequence on what enters the products.
 
     Args:
-        cell: any cell.
+        cell: any cell, or the name of one of the library.
         rate: probability of dropping a unit of what the recurrent products read.
         input_rate: the same for the input.
 
     Gal, Ghahramani: A Theoretically Grounded Application of Dropout in Recurrent Neural Networks, 2016
     (arXiv 1512.05287), eq. 7 (masks tied over gates and over time).
     """
+    cell = get(cell)
     _demand_probabilities([rate, input_rate])
     masks: dict[int, Value] = {}
     recurrent = cell.graph.dependents("state")
@@ -77,11 +80,12 @@ def recurrent_dropout(cell: Cell, rate: float, *, input_rate: float = 0.0) -> Ce
     return _modified(cell, f"recurrent_dropout({cell.name})", rewrite=rewrite)
 
 
-def weight_dropout(cell: Cell, rate: float) -> Cell:
+def weight_dropout(cell: str | Cell, rate: float) -> Cell:
     """Return the cell with DropConnect on its recurrent matrices: entries are dropped, once a sequence.
 
     Merity, Keskar, Socher: Regularizing and Optimizing LSTM Language Models, 2017 (arXiv 1708.02182), section 2.
     """
+    cell = get(cell)
     _demand_probabilities([rate])
     recurrent = cell.graph.dependents("state")
     matrices = {node.args[0] for node in cell.graph.nodes if node.op == "matmul" and node.args[1] in recurrent}
@@ -96,12 +100,13 @@ def weight_dropout(cell: Cell, rate: float) -> Cell:
     return _modified(cell, builder.name, rewrite=rewrite, builder=builder)
 
 
-def residual(cell: Cell) -> Cell:
+def residual(cell: str | Cell) -> Cell:
     """Return the cell with its input added to its output; input and output must be equally long.
 
     Wu et al.: Google's Neural Machine Translation System, 2016 (arXiv 1609.08144), eq. 6. The state is as before;
     only what leaves the layer changes.
     """
+    cell = get(cell)
     size = cell.graph.size_of(OUTPUT)
     (x,) = (node.key for _, node in cell.graph.leaves("input"))
 
@@ -111,8 +116,9 @@ def residual(cell: Cell) -> Cell:
     return _modified(cell, f"residual({cell.name})", results=apply)
 
 
-def without(cell: Cell, *namespaces: str) -> Cell:
+def without(cell: str | Cell, *namespaces: str) -> Cell:
     """Return the cell with every parameter of the named namespaces at zero: "b" leaves out the biases."""
+    cell = get(cell)
     known = {name.partition(".")[0] for name in cell.graph.parameters}
     for space in namespaces:
         if space not in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from inspect import isfunction
 
 from loopcell.cells.gru import gru, gru_keeps_before, gru_lets_after, gru_lets_before
 from loopcell.cells.gru_layer_norm import gru_layer_norm
@@ -16,7 +17,7 @@ from loopcell.cells.minimal import min_gru, min_lstm
 from loopcell.cells.rnn import rnn, rnn_relu
 from loopcell.cells.sru import sru
 from loopcell.equations import Cell
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, UsageError
 
 CELLS: dict[str, Cell] = {
     cell.name: cell
@@ -41,6 +42,7 @@ CELLS: dict[str, Cell] = {
         sru,
     )
 }
+"""The library's cells, by name."""
 
 
 def names() -> list[str]:
@@ -48,12 +50,34 @@ def names() -> list[str]:
     return list(CELLS)
 
 
-def get(name: str) -> Cell:
-    """Return the library's cell of that name; "LSTM" and "light-gru" are lstm and light_gru too.
+def get(cell: str | Cell) -> Cell:
+    """Return a cell as it is, or the library's cell of a name; "LSTM" and "light-gru" are lstm and light_gru too.
+
+    Whatever takes a cell, takes what this takes: `Recurrent`, `explain`, modifiers, estimators, `check_cell`.
+
+    Args:
+        cell: a name such as "gru", or a cell, made by `@cell`.
 
     Raises:
-        UsageError: there is none; the message offers the nearest name.
+        UsageError: no cell has that name; the message offers the nearest.
+        InputError: it is neither a name nor a cell.
     """
+    if isinstance(cell, Cell):
+        return cell
+    if not isinstance(cell, str):
+        raise InputError(f"a cell is made by @cell, or named as one of loopcell.cells; got {_described(cell)}")
+    if ".py" in cell:
+        raise UsageError(f"cell={cell!r} names a file, which only the command line runs; import its cell and pass that")
+    return _named(cell)
+
+
+def _described(value: object) -> str:
+    if isfunction(value):
+        return f"the function `{value.__name__}`: put @cell above it"
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"
+
+
+def _named(name: str) -> Cell:
     plain = name.strip().lower().replace("-", "_")
     if plain in CELLS:
         return CELLS[plain]

@@ -25,7 +25,7 @@ def demand_settings(settings: Any) -> None:
 
 def demand_tokens(*kinds: str | None) -> None:
     """Refuse a kind of tokens that there is not; UsageError names those that there are."""
-    from loopcell.data import vocabulary_class
+    from loopcell.data.text import vocabulary_class
 
     for kind in kinds:
         if kind is not None:

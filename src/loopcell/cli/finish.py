@@ -39,6 +39,7 @@ def report_estimator(result: TrainedEstimator) -> None:
         print_table(result.score)
     say(in_flags(result.verdict()))
     _places(result.run)
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"predict: loopcell predict {result.run.model} FILE")
 
 
@@ -50,6 +51,7 @@ def report_vectors(result: Any) -> None:
     if result.score:
         print_table(result.score)
     say(f"model:  {result.run.model}")
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"nearest words: loopcell predict {result.run.model} WORDS.txt")
     if outcome.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)

@@ -158,7 +158,7 @@ class _Unknown:
         self._model, self._count, self._first = model, 0, ""
 
     def look_at(self, X: Column) -> None:
-        from loopcell.data import where
+        from loopcell.data.readers import where
 
         found = self._model.unknown(X)
         if found and not self._count:

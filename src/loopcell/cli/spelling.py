@@ -88,7 +88,7 @@ SPELLINGS: dict[str, Spelling] = {
     "WordVectorSettings.ngrams": Spelling("--char-ngrams", str, parse_lengths, "3-6", earlier="--ngrams"),
 }
 
-NO_FLAG = ("progress",)  # the shell always shows it; what no text can stand for has no flag either
+NO_FLAG = ("progress", "warm_start")  # the shell always shows it, and begins anew
 
 
 def spelling_of(config: type[Any], field: str) -> Spelling:

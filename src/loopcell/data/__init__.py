@@ -1,34 +1,24 @@
-"""Text, tables, series, audio and images into sequences; public data sets."""
+"""Text, tables, series, sounds and images into sequences; public data sets.
+
+These are the names for users. What the library itself needs besides is in the rooms: `readers`, `text`, `features`,
+`series`, `examples`, `public`.
+"""
 
 from typing import TYPE_CHECKING
 
 from loopcell.data.examples import (
     Batches,
-    Moments,
     Ragged,
-    Scale,
     Split,
-    as_array,
-    as_doubles,
-    as_numbers,
-    as_sequence,
     as_sequences,
-    check_finite,
-    column_names,
-    columns_by_name,
-    is_table,
-    scale_of,
     split_groups,
     split_in_time,
     split_random,
     split_stratified,
     stratified_folds,
-    within_rounding,
 )
 from loopcell.data.features import (
-    FEATURES,
     Audio,
-    Features,
     ImagePixels,
     ImageRows,
     LogMel,
@@ -36,123 +26,60 @@ from loopcell.data.features import (
     Mfcc,
     RawAudio,
     audio_chunks,
-    audio_rate,
-    features_from_json,
-    features_to_json,
-    image_size,
     read_audio,
-    read_image,
-    resample,
 )
-from loopcell.data.public import (
-    Fetched,
-    PublicFile,
-    PublicSet,
-    fetch,
-    public_sets,
-)
-from loopcell.data.readers import (
-    KINDS,
-    Column,
-    Delimited,
-    Kind,
-    Origin,
-    Origins,
-    Record,
-    Records,
-    Skipped,
-    kind_of,
-    names_sound_or_image,
-    open_store,
-    pair,
-    read,
-    store,
-    where,
-)
-from loopcell.data.series import (
-    Layout,
-    Series,
-    Step,
-    calendar,
-    check_zone,
-    read_layout,
-    read_stamps,
-    read_times,
-    regular_step,
-    series_from,
-    shown,
-    wall,
-)
+from loopcell.data.public import Fetched, PublicFile, PublicSet, fetch, public_sets
+from loopcell.data.readers import Column, Delimited, Origin, Record, Records, open_store, pair, read, store
+from loopcell.data.series import Series, Step, calendar, series_from
 from loopcell.data.text import (
-    VOCABULARIES,
     BpeVocabulary,
     ByteVocabulary,
     CharVocabulary,
     JamoVocabulary,
-    Source,
-    Stream,
-    TokenFile,
     Vocabulary,
     WordVocabulary,
-    byte_blocks,
-    read_bytes,
-    read_text,
-    split_held_out,
-    split_sources,
-    text_blocks,
-    tokenize,
-    vocabulary_class,
-    vocabulary_from_json,
-    write_tokens,
 )
 from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.data.examples import Padded as Padded, pad as pad
     from loopcell.data.features import Standardiser as Standardiser
-    from loopcell.data.series import Window as Window, WindowBatch as WindowBatch, Windows as Windows
-    from loopcell.data.text import Chunk as Chunk, Lanes as Lanes
 
 # What needs torch is imported when first asked for: reading files does not wait for it.
-__getattr__ = imported_when_asked(
-    __name__,
-    {
-        "examples": ("Padded", "pad"),
-        "features": ("Standardiser",),
-        "series": ("Window", "WindowBatch", "Windows"),
-        "text": ("Chunk", "Lanes"),
-    },
-)
+__getattr__ = imported_when_asked(__name__, {"examples": ("Padded", "pad"), "features": ("Standardiser",)})
 
 __all__ = [
-    # examples
+    # files, folders and frames as rows
+    "Column",
+    "Delimited",
+    "Origin",
+    "Record",
+    "Records",
+    "open_store",
+    "pair",
+    "read",
+    "store",
+    # rows into sequences, batches and parts
     "Batches",
-    "Moments",
     "Padded",
     "Ragged",
-    "Scale",
     "Split",
-    "as_array",
-    "as_doubles",
-    "as_numbers",
-    "as_sequence",
     "as_sequences",
-    "check_finite",
-    "column_names",
-    "columns_by_name",
-    "is_table",
     "pad",
-    "scale_of",
-    "within_rounding",
     "split_groups",
     "split_in_time",
     "split_random",
     "split_stratified",
     "stratified_folds",
-    # features
-    "FEATURES",
+    # text
+    "BpeVocabulary",
+    "ByteVocabulary",
+    "CharVocabulary",
+    "JamoVocabulary",
+    "Vocabulary",
+    "WordVocabulary",
+    # sounds and images
     "Audio",
-    "Features",
     "ImagePixels",
     "ImageRows",
     "LogMel",
@@ -161,73 +88,16 @@ __all__ = [
     "RawAudio",
     "Standardiser",
     "audio_chunks",
-    "audio_rate",
-    "features_from_json",
-    "features_to_json",
-    "image_size",
     "read_audio",
-    "read_image",
-    "resample",
-    # public
+    # time series
+    "Series",
+    "Step",
+    "calendar",
+    "series_from",
+    # public data sets
     "Fetched",
     "PublicFile",
     "PublicSet",
     "fetch",
     "public_sets",
-    # readers
-    "KINDS",
-    "Column",
-    "Delimited",
-    "Kind",
-    "Origin",
-    "Origins",
-    "Record",
-    "Records",
-    "Skipped",
-    "kind_of",
-    "names_sound_or_image",
-    "open_store",
-    "pair",
-    "read",
-    "store",
-    "where",
-    # series
-    "Layout",
-    "Series",
-    "Step",
-    "Window",
-    "WindowBatch",
-    "Windows",
-    "calendar",
-    "check_zone",
-    "read_layout",
-    "read_stamps",
-    "read_times",
-    "regular_step",
-    "series_from",
-    "shown",
-    "wall",
-    # text
-    "VOCABULARIES",
-    "BpeVocabulary",
-    "ByteVocabulary",
-    "CharVocabulary",
-    "Chunk",
-    "JamoVocabulary",
-    "Lanes",
-    "Source",
-    "Stream",
-    "TokenFile",
-    "Vocabulary",
-    "WordVocabulary",
-    "byte_blocks",
-    "read_bytes",
-    "read_text",
-    "split_held_out",
-    "split_sources",
-    "text_blocks",
-    "tokenize",
-    "vocabulary_class",
-    "vocabulary_from_json",
-    "write_tokens",
 ]

@@ -20,10 +20,12 @@ from loopcell.equations.functions import (
     where,
 )
 from loopcell.equations.graph import Graph, Node
+from loopcell.equations.keys import Key
 
 __all__ = [
     "Cell",
     "Graph",
+    "Key",
     "Node",
     "Value",
     "bernoulli",

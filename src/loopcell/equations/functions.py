@@ -61,17 +61,17 @@ def sqrt(value: Value) -> Value:
 
 
 def minimum(left: Operand, right: Operand) -> Value:
-    """Return the smaller of the two, elementwise."""
+    """Return the smaller of the two, elementwise; of vectors [n], scalars and numbers, one of them a cell's value."""
     return _builder_of("minimum", left, right).apply("minimum", left, right)
 
 
 def maximum(left: Operand, right: Operand) -> Value:
-    """Return the larger of the two, elementwise."""
+    """Return the larger of the two, elementwise; of vectors [n], scalars and numbers, one of them a cell's value."""
     return _builder_of("maximum", left, right).apply("maximum", left, right)
 
 
 def where(condition: Value, chosen: Operand, otherwise: Operand) -> Value:
-    """Return `chosen` where `condition` (a comparison such as `a > b`) holds, else `otherwise`."""
+    """Return `chosen` where `condition` (a comparison such as `a > b`) holds, else `otherwise`, elementwise."""
     return _builder_of("where", condition).apply("where", condition, chosen, otherwise)
 
 
@@ -89,6 +89,15 @@ def layer_norm(value: Value, gain: Value | None = None, shift: Value | None = No
     """Return (v - mean) / sqrt(variance + epsilon) * gain + shift over a vector's entries.
 
     The variance is the biased one, as in Ba, Kiros, Hinton: Layer Normalization, 2016 (arXiv 1607.06450), eq. 3.
+
+    Args:
+        value: v, [n].
+        gain: [n], multiplies what is normalised; None for 1.
+        shift: [n], is added at the end; None for 0.
+        epsilon: keeps the root from 0 where all entries are alike.
+
+    Raises:
+        TraceError: `value` is no value of a cell.
     """
     centred = _demand_value("layer_norm", value) - mean(value)
     normed = centred / sqrt(mean(centred * centred) + epsilon)
@@ -101,6 +110,9 @@ def sized(value: Value, size: str) -> Value:
 
     Two uses: to name a length that does not follow from use, `P.out @ sized(P.low @ h, "rank")`, and to
     state that two lengths are to be equal, `h + sized(x, "hidden")`; the network then demands that they are.
+
+    Raises:
+        TraceError: `size` is no name, or `value` no value of a cell.
     """
     builder = _demand_value("sized", value).builder
     if not is_name(size):

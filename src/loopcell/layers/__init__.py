@@ -1,8 +1,21 @@
 """Networks over sequences: Recurrent for any cell, replacements of torch.nn's, State."""
 
 from loopcell.layers.initialisers import chrono_, forget_bias_, orthogonal_
+from loopcell.layers.recording import Recording
 from loopcell.layers.recurrent import Recurrent
 from loopcell.layers.state import State
+from loopcell.layers.stepper import Stepper
 from loopcell.layers.torch_compatible import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Recurrent", "State", "chrono_", "forget_bias_", "orthogonal_"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Recording",
+    "Recurrent",
+    "State",
+    "Stepper",
+    "chrono_",
+    "forget_bias_",
+    "orthogonal_",
+]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 
 from loopcell.equations.gates import Gate, Gates, gates_of
 from loopcell.errors import InputError
 from loopcell.layers.stack import Stack
 
+Net = TypeVar("Net", bound=Stack)
 
-def orthogonal_(net: Stack, gain: float = 1.0) -> Stack:
+
+def orthogonal_(net: Net, gain: float = 1.0) -> Net:
     """Make every recurrent matrix orthogonal, in place.
 
     Saxe, McClelland, Ganguli: Exact solutions to the nonlinear dynamics of learning in deep linear neural
@@ -26,7 +30,7 @@ def orthogonal_(net: Stack, gain: float = 1.0) -> Stack:
     return net
 
 
-def forget_bias_(net: Stack, value: float = 1.0, *, parameter: str = "b.f") -> Stack:
+def forget_bias_(net: Net, value: float = 1.0, *, parameter: str = "b.f") -> Net:
     """Set the forget gate's bias, in place, so that cells remember at the start.
 
     Jozefowicz, Zaremba, Sutskever: An Empirical Exploration of Recurrent Network Architectures, 2015, section 2.2.
@@ -43,7 +47,7 @@ def forget_bias_(net: Stack, value: float = 1.0, *, parameter: str = "b.f") -> S
     return net
 
 
-def chrono_(net: Stack, longest: int, *, forget: str | None = None, enter: str | None = None) -> Stack:
+def chrono_(net: Net, longest: int, *, forget: str | None = None, enter: str | None = None) -> Net:
     """Spread the gates' biases over time scales up to `longest` steps, in place.
 
     Tallec, Ollivier: Can recurrent neural networks warp time?, 2018 (arXiv 1804.11188), eq. 16:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
 
+from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 from loopcell.layers.overwrite import overwrite
@@ -30,7 +31,7 @@ class Recurrent(Stack):
     Parameters keep the author's names: layer 0's W.i is `net.l0.W.i`, its reverse direction's `net.l0_reverse.W.i`.
 
     Args:
-        cell: made by `@cell`, or one of `loopcell.cells`.
+        cell: made by `@cell`, or one of `loopcell.cells`, itself or its name: "gru".
         input_size: I, the length of the input.
         hidden_size: H, the length of the hidden state.
         num_layers: L.
@@ -42,11 +43,12 @@ class Recurrent(Stack):
 
     Raises:
         InputError: an argument is out of range, or the cell needs a size that is missing.
+        UsageError: no cell has that name; the message offers the nearest.
     """
 
     def __init__(  # noqa: PLR0913 - the arguments that torch.nn.LSTM has, and sizes
         self,
-        cell: Cell,
+        cell: str | Cell,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -58,10 +60,7 @@ class Recurrent(Stack):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if not isinstance(cell, Cell):
-            raise InputError(
-                f"the first argument is a cell, made by @cell or from loopcell.cells; got {type(cell).__name__}"
-            )
+        cell = cells.get(cell)
         super().__init__(
             cell,
             input_size,

@@ -125,7 +125,7 @@ class Stepper:
         x = x.resolve_neg()
         if is_plain(x) and nothing_at_work():
             return x
-        watcher = observer() or transformation() or f"a {type(x).__name__}"
+        watcher = observer() or (f"a {type(x).__name__}" if transformation() is None else "a transformation")
         raise InputError(
             f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
         )

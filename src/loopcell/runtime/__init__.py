@@ -4,9 +4,10 @@ from loopcell.backends.c import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.choice import BACKENDS, backend, refuse_fallback
 from loopcell.runtime.dispatch import (
     autocast_dtype,
-    backend,
+    first_obstacle,
     is_plain,
     may_fuse,
     narrow_results,
@@ -16,11 +17,11 @@ from loopcell.runtime.dispatch import (
     transformation,
 )
 from loopcell.runtime.execute import Executable
-from loopcell.runtime.explain import explain
 from loopcell.runtime.kernels import KernelCall
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
+    "BACKENDS",
     "Executable",
     "FusedSteps",
     "KernelCall",
@@ -33,7 +34,7 @@ __all__ = [
     "autocast_dtype",
     "backend",
     "choose",
-    "explain",
+    "first_obstacle",
     "granted",
     "is_plain",
     "may_fuse",
@@ -41,5 +42,6 @@ __all__ = [
     "nothing_at_work",
     "nothing_special",
     "observer",
+    "refuse_fallback",
     "transformation",
 ]

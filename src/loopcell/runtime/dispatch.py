@@ -12,15 +12,13 @@ traces, counts, fakes, wraps or transforms operations must be given operations. 
 | a tensor of another kind (a subclass, batched, sparse)     | the same                                         |
 
 Besides, kernels run on the CPU, in floating point, where there is a compiler and nobody has asked for another back end.
+Under `backend("c")` whatever would take the reference path raises instead.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cache
 
@@ -31,48 +29,22 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from loopcell.backends.c.toolchain.target import ADVICE, compiler, has_bf16
-from loopcell.errors import UsageError
+from loopcell.runtime.choice import (
+    FORWARD_MODE,
+    MIXED,
+    NO_COMPILER,
+    OTHER_DEVICE,
+    REFERENCE_ASKED_FOR,
+    TORCH_FUNC,
+    Obstacle,
+    asked_for,
+    other_dtype,
+    other_tensor,
+    refuse_fallback,
+)
 
-BACKENDS = ("auto", "reference")
-_chosen: ContextVar[str | None] = ContextVar("loopcell_backend", default=None)
 _CPU = torch.device("cpu")
 _NARROW = (torch.bfloat16, torch.float16)
-
-# -- the back end that was asked for ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def backend(name: str) -> Iterator[None]:
-    """Choose the back end for the calls in a block: "auto", or "reference" for plain PyTorch.
-
-    LOOPCELL_BACKEND names the one for a whole process; it is read once.
-
-    Raises:
-        UsageError: there is no such back end.
-    """
-    _check(name)
-    token = _chosen.set(name)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
-
-
-def _asked_for() -> str:
-    return _chosen.get() or _of_the_process()
-
-
-@cache
-def _of_the_process() -> str:
-    name = os.environ.get("LOOPCELL_BACKEND", "auto")
-    _check(name)
-    return name
-
-
-def _check(name: str) -> None:
-    if name not in BACKENDS:
-        raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
-
 
 # -- who looks on -----------------------------------------------------------------------------------------------------
 
@@ -116,11 +88,11 @@ def is_jit_traced() -> bool:
     return _tracing() is not None
 
 
-def transformation() -> str | None:
-    """Name what is at work here and now that differentiates or batches operations by itself; None: nothing."""
+def transformation() -> Obstacle | None:
+    """Return what is at work here and now that differentiates or batches operations by itself; None: nothing."""
     if _functorch() is not None:
-        return "a torch.func transformation is at work"
-    return None if forward_ad._current_level < 0 else "forward-mode derivatives are at work"  # noqa: SLF001
+        return TORCH_FUNC
+    return None if forward_ad._current_level < 0 else FORWARD_MODE  # noqa: SLF001
 
 
 def nothing_at_work() -> bool:
@@ -196,11 +168,14 @@ class Route(Enum):
 
 @cache
 def _can_compile() -> bool:
-    if compiler() is None:
-        warnings.warn(
-            f"loopcell found no C compiler and runs on plain PyTorch, several times slower: {ADVICE}", stacklevel=2
-        )
     return compiler() is not None
+
+
+@cache
+def _warn_of_no_compiler() -> None:
+    warnings.warn(
+        f"loopcell found no C compiler and runs on plain PyTorch, several times slower: {ADVICE}", stacklevel=2
+    )
 
 
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
@@ -210,7 +185,7 @@ def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
 
 def nothing_special() -> bool:
     """Say whether kernels may be called as they are: nobody watches, no autocast, no other back end is asked for."""
-    return nothing_at_work() and not torch.is_autocast_enabled("cpu") and _asked_for() != "reference"
+    return nothing_at_work() and not torch.is_autocast_enabled("cpu") and asked_for() != "reference"
 
 
 def route(tensors: Sequence[Tensor], others: Sequence[Tensor | None] = ()) -> Route:
@@ -219,37 +194,68 @@ def route(tensors: Sequence[Tensor], others: Sequence[Tensor | None] = ()) -> Ro
     Args:
         tensors: the numbers that the call reads; the input first.
         others: what else it reads, such as lengths and resets.
+
+    Raises:
+        UsageError: kernels are demanded, and cannot run.
     """
-    device, dtype = tensors[0].device, tensors[0].dtype
-    # PyTorch converts what it can; a kernel reads memory.
-    alike = all(tensor.dtype == dtype and tensor.device == device for tensor in tensors)
-    if not alike or first_obstacle(device, dtype) is not None:
-        return Route.REFERENCE
-    special = [tensor for tensor in (*tensors, *others) if tensor is not None and not is_plain(tensor)]
-    if not all(map(is_traced, special)):
+    obstacle = first_obstacle(tensors[0].device, tensors[0].dtype)
+    special: list[Tensor] = []
+    if obstacle is None:
+        special = [tensor for tensor in (*tensors, *others) if tensor is not None and not is_plain(tensor)]
+        obstacle = _obstacle_of_tensors(tensors, special)
+    if obstacle is not None:
+        refuse_fallback(obstacle)
         return Route.REFERENCE
     return Route.OPERATOR if special or observer() is not None else Route.KERNELS
 
 
+def _obstacle_of_tensors(tensors: Sequence[Tensor], special: Sequence[Tensor]) -> Obstacle | None:
+    device, dtype = tensors[0].device, tensors[0].dtype
+    # PyTorch converts what it can; a kernel reads memory.
+    if not all(tensor.dtype == dtype and tensor.device == device for tensor in tensors):
+        return MIXED
+    return next((other_tensor(described(tensor)) for tensor in special if not is_traced(tensor)), None)
+
+
+def described(tensor: Tensor) -> str:
+    """Say in an error what kind of tensor a kernel cannot read."""
+    if type(tensor) not in _CLASSES:
+        return f"a {type(tensor).__name__}"
+    return (
+        "a conjugated or lazily negated tensor" if tensor.is_neg() or tensor.is_conj() else "a sparse or wrapped tensor"
+    )
+
+
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
-    """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network."""
-    return _obstacle_of_kernels(device, dtype) is None
+    """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network.
+
+    Raises:
+        UsageError: kernels are demanded, and cannot run.
+    """
+    obstacle = _obstacle_of_kernels(device, dtype)
+    if obstacle is not None:
+        refuse_fallback(obstacle)
+    return obstacle is None
 
 
 # The compiler asks once. torch.compiler.assume_constant_result does just this, and imports the whole compiler for it.
 operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def first_obstacle(device: torch.device, dtype: torch.dtype) -> str | None:
+def first_obstacle(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
     """Return what stands against running kernels here and now, be it directly or as the operator."""
     return _obstacle_of_kernels(device, dtype) or transformation()
 
 
-def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> str | None:
-    if _asked_for() == "reference":
-        return "it was asked for"
+def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
+    if asked_for() == "reference":
+        return REFERENCE_ASKED_FOR
     if device.type != "cpu":
-        return "the kernels are for the CPU"
+        return OTHER_DEVICE
     if dtype not in (torch.float32, torch.float64, *_NARROW):
-        return f"there are no kernels for {str(dtype).removeprefix('torch.')}"
-    return None if _can_compile() else "there is no C compiler"
+        return other_dtype(dtype)
+    if _can_compile():
+        return None
+    if asked_for() != "c":  # which raises rather than run slower
+        _warn_of_no_compiler()
+    return NO_COMPILER

@@ -16,6 +16,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
+from loopcell.runtime.choice import not_built
 from loopcell.runtime.dispatch import (
     Route,
     autocast_dtype,
@@ -31,7 +32,7 @@ from loopcell.runtime.dispatch import (
 )
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.operator import describe, name_of, run as run_operator
-from loopcell.runtime.plan import Plan, choose
+from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
 
 
@@ -116,9 +117,12 @@ class Executable:
         return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
 
     def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
-        """Return which path runs on tensors of a device and dtype, as things stand now, and why.
+        """Return which back end runs on tensors of a device and dtype, as things stand now, and why.
 
         That kernels cannot be built is known once a call has tried.
+
+        Raises:
+            UsageError: kernels are demanded, and cannot run.
         """
         found = choose(self.cell.name, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
@@ -126,7 +130,7 @@ class Executable:
         refusal = why_not_built(self._runners[training, ()].programs, products) if found.fused else None
         if refusal is None:
             return found
-        return Plan(found.cell, "reference", f"plain PyTorch, step by step: no kernel could be built: {refusal}")
+        return on_reference(found.cell, not_built(refusal))
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
         """Return the dtype of results for an input and states, as things stand now."""

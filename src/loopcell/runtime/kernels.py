@@ -23,8 +23,17 @@ from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
-from loopcell.runtime.dispatch import are_plain, nothing_at_work
-from loopcell.runtime.programs import Programs, kernels_of
+from loopcell.runtime.choice import (
+    HIGHER_ORDER,
+    Obstacle,
+    asked_for,
+    not_built,
+    observed_backward,
+    other_tensor,
+    refuse_fallback,
+)
+from loopcell.runtime.dispatch import are_plain, described, is_plain, nothing_at_work, observer, transformation
+from loopcell.runtime.programs import Programs, kernels_of, why_not_built
 
 _MOST_SIGNATURES = 64
 _MOST_WORK_ALONE = 200_000
@@ -99,7 +108,7 @@ class _KernelFunction(torch.autograd.Function):
     def forward(ctx: Any, call: KernelCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         results, saved = call.bound.training.run(call.launch, tensors, share=True)
         assert saved is not None  # this pass saves
-        ctx.call = call
+        ctx.call, ctx.demanded = call, asked_for() == "c"
         shared = () if saved.steps is None else (saved.steps,)
         to_save = (*tensors, saved.block, *shared)
         ctx.save_for_backward(*to_save)
@@ -122,6 +131,7 @@ class _KernelFunction(torch.autograd.Function):
         wanted = ctx.needs_input_grad[1:]
         # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
+            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), demanded=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
         tensors = [contiguous_rows(tensor) for tensor in tensors]
         if ctx.output is not None and ctx.output.changed():
@@ -129,6 +139,15 @@ class _KernelFunction(torch.autograd.Function):
         else:
             block = SavedForBackward(call.bound.backward.saved, *[tensor.contiguous() for tensor in saved])
         return (None, *call.bound.backward.run(call.launch, tensors, block, arriving, wanted))
+
+
+def obstacle_of_backward(tensors: Sequence[Tensor | None]) -> Obstacle:
+    """Return why the reverse kernel does not run on these gradients and saved tensors."""
+    at_work = HIGHER_ORDER if torch.is_grad_enabled() else transformation()
+    if at_work is not None:
+        return at_work
+    strange = [tensor for tensor in tensors if tensor is not None and not is_plain(tensor)]
+    return other_tensor(described(strange[0])) if strange else observed_backward(str(observer()))
 
 
 def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
@@ -195,8 +214,15 @@ class KernelRunner:
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
     def kernels(self, dtype: torch.dtype) -> Kernels | None:
-        """Return the compiled loops; None where they cannot be built."""
-        return kernels_of(self.programs, dtype)
+        """Return the compiled loops; None where they cannot be built.
+
+        Raises:
+            UsageError: they cannot, and are demanded.
+        """
+        found = kernels_of(self.programs, dtype)
+        if found is None:
+            refuse_fallback(not_built(str(why_not_built(self.programs, dtype))))
+        return found
 
     def prepare(
         self, kernels: Kernels, leaves: dict[Key, Tensor], weights: Weights, lengths: Lengths

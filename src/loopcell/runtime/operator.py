@@ -25,8 +25,9 @@ from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
+from loopcell.runtime.choice import asked_for, refuse_fallback
 from loopcell.runtime.dispatch import is_plain, is_traced, kernel_products
-from loopcell.runtime.kernels import KernelRunner
+from loopcell.runtime.kernels import KernelRunner, obstacle_of_backward
 from loopcell.runtime.programs import Programs, recording
 
 
@@ -226,7 +227,7 @@ def _apart(results: list[Tensor], arguments: Sequence[Tensor]) -> list[Tensor]:
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     tensors, lengths, reset, what, ctx.keep = inputs
-    ctx.what, ctx.count = what, len(tensors)
+    ctx.what, ctx.count, ctx.demanded = what, len(tensors), asked_for() == "c"
     ctx.wanted = [tensor.requires_grad for tensor in tensors]
     ctx.arriving = len([key for key in _spec(what).keys if key.kind == "state"]) + 1  # the output and the states
     ctx.shapes = [tensor.shape for tensor in output[: ctx.arriving]]
@@ -242,6 +243,7 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tenso
     ]
     if torch.is_grad_enabled() or not all(is_plain(gradient) or is_traced(gradient) for gradient in arriving):
         # A gradient of this gradient is wanted, or many at once (is_grads_batched).
+        refuse_fallback(obstacle_of_backward(arriving), demanded=ctx.demanded)
         rows = Lengths(tensors[0].shape[0], lengths, reset)
         found = _by_reference(_spec(ctx.what), tensors, rows, arriving, ctx.wanted)
     else:

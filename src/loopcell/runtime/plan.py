@@ -1,4 +1,4 @@
-"""Which path runs a network, and why: a fall-back is never silent."""
+"""Which back end runs a network, and why: a fall-back is never silent."""
 
 from __future__ import annotations
 
@@ -6,44 +6,50 @@ from dataclasses import dataclass
 
 import torch
 
+from loopcell.runtime.choice import Obstacle, refuse_fallback
 from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_results, observer
+
+_HIGHER = "gradients of gradients as PyTorch operations"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will run.
+    """Which back end will run a layer; `net.plan()` returns one for each.
 
     Attributes:
         cell: the cell's name.
-        path: "fused C" or "reference".
+        backend: "c" or "reference", by the names that `loopcell.backend` takes.
         reason: why this one.
     """
 
     cell: str
-    path: str
+    backend: str
     reason: str
 
     @property
     def fused(self) -> bool:
         """Whether generated kernels run."""
-        return self.path == "fused C"
+        return self.backend != "reference"
 
     def __str__(self) -> str:
-        return f"{self.cell}: {self.path} ({self.reason})"
+        return f"{self.cell}: {self.backend} ({self.reason})"
 
 
 def choose(cell: str, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
-    """Choose the path for a cell on tensors of a device and dtype, as things stand now.
+    """Choose the back end for a cell on tensors of a device and dtype, as things stand now.
 
     Args:
         cell: its name.
         device: of the tensors.
         dtype: of the tensors.
         results: the dtype of results; None: that of what is multiplied.
+
+    Raises:
+        UsageError: kernels are demanded, and cannot run.
     """
-    reason = first_obstacle(device, dtype)
-    if reason is not None:
-        return Plan(cell, "reference", f"plain PyTorch, step by step: {reason}")
+    obstacle = first_obstacle(device, dtype)
+    if obstacle is not None:
+        return on_reference(cell, obstacle)
     narrow = narrow_results(dtype)
     how = ""
     if narrow is not None:
@@ -52,4 +58,14 @@ def choose(cell: str, device: torch.device, dtype: torch.dtype, results: torch.d
     watcher = observer()
     if watcher is not None:
         how += f"; called as the operator loopcell::run, which {watcher} sees"
-    return Plan(cell, "fused C", f"generated kernels for the CPU, forward and backward{how}")
+    return Plan(cell, "c", f"generated kernels for the CPU, forward and backward{how}; {_HIGHER}")
+
+
+def on_reference(cell: str, obstacle: Obstacle) -> Plan:
+    """Return the plan of a cell that runs on the reference path.
+
+    Raises:
+        UsageError: kernels are demanded.
+    """
+    refuse_fallback(obstacle)
+    return Plan(cell, "reference", f"plain PyTorch, step by step: {obstacle.reason}")

@@ -20,6 +20,7 @@ from loopcell.errors import InputError, LoopcellError
 from loopcell.passes import build_program
 from loopcell.passes.fuse import Fused
 from loopcell.passes.pipeline import ByIdentity
+from loopcell.runtime.choice import not_built, refuse_fallback
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +132,17 @@ def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
 
 @lru_cache(maxsize=256)
 def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
-    """Return a program's compiled loops; None, with one warning, where they cannot be built."""
+    """Return a program's compiled loops; None, with one warning, where they cannot be built.
+
+    Raises:
+        UsageError: they cannot, and are demanded.
+    """
     _REFUSALS.pop((programs, dtype), None)  # of an earlier try, where it was forgotten
     try:
         return Kernels(programs.fused, dtype)
     except LoopcellError as error:
         _REFUSALS[programs, dtype] = str(error)
+        refuse_fallback(not_built(str(error)))
         warnings.warn(
             f"no fused kernel for {programs.fused.core.name}, which runs on plain PyTorch: {error}", stacklevel=2
         )

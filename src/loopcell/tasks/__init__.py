@@ -9,14 +9,19 @@ from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
+    from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors as ReadyVectors
     from loopcell.tasks.core.models import load_model as load_model
+    from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
+    from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
+    from loopcell.tasks.seq2seq.attention_map import AttentionMap as AttentionMap
     from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
     from loopcell.tasks.seq2seq.chat import Chat as Chat
+    from loopcell.tasks.seq2seq.estimator import Candidate as Candidate
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
@@ -25,14 +30,19 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "core.config": ("SamplingConfig",),
+    "core.inputs.ready_vectors": ("ReadyVectors",),
     "core.models": ("load_model",),
+    "core.score_table": ("ScoreTable",),
+    "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
     "forecasting.forecaster": ("Forecaster",),
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
     "language_model.estimator": ("LanguageModel",),
+    "seq2seq.attention_map": ("AttentionMap",),
     "seq2seq.captioner": ("Captioner",),
     "seq2seq.chat": ("Chat",),
+    "seq2seq.estimator": ("Candidate",),
     "seq2seq.translator": ("Seq2Seq",),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),

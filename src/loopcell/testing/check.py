@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import CheckFailed
 from loopcell.testing.case import Case
@@ -11,7 +12,7 @@ from loopcell.testing.laws import LAWS
 
 
 def check_cell(
-    cell: Cell, *, input_size: int = 3, hidden_size: int = 5, sizes: Mapping[str, int] | None = None
+    cell: str | Cell, *, input_size: int = 3, hidden_size: int = 5, sizes: Mapping[str, int] | None = None
 ) -> None:
     """Check that a cell obeys the laws that every cell of the library obeys; takes some seconds.
 
@@ -20,15 +21,17 @@ def check_cell(
     Networks are run in evaluation mode, in float64, on random data that is the same at each call.
 
     Args:
-        cell: the cell.
+        cell: the cell, or the name of one of the library.
         input_size: I; small, for the sake of time.
         hidden_size: H, likewise.
         sizes: other sizes that the cell names, such as {"proj": 2}.
 
     Raises:
         CheckFailed: the cell breaks a law; the message says which, in which tensor, where and by how much.
+        UsageError: no cell has that name.
         InputError: the cell needs a size that is missing, or other sizes than these.
     """
+    cell = cells.get(cell)
     case = Case(cell, input_size, hidden_size, sizes)
     for name, law in LAWS.items():
         try:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils import _pytree as pytree
 
-from loopcell.errors import FileFormatError
+from loopcell.errors import FileFormatError, UsageError
 from loopcell.files.tensors import FileKind, read_tensor_shapes
 from loopcell.training.step import ChunkT, StateT, TrainingStep
 
@@ -86,13 +86,32 @@ def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: i
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's state, named `PARAMETER/SLOT`."""
+    """Return the optimizer's state, named `PARAMETER/SLOT`; a slot that is None is left out.
+
+    Raises:
+        UsageError: the state of an optimizer of the user's has something else than tensors, which no file keeps.
+    """
     state = optimizer.state_dict()["state"]
-    return {f"{index}/{slot}": value for index, slots in state.items() for slot, value in slots.items()}
+    found = {f"{at}/{slot}": value for at, slots in state.items() for slot, value in slots.items() if value is not None}
+    for name, value in found.items():
+        if not isinstance(value, Tensor):
+            raise UsageError(
+                f"the state of {type(optimizer).__name__} cannot be kept in a checkpoint: {name} is a "
+                f"{type(value).__name__}, not a tensor; train without a run folder"
+            )
+    return found
 
 
-def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
+def restore_optimizer(
+    optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float], *, own: bool = False
+) -> None:
     """Put back the state and the learning rates (one per parameter group).
+
+    Args:
+        optimizer: with the parameters.
+        tensors: what `optimizer_tensors` gave.
+        rates: of each parameter group.
+        own: whether it is the user's; what state it has is then its own affair, and only the parameters are looked at.
 
     Raises:
         ValueError: the state is not that of AdamW over these parameters; PyTorch would see so at the next update only.
@@ -103,16 +122,21 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates
         state.setdefault(int(index), {})[slot] = value
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for place, slots in state.items():  # a parameter that never had a gradient has no state
-        if not 0 <= place < len(parameters) or {name: part.shape for name, part in slots.items()} != {
-            "step": torch.Size(()),
-            "exp_avg": parameters[place].shape,
-            "exp_avg_sq": parameters[place].shape,
-        }:
+        if not 0 <= place < len(parameters) or not (own or _of_adamw(slots, parameters[place])):
             raise ValueError(f"the optimizer's state of parameter {place} does not belong to it")
     groups = optimizer.state_dict()["param_groups"]
     for group, rate in zip(groups, rates, strict=True):
         group["lr"] = rate
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _of_adamw(slots: Mapping[str, Tensor], parameter: Tensor) -> bool:
+    """Tell whether this is the state that AdamW keeps of a parameter."""
+    return {name: part.shape for name, part in slots.items()} == {
+        "step": torch.Size(()),
+        "exp_avg": parameter.shape,
+        "exp_avg_sq": parameter.shape,
+    }
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -135,7 +135,6 @@ class Intervals(Config):
 
 
 def _known_device(device: str) -> str:
-    """Return the name of a device as it is; ValueError where there is no such kind."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device, re.ASCII):
         raise ValueError("a device is auto, cpu, cuda, cuda:N or mps")
     return device

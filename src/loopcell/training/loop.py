@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, cast
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from torch import Tensor
@@ -18,55 +17,23 @@ from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_fi
 from loopcell.training.checkpoint import CHECKPOINT, Position
 from loopcell.training.config import TrainingConfig
 from loopcell.training.evaluation import Evaluation, evaluate
+from loopcell.training.history import History
 from loopcell.training.interrupt import stop_on_signals
 from loopcell.training.randomness import seed_everything
-from loopcell.training.report import Observer, Report
+from loopcell.training.report import Report
 from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
+from loopcell.training.step import ChunkSource, ChunkT, StateT
 from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
+from loopcell.training.work import Callback, Outcome, Work
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+__all__ = ["Callback", "Outcome", "Trainer", "Work"]
+
 FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
 WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
-
-
-@dataclass(frozen=True)
-class Work(Generic[ChunkT, StateT]):
-    """The parts that a task hands to the loop.
-
-    Attributes:
-        step: the module to train.
-        chunks: the data of this process.
-        validation: held-out data of this process, if there is any.
-        export: keeps the model for its users; called in the first process when the model is the best so far.
-        observers: who is told about every update; in the first process only.
-    """
-
-    step: TrainingStep[ChunkT, StateT]
-    chunks: ChunkSource[ChunkT]
-    validation: ChunkSource[ChunkT] | None = None
-    export: Callable[[], None] = lambda: None
-    observers: Sequence[Observer] = field(default=())
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a run: its reason and its results.
-
-    Attributes:
-        reason: complete, time limit, patience or interrupted.
-        position: how far it came, with the best held-out loss.
-        warm: whether the learning rate had reached its height: False where a run ended in its warm-up.
-        idle: a sentence where a run that was resumed had nothing left to do; else "".
-    """
-
-    reason: Reason
-    position: Position
-    warm: bool = True
-    idle: str = field(default="", compare=False)  # a remark, and no part of how the run ended
 
 
 class Trainer(Generic[ChunkT, StateT]):
@@ -86,8 +53,8 @@ class Trainer(Generic[ChunkT, StateT]):
             raise TrainingError("there is nothing to train on: the data has not even one prediction to learn")
         self._work, self._config, self._fabric, self._run = work, config, fabric, run
         self.total_updates = _total_updates(work.chunks, config)
-        self.position = Position()
-        self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates)
+        self.position, self.history = Position(), History()
+        self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates, work.optimizer)
         self._stop = threading.Event()
         self._started = 0.0
         self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
@@ -117,7 +84,7 @@ class Trainer(Generic[ChunkT, StateT]):
         except TrainingError:
             self._leave_nothing_untrained()
             raise
-        return Outcome(reason, self.position, self._updater.warm, idle)
+        return Outcome(reason, self.position, self._updater.warm, idle, self.history.table())
 
     def resume(self) -> None:
         """Go back to the run's last checkpoint.
@@ -134,6 +101,7 @@ class Trainer(Generic[ChunkT, StateT]):
             raise UsageError(f"this run had {processes} processes and can only go on with as many, not {now}")
         try:
             self.position = Position.model_validate(content.facts["position"])
+            self.history = History.model_validate(content.facts.get("history", {}))  # none before 0.1
             if self.position.chunk >= len(self._work.chunks):
                 raise ValueError("the pass over the data has ended before")
             self._updater.restore(content.tensors, content.facts["schedule"])
@@ -160,6 +128,9 @@ class Trainer(Generic[ChunkT, StateT]):
             reason = "time limit"  # these weights are evaluated; others would have to be once more
         if reason is None and self._out_of_patience():
             reason = "patience"
+        if loss is not None or epoch_ended or reason not in (None, "interrupted"):
+            stopped = self._close_row(rate, (loss, best))
+            reason = "callback" if reason is None and stopped else reason
         if reason == "time limit":  # a run that is resumed with the same limit has none left
             self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
@@ -183,6 +154,7 @@ class Trainer(Generic[ChunkT, StateT]):
         position.predictions += result.predictions
         position.unlogged_loss += result.loss_sum
         position.unlogged_count += result.predictions
+        self.history.add(result.loss_sum, result.predictions)
         position.seconds = time.monotonic() - self._started
         self._update_took = time.monotonic() - began
         return result
@@ -297,6 +269,21 @@ class Trainer(Generic[ChunkT, StateT]):
         position.best_loss, position.best_update, position.without_gain = loss, position.update, 0
         return True
 
+    def _close_row(self, rate: float, validation: tuple[float | None, bool]) -> bool:
+        """Add a row to the history and tell the callbacks; return whether one of them ends the run."""
+        position, (loss, best) = self.position, validation
+        row = self.history.close_row(
+            epoch=position.epoch,
+            update=position.update,
+            seconds=position.seconds,
+            validation_loss=loss,
+            learning_rate=rate,
+            best=best,
+        )
+        answers = [callback(dict(row)) for callback in self._work.callbacks]  # all of them hear of it
+        # Not what is only true in a condition, such as a number that a one-line function happens to return.
+        return any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)
+
     def _tell(self, result: UpdateResult, rate: float, validation: tuple[float | None, bool], *, ending: bool) -> None:
         """Report the update to the observers."""
         position = self.position
@@ -332,6 +319,7 @@ class Trainer(Generic[ChunkT, StateT]):
         tensors = self._updater.tensors()
         facts = {
             "position": self.position.model_dump(),
+            "history": self.history.model_dump(),
             "schedule": self._updater.schedule(),
             "processes": self._fabric.world_size,
         }

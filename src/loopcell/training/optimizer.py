@@ -1,16 +1,18 @@
-"""AdamW and the learning rate's schedule, both PyTorch's own."""
+"""AdamW or an optimizer of the user's, and the learning rate's schedule, PyTorch's own."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
+from loopcell.errors import UsageError
 from loopcell.training.config import Optimization, ScheduleName
 
 # What the learning rate does in the `updates` updates after the warm-up.
@@ -20,6 +22,9 @@ SCHEDULES: dict[ScheduleName, Callable[[Optimizer, int], LRScheduler]] = {
     "cosine": lambda optimizer, updates: CosineAnnealingLR(optimizer, T_max=updates),
 }
 
+
+MakeOptimizer: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
+"""Makes an optimizer from the trainable parameters of a network."""
 
 _PLACE = ("last_epoch", "_step_count", "_last_lr", "_is_initial")  # in the states of PyTorch's schedules
 
@@ -32,6 +37,25 @@ def build_optimizer(module: nn.Module, config: Optimization) -> AdamW:
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return AdamW([group for group in groups if group["params"]], lr=config.learning_rate)
+
+
+def own_optimizer(module: nn.Module, make: MakeOptimizer) -> Optimizer:
+    """Return the optimizer that a user's function makes of the trainable parameters.
+
+    Raises:
+        UsageError: it makes something else, one of other parameters, or one whose step asks for a closure.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    made = make(list(parameters))
+    if not isinstance(made, Optimizer):
+        raise UsageError(f"optimizer: the function has to return a torch.optim.Optimizer, got a {type(made).__name__}")
+    own = {id(parameter) for parameter in parameters}
+    if not all(id(parameter) in own for group in made.param_groups for parameter in group["params"]):
+        raise UsageError("optimizer: it holds parameters that are not this network's; make it of those that are given")
+    closure = inspect.signature(type(made).step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise UsageError(f"optimizer: the step of {type(made).__name__} asks for a closure, which training has not")
+    return made
 
 
 def build_schedule(optimizer: Optimizer, config: Optimization, total_updates: int) -> LRScheduler:

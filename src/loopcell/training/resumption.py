@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loopcell.training.checkpoint import Position
     from loopcell.training.config import RunLength
 
-Reason = Literal["complete", "time limit", "patience", "interrupted"]
+Reason = Literal["complete", "time limit", "patience", "callback", "interrupted"]
 """Why a run ended."""
 
 EXTENDABLE = ("epochs", "updates", "patience", "time_limit")
@@ -60,7 +60,13 @@ def nothing_left(reason: Reason, position: Position, length: RunLength) -> str:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs, in words: data first, for other data bring other vocabularies and sizes with them."""
+    """Yield what differs, in words.
+
+    The seed comes first, for another one splits the data otherwise; then the data, for other data bring other
+    vocabularies and sizes with them.
+    """
+    if before.get("seed") != now.get("seed"):
+        yield _another("seed", before, now)
     if before.get("fingerprint") != now.get("fingerprint"):
         yield _OTHER["fingerprint"]
     config, wanted = before.get("config"), now.get("config")
@@ -72,7 +78,11 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         yield "other settings"
     for name in now.keys() - {"config"}:
         if before.get(name) != now[name]:
-            yield _OTHER.get(name, f"another {name}: it was {quoted(before.get(name))} and is {quoted(now[name])}")
+            yield _OTHER.get(name, _another(name, before, now))
+
+
+def _another(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    return f"another {name}: it was {quoted(before.get(name))} and is {quoted(now.get(name))}"
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from loopcell.training.checkpoint import (
     under,
 )
 from loopcell.training.config import TrainingConfig
-from loopcell.training.optimizer import build_optimizer, build_schedule, restore_schedule, warmup_of
+from loopcell.training.optimizer import (
+    MakeOptimizer,
+    build_optimizer,
+    build_schedule,
+    own_optimizer,
+    restore_schedule,
+    warmup_of,
+)
 from loopcell.training.randomness import random_state, restore_random_state
 from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
 
@@ -54,6 +61,7 @@ class Updater(Generic[ChunkT, StateT]):
         config: how.
         fabric: the device and the processes.
         total_updates: the schedule's length.
+        optimizer: makes the optimizer; None for AdamW as the config has it.
     """
 
     def __init__(
@@ -63,9 +71,13 @@ class Updater(Generic[ChunkT, StateT]):
         config: TrainingConfig,
         fabric: Fabric,
         total_updates: int,
+        optimizer: MakeOptimizer | None = None,
     ) -> None:
         self._step, self._fabric, self._optimization = step, fabric, config.optimization
-        self._raw_optimizer = build_optimizer(step, config.optimization)
+        self._own = optimizer is not None
+        self._raw_optimizer = (
+            build_optimizer(step, config.optimization) if optimizer is None else own_optimizer(step, optimizer)
+        )
         self._module, self._optimizer = fabric.setup(_Sealed(step), self._raw_optimizer)
         self._schedule = build_schedule(self._raw_optimizer, config.optimization, total_updates)
         self._total, self._warmup = total_updates, warmup_of(config.optimization, total_updates)
@@ -95,11 +107,11 @@ class Updater(Generic[ChunkT, StateT]):
         if self._schedule.last_epoch == update:
             return
         for group in self._raw_optimizer.param_groups:
-            group["lr"] = self._optimization.learning_rate
+            group["lr"] = group["initial_lr"]  # which the schedule has noted
         with warnings.catch_warnings():  # that the optimizer has made none of these steps, which it has, before
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
             self._schedule = build_schedule(self._raw_optimizer, self._optimization, self._total)
-            for _ in range(update):
+            for _ in range(min(update, self._total)):  # a file may say that there were any number
                 self._schedule.step()
 
     def restart(self) -> None:
@@ -150,7 +162,7 @@ class Updater(Generic[ChunkT, StateT]):
         self._step.load_state_dict(under("weights", tensors))
         rates = restore_schedule(self._schedule, schedule, self._total)
         self._warm = self._schedule.last_epoch > self._warmup
-        restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates)
+        restore_optimizer(self._raw_optimizer, under("optimizer", tensors), rates, own=self._own)
         own = scatter(self._fabric, under("process", tensors))
         self._carried.restore(under("carried", own))
         restore_random_state(under("random", own), self._fabric.device)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from loopcell.data import as_array, as_doubles, as_sequence, column_names, columns_by_name, is_table
+from loopcell.data.examples import as_array, as_doubles, as_sequence, column_names, columns_by_name, is_table
 from loopcell.errors import DataError
 
 pandas = pytest.importorskip("pandas")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from loopcell.data import Column, Origin, as_numbers, as_sequence, as_sequences
+from loopcell.data import Column, Origin, as_sequences
+from loopcell.data.examples import as_numbers, as_sequence
 from loopcell.errors import DataError
 
 

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from loopcell.data import Audio, LogMel, RawAudio, audio_chunks, audio_rate, read_audio
-from loopcell.data.features import audio as audio_module
+from loopcell.data import Audio, LogMel, RawAudio, audio_chunks, read_audio
+from loopcell.data.features import audio as audio_module, audio_rate
 from loopcell.errors import DataError, MissingExtraError, UsageError
 
 TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from loopcell.data import LogMel, RawAudio, audio_chunks, read_audio, read_image
-from loopcell.data.features import audio, images, mel
+from loopcell.data import LogMel, RawAudio, audio_chunks, read_audio
+from loopcell.data.features import audio, images, mel, read_image
 from loopcell.data.features.audio import resample
 from loopcell.data.features.kinds import features_from_json
 from loopcell.errors import DataError, FileFormatError, UsageError

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loopcell.data import ImagePixels, ImageRows, image_size, read_image
+from loopcell.data import ImagePixels, ImageRows
+from loopcell.data.features import image_size, read_image
 from loopcell.errors import DataError, MissingExtraError, UsageError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20

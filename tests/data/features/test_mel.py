@@ -1,21 +1,25 @@
-"""Filter banks against the equations written out by hand, and a stream against the whole."""
+"""Filter banks against the equations written out by hand and against librosa's, and a stream against the whole."""
 
 from __future__ import annotations
 
+import json
 import math
 import tracemalloc
 from contextlib import nullcontext
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import FEATURES, LogMel, Mfcc, features_from_json, features_to_json
+from loopcell.data import LogMel, Mfcc
+from loopcell.data.features import FEATURES, features_from_json, features_to_json
 from loopcell.data.features.mel import filter_bank, hertz, mel
 from loopcell.errors import FileFormatError, UsageError
 
 RATE = 8000
+LIBROSA = json.loads(Path(__file__).with_name("from_librosa.json").read_text(encoding="utf-8"))
 
 
 def by_hand(samples: np.ndarray, rate: int, width: int, hop: int, bands: int) -> np.ndarray:
@@ -67,6 +71,23 @@ def test_mfcc_is_the_cosine_transform_of_log_mel():
         np.testing.assert_allclose(found[:, k], expected, atol=1e-5)
     whole = Mfcc(sample_rate=RATE, bands=8, window=0.01, coefficients=8)(samples)
     np.testing.assert_allclose((whole**2).sum(axis=1), (log_mel**2).sum(axis=1), rtol=1e-5)  # it is a rotation
+
+
+@pytest.mark.parametrize("case", LIBROSA["cases"], ids=lambda case: f"{case['rate']} Hz")
+def test_bands_are_those_of_librosa(case):
+    """What librosa computes with `htk=True`: triangles with a peak of 1, and with Slaney's area of 1."""
+    rate, bands = case["rate"], case["bands"]
+    bank = filter_bank(rate, case["size"], bands)
+    for row, (first, *weights) in zip(bank, case["triangles"], strict=True):
+        np.testing.assert_allclose(row, np.pad(weights, (first, len(row) - first - len(weights))), atol=1e-6)
+    corners = hertz(np.linspace(0, mel(rate / 2), bands + 2))
+    np.testing.assert_allclose(bank.max(axis=1) * 2 / (corners[2:] - corners[:-2]), case["areas"], rtol=1e-5)
+    samples = np.random.default_rng(rate).normal(size=LIBROSA["samples"])
+    asked = {"sample_rate": rate, "bands": bands, "window": case["window"], "hop": case["hop"]}
+    log_mel, mfcc = np.array(case["log_mel"]), np.array(case["mfcc"])
+    np.testing.assert_allclose(LogMel(**asked)(samples)[: len(log_mel)], log_mel, atol=1e-4)
+    coefficients = Mfcc(**asked, coefficients=mfcc.shape[1])(samples)
+    np.testing.assert_allclose(coefficients[: len(mfcc)], mfcc, atol=3e-4)
 
 
 def test_the_mel_scale():

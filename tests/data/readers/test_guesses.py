@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopcell.data import kind_of, pair, read
+from loopcell.data import pair, read
+from loopcell.data.readers import kind_of
 from loopcell.errors import DataError, UsageError
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.fuzz_corpus import MAKERS
 from benchmarks.fuzz_mutations import mutated
-from loopcell.data import read, read_audio, read_image
+from loopcell.data import read, read_audio
+from loopcell.data.features import read_image
 from loopcell.errors import LoopcellError
 
 

@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from loopcell.data import open_store, read, store, where
+from loopcell.data import open_store, read, store
+from loopcell.data.readers import where
 from loopcell.errors import DataError, FileFormatError
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopcell.data import KINDS, Column, Origin, Origins, kind_of, pair, read, where
+from loopcell.data import Column, Origin, pair, read
+from loopcell.data.readers import KINDS, Origins, kind_of, where
 from loopcell.errors import DataError, UsageError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)

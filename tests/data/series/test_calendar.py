@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import Step, read_stamps, series_from, shown
+from loopcell.data import Step, series_from
+from loopcell.data.series import read_stamps, shown
 from loopcell.data.series.stamps import Stamps
 from loopcell.data.series.times import find_step
 from loopcell.errors import DataError, UsageError

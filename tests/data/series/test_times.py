@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.data import Column, Origin, read_times, regular_step, series_from
+from loopcell.data import Column, Origin, series_from
+from loopcell.data.series import read_times, regular_step
 from loopcell.data.series.times import shown
 from loopcell.errors import DataError
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from loopcell.data import Lanes
+from loopcell.data.text import Lanes
 from loopcell.errors import InputError
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from loopcell.data import CharVocabulary, JamoVocabulary, Source, split_held_out, split_sources, text_blocks
+from loopcell.data import CharVocabulary, JamoVocabulary
+from loopcell.data.text import Source, split_held_out, split_sources, text_blocks
 from loopcell.errors import DataError, UsageError
 
 TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

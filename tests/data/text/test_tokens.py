@@ -10,16 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from loopcell.data import (
-    ByteVocabulary,
-    CharVocabulary,
-    JamoVocabulary,
-    Source,
-    TokenFile,
-    Vocabulary,
-    tokenize,
-    write_tokens,
-)
+from loopcell.data import ByteVocabulary, CharVocabulary, JamoVocabulary, Vocabulary
+from loopcell.data.text import Source, TokenFile, tokenize, write_tokens
 from loopcell.errors import DataError, FileFormatError, InputError
 
 TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.data import read_text
+from loopcell.data.text import read_text
 from loopcell.data.text.unmarked import likely_utf16
 from loopcell.errors import DataError
 

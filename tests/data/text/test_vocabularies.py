@@ -12,17 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.data import (
-    VOCABULARIES,
-    BpeVocabulary,
-    ByteVocabulary,
-    CharVocabulary,
-    JamoVocabulary,
-    Source,
-    Vocabulary,
-    vocabulary_class,
-    vocabulary_from_json,
-)
+from loopcell.data import BpeVocabulary, ByteVocabulary, CharVocabulary, JamoVocabulary, Vocabulary
+from loopcell.data.text import VOCABULARIES, Source, vocabulary_class, vocabulary_from_json
 from loopcell.data.text.bpe import LONGEST_TOKEN, _byte_spelling
 from loopcell.data.text.jamo import LITERAL
 from loopcell.errors import DataError, FileFormatError, InputError, MissingExtraError, UsageError

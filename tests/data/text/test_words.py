@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from loopcell.data import Source, WordVocabulary, text_blocks, vocabulary_from_json
+from loopcell.data import WordVocabulary
+from loopcell.data.text import Source, text_blocks, vocabulary_from_json
 from loopcell.errors import DataError, FileFormatError, InputError, UsageError
 
 TEXT = st.text(st.sampled_from("ab가  \n\t\u3000.") | st.characters(exclude_categories=["Cs"]), max_size=30)

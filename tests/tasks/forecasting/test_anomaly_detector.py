@@ -22,6 +22,7 @@ QUICK = {
     "epochs": 25,
     "validation_fraction": 0.3,
     "device": "cpu",
+    "random_state": 1,
 }
 
 

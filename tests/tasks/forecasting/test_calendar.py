@@ -22,6 +22,7 @@ QUICK = {
     "epochs": 1,
     "head": "mean",
     "device": "cpu",
+    "random_state": 1,
     "target": "y",
     "time": "t",
 }

@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import Scale, series_from
+from loopcell.data import series_from
+from loopcell.data.examples import Scale
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from loopcell import LanguageModel
-from loopcell.data import CharVocabulary, TokenFile
+from loopcell.data import CharVocabulary
+from loopcell.data.text import TokenFile
 from loopcell.data.text.tokens import HEADER_BYTES, write_tokens
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file

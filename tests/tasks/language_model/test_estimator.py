@@ -322,6 +322,11 @@ def test_a_run_goes_on_as_the_same_job_only(tmp_path):
         with pytest.raises(UsageError) as caught:
             quick(**settings).fit(X, run=tmp_path / "a", resume=True)
         assert str(caught.value) == f"{started} {what}; {may}"
+    with pytest.raises(UsageError, match="resume=True goes on with a run: give its folder, run="):
+        quick().fit(TEXT, resume=True)
+    with pytest.raises(UsageError, match="is not the folder of a run: it has no config"):
+        quick().fit(TEXT, run=tmp_path / "b", resume=True)
+    assert not (tmp_path / "b").exists()
     with pytest.raises(UsageError, match="already exists and is not empty"):
         quick().fit(TEXT, run=tmp_path / "a")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from loopcell import LanguageModel
-from loopcell.data import TokenFile
+from loopcell.data.text import TokenFile
 from loopcell.errors import DataError, FileFormatError, FileWriteError, InputError, UsageError
 from loopcell.tasks.language_model import corpus
 from tests.tasks.language_model.runs import resume_language_model, train_language_model

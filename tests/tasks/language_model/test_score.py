@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from loopcell.data import BpeVocabulary, ByteVocabulary, CharVocabulary, JamoVocabulary, Source
+from loopcell.data import BpeVocabulary, ByteVocabulary, CharVocabulary, JamoVocabulary
+from loopcell.data.text import Source
 from loopcell.errors import DataError
 from loopcell.tasks.language_model.baselines import lzma_bits, unigram_nats
 from loopcell.tasks.language_model.score import score_sources

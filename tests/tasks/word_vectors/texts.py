@@ -20,3 +20,4 @@ def sentences(count=300, seed=0):
 
 # Quick to learn on the reference path.
 QUICK = {"vector_size": 12, "window": 4, "min_count": 1, "subsampling": 0, "epochs": 4, "learning_rate": 0.1}
+QUICK["random_state"] = 1

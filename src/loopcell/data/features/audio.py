@@ -98,6 +98,11 @@ def audio_rate(path: str | os.PathLike[str]) -> int:
 def resample(samples: Floats, rate: int, sample_rate: int) -> Floats:
     """Bring samples `[N, C]` from one rate to another, by soxr at high quality.
 
+    Args:
+        samples: float32 `[N, C]`.
+        rate: theirs, Hz.
+        sample_rate: the one that is wanted, Hz.
+
     Raises:
         DataError: it becomes too long for memory, or its rate is absurd.
         MissingExtraError: soxr is not installed.

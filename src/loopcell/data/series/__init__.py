@@ -1,6 +1,4 @@
-"""Time series: from tables and frames, checked for gaps and duplicates, and cut into windows."""
-
-from typing import TYPE_CHECKING
+"""Time series: from tables and frames, checked for gaps and duplicates."""
 
 from loopcell.data.series.cycles import calendar
 from loopcell.data.series.frames import Layout, Series, read_layout, series_from
@@ -9,22 +7,12 @@ from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import find_step, read_times, regular_step
 from loopcell.data.series.zones import check_zone, wall
-from loopcell.files.when_asked import imported_when_asked
-
-if TYPE_CHECKING:
-    from loopcell.data.series.windows import Window as Window, WindowBatch as WindowBatch, Windows as Windows
-
-# Reading files does not wait for torch.
-__getattr__ = imported_when_asked(__name__, {"windows": ("Window", "WindowBatch", "Windows")})
 
 __all__ = [
     "Layout",
     "Series",
     "Stamps",
     "Step",
-    "Window",
-    "WindowBatch",
-    "Windows",
     "calendar",
     "check_zone",
     "find_step",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopcell.data import Scale
+from loopcell.data.examples import Scale
 
 PREFIX = "scale."
 

@@ -22,6 +22,7 @@ from pydantic import (
 
 from loopcell.equations import Cell
 from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
     MOST_SEEDS,
@@ -58,7 +59,7 @@ def _random_state(value: object) -> object:
 
 
 def drawn_seed(random_state: Any) -> int:
-    """A seed: the given one, a drawn one, or one that nobody knows."""
+    """Return a seed: the given one, the next of a `numpy.random.RandomState`, or of None a fresh one."""
     if isinstance(random_state, int):
         return random_state
     return secrets.randbelow(2**31) if random_state is None else int(random_state.randint(2**31))
@@ -180,8 +181,17 @@ class TrainingSettings:
         clip: the largest norm of the gradient; 0 for any.
         device: where it runs: auto, cpu, cuda, cuda:N or mps.
         precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
-        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
+            was drawn is `random_state_` after `fit`.
         progress: show a bar and the losses on standard error.
+        warm_start: go on in `fit` from the weights, the vocabulary, the labels and the scales that there are, instead
+            of beginning anew; the network has to be the same.
+        callbacks: a function, or a list of them, called after each pass with a row of `history_`: a dictionary of
+            epoch, update, seconds, train_loss, validation_loss, learning_rate, best. One that returns True ends the
+            training.
+        optimizer: a function from a list of parameters to a `torch.optim.Optimizer`, in place of AdamW; the rates that
+            it has follow `schedule` and `warmup`, and `learning_rate` and `weight_decay` do not count. No file keeps
+            it.
     """
 
     usual_pace: ClassVar[Pace] = Pace(RUN.batch_size, 20, 5, OPTIMIZATION.learning_rate, OPTIMIZATION.warmup)
@@ -198,8 +208,11 @@ class TrainingSettings:
     clip: NotNegative = OPTIMIZATION.clip
     device: DeviceName = HARDWARE.device
     precision: PrecisionName = HARDWARE.precision
-    random_state: RandomState = 1
+    random_state: RandomState = None
     progress: bool = False
+    warm_start: bool = False
+    callbacks: OwnFunctions = None
+    optimizer: OwnFunction = None
 
     def seed(self) -> int:
         """A number for the random generators."""
@@ -245,11 +258,14 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
             counts so much more where it is present.
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it, so that
             probabilities are honest.
+        loss: a function of the scores [B, K] and what is true (int64 [B], or of label sets zeros and ones [B, K]) that
+            returns the loss of each example, or their mean, in place of cross-entropy. No file keeps it.
     """
 
     pooling: PoolingChoice = AUTO
     class_weight: ClassWeight = None
     calibrate: bool = True
+    loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -262,12 +278,16 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
-            held-out examples (under 240) do not tell them from chance.
+            held-out examples (under 240) do not tell them from chance; not with a loss of your own.
+        loss: a function of predictions and targets, in the form of y, [B] or [B, K], on the scale on which the training
+            part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean,
+            in place of the squared error. No file keeps it.
     """
 
     pooling: PoolingChoice = AUTO
     validation_fraction: AutoFraction = AUTO
     calibrate: bool = True
+    loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
@@ -218,9 +219,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             raise ValueError("its columns that never change are none")
 
     def _learn(
-        self, series: list[Series], validation: Any, settings: Any
+        self, series: list[Series], validation: Any, settings: Any, before: nn.Module | None
     ) -> tuple[SeriesExamples, SeriesExamples | None]:
-        training, held_out = super()._learn(series, validation, settings)
+        training, held_out = super()._learn(series, validation, settings, before)
         every = [*training.series, *(held_out.series if held_out is not None else ())]
         still = np.all([_never_changes(one.series.target[: one.steps]) for one in every], axis=0)
         self.still_ = np.flatnonzero(still).tolist()

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from loopcell.data import Layout, Series, Step, read_layout, shown
+from loopcell.data import Series, Step
+from loopcell.data.series import Layout, read_layout, shown
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings

@@ -9,10 +9,14 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
+from torch import nn
 
-from loopcell.data import Records, Scale, Series, Step, check_zone, read_stamps, shown
+from loopcell.data import Records, Series, Step
+from loopcell.data.examples import Scale
+from loopcell.data.series import check_zone, read_stamps, shown
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Estimator
+from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -115,10 +119,12 @@ class SeriesEstimator(Estimator):
         """
         self._refuse_targets(y)
         settings, self.notes_ = checked(self), []
-        seed = settings.seed()
-        with self._fitting(seed):
+        seed = seed_of(settings, run, resumed=resume)
+        before = self._before(settings)
+        with self._fitting(seed, before):
             with self._working("preparing the data"):
-                training, held_out = self._learn(self._table(data, settings), validation, settings)
+                series = self._table(data, settings, nothing_known if before is None else self._known_step)
+                training, held_out = self._learn(series, validation, settings, before)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
         return self._ended(run)
@@ -148,18 +154,26 @@ class SeriesEstimator(Estimator):
         return found
 
     def _learn(
-        self, series: list[Series], validation: Any, settings: SeriesSettings
+        self, series: list[Series], validation: Any, settings: SeriesSettings, before: nn.Module | None
     ) -> tuple[SeriesExamples, SeriesExamples | None]:
-        """Learn the names and the scales, make the network, and put both parts into examples."""
+        """Learn the names and the scales, make the network, and put both parts into examples.
+
+        Where training goes on from a network, its names and scales stay; a series that it had not is on its own scale.
+        """
         steps = [steps_that_have_been(one) for one in series]
         fraction = 0.0 if validation is not None else settings.validation_fraction
         self._cuts = cuts = [step - round(fraction * step) for step in steps]
-        self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
-        self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
-        self.names_ = tuple(one.name for one in series)
+        if before is None:
+            self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
+            self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
+            self.names_ = tuple(one.name for one in series)
+        else:
+            self._demand_like(series)
         self._demand_length(series, cuts, steps, settings)
-        network = self.network_ = self._network(settings)
-        self.scales_ = _learned_scales(series, cuts, counts=network.head_kind.counts)
+        self._make_network(settings, before)
+        network = self.network_
+        if before is None:
+            self.scales_ = _learned_scales(series, cuts, counts=network.head_kind.counts)
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)

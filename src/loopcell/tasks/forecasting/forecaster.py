@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
-from loopcell.data import Scale, Series, Step
+from loopcell.data import Series, Step
+from loopcell.data.examples import Scale
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.core.estimator.engine import private_randomness
+from loopcell.tasks.core.estimator.engine import BatchLoss, private_randomness
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, moved_to_cover, tracked
@@ -179,6 +182,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _head(self, settings: Any) -> Head:
         return HEADS[settings.head](() if settings.head == "mean" else settings.quantiles)
 
+    def _own_loss(self, settings: Any) -> BatchLoss | None:
+        if settings.loss is None:
+            return None
+        if settings.head != "mean":
+            raise UsageError(f"loss: a loss of your own is for head='mean', and the head is {settings.head!r}")
+        return partial(self.network_.loss, own=settings.loss)
+
     def _steps(self, settings: Any) -> int:
         if settings.roll_out and settings.past:
             raise UsageError(
@@ -191,11 +201,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return ForecasterNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
 
     def _learn(
-        self, series: list[Series], validation: Any, settings: Any
+        self, series: list[Series], validation: Any, settings: Any, before: nn.Module | None
     ) -> tuple[SeriesExamples, SeriesExamples | None]:
-        self.still_ = np.stack([still_columns(one) for one in series])
-        self._note(staying_note([(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]))
-        return super()._learn(series, validation, settings)
+        if before is None:
+            self.still_ = np.stack([still_columns(one) for one in series])
+            quiet = [(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]
+            self._note(staying_note(quiet))
+        return super()._learn(series, validation, settings, before)
 
     def _learned(self) -> dict[str, Any]:
         found = super()._learned()
@@ -212,6 +224,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _finish(self, held_out: SeriesExamples | None) -> None:
         """Move each quantile so that the share below it is right in the held-out part."""
         head = self.network_.head_kind
+        self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
         over, still = [], []
@@ -262,7 +275,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return never_varied(one.series.target[: one.steps])[places - 1] & self._unscaled(one.series)
 
     def _unscaled(self, series: Series) -> Flags:
-        """Of which columns [K] training taught no scale: those of new series, and those that never varied there."""
+        """Return the columns [K] without a scale from training: of new series, and those that never varied there."""
         if series.name not in self.names_:
             return np.ones(len(self.targets_), np.bool_)
         found: Flags = self.still_[self.names_.index(series.name)]

@@ -12,13 +12,15 @@ al.: LSTNet, 2018, arXiv 1703.07015).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import Loss
+from loopcell.tasks.core.estimator.own_loss import counted
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.examples import SeriesBatch
@@ -149,8 +151,13 @@ class ForecastNetwork(nn.Module):
 
     # --- training --------------------------------------------------------------------------------------------------
 
-    def loss(self, batch: SeriesBatch) -> Loss:
-        """Return the head's loss, summed over every value that every forecast of the batch was to say."""
+    def loss(self, batch: SeriesBatch, own: Callable[[Tensor, Tensor], Any] | None = None) -> Loss:
+        """Return the head's loss, summed over every value that every forecast of the batch was to say.
+
+        Args:
+            batch: segments of series.
+            own: a function of means [M] and values [M], in place of the head's loss.
+        """
         first, f = self.history, self.steps
         read = len(batch.values) - f
         covariates = torch.cat([batch.known, batch.past], -1)
@@ -158,8 +165,11 @@ class ForecastNetwork(nn.Module):
         known = batch.known[first:].unfold(0, f, 1).transpose(2, 3)  # [m, B, f, P]
         true = batch.values[first:].unfold(0, f, 1)  # [m, B, K, f]
         found = self.forecast(outputs[first - 1 :], windows[first - 1 :], known)
-        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
         counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
+        if own is not None:
+            there = counts[..., None, None].expand(true.shape)
+            return counted(own(self.head_kind.mean(found)[there], true[there]), int(there.sum()))
+        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
         total = (losses * counts[..., None, None]).sum()
         return Loss(total, int(counts.sum()) * true.shape[2] * f)
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Scale, Series, shown
+from loopcell.data import Series
+from loopcell.data.examples import Scale
+from loopcell.data.series import shown
 from loopcell.errors import InputError
 from loopcell.tasks.forecasting.strategies import ForecastBatch
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Scale, Series, calendar, shown, wall
+from loopcell.data import Series, calendar
+from loopcell.data.examples import Scale
+from loopcell.data.series import shown, wall
 from loopcell.errors import DataError
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Scale, scale_of as scale_of_pieces
+from loopcell.data.examples import Scale, scale_of as scale_of_pieces
 
 Floats = npt.NDArray[np.float64]
 

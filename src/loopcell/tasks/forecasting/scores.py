@@ -13,7 +13,7 @@ from loopcell.tasks.forecasting.results import Backtest
 
 
 def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
-    """Errors, quantile loss and coverage of backtests, beside the last value and the value a season ago.
+    """Measure errors, quantile loss and coverage of backtests, beside the last value and the value a season ago.
 
     Args:
         found: of each series, at least one.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
 from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.own_functions import OwnFunction
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.settings import CellChoice, TrainingSettings
 
@@ -109,6 +110,8 @@ class ForecasterSettings(SeriesSettings):
             roll-out.
         season: steps of a season, for the seasonal naive baseline and MASE; None for the usual one of the times' step
             (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
+        loss: a function of forecasts and of what came, both [M], on the scale of their series, that returns the loss of
+            each or their mean, in place of the squared error; with head="mean" only. No file keeps it.
     """
 
     horizon: Steps = 24
@@ -119,6 +122,7 @@ class ForecasterSettings(SeriesSettings):
     calibrate: bool = True
     adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
     season: PositiveInt | None = None
+    loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.data import Scale, Step
+from loopcell.data import Step
+from loopcell.data.examples import Scale
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import State

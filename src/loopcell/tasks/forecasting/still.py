@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, within_rounding
+from loopcell.data import Series
+from loopcell.data.examples import within_rounding
 from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
 from loopcell.tasks.forecasting.state import StoredHistory
 from loopcell.tasks.forecasting.strategies import ForecastBatch

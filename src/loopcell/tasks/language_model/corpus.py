@@ -10,16 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from loopcell.data import (
-    ByteVocabulary,
-    Source,
-    TokenFile,
-    Vocabulary,
-    byte_blocks,
-    split_sources,
-    text_blocks,
-    tokenize,
-)
+from loopcell.data import ByteVocabulary, Vocabulary
+from loopcell.data.text import Source, TokenFile, byte_blocks, split_sources, text_blocks, tokenize
 from loopcell.errors import DataError, FileFormatError
 from loopcell.tasks.language_model.baselines import lzma_bits
 
@@ -43,7 +35,7 @@ class HeldOutFacts(BaseModel):
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TokenCorpus:
     """The text of a run as token files, which are mapped into memory and not read into it.
 
     Attributes:

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from loopcell.data import Lanes, TokenFile, Vocabulary, vocabulary_class, vocabulary_from_json
+from loopcell import cells
+from loopcell.data import Vocabulary
+from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.config import SamplingConfig
@@ -22,10 +24,9 @@ from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
 from loopcell.tasks.core.model_file import described
-from loopcell.tasks.core.networks.reader import find_cell
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.language_model.corpus import Corpus, count_tokens
+from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
@@ -113,6 +114,8 @@ class LanguageModel(LanguageModelSettings, Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
+        if resume and run is None:
+            raise UsageError("resume=True goes on with a run: give its folder, run=...")
         seed = self._seed(settings, run if resume else None)
         config = settings.training_config(seed)
         vocabulary_class(settings.tokens)
@@ -163,14 +166,14 @@ class LanguageModel(LanguageModelSettings, Estimator):
         self.outcome_ = train_work(self.network_, work, options, fabric)
         self._tell_how_it_ended(corpus, settings)
 
-    def _tell_how_it_ended(self, corpus: Corpus, settings: LanguageModelSettings) -> None:
+    def _tell_how_it_ended(self, corpus: TokenCorpus, settings: LanguageModelSettings) -> None:
         self.pace_ = settings.pace(len(corpus.training))
         score = self._held_out_score(corpus)
         self.held_out_ = None if score is None else score.table()
         naive = None if score is None else Naive("saying how frequent each token is", score.unigram_nats_per_token)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
 
-    def _held_out_score(self, corpus: Corpus) -> Score | None:
+    def _held_out_score(self, corpus: TokenCorpus) -> Score | None:
         best = self.outcome_.position.best_loss
         if best is None or corpus.held_out is None or corpus.facts is None:
             return None
@@ -181,7 +184,7 @@ class LanguageModel(LanguageModelSettings, Estimator):
     @property
     def run_suffix(self) -> str:
         """The end of the name of a new run's folder: the cell's name."""
-        return find_cell(self.cell).name
+        return cells.get(self.cell).name
 
     @classmethod
     def from_run(cls, run: RunFolder) -> tuple[Self, Mapping[str, Any] | None]:

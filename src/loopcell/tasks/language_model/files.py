@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from loopcell.data import Source
+from loopcell.data.text import Source
 from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
-from loopcell.data import vocabulary_class
+from loopcell.data.text import vocabulary_class
 from loopcell.errors import LoopcellError, TrainingError, UsageError
 from loopcell.tasks.language_model.corpus import held_out_facts, split
 from loopcell.tasks.language_model.network import LanguageModelNetwork

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from loopcell.data import Source, TokenFile, Vocabulary, vocabulary_from_json
+from loopcell.data import Vocabulary
+from loopcell.data.text import Source, TokenFile, vocabulary_from_json
 from loopcell.errors import DataError, FileFormatError, UsageError, quoted
 from loopcell.tasks.core.model_file import HOSTILE, described
 from loopcell.tasks.language_model.corpus import (
-    Corpus,
     HeldOutFacts,
+    TokenCorpus,
     check_tokens,
     open_token_files,
     write_token_files,
@@ -94,7 +95,7 @@ def never_read(run: RunFolder) -> bool:
     return not run.vocabulary.exists() and run.never_began()
 
 
-def open_corpus(run: RunFolder, job: Mapping[str, Any]) -> Corpus:
+def open_corpus(run: RunFolder, job: Mapping[str, Any]) -> TokenCorpus:
     """Read a run's text. The token files are read through once; nothing is allocated that is larger than a file.
 
     Raises:
@@ -104,7 +105,7 @@ def open_corpus(run: RunFolder, job: Mapping[str, Any]) -> Corpus:
     with described(run):
         facts = job["held_out"]
         training, held_out = open_token_files(run.tokens)
-        corpus = Corpus(
+        corpus = TokenCorpus(
             vocabulary=vocabulary_from_json(run.read_json(run.vocabulary)),
             training=training,
             held_out=held_out,

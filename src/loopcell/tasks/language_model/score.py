@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Lanes, Source, TokenFile, tokenize
+from loopcell.data.text import Lanes, Source, TokenFile, tokenize
 from loopcell.errors import DataError
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.verdict import MODEL

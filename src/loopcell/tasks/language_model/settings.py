@@ -34,28 +34,29 @@ class LanguageModelSettings(TrainingSettings):
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        dropout: the probability that a number is dropped, in training: after the embedding, between the layers and
-            before the head.
+        dropout: the probability that a number is dropped, in training: after the embedding, between layers and before
+            the head.
         sizes: further sizes that the cell names, such as {"proj": 64}.
         embedding_size: E, the length of a token's vector; None for `hidden_size`.
         tied: the head reuses the embedding's matrix: that of the tokens (Press and Wolf, 2017); the output has to be of
             length E.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         vocabulary_size: the most tokens of the vocabulary; None for what is usual for the kind of tokens.
-        chunk: k1, time steps between two updates.
-        bptt: k2, time steps that a gradient flows back; None for `chunk`. The larger is a multiple of the smaller.
+        chunk: time steps between two updates, k1 of truncated backpropagation through time.
+        bptt: time steps that a gradient flows back, k2; None for `chunk`. The larger is a multiple of the smaller.
         accumulate: the gradients of so many chunks are added up before an update.
         epochs: passes over the data.
         updates: updates of the weights, in place of `epochs`.
         patience: evaluations without a lower held-out loss after which training ends; None for all passes.
-        validation_fraction: how much of the data is held out: of the text's bytes, at its end, to choose the best
-            weights by; 0 for nothing.
+        validation_fraction: how much of the data is held out: of its bytes, at the end, to choose the best weights by;
+            0 for nothing.
         batch_size: B, sequences that are read side by side: lanes of the text, in each process.
         learning_rate: the largest learning rate: of AdamW, after the warm-up.
         warmup: updates in which the learning rate rises; at most half of all.
-        log_every: updates from one row of metrics to the next.
-        save_every: updates from one checkpoint to the next; there is also one after every evaluation.
-        evaluate_every: updates from one evaluation on the held-out text to the next; None for one after every pass.
+        log_every: updates from one row of metrics to the next, in the run folder.
+        save_every: updates from one checkpoint to the next, in the run folder (there is also one after every
+            evaluation).
+        evaluate_every: updates from one evaluation on held-out data to the next; None for one after every pass.
         devices: processes to start, each with a device of its own; under torchrun its processes are taken.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from loopcell.data import Chunk
+from loopcell.data.text import Chunk
 from loopcell.layers import State
 from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.tasks.language_model.network import LanguageModelNetwork

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loopcell.data import Source
+from loopcell.data.text import Source
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator import as_part

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import nn
 
-from loopcell.data import ImageRows, image_size, where
+from loopcell.data import ImageRows
+from loopcell.data.features import image_size
+from loopcell.data.readers import where
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Part
 from loopcell.tasks.core.inputs import FeatureInput, Input, VectorInput

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Part, SequenceExamples, as_part

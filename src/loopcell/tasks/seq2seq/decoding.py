@@ -98,7 +98,7 @@ def _forbid_repetition(tokens: Tensor, written: Tensor, config: DecodingConfig) 
 
 
 def longest_unasked(beam: int) -> int:
-    """Return how many tokens an answer may have where only a file says so: fewer in a beam that a file makes wide."""
+    """Return the most tokens of an answer where only a file says so: fewer in a beam that only a file makes wide."""
     return max(1, LONGEST_ANSWER.most() * WIDE // max(WIDE, beam))
 
 

@@ -18,6 +18,7 @@ from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.core.estimator.engine import on_device
 from loopcell.tasks.core.estimator.examples import Indices
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -82,9 +83,12 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Sequence[Any]) -> list[Written]:
-        """Write the best answer to each input: beam search, or greedy with `beam=1`."""
-        return [found[0].text for found in self.candidates(X, 1)]
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Write the best answer to each input: beam search, or greedy with `beam=1`.
+
+        Of a series of pandas it is a series with the same index, of polars a series, else a list.
+        """
+        return like(X, [found[0].text for found in self.candidates(X, 1)])
 
     def candidates(self, X: Sequence[Any], n: int | None = None) -> list[list[Candidate]]:
         """Find the best answers of beam search to each input, best first; they differ as texts.
@@ -238,14 +242,16 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _learn_data(
-        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any
+        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: Any, *, known: bool
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
         (X, y), held_out = parts
-        self._learn_inputs(X, settings)
-        self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
-        training = self._training_examples(X, y)
+        if not known:
+            self._learn_inputs(X, settings)
+            self._learn(y)  # of the training part alone: a word that only the held-out part has is unknown
+        training = self._examples(X, y) if known else self._training_examples(X, y)
         assert isinstance(training.targets, Ragged)
-        self.longest_, self._from_file = int(training.targets.lengths.max()), False
+        longest, self._from_file = int(training.targets.lengths.max()), False
+        self.longest_ = max(longest, self.longest_) if known else longest
         pace = settings.pace(len(training))
         self._updates = math.ceil(len(training) / pace.batch_size) * pace.epochs
         empty = {

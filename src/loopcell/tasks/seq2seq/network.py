@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import IGNORED, Loss, SequenceBatch
+from loopcell.tasks.core.estimator.weights import weigh
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.pooling import LastPooling
 from loopcell.tasks.core.networks.reader import SequenceReader
@@ -83,9 +84,12 @@ class DecodingNetwork(nn.Module):
         # Padding is left out before the head: its product over V tokens is often the largest of all.
         vectors = self.decoder(tokens, encoded, lengths).vectors[known]
         smoothing = self.smoothing if self.training else 0.0
-        total = functional.cross_entropy(
-            precise(self.decoder.scores(vectors)), batch.targets[known], reduction="sum", label_smoothing=smoothing
-        )
+        scores, true = precise(self.decoder.scores(vectors)), batch.targets[known]
+        if batch.weights is None:
+            total = functional.cross_entropy(scores, true, reduction="sum", label_smoothing=smoothing)
+        else:
+            losses = functional.cross_entropy(scores, true, reduction="none", label_smoothing=smoothing)
+            total = weigh(losses, batch.weights.expand(known.shape)[known])
         return Loss(total, len(vectors))
 
     def scored(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:

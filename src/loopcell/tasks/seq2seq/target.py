@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Ragged, where
+from loopcell.data import Ragged
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs import TextInput, TokenInput, input_from_json, learn_input
 from loopcell.tasks.core.inputs.tokens import UNKNOWN

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
+from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -24,6 +25,9 @@ from loopcell.tasks.core.estimator import (
     stacked,
     what_to_try,
 )
+from loopcell.tasks.core.estimator.engine import BatchLoss
+from loopcell.tasks.core.estimator.weights import as_weights
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
@@ -31,6 +35,7 @@ from loopcell.tasks.core.settings import ClassifierSettings, PoolingName, checke
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.chance import chance_notes
 from loopcell.tasks.sequences.metrics.classification import confusion
+from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.targets import Classes, classes_from_json, label_weights, learn_classes
 from loopcell.tasks.sequences.temperature import fitted_temperature
@@ -68,7 +73,7 @@ class ClassifierNetwork(ManyToOne):
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the negative log-probability of what is true."""
         scores = self(batch.inputs, batch.lengths)
-        total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype))
+        total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype), batch.weights)
         return Loss(total, batch.targets.numel())
 
 
@@ -99,30 +104,47 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return self.targets_.labels.values
 
     def predict(self, X: Sequence[Any]) -> Any:
-        """Give the label of each sequence, or its labels, in the form in which training had them."""
-        probabilities = self.predict_proba(X)
-        return self.targets_.decided(probabilities)
+        """Give the label of each sequence, or its labels, in the form in which training had them.
 
-    def predict_proba(self, X: Sequence[Any]) -> Probabilities:
+        Of a series or frame of pandas it is a series with the same index, of polars a series.
+        """
+        self._fitted()
+        return like(X, self.targets_.decided(self._probabilities(X)), self.classes_)
+
+    def predict_proba(self, X: Sequence[Any]) -> Any:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
-        With one label per example a row sums to one; with several each label has a probability of its own.
+        With one label per example a row sums to one; with several each label has a probability of its own. Of a series
+        or frame of pandas or polars it is a frame, with a column for each label.
         """
+        return like(X, self._probabilities(X), self.classes_)
+
+    def _probabilities(self, X: Sequence[Any]) -> Probabilities:
+        self._fitted()
         scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """Return the share of sequences whose label is right; of several labels all have to be."""
-        X, y = as_pair(X, y)
-        probabilities = self.predict_proba(X)
+        """Return the share of sequences whose label is right; of several labels all have to be.
+
+        Args:
+            X: sequences.
+            y: their labels.
+            sample_weight: how much each sequence counts, [N]; None counts all alike.
+
+        Raises:
+            DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
+        """
+        X, y = self._pair(X, y)
+        probabilities = self._probabilities(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(np.average(right.astype(np.float64), weights=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
-        probabilities = self.predict_proba(X)
+        probabilities = self._probabilities(X)
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
             if isinstance(label, list):
                 yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
@@ -140,8 +162,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         Raises:
             DataError: training had none of the labels: another column, or labels of another kind.
         """
-        X, y = as_pair(X, y)
-        given, classes = self.predict_proba(X), self.targets_
+        X, y = self._pair(X, y)
+        given, classes = self._probabilities(X), self.targets_
         true = self._true(y)
         prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
         rows = {
@@ -163,7 +185,18 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that an example may have several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _own_loss(self, settings: ClassifierSettings) -> BatchLoss | None:
+        return None if settings.loss is None else own_loss(self.network_, settings.loss, single=False)
+
     def _learn(self, y: Part) -> None:
+        if self.loss is not None and self.class_weight is not None:
+            raise UsageError("class_weight counts in the library's loss; with a loss of your own weigh classes there")
         self.targets_ = learn_classes(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any]:
@@ -182,10 +215,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         network.class_counts.copy_(torch.from_numpy(counts))
         network.examples.fill_(len(training))
         network.class_weight.copy_(torch.from_numpy(weights))
+        network.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
         scores, true = self._prior_scores(len(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu())
+        weights = None if held_out.weights is None else torch.from_numpy(held_out.weights)
+        total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu(), weights)
         return Naive("saying how frequent each label is", float(total) / true.numel())
 
     def _prior_scores(self, examples: int) -> Tensor:
@@ -195,8 +230,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _finish(self, held_out: SequenceExamples) -> None:
         scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
-        gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
-        self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
+        if self.loss is None:
+            gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
+            self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
         if not self.calibrate:
             return
         temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))

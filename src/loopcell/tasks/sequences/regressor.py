@@ -13,7 +13,8 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import Ragged, Scale, scale_of, within_rounding
+from loopcell.data import Ragged
+from loopcell.data.examples import Scale, scale_of, within_rounding
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -24,12 +25,16 @@ from loopcell.tasks.core.estimator import (
     as_pair,
     stacked,
 )
+from loopcell.tasks.core.estimator.engine import BatchLoss
+from loopcell.tasks.core.estimator.weights import as_weights, weigh
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
 from loopcell.tasks.sequences.targets import as_number_rows
@@ -48,7 +53,10 @@ class RegressorNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the squared error of targets on a scale on which they have deviation 1."""
-        total = functional.mse_loss(self(batch.inputs, batch.lengths), batch.targets, reduction="sum")
+        given = self(batch.inputs, batch.lengths)
+        if batch.weights is None:
+            return Loss(functional.mse_loss(given, batch.targets, reduction="sum"), batch.targets.numel())
+        total = weigh(functional.mse_loss(given, batch.targets, reduction="none"), batch.weights)
         return Loss(total, batch.targets.numel())
 
     def draw_to_mean(self, shares: Tensor) -> None:
@@ -79,20 +87,38 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     outputs_: int | None
     target_scale_: Scale
 
-    def predict(self, X: Sequence[Any]) -> Numbers:
-        """Give the numbers of each sequence, float64 [N] or [N, K]."""
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Give the numbers of each sequence, float64 [N] or [N, K].
+
+        Of a series or frame of pandas it is a series or frame with the same index, of polars a series or frame.
+        """
+        return like(X, self._predicted(X))
+
+    def _predicted(self, X: Sequence[Any]) -> Numbers:
+        self._fitted()
         rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
         return rows if self.outputs_ else rows[:, 0]
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2."""
-        X, y = as_pair(X, y)
+        """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2.
+
+        Args:
+            X: sequences.
+            y: their numbers.
+            sample_weight: how much each sequence counts, [N]; None counts all alike.
+
+        Raises:
+            DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
+        """
+        self._fitted()
+        X, y = self._pair(X, y)
         true = as_number_rows(y, self.outputs_ or 1)
-        return float(r2_score(true, self.predict(X).reshape(true.shape), sample_weight=sample_weight))
+        weights = None if sample_weight is None else as_weights(sample_weight, len(X))
+        return float(r2_score(true, self._predicted(X).reshape(true.shape), sample_weight=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""
-        for value in self.predict(X).tolist():
+        for value in self._predicted(X).tolist():
             yield {"values" if self.outputs_ else "value": value}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
@@ -103,8 +129,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             y: what is true of them.
             training: (X, y) for ridge regression on n-grams, or on summaries of numbers; None leaves it out.
         """
-        X, y = as_pair(X, y)
-        true, predicted = as_number_rows(y, self.outputs_ or 1), self.predict(X)
+        X, y = self._pair(X, y)
+        true, predicted = as_number_rows(y, self.outputs_ or 1), self._predicted(X)
         mean = self.target_scale_.mean
         given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
@@ -117,10 +143,23 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that an example may have several numbers."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _own_loss(self, settings: RegressorSettings) -> BatchLoss | None:
+        return None if settings.loss is None else own_loss(self.network_, settings.loss, single=self.outputs_ is None)
+
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
         rows = as_number_rows(y)
         self.target_scale_ = scale_of([rows], rows.shape[1])
+        self._look_again(y)
+
+    def _look_again(self, y: Part) -> None:
+        rows = as_number_rows(y, self.outputs_ or 1)
         self._still = within_rounding(rows.min(0), rows.max(0))
         if self._still.any():
             self._note([_never_varies(self._still)])
@@ -136,7 +175,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
 
     def _finish(self, held_out: SequenceExamples) -> None:
-        if not self.calibrate:
+        if not self.calibrate or self.loss is not None:  # what another loss gives need be no mean
             return
         shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
         self.network_.draw_to_mean(torch.from_numpy(shares))
@@ -160,7 +199,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         if self._still.all():  # there was nothing to learn
             return None
         targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
-        return Naive("saying the mean", float((targets**2).mean()))
+        return Naive("saying the mean", float(np.average((targets**2).mean(1), weights=held_out.weights)))
 
     def _learned(self) -> dict[str, Any]:
         return {**super()._learned(), "outputs": self.outputs_}

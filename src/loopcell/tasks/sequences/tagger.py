@@ -28,6 +28,8 @@ from loopcell.tasks.core.estimator import (
     device_of,
     in_order,
 )
+from loopcell.tasks.core.estimator.weights import as_weights, weigh
+from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
@@ -71,8 +73,8 @@ class TaggerNetwork(Aligned):
         scores, _ = self(batch.inputs, batch.lengths)
         known = int((batch.targets != IGNORED).sum())
         if self.crf is not None:
-            return Loss(-self.crf.log_likelihood(scores, batch.targets, batch.lengths).sum(), known)
-        return Loss(step_loss(scores, batch.targets, self.label_weight.to(scores.dtype)), known)
+            return Loss(-weigh(self.crf.log_likelihood(scores, batch.targets, batch.lengths), batch.weights), known)
+        return Loss(step_loss(scores, batch.targets, self.label_weight.to(scores.dtype), batch.weights), known)
 
     def best(self, batch: SequenceBatch) -> Tensor:
         """Return the most probable labels, int64 [T, B]."""
@@ -89,10 +91,20 @@ class TaggerNetwork(Aligned):
         return self.crf.marginals(scores.double(), batch.lengths)
 
 
-def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the cross-entropy summed over the steps whose label is known: scores [T, B, K], labels [T, B]."""
-    flat = labels.flatten()
-    return functional.cross_entropy(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="sum")
+def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
+    """Return the cross-entropy summed over the steps whose label is known.
+
+    Args:
+        scores: [T, B, K].
+        labels: [T, B].
+        weight: how much each label counts, [K].
+        rows: how much each row counts, [B]; None for all alike.
+    """
+    flat, loss = labels.flatten(), functional.cross_entropy
+    if rows is None:
+        return loss(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="sum")
+    losses = loss(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="none")
+    return weigh(losses.reshape(labels.shape).T, rows)
 
 
 class SequenceTagger(TaggerSettings, SequenceEstimator):
@@ -120,8 +132,14 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self._fitted()
         return self.labels_.values
 
-    def predict(self, X: Sequence[Any]) -> list[Array]:
-        """Give the labels of each sequence, an array [T] each."""
+    def predict(self, X: Sequence[Any]) -> Any:
+        """Give the labels of each sequence, an array [T] each.
+
+        Of a series of pandas it is a series with the same index, of polars a series, else a list.
+        """
+        return like(X, self._predicted(X))
+
+    def _predicted(self, X: Sequence[Any]) -> list[Array]:
         rows = self._rows(self._unlabelled(X), TaggerNetwork.best)
         return [self.labels_.decoded(numbers) for numbers in rows]
 
@@ -156,20 +174,31 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""
-        for labels in self.predict(X):
+        for labels in self._predicted(X):
             yield {"labels": labels.tolist()}
 
-    def score(self, X: Sequence[Any], y: Sequence[Any]) -> float:
-        """Return the share of steps with the right label, among those whose label is known."""
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+        """Return the share of steps with the right label, among those whose label is known.
+
+        Args:
+            X: sequences.
+            y: their labels.
+            sample_weight: how much each step of a sequence counts, [N]; None counts all alike.
+
+        Raises:
+            DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0;
+                or no label of a sequence that counts is known.
+        """
         X, y = as_pair(X, y)
+        weights = np.ones(len(X)) if sample_weight is None else as_weights(sample_weight, len(X))
         examples = self._unlabelled(X)
         lengths = examples.inputs.lengths
         true = label_sequences(y, self.labels_, lengths, strict=False).values
         given = np.concatenate(self._rows(examples, TaggerNetwork.best))
-        known = true != IGNORED
-        if not known.any():
+        steps = np.repeat(weights, lengths) * (true != IGNORED)
+        if not steps.any():
             raise DataError("y has no label that is known: there is nothing to score")
-        return float((given[known] == true[known]).mean())
+        return float(np.average(given == true, weights=steps))
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Measure accuracy and macro-F1 per step and F1 of entities or segments, beside the most frequent label.
@@ -182,7 +211,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         """
         X, y = as_pair(X, y)
         true = [list(label_steps(y, index)) for index in range(len(y))]
-        given = {"model": self.predict(X)}
+        given = {"model": self._predicted(X)}
         majority = self.labels_.decoded(self.network_.label_counts.argmax().reshape(1).cpu().numpy())
         given["majority label"] = [np.repeat(majority, len(labels)) for labels in true]
         if training:
@@ -214,6 +243,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self.network_.label_counts.copy_(torch.from_numpy(counts))
         weights = label_weights(self.class_weight, self.labels_, counts)
         self.network_.label_weight.copy_(torch.from_numpy(weights))
+        self.network_.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         assert isinstance(held_out.targets, Ragged)
@@ -224,8 +254,10 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         counts = self.network_.label_counts.double().cpu() + 1
         weight = torch.ones(len(counts)) if self.crf else self.network_.label_weight.cpu()
         scores = counts.log().expand(len(true), -1)
-        total = functional.cross_entropy(scores, true, weight.double(), reduction="sum")
-        return Naive("saying how frequent each label is", float(total) / len(true))
+        losses = functional.cross_entropy(scores, true, weight.double(), reduction="none")
+        if held_out.weights is not None:
+            losses = losses * torch.from_numpy(np.repeat(held_out.weights, held_out.predictions()))
+        return Naive("saying how frequent each label is", float(losses.sum()) / len(true))
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if self.crf or not self.calibrate:

@@ -225,6 +225,15 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
                 found[index] = self.vectors_[known].mean(0)
         return found
 
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[Any]:
+        """Give the numbers of a vector names, [E], for `set_output(transform="pandas")`.
+
+        Args:
+            input_features: nothing; scikit-learn's pipelines pass it.
+        """
+        self._fitted()
+        return np.array([f"wordvectors{at}" for at in range(self.vectors_.shape[1])], dtype=object)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """Count the words of X that have no vector of their own."""
         self._fitted()

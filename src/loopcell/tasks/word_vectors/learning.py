@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from loopcell.errors import TrainingError
-from loopcell.runtime import may_fuse
+from loopcell.runtime import first_obstacle, refuse_fallback
 from loopcell.tasks.word_vectors.kernel import Kernel
 from loopcell.tasks.word_vectors.numpy_trainer import NumpyTrainer
 from loopcell.tasks.word_vectors.progress import Progress
@@ -51,10 +51,10 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
 
     Raises:
         TrainingError: the vectors are no longer finite.
+        UsageError: kernels are demanded (`backend("c")`), and cannot run.
     """
     seeds = [seed * 1024 + worker for worker in range(settings.workers)]
-    compiled = may_fuse(torch.device("cpu"), torch.float32)
-    trainer: VectorTrainer = Kernel(task, seeds) if compiled else NumpyTrainer(task, seeds)
+    trainer = _trainer(task, seeds)
     offsets = task.sentences.offsets
     total = int(offsets[-1]) * settings.epochs
     fall = settings.learning_rate - settings.last_learning_rate
@@ -74,6 +74,14 @@ def learn(task: LearningTask, settings: WordVectorSettings, seed: int) -> Learni
             f"the vectors are no longer finite: a learning rate of {settings.learning_rate} is too high for this text"
         )
     return LearningOutcome(reason, done, progress.seconds)
+
+
+def _trainer(task: LearningTask, seeds: list[int]) -> VectorTrainer:
+    obstacle = first_obstacle(torch.device("cpu"), torch.float32)
+    if obstacle is None:
+        return Kernel(task, seeds)
+    refuse_fallback(obstacle)
+    return NumpyTrainer(task, seeds)
 
 
 def _learn_block(trainer: VectorTrainer, rate: float, worker: int, block: tuple[int, int]) -> None:

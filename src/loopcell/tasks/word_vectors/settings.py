@@ -48,7 +48,8 @@ class WordVectorSettings:
         learning_rate: the largest learning rate: at the start, from where it falls in a straight line.
         last_learning_rate: the learning rate at the end.
         workers: threads. With more than one, two runs are no longer alike.
-        random_state: a seed, a `numpy.random.RandomState`, or None for a seed that nobody knows.
+        random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
+            was drawn is `random_state_` after `fit`.
         progress: show a bar on standard error.
     """
 
@@ -70,7 +71,7 @@ class WordVectorSettings:
     learning_rate: Positive = 0.025
     last_learning_rate: NotNegative = 1e-4
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    random_state: RandomState = 1
+    random_state: RandomState = None
     progress: bool = False
 
     def seed(self) -> int:

@@ -8,6 +8,7 @@ from loopcell.testing.case import Case
 from loopcell.testing.laws import forms, gradients, sequences
 
 Law = Callable[[Case], None]
+"""A function that tries a `Case`, and raises `CheckFailed` where the law is broken."""
 
 LAWS: dict[str, Law] = {
     law.__name__.replace("_", " "): law
@@ -35,5 +36,6 @@ LAWS: dict[str, Law] = {
         gradients.jacrev_is_rows_of_gradients,
     )
 }
+"""What every cell obeys: the laws by their names."""
 
 __all__ = ["LAWS", "Law"]

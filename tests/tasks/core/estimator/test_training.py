@@ -41,15 +41,45 @@ def test_a_seed_gives_the_same_model_and_the_callers_generators_stay_where_they_
     expected = torch.rand(3), random.random()
     torch.manual_seed(11)
     random.seed(11)
-    one = SequenceClassifier(**settings, random_state=5).fit(X, y)
+    one = SequenceClassifier(**{**settings, "random_state": 5}).fit(X, y)
     assert torch.equal(torch.rand(3), expected[0])
     assert random.random() == expected[1]
-    assert same(weights(one), weights(SequenceClassifier(**settings, random_state=5).fit(X, y)))
-    assert not same(weights(one), weights(SequenceClassifier(**settings, random_state=6).fit(X, y)))
-    drawn = [SequenceClassifier(**settings, random_state=np.random.RandomState(2)).fit(X, y) for _ in range(2)]
+    assert same(weights(one), weights(SequenceClassifier(**{**settings, "random_state": 5}).fit(X, y)))
+    assert not same(weights(one), weights(SequenceClassifier(**{**settings, "random_state": 6}).fit(X, y)))
+    states = [np.random.RandomState(2) for _ in range(2)]
+    drawn = [SequenceClassifier(**{**settings, "random_state": state}).fit(X, y) for state in states]
     assert same(weights(drawn[0]), weights(drawn[1]))
-    unknown = [SequenceClassifier(**settings, random_state=None).fit(X, y) for _ in range(2)]
-    assert not same(weights(unknown[0]), weights(unknown[1]))
+
+
+def test_none_draws_a_fresh_seed_which_is_kept_and_repeats_the_training(tmp_path):
+    assert SequenceClassifier().random_state is None
+    X, y = words(40)
+    settings = {**QUICK, "epochs": 2, "dropout": 0.3, "random_state": None}
+    one, other = (SequenceClassifier(**settings) for _ in range(2))
+    assert not hasattr(one, "random_state_")
+    one.fit(X, y), other.fit(X, y)
+    assert one.random_state_ != other.random_state_
+    assert not same(weights(one), weights(other))
+    assert one.random_state is None
+    again = SequenceClassifier(**{**settings, "random_state": one.random_state_}).fit(X, y)
+    assert same(weights(again), weights(one))
+    one.save(tmp_path / "m.safetensors")
+    loaded = SequenceClassifier.load(tmp_path / "m.safetensors")
+    assert (loaded.random_state, loaded.random_state_) == (None, one.random_state_)
+    assert list(loaded.parts(X, y)[1][0]) == list(one.parts(X, y)[1][0])  # the split that it was trained with
+
+
+def test_a_run_without_a_given_seed_goes_on_with_the_one_that_it_drew(tmp_path):
+    X, y = words(40)
+    settings = {**QUICK, "epochs": 4, "patience": None, "dropout": 0.3, "random_state": None}
+    whole = SequenceClassifier(**settings).fit(X, y, run=tmp_path / "whole")
+    drawn = json.loads((tmp_path / "whole" / "config.json").read_text(encoding="utf-8"))["seed"]
+    assert drawn == whole.random_state_
+    SequenceClassifier(**{**settings, "random_state": drawn}).fit(X, y, run=tmp_path / "run")
+    resumed = SequenceClassifier(**{**settings, "epochs": 5}).fit(X, y, run=tmp_path / "run", resume=True)
+    assert resumed.random_state_ == drawn
+    with pytest.raises(UsageError, match="another seed: it was"):
+        SequenceClassifier(**{**settings, "random_state": drawn + 1}).fit(X, y, run=tmp_path / "run", resume=True)
 
 
 def test_the_weights_of_the_best_pass_are_restored_and_training_ends_early():

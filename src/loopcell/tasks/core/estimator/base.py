@@ -13,7 +13,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -22,15 +21,16 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from loopcell import cells
-from loopcell.data import Scale
+from loopcell.data.examples import Scale
 from loopcell.equations import Cell
-from loopcell.errors import ArgumentError, InputError, UsageError, quoted
+from loopcell.errors import ArgumentError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
 from loopcell.tasks.core.estimator.context import PartOfRun
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
+    BatchLoss,
     FitOptions,
     device_of,
     on_device,
@@ -38,11 +38,13 @@ from loopcell.tasks.core.estimator.engine import (
     private_randomness,
 )
 from loopcell.tasks.core.estimator.examples import BatchT, Examples, Indices
+from loopcell.tasks.core.estimator.reading import demand_finite
+from loopcell.tasks.core.estimator.seeds import demand_seed
+from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_from, network_made_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
-from loopcell.tasks.core.networks.non_finite import cause_in
-from loopcell.tasks.core.networks.reader import find_cell
+from loopcell.tasks.core.own_functions import OWN_FUNCTIONS, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import checked, settings_class
@@ -56,7 +58,10 @@ from loopcell.training.run_lock import only_process
 MOST_NOTES = 100  # that are kept: a model may read any number of tables
 
 # Where things run, what was begun with and how it is shown is no part of a model.
-NOT_KEPT = ("cell", "encoder", "features", "embedding", "random_state", "device", "progress", "devices")
+NOT_KEPT = (
+    *("cell", "encoder", "features", "embedding", "random_state", "device", "devices", "progress"),
+    *("warm_start", "callbacks", *OWN_FUNCTIONS),
+)
 
 
 class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn has no types
@@ -69,7 +74,11 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         task: its name in a model file.
         network_: the trained network, in evaluation mode.
         outcome_: how training ended: the reason, the updates made, the lowest loss on the held-out part.
+        history_: the curve of the training, a dictionary for each pass over the data, and for the end: epoch, update,
+            seconds, train_loss, validation_loss, learning_rate, best. `pandas.DataFrame(model.history_)` makes a table
+            of it. After `resume` it has the rows of the whole run. A run's folder keeps it; a model file does not.
         pace_: the numbers that it was trained with: batch size, passes, patience, learning rate, warm-up.
+        random_state_: the seed that it was trained with; given as `random_state` it repeats the training.
         notes_: sentences about the training data and the run that the user should know.
     """
 
@@ -77,8 +86,11 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
     network_: nn.Module
     outcome_: Outcome
     pace_: Pace
+    random_state_: int
+    history_: list[dict[str, Any]]
     notes_: list[str]
     scoring_share: ClassVar[float] = 0.1  # of a command's time limit
+    _made_of: dict[str, Any]  # what the network goes by, for `warm_start`
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -132,17 +144,44 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
     # --- training --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _fitting(self, seed: int) -> Iterator[None]:
-        """Around all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails."""
+    def _fitting(self, seed: int, before: nn.Module | None = None) -> Iterator[None]:
+        """Surround all of a `fit`: it draws from generators of its own, and leaves no half of a model when it fails.
+
+        Args:
+            seed: of these generators.
+            before: the network that training goes on from, which stays when it fails; None begins anew.
+        """
         self.__dict__.pop("network_", None)
         self._started = time.monotonic() if self._context.began is None else self._context.began
         self._columns = self._context.columns
+        self.random_state_ = seed
         try:
             with private_randomness(seed):
                 yield
         except BaseException:
             self.__dict__.pop("network_", None)
+            self.__dict__.pop("random_state_", None)
+            if before is not None:
+                self.network_ = before
             raise
+
+    def _before(self, settings: Any) -> nn.Module | None:
+        """Return the network that `fit` goes on from with `warm_start`; None where it begins anew.
+
+        Raises:
+            UsageError: the settings ask for another network than there is.
+        """
+        if not settings.warm_start or not hasattr(self, "network_"):
+            return None
+        demand_same_network(self._made_of, network_made_of(self._equations_and_config()))
+        return self.network_
+
+    def _make_network(self, settings: Any, before: nn.Module | None) -> None:
+        """Make `network_`, with the weights of the one before where there is one."""
+        self.network_ = self._network(settings)
+        self._made_of = network_made_of(self._equations_and_config())
+        if before is not None:
+            go_on_from(before, self.network_)
 
     def _train(
         self,
@@ -155,6 +194,7 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
     ) -> None:
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
+        own_loss = self._own_loss(settings)
         with ExitStack() as stack:
             folder = None if run is None else RunFolder(Path(run))
             if folder is not None:
@@ -162,10 +202,18 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
                 self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
+            options = options._replace(
+                loss=own_loss, optimizer=settings.optimizer, callbacks=as_list(settings.callbacks)
+            )
             self.outcome_ = optimise(self.network_, training, held_out, options)
+        self.history_ = self.outcome_.history
         self.pace_ = settings.pace(len(training))
-        naive = None if held_out is None else self._naive(held_out)
+        naive = None if held_out is None or options.loss is not None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
+
+    def _own_loss(self, settings: Any) -> BatchLoss | None:
+        """Return the loss of a batch by a function of the user's; None for the network's own."""
+        return None
 
     def _naive(self, held_out: Any) -> Naive | None:
         """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
@@ -210,11 +258,12 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
 
     def _prepare_run(self, run: RunFolder, own: dict[str, Any], resumed: bool) -> None:
         """Make the folder of a new run, or look whether this one is that of the same job."""
-        job = {"task": self.task, **self.facts(), **own}
+        job, functions = {"task": self.task, **self.facts(), **own}, own_functions(self)
         if not resumed:
-            RunFolder.create(run.path, {**job, "source": self._context.source})
+            RunFolder.create(run.path, {**job, "source": self._context.source, "functions": functions})
             return
         before = run.read_config()
+        demand_same_functions(run.path, before.get("functions"), functions)
         demand_same_job(run.path, before, job)
         if before != (longer := {**before, "config": job["config"]}):
             run.write_json(run.config, longer)
@@ -229,7 +278,7 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         device = device_of(network)
         with torch.no_grad():
             for indices, batch in examples.in_order_of_length(READING_FACTOR * checked(self).reading_batch()):
-                yield indices, _demand_finite(network, partial(read, on_device(batch, device)))
+                yield indices, demand_finite(network, partial(read, on_device(batch, device)))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there is a network."""
@@ -248,11 +297,11 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         return {**self._equations_and_config(), **columns, "learned": self._learned()}
 
     def _equations_and_config(self) -> dict[str, Any]:
-        """The arguments that a file keeps, and the cell's equations."""
+        """Return the arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
         config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
-        cell = {"cell": json.loads(find_cell(settings.cell).to_json())} if hasattr(settings, "cell") else {}
+        cell = {"cell": json.loads(cells.get(settings.cell).to_json())} if hasattr(settings, "cell") else {}
         return {"config": config, **cell}
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -261,7 +310,17 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
-        write_model(Path(path), self.task, self._fitted(), self.facts(), scale_tensors(self._scales()))
+        facts = {**self.facts(), **self._more_facts()}
+        write_model(Path(path), self.task, self._fitted(), facts, scale_tensors(self._scales()))
+
+    def _more_facts(self) -> dict[str, Any]:
+        """Return facts of the training beside what makes the model; a run that goes on is not compared by them."""
+        return {"seed": self.random_state_} if hasattr(self, "random_state_") else {}  # not of foreign vectors
+
+    def _restore_more(self, facts: Mapping[str, Any]) -> None:
+        """Put back what `_more_facts` gave, where it is there: not in models saved before 0.1; errors as `_restore`."""
+        if "seed" in facts:
+            self.random_state_ = demand_seed(facts["seed"])
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -299,7 +358,9 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         cell = {"cell": _as_given(Cell.from_json(json.dumps(facts["cell"])))} if "cell" in cls().get_params() else {}
         estimator = cls(**config, **cell)
         estimator._from_file = True
+        estimator._made_of = network_made_of(estimator._equations_and_config())
         estimator._restore(facts["learned"])
+        estimator._restore_more(facts)
         if "columns" in facts:
             estimator._columns = Columns.model_validate(facts["columns"])
         return estimator
@@ -309,30 +370,3 @@ def _as_given(cell: Cell) -> Cell | str:
     """A cell as a user would have given it: the name, where the library's cell of that name is the very same."""
     known = cells.CELLS.get(cell.name)
     return cell.name if known is not None and known.to_json() == cell.to_json() else cell
-
-
-def _demand_finite(network: nn.Module, read: Callable[[], list[Any] | Tensor]) -> list[Any] | Tensor:
-    """Refuse to answer with what is not a number; the error says where it comes from."""
-    found = read()
-    values = [found] if isinstance(found, Tensor) else map(torch.as_tensor, found)
-    if not all(bool(torch.isfinite(value).all()) for value in values):
-        cause = cause_in(network, read) or "its weights, or the numbers of the input, are too large"
-        raise InputError(f"the model gives scores that are not finite: {cause}")
-    return found
-
-
-def in_order(count: int, parts: Iterator[tuple[Indices, Any]]) -> list[Any]:
-    """Put what was read back into the order of the examples."""
-    found: list[Any] = [None] * count
-    for indices, values in parts:
-        for index, value in zip(indices.tolist(), values, strict=True):
-            found[index] = value
-    return found
-
-
-def stacked(count: int, parts: Iterator[tuple[Indices, Any]], width: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The rows [K] of each example as float64 [N, K], in the order of the examples."""
-    rows = np.zeros((count, width))
-    for indices, values in parts:
-        rows[indices] = values.double().cpu().numpy()
-    return rows

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias
 
 import torch
 from rich.console import Console
@@ -19,7 +19,8 @@ from loopcell.tasks.core.networks.non_finite import cause_in
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
-from loopcell.training.loop import Outcome, Work
+from loopcell.training.loop import Callback, Outcome, Work
+from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.randomness import random_state, restore_random_state, seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder
@@ -52,6 +53,9 @@ class Trainable(Protocol):
         ...
 
 
+BatchLoss: TypeAlias = Callable[[Any], Loss]
+
+
 class FitOptions(NamedTuple):
     """How a network is to be trained, and where that is kept.
 
@@ -61,6 +65,9 @@ class FitOptions(NamedTuple):
         export: writes the model for its users when it is the best so far.
         progress: show it on standard error.
         resumed: go on from the folder's last checkpoint.
+        loss: of a batch, in place of the network's own.
+        optimizer: makes one of the network's parameters, in place of AdamW.
+        callbacks: called with each row of the history.
     """
 
     config: TrainingConfig
@@ -68,6 +75,9 @@ class FitOptions(NamedTuple):
     export: Callable[[Path], None] = lambda _: None
     progress: bool = False
     resumed: bool = False
+    loss: BatchLoss | None = None
+    optimizer: MakeOptimizer | None = None
+    callbacks: Sequence[Callback] = ()
 
 
 class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
@@ -75,15 +85,17 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
 
     Args:
         network: has a method `loss`, as `Trainable` says.
+        loss: in place of that method.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, loss: BatchLoss | None = None) -> None:
         super().__init__()
         self.network = network
+        self._loss: BatchLoss = loss or network.loss  # type: ignore[assignment] # Trainable
 
     def forward(self, chunk: BatchT, state: tuple[()]) -> StepResult[tuple[()]]:
         """Run one batch."""
-        loss: Loss = self.network.loss(on_device(chunk, device_of(self.network)))  # type: ignore[operator] # Trainable
+        loss = self._loss(on_device(chunk, device_of(self.network)))
         return StepResult(loss.total, loss.predictions, ())
 
     def initial_state(self, batch_size: int) -> tuple[()]:
@@ -108,7 +120,7 @@ def optimise(
     """
     size, seed = options.config.batch_size, options.config.seed
     work = Work(
-        step=NetworkStep[BatchT](network),
+        step=NetworkStep[BatchT](network, options.loss),
         chunks=ExampleBatches(training, size, seed),
         validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
     )
@@ -131,9 +143,8 @@ def train_work(network: nn.Module, work: Work[ChunkT, StateT], options: FitOptio
             options.export(options.run.model)
 
     console = Console(stderr=True) if options.progress else None
-    outcome = train(
-        replace(work, export=keep), options.config, fabric, options.run, console=console, resumed=options.resumed
-    )
+    work = replace(work, export=keep, callbacks=options.callbacks, optimizer=options.optimizer)
+    outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
     fabric.barrier()  # only the first process keeps weights and writes files, which the others read now
     if outcome.position.best_loss is not None:
         if kept:

@@ -56,11 +56,13 @@ class SequenceBatch(NamedTuple):
         lengths: int64 [B].
         targets: [B] or [B, K] for a target a sequence; [T, B] for one a step, `IGNORED` past each row's end. Empty
             where nothing is known.
+        weights: float32 [B], how much each sequence counts in the loss; None where all count alike.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
+    weights: Tensor | None = None
 
 
 class SequenceExamples(Examples[SequenceBatch]):
@@ -69,20 +71,34 @@ class SequenceExamples(Examples[SequenceBatch]):
     Args:
         inputs: N sequences.
         targets: an array [N] or [N, K], sequences of numbers as long as the inputs, or None.
+
+    Attributes:
+        weights: float32 [N], how much each sequence counts in the loss, with a mean of 1 over all predictions; None
+            where all count alike.
     """
+
+    weights: npt.NDArray[np.float32] | None = None
 
     def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
         self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
 
     def fingerprint(self) -> str:
-        """A hash of all inputs and targets."""
+        """Return a hash of all inputs and targets, and of weights where there are any."""
         targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
-        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets)
+        weights = [] if self.weights is None else [self.weights]
+        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets, *weights)
+
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """Count the predictions in the loss of each sequence, [N]: one, or one for each step whose target is known."""
+        if not isinstance(self.targets, Ragged):
+            return np.ones(len(self), dtype=np.int64)
+        return np.array([np.count_nonzero(row != IGNORED) for row in self.targets], dtype=np.int64)
 
     def batch(self, indices: Indices) -> SequenceBatch:
         """Pad some sequences to the longest of them."""
         padded = pad(self.inputs.take(indices))
-        return SequenceBatch(padded.values, padded.lengths, self._targets(indices))
+        weights = None if self.weights is None else torch.from_numpy(self.weights[indices])
+        return SequenceBatch(padded.values, padded.lengths, self._targets(indices), weights)
 
     def _targets(self, indices: Indices) -> Tensor:
         if self.targets is None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor, strided
 
-from loopcell.data import as_array, where
+from loopcell.data.examples import as_array
+from loopcell.data.readers import where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator.examples import Indices
 
@@ -20,7 +22,12 @@ class Part(Sequence[Any]):
         values: all examples: a list, an array, a column of a file, a series of a frame.
         name: what the user calls them, X or y.
         indices: which of them; None for all.
+
+    Attributes:
+        weights: how much each of the part's examples counts, float64 [N]; None where all count alike.
     """
+
+    weights: npt.NDArray[np.float64] | None = None
 
     def __init__(self, values: Any, name: str, indices: Indices | None = None) -> None:
         self.values = _indexed(values, name)
@@ -29,7 +36,7 @@ class Part(Sequence[Any]):
 
     @property
     def origins(self) -> PartOrigins:
-        """Where the examples came from; `loopcell.data.where` asks for it."""
+        """Where the examples came from; `readers.where` asks for it."""
         return PartOrigins(self)
 
     def __len__(self) -> int:
@@ -41,7 +48,7 @@ class Part(Sequence[Any]):
     def __getitem__(self, index: slice) -> Part: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Part(self.values, self.name, self.indices[index])
+            return self.take(np.arange(len(self))[index])
         return _plain(self.values[int(self.indices[index])])
 
     def whole(self) -> Part:
@@ -50,7 +57,9 @@ class Part(Sequence[Any]):
 
     def take(self, indices: Indices) -> Part:
         """Some of the part's examples."""
-        return Part(self.values, self.name, self.indices[indices])
+        taken = Part(self.values, self.name, self.indices[indices])
+        taken.weights = None if self.weights is None else self.weights[indices]
+        return taken
 
 
 def _indexed(values: Any, name: str) -> Any:
@@ -118,6 +127,8 @@ def as_part(values: object, name: str) -> Part:
     listed = hasattr(values, "__len__") and hasattr(values, "__getitem__")
     no_list = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
     if no_list or not (listed or hasattr(values, "__array__")):
+        if values is None and name == "y":
+            raise InputError("this estimator requires y to be passed, but the target y is None")
         kind = "nothing" if values is None else f"a {type(values).__name__}"
         cure = _cure(values, name)
         raise InputError(f"{name} has to be a list or an array with an entry for each example, not {kind}{cure}")

@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from loopcell.data import Ragged, Scale, split_random, where
+from loopcell.data import Ragged, split_random
+from loopcell.data.examples import Scale
+from loopcell.data.readers import where
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
+from loopcell.tasks.core.estimator.seeds import seed_of
+from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
+from loopcell.tasks.core.frames import as_rows
 from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
@@ -48,6 +53,9 @@ class SequenceEstimator(Estimator):
     @abstractmethod
     def _learn(self, y: Part) -> None:
         """Look at the targets of the training part; `y.whole()` has those that were held out of the same data too."""
+
+    def _look_again(self, y: Part) -> None:
+        """Look at the targets of a training part that goes on from a network, whose labels and scales stay."""
 
     @abstractmethod
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
@@ -105,6 +113,7 @@ class SequenceEstimator(Estimator):
         self,
         X: Sequence[Any],
         y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
         *,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
@@ -115,6 +124,9 @@ class SequenceEstimator(Estimator):
         Args:
             X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
             y: what is to be learned of each.
+            sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal
+                weights do. An example of weight 0 is as if it were not there. Weights go with the examples into the
+                held-out part.
             validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -126,14 +138,20 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
-        seed = settings.seed()
-        with self._fitting(seed):
+        X, y = self._learn_columns(X), as_rows(y, "y")
+        seed = seed_of(settings, run, resumed=resume)
+        if sample_weight is not None:
+            X, y = weighted(X, y, sample_weight)
+        before = self._before(settings)
+        with self._fitting(seed, before):
             with self._working("preparing the data"):
                 pair = as_pair(X, y)
                 self._halves = None if validation is not None else self._halves_of(pair[1], seed)
-                training, held_out = self._learn_data(_divided(pair, self._halves, validation), settings)
-                self.network_ = self._network(settings)
-                self.input_.prepare(_first_layer(self.network_))
+                parts = _divided(pair, self._halves, validation)
+                training, held_out = self._learn_data(parts, settings, known=before is not None)
+                self._make_network(settings, before)
+                if before is None:
+                    self.input_.prepare(_first_layer(self.network_))
                 self._prepare(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
@@ -141,10 +159,14 @@ class SequenceEstimator(Estimator):
         return self._ended(run)
 
     def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
-        """The examples that `fit` learns from, and those that it holds out to choose the best weights by."""
-        pair = as_pair(X, y)
-        halves = None if validation is not None else self._halves_of(pair[1], checked(self).seed())
-        return _divided(pair, halves, validation)
+        """Return the examples that `fit` learns from, and those that it holds out to choose the best weights by.
+
+        Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
+        """
+        drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
+        seed = checked(self).seed() if drawn is None else drawn
+        pair = as_pair(as_rows(X, "X"), as_rows(y, "y"))
+        return _divided(pair, None if validation is not None else self._halves_of(pair[1], seed), validation)
 
     def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
         """Return the metrics on what `fit` with the same data held out; None where that was nothing.
@@ -162,24 +184,34 @@ class SequenceEstimator(Estimator):
         return self._split(y, fraction, seed) if 0 < round(fraction * len(y)) < len(y) else None
 
     def _learn_data(
-        self, parts: tuple[Parts, Parts | None], settings: NetworkSettings
+        self, parts: tuple[Parts, Parts | None], settings: NetworkSettings, *, known: bool
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
-        """Learn what the training part teaches of X and y, and encode both parts."""
+        """Learn what the training part teaches of X and y, unless that is known from before, and encode both parts."""
         (X, y), held_out = parts
-        self.input_ = learn_input(X, settings)
-        self._learn(y)
-        training = self._training_examples(X, y)
+        if known:
+            self._look_again(y)
+        else:
+            self.input_ = learn_input(X, settings)
+            self._learn(y)
+        training = self._examples(X, y) if known else self._training_examples(X, y)
         self._note([note for note in (_empty_ones(X, training),) if note])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         """Encode the training part, and learn on the way on what scale its numbers are read."""
         inputs = self.input_.training_sequences(X)
-        return self._with_targets(inputs, self._targets(y, inputs))
+        return self._with_weights(self._with_targets(inputs, self._targets(y, inputs)), y)
 
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
         inputs = self.input_.sequences(X)
-        return self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+        examples = self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+        return examples if y is None else self._with_weights(examples, y)
+
+    def _with_weights(self, examples: SequenceExamples, y: Part) -> SequenceExamples:
+        """Give examples the weights of their targets, if there are any."""
+        if y.weights is not None:
+            examples.weights = with_mean_one(y.weights, examples.predictions())
+        return examples
 
     def _with_targets(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None) -> SequenceExamples:
         return SequenceExamples(inputs, targets)
@@ -187,7 +219,19 @@ class SequenceEstimator(Estimator):
     def _unlabelled(self, X: Sequence[Any]) -> SequenceExamples:
         """Examples to predict for."""
         self._fitted()
-        return self._examples(as_part(X, "X"))
+        return self._examples(as_part(self._known_columns(X), "X"))
+
+    def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
+        """Return examples to score, and what is true of them; errors as `as_pair`."""
+        return as_pair(self._known_columns(X), as_rows(y, "y"))
+
+    def _learn_columns(self, X: Any) -> Any:
+        """Return X as examples, after learning what is to be known of its columns."""
+        return X
+
+    def _known_columns(self, X: Any) -> Any:
+        """Return X as examples, with the columns of training where it had some."""
+        return X
 
     def _fingerprint(self, training: Examples[Any]) -> str:
         """Of what the network reads, and of the scales that it was brought to."""

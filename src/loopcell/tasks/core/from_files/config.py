@@ -58,7 +58,7 @@ class FileExamples(Columns):
     Attributes:
         files: tables, JSON lines, archives, a folder of class folders, ...
         encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
-        kind: of the files, one of `loopcell.data.KINDS`; None finds it.
+        kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None for what is found.
         delimiter: what stands between the cells of a table: a character, or "blanks"; None finds it.
         quote: the character that encloses a cell of a table, "" for none; None finds it.

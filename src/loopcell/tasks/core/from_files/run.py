@@ -87,7 +87,7 @@ def train_on_files(
 
 @contextmanager
 def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) -> Iterator[RunFolder]:
-    """A run folder to train in; when nothing was trained there, nothing is left of it."""
+    """Give a run folder to train in; when nothing was trained there, nothing is left of it."""
     name = f"{files[0].stem}-{estimator.run_suffix or TASKS[estimator.task].verb}"
     run = RunFolder(folder or free_folder(Path("runs"), name))
     existed = run.path.exists()

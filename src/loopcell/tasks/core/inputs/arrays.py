@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, as_sequence, column_names, columns_by_name, is_table, where
+from loopcell.data.examples import as_doubles, as_sequence, column_names, columns_by_name, is_table
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.settings import NetworkSettings
@@ -112,7 +113,10 @@ class ArrayInput(NumericInput):
 
 def _demand_steps(array: npt.NDArray[np.float64], name: str) -> None:
     if not array.ndim:
-        raise DataError(f"{name} is a single number, and a sequence [T, I] was expected; {ONE}")
+        raise DataError(
+            f"{name} is a single number, and a sequence [T, I] was expected; {ONE}. Reshape your data where it is an "
+            "array: x.reshape(1, -1)"
+        )
 
 
 def _demand_same_columns(X: Sequence[Any], first: int, columns: set[str]) -> None:

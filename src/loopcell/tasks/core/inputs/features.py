@@ -10,19 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import (
-    Features,
-    ImageRows,
-    LogMel,
-    Ragged,
-    Scale,
-    audio_rate,
-    features_from_json,
-    features_to_json,
-    image_size,
-    kind_of,
-    where,
-)
+from loopcell.data import ImageRows, LogMel, Ragged
+from loopcell.data.examples import Scale
+from loopcell.data.features import Features, audio_rate, features_from_json, features_to_json, image_size
+from loopcell.data.readers import kind_of, where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.settings import NetworkSettings

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from loopcell.data import Ragged, Scale
+from loopcell.data import Ragged
+from loopcell.data.examples import Scale
 from loopcell.tasks.core.settings import NetworkSettings
 
 

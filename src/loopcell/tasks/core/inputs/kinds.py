@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loopcell.data import names_sound_or_image, where
+from loopcell.data.readers import names_sound_or_image, where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.arrays import ArrayInput
 from loopcell.tasks.core.inputs.features import FeatureInput

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import Ragged, Scale, scale_of, where
+from loopcell.data import Ragged
+from loopcell.data.examples import Scale, scale_of
+from loopcell.data.readers import where
 from loopcell.tasks.core.inputs.input import FirstLayer, Input
 from loopcell.tasks.core.settings import NetworkSettings
 

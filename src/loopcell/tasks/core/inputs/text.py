@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
-from loopcell.data import Vocabulary, vocabulary_class, vocabulary_from_json, where
+from loopcell.data import Vocabulary
+from loopcell.data.readers import where
+from loopcell.data.text import vocabulary_class, vocabulary_from_json
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.embedding import TokenEmbedding

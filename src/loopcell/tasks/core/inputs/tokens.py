@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.embedding import TokenEmbedding

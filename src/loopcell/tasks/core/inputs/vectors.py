@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, where
+from loopcell.data.examples import as_doubles
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 from loopcell.tasks.core.inputs.arrays import ArrayInput
 from loopcell.tasks.core.settings import NetworkSettings

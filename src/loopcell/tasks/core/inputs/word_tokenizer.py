@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError
 

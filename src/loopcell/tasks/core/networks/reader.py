@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from loopcell import cells
-from loopcell.equations import Cell
-from loopcell.errors import UsageError
 from loopcell.layers import Recurrent, State, chrono_
 from loopcell.tasks.core.inputs import FirstLayer
 from loopcell.tasks.core.settings import NetworkSettings, RecurrentSettings
@@ -74,7 +71,7 @@ def recurrent_layers(
         InputError: `chrono` is asked of a cell in which no gate keeps the state.
     """
     layers = Recurrent(
-        find_cell(settings.cell),
+        settings.cell,
         input_size=input_size,
         hidden_size=settings.hidden_size,
         num_layers=settings.num_layers,
@@ -85,10 +82,3 @@ def recurrent_layers(
     if chrono is not None:
         chrono_(layers, chrono)
     return layers
-
-
-def find_cell(cell: str | Cell) -> Cell:
-    """A cell of the library by its name, or the given cell; UsageError when no cell has that name."""
-    if isinstance(cell, str) and ".py" in cell:
-        raise UsageError(f"cell={cell!r} names a file, which only the command line runs; import its cell and pass that")
-    return cells.get(cell) if isinstance(cell, str) else cell

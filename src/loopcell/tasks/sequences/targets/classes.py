@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
+from loopcell.tasks.core.estimator.weights import weigh
 from loopcell.tasks.sequences.metrics.classification import class_metrics, set_metrics
 from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 
@@ -49,13 +50,14 @@ class Classes(ABC):
         """Count the examples that have each label, [K]."""
 
     @abstractmethod
-    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor, examples: Tensor | None = None) -> Tensor:
         """Return the negative log-probability in nats, summed over the examples' answers, of scores [B, K].
 
         Args:
             scores: [B, K].
             numbers: what is true, as `numbers` gives it.
             weight: how much each label counts, [K].
+            examples: how much each example counts, [B]; None for all alike.
         """
 
     @abstractmethod
@@ -128,9 +130,11 @@ class OneLabel(Classes):
         """Count the examples that have each label, [K]."""
         return np.bincount(numbers, minlength=len(self.labels)).astype(np.int64)
 
-    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor, examples: Tensor | None = None) -> Tensor:
         """Return the cross-entropy."""
-        return functional.cross_entropy(scores, numbers, weight, reduction="sum")
+        if examples is None:
+            return functional.cross_entropy(scores, numbers, weight, reduction="sum")
+        return weigh(functional.cross_entropy(scores, numbers, weight, reduction="none"), examples)
 
     def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
         """Return the cross-entropy."""
@@ -216,10 +220,12 @@ class LabelSets(Classes):
         counts: npt.NDArray[np.int64] = numbers.sum(0).astype(np.int64)
         return counts
 
-    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, numbers: Tensor, weight: Tensor, examples: Tensor | None = None) -> Tensor:
         """Return the binary cross-entropy of every label; its weight counts where the label is present."""
-        targets = numbers.to(scores.dtype)
-        return functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weight, reduction="sum")
+        targets, entropy = numbers.to(scores.dtype), functional.binary_cross_entropy_with_logits
+        if examples is None:
+            return entropy(scores, targets, pos_weight=weight, reduction="sum")
+        return weigh(entropy(scores, targets, pos_weight=weight, reduction="none"), examples)
 
     def losses(self, scores: Tensor, numbers: Tensor) -> Tensor:
         """Return the binary cross-entropy of all labels of an example together."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Ragged, where
+from loopcell.data import Ragged
+from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
 

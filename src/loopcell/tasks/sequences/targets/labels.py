@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from loopcell.data import where
+from loopcell.data.readers import where
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.estimator import IGNORED
@@ -58,7 +58,8 @@ class Labels:
             )
         if len(found) < 2:
             only = f"every label is {next(iter(found))!r}" if found else "there is no label"
-            raise DataError(f"{only}: there is nothing to tell apart; it takes two labels at least")
+            counted = ", and y has one class" if found else ""
+            raise DataError(f"{only}: there is nothing to tell apart; it takes two labels at least{counted}")
         _demand_classes(found, y)
         return cls(sorted(found))
 
@@ -129,7 +130,8 @@ def _demand_classes(found: Mapping[Any, int], y: Sequence[Any]) -> None:
     cure = "" if written else "; where they are the names of classes, give them as texts: [str(label) for label in y]"
     raise DataError(
         f"{where(y, found[label])}: the label {label!r} has a fraction, as a measurement has ({len(found):,} different "
-        f"ones): numbers that are to be predicted are for SequenceRegressor (loopcell train regress){cure}"
+        f"ones): y is continuous, and numbers that are to be predicted are for SequenceRegressor (loopcell train "
+        f"regress){cure}"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import as_doubles, as_numbers, check_finite, where
+from loopcell.data.examples import as_doubles, as_numbers, check_finite
+from loopcell.data.readers import where
 from loopcell.errors import DataError
 
 

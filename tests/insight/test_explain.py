@@ -60,5 +60,5 @@ def test_evaluation_shows_means_for_draws():
 
 
 def test_only_cells_are_explained():
-    with pytest.raises(InputError, match=r"explain takes a cell, made by @cell or from loopcell.cells; got str"):
-        loopcell.explain("lstm")
+    with pytest.raises(InputError, match=r"a cell is made by @cell, or named as one of loopcell.cells; got a value of"):
+        loopcell.explain(3)

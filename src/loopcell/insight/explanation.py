@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from loopcell import cells
 from loopcell.backends.reference import DerivedProgram, ReferenceProgram
 from loopcell.equations import Cell
-from loopcell.errors import InputError
 from loopcell.passes import STAGES, build_program
 
 
-def explain(cell: Cell, *, training: bool = True) -> str:
+def explain(cell: str | Cell, *, training: bool = True) -> str:
     """Return what becomes of a cell, stage by stage: equations, graph, hoist, schedule, derive, and the code that runs.
 
     Args:
-        cell: any cell.
+        cell: any cell, or the name of one of the library.
         training: explain what training runs, with its draws; else evaluation, with their means.
+
+    Raises:
+        UsageError: no cell has that name.
+        InputError: it is no cell.
     """
-    if not isinstance(cell, Cell):
-        raise InputError(f"explain takes a cell, made by @cell or from loopcell.cells; got {type(cell).__name__}")
+    cell = cells.get(cell)
     program = build_program(cell.graph, training=training)
     reference = ReferenceProgram(program)
     stages = [(title, show(program)) for title, show in STAGES]

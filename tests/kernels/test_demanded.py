@@ -1,0 +1,229 @@
+"""backend("c"): whatever would run as PyTorch operations raises, with the reason and the cure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch.autograd import forward_ad
+from torch.utils.flop_counter import FlopCounterMode
+
+import loopcell
+from loopcell import LSTM, Recurrent, WordVectors, backend, cells
+from loopcell.backends.c.toolchain.build import BuildError
+from loopcell.errors import UsageError
+from loopcell.runtime import choice, dispatch, programs
+
+
+def net(**kwargs):
+    return Recurrent(cells.get("gru"), 3, 4, **kwargs)
+
+
+def inputs(**kwargs):
+    return torch.randn(5, 2, 3, **kwargs)
+
+
+class Wrapped(torch.Tensor):
+    """A tensor of another kind."""
+
+
+def no_compiler(monkeypatch):
+    monkeypatch.setattr(dispatch, "compiler", lambda: None)
+    dispatch._can_compile.cache_clear()
+    net()(inputs())
+
+
+def another_device(monkeypatch):
+    net(device="meta")(inputs(device="meta"))
+
+
+def another_dtype(monkeypatch):
+    # No network can be made of them, and a product of such numbers is an error of PyTorch's own.
+    dispatch.route([torch.zeros(2).to(torch.float8_e5m2)])
+
+
+def mixed_dtypes(monkeypatch):
+    made = net()
+    made.l0.W.n.data = made.l0.W.n.data.double()
+    made(inputs())
+
+
+def torch_func(monkeypatch):
+    made = net()
+    torch.func.grad(lambda x: made(x)[0].sum())(inputs())
+
+
+def forward_mode(monkeypatch):
+    with forward_ad.dual_level():
+        net()(forward_ad.make_dual(inputs(), inputs()))
+
+
+def another_kind_of_tensor(monkeypatch):
+    net()(inputs().as_subclass(Wrapped))
+
+
+def gradient_of_gradient(monkeypatch):
+    x = inputs(requires_grad=True)
+    torch.autograd.grad(net()(x)[0].sum(), x, create_graph=True)
+
+
+def a_mode_in_the_backward_pass(monkeypatch):
+    y, _ = net()(inputs())
+    with FlopCounterMode(display=False):
+        y.sum().backward()
+
+
+def a_compiler_that_refuses(monkeypatch):
+    def broken(*_):
+        raise BuildError("the compiler has had enough")
+
+    monkeypatch.setattr(programs, "Kernels", broken)
+    programs.kernels_of.cache_clear()
+    net()(inputs())
+
+
+CASES = {
+    no_compiler: choice.NO_COMPILER,
+    another_device: choice.OTHER_DEVICE,
+    another_dtype: choice.other_dtype(torch.float8_e5m2),
+    mixed_dtypes: choice.MIXED,
+    torch_func: choice.TORCH_FUNC,
+    forward_mode: choice.FORWARD_MODE,
+    another_kind_of_tensor: choice.other_tensor("a Wrapped"),
+    gradient_of_gradient: choice.HIGHER_ORDER,
+    a_mode_in_the_backward_pass: choice.observed_backward("a dispatch mode"),
+    a_compiler_that_refuses: choice.not_built("the compiler has had enough"),
+}
+"""What stands against kernels, and what a user has done to come there."""
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    yield
+    dispatch._can_compile.cache_clear()
+    programs.kernels_of.cache_clear()
+    programs._REFUSALS.clear()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_each_obstacle_is_an_error(case, monkeypatch):
+    with backend("c"), pytest.raises(UsageError) as caught:
+        case(monkeypatch)
+    assert str(caught.value) == (
+        f'backend("c") demands kernels, and they cannot run: {CASES[case].reason}; {CASES[case].cure}'
+    )
+
+
+def test_each_obstacle_has_a_case():
+    """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
+    made = {value for value in vars(choice).values() if isinstance(value, choice.Obstacle)}
+    assert made - {choice.REFERENCE_ASKED_FOR} <= set(CASES.values())
+    makers = {
+        name
+        for name, value in vars(choice).items()
+        if getattr(value, "__annotations__", {}).get("return") == "Obstacle"
+    }
+    assert makers == {"other_dtype", "other_tensor", "observed_backward", "not_built"}
+
+
+@pytest.mark.parametrize("case", [torch_func, forward_mode, gradient_of_gradient, a_mode_in_the_backward_pass])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_the_same_runs_where_kernels_are_not_demanded(case, monkeypatch):
+    with backend("auto"):
+        case(monkeypatch)
+
+
+def test_kernels_that_are_demanded_give_the_same_numbers():
+    made, x = LSTM(3, 4, num_layers=2, bidirectional=True), inputs(requires_grad=True)
+    found = []
+    for name in ("auto", "c"):
+        with backend(name):
+            assert [plan.backend for plan in made.plan()] == ["c", "c"]
+            y, _ = made(x)
+            (gradient,) = torch.autograd.grad(y.sum(), x)
+        found.append((y, gradient))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_the_plan_raises_as_a_call_does():
+    with backend("c"), pytest.raises(UsageError, match="cannot run: the kernels are for the CPU; move the network"):
+        net(device="meta").plan()
+
+
+def test_a_demand_of_the_forward_pass_holds_for_its_gradient():
+    x = inputs(requires_grad=True)
+    with backend("c"):
+        y, _ = net()(x)
+    with pytest.raises(UsageError, match="a gradient of a gradient is wanted"):
+        torch.autograd.grad(y.sum(), x, create_graph=True)
+
+
+def test_a_refused_kernel_is_an_error_each_time_and_no_warning(monkeypatch):
+    for _ in range(2):
+        with backend("c"), pytest.raises(UsageError, match="no kernel could be built: the compiler has had enough"):
+            a_compiler_that_refuses(monkeypatch)
+
+
+def test_a_kernel_that_was_refused_earlier_is_an_error_when_it_is_demanded(monkeypatch):
+    made = net()
+    with pytest.warns(UserWarning, match="no fused kernel for gru"):
+        a_compiler_that_refuses(monkeypatch)
+    with backend("c"), pytest.raises(UsageError, match="no kernel could be built: the compiler has had enough"):
+        made(inputs())
+
+
+def test_a_stepper_is_of_kernels_or_an_error():
+    with backend("c"):
+        assert net().stepper(2).fused
+        with pytest.raises(UsageError, match="the kernels are for the CPU"):
+            net(device="meta").stepper(2)
+
+
+@pytest.mark.parametrize("mode", [nullcontext, lambda: FlopCounterMode(display=False)])
+def test_the_operator_is_kernels_too(mode):
+    with backend("c"), mode():
+        y, _ = net()(inputs())
+        y.sum().backward()
+
+
+def test_the_operators_gradient_of_a_gradient():
+    x = inputs(requires_grad=True)
+    with backend("c"), FlopCounterMode(display=False):
+        y, _ = net()(x)
+        with pytest.raises(UsageError, match="a gradient of a gradient is wanted"):
+            torch.autograd.grad(y.sum(), x, create_graph=True)
+
+
+def test_word_vectors_too(monkeypatch):
+    monkeypatch.setattr(dispatch, "compiler", lambda: None)
+    dispatch._can_compile.cache_clear()
+    with backend("c"), pytest.raises(UsageError, match="there is no C compiler"):
+        WordVectors(vector_size=4, epochs=1, min_count=1, progress=False, random_state=0).fit(["a b a b a b"] * 5)
+
+
+def test_the_environment_demands_them_for_a_process():
+    program = """
+import torch
+from loopcell import GRU
+net = GRU(3, 4)
+print(net.plan()[0].backend)
+net.to("meta").plan()
+"""
+    place = {**os.environ, "LOOPCELL_BACKEND": "c"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=place)
+    assert done.stdout == "c\n"
+    assert 'UsageError: backend("c") demands kernels, and they cannot run: the kernels are for the CPU' in done.stderr
+
+
+def test_unknown_names_are_told_the_known_ones():
+    with (
+        pytest.raises(UsageError, match="there is no back end 'C'; there are auto, c, reference"),
+        loopcell.backend("C"),
+    ):
+        pass
