@@ -163,6 +163,10 @@ class Cell:
                         f"[{node.name}]); they are {known[inner]} and {known[node.name]}"
                     )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cell:
+        """Return the cell itself: it never changes, and what was made ready for it serves copies of networks too."""
+        return self
+
     def __repr__(self) -> str:
         return f"<cell {self.name}: {', '.join(self.states)}; {', '.join(self.graph.parameters) or 'no parameters'}>"
 

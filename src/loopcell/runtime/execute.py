@@ -30,6 +30,7 @@ from loopcell.runtime.dispatch import (
     operator_runs,
     route,
 )
+from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
@@ -80,9 +81,10 @@ class Executable:
         *,
         training: bool,
         record: tuple[str, ...] = (),
-        products: torch.dtype | None = None,
         segment: int = 0,
-    ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
+    ) -> tuple[
+        Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]], KernelCall | None
+    ]:
         """Run the cell over a sequence.
 
         Args:
@@ -92,29 +94,57 @@ class Executable:
             lengths: where rows end and start afresh.
             training: draw random numbers, rather than take their means.
             record: names of values to return at every step.
-            products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
-                None: nothing.
             segment: steps between the states that are saved for backward, what lies between them being computed again;
                 0: everything is saved that the gradient needs.
 
         Returns:
-            The output [T, B, O], the states after the last step, and what was recorded, by name.
+            The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
+            that gave them, where calls on other tensors of the same form may repeat it, else None.
         """
-        narrow = narrow_results(x.dtype, x.device)
-        if narrow is not None and self._runs_fused(x, states, weights):
-            return self._widened(x, states, weights, lengths, narrow, training=training, record=record, segment=segment)
+        compute = partial(self._compute, training=training, record=record, segment=segment)
+        half = narrow_results(x.dtype, x.device)
+        if half is None or not self._runs_fused(x, states, weights):
+            found, call = compute(x, states, weights, lengths, products=None)
+            return *found, call
+        results = self.results_dtype(x, states)
+        x, *states = widened((x, *states))
+        # Autocast off: it would round again what was just widened, where the reference path runs after all.
+        with torch.autocast("cpu", enabled=False):
+            found, call = compute(x, states, widened_weights(weights), lengths, products=half)
+        return *narrowed(found, results), call
+
+    def _compute(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Weights,
+        lengths: Lengths,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+        products: torch.dtype | None,
+        segment: int,
+    ) -> tuple[RunResults, KernelCall | None]:
+        """Draw, and run whole or in segments; arguments as of `__call__`.
+
+        `products` is what numbers are rounded to before they are multiplied with weights, where kernels can do so.
+        """
         if training and self._dropped_weights:
+            # A parameter of the equations may be some rows of a packed tensor, so each becomes a tensor of its own.
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
         leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
         whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
+        call = None
         if segment and not whole:  # a trace of segments would hold for one T
             found = self._in_segments(run, leaves, weights, lengths, segment)
         else:
-            found = run(leaves, weights, lengths)
-        return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
+            found, call = run(leaves, weights, lengths)
+        if autocast_dtype(x.device) is not None:  # each operation of the reference path gave the dtype that it chose
+            found = narrowed(found, self.results_dtype(x, states))
+        return found, call
 
     def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
         """Return which back end runs on tensors of a device and dtype, as things stand now, and why.
@@ -148,27 +178,34 @@ class Executable:
         training: bool,
         record: tuple[str, ...],
         products: torch.dtype | None,
-    ) -> RunResults:
-        """Run with the draws made, on the path that these tensors may take."""
+    ) -> tuple[RunResults, KernelCall | None]:
+        """Run with the draws made, on the path that these tensors may take; the kernel call as in `__call__`."""
         x = leaves[self._input]
         runner = self._runners.get((training, record)) or self._runner(training, record)
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():  # its tensors are fake, and `route` would ask what they are
             if operator_runs(x.device, x.dtype):
-                return self._as_operator(leaves, weights, lengths, training, record, products)
-            return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
-        way = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
-        if way is not Route.REFERENCE:
+                return self._as_operator(leaves, weights, lengths, training, record, products), None
+            return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+        chosen = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
+        if chosen is not Route.REFERENCE:
             kernels = runner.kernels(kernel_products(products) or x.dtype)
-            if kernels is not None and way is Route.KERNELS:
+            if kernels is not None and chosen is Route.KERNELS:
                 call, tensors = runner.prepare(kernels, leaves, weights, lengths)
-                return call.run(tensors)
+                return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
             if kernels is not None:
-                return self._as_operator(leaves, weights, lengths, training, record, products)
-        return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
+                return self._as_operator(leaves, weights, lengths, training, record, products), None
+        return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+
+    def _is_repeatable(self, runner: KernelRunner, *, training: bool) -> bool:
+        """Say whether kernels read the input, the states and the weights as they are.
+
+        Draws, and loop invariants, are tensors that every call makes for itself before its kernels run.
+        """
+        return runner.programs.once is None and not (training and (self._draws or self._dropped_weights))
 
     def _in_segments(
         self,
-        run: Callable[..., RunResults],
+        run: Callable[..., tuple[RunResults, KernelCall | None]],
         leaves: dict[Key, Tensor],
         weights: Weights,
         lengths: Lengths,
@@ -184,7 +221,7 @@ class Executable:
             rest = lengths.segment(start, min(start + segment, lengths.steps))
             # Draws are among the leaves already, so the second forward pass draws nothing and needs no state of the
             # generator.
-            y, states, _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
+            (y, states, _), _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
             outputs.append(y)
             leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
         return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
@@ -195,33 +232,6 @@ class Executable:
             return operator_runs(x.device, x.dtype)
         tensors = (x, *states, *weights.bases)
         return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
-
-    def _widened(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        weights: Weights,
-        lengths: Lengths,
-        narrow: torch.dtype,
-        *,
-        training: bool,
-        record: tuple[str, ...],
-        segment: int,
-    ) -> RunResults:
-        """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
-        results = self.results_dtype(x, states)
-        with torch.autocast("cpu", enabled=False):
-            y, new, seen = self(
-                x.float(),
-                [state.float() for state in states],
-                weights.float(),
-                lengths,
-                training=training,
-                record=record,
-                products=narrow,
-                segment=segment,
-            )
-        return _in_dtype((y, new, seen), results)
 
     def prepared(
         self,
@@ -284,8 +294,3 @@ class Executable:
         rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
         chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
         return torch.bernoulli(chances) * random.scale
-
-
-def _in_dtype(results: RunResults, dtype: torch.dtype) -> RunResults:
-    y, states, seen = results
-    return y.to(dtype), [state.to(dtype) for state in states], {name: value.to(dtype) for name, value in seen.items()}

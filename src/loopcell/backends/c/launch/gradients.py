@@ -18,10 +18,8 @@ from torch import Tensor
 
 from loopcell.backends.c.launch import arguments
 from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature
-from loopcell.backends.c.launch.library import Kernels
-from loopcell.backends.c.launch.saved import ColumnRange
+from loopcell.backends.c.launch.forward import ColumnRange
 from loopcell.equations.keys import Key
-from loopcell.passes.derive import Backward
 
 INPUT = Key("input")
 """Stands for the operand where a matrix multiplies the input itself; there is one input."""
@@ -60,15 +58,12 @@ class MatrixGradients:
     """The gradients of matrices, and of the input through them, from the block of cotangents.
 
     Args:
-        kernels: with the function for few rows.
-        backward: the reverse step.
-        signature: where the parameters lie.
+        signature: the kernels, and where the parameters lie.
         columns: where each cotangent lies.
     """
 
-    def __init__(
-        self, kernels: Kernels, backward: Backward, signature: KernelSignature, columns: Mapping[Key, ColumnRange]
-    ) -> None:
+    def __init__(self, signature: KernelSignature, columns: Mapping[Key, ColumnRange]) -> None:
+        kernels, backward = signature.kernels, signature.kernels.fused.backward
         self._bf16 = kernels.bf16
         self._of_few_rows = kernels.functions["outer_products"]
         self._slices = signature.layout.slices
