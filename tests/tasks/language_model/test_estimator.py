@@ -284,6 +284,47 @@ def test_a_pickled_model_is_the_same(tokens):
         assert again.sample("the", length=10, seed=1) == model.sample("the", length=10, seed=1)
 
 
+# --- how it is trained ---------------------------------------------------------------------------------------------
+
+
+def test_the_history_has_a_row_for_each_evaluation_and_callbacks_hear_of_it():
+    told = []
+    model = quick(evaluate_every=4, callbacks=told.append).fit(TEXT)
+    assert told == model.history_
+    assert [row["update"] for row in model.history_] == [4, 8, 12]
+    assert min(row["validation_loss"] for row in model.history_) == model.outcome_.position.best_loss
+    stopped = quick(evaluate_every=4, callbacks=lambda row: row["update"] >= 8).fit(TEXT)
+    assert (stopped.outcome_.reason, stopped.outcome_.position.update) == ("callback", 8)
+
+
+def test_an_optimizer_of_the_users_own(tmp_path):
+    def still(parameters):
+        return torch.optim.SGD(parameters, lr=1e-12)
+
+    model = quick(optimizer=still).fit(TEXT, run=tmp_path / "a")
+    assert not same(weights(model), weights(quick().fit(TEXT)))
+    with pytest.raises(UsageError, match="was started with an optimizer of your own, which no file keeps"):
+        quick().fit(None, run=tmp_path / "a", resume=True)
+
+
+def test_a_drawn_seed_is_told_and_repeats_the_training():
+    model = quick(random_state=None).fit(TEXT)
+    assert same(weights(quick(random_state=model.random_state_).fit(TEXT)), weights(model))
+
+
+def test_a_warm_start_goes_on_with_the_same_tokens():
+    model = quick(warm_start=True, validation_fraction=0.0).fit("abc" * 200)
+    before = weights(model)
+    model.set_params(updates=1, learning_rate=1e-12, warmup=0, chunk=8).fit("abcd" * 200)
+    after = weights(model)
+    assert "d" not in model.vocabulary_.to_json()["characters"]
+    assert after["token_counts"].tolist() == [200, 400, 400, 400]  # of both texts; the first is the unknown token
+    for name in before.keys() - {"token_counts"}:
+        torch.testing.assert_close(after[name], before[name])
+    with pytest.raises(UsageError, match="weights that were trained with hidden_size=12, not 8"):
+        model.set_params(hidden_size=8).fit("abc" * 200)
+
+
 # --- runs that go on -----------------------------------------------------------------------------------------------
 
 STEADY = {"schedule": "constant", "warmup": 0, "evaluate_every": 4, "dropout": 0.2, "num_layers": 2}
