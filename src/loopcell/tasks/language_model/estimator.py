@@ -20,6 +20,7 @@ from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
+from loopcell.tasks.core.own_functions import as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
@@ -112,6 +113,8 @@ class LanguageModel(LanguageModelSettings, Estimator):
         settings, self.notes_ = checked(self), []
         if resume and run is None:
             raise UsageError("resume=True goes on with a run: give its folder, run=...")
+        if settings.warm_start:
+            raise UsageError("warm_start: a language model goes on with its run, fit(X, run=..., resume=True)")
         seed = self._seed(settings, run if resume else None)
         config = settings.training_config(seed)
         vocabulary_class(settings.tokens)
@@ -129,6 +132,9 @@ class LanguageModel(LanguageModelSettings, Estimator):
 
     def _seed(self, settings: LanguageModelSettings, resumed: str | PathLike[str] | None) -> int:
         """Return the seed of a new run, or that of the run which goes on, where none is asked for."""
+        if resumed is not None:
+            run = RunFolder(Path(resumed))
+            demand_same_functions(run.path, read_job(run).get("functions"), own_functions(settings))
         if resumed is None or settings.random_state is not None:
             return settings.seed()
         return int(read_job(RunFolder(Path(resumed)))["seed"])
@@ -136,12 +142,14 @@ class LanguageModel(LanguageModelSettings, Estimator):
     def _request(self, X: Any, validation: Any, settings: LanguageModelSettings, seed: int) -> Request:
         hardware = {"device": settings.device, "devices": settings.devices}
         job = {"task": self.task, **self._equations_and_config(), "seed": seed}
-        return Request(X, validation, settings, job, {"hardware": hardware, "source": self.source_})
+        others = {"hardware": hardware, "source": self.source_, "functions": own_functions(settings)}
+        return Request(X, validation, settings, job, others)
 
     def _learn(self, prepared: Prepared, config: TrainingConfig, fabric: Fabric, *, keep: bool) -> None:
         """Train on the texts of a run folder, from the start or from the last checkpoint."""
         settings, job = checked(self), read_job(prepared.run)
         config = config.model_copy(update={"seed": int(job["seed"])})  # that of the first process, where it was drawn
+        self.random_state_ = config.seed
         corpus = open_corpus(prepared.run, job)
         self.vocabulary_ = corpus.vocabulary
         seed_everything(config.seed)
@@ -159,7 +167,9 @@ class LanguageModel(LanguageModelSettings, Estimator):
             self._note([_one_update(len(corpus.training))])
         run = prepared.run if keep else None
         options = FitOptions(config, run, self.save, settings.progress, prepared.resumed)
+        options = options._replace(optimizer=settings.optimizer, callbacks=as_list(settings.callbacks))
         self.outcome_ = train_work(self.network_, work, options, fabric)
+        self.history_ = self.outcome_.history
         self._tell_how_it_ended(corpus, settings)
 
     def _tell_how_it_ended(self, corpus: TokenCorpus, settings: LanguageModelSettings) -> None:
