@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli import cells, chat, evaluate, explain, predict, resume, sample, train, translate
+from loopcell.cli import cells, chat, evaluate, explain, inspect, predict, resume, sample, train, translate
 from loopcell.cli.file_lists import FilesCommand
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("chat")(chat.chat)
 app.command("resume")(resume.resume)
 app.command("cells")(cells.cells)
 app.command("explain")(explain.explain)
+app.command("inspect")(inspect.inspect)
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,8 @@ import torch
 
 from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
-from loopcell.errors import FileFormatError, UsageError
+from loopcell.errors import FileFormatError, InputError, UsageError
+from loopcell.insight import Inspection
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
@@ -25,6 +26,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
+from loopcell.tasks.language_model.inspecting import inspected
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
     Prepared,
@@ -227,6 +229,24 @@ class LanguageModel(LanguageModelSettings, Estimator):
         """
         network = self._fitted_network()
         return np.stack([next_probabilities(network, text).numpy() for text in listed(X, "X").values()])
+
+    def inspect(self, x: str) -> Inspection:
+        """Look at what happens inside while the model reads a text.
+
+        Args:
+            x: a text; characters that training never saw are the unknown token.
+
+        Returns:
+            Every named quantity of every layer at every token, with the tokens that are expected next, and as traces
+            the probability and the surprise (in bits) of the token that came.
+
+        Raises:
+            InputError: x is no text, or empty.
+        """
+        network = self._fitted_network()
+        if not isinstance(x, str):
+            raise InputError(f"x is one text to look at, not a {type(x).__name__}")
+        return inspected(network, x, type(self).__name__)
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
