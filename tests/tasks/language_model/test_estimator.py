@@ -349,6 +349,36 @@ def test_a_run_goes_on_with_its_own_seed_where_none_is_asked_for(tmp_path):
     assert again.notes_[0].startswith("nothing was left to train: the run has made")
 
 
+def test_the_curve_callbacks_and_an_optimizer_of_ones_own(tmp_path):
+    def sgd(parameters):
+        return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+    rows = []
+    settings = {"updates": 12, "evaluate_every": 4, "optimizer": sgd}
+    model = quick(**settings, callbacks=lambda row: rows.append(row) or row["update"] == 8)
+    model.fit(TEXT, run=tmp_path / "a")
+    assert model.outcome_.reason == "callback"
+    assert model.history_ == rows
+    assert {row["update"] for row in rows} >= {4, 8}
+    with pytest.raises(UsageError, match="was started with an optimizer of your own, which no file keeps: give opt"):
+        quick(updates=12, evaluate_every=4).fit(TEXT, run=tmp_path / "a", resume=True)
+    resumed = quick(**settings).fit(TEXT, run=tmp_path / "a", resume=True)
+    assert resumed.history_[: len(rows)] == rows
+    assert same(weights(resumed), weights(quick(**settings).fit(TEXT)))
+    assert not same(weights(resumed), weights(quick(updates=12, evaluate_every=4).fit(TEXT)))
+
+
+def test_it_goes_on_with_its_run_and_not_with_warm_start():
+    with pytest.raises(UsageError, match=r"^warm_start: a language model goes on with its run"):
+        quick(warm_start=True).fit(TEXT)
+
+
+def test_a_fresh_seed_is_kept():
+    one, other = (quick(random_state=None, updates=2).fit(TEXT) for _ in range(2))
+    assert one.random_state_ != other.random_state_
+    assert same(weights(quick(random_state=one.random_state_, updates=2).fit(TEXT)), weights(one))
+
+
 def test_a_run_goes_on_as_the_same_job_only(tmp_path):
     quick().fit(TEXT, run=tmp_path / "a")
     may = "it can only go on with the same (only epochs, updates, patience and time_limit may change)"
