@@ -368,11 +368,6 @@ def test_the_curve_callbacks_and_an_optimizer_of_ones_own(tmp_path):
     assert not same(weights(resumed), weights(quick(updates=12, evaluate_every=4).fit(TEXT)))
 
 
-def test_it_goes_on_with_its_run_and_not_with_warm_start():
-    with pytest.raises(UsageError, match=r"^warm_start: a language model goes on with its run"):
-        quick(warm_start=True).fit(TEXT)
-
-
 def test_a_fresh_seed_is_kept():
     one, other = (quick(random_state=None, updates=2).fit(TEXT) for _ in range(2))
     assert one.random_state_ != other.random_state_
