@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from loopcell import Recurrent, cells, chrono_
+from loopcell import Recurrent, chrono_
 from loopcell.files import atomic_write
 
 STEPS, UNITS, BATCH = 100, 24, 50
@@ -29,7 +29,7 @@ class Adder(nn.Module):
 
     def __init__(self, cell: str) -> None:
         super().__init__()
-        self.recurrent = Recurrent(cells.get(cell), input_size=2, hidden_size=UNITS)
+        self.recurrent = Recurrent(cell, input_size=2, hidden_size=UNITS)
         if cell == "gru":  # an RNN has no gates whose time scales could be set
             chrono_(self.recurrent, STEPS)
         self.read_out = nn.Linear(UNITS, 1)

@@ -17,6 +17,7 @@ from loopcell.cli.train_verbs import VERBS
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.own_functions import PYTHON_ONLY
 from loopcell.tasks.core.settings import ClassifierSettings
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 
@@ -24,7 +25,7 @@ LM = VERBS["lm"].flags()
 
 
 def test_every_setting_has_a_flag():
-    names = {field.name for field in fields(LanguageModelSettings)} - {*NO_FLAG, "callbacks", "optimizer"}
+    names = {field.name for field in fields(LanguageModelSettings)} - {*NO_FLAG, *PYTHON_ONLY}
     assert {flag.field for flag in LM} == names
     assert {(flag.config, flag.field) for flag in sample.FLAGS} == {
         (SamplingConfig, field) for field in SamplingConfig.model_fields

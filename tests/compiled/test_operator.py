@@ -95,7 +95,7 @@ def test_the_operator_keeps_torchs_rules():
         torch.library.opcheck(operator.run, arguments)
         gradients = torch.autograd.grad(sum(y.sin().sum() for y in operator.run(*arguments)[:3]), tensors)
         rows = Lengths(4, lengths)
-        y, states, _ = execute(tensors[0], tensors[1:3], weights_of(tensors[3:], weights), rows, training=False)
+        y, states, *_ = execute(tensors[0], tensors[1:3], weights_of(tensors[3:], weights), rows, training=False)
         expected = torch.autograd.grad(sum(v.sin().sum() for v in (y, *states)), tensors)
         for found, wanted in zip(gradients, expected, strict=True):
             assert torch.allclose(found, wanted)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import loopcell
-from loopcell.backends.c.launch.saved import SavedLayout
+from loopcell.backends.c.launch.forward import SavedLayout
 from tests.kernels.test_laws import ALL
 from tests.laws.table import MODIFIED, case
 

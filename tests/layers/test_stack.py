@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import pickle
 
@@ -86,6 +87,54 @@ def test_a_copy_keeps_what_is_shared_shared():
     net = GRU(3, 4)
     pair = copy.deepcopy(torch.nn.ModuleList([net, net]))
     assert pair[0] is pair[1]
+
+
+@pytest.mark.parametrize("net", networks(), ids=lambda net: f"{type(net).__name__}-{net.cell.name}")
+def test_a_pickle_holds_settings_and_parameters_alone(net):
+    """So that the classes in it are few, and a later version reads it."""
+    net(torch.zeros(5, 2, 3))
+    pickled = pickle.dumps(net)
+    for made in (b"StackSpec", b"CallCache", b"Executable", b"KernelCall"):
+        assert made not in pickled
+
+
+@pytest.mark.parametrize("net", networks(), ids=lambda net: f"{type(net).__name__}-{net.cell.name}")
+def test_a_pickle_of_the_version_before_is_read(net):
+    """It had the number of steps between checkpoints under another name, and nothing else that is made anew."""
+    net.eval()
+    state = {**net.__getstate__(), "_kept_steps": 3}
+    for name in ("_spec", "_calls", "checkpoint_steps"):
+        del state[name]
+    old = type(net).__new__(type(net))
+    old.__setstate__(state)
+    x = torch.randn(5, 2, 3)
+    assert torch.equal(old(x)[0], net(x)[0])
+    assert (old.checkpoint_steps, old.spec.checkpoint_steps) == (3, 3)
+    assert "_kept_steps" not in vars(old)
+    with pytest.raises(TypeError):
+        old.sizes["hidden"] = 5
+
+
+def test_a_copy_has_the_spec_and_a_cache_of_its_own():
+    net = GRU(3, 4)
+    for other in (copy.deepcopy(net), copy.copy(net), copy.deepcopy(orthogonal(net, "weight_hh_l0"))):
+        assert other.spec is net.spec
+        assert other._calls is not net._calls
+
+
+def test_a_spec_follows_the_settings_and_never_changes():
+    net = LSTM(3, 4, num_layers=2)
+    before = net.spec
+    net.dropout, net.batch_first = 0.5, True
+    net.gradient_checkpointing_enable(3)
+    assert (before.dropout, before.batch_first, before.checkpoint_steps) == (0.0, False, None)
+    assert (net.spec.dropout, net.spec.batch_first, net.spec.checkpoint_steps) == (0.5, True, 3)
+    assert net.spec.executables is before.executables
+    now = net.spec
+    net.dropout = 0.5
+    assert net.spec is now
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        now.dropout = 0.1
 
 
 def test_a_parametrised_network_is_copied():

@@ -58,12 +58,8 @@ class Lengths:
 
     # -- reading backwards -----------------------------------------------------------------------------
 
-    def directions(self, count: int) -> list[Lengths]:
-        """Return the rows as each of 1 or 2 directions reads them: in the order of time, and reversed."""
-        return [self, self._backwards()] if count > 1 else [self]
-
-    def _backwards(self) -> Lengths:
-        """Return the reversed rows: a row keeps its length, and starts afresh where an episode ends."""
+    def reversed(self) -> Lengths:
+        """Return the rows as the reverse direction reads them: of the same lengths, resets where episodes end."""
         if self.reset is None:
             return self
         starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])

@@ -86,10 +86,6 @@ class Weights:
         """Return every parameter under its own name, differentiable."""
         return {name: self._sum(parts) for name, parts in self.layout.slices.items()}
 
-    def float(self) -> Weights:
-        """Return the same in float32, differentiable."""
-        return Weights(tuple([base.float() for base in self.bases]), self.layout)
-
     def _sum(self, parts: tuple[ParameterSlice, ...]) -> Tensor:
         first, *others = (
             self.bases[part.base] if part.count < 0 else self.bases[part.base].narrow(0, part.start, part.count)

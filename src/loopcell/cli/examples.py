@@ -75,6 +75,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell explain gru",
         "loopcell explain mine.py:leaky",
     ),
+    "inspect": (
+        "loopcell inspect runs/novel --sequence 'The sea ' --no-open",
+        "loopcell inspect runs/reviews --data new.csv --row 3 --output row.html --no-open",
+    ),
 }
 
 

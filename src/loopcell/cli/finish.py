@@ -27,6 +27,7 @@ def report_language_model(result: TrainedEstimator) -> None:
     else:
         say(UNKNOWN)
     _places(result.run)
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"sample: loopcell sample {result.run.model}")
 
 

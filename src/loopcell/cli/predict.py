@@ -30,7 +30,9 @@ FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
 def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON lines, else standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write: JSON lines, else standard output.")
+    ] = None,
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
     ] = None,

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args, overload
 
-from loopcell.equations import printing
+from loopcell.equations import printing, wiring
 from loopcell.equations.builder import Value
 from loopcell.equations.graph import Graph
 from loopcell.equations.inline import inline
+from loopcell.equations.mathml import mathml
 from loopcell.equations.names import is_title
 from loopcell.equations.namespace import Namespace
 from loopcell.equations.serialise import fingerprint, graph_from_json, graph_to_json
@@ -74,6 +75,18 @@ class Cell:
     def latex(self) -> str:
         """Return the equations as a LaTeX `aligned` block."""
         return printing.latex(self.graph)
+
+    def mathml(self) -> str:
+        """Return the equations as MathML, which browsers draw without a script."""
+        return mathml(self.graph)
+
+    def svg(self) -> str:
+        """Return the wiring as an SVG picture, drawn from the graph: states through, gates, products."""
+        return wiring.picture(self.graph)
+
+    def _repr_svg_(self) -> str:
+        """Show the wiring in a notebook."""
+        return self.svg()
 
     def parameter_shapes(
         self, *, input_size: int, hidden_size: int, sizes: Mapping[str, int] | None = None
@@ -162,6 +175,10 @@ class Cell:
                         f"cell `{self.name}` needs {inner} and {node.name} of equal size (`{used}` is used as "
                         f"[{node.name}]); they are {known[inner]} and {known[node.name]}"
                     )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cell:
+        """Return the cell itself: it never changes, and what was made ready for it serves copies of networks too."""
+        return self
 
     def __repr__(self) -> str:
         return f"<cell {self.name}: {', '.join(self.states)}; {', '.join(self.graph.parameters) or 'no parameters'}>"

@@ -23,13 +23,14 @@ BRIEF = 200
 def text(graph: Graph) -> str:
     """Return a cell's equations, one named value per line, states under their own names."""
     printer = Printer(graph)
-    return "\n".join(f"{name} = {printer.right_side(index)}" for name, index in _lines(printer.graph))
+    return "\n".join(f"{name} = {printer.right_side(index)}" for name, index in equation_lines(printer.graph))
 
 
 def latex(graph: Graph) -> str:
     """Return a cell's equations as a LaTeX `aligned` block, with x_t, h_{t-1} and h_t told apart."""
     printer = Printer(graph, "latex")
-    rows = [rf"{_latex_name(name, 't')} &= {printer.right_side(index)}" for name, index in _lines(printer.graph)]
+    lines = equation_lines(printer.graph)
+    rows = [rf"{_latex_name(name, 't')} &= {printer.right_side(index)}" for name, index in lines]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
@@ -52,7 +53,7 @@ def with_shared_named(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _lines(graph: Graph) -> list[tuple[str, int]]:
+def equation_lines(graph: Graph) -> list[tuple[str, int]]:
     """Return (name, node) of every equation: the named values in order, then results that bear another name."""
     lines = [(node.label, index) for index, node in enumerate(graph.nodes) if node.label and node.args]
     new_states = {graph.result("state", state) for state in graph.states}
@@ -73,7 +74,7 @@ class _Written(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Style:
+class Style:
     """The spelling of leaves, names and operations.
 
     Attributes:
@@ -96,7 +97,7 @@ class Printer:
 
     Args:
         graph: the graph.
-        style: text or LaTeX.
+        style: text, LaTeX, or spellings of another form.
         longest: the characters of one expression, with `...` in place of its long operands; 0 writes expressions in
             full, and names the unnamed values that have several users, so that the sum of all stays linear.
 
@@ -104,9 +105,11 @@ class Printer:
         graph: the graph with the names that the printer uses.
     """
 
-    def __init__(self, graph: Graph, style: Literal["text", "latex"] = "text", *, longest: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, style: Literal["text", "latex"] | Style = "text", *, longest: int = 0
+    ) -> None:
         self.graph = graph if longest else with_shared_named(graph)
-        self._style = _STYLES[style]
+        self._style = style if isinstance(style, Style) else _STYLES[style]
         self._longest = longest
         self._written: dict[int, _Written] = {}
 
@@ -210,8 +213,8 @@ def _roman(name: str) -> str:
 
 
 _STYLES = {
-    "text": _Style(_text_leaf, lambda node: node.label, lambda op: OPS[op].text, "({0})", ".T @ "),
-    "latex": _Style(
+    "text": Style(_text_leaf, lambda node: node.label, lambda op: OPS[op].text, "({0})", ".T @ "),
+    "latex": Style(
         _latex_leaf, lambda node: _latex_name(node.label, "t"), lambda op: OPS[op].latex, r"\left({0}\right)", r"^\top "
     ),
 }

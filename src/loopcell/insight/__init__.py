@@ -1,5 +1,26 @@
-"""Seeing inside: every stage of what becomes of a cell's equations."""
+"""Insight: what happens inside a model, step by step, as numbers, pictures and one page that opens anywhere."""
 
+from loopcell.insight.attribution import Attribution, attribute
+from loopcell.insight.capture import LayerView, look_inside
+from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
+from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
+from loopcell.insight.inspection import Inspection, Prediction
+from loopcell.insight.memory import MemoryLength, memory_length
 
-__all__ = ["explain"]
+__all__ = [
+    "Attribution",
+    "FlowOfLayer",
+    "GradientFlow",
+    "Inspection",
+    "LayerView",
+    "MemoryLength",
+    "Prediction",
+    "StepDynamics",
+    "attribute",
+    "explain",
+    "gradient_flow",
+    "look_inside",
+    "memory_length",
+    "step_dynamics",
+]

@@ -22,7 +22,7 @@ def overwrite(module: nn.Module, name: str, change: Callable[[Tensor], object]) 
         change: writes into the tensor that it is given, of the parameter's shape.
 
     Raises:
-        InputError: the parameter is computed from others in a way that cannot give this value.
+        InputError: the parameter is computed from others, and no values of those give this one.
     """
     tensor = getattr(module, name)
     if parametrize.is_parametrized(module, name):

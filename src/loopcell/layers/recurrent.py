@@ -37,9 +37,9 @@ class Recurrent(Stack):
         num_layers: L.
         batch_first: input and output are [B, T, ...] rather than [T, B, ...]. States never are.
         dropout: probability of dropping an output of every layer but the last, in training.
-        bidirectional: read both ways; the output holds both, [.., 2 * O].
+        bidirectional: read in both directions; the output holds both, [.., 2 * O].
         sizes: other sizes that the cell names, such as {"proj": 32}.
-        device, dtype: where and how parameters are kept.
+        device, dtype: of the parameters.
 
     Raises:
         InputError: an argument is out of range, or the cell needs a size that is missing.
@@ -73,7 +73,7 @@ class Recurrent(Stack):
         )
         parameters = cell.graph.parameters
         for layer, direction in self.places():
-            known = self.executables[layer].sizes
+            known = self.executable(layer).sizes
             shapes = {name: tuple(known[size] for size in shape) for name, shape in parameters.items()}
             self.add_module(suffix(layer, direction), _Namespaces(shapes, device, dtype))
         self.reset_parameters()
@@ -105,14 +105,15 @@ class Recurrent(Stack):
         """
         if isinstance(x, Proxy):
             return as_leaf(self, x, state, lengths=lengths, reset=reset)
-        y, new, _ = self.run(x, state, lengths, reset)
-        return y, new
+        y, states, _ = self.run(x, state, lengths, reset)
+        return y, State.of(states)
 
     def reset_parameters(self) -> None:
         """Draw parameters anew: uniform in +-1/sqrt(H), as torch.nn, unless the cell says otherwise."""
         bound = 1.0 / math.sqrt(self.hidden_size)
         with torch.no_grad():
             for name, parameter in self.named_parameters():
+                # A name is layer.namespace.gate, and what the cell says holds for a namespace.
                 how = self.cell.initial.get(name.split(".")[1], "uniform")
                 if how == "uniform":
                     parameter.uniform_(-bound, bound)
@@ -125,7 +126,7 @@ class Recurrent(Stack):
         return spaces.all_by_name()
 
     def sources(self, layer: int, direction: int) -> Weights:
-        """Return the same as the tensors in which the network keeps them: one each."""
+        """Return the same as the tensors that hold them: one each."""
         spaces: _Namespaces = getattr(self, suffix(layer, direction))
         return Weights(tuple(spaces.all_by_name().values()), spaces.layout)
 
@@ -135,14 +136,14 @@ class Recurrent(Stack):
             "torch.jit.script reads Python, and a Recurrent is its equations: use torch.export or torch.jit.trace"
         )
 
-    def _kept_suffixes(self) -> list[str]:
+    def _suffixes(self) -> list[str]:
         return [name for name, module in self._modules.items() if isinstance(module, _Namespaces)]
 
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter in place, or through the inverse of torch's parametrizations.
 
         Raises:
-            InputError: the parameter is computed from others in a way that cannot give this value.
+            InputError: the parameter is computed from others, and no values of those give this one.
         """
         space, _, gate = name.partition(".")
         spaces = getattr(self, suffix(layer, direction))

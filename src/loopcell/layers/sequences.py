@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.errors import TensorError
@@ -46,13 +47,13 @@ def as_lengths(lengths: object, batch: int) -> Tensor | None:
 
 
 def check_reset(reset: object) -> None:
-    """Check that resets, if there are any, are a bool tensor.
+    """Check that resets are a bool tensor.
 
     Raises:
         TensorError: they are not.
     """
     came = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
-    if reset is not None and came != torch.bool:
+    if came != torch.bool:
         raise TensorError(f"reset must be a bool tensor, true on the first step of an episode; got {came}")
 
 
@@ -103,3 +104,17 @@ def repack(y: Float[Tensor, "T B O"], lengths: Int64[Tensor, " B"], like: Packed
     """Return [T, B, O] in packed order as a PackedSequence laid out like the input's."""
     data = pack_padded_sequence(y, lengths.cpu(), enforce_sorted=True).data
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
+
+
+def dropped(
+    x: Float[Tensor, "T B O"], probability: float, rows: Lengths, *, training: bool, packed: bool
+) -> Float[Tensor, "T B O"]:
+    """Return a layer's outputs after dropout; where the input was packed, drawn for valid steps alone.
+
+    So torch.nn draws, and one seed gives the same run.
+    """
+    if not (packed and training and rows.lengths is not None):
+        return functional.dropout(x, probability, training)
+    valid = pack_padded_sequence(x, rows.lengths.cpu())
+    after = PackedSequence(functional.dropout(valid.data, probability), valid.batch_sizes)
+    return pad_packed_sequence(after, total_length=rows.steps)[0]

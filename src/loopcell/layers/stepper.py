@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.errors import InputError
+from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.runtime import (
     FusedSteps,
     Lengths,
     StepLayer,
+    Weights,
     is_plain,
     may_fuse,
     nothing_at_work,
     observer,
     transformation,
 )
+from loopcell.runtime.half import widened_dtype, widened_weights
 
-if TYPE_CHECKING:
-    from loopcell.layers.stack import Stack
+
+class SteppedNetwork(Protocol):
+    """A network that can go one step at a time."""
+
+    training: bool
+
+    @property
+    def spec(self) -> StackSpec:
+        """The settings as one value, and what runs each layer."""
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state at rest."""
+
+    def sources(self, layer: int, direction: int) -> Weights:
+        """Return the parameters of one layer and direction."""
+
+    def train(self, mode: bool) -> object:
+        """Train or evaluate."""
+
+    def run(
+        self, x: Tensor, state: State | None, lengths: None, reset: None
+    ) -> tuple[Tensor | PackedSequence, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]:
+        """Run a call."""
 
 
 class Stepper:
@@ -34,8 +59,8 @@ class Stepper:
         batch_size: B.
     """
 
-    def __init__(self, net: Stack, batch_size: int, state: State | None = None) -> None:
-        if net.bidirectional:
+    def __init__(self, net: SteppedNetwork, batch_size: int, state: State | None = None) -> None:
+        if net.spec.bidirectional:
             raise InputError("a bidirectional network reads the future: it cannot go one step at a time")
         self._net = net
         self.batch_size = batch_size
@@ -50,22 +75,23 @@ class Stepper:
         net, batch_size = self._net, self.batch_size
         start = net.initial_state(batch_size)
         like = next(iter(start.values()))
-        self._shape = torch.Size((batch_size, net.input_size))
+        self._shape = torch.Size((batch_size, net.spec.input_size))
         self._dtype, self._device = like.dtype, like.device
-        # Kernels compute in float32 where the network is in half precision: that is how the state is kept, too.
-        half = like.dtype in (torch.bfloat16, torch.float16) and may_fuse(like.device, like.dtype)
-        self._narrow = like.dtype if half else None
-        like = like if self._narrow is None else like.float()
-        self._buffers = {name: torch.stack([tensor, tensor]).to(like.dtype) for name, tensor in start.items()}
+        # Kernels compute in float32 where the network is in half precision, and so the state is never rounded.
+        dtype = widened_dtype(like.dtype) if may_fuse(like.device, like.dtype) else like.dtype
+        self._half = None if dtype == like.dtype else like.dtype
+        like = like.to(dtype)
+        self._buffers = {name: torch.stack([tensor, tensor]).to(dtype) for name, tensor in start.items()}
         self._x = like.new_zeros(self._shape)
-        self._outputs = [like.new_zeros(1, batch_size, size) for size in net.output_sizes()]
+        sizes = [executable.output_size for executable in net.spec.executables]
+        self._outputs = [like.new_zeros(1, batch_size, size) for size in sizes]
         self._y = self._outputs[-1][0].to(self._dtype)
         self._steps: FusedSteps | None = None
         self._turn = 0
 
     @property
     def fused(self) -> bool:
-        """Whether generated kernels run; else each step is a call of the network."""
+        """True where generated kernels run; else each step is a call of the network."""
         return self._steps is not None
 
     @property
@@ -92,7 +118,7 @@ class Stepper:
             x: the input of this step, [B, I].
 
         Returns:
-            The output [B, O]. It is overwritten by the next step: clone it to keep it.
+            The output [B, O]. It is overwritten by the next step: clone what is to last.
 
         Raises:
             InputError: a shape, dtype or device is off.
@@ -113,7 +139,7 @@ class Stepper:
         return self._step_of_kernels(self._steps, self._checked(x))
 
     def _step_of_kernels(self, steps: FusedSteps, x: Tensor) -> Tensor:
-        if self._narrow is None:
+        if self._half is None:
             if not x.is_contiguous():
                 x = x.contiguous()
             steps.step(x.data_ptr())
@@ -122,7 +148,7 @@ class Stepper:
         return self._y.copy_(self._outputs[-1][0])
 
     def _checked(self, x: Tensor) -> Tensor:
-        x = x.resolve_neg()
+        x = x.resolve_neg()  # a lazily negated tensor has its numbers with the other sign in memory
         if is_plain(x) and nothing_at_work():
             return x
         watcher = observer() or (f"a {type(x).__name__}" if transformation() is None else "a transformation")
@@ -130,7 +156,7 @@ class Stepper:
             f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
         )
 
-    def __reduce__(self) -> tuple[type[Stepper], tuple[Stack, int, State]]:
+    def __reduce__(self) -> tuple[type[Stepper], tuple[SteppedNetwork, int, State]]:
         """Return what a copy or a pickle is made of; it has the network's weights as they are then."""
         return Stepper, (self._net, self.batch_size, self.state)
 
@@ -144,6 +170,7 @@ class Stepper:
 
     def refresh(self) -> None:
         """Take the network's weights as they are now."""
+        # Taken out and put back: the new steps begin at the first of the two buffers, wherever the old ones stood.
         state = [buffer[self._now].clone() for buffer in self._buffers.values()]
         self._steps = None
         layers = self._layers()
@@ -163,10 +190,10 @@ class Stepper:
             for layer, output in enumerate(self._outputs):
                 pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
                 weights = self._net.sources(layer, 0)
-                if self._narrow is not None:
-                    weights = weights.float()
-                ready = self._net.executable(layer).prepared(
-                    x, [pair[0] for pair in pairs], weights, Lengths(1), products=self._narrow
+                if self._half is not None:
+                    weights = widened_weights(weights)
+                ready = self._net.spec.executables[layer].prepared(
+                    x, [pair[0] for pair in pairs], weights, Lengths(1), products=self._half
                 )
                 if ready is None:
                     return None
@@ -176,15 +203,16 @@ class Stepper:
         return layers
 
     def _step_of_network(self, x: Tensor) -> Tensor:
+        # A step is evaluation, and the network's own mode is the caller's.
         was_training = self._net.training
         self._net.train(False)
         try:
             with torch.no_grad():
-                shaped = x.unsqueeze(1 if self._net.batch_first else 0)
-                y, state, _ = self._net.run(shaped, self.state, None, None)
+                shaped = x.unsqueeze(1 if self._net.spec.batch_first else 0)
+                y, states, _ = self._net.run(shaped, self.state, None, None)
         finally:
             self._net.train(was_training)
         assert isinstance(y, Tensor)  # a tensor went in
-        self.state = state
+        self.state = State.of(states)
         self._y.copy_(y.reshape(self._y.shape))
         return self._y

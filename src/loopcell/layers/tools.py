@@ -1,4 +1,4 @@
-"""What reads a network's code or class: torch.fx, torch.ao.quantization, Opacus."""
+"""Tools that read a network's code or class: torch.fx, torch.ao.quantization, Opacus."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def as_leaf(net: nn.Module, x: fx.Proxy, *args: object, **kwargs: object) -> Any
             f"torch.fx.symbolic_trace takes a {type(net).__name__} as one node of a larger network; "
             "trace the module that contains it"
         )
-    given = {name: value for name, value in kwargs.items() if value is not None}
-    return tracer.create_proxy("call_module", path, (x, *args), given)
+    named = {name: value for name, value in kwargs.items() if value is not None}
+    return tracer.create_proxy("call_module", path, (x, *args), named)
 
 
 def left_unquantized(net: nn.Module) -> None:

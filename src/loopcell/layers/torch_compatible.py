@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -19,24 +17,25 @@ from loopcell.errors import TensorError, UsageError
 from loopcell.layers import dynamo
 from loopcell.layers.boundary import described
 from loopcell.layers.overwrite import overwrite
-from loopcell.layers.stack import Stack, suffix, whole
+from loopcell.layers.settings import whole
+from loopcell.layers.stack import Stack, suffix
 from loopcell.layers.state import State
 from loopcell.layers.tools import as_leaf, known_to_opacus, left_unquantized
 from loopcell.runtime import ParameterSlice, WeightLayout, Weights, autocast_dtype
 
 _PACKED = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "d": "bias_hh", "P": "weight_hr"}
-"""Where torch.nn keeps each namespace of the equations."""
+"""The packed tensor of torch.nn that holds each namespace of the equations."""
 
 _CELLS = {"RNN_TANH": "rnn", "RNN_RELU": "rnn_relu", "LSTM": "lstm", "GRU": "gru"}
 """The cell of each of torch.nn's modes."""
 
 _SIZES = {"input_size", "hidden_size", "num_layers", "proj_size"}
-_OWN = {"cell", "sizes", "_executables", "_again", "_kept_steps", "_packed_names", "_layout"}
+_OWN = {"cell", "sizes", "checkpoint_steps", "_spec", "_calls", "_packed_names", "_layout"}
 """The attributes that torch.nn's modules have not."""
 
 
 class _TorchCompatible(Stack, nn.RNNBase):
-    """What the replacements share: torch.nn's module keeps settings and parameters, and ours runs it.
+    """Base class of the replacements: torch.nn's module holds settings and parameters, and ours runs it.
 
     Each class derives from torch.nn's of the same name, so that constructor, checks of arguments, start values, random
     draws, parameter names and description are torch's own: weight_ih_l0 [G * H, I], weight_hh_l0, bias_ih_l0,
@@ -49,23 +48,23 @@ class _TorchCompatible(Stack, nn.RNNBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Construct as torch.nn does; whole numbers of NumPy are whole numbers."""
-        given = [whole(value) if not isinstance(value, bool) else value for value in args]
+        positional = [whole(value) if not isinstance(value, bool) else value for value in args]
         named = {name: whole(value) if name in _SIZES else value for name, value in kwargs.items()}
         construct: Callable[..., None] = self.torch_class.__init__
-        construct(self, *given, **named)
+        construct(self, *positional, **named)
         self._prepare(self._cell_of_mode(), self._sizes_of_mode())
         self._take_names()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; the equations and the places of their parameters follow the structure."""
+        """Set an attribute; the equations, and where their parameters lie, follow the structure."""
         before = vars(self).get(name)
         super().__setattr__(name, value)
         if name == "qconfig":
             left_unquantized(self)
-        if name not in self.structure or name in {"cell", "sizes"} or "_executables" not in vars(self):
+        if name not in self.structure or name in {"cell", "sizes"} or "_spec" not in vars(self):
             return
-        if before != value:
-            self.cell, self.sizes = self._cell_of_mode(), MappingProxyType(self._sizes_of_mode())
+        if before != value:  # whichever setting it was, the cell of the mode and the sizes follow from all of them
+            self.cell, self.sizes = self._cell_of_mode(), self._sizes_of_mode()
             self._take_names()
 
     def _cell_of_mode(self) -> Cell:
@@ -78,34 +77,22 @@ class _TorchCompatible(Stack, nn.RNNBase):
     def _take_names(self) -> None:
         """Note which packed tensors a layer has, and where in them each parameter of the equations lies."""
         self._packed_names = [
-            [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)]
-            for layer, direction in self.places()
+            [f"{name}_{suffix(layer, direction)}" for name in self._shapes(layer)] for layer, direction in self.places()
         ]
         self._layout = WeightLayout(self._make_slices())
 
-    def _kept_suffixes(self) -> list[str]:
+    def _suffixes(self) -> list[str]:
         return [names[0].removeprefix("weight_ih_") for names in self._all_weights]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what travels in a pickle; weak references do not."""
-        self._update_flat_weights()
-        return {name: value for name, value in super().__getstate__().items() if name != "_flat_weight_refs"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what a pickle holds, also one from before these classes derived from torch.nn's."""
+        # torch.nn's lists of weights, which these classes had not then.
         names = state.get("_all_weights") or state["_packed_names"]
         flat = [name for layer in names for name in layer]
         known = {**state["_parameters"], **state}
         lists = {"_all_weights": names, "_flat_weights_names": flat, "_flat_weights": list(map(known.get, flat))}
         super().__setstate__(lists | state)
         self._take_names()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Stack:
-        """Copy as a stack does, with weak references to the copy's parameters."""
-        new = super().__deepcopy__(memo)
-        refs = [None if weight is None else weakref.ref(weight) for weight in vars(new)["_flat_weights"]]
-        vars(new)["_flat_weight_refs"] = refs
-        return new
 
     def as_torch(self) -> nn.RNNBase:
         """Return torch.nn's module of the same class, settings and parameters; the parameters are shared, not copied.
@@ -119,6 +106,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
             raise UsageError("remove the parametrizations first (torch.nn.utils.parametrize.remove_parametrizations)")
         net = self.torch_class.__new__(self.torch_class)
         vars(net).update({name: value for name, value in vars(self).items() if name not in _OWN})
+        # The tensors are shared; the dicts are not, so that one module may lose or gain a parameter without the other.
         for name in ("_parameters", "_buffers", "_modules", "_flat_weights"):
             vars(net)[name] = vars(net)[name].copy()
         return net
@@ -143,20 +131,21 @@ class _TorchCompatible(Stack, nn.RNNBase):
 
     def sources(self, layer: int, direction: int) -> Weights:
         """Return the same as torch.nn packs them: one tensor for all gates of a product."""
-        names = self._packed_names[layer * self.num_directions + direction]
-        kept = self._parameters  # torch's own way to an attribute takes longer; parametrizations need it
-        bases = [kept.get(name) for name in names]
+        names = self._packed_names[layer * (2 if self.bidirectional else 1) + direction]
+        parameters = self._parameters  # getattr takes longer; parametrizations need it
+        bases = [parameters.get(name) for name in names]
         found = [getattr(self, name) if base is None else base for name, base in zip(names, bases, strict=True)]
         return Weights(tuple(found), self._layout)
 
     def _make_slices(self) -> dict[str, tuple[ParameterSlice, ...]]:
-        """Of which rows of which packed tensor each parameter of the equations is the sum."""
+        """Return the rows of the packed tensors that add up to each parameter of the equations, by name."""
         bases = list(self._shapes(0))
         slices: dict[str, tuple[ParameterSlice, ...]] = {}
         for space, packed in _PACKED.items():
             if packed not in bases:
                 continue
             for gate, name in enumerate(self.gates):
+                # The projection is one matrix [proj, H]; all others hold [G * H, ...], gate after gate.
                 count = -1 if space == "P" else self.hidden_size
                 part = ParameterSlice(bases.index(packed), 0 if space == "P" else gate * self.hidden_size, count)
                 key = self._equations_name(space, name)
@@ -169,6 +158,7 @@ class _TorchCompatible(Stack, nn.RNNBase):
         """Return which parameter of the equations a gate of a packed tensor is a part of."""
         if space == "P":
             return "P.h"
+        # torch.nn adds bias_hh in every gate; the equations have d where something stands between it and b.
         apart = f"{space}.{gate}" in self.cell.graph.parameters
         return f"{space}.{gate}" if apart or space != "d" else f"b.{gate}"
 
@@ -270,7 +260,9 @@ class LSTM(_TorchCompatible, nn.LSTM):
         return y, (state["h"], state["c"])
 
 
-def _in_torchs_dtype(y: PackedSequence, state: State, start: torch.dtype) -> tuple[PackedSequence, State]:
+def _in_torchs_dtype(
+    y: PackedSequence, state: dict[str, Tensor], start: torch.dtype
+) -> tuple[PackedSequence, dict[str, Tensor]]:
     """Return what came of a PackedSequence as torch.nn's LSTM does under autocast: its c, and all after it, stays long.
 
     Args:
@@ -282,7 +274,7 @@ def _in_torchs_dtype(y: PackedSequence, state: State, start: torch.dtype) -> tup
     if asked_for is None:
         return y, state
     dtype = torch.promote_types(start, asked_for)
-    return y._replace(data=y.data.to(dtype)), state.to(dtype)
+    return y._replace(data=y.data.to(dtype)), {name: tensor.to(dtype) for name, tensor in state.items()}
 
 
 def _pair(hx: object) -> State:
@@ -319,7 +311,7 @@ class GRU(_TorchCompatible, nn.GRU):
         return y, state["h"]
 
     def _biases(self, bias_ih: Tensor, bias_hh: Tensor) -> dict[str, Tensor]:
-        """Keep the candidate's two biases apart: the reset gate stands between them."""
+        """Return the candidate's two biases apart: the reset gate stands between them."""
         ih, hh = self._gatewise("b", bias_ih), self._gatewise("d", bias_hh)
         return {"b.r": ih["b.r"] + hh["d.r"], "b.z": ih["b.z"] + hh["d.z"], "b.n": ih["b.n"], "d.n": hh["d.n"]}
 

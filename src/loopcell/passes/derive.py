@@ -33,15 +33,17 @@ class OuterProduct:
 
 @dataclass(frozen=True)
 class InputProduct:
-    """A part of the input's gradient that no step waits for: P^T d, for the whole sequence at once after the loop.
+    """A part of an input's gradient that no step waits for: P^T d, for the whole sequence at once after the loop.
 
     Attributes:
         parameter: the matrix's name.
         cotangent: key of d among the backward graph's results.
+        operand: key of the input.
     """
 
     parameter: str
     cotangent: Key
+    operand: Key
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class _Derivation:
         operand, name = self.loop.nodes[vector], self.loop.nodes[matrix].name
         # What goes back into the input does not travel from step to step: it can wait until the loop is done.
         if operand.op == "input":
-            self.into_input.append(InputProduct(name, product))
+            self.into_input.append(InputProduct(name, product, operand.key))
         else:
             self.transposed.setdefault(vector, []).extend((self._value(matrix), cotangent))
         at_hand = operand.op in ("state", "hoisted", "input")

@@ -1,9 +1,9 @@
 """Dispatch: which path a call takes, as things stand now.
 
-A kernel reads and writes memory behind PyTorch's back. That is right for plain tensors and nobody watching; whoever
-traces, counts, fakes, wraps or transforms operations must be given operations. This is the one place that knows.
+A kernel reads and writes memory behind PyTorch's back. That is right for plain tensors that nobody observes; whatever
+traces, counts, fakes, wraps or transforms operations must see operations. All of these questions are asked here.
 
-| what is at work                                            | what runs                                        |
+| active                                                     | what runs                                        |
 |------------------------------------------------------------|--------------------------------------------------|
 | nothing                                                    | the kernel, directly                             |
 | a dispatch mode (make_fx, FlopCounterMode, FakeTensorMode) | the operator loopcell::run, which the mode sees  |
@@ -11,7 +11,7 @@ traces, counts, fakes, wraps or transforms operations must be given operations. 
 | torch.func, forward-mode derivatives                       | the reference path, which is PyTorch operations  |
 | a tensor of another kind (a subclass, batched, sparse)     | the same                                         |
 
-Besides, kernels run on the CPU, in floating point, where there is a compiler and nobody has asked for another back end.
+Besides, kernels run on the CPU, in floating point, where there is a compiler and no other back end is chosen.
 Under `backend("c")` whatever would take the reference path raises instead.
 """
 
@@ -46,7 +46,7 @@ from loopcell.runtime.choice import (
 _CPU = torch.device("cpu")
 _NARROW = (torch.bfloat16, torch.float16)
 
-# -- who looks on -----------------------------------------------------------------------------------------------------
+# -- observers and transformations ------------------------------------------------------------------------------------
 
 # torch has no public words for these questions.
 _dispatch_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001
@@ -72,7 +72,7 @@ _PLAIN_OR_INFERENCE = (_key_set("AutocastCPU", "AutogradCPU", "ADInplaceOrView")
 
 
 def observer() -> str | None:
-    """Name what is at work here and now that sees operations as they run; None: nothing.
+    """Name what sees operations as they run, here and now; None: nothing.
 
     A default device (`torch.device` as a context) sees only functions that make tensors, which kernels do not call.
     """
@@ -84,19 +84,19 @@ def observer() -> str | None:
 
 
 def is_jit_traced() -> bool:
-    """Say whether torch.jit.trace is at work."""
+    """Return True inside of torch.jit.trace."""
     return _tracing() is not None
 
 
 def transformation() -> Obstacle | None:
-    """Return what is at work here and now that differentiates or batches operations by itself; None: nothing."""
+    """Return what differentiates or batches operations by itself, here and now; None: nothing."""
     if _functorch() is not None:
         return TORCH_FUNC
     return None if forward_ad._current_level < 0 else FORWARD_MODE  # noqa: SLF001
 
 
 def nothing_at_work() -> bool:
-    """Say whether operations are neither observed nor transformed: `observer` and `transformation` at once."""
+    """Return True where operations are neither observed nor transformed: `observer` and `transformation` at once."""
     return (
         not _dispatch_modes()
         and (not _function_modes() or observer() is None)
@@ -107,7 +107,7 @@ def nothing_at_work() -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Say whether a tensor is numbers in the CPU's memory and nothing else.
+    """Return True if a tensor is numbers in the CPU's memory and nothing else.
 
     Its dispatch keys tell: a fake, functional, batched, sparse or lazily negated tensor has others than a plain one.
     """
@@ -115,12 +115,12 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:
-    """Say whether all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
+    """Return True if all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
     return all(tensor is None or is_plain(tensor) for tensor in tensors)
 
 
 def is_traced(tensor: Tensor) -> bool:
-    """Say whether a tensor is one of those with which torch itself traces: fake, or functional."""
+    """Return True if a tensor is one of those with which torch itself traces: fake, or functional."""
     return type(tensor).__module__.startswith("torch._subclasses")
 
 
@@ -154,10 +154,10 @@ def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:
 
 
 class Route(Enum):
-    """How one call runs.
+    """The path of one call.
 
     KERNELS: generated kernels are called directly, on the memory of the tensors.
-    OPERATOR: the same kernels as the operator loopcell::run, for those who want to see operations.
+    OPERATOR: the same kernels as the operator loopcell::run, for whatever wants to see operations.
     REFERENCE: the equations as PyTorch operations, step by step.
     """
 
@@ -179,12 +179,12 @@ def _warn_of_no_compiler() -> None:
 
 
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
-    """Say whether kernels may run on tensors of a device and dtype, as things stand now."""
+    """Return True if kernels may run on tensors of a device and dtype, as things stand now."""
     return first_obstacle(device, dtype) is None
 
 
 def nothing_special() -> bool:
-    """Say whether kernels may be called as they are: nobody watches, no autocast, no other back end is asked for."""
+    """Return True if kernels may be called directly: no observer, no transformation, no autocast, no other back end."""
     return nothing_at_work() and not torch.is_autocast_enabled("cpu") and asked_for() != "reference"
 
 
@@ -227,7 +227,7 @@ def described(tensor: Tensor) -> str:
 
 
 def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
-    """Say whether the operator may stand for a cell while torch.compile or torch.export reads the network.
+    """Return True if the operator may stand for a cell while torch.compile or torch.export reads the network.
 
     Raises:
         UsageError: kernels are demanded, and cannot run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -30,6 +31,7 @@ from loopcell.runtime.dispatch import (
     operator_runs,
     route,
 )
+from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
@@ -45,6 +47,7 @@ class Executable:
         cell: the equations.
         sizes: every size by name.
         autocast_keeps_dtype: under autocast results have the dtype of the states, where it is longer than autocast's.
+        beside: names of further inputs of a step, beside the first one; a call gives them by name.
 
     Attributes:
         cell: the equations.
@@ -54,7 +57,14 @@ class Executable:
         names: of the values that can be recorded.
     """
 
-    def __init__(self, cell: Cell, sizes: Mapping[str, int], *, autocast_keeps_dtype: bool = False) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        sizes: Mapping[str, int],
+        *,
+        autocast_keeps_dtype: bool = False,
+        beside: tuple[str, ...] = (),
+    ) -> None:
         graph = cell.graph
         self.cell = cell
         self._autocast_keeps_dtype = autocast_keeps_dtype
@@ -65,7 +75,8 @@ class Executable:
         self._runners: dict[tuple[bool, tuple[str, ...]], KernelRunner] = {}
         for training in (True, False):
             self._runner(training, ())
-        self._input = next((node.key for _, node in graph.leaves("input")), Key("input", "unused"))
+        inputs = [node.key for _, node in graph.leaves("input") if node.name not in beside]
+        self._input = inputs[0] if inputs else Key("input", "unused")
         self._draws = tuple(node for _, node in graph.leaves("random"))
         self.names = tuple(known_names(graph))
         self._state_keys = state_keys(graph.states)
@@ -80,9 +91,11 @@ class Executable:
         *,
         training: bool,
         record: tuple[str, ...] = (),
-        products: torch.dtype | None = None,
         segment: int = 0,
-    ) -> tuple[Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]]]:
+        beside: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> tuple[
+        Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]], KernelCall | None
+    ]:
         """Run the cell over a sequence.
 
         Args:
@@ -92,29 +105,61 @@ class Executable:
             lengths: where rows end and start afresh.
             training: draw random numbers, rather than take their means.
             record: names of values to return at every step.
-            products: what numbers are rounded to before they are multiplied with weights, where kernels can do so;
-                None: nothing.
             segment: steps between the states that are saved for backward, what lies between them being computed again;
                 0: everything is saved that the gradient needs.
+            beside: the further inputs [T, B, n], by name.
 
         Returns:
-            The output [T, B, O], the states after the last step, and what was recorded, by name.
+            The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
+            that gave them, where calls on other tensors of the same form may repeat it, else None.
         """
-        narrow = narrow_results(x.dtype, x.device)
-        if narrow is not None and self._runs_fused(x, states, weights):
-            return self._widened(x, states, weights, lengths, narrow, training=training, record=record, segment=segment)
+        compute = partial(self._compute, training=training, record=record, segment=segment)
+        further = {Key("input", name): tensor for name, tensor in beside.items()}
+        half = narrow_results(x.dtype, x.device)
+        if half is None or not self._runs_fused(x, states, weights):
+            found, call = compute({self._input: x, **further}, states, weights, lengths, products=None)
+            return *found, call
+        results = self.results_dtype(x, states)
+        x, *states = widened((x, *states))
+        # Autocast off: it would round again what was just widened, where the reference path runs after all.
+        with torch.autocast("cpu", enabled=False):
+            inputs = {self._input: x, **{key: tensor.float() for key, tensor in further.items()}}
+            found, call = compute(inputs, states, widened_weights(weights), lengths, products=half)
+        return *narrowed(found, results), call
+
+    def _compute(
+        self,
+        inputs: Mapping[Key, Tensor],
+        states: Sequence[Tensor],
+        weights: Weights,
+        lengths: Lengths,
+        *,
+        training: bool,
+        record: tuple[str, ...],
+        products: torch.dtype | None,
+        segment: int,
+    ) -> tuple[RunResults, KernelCall | None]:
+        """Draw, and run whole or in segments; arguments as of `__call__`.
+
+        `products` is what numbers are rounded to before they are multiplied with weights, where kernels can do so.
+        """
         if training and self._dropped_weights:
+            # A parameter of the equations may be some rows of a packed tensor, so each becomes a tensor of its own.
             weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
-        leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
+        x = inputs[self._input]
+        leaves = {**inputs, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
             leaves |= {node.key: self._draw(node, x) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
         whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
+        call = None
         if segment and not whole:  # a trace of segments would hold for one T
             found = self._in_segments(run, leaves, weights, lengths, segment)
         else:
-            found = run(leaves, weights, lengths)
-        return found if autocast_dtype(x.device) is None else _in_dtype(found, self.results_dtype(x, states))
+            found, call = run(leaves, weights, lengths)
+        if autocast_dtype(x.device) is not None:  # each operation of the reference path gave the dtype that it chose
+            found = narrowed(found, self.results_dtype(x, states))
+        return found, call
 
     def plan(self, device: torch.device, dtype: torch.dtype, *, training: bool) -> Plan:
         """Return which back end runs on tensors of a device and dtype, as things stand now, and why.
@@ -148,34 +193,42 @@ class Executable:
         training: bool,
         record: tuple[str, ...],
         products: torch.dtype | None,
-    ) -> RunResults:
-        """Run with the draws made, on the path that these tensors may take."""
+    ) -> tuple[RunResults, KernelCall | None]:
+        """Run with the draws made, on the path that these tensors may take; the kernel call as in `__call__`."""
         x = leaves[self._input]
         runner = self._runners.get((training, record)) or self._runner(training, record)
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():  # its tensors are fake, and `route` would ask what they are
             if operator_runs(x.device, x.dtype):
-                return self._as_operator(leaves, weights, lengths, training, record, products)
-            return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
-        way = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
-        if way is not Route.REFERENCE:
+                return self._as_operator(leaves, weights, lengths, training, record, products), None
+            return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+        chosen = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
+        if chosen is not Route.REFERENCE:
             kernels = runner.kernels(kernel_products(products) or x.dtype)
-            if kernels is not None and way is Route.KERNELS:
+            if kernels is not None and chosen is Route.KERNELS:
                 call, tensors = runner.prepare(kernels, leaves, weights, lengths)
-                return call.run(tensors)
+                return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
             if kernels is not None:
-                return self._as_operator(leaves, weights, lengths, training, record, products)
-        return runner.programs.run_reference(leaves, weights, self.sizes, lengths)
+                return self._as_operator(leaves, weights, lengths, training, record, products), None
+        return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+
+    def _is_repeatable(self, runner: KernelRunner, *, training: bool) -> bool:
+        """Say whether kernels read the input, the states and the weights as they are.
+
+        Draws, and loop invariants, are tensors that every call makes for itself before its kernels run.
+        """
+        return runner.programs.once is None and not (training and (self._draws or self._dropped_weights))
 
     def _in_segments(
         self,
-        run: Callable[..., RunResults],
+        run: Callable[..., tuple[RunResults, KernelCall | None]],
         leaves: dict[Key, Tensor],
         weights: Weights,
         lengths: Lengths,
         segment: int,
     ) -> RunResults:
         """Run a few steps at a time, and save for backward only the states between these segments."""
-        by_step = {self._input, *(node.key for node in self._draws if node.random and node.random.each == "step")}
+        by_step = {node.key for node in self._draws if node.random and node.random.each == "step"}
+        by_step |= {key for key in leaves if key.kind == "input"}
         # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
         parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
         outputs = []
@@ -184,7 +237,7 @@ class Executable:
             rest = lengths.segment(start, min(start + segment, lengths.steps))
             # Draws are among the leaves already, so the second forward pass draws nothing and needs no state of the
             # generator.
-            y, states, _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
+            (y, states, _), _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
             outputs.append(y)
             leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
         return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
@@ -195,33 +248,6 @@ class Executable:
             return operator_runs(x.device, x.dtype)
         tensors = (x, *states, *weights.bases)
         return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
-
-    def _widened(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        weights: Weights,
-        lengths: Lengths,
-        narrow: torch.dtype,
-        *,
-        training: bool,
-        record: tuple[str, ...],
-        segment: int,
-    ) -> RunResults:
-        """Run in float32 what is stored, or asked for, in half precision: sums are never narrower than that."""
-        results = self.results_dtype(x, states)
-        with torch.autocast("cpu", enabled=False):
-            y, new, seen = self(
-                x.float(),
-                [state.float() for state in states],
-                weights.float(),
-                lengths,
-                training=training,
-                record=record,
-                products=narrow,
-                segment=segment,
-            )
-        return _in_dtype((y, new, seen), results)
 
     def prepared(
         self,
@@ -284,8 +310,3 @@ class Executable:
         rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
         chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
         return torch.bernoulli(chances) * random.scale
-
-
-def _in_dtype(results: RunResults, dtype: torch.dtype) -> RunResults:
-    y, states, seen = results
-    return y.to(dtype), [state.to(dtype) for state in states], {name: value.to(dtype) for name, value in seen.items()}

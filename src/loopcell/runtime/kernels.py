@@ -36,6 +36,7 @@ from loopcell.runtime.dispatch import are_plain, described, is_plain, nothing_at
 from loopcell.runtime.programs import Programs, kernels_of, why_not_built
 
 _MOST_SIGNATURES = 64
+"""A bound on memory: dropped weights, for one, have a layout of their own at every call."""
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
 
@@ -48,30 +49,28 @@ class BoundKernels:
 
     Attributes:
         programs: the cell.
-        kernels: its loops.
-        signature: what the calls are given.
+        signature: its kernels, and what is known of the calls before their tensors are there.
     """
 
-    def __init__(self, programs: Programs, kernels: Kernels, signature: KernelSignature) -> None:
+    def __init__(self, programs: Programs, signature: KernelSignature) -> None:
         self.programs = programs
-        self.kernels = kernels
         self.signature = signature
 
     @cached_property
     def inference(self) -> ForwardPass:
         """The forward loop that saves nothing."""
-        return ForwardPass(self.kernels, self.kernels.forward, self.signature, saves=False)
+        return ForwardPass(self.signature, self.signature.kernels.forward, saves=False)
 
     @cached_property
     def training(self) -> ForwardPass:
         """The forward loop that saves what `backward` reads."""
-        return ForwardPass(self.kernels, self.kernels.forward_and_save, self.signature, saves=True)
+        return ForwardPass(self.signature, self.signature.kernels.forward_and_save, saves=True)
 
     @cached_property
     def backward(self) -> BackwardPass:
         """The reverse loop."""
         assert self.training.saved is not None  # it saves
-        return BackwardPass(self.kernels, self.signature, self.training.saved)
+        return BackwardPass(self.signature, self.training.saved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +91,13 @@ class KernelCall:
         Args:
             tensors: what the signature's keys name, then those of the weights; the last axis of each contiguous.
         """
-        signature = self.bound.signature
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
             output, *rest = _KernelFunction.apply(self, *tensors)  # type: ignore[no-untyped-call]
         else:
             output, *rest = self.bound.inference.run(self.launch, tensors)[0]
-        count = len(signature.states)
-        return output, rest[:count], dict(zip(signature.recorded, rest[count:], strict=True))
+        kernels = self.bound.signature.kernels
+        count = len(kernels.states)
+        return output, rest[:count], dict(zip(kernels.recorded, rest[count:], strict=True))
 
 
 class _KernelFunction(torch.autograd.Function):
@@ -115,7 +114,7 @@ class _KernelFunction(torch.autograd.Function):
         ctx.shapes = [tensor.shape for tensor in to_save]
         ctx.dtype = saved.block.dtype
         ctx.output = None if saved.steps is None else _Version(results[0])
-        ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.states) :])
+        ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.kernels.states) :])
         ctx.set_materialize_grads(False)  # a gradient that is not there comes as None, for which nothing is computed
         return tuple(results)
 
@@ -127,15 +126,16 @@ class _KernelFunction(torch.autograd.Function):
         all_saved = ctx.saved_tensors
         _check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
-        arriving = (d_output, *d_rest[: len(signature.states)])
+        arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
-        # Where the gradient of this gradient is wanted, or somebody looks on: the same equations as PyTorch operations.
+        # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
             refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), demanded=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
+        # A hook on saved tensors may have brought them back in another layout.
         tensors = [contiguous_rows(tensor) for tensor in tensors]
         if ctx.output is not None and ctx.output.changed():
-            block = _saved_again(call, tensors)
+            block = _saved_anew(call, tensors)
         else:
             block = SavedForBackward(call.bound.backward.saved, *[tensor.contiguous() for tensor in saved])
         return (None, *call.bound.backward.run(call.launch, tensors, block, arriving, wanted))
@@ -165,7 +165,7 @@ def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype
 
 
 class _Version:
-    """The version of an output, without keeping it in memory: whether somebody has written to it since."""
+    """The version of an output, without holding its memory: tells later whether the output was written to."""
 
     def __init__(self, output: Tensor) -> None:
         # A detached tensor counts versions together with its origin, also once it has given up the common memory.
@@ -178,7 +178,7 @@ class _Version:
         return self._counter._version != self._seen  # noqa: SLF001
 
 
-def _saved_again(call: KernelCall, tensors: Sequence[Tensor]) -> SavedForBackward:
+def _saved_anew(call: KernelCall, tensors: Sequence[Tensor]) -> SavedForBackward:
     """Run forward once more, for a caller who has written to the output in which saved values lay (`y.relu_()`)."""
     saved = call.bound.training.run(call.launch, tensors)[1]
     assert saved is not None  # this pass saves
@@ -235,7 +235,7 @@ class KernelRunner:
             weights: the parameters.
             lengths: where rows end and start afresh.
         """
-        if self.programs.once is not None:
+        if self.programs.once is not None:  # computed by PyTorch, which has the gradient too: no kernel has to
             leaves = {**leaves, **self.programs.invariants(leaves, weights, self.sizes)}
         bound = self._bind(kernels, tuple(leaves), weights)
         tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
@@ -257,6 +257,7 @@ class KernelRunner:
 
     def _plain_call(self, bound: BoundKernels, steps: int, batch: int, threads: int) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""
+        # The same object each time, since a launch remembers the struct that it filled in.
         key = (bound, steps, batch, threads)
         call = self._plain.get(key)
         if call is None:
@@ -272,9 +273,8 @@ class KernelRunner:
         bound = self._bound.get(key)
         if bound is None:
             shapes = tuple(base.shape for base in weights.bases)
-            program = self.programs.reference.program
-            signature = KernelSignature(program, self.sizes, keys, weights.layout, shapes)
+            signature = KernelSignature(kernels, self.sizes, keys, weights.layout, shapes)
             if len(self._bound) > _MOST_SIGNATURES:
                 self._bound.clear()
-            bound = self._bound[key] = BoundKernels(self.programs, kernels, signature)
+            bound = self._bound[key] = BoundKernels(self.programs, signature)
         return bound

@@ -33,7 +33,7 @@ from loopcell.runtime.programs import Programs, recording
 
 @dataclass(frozen=True, eq=False)
 class OperatorSpec:
-    """What the operator runs, read from its text.
+    """A run of the operator, less its tensors, read from its text.
 
     Attributes:
         runner: the cell's kernels.
@@ -119,7 +119,7 @@ def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None,
     kernels = spec.kernels(tensors[0].dtype)
     if kernels is None:
         y, states, seen = spec.runner.programs.run_reference(leaves, weights, spec.runner.sizes, rows)
-        return _apart([y, *states, *seen.values(), y.new_empty(0)], tensors)
+        return _without_shared_memory([y, *states, *seen.values(), y.new_empty(0)], tensors)
     call, plain = spec.runner.prepare(kernels, leaves, weights, rows)
     # A compiler has to know the size before it knows the lengths.
     launch = replace(call.launch, saved_rows=rows.steps * tensors[0].shape[1])
@@ -184,7 +184,7 @@ def run_back(
         tensor.new_empty(0) if not want else torch.zeros_like(tensor) if gradient is None else gradient.contiguous()
         for tensor, gradient, want in zip(tensors, found, wanted, strict=True)
     ]
-    return _apart(gradients, (*tensors, kept, *arriving))
+    return _without_shared_memory(gradients, (*tensors, kept, *arriving))
 
 
 @run_back.register_fake
@@ -214,7 +214,7 @@ def _by_reference(
     return runner.programs.reference_gradients(leaves, weights, runner.sizes, rows, arriving, wanted)
 
 
-def _apart(results: list[Tensor], arguments: Sequence[Tensor]) -> list[Tensor]:
+def _without_shared_memory(results: list[Tensor], arguments: Sequence[Tensor]) -> list[Tensor]:
     """Copy what shares memory with another result or with an argument: an operator may return neither."""
     taken = {tensor.untyped_storage().data_ptr() for tensor in arguments}
     apart = []

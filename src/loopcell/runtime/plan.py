@@ -1,4 +1,4 @@
-"""Which back end runs a network, and why: a fall-back is never silent."""
+"""Plan: the back end that runs a network, and the reason, so that a fall-back is never silent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HIGHER = "gradients of gradients as PyTorch operations"
 
 @dataclass(frozen=True)
 class Plan:
-    """Which back end will run a layer; `net.plan()` returns one for each.
+    """The back end that will run a layer; `net.plan()` returns one for each.
 
     Attributes:
         cell: the cell's name.
@@ -28,7 +28,7 @@ class Plan:
 
     @property
     def fused(self) -> bool:
-        """Whether generated kernels run."""
+        """True where generated kernels run."""
         return self.backend != "reference"
 
     def __str__(self) -> str:

@@ -65,7 +65,7 @@ class Programs:
     ) -> list[Tensor | None]:
         """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled.
 
-        The tensors are taken as they are: what looks on (a tangent, a batch of cotangents) would be lost with a copy.
+        The tensors are taken as they are: a copy would lose what they carry (a tangent, a batch of cotangents).
 
         Args:
             leaves: the tensors of a call, by key, in order; those that want a gradient require one.
@@ -75,13 +75,13 @@ class Programs:
             arriving: the gradients of the output and of the final states; None for zeros.
             wanted: which of the leaves, and of the weights' tensors behind them, want a gradient.
         """
-        again = torch.is_grad_enabled()  # somebody differentiates this gradient
+        create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
         with torch.enable_grad():
             output, states, _ = self.run_reference(leaves, weights, sizes, lengths)
         inputs = [tensor for tensor, want in zip((*leaves.values(), *weights.bases), wanted, strict=True) if want]
         pairs_of = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
         results, gradients = [y for y, _ in pairs_of], [d for _, d in pairs_of]
-        found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=again, allow_unused=True))
+        found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=create_graph, allow_unused=True))
         return [next(found) if want else None for want in wanted]
 
 
@@ -126,7 +126,7 @@ _REFUSALS: dict[tuple[Programs, torch.dtype], str] = {}
 
 
 def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
-    """Return why a program's kernels could not be built; None where they are there, or nobody has asked for them."""
+    """Return why a program's kernels could not be built; None where they are there, or no call has needed them."""
     return _REFUSALS.get((programs, dtype))
 
 
@@ -137,7 +137,7 @@ def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
     Raises:
         UsageError: they cannot, and are demanded.
     """
-    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, where it was forgotten
+    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, which the cache has dropped since
     try:
         return Kernels(programs.fused, dtype)
     except LoopcellError as error:

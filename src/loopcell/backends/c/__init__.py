@@ -5,9 +5,8 @@
 
 from loopcell.backends.c.launch.arguments import KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
-from loopcell.backends.c.launch.forward import ForwardPass
+from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
 from loopcell.backends.c.launch.library import Kernels
-from loopcell.backends.c.launch.saved import SavedForBackward
 from loopcell.backends.c.launch.step import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.target import compiler
 

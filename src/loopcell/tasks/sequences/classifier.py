@@ -13,6 +13,7 @@ from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
 from loopcell.errors import UsageError
+from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -26,6 +27,7 @@ from loopcell.tasks.core.estimator import (
     what_to_try,
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
+from loopcell.tasks.core.estimator.inspecting import best, prefix_predictions
 from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
@@ -121,7 +123,10 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _probabilities(self, X: Sequence[Any]) -> Probabilities:
         self._fitted()
-        scores = torch.from_numpy(self._scores(self._unlabelled(X))) / self.network_.temperature.double().cpu()
+        return self._probabilities_of(self._unlabelled(X))
+
+    def _probabilities_of(self, examples: SequenceExamples) -> Probabilities:
+        scores = torch.from_numpy(self._scores(examples)) / self.network_.temperature.double().cpu()
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
 
@@ -182,6 +187,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""
         true = self.targets_.numbers(y, strict=False)
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
+
+    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(sequence, self._in_words)
+
+    def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
+        return [best(row, self.classes_) for row in self._probabilities_of(examples)]
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

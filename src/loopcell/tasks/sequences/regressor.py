@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from loopcell.data import Ragged
 from loopcell.data.examples import Scale, scale_of, within_rounding
+from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -26,6 +27,7 @@ from loopcell.tasks.core.estimator import (
     stacked,
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
+from loopcell.tasks.core.estimator.inspecting import prefix_predictions
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
@@ -140,6 +142,13 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         no_spread = " (no R2: all numbers are the mean of training)" if bool((true == mean).all()) else ""
         shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
         return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
+
+    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(sequence, self._in_words)
+
+    def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
+        rows = self.target_scale_.undo(self._scaled(examples))
+        return [[Prediction(", ".join(f"{value:.5g}" for value in row))] for row in rows]
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

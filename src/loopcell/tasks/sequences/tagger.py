@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from loopcell.data import Ragged
 from loopcell.errors import DataError, UsageError
+from loopcell.insight import Prediction
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import (
     IGNORED,
@@ -28,6 +29,7 @@ from loopcell.tasks.core.estimator import (
     device_of,
     in_order,
 )
+from loopcell.tasks.core.estimator.inspecting import best
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.reader import SequenceReader
@@ -123,6 +125,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
 
     task: ClassVar[str] = "sequence-tagger"
     reads_single_numbers = True
+    says_of_a_step = "here"
     network_: TaggerNetwork
     labels_: Labels
 
@@ -176,6 +179,10 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         """Give the labels of each sequence as JSON values."""
         for labels in self._predicted(X):
             yield {"labels": labels.tolist()}
+
+    def _said(self, sequence: Array) -> tuple[list[list[Prediction]], list[Prediction]]:
+        (rows,) = self._rows(SequenceExamples(Ragged.of([sequence])), TaggerNetwork.probabilities)
+        return [best(row, self.classes_) for row in rows], []
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
         """Return the share of steps with the right label, among those whose label is known.

@@ -20,7 +20,7 @@ class ForwardKernel(LoopKernel):
 
     Attributes:
         saved_states: names of the states whose values before each step are saved for backward.
-        saved: keys of what is saved for backward: saved.NAME, and state.NAME before each step.
+        saved: the slots of what is saved for backward, by key: saved.NAME, and state.NAME before each step.
         same_as_output: those of them that the output is as well: saved.NAME at the same step, state.NAME a step later.
     """
 
@@ -33,11 +33,12 @@ class ForwardKernel(LoopKernel):
         self.states = hoisted.loop.states
         super().__init__(name, (self.prologue, self.loop), self._slots(hoisted))
         results = hoisted.loop.results
-        saved = (key for key in results if key.kind == "saved")
-        self.saved = (*saved, *(key for key in state_keys(self.states) if key.name in saved_states))
+        self.saved: dict[Key, SlotKey] = {key: (Role.WRITTEN, key) for key in results if key.kind == "saved"}
+        before = (key for key in state_keys(self.states) if key.name in saved_states)
+        self.saved |= {key: (Role.STATE_BEFORE, key) for key in before}
         self.same_as_output = tuple(key for key in self.saved if results[key] == results[OUTPUT])
         if self.same_as_output:
-            self.aliased = frozenset({(Role.WRITTEN, OUTPUT), *map(saved_slot, self.same_as_output)})
+            self.aliased = frozenset({(Role.WRITTEN, OUTPUT), *(self.saved[key] for key in self.same_as_output)})
         # A value that is computed ahead and saved is written to the saved tensor at once, and the loop reads it there.
         self.saved_in_prologue = {
             hoisted.loop.nodes[index].name: key
@@ -140,11 +141,6 @@ class ForwardKernel(LoopKernel):
             before = self.loop_writer.state_before(state)
             yield f"    memset({before}, 0, (size_t){self.state_size(state)} * sizeof(real));"
         yield "}"
-
-
-def saved_slot(key: Key) -> SlotKey:
-    """Return the slot to which a saved.NAME, or a state.NAME before each step, is saved."""
-    return (Role.STATE_BEFORE if key.kind == "state" else Role.WRITTEN), key
 
 
 class _PrologueWriter(RegionWriter):

@@ -7,12 +7,11 @@ which packs and shares out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from loopcell.backends.c.codegen.addressing import slot_name
 from loopcell.backends.c.codegen.layout import Access, Pack, Region, Role, Slot, SlotKey
 from loopcell.backends.c.codegen.region import indented
-from loopcell.equations.keys import Key
 
 
 class LoopKernel:
@@ -25,6 +24,7 @@ class LoopKernel:
         packs: the packed weights, in order.
         sizes: names of the sizes, in order.
         matrices: names of the parameters that products read, in the order in which they follow the slots.
+        result_sizes: names of the sizes of the results, by key; "" of a scalar.
         prologue_sizes: the sizes, by their positions, of what is computed before the loop; -1 for a scalar.
         aliased: slots that a call may give one memory, since the same numbers are written to them.
     """
@@ -39,13 +39,12 @@ class LoopKernel:
         self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
         self.matrices = tuple(name for pack in self.packs for name in pack.matrices)
         self.prologue_sizes: tuple[int, ...] = ()
-
-    def width(self, key: Key, sizes: Mapping[str, int]) -> int:
-        """Return the length of a result's vector: its size's number, and 1 of a scalar."""
-        # From the last region, which is the loop: nearly all keys are its.
-        region = next(region for region in reversed(self.regions) if key in region.graph.results)
-        index = region.graph.results[key]
-        return sizes[region.size(index)] if region.graph.nodes[index].dims else 1
+        # Where two regions have results of one key, the last one counts, which is the loop.
+        self.result_sizes = {
+            key: region.size(index) if region.graph.nodes[index].dims else ""
+            for region in regions
+            for key, index in region.graph.results.items()
+        }
 
     def products(self) -> Iterator[tuple[int, int]]:
         """Yield (vectors, most rows) of every product function that is called."""

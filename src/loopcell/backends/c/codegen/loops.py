@@ -67,9 +67,11 @@ class Loops:
 def _deduplicated(graph: Graph) -> tuple[Graph, dict[Key, Key]]:
     """Return the reverse step with each value stored once, and which results share a store.
 
-    Sums and what travels to the step before are stores of their own kind.
+    Sums and what travels to the step before are stores of their own kind, and the gradient of an input is handed out
+    as a tensor of its own.
     """
-    apart = {key: i for key, i in graph.results.items() if key.kind in ("state", "parameter", "hoisted")}
+    own = ("state", "parameter", "hoisted", "input")
+    apart = {key: i for key, i in graph.results.items() if key.kind in own}
     first: dict[int, Key] = {}
     for key, index in graph.results.items():
         if key not in apart:

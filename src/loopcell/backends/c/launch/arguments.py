@@ -13,7 +13,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,9 +24,8 @@ from loopcell.backends.c.launch.library import Kernels
 from loopcell.backends.c.toolchain import threads
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout
-from loopcell.equations.keys import Key, state_keys
+from loopcell.equations.keys import Key
 from loopcell.errors import InputError, LoopcellError, TensorError
-from loopcell.passes.program import Program
 
 FEW_ROWS = 4
 """Up to so many steps of all rows, packing weights and calling a library of products cost more than they give."""
@@ -49,7 +47,7 @@ class KernelSignature:
     """The facts about a call of a cell's kernels that hold before its tensors are there.
 
     Attributes:
-        program: what is computed.
+        kernels: what is called.
         sizes: every size, by name.
         keys: what the tensors of a call are, such as input.x, state.h, hoisted.w, random.mask; behind these tensors
             come those of the weights.
@@ -57,21 +55,11 @@ class KernelSignature:
         shapes: of these tensors.
     """
 
-    program: Program
+    kernels: Kernels
     sizes: Mapping[str, int]
     keys: tuple[Key, ...]
     layout: WeightLayout
     shapes: tuple[torch.Size, ...]
-
-    @cached_property
-    def states(self) -> tuple[Key, ...]:
-        """The states, in the cell's order."""
-        return state_keys(self.program.loop.states)
-
-    @cached_property
-    def recorded(self) -> tuple[str, ...]:
-        """The names of the values that are recorded, in order."""
-        return tuple(key.name for key in self.program.loop.results if key.kind == "record")
 
     def check_shapes(self, bases: Sequence[Tensor]) -> None:
         """Refuse weights in which a kernel would read past the end.
@@ -79,7 +67,7 @@ class KernelSignature:
         Raises:
             TensorError: a tensor has not the shape that the equations need.
         """
-        for name, dims in self.program.fused.core.parameters.items():
+        for name, dims in self.kernels.parameters.items():
             shape = tuple(self.sizes[size] for size in dims)
             for part in self.layout.slices[name]:
                 base = bases[part.base]
@@ -144,10 +132,10 @@ class KernelArguments:
             2 * place + 1 the one from row to row of the batch.
     """
 
-    def __init__(self, kernels: Kernels, kernel: LoopKernel, signature: KernelSignature) -> None:
+    def __init__(self, signature: KernelSignature, kernel: LoopKernel) -> None:
         self.kernel = kernel
-        self._function = kernels.functions[kernel.name]
-        self._itemsize = kernels.dtype.itemsize
+        self._function = signature.kernels.functions[kernel.name]
+        self._itemsize = signature.kernels.dtype.itemsize
         self._signature = signature
         self._count = len(signature.keys)
         self._sizes = [signature.sizes[size] for size in kernel.sizes]
@@ -186,8 +174,9 @@ class KernelArguments:
                 self._summed.setdefault(bases, []).append((place, parts[0].start))
 
     def width(self, key: Key) -> int:
-        """Return the length of a result's vector."""
-        return self.kernel.width(key, self._signature.sizes)
+        """Return the length of a result's vector, 1 of a scalar."""
+        size = self.kernel.result_sizes[key]
+        return self._signature.sizes[size] if size else 1
 
     def begin(self, launch: Launch, tensors: Sequence[Tensor]) -> tuple[array[int], list[Tensor]]:
         """Return the arguments, with zeros for what the call makes, and what must stay alive until the kernel is done.

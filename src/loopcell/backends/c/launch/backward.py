@@ -10,9 +10,8 @@ from torch import Tensor
 
 from loopcell.backends.c.codegen.layout import Role
 from loopcell.backends.c.launch.arguments import START, KernelArguments, KernelSignature, Launch, contiguous_rows, empty
+from loopcell.backends.c.launch.forward import ColumnRange, SavedForBackward, SavedLayout, side_by_side
 from loopcell.backends.c.launch.gradients import MatrixGradients, VectorGradients
-from loopcell.backends.c.launch.library import Kernels
-from loopcell.backends.c.launch.saved import ColumnRange, SavedForBackward, SavedLayout, side_by_side
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 
 _BY_STEP = ("operand", "input", "product")
@@ -40,38 +39,36 @@ class BackwardPass:
     """The reverse loop, and the products after it, for calls with one signature.
 
     Args:
-        kernels: the loops.
-        signature: what the calls are given.
+        signature: the kernels, and what the calls are given.
         saved: where the forward loop saves what this one reads.
     """
 
-    def __init__(self, kernels: Kernels, signature: KernelSignature, saved: SavedLayout) -> None:
+    def __init__(self, signature: KernelSignature, saved: SavedLayout) -> None:
+        kernels = signature.kernels
         self._signature = signature
         self.saved = saved
         self._alias = kernels.loops.alias
-        self.arguments = arguments = KernelArguments(kernels, kernels.reverse, signature)
-        self._lay_out(kernels, signature)
+        self.arguments = arguments = KernelArguments(signature, kernels.reverse)
+        self._lay_out(signature)
         # A cotangent that is the same value as another was written once; the products find it under both keys.
         same = {key: self._columns[other] for key, other in self._alias.items() if other in self._columns}
         # Columns come first, for the products after the loop are planned by where the loop puts their cotangents.
-        self._matrices = MatrixGradients(kernels, kernels.fused.backward, signature, self._columns | same)
+        self._matrices = MatrixGradients(signature, self._columns | same)
         self._vectors = VectorGradients(signature, self._vector_columns)
         self._count = len(signature.keys)
-        self._states = [signature.keys.index(key) for key in signature.states]
+        self._states = [signature.keys.index(key) for key in kernels.states]
         self._arriving_states = [
-            (arguments.places[Role.READ, cotangent_of(key)], self._by_row[key]) for key in signature.states
+            (arguments.places[Role.READ, cotangent_of(key)], self._by_row[key]) for key in kernels.states
         ]
         self._arriving_output = arguments.places.get((Role.READ, cotangent_of(OUTPUT)))
-        output = kernels.forward_and_save
-        self._output_width = output.width(OUTPUT, signature.sizes)
         self._read = [
             (arguments.places[Role.READ, key], key) for key in saved.columns if (Role.READ, key) in arguments.places
         ]
         self._zero_rows: dict[int, Tensor] = {}
 
-    def _lay_out(self, kernels: Kernels, signature: KernelSignature) -> None:
+    def _lay_out(self, signature: KernelSignature) -> None:
         """Decide where the loop writes each of its results: side by side, or as a tensor of its own."""
-        width = self.arguments.width
+        width, kernels = self.arguments.width, signature.kernels
         backward, results = kernels.fused.backward, kernels.loops.backward.results
         # In the order of the parameters in the weights, so that the gates of one tensor come out as one product.
         order = {name: number for number, name in enumerate(signature.layout.slices)}
@@ -176,7 +173,7 @@ class BackwardPass:
         place, arguments = self._arriving_output, self.arguments
         assert place is not None  # the caller has looked
         if d_output is None:
-            d_output = self._zeros(like, self._output_width)
+            d_output = self._zeros(like, self.saved.output_width)
             arguments.put(fields, place, d_output.data_ptr(), 0)
         elif launch.lengths.steps * launch.batch > 1 and not d_output.stride(0) and not d_output.stride(1):
             # Only the last axis has to be contiguous, and that of an expanded tensor need not be.
@@ -224,7 +221,7 @@ class BackwardPass:
                 found.append(None)
             elif key.kind == "input":
                 start = results.by_step.get(key)
-                found.append(_spread(launch, self._matrices.of_input(results.cotangents, start, bases), tensor))
+                found.append(_spread(launch, self._matrices.of_input(key, results.cotangents, start, bases), tensor))
             else:
                 # A state or a loop invariant may have come in as one row for the whole batch: its gradient is the sum.
                 gradient = results.by_row.get(key)

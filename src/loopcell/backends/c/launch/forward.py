@@ -1,17 +1,132 @@
-"""Forward: calling a forward kernel on tensors."""
+"""Forward: calling a forward kernel on tensors, and what it saves for backward.
+
+What the loop saves lies side by side in one block [N, width], with a row for every step of every row of the batch. In
+most cells the output is the state after the step, and the next step saves just that as the state before it. It is
+stored once: the output lies behind the first state in one tensor [T + 1, B, n], and the states before each step
+are the same memory, one step earlier.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from loopcell.backends.c.codegen.forward import ForwardKernel, saved_slot
+from loopcell.backends.c.codegen.forward import ForwardKernel
 from loopcell.backends.c.codegen.layout import Role
-from loopcell.backends.c.launch.arguments import KernelArguments, KernelSignature, Launch, empty
-from loopcell.backends.c.launch.library import Kernels
-from loopcell.backends.c.launch.saved import SavedForBackward, SavedLayout
+from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelArguments, KernelSignature, Launch, empty
 from loopcell.equations.keys import OUTPUT, Key
+
+
+@dataclass(frozen=True)
+class ColumnRange:
+    """Some columns of a block [N, width]: `count` of them, from `start` on."""
+
+    start: int
+    count: int
+
+    @property
+    def stop(self) -> int:
+        """The column behind the last one."""
+        return self.start + self.count
+
+
+def side_by_side(keys: list[Key], width: Callable[[Key], int]) -> dict[Key, ColumnRange]:
+    """Give every key columns of one block, in order."""
+    columns: dict[Key, ColumnRange] = {}
+    start = 0
+    for key in keys:
+        columns[key] = ColumnRange(start, width(key))
+        start = columns[key].stop
+    return columns
+
+
+class SavedLayout:
+    """The places where a kernel saves its values.
+
+    Args:
+        kernel: it saves them.
+        width: returns the length of one, by key: saved.NAME, state.NAME.
+
+    Attributes:
+        columns: of the block, by key.
+        width: of the block.
+        output_width: n of the output [T, B, n].
+        as_output: the keys of values that the output is as well.
+    """
+
+    def __init__(self, kernel: ForwardKernel, width: Callable[[Key], int]) -> None:
+        self.as_output = kernel.same_as_output
+        # Last: where the output's memory serves for them the block ends before them, and no other column moves.
+        keys = sorted(kernel.saved, key=lambda key: key in self.as_output)
+        self.columns = side_by_side(keys, width)
+        self.width = sum(column.count for column in self.columns.values())
+        self.output_width = width(OUTPUT)
+
+    def allocate(self, launch: Launch, like: Tensor, *, share: bool) -> SavedForBackward:
+        """Return memory for a call.
+
+        Args:
+            launch: how the rows run.
+            like: a tensor of the call's dtype.
+            share: the output's memory may serve for what is the same as the output.
+        """
+        # A reset clears the state before a step, and that must not be the output of the step before. With lengths a
+        # step has fewer rows than the output, [T, B, n]. And for a few rows one more tensor costs more than a copy.
+        together = share and self.as_output and launch.is_plain and launch.saved_rows > FEW_ROWS
+        lengths = launch.lengths
+        steps = empty(like, (lengths.steps + 1, launch.batch, self.output_width)) if together else None
+        width = self.width - len(self.as_output) * self.output_width if together else self.width
+        block = empty(like, (launch.saved_rows, width))
+        if launch.index is not None:
+            block[launch.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
+        return SavedForBackward(self, block, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class SavedForBackward:
+    """The values that a call has saved.
+
+    Attributes:
+        layout: where they lie.
+        block: [N, width].
+        steps: [T + 1, B, n], the first state and the outputs; None where no saved value is the output.
+    """
+
+    layout: SavedLayout
+    block: Tensor
+    steps: Tensor | None = None
+
+    def place(self, key: Key) -> tuple[int, int]:
+        """Return the address of a saved value's first row, and the numbers from row to row."""
+        if self.steps is not None and key in self.layout.as_output:
+            steps = self.steps
+            # The state before step t is row t of the steps, and what step t gives is row t + 1.
+            first = 0 if key.kind == "state" else steps.stride(0) * steps.element_size()
+            return steps.data_ptr() + first, steps.shape[2]
+        start = self.layout.columns[key].start * self.block.element_size()
+        return self.block.data_ptr() + start, self.block.shape[1]
+
+    def values(self, key: Key) -> Tensor:
+        """Return a saved value [N, n]."""
+        if self.steps is not None and key in self.layout.as_output:
+            steps = self.steps[:-1] if key.kind == "state" else self.steps[1:]
+            return steps.view(-1, steps.shape[2])
+        column = self.layout.columns[key]
+        return self.block.narrow(1, column.start, column.count)
+
+    def output(self) -> Tensor | None:
+        """Return the output [T, B, n] where it shares memory with what is saved; else None.
+
+        It is no view, so that whoever writes to it is told by the gradient that it was needed, and not at once.
+        """
+        if self.steps is None:
+            return None
+        steps = self.steps
+        shape = torch.Size((steps.shape[0] - 1, *steps.shape[1:]))
+        return steps.new_empty(0).set_(steps.untyped_storage(), steps.stride(0), shape, steps.stride())
 
 
 class ForwardPass:
@@ -28,16 +143,16 @@ class ForwardPass:
         saved: where the kernel saves values for backward; None where it saves none.
     """
 
-    def __init__(self, kernels: Kernels, kernel: ForwardKernel, signature: KernelSignature, *, saves: bool) -> None:
-        self.kernels, self.kernel = kernels, kernel
-        self.arguments = arguments = KernelArguments(kernels, kernel, signature)
+    def __init__(self, signature: KernelSignature, kernel: ForwardKernel, *, saves: bool) -> None:
+        self.kernels, self.kernel = signature.kernels, kernel
+        self.arguments = arguments = KernelArguments(signature, kernel)
         self.input_place = arguments.places.get((Role.READ, signature.keys[0]))  # the input is the first tensor
-        self.state_numbers = [signature.keys.index(key) for key in signature.states]
-        by_step = [OUTPUT, *(Key("record", name) for name in signature.recorded)]
+        self.state_numbers = [signature.keys.index(key) for key in self.kernels.states]
+        by_step = [OUTPUT, *(Key("record", name) for name in self.kernels.recorded)]
         self.by_step = [(arguments.places[Role.WRITTEN, key], arguments.width(key)) for key in by_step]
-        self.states = [(arguments.places[Role.WRITTEN, key], arguments.width(key)) for key in signature.states]
+        self.states = [(arguments.places[Role.WRITTEN, key], arguments.width(key)) for key in self.kernels.states]
         self.saved = SavedLayout(kernel, arguments.width) if saves else None
-        self._saved = [(arguments.places[saved_slot(key)], key) for key in self.saved.columns] if self.saved else []
+        self._saved = [(arguments.places[kernel.saved[key]], key) for key in self.saved.columns] if self.saved else []
 
     def run(
         self, launch: Launch, tensors: Sequence[Tensor], *, share: bool = False

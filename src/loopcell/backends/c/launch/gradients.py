@@ -18,13 +18,8 @@ from torch import Tensor
 
 from loopcell.backends.c.launch import arguments
 from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature
-from loopcell.backends.c.launch.library import Kernels
-from loopcell.backends.c.launch.saved import ColumnRange
+from loopcell.backends.c.launch.forward import ColumnRange
 from loopcell.equations.keys import Key
-from loopcell.passes.derive import Backward
-
-INPUT = Key("input")
-"""Stands for the operand where a matrix multiplies the input itself; there is one input."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +55,18 @@ class MatrixGradients:
     """The gradients of matrices, and of the input through them, from the block of cotangents.
 
     Args:
-        kernels: with the function for few rows.
-        backward: the reverse step.
-        signature: where the parameters lie.
+        signature: the kernels, and where the parameters lie.
         columns: where each cotangent lies.
     """
 
-    def __init__(
-        self, kernels: Kernels, backward: Backward, signature: KernelSignature, columns: Mapping[Key, ColumnRange]
-    ) -> None:
+    def __init__(self, signature: KernelSignature, columns: Mapping[Key, ColumnRange]) -> None:
+        kernels, backward = signature.kernels, signature.kernels.fused.backward
         self._bf16 = kernels.bf16
         self._of_few_rows = kernels.functions["outer_products"]
         self._slices = signature.layout.slices
         self._lengths = [shape[0] if shape else 1 for shape in signature.shapes]
         outer = ((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)
-        into_input = ((INPUT, p.parameter, columns[p.cotangent]) for p in backward.into_input)
+        into_input = ((p.operand, p.parameter, columns[p.cotangent]) for p in backward.into_input)
         self._outer = list(_joined(self._products(outer)))
         self._into_input = list(_joined(self._products(into_input)))
 
@@ -111,11 +103,12 @@ class MatrixGradients:
                 rows.addmm_(d.t(), v)  # in place, into the rows of the gradient: no product of its own, no copy
         return found
 
-    def of_input(self, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
-        """Return [N, I]: `start` and the sum of P^T d; None where nothing reaches the input."""
+    def of_input(self, key: Key, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
+        """Return [N, I] of one input: `start` and the sum of P^T d; None where nothing reaches it."""
         gradient, dtype = start, block.dtype
-        block = self._rounded(block) if self._into_input else block
-        for product in self._into_input:
+        products = [product for product in self._into_input if product.operand == key]
+        block = self._rounded(block) if products else block
+        for product in products:
             d = _columns(block, product.columns)
             rows = bases[product.base].detach().narrow(0, product.rows.start, product.rows.count)
             matrix = self._rounded(rows)

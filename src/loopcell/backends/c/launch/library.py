@@ -10,6 +10,7 @@ import torch
 from loopcell.backends.c.codegen.loops import Loops
 from loopcell.backends.c.codegen.names import headers
 from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
+from loopcell.equations.keys import state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.fuse import Fused
 
@@ -25,6 +26,9 @@ class Kernels:
         fused: what is run.
         dtype: torch.float32 or torch.float64, of tensors.
         bf16: products multiply numbers rounded to bfloat16, and add them up in float32; made for torch.bfloat16.
+        parameters: the sizes of each parameter that the kernels read, by name.
+        states: their keys, in the cell's order.
+        recorded: names of the values that are recorded, in order.
         loops: the generated text.
         forward: the loop for inference.
         forward_and_save: the same, which saves for backward what the reverse loop reads.
@@ -39,6 +43,10 @@ class Kernels:
             count = f"{len(fused.core.nodes):,} values per step"
             raise BuildError(f"it has {count}, and a compiler may take very long over more than {MOST_NODES:,}")
         self.fused = fused
+        # Read from the graph once: every network that binds these kernels asks for them.
+        self.parameters = fused.core.parameters
+        self.states = state_keys(fused.core.states)
+        self.recorded = tuple(key.name for key in fused.core.results if key.kind == "record")
         self.bf16 = dtype == torch.bfloat16
         self.dtype = torch.float32 if self.bf16 else dtype
         self.lanes = vector_bytes() // _BYTES[self.dtype]
@@ -63,4 +71,5 @@ class Kernels:
     def saved_width(self, sizes: Mapping[str, int]) -> int:
         """Return how many numbers `forward_and_save` saves for every step of a row."""
         kernel = self.forward_and_save
-        return sum(kernel.width(key, sizes) for key in kernel.saved)
+        names = [kernel.result_sizes[key] for key in kernel.saved]
+        return sum(sizes[name] if name else 1 for name in names)

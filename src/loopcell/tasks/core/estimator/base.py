@@ -44,7 +44,7 @@ from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
-from loopcell.tasks.core.own_functions import OWN_FUNCTIONS, as_list, demand_same_functions, own_functions
+from loopcell.tasks.core.own_functions import PYTHON_ONLY, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import checked, settings_class
@@ -60,7 +60,7 @@ MOST_NOTES = 100  # that are kept: a model may read any number of tables
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = (
     *("cell", "encoder", "features", "embedding", "random_state", "device", "devices", "progress"),
-    *("warm_start", "callbacks", *OWN_FUNCTIONS),
+    *PYTHON_ONLY,
 )
 
 
@@ -310,8 +310,9 @@ class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn 
         Raises:
             FileWriteError: the disk is full, or the folder cannot be written.
         """
+        network = self._fitted()
         facts = {**self.facts(), **self._more_facts()}
-        write_model(Path(path), self.task, self._fitted(), facts, scale_tensors(self._scales()))
+        write_model(Path(path), self.task, network, facts, scale_tensors(self._scales()))
 
     def _more_facts(self) -> dict[str, Any]:
         """Return facts of the training beside what makes the model; a run that goes on is not compared by them."""

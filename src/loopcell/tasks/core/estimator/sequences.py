@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ from torch import nn
 from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
+from loopcell.errors import InputError
+from loopcell.insight import Inspection, Prediction, look_inside
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
+from loopcell.tasks.core.estimator.inspecting import traces_of
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
@@ -45,6 +48,8 @@ class SequenceEstimator(Estimator):
 
     reads_single_numbers: ClassVar[bool] = False
     """A column of numbers is refused as X where this is false: one number is no sequence."""
+    says_of_a_step: ClassVar[Literal["here", "so far"]] = "so far"
+    """What a prediction at a step is of: the step, or the sequence if it ended there."""
     slow_to_evaluate: ClassVar[bool] = False
     """Scoring takes minutes where there are thousands of examples, so it shows its progress."""
 
@@ -103,6 +108,41 @@ class SequenceEstimator(Estimator):
         """
         return self.evaluate(X, y, training=training)
 
+    def inspect(self, x: Any) -> Inspection:
+        """Look at what happens inside while the model reads one sequence.
+
+        Args:
+            x: one sequence, in the form of those that `fit` was given.
+
+        Returns:
+            Every named quantity of every recurrent layer at every step, with the steps in words and the answer so far.
+            In a notebook it shows itself; `inspection.save("page.html")` writes a page that opens anywhere.
+
+        Raises:
+            DataError: the sequence cannot be used.
+            InputError: it has no step.
+        """
+        network, examples = self._fitted(), self._unlabelled([x])
+        (sequence,) = examples.inputs
+        if not len(sequence):
+            raise InputError("nothing to look at: the sequence has no step")
+        reader = network.get_submodule("reader")
+        layers = look_inside(reader, lambda: list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0])))
+        predictions, answer = self._said(sequence)
+        return Inspection(
+            title=type(self).__name__,
+            steps=self.input_.step_labels(sequence),
+            layers=layers,
+            traces=traces_of(self.input_, x),
+            predictions=predictions,
+            predicted=self.says_of_a_step,
+            answer=answer,
+        )
+
+    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
+        """Return what the model says at each step of a sequence as the network reads it, and at its end."""
+        return [], []
+
     def _reader(self, settings: NetworkSettings) -> SequenceReader:
         """What reads the sequences: a network has it under the name `reader`."""
         return SequenceReader(self.input_.first_layer(settings), settings)
@@ -138,7 +178,7 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
-        X, y = self._learn_columns(X), as_rows(y, "y")
+        X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
@@ -165,7 +205,7 @@ class SequenceEstimator(Estimator):
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
         seed = checked(self).seed() if drawn is None else drawn
-        pair = as_pair(as_rows(X, "X"), as_rows(y, "y"))
+        pair = as_pair(as_rows(X, "X"), as_rows(y, "y", fewest=2))
         return _divided(pair, None if validation is not None else self._halves_of(pair[1], seed), validation)
 
     def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
@@ -223,7 +263,7 @@ class SequenceEstimator(Estimator):
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
         """Return examples to score, and what is true of them; errors as `as_pair`."""
-        return as_pair(self._known_columns(X), as_rows(y, "y"))
+        return as_pair(self._known_columns(X), as_rows(y, "y", fewest=2))
 
     def _learn_columns(self, X: Any) -> Any:
         """Return X as examples, after learning what is to be known of its columns."""

@@ -77,6 +77,14 @@ class Input(ABC):
         """Put what was learned of the training data into the first layer, such as ready vectors of words."""
         return  # nothing, for most
 
+    def step_labels(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return what stands at each step, in words: its number, where the input has none.
+
+        Args:
+            sequence: as the network reads it, token ids [T] or numbers [T, I].
+        """
+        return [str(step) for step in range(len(sequence))]
+
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X were never seen in training; 0 where there are no tokens."""
         return 0

@@ -52,10 +52,20 @@ class TextInput(Input):
         """Read what `to_json` gave; FileFormatError for a vocabulary that is none."""
         return cls(vocabulary_from_json(stored["vocabulary"]))
 
+    def step_labels(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return the text of each token id."""
+        return token_labels(self.vocabulary, sequence)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X are the unknown one."""
         unknown = self.vocabulary.unknown_id
         return 0 if unknown is None else sum(count(ids, unknown) for ids in self.each(X))
+
+
+def token_labels(vocabulary: Vocabulary, ids: npt.NDArray[Any]) -> list[str]:
+    """Return the text of each token id [T]; the id itself where it is no text alone, as half of a character."""
+    texts = {int(token): vocabulary.decode([token]) for token in set(ids.tolist())}
+    return [texts[token] or f"#{token}" for token in ids.tolist()]
 
 
 def _texts(X: Sequence[Any]) -> Iterator[str]:

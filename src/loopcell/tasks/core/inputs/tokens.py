@@ -63,6 +63,10 @@ class TokenInput(Input):
             raise ValueError("a token has two ids")
         return cls(tokens)
 
+    def step_labels(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return the token of each id."""
+        return ["?" if token == UNKNOWN else self.tokens[token - 1] for token in sequence.tolist()]
+
     def unknown(self, X: Sequence[Any]) -> int:
         """How many tokens of X were never seen in training."""
         return sum(count(ids, UNKNOWN) for ids in self.each(X))

@@ -1,4 +1,4 @@
-"""Calls that come again: they give what the first one gave, and follow whatever has changed since."""
+"""The call cache: a later call gives what the first one gave, and follows whatever has changed since."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 import loopcell
-from loopcell.layers.again import Again
+from loopcell.layers.call_cache import CachedCall, CallCache
+from loopcell.runtime.kernels import KernelRunner
 
 
 class Doubled(nn.Module):
@@ -40,14 +41,25 @@ def net(request):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Which calls went the short way."""
+    """Which calls ran from the cache."""
     seen = []
-    run = Again.run
-    monkeypatch.setattr(Again, "run", lambda *given: seen.append(run(*given)) or seen[-1])
-    return lambda: [call is not None for call in seen]
+    find, run = CallCache.find, CachedCall.run
+
+    def found(*given):
+        seen.append(False)
+        return find(*given)
+
+    def cached(*given):
+        results = run(*given)
+        seen[-1] = results is not None
+        return results
+
+    monkeypatch.setattr(CallCache, "find", found)
+    monkeypatch.setattr(CachedCall, "run", cached)
+    return lambda: seen
 
 
-def test_a_second_call_goes_the_short_way_and_gives_the_same(net, calls):
+def test_a_second_call_runs_from_the_cache_and_gives_the_same(net, calls):
     x = torch.randn(4, 2, 3)
     first, second = net(x), net(x)
     assert calls() == [False, True]
@@ -159,8 +171,35 @@ def test_copies_remember_for_themselves(net):
     agree(net, x)
 
 
+def test_a_call_is_remembered_as_it_ran_and_not_prepared_twice(net, monkeypatch):
+    prepared = []
+    prepare = KernelRunner.prepare
+    monkeypatch.setattr(KernelRunner, "prepare", lambda *given: prepared.append(given) or prepare(*given))
+    x = torch.randn(4, 2, 3)
+    net(x), net(x)
+    assert len(prepared) == net.num_layers
+
+
+def test_the_kernels_of_autocast_are_not_those_of_other_calls(net, calls):
+    x = torch.randn(4, 2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # the kernels of this call are not those of the next ones
+        net(x)
+    net(x), net(x)
+    assert calls() == [False, False, True]
+
+
+def test_settings_that_change_empty_the_cache(calls):
+    net, x = loopcell.Recurrent(loopcell.cells.get("gru"), 3, 5), torch.randn(4, 4, 3)
+    net(x), net(x)
+    net.batch_first = True
+    agree(net, x), net(x)
+    net.dropout = 0.5  # from one layer to the next, of which there is none; but the cache does not look so far
+    net(x), net(x)
+    assert calls() == [False, True, False, False, True, False, False]  # the fourth is the reference path's
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_goes_the_short_way_too(net, calls, dtype):
+def test_half_precision_is_cached_too(net, calls, dtype):
     net.to(dtype)
     x = torch.randn(4, 2, 3).to(dtype)
     first = net(x)

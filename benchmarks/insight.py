@@ -1,0 +1,115 @@
+"""Measure the cost of looking inside, and the speed of the page: `python -m benchmarks.insight`, into insight.json.
+
+Recording beside a plain forward pass and the gradient flow beside a plain training step, alternating in one process;
+and the page of 3 layers x 256 units x 2,000 steps x 6 quantities in headless Chromium: first paint, and a hover from
+the pointer's event to the drawn frame. Needs `pip install playwright` and a chromium on the path.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import loopcell
+from benchmarks.measure import Patience, alternate, ratios
+from benchmarks.results import RESULTS, SuiteFile, heading
+from loopcell import cells
+from loopcell.insight import Inspection, LayerView, gradient_flow
+
+T, B, H = 100, 32, 256
+STEPS, UNITS, LAYERS = 2_000, 256, 3
+HOVERS = 200
+BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+HOVER = """async (count) => {
+  const canvas = document.querySelector("canvas[tabindex]"), box = canvas.getBoundingClientRect(), times = [];
+  for (let at = 0; at < count; at++) {
+    const began = performance.now();
+    const clientX = box.left + box.width * ((at * 37) % count) / count, clientY = box.top + 20 + (at * 13) % 200;
+    canvas.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse" }));
+    await new Promise((done) => requestAnimationFrame(done));
+    canvas.getContext("2d").getImageData(0, 0, 1, 1); // waits until it is drawn
+    times.push(performance.now() - began);
+  }
+  return times;
+}"""
+
+
+def costs(patience: Patience) -> list[dict[str, Any]]:
+    """Measure recording and the gradient flow of each cell."""
+    rows = []
+    for name in ("lstm", "gru", "rnn"):
+        torch.manual_seed(0)
+        net = loopcell.Recurrent(cells.get(name), H, H)
+        x = torch.randn(T, B, H)
+
+        def forward(net: Any = net, x: Any = x) -> object:
+            with torch.no_grad():
+                return net(x)
+
+        def record(net: Any = net, x: Any = x) -> object:
+            with torch.no_grad():
+                return net.record(x)
+
+        def train(net: Any = net, x: Any = x) -> object:
+            net.zero_grad(set_to_none=True)
+            net(x)[0].square().mean().backward()
+            return None
+
+        def flow(net: Any = net, x: Any = x) -> object:
+            return gradient_flow(net, x, lambda y: y.square().mean(), dynamics=False)
+
+        for what, ours, plain in (("recording", record, forward), ("gradient flow", flow, train)):
+            found = alternate({"ours": ours, "plain": plain}, patience)
+            seen = ratios(found["ours"].wall, found["plain"].wall)
+            rows.append({"what": what, "cell": name, "ratio": seen.median, "low": seen.low, "high": seen.high})
+            print(f"{name:5} {what:14} {seen.median:.2f} times the plain pass ({seen.low:.2f} to {seen.high:.2f})")
+    return rows
+
+
+def page() -> list[dict[str, Any]]:
+    """Measure the page in a browser."""
+    from playwright.sync_api import sync_playwright
+
+    random = np.random.default_rng(0)
+    cell = cells.get("lstm")
+    smooth = random.normal(size=(LAYERS, 6, STEPS, UNITS)).cumsum(2).astype(np.float32) / 30
+    layers = [
+        LayerView(f"layer {layer}", cell, dict(zip("ifgoch", np.tanh(smooth[layer]), strict=True)))
+        for layer in range(LAYERS)
+    ]
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        path = Path(folder) / "page.html"
+        Inspection("as large as is promised", [chr(97 + step % 26) for step in range(STEPS)], layers).save(path)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        paints, hovers = [], []
+        for _ in range(5):
+            opened = browser.new_page(viewport={"width": 1400, "height": 900})
+            opened.goto(path.as_uri())
+            opened.wait_for_selector(".legend .bar")
+            paints.append(opened.evaluate("performance.getEntriesByName('heat-map')[0].startTime"))
+            opened.wait_for_timeout(2_000)
+            hovers += opened.evaluate(HOVER, HOVERS)
+            opened.close()
+        browser.close()
+        row = {
+            "what": "page",
+            "megabytes": path.stat().st_size / 1e6,
+            "first paint, ms": statistics.median(paints),
+            "hover, ms": statistics.median(hovers),
+            "hover, 95th percentile, ms": float(np.quantile(hovers, 0.95)),
+        }
+    print(", ".join(f"{name} {value:.1f}" if isinstance(value, float) else str(value) for name, value in row.items()))
+    return [row]
+
+
+if __name__ == "__main__":
+    file = SuiteFile(RESULTS / "insight.json", heading())
+    file.add("page", page())
+    file.add("costs", costs(Patience()))

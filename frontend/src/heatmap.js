@@ -1,0 +1,131 @@
+// The heat map: a picture of units by steps, drawn once for each quantity and stretched to what is in view.
+
+import { NOT_A_NUMBER } from "./planes.js";
+
+const AXIS = 40; // pixels below the picture, for tokens and predictions
+const ROW = 18;
+
+export class HeatMap {
+	/**
+	 * @param canvas where it is drawn.
+	 * @param view what is in view: from and to in steps, the cursor and the picked units; read at every drawing.
+	 * @param steps the labels of the steps.
+	 * @param predictions for each step the most probable label and its probability, or nothing.
+	 */
+	constructor(canvas, view, steps, predictions) {
+		Object.assign(this, { canvas, view, steps, predictions, picture: document.createElement("canvas") });
+		this.units = [];
+	}
+
+	/** Paint a plane's units in an order. */
+	paint(plane, units, table) {
+		Object.assign(this, { plane, units });
+		const { codes, steps } = plane;
+		const [low, high] = plane.range();
+		// The colour of each of the 65,536 codes, so that a pixel costs one look-up.
+		const span = (plane.high - plane.low) / 0xfffe;
+		const colours = new Uint32Array(65536);
+		for (let code = 0; code < NOT_A_NUMBER; code++) {
+			const place = (plane.low + code * span - low) / (high - low);
+			colours[code] = table[Math.round(255 * Math.min(1, Math.max(0, place)))];
+		}
+		colours[NOT_A_NUMBER] = table[256];
+		this.picture.width = steps;
+		this.picture.height = units.length;
+		const image = new ImageData(steps, units.length);
+		const pixels = new Uint32Array(image.data.buffer);
+		units.forEach((unit, row) => {
+			for (let step = 0; step < steps; step++) pixels[row * steps + step] = colours[codes[unit * steps + step]];
+		});
+		this.picture.getContext("2d").putImageData(image, 0, 0);
+	}
+
+	get size() {
+		const { width, height } = this.canvas.getBoundingClientRect();
+		return { width, height: height - AXIS };
+	}
+
+	/** The step and the row under a place on the canvas; null beside the picture. */
+	under(x, y) {
+		const { width, height } = this.size;
+		const { from, to } = this.view;
+		const row = Math.floor((y / height) * this.units.length);
+		const step = Math.floor(from + (x / width) * (to - from));
+		const inside = x >= 0 && x < width && y >= 0 && row < this.units.length && step >= 0 && step < this.steps.length;
+		return inside ? { step, row } : null;
+	}
+
+	draw(colours) {
+		if (!this.plane) return;
+		const ratio = window.devicePixelRatio || 1;
+		const { width, height } = this.size;
+		this.canvas.width = Math.round(width * ratio);
+		this.canvas.height = Math.round((height + AXIS) * ratio);
+		const context = this.canvas.getContext("2d");
+		context.scale(ratio, ratio);
+		const { from, to } = this.view;
+		context.imageSmoothingEnabled = to - from > width * ratio; // many steps a pixel: their mean
+		context.drawImage(this.picture, from, 0, to - from, this.units.length, 0, 0, width, height);
+		this.#cursor(context, colours);
+		this.#axis(context, colours);
+	}
+
+	#cursor(context, colours) {
+		const { width, height } = this.size;
+		const { from, to, cursor, picked } = this.view;
+		const rowHeight = height / this.units.length;
+		context.strokeStyle = colours.line;
+		for (const unit of picked) {
+			const row = this.units.indexOf(unit);
+			context.strokeRect(0.5, row * rowHeight, width - 1, Math.max(rowHeight, 2));
+		}
+		if (!cursor) return;
+		const stepWidth = width / (to - from);
+		context.strokeRect((cursor.step - from) * stepWidth, 0, Math.max(stepWidth, 1), height);
+		context.strokeRect(0, cursor.row * rowHeight, width, Math.max(rowHeight, 1));
+	}
+
+	#axis(context, colours) {
+		const predicted = this.predictions.map((step) => step[0] ?? null);
+		context.font = "12px ui-monospace, monospace";
+		context.textAlign = "center";
+		context.textBaseline = "middle";
+		this.#row(context, colours, 0, (step) => [this.steps[step], 1]);
+		if (predicted.length) this.#row(context, colours, 1, (step) => predicted[step]);
+	}
+
+	/** A row of labels below the picture; as many as do not touch. */
+	#row(context, colours, row, at) {
+		const { width, height } = this.size;
+		const { from, to, cursor } = this.view;
+		const [first, last] = [Math.floor(from), Math.min(Math.ceil(to), this.steps.length)];
+		const stepWidth = width / (to - from);
+		let widest = 8;
+		for (let step = first; step < Math.min(last, first + 400); step++) {
+			widest = Math.max(widest, context.measureText(shown(at(step)?.[0] ?? "")).width);
+		}
+		const least = (widest + 3) / stepWidth;
+		const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((each) => each >= least) ?? 10000;
+		const near = (step) => cursor && cursor.step !== step && Math.abs(cursor.step - step) < least;
+		const y = height + ROW * (row + 0.5) + 2;
+		const write = (step, colour) => {
+			const [label, probability] = at(step) ?? [""];
+			const x = (step - from + 0.5) * stepWidth;
+			const half = context.measureText(shown(label)).width / 2;
+			context.fillStyle = colour;
+			context.globalAlpha = 0.45 + 0.55 * (probability ?? 1);
+			context.fillText(shown(label), Math.min(Math.max(x, half), width - half), y);
+			context.globalAlpha = 1;
+		};
+		for (let step = Math.ceil(first / every) * every; step < last; step += every) {
+			if (step >= from && !near(step)) write(step, colours.text);
+		}
+		if (cursor && cursor.step >= from && cursor.step < to) write(cursor.step, colours.accent);
+	}
+}
+
+/** A token as it can be read: blanks and line breaks have signs. */
+export function shown(label) {
+	const text = label.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣");
+	return text.length > 12 ? `${text.slice(0, 11)}…` : text;
+}

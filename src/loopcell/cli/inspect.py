@@ -1,0 +1,113 @@
+"""`loopcell inspect MODEL`: what happens inside a model while it reads one sequence, as a page."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from loopcell.cli import early
+from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.values import find_model
+from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.insight import Inspection
+
+Picture = Annotated[Path | None, typer.Option(help="Also a picture of all heat maps, for a paper.")]
+
+
+def inspect(  # noqa: PLR0913 - one argument a flag
+    model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
+    text: Annotated[str | None, typer.Option("--sequence", help="The sequence, where it is a text.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
+    row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page.")] = Path(
+        "inspection.html"
+    ),
+    window: Annotated[str | None, typer.Option("--part", help="Some steps only: 0:500, as slices count.")] = None,
+    png: Picture = None,
+    svg: Picture = None,
+    npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Also a row for every value: .parquet or .csv.")] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Write a page that shows every gate at every step, and open it."""
+    with reporting(debug):
+        if (text is None) == (data is None):
+            raise UsageError("one sequence is looked at: give --sequence TEXT, or --data FILE with --row NUMBER")
+        part = _window(window)
+        others = _others(png=png, svg=svg, npz=npz, table=table)
+        early.demand_model(find_model(model))
+        from loopcell.tasks.core.models import load_model
+
+        loaded = load_model(find_model(model))
+        if not hasattr(loaded, "inspect"):
+            raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
+        seen = loaded.inspect(text if data is None else _sequence(loaded, data, row))
+        seen = seen if part is None else seen.window(*part)
+        _write(seen, output, others)
+        if show:
+            webbrowser.open(output.resolve().as_uri())
+
+
+def _window(typed: str | None) -> tuple[int, int | None] | None:
+    """Read a window such as 0:500 or 100: .
+
+    Raises:
+        UsageError: it is none.
+    """
+    if typed is None:
+        return None
+    start, _, end = typed.partition(":")
+    if ":" not in typed or not all(not part or part.isdecimal() for part in (start, end)):
+        raise UsageError(f"{typed!r} is no window of steps; write 0:500, 100: or :50")
+    return int(start or 0), int(end) if end else None
+
+
+def _others(**named: Path | None) -> list[Path]:
+    """Return the further files that are asked for.
+
+    Raises:
+        UsageError: one has another ending than its flag says.
+    """
+    endings = {"png": (".png",), "svg": (".svg",), "npz": (".npz",), "table": (".parquet", ".csv")}
+    found = []
+    for name, path in named.items():
+        if path is None:
+            continue
+        if path.suffix.lower() not in endings[name]:
+            raise UsageError(f"--{name} names a file that ends in {' or '.join(endings[name])}, not {path.name}")
+        found.append(path)
+    return found
+
+
+def _write(seen: Inspection, output: Path, others: list[Path]) -> None:
+    if output.suffix.lower() != ".html":
+        raise UsageError(f"--output is the page: a file that ends in .html, not {output.name}")
+    for path in (output, *others):
+        seen.save(path)
+        typer.echo(f"wrote {path}")
+
+
+def _sequence(model: Any, file: Path, row: int) -> Any:
+    """Return one sequence of a file, read as `loopcell predict` reads it.
+
+    Raises:
+        UsageError: the file has fewer rows.
+    """
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
+
+    spec = FileExamples(files=(file,))
+    spec = as_trained(spec, getattr(model, "columns_", None))
+    seen = 0
+    for X in blocks(open_records(spec), spec, 1024):
+        if row <= seen + len(X):
+            return X[row - seen - 1]
+        seen += len(X)
+    raise UsageError(f"{file} has {seen:,} rows, and --row asks for row {row:,}")

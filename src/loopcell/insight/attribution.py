@@ -1,0 +1,148 @@
+"""Attribution: which steps of the input an answer stands on. It works in evaluation and on every device.
+
+Gradient times input: Shrikumar et al., 2016 (arXiv 1605.01713). Integrated gradients: Sundararajan, Taly, Yan:
+Axiomatic Attribution for Deep Networks, 2017 (arXiv 1703.01365), eq. 1 and 3. Occlusion: Zeiler, Fergus: Visualizing
+and Understanding Convolutional Networks, 2014 (arXiv 1311.2901), section 4.2, by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from loopcell.errors import InputError
+
+Method = Literal["integrated_gradients", "gradient_x_input", "occlusion"]
+Target = int | Tensor | Callable[[Any], Tensor] | None
+STEPS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """The share of each number of the input in an answer.
+
+    Attributes:
+        values: [T, B, I] (in the form of the input): what each number adds to the answer, against the baseline.
+        answer: [B]: the answer for the input.
+        base: [B]: the answer for the baseline; None where the method does not ask for it.
+    """
+
+    values: Tensor
+    answer: Tensor
+    base: Tensor | None
+
+    @property
+    def by_step(self) -> Tensor:
+        """Return what each step adds: the sum over its numbers, [T, B]."""
+        return self.values.sum(-1)
+
+    @property
+    def gap(self) -> Tensor | None:
+        """Return what the values do not explain of answer - base, [B]; near 0 for integrated gradients."""
+        if self.base is None:
+            return None
+        over = tuple(range(self.values.dim()))
+        batch = next(axis for axis in over if self.values.shape[axis] == self.answer.shape[0] and axis < 2)
+        return self.answer - self.base - self.values.sum([axis for axis in over if axis != batch])
+
+
+def attribute(
+    model: Callable[[Tensor], Any],
+    x: Tensor,
+    target: Target = None,
+    *,
+    method: Method = "integrated_gradients",
+    baseline: Tensor | float = 0.0,
+    steps: int = STEPS,
+    batch_axis: int = 1,
+) -> Attribution:
+    """Return what each number of an input adds to an answer.
+
+    Args:
+        model: a module or function of the input: a `Recurrent`, which gives an output and a state, or anything that
+            gives [B, K]. It is used as it is, in evaluation or training.
+        x: [T, B, I].
+        target: of an output [B, K] the column, or one a row [B]; of anything else a function from it to [B]. None
+            sums the last step's output of a recurrent layer, or takes what is [B] already.
+        method: "integrated_gradients" from the baseline to the input, "gradient_x_input" at the input, or
+            "occlusion": the answer's loss when a step is replaced by the baseline.
+        baseline: an input that says nothing; a number, or a tensor that x's shape can be made of.
+        steps: points on the way from the baseline (the midpoint rule), for integrated gradients.
+        batch_axis: where the rows are: 1, or 0 with batch_first.
+
+    Raises:
+        InputError: x is not such a tensor, the method is none, or the answer is not one number a row.
+    """
+    if not isinstance(x, Tensor) or x.dim() != 3 or not x.is_floating_point() or batch_axis not in (0, 1):
+        raise InputError("attribution takes numbers [T, B, I]; of tokens, attribute the vectors of their embedding")
+    x = x.detach()
+    base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x)
+
+    def answer(inputs: Tensor) -> Tensor:
+        return _answer(model(inputs), target, x.shape[batch_axis], batch_axis)
+
+    if method == "gradient_x_input":
+        value, gradient = _gradient(answer, x)
+        return Attribution(gradient * x, value, None)
+    if method == "integrated_gradients":
+        return _integrated(answer, x, base, steps)
+    if method == "occlusion":
+        return _occluded(answer, x, base, 1 - batch_axis)
+    raise InputError(f"a method is integrated_gradients, gradient_x_input or occlusion, not {method!r}")
+
+
+def _integrated(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, steps: int) -> Attribution:
+    if not isinstance(steps, int) or steps < 1:
+        raise InputError(f"steps is a whole number of at least 1, not {steps!r}")
+    total = torch.zeros_like(x)
+    for number in range(steps):
+        share = (number + 0.5) / steps
+        total += _gradient(answer, base + share * (x - base))[1]
+    with torch.no_grad():
+        return Attribution((x - base) * total / steps, answer(x), answer(base))
+
+
+def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, time: int) -> Attribution:
+    """Give all of a step's loss to the step; it is spread evenly over its numbers."""
+    with torch.no_grad():
+        whole = answer(x)
+        values = torch.zeros_like(x)
+        for step in range(x.shape[time]):
+            without = x.clone()
+            without.select(time, step).copy_(base.select(time, step))
+            lost = (whole - answer(without)).unsqueeze(-1) / x.shape[-1]
+            values.select(time, step).copy_(lost.expand(-1, x.shape[-1]))
+    return Attribution(values, whole, None)
+
+
+def _gradient(answer: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.enable_grad():
+        inputs = x.detach().requires_grad_()
+        value = answer(inputs)
+        if not value.requires_grad:
+            raise InputError("the answer does not depend on the input: it has no gradient")
+        (gradient,) = torch.autograd.grad(value.sum(), inputs, allow_unused=True, materialize_grads=True)
+    return value.detach(), gradient
+
+
+def _answer(found: Any, target: Target, rows: int, batch_axis: int) -> Tensor:
+    """Return one number a row, [B], of what a model gave."""
+    output = found[0] if isinstance(found, tuple) else found
+    if callable(target):
+        output = target(output)
+    elif output.dim() == 3 and target is None:
+        output = output.select(1 - batch_axis, -1).sum(-1)
+    elif output.dim() == 2 and target is not None:
+        columns = torch.as_tensor(target, device=output.device).expand(rows)
+        output = output.gather(-1, columns.unsqueeze(-1)).squeeze(-1)
+    if not isinstance(output, Tensor) or output.shape != (rows,):
+        shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise InputError(
+            f"the answer must be one number a row, [{rows}], not {shape}: name a column with target=, or give a "
+            "function from the output to it"
+        )
+    return output

@@ -1,0 +1,141 @@
+"""Looking into a model while it reads one sequence: the values of its recurrent layers, whatever model it is.
+
+A model calls its recurrent layers with inputs that it has prepared, in one call or in many (a decoder writes token by
+token). Forward hooks keep what every call was given; each call is then made once more with recording, so that no model
+needs a second, slower form that can be looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from loopcell.equations import Cell
+from loopcell.errors import InputError
+from loopcell.layers import State
+from loopcell.layers.stack import Stack
+
+Numbers = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerView:
+    """One layer in one direction, at every step of a sequence.
+
+    Attributes:
+        name: what the model calls it, such as "reader.recurrent, layer 0, backward".
+        cell: its equations.
+        quantities: what has a name in the equations, [T, n] each; a state's name is the state after the step. The
+            backward direction's values stand at the step of the input that they belong to.
+    """
+
+    name: str
+    cell: Cell
+    quantities: Mapping[str, Numbers]
+
+    def is_gate(self, name: str) -> bool:
+        """Say whether a quantity lies between 0 and 1 by its equation: a sigmoid."""
+        return any(node.label == name and node.op == "sigmoid" for node in self.cell.graph.nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class _RecordedCall:
+    """A call of recurrent layers, as it was made."""
+
+    layers: Stack
+    x: Tensor
+    state: State | None
+    others: dict[str, Any]
+
+
+def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView, ...]:
+    """Return what the recurrent layers of a model computed for one sequence.
+
+    Args:
+        model: any module; its recurrent layers are found, in the order of the model.
+        read: makes the model read the sequence, with a batch of one.
+
+    Returns:
+        One view for each layer and direction of each `loopcell.Recurrent`, `LSTM`, `GRU` or `RNN` that was called.
+        Where there were several calls, their steps stand one after the other.
+
+    Raises:
+        InputError: nothing recurrent was called, or a batch has more than one sequence.
+    """
+    names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
+    with _calls_of(names) as calls, torch.no_grad():
+        read()
+    if not calls:
+        raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
+    return tuple(view for layers, name in names.items() for view in _views(layers, name, calls))
+
+
+@contextmanager
+def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_RecordedCall]]:
+    """Keep every call of some layers within the block."""
+    calls: list[_RecordedCall] = []
+
+    def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
+        assert isinstance(module, Stack)  # it is hooked to nothing else
+        x, state, lengths, reset = _arguments(*given, **others)
+        calls.append(_RecordedCall(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
+
+    handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _arguments(
+    x: Any = None, state: Any = None, *, lengths: Any = None, reset: Any = None, **torch_names: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Return what a call was given, by the names of `loopcell.Recurrent` or by those of torch.nn (input, hx)."""
+    return torch_names.get("input", x), torch_names.get("hx", state), lengths, reset
+
+
+def _as_state(layers: Stack, given: Any) -> State | None:
+    """Return a state as one, also where it was given as torch.nn's tensors."""
+    if given is None or isinstance(given, State):
+        return given
+    tensors = given if isinstance(given, tuple) else (given,)
+    return State(**dict(zip(layers.cell.states, tensors, strict=True)))
+
+
+def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[LayerView]:
+    recordings = [_recorded(call) for call in calls if call.layers is layers]
+    if not recordings:
+        return
+    for place, (layer, direction) in enumerate(layers.places()):
+        quantities = {
+            quantity: np.concatenate([recording[quantity][place] for recording in recordings])
+            for quantity in recordings[0]
+        }
+        way = ("", ", backward")[direction] if not layers.bidirectional else (", forward", ", backward")[direction]
+        yield LayerView(f"{name or type(layers).__name__}, layer {layer}{way}", layers.cell, quantities)
+
+
+def _recorded(call: _RecordedCall) -> dict[str, list[Numbers]]:
+    """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
+    with torch.no_grad():
+        recording = call.layers.record(call.x, state=call.state, **call.others)
+    batch = None if call.x.dim() == 2 else (0 if call.layers.batch_first else 1)
+    if batch is not None and call.x.shape[batch] != 1:
+        raise InputError(f"one sequence is looked at, and the model read a batch of {call.x.shape[batch]}")
+    return {
+        name: [_numbers(value if batch is None else value.select(batch, 0)) for value in values]
+        for name, values in recording.items()
+    }
+
+
+def _numbers(tensor: Tensor) -> Numbers:
+    found: Numbers = tensor.detach().cpu().float().numpy()
+    return found

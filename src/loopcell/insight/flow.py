@@ -1,0 +1,243 @@
+"""Gradient flow: how much of a loss's gradient reaches each state at each step, and what would help where little does.
+
+The norm of dL/ds_t for every state s of every layer, through the fused kernels; beside it the slope that linear theory
+predicts from the step's Jacobian. Hochreiter: Untersuchungen zu dynamischen neuronalen Netzen, 1991; Pascanu, Mikolov,
+Bengio: On the difficulty of training recurrent neural networks, 2013 (arXiv 1211.5063).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from loopcell.backends.lengths import Lengths
+from loopcell.equations.gates import gates_of
+from loopcell.errors import InputError
+from loopcell.insight.dynamics import StepDynamics, step_dynamics
+from loopcell.insight.nudges import NudgedLayer
+from loopcell.layers import chrono_, orthogonal_
+from loopcell.layers.stack import Stack
+
+Numbers = npt.NDArray[np.float64]
+Treatment = Literal["orthogonal", "chrono"]
+LossFunction = Callable[[Tensor], Tensor]
+
+FLAT = 2.0
+"""Powers of ten over the sequence within which a gradient is said to hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class FlowOfLayer:
+    """The gradient in one layer and direction.
+
+    Attributes:
+        layer: its number.
+        direction: 0 along the sequence, 1 against it.
+        norms: by state, ||dL/ds_t|| [T]: the root mean square over the batch's rows. Every path to the loss counts:
+            later steps, the layers above, the output.
+        dynamics: the Jacobian's figures along the sequence; None where they were not asked for.
+    """
+
+    layer: int
+    direction: int
+    norms: Mapping[str, Numbers]
+    dynamics: StepDynamics | None
+
+    def slope(self, state: str) -> float:
+        """Return the growth of log ||dL/ds_t|| for one step back, fitted over all steps that a gradient reaches.
+
+        0 is a gradient that holds; -0.1 one that loses a tenth at each step back. NaN where none arrives.
+        """
+        against_time = self.norms[state] if self.direction else self.norms[state][::-1]
+        reached = np.flatnonzero((against_time > np.finfo(np.float64).tiny) & np.isfinite(against_time))
+        if len(reached) < 2:
+            return float("nan")
+        return float(np.polyfit(reached, np.log(against_time[reached]), 1)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """The flow of a loss's gradient back through a network.
+
+    Attributes:
+        layers: each layer and direction.
+        loss: the loss itself.
+        cell: the name of the cell.
+        gated: a gate of the cell keeps its state, as the f of an LSTM does.
+    """
+
+    layers: Sequence[FlowOfLayer]
+    loss: float
+    cell: str
+    gated: bool
+
+    def verdict(self) -> str:
+        """Say in words what becomes of the gradient, and what would help."""
+        return "\n".join(self._sentence(layer, state) for layer in self.layers for state in layer.norms)
+
+    def _sentence(self, layer: FlowOfLayer, state: str) -> str:
+        where = f"layer {layer.layer}{', backward' if layer.direction else ''}, {state}"
+        norms = layer.norms[state] if layer.direction else layer.norms[state][::-1]
+        if not np.isfinite(norms).all():
+            first = int(np.flatnonzero(~np.isfinite(norms))[0])
+            return f"{where}: no number any more {first} steps before the end; clip the gradient, or lower the rate"
+        reached = np.flatnonzero(norms)
+        if not len(reached):
+            return f"{where}: no gradient arrives: the loss does not depend on it"
+        # The nearest step that has half of the largest norm: among equals the largest one would be chance.
+        first, peak, end = int(reached[0]), int(np.argmax(norms >= norms.max() / 2)), len(norms) - 1
+        grown, left = float(norms[peak] / norms[first]), float(norms[end] / norms[peak])
+        # Below the top, gradients enter at every step; what grew by itself is what the step's own Jacobian makes grow.
+        grows = layer.dynamics.lyapunov > 0 if layer.dynamics else layer.slope(state) > 0
+        if grows and grown > 10**FLAT:
+            return (
+                f"{where}: explodes: {grown:.0e} times as large after {peak - first} steps; clip the gradient, and try "
+                "orthogonal initialisation (treatment='orthogonal') or a cell with layer normalisation"
+            )
+        if left < 10**-FLAT:
+            return f"{where}: vanishes: {left:.0e} of it after {end - peak} steps; try {self._cure()}"
+        if peak == end and layer.direction:
+            return f"{where}: enters at the first step that it reads, from where nothing flows back"
+        return f"{where}: holds: {left:.2g} of it after {end - peak} steps"
+
+    def _cure(self) -> str:
+        """Name what helps against a gradient that vanishes."""
+        if self.gated:
+            return "chrono initialisation (treatment='chrono')"
+        return "a gated cell such as lstm or gru, or orthogonal initialisation (treatment='orthogonal')"
+
+
+def gradient_flow(
+    net: Stack,
+    x: Tensor,
+    loss: LossFunction | None = None,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    dynamics: bool = True,
+    treatment: Treatment | None = None,
+) -> GradientFlow:
+    """Return how the gradient of a loss flows back through a network, step by step.
+
+    Args:
+        net: the network; it is read as in evaluation, and neither changed nor given gradients.
+        x: the input, [T, B, I], or [B, T, I] with batch_first.
+        loss: from the output (in the form that the network gives) to one number; None: the output of the last step
+            along a fixed random direction, which asks how far back anything at all is felt.
+        lengths: steps of each row, as in a call.
+        dynamics: compute the Jacobian's figures too, of the first row.
+        treatment: look at a copy of the network that begins anew: "orthogonal" recurrent matrices, or "chrono" gates
+            with time scales up to T.
+
+    Raises:
+        InputError: the input does not fit, the loss is not one number, or the treatment does not fit the cell.
+    """
+    if treatment is not None:
+        net = treated(net, treatment, x.shape[1 if net.batch_first else 0])
+    inner = x.transpose(0, 1) if net.batch_first else x
+    if inner.dim() != 3 or inner.shape[-1] != net.input_size or not inner.numel():
+        raise InputError(f"the input must be a batch [T, B, {net.input_size}] with steps in it, not {list(x.shape)}")
+    rows = _rows(lengths, inner)
+    watched = _Watched(net, inner.detach(), rows)
+    output = watched.output.transpose(0, 1) if net.batch_first else watched.output
+    value = _default_loss(watched.output, rows) if loss is None else loss(output)
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        raise InputError("the loss must be one number that depends on the output, such as output[-1].square().mean()")
+    return GradientFlow(
+        layers=watched.flows(value, dynamics=dynamics),
+        loss=float(value.detach()),
+        cell=net.cell.name,
+        gated=bool(gates_of(net.cell.graph).keep),
+    )
+
+
+def treated(net: Stack, treatment: Treatment, steps: int) -> Stack:
+    """Return a copy of a network that begins as a treatment has it.
+
+    Raises:
+        InputError: there is no such treatment, or no gate of the cell keeps its state (chrono).
+    """
+    new = copy.deepcopy(net)
+    if treatment == "orthogonal":
+        orthogonal_(new)
+    elif treatment == "chrono":
+        chrono_(new, max(3, steps))
+    else:
+        raise InputError(f"a treatment is 'orthogonal' or 'chrono', not {treatment!r}")
+    return new
+
+
+class _Watched:
+    """A run of a network in which every state of every layer has a nudge."""
+
+    def __init__(self, net: Stack, x: Tensor, rows: Lengths) -> None:
+        self.net, self.rows = net, rows
+        self.inputs: list[Tensor] = []
+        self.nudges: list[dict[str, Tensor]] = []
+        steps, batch = x.shape[:2]
+        directions = [rows, rows.reversed()] if net.bidirectional else [rows]
+        with torch.enable_grad():
+            for layer in range(net.num_layers):
+                nudged = NudgedLayer(net, layer, net.cell.states)
+                outputs = []
+                for direction, read in enumerate(directions):
+                    inner = rows.reverse(x) if direction else x
+                    nudges = nudged.nudges(steps, batch, x)
+                    rest = [x.new_zeros(batch, size) for size in nudged.executable.state_sizes.values()]
+                    sources = net.sources(layer, direction)
+                    beside = nudged.beside(nudges)
+                    y, *_ = nudged.executable(inner, rest, sources, read, training=False, beside=beside)
+                    outputs.append(rows.reverse(y) if direction else y)
+                    self.inputs.append(inner.detach())
+                    self.nudges.append(nudges)
+                x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        self.output = x
+
+    def flows(self, loss: Tensor, *, dynamics: bool) -> list[FlowOfLayer]:
+        """Return the gradient in each layer and direction."""
+        every = [nudge for nudges in self.nudges for nudge in nudges.values()]
+        if not loss.requires_grad:
+            raise InputError("the loss does not depend on the network's output: it has no gradient")
+        found = iter(torch.autograd.grad(loss, every, allow_unused=True, materialize_grads=True))
+        flows = []
+        for (layer, direction), nudges, inner in zip(self.net.places(), self.nudges, self.inputs, strict=True):
+            norms = {name: self._norms(next(found), direction) for name in nudges}
+            figures = step_dynamics(self.net, layer, direction, inner[:, 0]) if dynamics else None
+            flows.append(FlowOfLayer(layer, direction, norms, figures))
+        return flows
+
+    def _norms(self, gradient: Tensor, direction: int) -> Numbers:
+        """Return the root mean square over the rows of the norms [T], at the steps of the input."""
+        if direction:
+            gradient = self.rows.reverse(gradient)
+        norms: Numbers = gradient.double().square().sum(-1).mean(1).sqrt().cpu().numpy()
+        return norms
+
+
+def _rows(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Lengths:
+    if lengths is None:
+        return Lengths(x.shape[0])
+    given = torch.as_tensor(lengths, dtype=torch.int64)
+    if given.shape != (x.shape[1],) or int(given.min()) < 0 or int(given.max()) > x.shape[0]:
+        raise InputError(f"lengths are {x.shape[1]} whole numbers from 0 to {x.shape[0]}")
+    return Lengths(x.shape[0], given)
+
+
+def _default_loss(output: Tensor, rows: Lengths) -> Tensor:
+    """Return the last valid output of each row along one random direction of length 1."""
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(output.shape[-1], generator=generator, dtype=torch.float64)
+    direction = (direction / direction.norm()).to(output)
+    last = output[-1] if rows.lengths is None else _last(output, rows.lengths)
+    return torch.sum(last @ direction)
+
+
+def _last(output: Tensor, lengths: Tensor) -> Tensor:
+    at = (lengths - 1).clamp(min=0).reshape(1, -1, 1).expand(1, -1, output.shape[-1])
+    return output.gather(0, at).squeeze(0)

@@ -1,0 +1,127 @@
+"""Memory length: how far back a trained network looks, measured by changing its input k steps back.
+
+Khandelwal, He, Qi, Jurafsky: Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context, 2018
+(arXiv 1805.04623), perturb the context at a distance and measure what it does to the output; so does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from loopcell.errors import InputError
+
+Change = Literal["shuffle", "zero", "repeat"]
+RESAMPLES = 1_000
+SHARE = 0.1
+"""Of the largest effect: what is above it is looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryLength:
+    """The effect of a change of the input k steps back on the last output.
+
+    Attributes:
+        lags: k, [K]; 0 is the last step.
+        effect: the mean over the rows of the distance between the outputs, [K].
+        low: the lower end of a 95% interval of that mean, by resampling the rows, [K].
+        high: the upper end, [K].
+        share: of the largest effect, from which on a lag counts.
+    """
+
+    lags: npt.NDArray[np.int64]
+    effect: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    share: float
+
+    @property
+    def horizon(self) -> int:
+        """The effective horizon: the largest lag whose effect is surely (`low`) above a share of the largest one.
+
+        0 where nothing but the last step counts, or nothing at all does.
+        """
+        above = np.flatnonzero(self.low > self.share * self.effect.max(initial=0.0))
+        return int(self.lags[above].max(initial=0))
+
+
+def memory_length(
+    model: Callable[[Tensor], Any],
+    x: Tensor,
+    *,
+    lags: Sequence[int] | None = None,
+    change: Change = "shuffle",
+    distance: Callable[[Tensor, Tensor], Tensor] | None = None,
+    share: float = SHARE,
+    batch_axis: int = 1,
+    seed: int = 0,
+) -> MemoryLength:
+    """Return how far back a network looks, in evaluation.
+
+    Args:
+        model: a module or function of the input: a `Recurrent`, or anything that gives outputs [T, B, O] or [B, O].
+        x: real inputs, [T, B, I], or token ids [T, B]; some tens of rows make the intervals narrow.
+        lags: steps back from the last one; None: every one up to 32, and then about 16 in each doubling.
+        change: what takes the place of the input there: "shuffle", that of another row, which keeps what inputs look
+            like; "zero"; or "repeat", the step before, as if the step had been removed.
+        distance: between outputs [B, O], [B]; None: Euclidean.
+        share: of the largest effect, from which on a lag counts for `horizon`.
+        batch_axis: where the rows are: 1, or 0 with batch_first.
+        seed: of the shuffle and of the intervals.
+
+    Raises:
+        InputError: x does not have rows to shuffle or steps to look back, or a lag is beyond them.
+    """
+    steps, rows = x.shape[1 - batch_axis], x.shape[batch_axis]
+    if change == "shuffle" and rows < 2:
+        raise InputError("a shuffle takes the input of another row: give at least two rows, or change='zero'")
+    chosen = _lags(steps) if lags is None else np.asarray(list(lags), np.int64)
+    if not len(chosen) or chosen.min() < 0 or chosen.max() >= steps:
+        raise InputError(f"lags lie between 0 and {steps - 1} for sequences of {steps} steps")
+    distance = distance or _euclidean
+    with torch.no_grad():
+        whole = _last(model(x), batch_axis)
+        found = [distance(whole, _last(model(_changed(x, int(lag), change, batch_axis)), batch_axis)) for lag in chosen]
+    effects = torch.stack(found).double().cpu().numpy()  # [K, B]
+    drawn = np.random.default_rng(seed).integers(0, rows, (RESAMPLES, rows))
+    means = effects[:, drawn].mean(-1)  # [K, RESAMPLES]
+    low, high = np.quantile(means, [0.025, 0.975], axis=-1)
+    return MemoryLength(chosen, effects.mean(-1), low, high, share)
+
+
+def _lags(steps: int) -> npt.NDArray[np.int64]:
+    far = np.geomspace(32, max(33, steps - 1), 1 + int(16 * max(1.0, np.log2(max(33, steps) / 32))))
+    found = np.unique(np.concatenate([np.arange(min(32, steps)), far.round().astype(np.int64), [steps - 1]]))
+    return found[found < steps]
+
+
+def _changed(x: Tensor, lag: int, change: Change, batch_axis: int) -> Tensor:
+    new, time = x.clone(), 1 - batch_axis
+    at = x.shape[time] - 1 - lag
+    here = x.select(time, at)
+    if change == "shuffle":
+        other = here.roll(1, 0)
+    elif change == "zero":
+        other = torch.zeros_like(here)
+    elif change == "repeat":
+        other = x.select(time, max(at - 1, 0))
+    else:
+        raise InputError(f"a change is 'shuffle', 'zero' or 'repeat', not {change!r}")
+    new.select(time, at).copy_(other)
+    return new
+
+
+def _last(found: Any, batch_axis: int) -> Tensor:
+    output: Tensor = found[0] if isinstance(found, tuple) else found
+    return output.select(1 - batch_axis, -1) if output.dim() == 3 else output
+
+
+def _euclidean(a: Tensor, b: Tensor) -> Tensor:
+    found: Tensor = torch.linalg.vector_norm((a - b).flatten(1), dim=-1)
+    return found

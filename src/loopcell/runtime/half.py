@@ -1,0 +1,37 @@
+"""Half precision: what is stored, or asked for, in two bytes a number is computed in float32, and rounded at the end.
+
+Sums are never narrower than float32. Whether a call is one of these is said by `dispatch.narrow_results`, and what
+kernels may round before they multiply by `dispatch.kernel_products`; here tensors change their dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from loopcell.backends.weights import Weights
+from loopcell.runtime.kernels import RunResults
+
+
+def widened_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype in which kernels compute on tensors of a dtype."""
+    return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+
+
+def widened(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Return tensors in float32, differentiable."""
+    return [tensor.float() for tensor in tensors]
+
+
+def widened_weights(weights: Weights) -> Weights:
+    """Return the parameters in float32, differentiable."""
+    return Weights(tuple(widened(weights.bases)), weights.layout)
+
+
+def narrowed(results: RunResults, dtype: torch.dtype) -> RunResults:
+    """Return the results of a run in another dtype, differentiable."""
+    output, states, recorded = results
+    seen = {name: value.to(dtype) for name, value in recorded.items()}
+    return output.to(dtype), [state.to(dtype) for state in states], seen

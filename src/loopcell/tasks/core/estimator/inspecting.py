@@ -1,0 +1,58 @@
+"""What an estimator of sequences shows of one sequence: its steps in words, its input as courses, its answer so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data import Ragged
+from loopcell.insight import Prediction
+from loopcell.tasks.core.estimator.examples import SequenceExamples
+from loopcell.tasks.core.inputs import Input
+from loopcell.tasks.core.inputs.numbers import NumericInput
+
+MOST_TRACES = 12
+MOST_READ = 500_000
+"""Steps that are read again, in all, to know what the answer would be if the sequence ended earlier."""
+SHOWN = 5  # predictions of a step
+
+Probabilities = npt.NDArray[np.floating[Any]]
+
+
+def traces_of(reads: Input, x: Any) -> dict[str, npt.NDArray[Any]]:
+    """Return the numbers of an input [T] by column, in the user's units; nothing where steps are tokens."""
+    if not isinstance(reads, NumericInput):
+        return {}
+    (numbers,) = reads.each([x])
+    names = getattr(reads, "columns", None) or [f"x{column}" for column in range(numbers.shape[1])]
+    return {str(name): numbers[:, column] for column, name in enumerate(names[:MOST_TRACES])}
+
+
+def prefix_predictions(
+    sequence: npt.NDArray[Any], say: Callable[[SequenceExamples], list[list[Prediction]]]
+) -> tuple[list[list[Prediction]], list[Prediction]]:
+    """Return what a model says at each step, as if the sequence ended there, and what it says at the end.
+
+    Of a long sequence as many beginnings are read as cost `MOST_READ` steps, evenly spread; the others say nothing.
+
+    Args:
+        sequence: as the network reads it, token ids [T] or numbers [T, I].
+        say: gives the predictions of each of some examples, the most probable first.
+    """
+    steps = len(sequence)
+    stride = max(1, -(-steps * steps // (2 * MOST_READ)))
+    ends = np.unique(np.append(np.arange(stride - 1, steps, stride), steps - 1))
+    found = say(SequenceExamples(Ragged.of(sequence[: end + 1] for end in ends)))
+    by_step: list[list[Prediction]] = [[] for _ in range(steps)]
+    for end, row in zip(ends, found, strict=True):
+        by_step[end] = row
+    return by_step, by_step[-1]
+
+
+def best(row: Probabilities, labels: Sequence[Any] | npt.NDArray[Any]) -> list[Prediction]:
+    """Return the most probable labels of a step, the first first."""
+    order = np.argsort(-row, kind="stable")[:SHOWN]
+    return [Prediction(str(labels[index]), float(row[index])) for index in order]

@@ -1,0 +1,57 @@
+"""Look inside a language model while it reads a text: its layers, and what it expects at each token."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loopcell.errors import InputError
+from loopcell.insight import Inspection, Prediction, look_inside
+from loopcell.tasks.core.inputs.text import token_labels
+from loopcell.tasks.language_model.network import LanguageModelNetwork
+
+SHOWN = 5  # expected tokens of a step
+
+
+def inspected(network: LanguageModelNetwork, text: str, title: str) -> Inspection:
+    """Return what happens inside a network while it reads a text.
+
+    Raises:
+        InputError: the text is empty, or the model's weights are not finite.
+    """
+    ids = network.vocabulary.encode(text, unknown="replace")
+    if not len(ids):
+        raise InputError("nothing to look at: the text is empty")
+    tokens = torch.from_numpy(ids).unsqueeze(1).to(network.device)
+    read: list[Tensor] = []
+    layers = look_inside(network, lambda: read.append(network(tokens)[0]))
+    logits = read[0][:, 0].double().cpu()
+    if not bool(logits.isfinite().all()):
+        raise InputError("the model's weights are not finite: it expects nothing")
+    expected = logits.log_softmax(-1)
+    came = expected[:-1].gather(-1, torch.from_numpy(ids[1:]).unsqueeze(-1)).squeeze(-1).numpy()
+    first = np.array([np.nan])  # nobody expected the first token
+    return Inspection(
+        title=title,
+        steps=token_labels(network.vocabulary, ids),
+        layers=layers,
+        traces={
+            "surprise (bits)": np.concatenate([first, -came / math.log(2)]),
+            "probability": np.concatenate([first, np.exp(came)]),
+        },
+        predictions=_best(network, expected),
+        predicted="next",
+    )
+
+
+def _best(network: LanguageModelNetwork, expected: Tensor) -> list[list[Prediction]]:
+    """Return the most probable tokens after each token, of log-probabilities [T, V]."""
+    found, ids = expected.topk(min(SHOWN, expected.shape[-1]), dim=-1)
+    labels = {token: token_labels(network.vocabulary, np.array([token]))[0] for token in set(ids.flatten().tolist())}
+    return [
+        [Prediction(labels[token], float(probability)) for token, probability in zip(row, shares, strict=True)]
+        for row, shares in zip(ids.tolist(), found.exp().tolist(), strict=True)
+    ]

@@ -1,0 +1,87 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from loopcell.cli import app
+
+
+def _facts(page):
+    found = re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(encoding="utf-8"))
+    return json.loads(found.group(1))
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    """A file of reviews, and the run of a classifier of them; not to be changed."""
+    folder = tmp_path_factory.mktemp("reviews")
+    words = ["good day", "bad day", "great", "awful", "nice cat", "grim dog"]
+    (folder / "reviews.csv").write_text("text,mood\n" + "".join(f"{word},{word[0]}\n" for word in words * 10))
+    small = ["--hidden", "8", "--epochs", "2", "--seed", "1", "--run", str(folder / "run")]
+    arguments = ["train", "classify", str(folder / "reviews.csv"), "--input", "text", "--label", "mood", *small]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_language_model_is_looked_into(loopcell, run, tmp_path):
+    page, arrays = tmp_path / "lm.html", tmp_path / "lm.npz"
+    result = loopcell("inspect", run, "--sequence", "the cat sat", "-o", page, "--npz", arrays, "--no-open")
+    assert result.exit_code == 0, result.output
+    facts = _facts(page)
+    assert facts["steps"] == list("the cat sat")
+    assert facts["predicted"] == "next"
+    assert len(facts["predictions"]) == 11
+    assert set(facts["traces"]) == {"surprise (bits)", "probability"}
+    for (label, probability), *_ in facts["predictions"]:
+        assert 0 < probability <= 1
+        assert len(label) == 1
+    with np.load(arrays) as found:
+        assert found["recurrent, layer 0/f"].shape == (11, 12)
+
+
+def test_a_row_of_a_file_is_looked_into(loopcell, reviews, tmp_path):
+    page = tmp_path / "row.html"
+    data = reviews / "reviews.csv"
+    result = loopcell("inspect", reviews / "run", "--data", data, "--row", "3", "-o", page, "--no-open")
+    assert result.exit_code == 0, result.output
+    facts = _facts(page)
+    assert "".join(facts["steps"]) == "great"
+    assert sorted(label for label, _ in facts["answer"]) == ["a", "b", "g", "n"]
+    assert sum(probability for _, probability in facts["answer"]) == pytest.approx(1)
+
+
+def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
+    page = tmp_path / "part.html"
+    result = loopcell("inspect", run, "--sequence", "the cat sat", "--part", "4:7", "-o", page, "--no-open")
+    assert result.exit_code == 0, result.output
+    assert _facts(page)["steps"] == list("cat")
+    assert _facts(page)["notes"] == ["steps 4 to 6 of 11 are shown"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "give --sequence TEXT, or --data FILE"),
+        (("--sequence", "a", "--data", "b.csv"), "give --sequence TEXT, or --data FILE"),
+        (("--sequence", "cat", "--part", "3"), "write 0:500, 100: or :50"),
+        (("--sequence", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
+        (("--sequence", "cat", "-o", "x.pdf"), "ends in .html"),
+        (("--sequence", ""), "the text is empty"),
+        (("--sequence", "cat", "-o", "none/x.html"), "folder does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(loopcell, run, arguments, sentence, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = loopcell("inspect", run, *arguments, "--no-open")
+    assert result.exit_code != 0
+    assert sentence in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_row_that_is_not_there(loopcell, reviews, tmp_path):
+    data = reviews / "reviews.csv"
+    result = loopcell("inspect", reviews / "run", "--data", data, "--row", "99", "--no-open", "-o", tmp_path / "x.html")
+    assert "has 60 rows, and --row asks for row 99" in " ".join(result.stderr.split())

@@ -1,0 +1,91 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import loopcell
+from loopcell import cell, cells
+from loopcell.errors import InputError
+from loopcell.insight import gradient_flow
+
+
+@cell
+def linear(x, h, *, W, U):
+    """Linear."""
+    h = W.h @ x + U.h @ h
+    return h  # noqa: RET504 - a state has its name
+
+
+def _linear(rho, hidden=16):
+    torch.manual_seed(0)
+    net = loopcell.Recurrent(linear, 3, hidden)
+    rotation = torch.linalg.qr(torch.randn(hidden, hidden))[0]
+    net.assign(0, 0, "U.h", rho * rotation)
+    return net
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.9, 1.1])
+def test_of_a_linear_network_the_slope_is_the_log_of_the_spectral_radius(rho):
+    flow = gradient_flow(_linear(rho), torch.randn(40, 2, 3))
+    (layer,) = flow.layers
+    assert layer.slope("h") == pytest.approx(math.log(rho), rel=0.02)
+    assert layer.dynamics.predicted_slope == pytest.approx(math.log(rho), rel=1e-4)
+    assert layer.dynamics.lyapunov == pytest.approx(math.log(rho), rel=1e-3)
+
+
+def test_the_verdict_says_what_happens_and_the_treatment_makes_it_flat():
+    x = torch.randn(60, 2, 3)
+    vanishes, explodes = _linear(0.8), _linear(1.3)
+    assert "vanishes: 2e-06 of it after 59 steps" in gradient_flow(vanishes, x).verdict()
+    assert "explodes" in gradient_flow(explodes, x).verdict()
+    for net in (vanishes, explodes):
+        flow = gradient_flow(net, x, treatment="orthogonal")
+        assert flow.layers[0].slope("h") == pytest.approx(0, abs=1e-4)
+        assert "holds: 1 of it after 59 steps" in flow.verdict()
+
+
+def test_norms_are_those_of_autograd_through_a_loop_by_hand():
+    torch.manual_seed(1)
+    net = loopcell.RNN(3, 5).double()
+    x = torch.randn(7, 4, 3, dtype=torch.float64)
+    h, states = torch.zeros(4, 5, dtype=torch.float64), []
+    for step in x:
+        h = torch.tanh(step @ net.weight_ih_l0.T + net.bias_ih_l0 + h @ net.weight_hh_l0.T + net.bias_hh_l0)
+        h.retain_grad()
+        states.append(h)
+    torch.stack(states).pow(3).sum().backward()
+    expected = [float(state.grad.square().sum(-1).mean().sqrt()) for state in states]
+    flow = gradient_flow(net, x, lambda y: y.pow(3).sum())
+    np.testing.assert_allclose(flow.layers[0].norms["h"], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "indrnn"])
+def test_layers_directions_lengths_and_batch_first(name):
+    net = loopcell.Recurrent(cells.get(name), 3, 6, num_layers=2, bidirectional=True, batch_first=True)
+    x = torch.randn(4, 9, 3)
+    flow = gradient_flow(net, x, lambda y: y[:, -1].sum(), lengths=[9, 9, 5, 1], dynamics=False)
+    assert [(layer.layer, layer.direction) for layer in flow.layers] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert all(norms.shape == (9,) for layer in flow.layers for norms in layer.norms.values())
+    assert net.training
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_gated_cell_is_told_apart_in_the_advice():
+    x = torch.randn(80, 2, 4)
+    assert "a gated cell" in gradient_flow(loopcell.RNN(4, 8), x).verdict()
+    assert "treatment='chrono'" in gradient_flow(loopcell.GRU(4, 8), x).verdict()
+
+
+def test_what_does_not_fit_is_one_sentence():
+    net, x = loopcell.GRU(3, 4), torch.randn(5, 2, 3)
+    with pytest.raises(InputError, match="must be one number"):
+        gradient_flow(net, x, lambda y: y.sum(-1))
+    with pytest.raises(InputError, match="does not depend"):
+        gradient_flow(net, x, lambda y: torch.zeros(()))
+    with pytest.raises(InputError, match="with steps in it"):
+        gradient_flow(net, x[:0])
+    with pytest.raises(InputError, match="'orthogonal' or 'chrono'"):
+        gradient_flow(net, x, treatment="prayer")
+    with pytest.raises(InputError, match="no gate that keeps its state"):
+        gradient_flow(loopcell.RNN(3, 4), x, treatment="chrono")

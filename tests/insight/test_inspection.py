@@ -1,0 +1,105 @@
+import base64
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+import loopcell
+from loopcell import cells
+from loopcell.errors import InputError
+from loopcell.insight import Inspection, look_inside
+from loopcell.insight.planes import encoded
+
+
+def _seen(net, x):
+    layers = look_inside(net, lambda: net(x))
+    return Inspection("a network", [str(step) for step in range(len(x))], layers)
+
+
+def test_quantities_are_those_of_a_computation_by_hand_in_double_precision():
+    torch.manual_seed(0)
+    net = loopcell.GRU(3, 4).double()
+    x = torch.randn(6, 1, 3, dtype=torch.float64)
+    seen = _seen(net, x)
+    w, u = net.weight_ih_l0.detach(), net.weight_hh_l0.detach()
+    h = torch.zeros(1, 4, dtype=torch.float64)
+    for step, value in enumerate(x):
+        a = (value @ w.T + net.bias_ih_l0.detach()).chunk(3, -1)
+        b = (h @ u.T + net.bias_hh_l0.detach()).chunk(3, -1)
+        r, z = torch.sigmoid(a[0] + b[0]), torch.sigmoid(a[1] + b[1])
+        n = torch.tanh(a[2] + r * b[2])
+        h = (1 - z) * n + z * h
+        for name, expected in {"r": r, "z": z, "n": n, "h": h}.items():
+            np.testing.assert_allclose(seen[name][0][step], expected[0].numpy(), rtol=1e-6)
+
+
+def test_pieces_of_a_stream_and_modules_around_it_are_seen_too():
+    net = loopcell.Recurrent(cells.get("lstm"), 2, 3, num_layers=2)
+    model = torch.nn.ModuleDict({"encoder": net})
+    x = torch.randn(8, 1, 2)
+
+    def read():
+        state = None
+        for piece in x.split(3):
+            _, state = net(piece, state)
+
+    pieces, whole = look_inside(model, read), look_inside(model, lambda: net(x))
+    assert [view.name for view in pieces] == ["encoder, layer 0", "encoder, layer 1"]
+    for ours, theirs in zip(pieces, whole, strict=True):
+        for name, value in ours.quantities.items():
+            np.testing.assert_allclose(value, theirs.quantities[name], atol=1e-6)
+
+
+def test_forms_for_others(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    net = loopcell.GRU(2, 3)
+    seen = _seen(net, torch.randn(5, 1, 2))
+    table = seen.to_table()
+    assert isinstance(table, pyarrow.Table)
+    assert table.num_rows == 5 * 3 * len(seen.layers[0].quantities)
+    rows = [row for row in table.to_pylist() if row["quantity"] == "z" and row["step"] == 2 and row["unit"] == 1]
+    assert [row["value"] for row in rows] == [pytest.approx(float(seen["z"][0][2, 1]))]
+    for ending in (".npz", ".parquet", ".csv", ".png", ".svg", ".html"):
+        seen.save(tmp_path / f"seen{ending}")
+        assert (tmp_path / f"seen{ending}").stat().st_size > 500
+    with np.load(tmp_path / "seen.npz") as arrays:
+        np.testing.assert_array_equal(arrays[f"{seen.layers[0].name}/h"], seen["h"][0])
+    with pytest.raises(InputError, match="is saved as"):
+        seen.save(tmp_path / "seen.doc")
+    assert "<iframe" in seen._repr_html_()
+
+
+def test_a_window_says_that_it_is_one():
+    seen = _seen(loopcell.GRU(2, 3), torch.randn(9, 1, 2)).window(2, 6)
+    assert list(seen.steps) == ["2", "3", "4", "5"]
+    assert seen["h"][0].shape == (4, 3)
+    assert seen.notes == ("steps 2 to 5 of 9 are shown",)
+
+
+def test_what_cannot_be_looked_at_is_one_sentence():
+    net, x = loopcell.GRU(2, 3), torch.randn(4, 2, 2)
+    with pytest.raises(InputError, match="a batch of 2"):
+        look_inside(net, lambda: net(x))
+    with pytest.raises(InputError, match="no layer of loopcell"):
+        look_inside(torch.nn.Linear(1, 1), lambda: None)
+    with pytest.raises(InputError, match="no step"):
+        Inspection("nothing", [], [])
+    seen = _seen(net, x[:, :1])
+    with pytest.raises(InputError, match="has 4 steps, and the sequence 3"):
+        Inspection("short", ["a", "b", "c"], seen.layers)
+    with pytest.raises(InputError, match="no layer has a quantity 'q'; there is r"):
+        seen["q"]
+
+
+def test_planes_come_back_within_a_code():
+    values = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
+    values[3, 2] = np.inf
+    plane = encoded(values)
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(plane["data"])), np.uint8).reshape(2, -1)
+    differences = (raw[0].astype(np.uint16) | raw[1].astype(np.uint16) << 8).reshape(7, 40)
+    codes = np.cumsum(differences, axis=1, dtype=np.uint16).T
+    assert codes[3, 2] == 0xFFFF
+    back = plane["low"] + codes / 65534 * (plane["high"] - plane["low"])
+    finite = np.isfinite(values)
+    np.testing.assert_allclose(back[finite], values[finite], atol=(plane["high"] - plane["low"]) / 65534)

@@ -1,0 +1,188 @@
+"""The page of an inspection, in a real browser."""
+
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import loopcell
+from loopcell import cells
+from loopcell.errors import FileWriteError, InputError
+from loopcell.insight import Inspection, LayerView, Prediction, look_inside
+
+STEPS = 60
+FRONT_END = Path(__file__).parents[2] / "frontend"
+
+
+@pytest.fixture(scope="module")
+def seen():
+    torch.manual_seed(0)
+    net = loopcell.Recurrent(cells.get("lstm"), 3, 16, num_layers=2, bidirectional=True)
+    x = torch.randn(STEPS, 1, 3)
+    tokens = [["a", " ", "</script><script>window.bad=1</script>", "한", "\n"][step % 5] for step in range(STEPS)]
+    layers = list(look_inside(net, lambda: net(x)))
+    broken = layers[0].quantities["c"].copy()
+    broken[7, 3] = np.nan
+    layers[0] = LayerView(layers[0].name, layers[0].cell, {**layers[0].quantities, "c": broken})
+    return Inspection(
+        title="A model <b>of two layers</b>",
+        steps=tokens,
+        layers=layers,
+        traces={"signal": np.sin(np.arange(STEPS) / 3)},
+        predictions=[[Prediction("yes", 0.75), Prediction("no", 0.25)]] * STEPS,
+        predicted="so far",
+        answer=[Prediction("yes", 0.75)],
+        notes=["only a part is shown"],
+    )
+
+
+@pytest.fixture(scope="module")
+def path(seen, tmp_path_factory):
+    found = tmp_path_factory.mktemp("page") / "page.html"
+    seen.save(found)
+    return found
+
+
+@contextmanager
+def opened(browser, path, *, width=1300, height=900, locale="en-GB", scheme="light"):
+    """The page, with a check that it said nothing to the console and asked nobody for anything."""
+    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
+    page.goto(path.as_uri())
+    page.wait_for_selector(".legend .bar")
+    yield page
+    assert complaints == []
+    context.close()
+
+
+def point_at(page, step, row, rows=16):
+    box = page.locator("canvas[tabindex]").bounding_box()
+    place = box["x"] + (step + 0.5) * box["width"] / STEPS, box["y"] + (row + 0.5) * (box["height"] - 40) / rows
+    page.mouse.move(*place)
+    page.wait_for_timeout(60)
+    return place
+
+
+def read(page):
+    """The table at the cursor, as a dictionary."""
+    rows = page.locator(".readout tr").all_inner_texts()
+    return dict(row.split("\t", 1) for row in rows if not row.startswith("\t"))
+
+
+def test_the_numbers_under_the_cursor_are_those_of_the_model(browser, path, seen):
+    with opened(browser, path) as page:
+        page.wait_for_timeout(300)  # the other quantities of the layer are read meanwhile
+        point_at(page, 17, 5)
+        found = read(page)
+        assert found["step"] == "17"
+        assert found["unit"] == "5"
+        assert found["token"] == "</script><s…"
+        assert found["signal"] == f"{np.sin(17 / 3):.3f}"
+        assert found["answer so far"] == "yes 75.0%"
+        for name in ("i", "f", "g", "o", "c", "h"):
+            value = seen.layers[0].quantities[name][17, 5]
+            assert float(found[name]) == pytest.approx(value, abs=6e-4)
+        point_at(page, 7, 3)
+        assert read(page)["c"] == "not a number"
+        assert page.evaluate("window.bad") is None
+
+
+def test_units_are_picked_ordered_and_zoomed(browser, path, seen):
+    with opened(browser, path) as page:
+        x, y = point_at(page, 20, 2)
+        page.mouse.click(x, y)
+        assert page.locator(".picked").inner_text() == "i[2]"
+        assert page.locator(".chart .uplot").count() == 2
+        page.select_option(".controls select >> nth=1", "slowness")
+        page.wait_for_timeout(60)
+        point_at(page, 20, 0)
+        slowest = int(read(page)["unit"].split()[0])
+        values = seen.layers[0].quantities["i"]
+        constants = [np.corrcoef(values[:-1, unit], values[1:, unit])[0, 1] for unit in range(16)]
+        assert slowest == int(np.argmax(constants))
+        box = page.locator(".chart >> nth=0").locator(".u-over").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20, steps=5)
+        page.mouse.up()
+        page.wait_for_timeout(80)
+        start, end = map(int, re.findall(r"\d+", page.locator(".range").inner_text())[:2])
+        assert 13 <= start <= 16
+        assert 28 <= end <= 31
+        page.get_by_role("button", name="Show all").click()
+        page.wait_for_timeout(80)
+        assert page.locator(".range").inner_text() == f"steps 0 to {STEPS - 1} of {STEPS}"
+
+
+def test_quantities_layers_language_theme_and_keys(browser, path):
+    with opened(browser, path) as page:
+        page.click(".equations mtr[data-value='f']")
+        assert page.locator("[data-quantity='f']").get_attribute("aria-pressed") == "true"
+        assert page.locator(".equations .lit").count() == 3  # the line that defines f, its name there, and its use
+        page.select_option(".controls select >> nth=0", "3")
+        assert page.locator(".controls select >> nth=0").input_value() == "3"
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.click("#theme")
+        page.wait_for_selector(".legend .bar")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
+        page.click("#language")
+        page.wait_for_selector(".legend .bar")
+        assert page.locator("h2 >> nth=0").inner_text() == "커서 위치의 값"
+        assert page.evaluate("document.documentElement.lang") == "ko"
+        page.locator("canvas[tabindex]").focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(60)
+        assert read(page)["시점"] == "2"
+        assert page.locator(".picked").inner_text() == "f[1]"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1300, 900), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules, width, height, scheme):
+    with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
+        point_at(page, 10, 3)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate((modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run().then((result) => result.violations)")
+        serious = [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+        assert serious == []
+
+
+def test_the_page_allows_nothing_from_outside(seen):
+    page = seen.html()
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(src|href)=["']?https?:""", page)
+    assert "<b>of two layers" not in page
+    assert page.count("</script>") == page.count("<script")
+
+
+def test_the_built_files_are_those_of_the_sources(modules, tmp_path):
+    shutil.copytree(FRONT_END, tmp_path / "frontend", ignore=shutil.ignore_patterns("node_modules"))
+    (tmp_path / "frontend" / "node_modules").symlink_to(modules)
+    built = tmp_path / "src" / "loopcell" / "insight" / "page"
+    built.mkdir(parents=True)
+    subprocess.run(["node", "build.mjs"], cwd=tmp_path / "frontend", check=True, timeout=60)
+    committed = FRONT_END.parent / "src" / "loopcell" / "insight" / "page"
+    for file in ("inspect.js", "inspect.css"):
+        assert (built / file).read_bytes() == (committed / file).read_bytes(), "npm run build --prefix frontend"
+    assert (committed / "inspect.js").stat().st_size <= 150_000
+
+
+def test_more_than_a_page_can_hold_is_refused_with_what_fits():
+    layer = LayerView("layer 0", cells.get("gru"), {"h": np.zeros((100, 300_000), np.float32)})
+    with pytest.raises(InputError, match="80 steps fit"):
+        Inspection("long", ["x"] * 100, [layer]).html()
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(seen, tmp_path):
+    with pytest.raises(FileWriteError, match="folder does not exist"):
+        seen.save(tmp_path / "none" / "page.html")
