@@ -1,4 +1,4 @@
-"""Where forecasts start: a time or a number of a step that the user gives, as a place in a series."""
+"""The places where forecasts start: a time or a number of a step that the user gives, as a place in a series."""
 
 from __future__ import annotations
 
