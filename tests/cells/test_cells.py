@@ -52,6 +52,8 @@ def test_a_cell_file_is_short(file):
 
 
 def test_every_cell_has_its_paper_here():
+    lacks = sorted(set(cells.names()) - SOURCES.keys())
+    assert not lacks, f"SOURCES, above, has no author, year and arXiv number of {', '.join(lacks)}"
     assert SOURCES.keys() == set(cells.names())
 
 

@@ -46,6 +46,8 @@ def torch_weights(p, gates):
 
 
 def test_every_registered_cell_has_an_independent_step():
+    lacks = sorted(set(loopcell.cells.names()) - set(STEPS))
+    assert not lacks, f"write a step of {', '.join(lacks)} by hand, and add it to tests/reference/steps.py"
     assert sorted(STEPS) == sorted(loopcell.cells.names())
 
 
