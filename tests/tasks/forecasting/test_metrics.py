@@ -30,7 +30,9 @@ def test_errors_by_hand():
 def test_the_metric_that_the_verdict_goes_by_has_a_direction():
     part = Forecasts(np.ones((1, 1, 1)), np.zeros((1, 1, 1)), None, np.ones(1), np.ones(1))
     first = next(iter(forecast_metrics([part], ())))
-    assert first in LOSSES, f"a verdict takes the first metric: say in tasks/core/verdict.py that less {first} is better"
+    assert first in LOSSES, (
+        f"verdicts go by the first metric; tasks/core/verdict.py says of {first} whether less is better"
+    )
 
 
 def test_errors_are_scikit_learns():
