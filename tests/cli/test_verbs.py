@@ -29,6 +29,7 @@ def test_train_tells_what_it_reached_and_where_it_lies(loopcell, text, tmp_path)
     assert lines[7:] == [
         f"model:  {folder / 'model.safetensors'}",
         f"curve:  {folder / 'metrics.csv'}",
+        "seed:   1",
         f"sample: loopcell sample {folder / 'model.safetensors'}",
     ]
     assert "held-out loss" in result.stderr

@@ -29,6 +29,7 @@ def report(result: TrainedLanguageModel) -> None:
     else:
         say(UNKNOWN)
     _places(result.run)
+    say(f"seed:   {result.model.random_state_}")
     say(f"sample: loopcell sample {result.run.model}")
 
 

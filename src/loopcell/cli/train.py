@@ -51,7 +51,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("--device", "device", str, "auto, cpu, cuda, cuda:N or mps."),
     ("--devices", "devices", int, "Processes to start, each with a device."),
     ("--precision", "precision", str, "32-true, 64-true, bf16-mixed or bf16-true."),
-    ("--seed", "random_state", int, "Of everything that is drawn."),
+    ("--seed", "random_state", int, "Of everything that is drawn; else a fresh one."),
 )
 FLAGS = tuple(Flag(row[0], LanguageModelSettings, *row[1:]) for row in _ROWS)
 

@@ -192,7 +192,7 @@ def test_bad_input_is_named_with_its_number():
     nan[1, 1] = np.nan
     arrays = [np.ones((3, 2), dtype=np.float32)] * 19
     assert complaint(X, ["same"] * 20) == (
-        "every label is 'same': there is nothing to tell apart; it takes two labels at least"
+        "every label is 'same': there is nothing to tell apart; it takes two labels at least, and y has one class"
     )
     assert complaint(X, y[:-1]) == "X has 20 examples and y has 19"
     assert complaint([], []) == "X is empty: there is no example in it"

@@ -19,7 +19,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, moved_to_cover, tracked
-from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
+from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
@@ -28,6 +28,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.settings import ForecasterSettings
+from loopcell.tasks.forecasting.starts import first_after
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,

@@ -42,7 +42,7 @@ from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
-from loopcell.tasks.core.own_functions import OWN_FUNCTIONS, as_list, demand_same_functions, own_functions
+from loopcell.tasks.core.own_functions import PYTHON_ONLY, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
@@ -58,7 +58,7 @@ MOST_NOTES = 100  # that are kept: a model may read any number of tables
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = (
     *("cell", "encoder", "features", "embedding", "random_state", "device", "devices", "progress"),
-    *("warm_start", "callbacks", *OWN_FUNCTIONS),
+    *PYTHON_ONLY,
 )
 
 

@@ -175,7 +175,7 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
-        X, y = self._learn_columns(X), as_rows(y, "y")
+        X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
@@ -200,7 +200,7 @@ class SequenceEstimator(Estimator):
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
         seed = checked(self).seed() if drawn is None else drawn
-        return self._parts(as_rows(X, "X"), as_rows(y, "y"), validation, seed)
+        return self._parts(as_rows(X, "X"), as_rows(y, "y", fewest=2), validation, seed)
 
     def _parts(
         self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
@@ -254,7 +254,7 @@ class SequenceEstimator(Estimator):
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
         """Return examples to score, and what is true of them; errors as `as_pair`."""
-        return as_pair(self._known_columns(X), as_rows(y, "y"))
+        return as_pair(self._known_columns(X), as_rows(y, "y", fewest=2))
 
     def _learn_columns(self, X: Any) -> Any:
         """Return X as examples, after learning what is to be known of its columns."""
