@@ -87,7 +87,7 @@ def _nudged_run(call: OrderedCall) -> tuple[Tensor, list[Tensors], list[dict[str
         nudged = NudgedLayer(net, layer, call.names)
         outputs = []
         for direction, rows in enumerate(directions):
-            nudges = nudged.nudges(*x.shape[:2], x)
+            nudges = nudged.nudges(x.shape[0], x.shape[1], x)
             sizes = nudged.executable.state_sizes.items()
             before = [_start(call, state, size, len(finals)) for state, size in sizes]
             inner, weights = call.as_read(x, direction), net.sources(layer, direction)
