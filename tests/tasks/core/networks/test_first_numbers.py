@@ -27,7 +27,7 @@ __all__ = ["one_thread"]
 @cell
 def linear(x, h, *, W, U):
     h = W.h @ x + U.h @ h
-    return h
+    return h  # noqa: RET504 - the name is what is looked for
 
 
 @cell
@@ -90,15 +90,16 @@ def trained(tmp_path, net, x, steps, rate):
 
 
 def by_hand(net, x):
-    """Run a relu RNN step by step, all layers at each step; the first number that is not finite, and the largest before."""
+    """Run a relu RNN, all layers at each step: the first number that is not finite, and the largest before."""
     layers = [
         {name: value.detach().numpy() for name, value in net.weights(layer, 0).items()}
         for layer in range(net.num_layers)
     ]
     h = [np.zeros((x.shape[1], net.hidden_size), np.float32) for _ in layers]
     largest = [0.0 for _ in layers]
-    for step, below in enumerate(x.numpy()):
+    for step, given in enumerate(x.numpy()):
         for layer, w in enumerate(layers):
+            below = h[layer - 1] if layer else given
             with np.errstate(over="ignore", invalid="ignore"):
                 h[layer] = np.maximum(below @ w["W.h"].T + h[layer] @ w["U.h"].T + w["b.h"], 0)
             bad = np.argwhere(~np.isfinite(h[layer]))
@@ -106,7 +107,6 @@ def by_hand(net, x):
                 row, unit = bad[0]
                 return step + 1, layer + 1, row + 1, unit, h[layer][row, unit], largest[layer]
             largest[layer] = max(largest[layer], float(np.abs(h[layer]).max()))
-            below = h[layer]
     raise AssertionError("all is finite")
 
 
@@ -127,23 +127,31 @@ def test_a_training_that_diverges_names_step_layer_row_unit_and_what_was_before(
     assert kept.read_json(kept.failure)["message"] == message
 
 
-def test_the_state_that_was_carried_counts(tmp_path):
+def test_what_a_layer_above_read():
+    net = Recurrent(linear, 1, 1, num_layers=2)
+    with torch.no_grad():
+        for layer, value in ((net.l0, 1e20), (net.l1, 1e20)):
+            layer.W.h.fill_(value)
+            layer.U.h.fill_(0.0)
+    found = cause_in(net, lambda: net(torch.tensor([0.5, 2.0]).reshape(2, 1, 1)))
+    assert str(found).startswith("`h[0]` is inf first at step 1 of 2 in layer 2, row 1 of 1, in line ")
+    assert "max |W.h| = 1e+20, max |x| = 5e+19, max |U.h| = 0, max |h| = 0 (the step before)" in str(found)
+
+
+def test_the_state_that_was_carried_counts():
     net = Recurrent(linear, 1, 1)
     with torch.no_grad():
         net.l0.W.h.fill_(1.0)
         net.l0.U.h.fill_(1e6)
     x = torch.zeros(12, 1, 1)
     x[0] = 1e-9
-    # h after step t is 1e-9 * 1e6^(t - 1): 1e33 after the 8th, not finite after the 9th, the 3rd of its chunk. The
-    # loss squares it, and the gradients, so that it has to be small for longer: they are left out.
+    # h after step t is 1e-9 * 1e6^(t - 1): 1e33 after the 8th, not finite after the 9th, the 3rd of its chunk.
     step = OfSequences(net)
-    state = net.initial_state(1)
-    for chunk in x.split(6)[:1]:
-        state = step(chunk, state).state
-    clue = clue_to_loss(step, x.split(6)[1], state)
+    state = step(x[:6], net.initial_state(1)).state
+    clue = clue_to_loss(step, x[6:], state)
     assert clue.sentence.startswith("`h[0]` is inf first at step 3 of 6 in layer 1, row 1 of 1")
     assert "max |h| = 1e+33 (the step before)" in clue.sentence
-    assert clue_to_loss(step, x.split(6)[1], net.initial_state(1)) is None
+    assert clue_to_loss(step, x[6:], net.initial_state(1)) is None
 
 
 def test_torchs_classes_and_batch_first_and_both_directions():
@@ -176,7 +184,12 @@ def test_a_gradient_that_explodes_on_its_way_back(batch_first):
         net.l0.U.h.copy_(torch.tensor([[1e10, 0.0], [0.0, 0.5]]))
     # dL/dh_t of unit 0 is 1e10^(9 - t): 1e30 at step 6, too large for fp32 at step 5. The unit itself stays 0.
     x = torch.ones(3, 9, 1) if batch_first else torch.ones(9, 3, 1)
-    found = first_gradient(net, lambda: (net(x)[0][:, -1] if batch_first else net(x)[0][-1]).sum())
+
+    def loss():
+        y, _ = net(x)
+        return (y[:, -1] if batch_first else y[-1]).sum()
+
+    found = first_gradient(net, loss)
     assert str(found) == (
         "the gradient of `h[0]` is inf first, from the last step back, at step 5 of 9 in layer 1, row 1 of 3, where "
         "`h[0]` is 0; at the steps after it the largest |dL/dh| was 1e+30"
@@ -210,4 +223,9 @@ def test_a_gradient_that_is_not_finite_when_it_arrives():
 
 def test_a_gradient_that_is_finite():
     net = Recurrent("lstm", 2, 3, num_layers=2, bidirectional=True)
-    assert first_gradient(net, lambda: net(torch.ones(4, 2, 2), lengths=torch.tensor([2, 4]))[0].sum()) is None
+
+    def loss():
+        y, _ = net(torch.ones(4, 2, 2), lengths=torch.tensor([2, 4]))
+        return y.sum()
+
+    assert first_gradient(net, loss) is None

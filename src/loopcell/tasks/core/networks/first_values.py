@@ -115,11 +115,21 @@ def _operand(call: OrderedCall, values: Values, spot: Spot, index: int) -> Tenso
         return call.before(node.name, values, spot) if node.name in values else None
     if node.op == "parameter":
         return call.layers.weights(*divmod(place, call.layers.num_directions))[node.name].detach()
-    if node.op == "input":  # of the layers above it is what those below gave
-        first = place < call.layers.num_directions
-        return call.as_read(call.x, place)[spot.step, spot.row] if first else None
+    if node.op == "input":
+        return _input(call, values, spot)
     known = known_names(call.graph)
     return values[node.label][place][spot.step, spot.row] if known.get(node.label) == index else None
+
+
+def _input(call: OrderedCall, values: Values, spot: Spot) -> Tensor | None:
+    """Return what the layer read [I]: the input, or the output of the layer below where that has a name."""
+    net, output = call.layers, call.graph.result("output")
+    if spot.place < net.num_directions:
+        return call.as_read(call.x, spot.place)[spot.step, spot.row]
+    name = next((name for name, index in known_names(call.graph).items() if index == output), None)
+    if name is None or net.bidirectional or (net.dropout and net.training):
+        return None
+    return values[name][spot.place - 1][spot.step, spot.row]
 
 
 def _largest_before(call: OrderedCall, values: Values, spot: Spot) -> list[str]:
