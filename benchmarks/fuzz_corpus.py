@@ -218,12 +218,16 @@ def _make_run(folder: Path) -> None:
     """Make a run that is over, in `folder/checkpoint/whole`, and its checkpoint to be changed."""
     from loopcell import SequenceClassifier
     from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.run import train_estimator
+    from loopcell.tasks.core.from_files.run import train_on_files
+    from loopcell.tasks.core.models import open_files
+    from loopcell.tasks.core.settings import checked
 
     data = _place(folder, "data", "texts.jsonl")
     data.write_text("".join(json.dumps({"text": text, "label": text[0]}) + "\n" for text in TEXTS), encoding="utf-8")
     run = folder / "checkpoint" / "whole"
-    train_estimator(SequenceClassifier(**QUICK), FileExamples(files=(data,)), None, run)
+    estimator = SequenceClassifier(**QUICK)
+    opened = open_files(estimator.task, checked(estimator), FileExamples(files=(data,)), None)
+    train_on_files(estimator, *opened, run)
     kept = run / "checkpoints" / "last.safetensors"
     _place(folder, "checkpoint", "last.safetensors").write_bytes(kept.read_bytes())
     _place(folder, "checkpoint", "config.json").write_bytes((run / "config.json").read_bytes())

@@ -21,12 +21,14 @@ Picture = Annotated[Path | None, typer.Option(help="Also a picture of all heat m
 
 def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
-    text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
+    text: Annotated[str | None, typer.Option("--sequence", help="The sequence, where it is a text.")] = None,
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
     row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path("inspection.html"),
-    window: Annotated[str | None, typer.Option(help="Some steps only: 0:500, as slices count.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page.")] = Path(
+        "inspection.html"
+    ),
+    window: Annotated[str | None, typer.Option("--part", help="Some steps only: 0:500, as slices count.")] = None,
     png: Picture = None,
     svg: Picture = None,
     npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
@@ -37,7 +39,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     """Write a page that shows every gate at every step, and open it."""
     with reporting(debug):
         if (text is None) == (data is None):
-            raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER")
+            raise UsageError("one sequence is looked at: give --sequence TEXT, or --data FILE with --row NUMBER")
         part = _window(window)
         others = _others(png=png, svg=svg, npz=npz, table=table)
         early.demand_model(find_model(model))
@@ -102,7 +104,6 @@ def _sequence(model: Any, file: Path, row: int) -> Any:
     from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
 
     spec = FileExamples(files=(file,))
-    early.demand_rows(spec)
     spec = as_trained(spec, getattr(model, "columns_", None))
     seen = 0
     for X in blocks(open_records(spec), spec, 1024):

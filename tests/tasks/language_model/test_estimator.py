@@ -18,8 +18,8 @@ from sklearn.model_selection import cross_val_score
 
 from loopcell import LanguageModel, cell, load_model, tanh
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.language_model.run import train_language_model
 from tests.tasks.conftest import TEXT
+from tests.tasks.language_model.runs import train_language_model
 
 QUICK = {
     "cell": "gru",

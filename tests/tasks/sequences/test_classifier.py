@@ -114,7 +114,7 @@ def test_weights_of_classes_are_those_of_the_field():
 def test_the_weighted_loss_is_torchs():
     X, y = words(20)
     model = SequenceClassifier(**QUICK, epochs=1, class_weight={"same": 3.0}).fit(X, y)
-    batch = model._examples(*model._parts(X, y, None, 1)[0]).batch(np.arange(5))
+    batch = model._examples(*model.parts(X, y)[0]).batch(np.arange(5))
     scores = model.network_(batch.inputs, batch.lengths)
     expected = functional.cross_entropy(scores, batch.targets, torch.tensor([1.0, 3.0]), reduction="sum")
     loss = model.network_.loss(batch)

@@ -124,7 +124,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         if validation is not None:
             return self.evaluate(validation)
         series, labels = self._labelled(data)
-        return self._scored(series, labels, self._cuts([len(one) for one in series], checked(self)))
+        return self._scored(series, labels, self._cuts)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

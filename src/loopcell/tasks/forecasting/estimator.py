@@ -59,6 +59,7 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
+    _cuts: Sequence[int] = ()  # of each series that the last `fit` read, the first step that it held out
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
@@ -158,7 +159,8 @@ class SeriesEstimator(Estimator):
         Where training goes on from a network, its names and scales stay; a series that it had not is on its own scale.
         """
         steps = [steps_that_have_been(one) for one in series]
-        cuts = self._cuts(steps, settings, whole=validation is not None)
+        fraction = 0.0 if validation is not None else settings.validation_fraction
+        self._cuts = cuts = [step - round(fraction * step) for step in steps]
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
@@ -186,11 +188,6 @@ class SeriesEstimator(Estimator):
     ) -> SeriesExamples:
         network = self.network_
         return SeriesExamples(series, spans, network.history, network.steps, moving=moving)
-
-    def _cuts(self, steps: Sequence[int], settings: SeriesSettings, *, whole: bool = False) -> list[int]:
-        """Return the first held-out step of each series."""
-        fraction = 0.0 if whole else settings.validation_fraction
-        return [step - round(fraction * step) for step in steps]
 
     def _demand_length(
         self, series: Sequence[Series], cuts: Sequence[int], steps: Sequence[int], settings: SeriesSettings

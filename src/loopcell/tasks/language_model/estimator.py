@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,14 +15,17 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from loopcell import cells
 from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
+from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
+from loopcell.tasks.core.model_file import described
 from loopcell.tasks.core.own_functions import as_list, own_functions
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -142,7 +146,7 @@ class LanguageModel(LanguageModelSettings, Estimator):
     ) -> Request:
         hardware = {"device": settings.device, "devices": settings.devices}
         job = {"task": self.task, **self._equations_and_config(), "seed": seed}
-        others = {"hardware": hardware, "source": self.source_, "functions": own_functions(self)}
+        others = {"hardware": hardware, "source": self._context.source, "functions": own_functions(self)}
         return Request(X, validation, settings, job, others, vocabulary)
 
     def _learn(
@@ -185,6 +189,34 @@ class LanguageModel(LanguageModelSettings, Estimator):
         if best is None or corpus.held_out is None or corpus.facts is None:
             return None
         return baseline_score(self.network_, corpus.held_out, corpus.facts, best)
+
+    # --- runs of files ---------------------------------------------------------------------------------------------
+
+    @property
+    def run_suffix(self) -> str:
+        """The end of the name of a new run's folder: the cell's name."""
+        return cells.get(self.cell).name
+
+    @classmethod
+    def from_run(cls, run: RunFolder) -> tuple[Self, Mapping[str, Any] | None]:
+        """Return the model of a run's folder, without weights, and which files it learns from.
+
+        Raises:
+            FileFormatError: the folder's config describes no model.
+        """
+        job = read_job(run)
+        with described(run):
+            try:
+                cell = Cell.from_json(json.dumps(job["cell"]))
+                model = cls(**job["config"], **job["hardware"], cell=cell, random_state=job["seed"])
+                checked(model)
+            except UsageError as error:
+                raise FileFormatError(f"{run.config} is damaged: {error}") from error
+        return model, job["source"]
+
+    def score_held_out(self, *data: Any, validation: Any = None) -> ScoreTable | None:
+        """Return the score of the held-out text, `held_out_`."""
+        return self.held_out_
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
@@ -25,6 +25,8 @@ from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, UsageError, quoted
 from loopcell.tasks.core.argument_docs import with_arguments
+from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
+from loopcell.tasks.core.estimator.context import PartOfRun
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -45,7 +47,7 @@ from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.own_functions import PYTHON_ONLY, as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
-from loopcell.tasks.core.settings import EARLIER_NAMES, checked, settings_class, unknown_argument
+from loopcell.tasks.core.settings import checked, settings_class
 from loopcell.training.config import in_time
 from loopcell.training.loop import Outcome
 from loopcell.training.progress import working
@@ -62,7 +64,7 @@ NOT_KEPT = (
 )
 
 
-class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no types
+class Estimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-learn has no types
     """Arguments, training, reading, files.
 
     A task derives from this (or from `SequenceEstimator`) and from the dataclass of its arguments, and says what
@@ -88,12 +90,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
     history_: list[dict[str, Any]]
     notes_: list[str]
     scoring_share: ClassVar[float] = 0.1  # of a command's time limit
-    began_: float | None = None  # by `time.monotonic`: the command whose time limit holds for more than `fit`
-    columns_: Columns | None = None  # of the files that the shell trained it on, for `loopcell predict`
-    tell_: Callable[[str], None] | None = None  # called with each note as soon as it is made
     _made_of: dict[str, Any]  # what the network goes by, for `warm_start`
     _from_file = False  # what it learned is what a file says, and nobody has seen the data
-    source_: dict[str, Any] | None = None  # which files the data came from, for `loopcell resume`
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Name every argument in the class's docstring, as `help` and editors show it."""
@@ -154,7 +152,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
             before: the network that training goes on from, which stays when it fails; None begins anew.
         """
         self.__dict__.pop("network_", None)
-        self._started = time.monotonic() if self.began_ is None else self.began_
+        self._started = time.monotonic() if self._context.began is None else self._context.began
+        self._columns = self._context.columns
         self.random_state_ = seed
         try:
             with private_randomness(seed):
@@ -221,38 +220,24 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         return None
 
     def _note(self, notes: Sequence[str]) -> None:
-        """Keep sentences for the user, each once, and say them: to `tell_`, or with the progress that Python shows."""
+        """Keep sentences for the user, each once, and say them: to the run, or with the progress that Python shows."""
         before = getattr(self, "notes_", [])
         new = [note for note in dict.fromkeys(notes) if note not in before]
         self.notes_ = [*before, *new][-MOST_NOTES:]
+        tell = self._context.tell
         for note in new:
-            if self.tell_ is not None:
-                self.tell_(note)
-            elif self.progress and self.source_ is None:
+            if tell is not None:
+                tell(note)
+            elif self.progress:
                 Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
-        """Call a function with each note as soon as there is one: most of them before training."""
-        self.tell_ = tell
-        try:
-            yield
-        finally:
-            del self.tell_
 
     def _working(self, what: str) -> AbstractContextManager[object]:
         """Around work without a bar: a line about it now and then, where progress is shown."""
         return working(Console(stderr=True) if self.progress else None, what)
 
-    def seconds_left(self) -> float | None:
-        """What is left of the time limit, for what follows training; None without a limit, and at least 0."""
-        if self.time_limit is None or self.began_ is None:
-            return None
-        return max(0.0, self.began_ + float(self.time_limit) - time.monotonic())
-
     def _seconds_elsewhere(self) -> float:
         """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
-        scores = 0.0 if self.began_ is None else self.scoring_share * float(self.time_limit or 0.0)
+        scores = 0.0 if self._context.began is None else self.scoring_share * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
 
     def _fingerprint(self, training: Examples[Any]) -> str:
@@ -275,7 +260,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         """Make the folder of a new run, or look whether this one is that of the same job."""
         job, functions = {"task": self.task, **self.facts(), **own}, own_functions(self)
         if not resumed:
-            RunFolder.create(run.path, {**job, "source": self.source_, "functions": functions})
+            RunFolder.create(run.path, {**job, "source": self._context.source, "functions": functions})
             return
         before = run.read_config()
         demand_same_functions(run.path, before.get("functions"), functions)
@@ -308,7 +293,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights that makes the model, as plain JSON values."""
-        columns = {"columns": self.columns_.model_dump(exclude_defaults=True)} if self.columns_ else {}
+        columns = {"columns": self._columns.model_dump(exclude_defaults=True)} if self._columns else {}
         return {**self._equations_and_config(), **columns, "learned": self._learned()}
 
     def _equations_and_config(self) -> dict[str, Any]:
@@ -378,7 +363,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no
         estimator._restore(facts["learned"])
         estimator._restore_more(facts)
         if "columns" in facts:
-            estimator.columns_ = Columns.model_validate(facts["columns"])
+            estimator._columns = Columns.model_validate(facts["columns"])
         return estimator
 
 
