@@ -147,8 +147,8 @@ def navigation(language: str, pages: Path) -> list[dict[str, Any]]:
     if lost:
         sys.exit(f"scripts/build_site.py: NAVIGATION and the pages differ: {', '.join(sorted(lost))}")
     at = LANGUAGES.index(language)
-    sections = [{section[at]: [page for page in section[2] if page in there]} for section in NAVIGATION]
-    filled = [section for section in sections if any(section.values())]
+    titles = [(names[at], [page for page in pages_of if page in there]) for *names, pages_of in NAVIGATION]
+    filled: list[dict[str, Any]] = [{title: found} for title, found in titles if found]
     return [*filled, KOREAN] if language == "en" else filled
 
 
