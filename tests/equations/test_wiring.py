@@ -50,3 +50,30 @@ def test_a_cell_of_ones_own_with_constants_parameters_and_a_name_that_is_no_mark
     assert "1 −" in texts
     assert "× 0.5" in texts
     assert "gate" in texts
+
+
+def _doubling(count):
+    @cell
+    def doubling(x, h, *, W):
+        value = tanh(W.h @ x)
+        for _ in range(count):
+            value = value + value
+        return tanh(value * h)
+
+    return doubling
+
+
+def test_a_value_that_doubles_is_walked_once():
+    texts = _texts(picture(_doubling(60).graph))  # as a tree it has 2^60 leaves
+    assert texts.count("+") == 60
+
+
+def test_a_deep_graph_is_drawn_without_recursion():
+    @cell
+    def deep(x, h, *, W, U):
+        value = W.h @ x + U.h @ h
+        for _ in range(1500):
+            value = tanh(value)
+        return value
+
+    assert _texts(picture(deep.graph)).count("tanh") == 1500

@@ -2,7 +2,8 @@
 
 A model calls its recurrent layers with inputs that it has prepared, in one call or in many (a decoder writes token by
 token). Forward hooks keep what every call was given; each call is then made once more with recording, so that no model
-needs a second, slower form that can be looked into.
+needs a second, slower form that can be looked into. Both are made in evaluation: with dropout or draws the second call
+would not be the first one again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.insight.evaluation import in_evaluation
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
 
@@ -59,7 +61,8 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
     """Return what the recurrent layers of a model computed for one sequence.
 
     Args:
-        model: any module; its recurrent layers are found, in the order of the model.
+        model: any module; its recurrent layers are found, in the order of the model. It reads in evaluation, and is
+            left as it was.
         read: makes the model read the sequence, with a batch of one.
 
     Returns:
@@ -70,11 +73,12 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
         InputError: nothing recurrent was called, or a batch has more than one sequence.
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
-    with _calls_of(names) as calls, torch.no_grad():
-        read()
-    if not calls:
-        raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
-    return tuple(view for layers, name in names.items() for view in _views(layers, name, calls))
+    with in_evaluation(model), torch.no_grad():
+        with _calls_of(names) as calls:
+            read()
+        if not calls:
+            raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
+        return tuple(view for layers, name in names.items() for view in _views(layers, name, calls))
 
 
 @contextmanager
@@ -85,6 +89,8 @@ def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_RecordedCall]]:
     def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
         assert isinstance(module, Stack)  # it is hooked to nothing else
         x, state, lengths, reset = _arguments(*given, **others)
+        if isinstance(x, Tensor):
+            x = x.clone()  # a loop may write its next step into the same tensor
         calls.append(_RecordedCall(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
@@ -103,11 +109,12 @@ def _arguments(
 
 
 def _as_state(layers: Stack, given: Any) -> State | None:
-    """Return a state as one, also where it was given as torch.nn's tensors."""
-    if given is None or isinstance(given, State):
-        return given
+    """Return a copy of a state as one, also where it was given as torch.nn's tensors."""
+    if given is None:
+        return None
     tensors = given if isinstance(given, tuple) else (given,)
-    return State(**dict(zip(layers.cell.states, tensors, strict=True)))
+    named = given if isinstance(given, State) else dict(zip(layers.cell.states, tensors, strict=True))
+    return State(**{name: tensor.clone() for name, tensor in named.items()})
 
 
 def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[LayerView]:
@@ -125,8 +132,7 @@ def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[Lay
 
 def _recorded(call: _RecordedCall) -> dict[str, list[Numbers]]:
     """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
-    with torch.no_grad():
-        recording = call.layers.record(call.x, state=call.state, **call.others)
+    recording = call.layers.record(call.x, state=call.state, **call.others)
     batch = None if call.x.dim() == 2 else (0 if call.layers.batch_first else 1)
     if batch is not None and call.x.shape[batch] != 1:
         raise InputError(f"one sequence is looked at, and the model read a batch of {call.x.shape[batch]}")

@@ -117,7 +117,7 @@ class Inspection:
         """Write the inspection in the form that the name asks for.
 
         Args:
-            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps` and the traces; `.png` and
+            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps` and "trace/NAME"; `.png` and
                 `.svg` a picture (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
 
         Raises:
@@ -168,7 +168,8 @@ def _save_html(seen: Inspection, path: Path, _: str) -> None:
 
 
 def _save_npz(seen: Inspection, path: Path, _: str) -> None:
-    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps)), **seen.traces}
+    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps))}
+    arrays |= {f"trace/{name}": values for name, values in seen.traces.items()}
     arrays |= {f"{layer.name}/{name}": value for layer in seen.layers for name, value in layer.quantities.items()}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
