@@ -77,3 +77,23 @@ def test_a_deep_graph_is_drawn_without_recursion():
         return value
 
     assert _texts(picture(deep.graph)).count("tanh") == 1500
+
+
+def test_long_names_widen_the_picture_so_that_nothing_touches():
+    @cell
+    def long(x, h, *, W, U, b):
+        the_candidate_of_the_hidden_state = tanh(W.h @ x + U.h @ h)
+        how_much_of_it_is_let_through = sigmoid(W.g @ x) * b.a_parameter_with_a_long_name
+        새로운_은닉_상태 = the_candidate_of_the_hidden_state * how_much_of_it_is_let_through
+        return 새로운_은닉_상태
+
+    svg = minidom.parseString(picture(long.graph))
+    spans = [
+        (float(node.getAttribute("x")), float(node.getAttribute("y")), len(node.firstChild.data) * 3.5)
+        for node in svg.getElementsByTagName("text")
+    ]
+    width = float(svg.documentElement.getAttribute("width"))
+    assert all(half <= x <= width - half for x, _, half in spans)
+    for at, (x, y, half) in enumerate(spans):
+        for other, beside, its_half in spans[at + 1 :]:
+            assert abs(x - other) >= half + its_half or abs(y - beside) > 12

@@ -151,6 +151,13 @@ def test_labels_and_names_that_no_file_expects_are_written_all_the_same(tmp_path
     seen = Inspection("title of $1 \ud800", HOSTILE, layers, traces)
     for ending in (".html", ".npz", ".png", ".svg"):
         seen.save(tmp_path / f"seen{ending}")
+    csv = pytest.importorskip("pyarrow.csv")
+    seen.save(tmp_path / "seen.csv")
+    options = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(tmp_path / "seen.csv", parse_options=options, read_options=csv.ReadOptions(block_size=2**24))
+    rows = [row for row in table.to_pylist() if row["quantity"] == "h" and row["unit"] == 2]
+    np.testing.assert_allclose([row["value"] for row in rows], seen["h"][0][:, 2], rtol=1e-6)
+    assert [row["token"] for row in rows] == [*HOSTILE[:9], "half ?", "<!--"]
     minidom.parse(str(tmp_path / "seen.svg"))
     with np.load(tmp_path / "seen.npz") as arrays:
         np.testing.assert_array_equal(arrays["trace/file"], traces["file"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
+from unicodedata import east_asian_width
 
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT
@@ -268,11 +269,13 @@ _ARROW = (
 
 def _drawn(name: str, parts: list[_Part]) -> str:
     top = min(part.row for part in parts)
-    width = max(part.column for part in parts) * COLUMN + BOX * 2 + 2 * MARGIN
+    wide = max(_half(part) for part in parts)
+    column = max(COLUMN, 2 * wide + BOX)
+    width = max(part.column for part in parts) * column + BOX * 2 + 2 * MARGIN + 2 * (wide - 24)
     height = (max(part.row for part in parts) - top) * ROW + BOX + 2 * MARGIN
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
     at: dict[int, tuple[float, float]] = {
-        index: (MARGIN + BOX + part.column * COLUMN, MARGIN + BOX / 2 + (part.row - top) * ROW)
+        index: (MARGIN + BOX + wide - 24 + part.column * column, MARGIN + BOX / 2 + (part.row - top) * ROW)
         for index, part in enumerate(parts)
     }
     wires = [_wire(parts, at, source, index) for index, part in enumerate(parts) for source in part.sources]
@@ -291,21 +294,37 @@ def _drawn(name: str, parts: list[_Part]) -> str:
     )
 
 
+def _half(part: _Part, *, named: bool = True) -> float:
+    """Return half the width of a part with its text, and with its name; 24 where these are short.
+
+    A letter is about 8 pixels wide, and one of East Asia 14.
+    """
+
+    def pixels(text: str) -> int:
+        return sum(14 if east_asian_width(letter) in "WF" else 8 for letter in text)
+
+    inside = pixels(part.text) + 8 if len(part.text) > 4 else 0
+    above = pixels(part.name) if named else 0
+    return max(24, inside / 2, above / 2)
+
+
 def _wire(parts: list[_Part], at: dict[int, tuple[float, float]], source: int, reader: int) -> str:
     (x, y), (to_x, to_y) = at[source], at[reader]
     bends = parts[source].shape == "bend", parts[reader].shape == "bend"
-    start, end = x if bends[0] else x + BOX * 0.7, to_x if bends[1] else to_x - BOX * 0.72
+    start = x if bends[0] else x + BOX * 0.7 + _half(parts[source], named=False) - 24
+    end = to_x if bends[1] else to_x - BOX * 0.72 - _half(parts[reader], named=False) + 24
     reach = (end - start) / 2
     path = f"M{start:.1f} {y:.1f}C{start + reach:.1f} {y:.1f} {end - reach:.1f} {to_y:.1f} {end:.1f} {to_y:.1f}"
     return f'<path d="{path}"/>' if bends[1] else f'<path d="{path}" marker-end="url(#arrow)"/>'
 
 
 def _shape(part: _Part, x: float, y: float) -> str:
-    half = BOX / 2
+    half, wide = BOX / 2, _half(part, named=False)
     outline = 'fill="none" stroke="currentColor" stroke-width="1.5"'
     figure = {
-        "box": f'<rect x="{x - 24:.1f}" y="{y - half:.1f}" width="48" height="{BOX}" rx="4" {outline}/>',
-        "circle": f'<rect x="{x - 23:.1f}" y="{y - half:.1f}" width="46" height="{BOX}" rx="{half}" {outline}/>',
+        "box": f'<rect x="{x - wide:.1f}" y="{y - half:.1f}" width="{2 * wide:.0f}" height="{BOX}" rx="4" {outline}/>',
+        "circle": f'<rect x="{x - wide + 1:.1f}" y="{y - half:.1f}" width="{2 * wide - 2:.0f}" height="{BOX}" '
+        f'rx="{half}" {outline}/>',
     }.get(part.shape, "")
     weight = ' font-weight="600"' if part.shape in ("input", "result") else ""
     text = f'<text x="{x:.1f}" y="{y + 5:.1f}"{weight}>{escape(part.text)}</text>'

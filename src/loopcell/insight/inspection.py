@@ -150,7 +150,7 @@ class Inspection:
         def same(text: str) -> Any:
             return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
 
-        tokens = pa.DictionaryArray.from_arrays(step, [str(label) for label in self.steps])
+        tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in self.steps])
         unit = np.tile(np.arange(units, dtype=np.int32), steps)
         columns = [same(layer.name), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
         table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
@@ -161,6 +161,11 @@ class Inspection:
         from html import escape
 
         return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
+
+
+def _as_text(label: str) -> str:
+    """Return a label as UTF-8 can have it: of half of a character, a question mark."""
+    return str(label).encode("utf-8", "replace").decode("utf-8")
 
 
 def _save_html(seen: Inspection, path: Path, _: str) -> None:

@@ -18,6 +18,7 @@ ROW = 1.3  # inches of a heat map
 WIDTH = 10.0
 MOST_LABELS = 80
 LONGEST_LABEL = 12
+FITTING = 130  # characters side by side below a picture
 KOREAN_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 KOREAN_FONTS += ("Noto Sans CJK JP", "Noto Serif CJK KR", "Noto Serif CJK JP")
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, marks of direction, halves of characters, other line breaks
@@ -89,7 +90,8 @@ def _label_steps(axis: Any, seen: Inspection) -> None:
     """Write what stands at the steps, or their numbers where there are too many."""
     if len(seen.steps) <= MOST_LABELS:
         labels = [brief(step) for step in seen.steps]
-        axis.set_xticks(range(len(labels)), labels, fontsize=7, parse_math=False)
+        crowded = len(labels) * max(map(len, labels)) > FITTING
+        axis.set_xticks(range(len(labels)), labels, fontsize=7, parse_math=False, rotation=90 * crowded)
     else:
         axis.set_xlabel("step", fontsize=8)
 
