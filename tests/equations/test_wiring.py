@@ -84,8 +84,7 @@ def test_long_names_widen_the_picture_so_that_nothing_touches():
     def long(x, h, *, W, U, b):
         the_candidate_of_the_hidden_state = tanh(W.h @ x + U.h @ h)
         how_much_of_it_is_let_through = sigmoid(W.g @ x) * b.a_parameter_with_a_long_name
-        새로운_은닉_상태 = the_candidate_of_the_hidden_state * how_much_of_it_is_let_through
-        return 새로운_은닉_상태
+        return the_candidate_of_the_hidden_state * how_much_of_it_is_let_through
 
     svg = minidom.parseString(picture(long.graph))
     spans = [

@@ -141,7 +141,8 @@ def test_a_loop_that_writes_its_steps_into_one_tensor_is_seen_as_it_was():
     np.testing.assert_allclose(found.quantities["h"], expected.quantities["h"], atol=1e-6)
 
 
-HOSTILE = ["a\x00b", "\x1b[31m", "\u202eabc", "👩\u200d👩", "x" * 10_000, "$\\frac{$", "_^{", "\n", "", "half \ud800", "<!--"]
+HOSTILE = ["a\x00b", "\x1b[31m", "\u202eabc", "👩\u200d👩", "x" * 10_000, "$\\frac{$", "_^{", "\n", ""]
+HOSTILE += ["half \ud800", "<!--"]
 
 
 def test_labels_and_names_that_no_file_expects_are_written_all_the_same(tmp_path):

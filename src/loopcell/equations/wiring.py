@@ -297,13 +297,13 @@ def _drawn(name: str, parts: list[_Part]) -> str:
 def _half(part: _Part, *, named: bool = True) -> float:
     """Return half the width of a part with its text, and with its name; 24 where these are short.
 
-    A letter is about 8 pixels wide, and one of East Asia 14.
+    A letter is about 7 pixels wide, and one of East Asia 14.
     """
 
     def pixels(text: str) -> int:
-        return sum(14 if east_asian_width(letter) in "WF" else 8 for letter in text)
+        return sum(14 if east_asian_width(letter) in "WF" else 7 for letter in text)
 
-    inside = pixels(part.text) + 8 if len(part.text) > 4 else 0
+    inside = pixels(part.text) + 4
     above = pixels(part.name) if named else 0
     return max(24, inside / 2, above / 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +73,8 @@ def figure_of(seen: Inspection) -> Any:
 
 
 def _demand_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UsageError("pictures need matplotlib: pip install loopcell[pictures]") from None
+    if find_spec("matplotlib") is None:
+        raise UsageError("pictures need matplotlib: pip install loopcell[pictures]")
 
 
 def _installed_fonts() -> list[str]:
