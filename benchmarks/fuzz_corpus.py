@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
+import scipy.io
 import soundfile
 import zstandard
 from PIL import Image
@@ -57,6 +58,7 @@ MAKERS: dict[str, Maker] = {
     "a.csv.gz": _bytes(gzip.compress(CSV)),
     "a.csv.zst": _bytes(zstandard.compress(CSV)),
     "a.tsv": _bytes(b"a\tb\n1\tx\n"),
+    "a.data": _bytes(b"5.1, 3.5, one\n4.9, ?, two\n"),
     "a.jsonl": _bytes(b'{"a": 1}\n{"a": [2]}\n'),
     "a.txt": _bytes(b"one\ntwo\n"),
     "a.fa": _bytes(b">a b\nACGT\n>c\nAA\n"),
@@ -65,6 +67,7 @@ MAKERS: dict[str, Maker] = {
     "X_TRAIN.tsv": _bytes(b"1\t2\t3\n1\t2\tNaN\n"),
     "a.npz": lambda path: np.savez_compressed(path, X=np.arange(12.0).reshape(3, 4), y=np.arange(3)),
     "a.npy": lambda path: np.save(path, np.arange(12.0).reshape(3, 4)),
+    "a.mat": lambda path: scipy.io.savemat(path, {"X": np.arange(12.0).reshape(3, 4), "y": np.arange(3)[:, None]}),
     "a.idx": _bytes(b"\0\0\x08\x02\0\0\0\2\0\0\0\3abcdef"),
     "a.parquet": lambda path: pyarrow.parquet.write_table(TABLE, path),
     "a.feather": lambda path: pyarrow.feather.write_feather(TABLE, path),
@@ -218,12 +221,16 @@ def _make_run(folder: Path) -> None:
     """Make a run that is over, in `folder/checkpoint/whole`, and its checkpoint to be changed."""
     from loopcell import SequenceClassifier
     from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.run import train_estimator
+    from loopcell.tasks.core.from_files.run import train_on_files
+    from loopcell.tasks.core.models import open_files
+    from loopcell.tasks.core.settings import checked
 
     data = _place(folder, "data", "texts.jsonl")
     data.write_text("".join(json.dumps({"text": text, "label": text[0]}) + "\n" for text in TEXTS), encoding="utf-8")
     run = folder / "checkpoint" / "whole"
-    train_estimator(SequenceClassifier(**QUICK), FileExamples(files=(data,)), None, run)
+    estimator = SequenceClassifier(**QUICK)
+    opened = open_files(estimator.task, checked(estimator), FileExamples(files=(data,)), None)
+    train_on_files(estimator, *opened, run)
     kept = run / "checkpoints" / "last.safetensors"
     _place(folder, "checkpoint", "last.safetensors").write_bytes(kept.read_bytes())
     _place(folder, "checkpoint", "config.json").write_bytes((run / "config.json").read_bytes())

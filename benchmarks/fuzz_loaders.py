@@ -159,13 +159,13 @@ def _store(path: Path) -> None:
 
 def _checkpoint(path: Path) -> None:
     """Go on with a run that was over, from a checkpoint or a config that is hostile."""
-    from loopcell.tasks.core.from_files.run import resume_estimator
+    from loopcell.tasks.core.from_files.run import resume
 
     folder = _beside(path)
     name = path.name.partition("-")[2]
     target = folder / ("config.json" if name == "config.json" else f"checkpoints/{name}")
     target.write_bytes(path.read_bytes())
-    resume_estimator(folder)
+    resume(folder)
 
 
 def _beside(path: Path) -> Path:

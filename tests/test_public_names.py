@@ -34,6 +34,7 @@ DATA = [
 INTERNAL = {
     "loopcell.backends.weights.Weights": "how kernels find parameters; for the layers",
     "loopcell.data.readers.reading.FileRows": "between a reader and `read`",
+    "loopcell.layers.spec.StackSpec": "the settings of a stack as one frozen value; for the layers",
     "loopcell.runtime.execute.Executable": "what runs a layer; for the layers",
     "loopcell.tasks.core.pace.Pace": "what the base of the estimators asks for its settings",
     "loopcell.tasks.forecasting.state.StoredHistory": "a series' history in a `SeriesState`; for the forecaster",

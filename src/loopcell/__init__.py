@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         data as data,
         equations as equations,
         errors as errors,
+        insight as insight,
         tasks as tasks,
         testing as testing,
         training as training,
@@ -92,7 +93,7 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "data", "equations", "errors", "tasks", "testing", "training")
+_ROOMS = ("cells", "data", "equations", "errors", "insight", "tasks", "testing", "training")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chat")
     table = folder / "talk.csv"
     table.write_text("Q,A\n" + "hi,hello\nbye,so long\nwho,me\n" * 20, encoding="utf-8")
-    flags = ["--input", "Q", "--target", "A", "--tokens", "word", "--epochs", 10, "--history", 2]
+    flags = ["--input", "Q", "--target", "A", "--tokens", "word", "--epochs", 10, "--turns", 2]
     result = call("train", "chat", table, *flags, *SMALL, "--run", folder / "run")
     assert result.exit_code == 0, result.output
     assert "distinct-2" in result.stdout
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_line_is_answered_and_an_empty_one_begins_anew(trained):
-    result = call("chat", trained, "--history", 1, typed="hi\nbye\n\nwho\n")
+    result = call("chat", trained, "--turns", 1, typed="hi\nbye\n\nwho\n")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == ["hello", "so long", "me"]
     model = Chat.load(trained / "model.safetensors")
@@ -54,7 +54,7 @@ def test_what_is_typed_in_another_encoding_is_refused_with_its_line(trained):
 
 
 def test_several_candidates_and_draws(trained):
-    lines = call("chat", trained, "--candidates", 3, "--history", 1, typed="hi\n").stdout.splitlines()
+    lines = call("chat", trained, "--candidates", 3, "--turns", 1, typed="hi\n").stdout.splitlines()
     found = Chat.load(trained / "model.safetensors").reply("hi", 3)
     assert lines == [f"{one.log_probability:8.2f}  {one.text}" for one in found]
     hot = ("chat", trained, "--temperature", 5, "--seed")
@@ -79,10 +79,10 @@ def test_help_says_what_flags_do_to_a_chat():
     """Of a trained model nothing changes that is not typed, and a history is one of turns."""
     for verb, history in ((("chat",), "[default: the model's own]"), (("train", "chat"), "[default: 1]")):
         words = " ".join(call(*verb, "--help").stdout.split())
-        assert f"Turns of a conversation that are read, the newest last. {history}" in words
+        assert f"How many turns of a conversation the encoder reads, the newest last. {history}" in words
         assert "forecast" not in words
     words = " ".join(call("chat", "--help").stdout.split())
-    assert "Draw answers: below 1 safer" in words
+    assert "below 1 is safer, above 1 wilder" in words
     assert "[default: 1.0]" not in words
     assert "[default: answers are not drawn, but the best of beam search]" in words
     words = " ".join(call("translate", "--help").stdout.split())
@@ -93,7 +93,7 @@ def test_help_says_what_flags_do_to_a_chat():
     ("flags", "complaint"),
     [
         (["--temperature", -1], "--temperature: input should be greater than or equal to 0"),
-        (["--history", 0], "--history: input should be greater than 0, got 0"),
+        (["--turns", 0], "--turns: input should be greater than 0, got 0"),
         (["--beam", 0], "--beam: input should be greater than or equal to 1, got 0"),
     ],
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from loopcell.cli import app, train_estimators
+from loopcell.cli import app, train_verbs
 from loopcell.cli.standard_input import as_files
 from tests.cli.conftest import one_thread
 
@@ -41,7 +41,7 @@ def call(*arguments, typed=None):
 )
 def test_a_flag_takes_files_up_to_the_next_flag(monkeypatch, typed, files, val):
     found = []
-    monkeypatch.setattr(train_estimators, "_train", lambda *given: found.append(given[-1][:2]))
+    monkeypatch.setattr(train_verbs, "_train", lambda verb, settings, files, began: found.append(files[:2]))
     assert call("train", "classify", *typed.split()).exit_code == 0
     assert [[str(path) for path in some] if some else some for some in found[0]] == [files, val]
 

@@ -4,27 +4,69 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, Optional
 
 import pytest
 
-from loopcell.cli import sample, train
+from loopcell.cli import sample
+from loopcell.cli.flags import flags_of, typed_as
+from loopcell.cli.help_text import told
+from loopcell.cli.spelling import NO_FLAG
+from loopcell.cli.train_verbs import VERBS
 from loopcell.cli.values import parse_sizes, parse_time
 from loopcell.errors import UsageError
 from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.core.own_functions import PYTHON_ONLY
+from loopcell.tasks.core.settings import ClassifierSettings
 from loopcell.tasks.language_model.settings import LanguageModelSettings
+
+LM = VERBS["lm"].flags()
 
 
 def test_every_setting_has_a_flag():
-    names = {field.name for field in fields(LanguageModelSettings)} - {"cell", "progress"}  # which have their own way
-    assert {flag.field for flag in train.FLAGS} == names
+    names = {field.name for field in fields(LanguageModelSettings)} - {*NO_FLAG, *PYTHON_ONLY}
+    assert {flag.field for flag in LM} == names
     assert {(flag.config, flag.field) for flag in sample.FLAGS} == {
         (SamplingConfig, field) for field in SamplingConfig.model_fields
     }
 
 
+def test_a_meaning_becomes_help_and_a_default():
+    flags = {"hidden_size": "--hidden"}
+    for meaning, help_text, otherwise in (
+        ("E, the length; None for `hidden_size`.", "E, the length.", "--hidden"),
+        ("the column. None: rows are counted, as `numpy` does.", "The column.", "rows are counted, as numpy does"),
+        ("of what they said, et al. (1990), or else. More.", "Of what they said, et al. (1990), or else.", ""),
+        ("utf-8, latin-1, ...", "Utf-8, latin-1, ...", ""),
+    ):
+        assert told(meaning, flags.get) == (help_text, otherwise, False)
+
+
+def test_what_can_be_typed():
+    for hint, kind in (
+        (int, int),
+        (float | None, float),
+        (Optional[Path], Path),  # noqa: UP045 - as get_type_hints may give it
+        (Literal["a", "b"], str),
+        (Literal["a"] | None, str),
+        (str | int, None),
+        (dict[str, int], None),
+        (Any, None),
+    ):
+        assert typed_as(hint) is kind
+
+
+def test_flags_come_from_a_class_before_its_parents():
+    settings = [flag.field for flag in flags_of(ClassifierSettings)]
+    assert settings.index("pooling") < settings.index("calibrate") < settings.index("cell")
+    assert settings.index("hidden_size") < settings.index("epochs")
+    assert not {"progress", "embedding", "features"} & set(settings)
+
+
 def test_no_flag_and_no_field_twice():
-    names = [name for flag in train.FLAGS for name in flag.names.split()]
-    settings = [flag.field for flag in train.FLAGS]
+    names = [name for flag in LM for name in flag.spelling.names.split()]
+    settings = [flag.field for flag in LM]
     assert len(set(names)) == len(names)
     assert len(set(settings)) == len(settings)
 

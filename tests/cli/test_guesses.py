@@ -189,7 +189,7 @@ def test_the_flag_settles_it_everywhere(numerals, tmp_path):
     assert "there is no column '1'" in result.stderr
     result = call("train", "forecast", numerals, "--target", "1", "--header", *FORECAST, "--run", run)
     assert result.exit_code == 0, result.output
-    assert "note" not in result.stderr
+    assert "header" not in result.stderr  # nothing was guessed
     assert call("predict", run, numerals, "--header").exit_code == 0
     assert call("eval", run, numerals, "--header").exit_code == 0
     result = call("predict", run, numerals, "--no-header")

@@ -55,7 +55,7 @@ def test_a_row_of_a_file_is_looked_into(loopcell, reviews, tmp_path):
 
 def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
     page = tmp_path / "part.html"
-    result = loopcell("inspect", run, "--text", "the cat sat", "--window", "4:7", "-o", page, "--no-open")
+    result = loopcell("inspect", run, "--text", "the cat sat", "--part", "4:7", "-o", page, "--no-open")
     assert result.exit_code == 0, result.output
     assert _facts(page)["steps"] == list("cat")
     assert _facts(page)["notes"] == ["steps 4 to 6 of 11 are shown"]
@@ -66,7 +66,7 @@ def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
     [
         ((), "give --text TEXT, or --data FILE"),
         (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
-        (("--text", "cat", "--window", "3"), "write 0:500, 100: or :50"),
+        (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
         (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
         (("--text", "cat", "-o", "x.pdf"), "ends in .html"),
         (("--text", ""), "the text is empty"),

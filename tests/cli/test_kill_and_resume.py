@@ -108,7 +108,7 @@ def test_a_reader_that_has_had_enough_is_no_error(run):
 
 def test_two_processes_from_the_command_line_agree_with_one(text, tmp_path):
     small = ["--cell", "gru", "--hidden", "8", "--layers", "1", "--chunk", "8"]
-    flags = [*small, "--device", "cpu", "--precision", "64-true", "--steps", "12"]
+    flags = [*small, "--device", "cpu", "--precision", "64-true", "--steps", "12", "--seed", "1"]
     finish(start("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one"))
     said = finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
     assert said.count("complete: 12 updates") == 1

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from loopcell import load_model
-from loopcell.cli.estimator_flags import flags_of
+from loopcell.cli.flags import flags_of
+from loopcell.cli.spelling import NO_FLAG
+from loopcell.tasks.core.own_functions import PYTHON_ONLY
 from loopcell.tasks.forecasting.settings import ForecasterSettings
 from tests.cli.conftest import one_thread
 
@@ -44,7 +46,7 @@ def trained(table, tmp_path_factory):
 
 def test_every_setting_has_a_flag():
     known = {flag.field for flag in flags_of(ForecasterSettings)}
-    fields = {field.name for field in dataclasses.fields(ForecasterSettings)} - {"cell", "progress"}
+    fields = {field.name for field in dataclasses.fields(ForecasterSettings)} - {*NO_FLAG, *PYTHON_ONLY}
     assert known == fields
 
 
@@ -147,7 +149,7 @@ def test_anomalies_from_the_shell(loopcell, tmp_path):
     (tmp_path / "quiet.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
     rows[300] = "300,7,1"
     (tmp_path / "new.csv").write_text("\n".join(["t,x,bad", *rows]) + "\n", encoding="utf-8")
-    settings = ["--time", "t", "--target", "x", "--label", "bad", "--history", 10, "--hidden", 6, "--device", "cpu"]
+    settings = ["--time", "t", "--target", "x", "--anomalies", "bad", "--history", 10, "--hidden", 6, "--device", "cpu"]
     run = tmp_path / "run"
     result = loopcell("train", "anomaly", tmp_path / "quiet.csv", *settings, "--epochs", 20, "--lr", 0.02, "--run", run)
     assert result.exit_code == 0, result.output

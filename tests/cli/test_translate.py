@@ -52,7 +52,7 @@ def test_scores_keep_to_what_a_training_may_take(pair, tmp_path, monkeypatch):
     result = call("train", "translate", *pair, *SMALL, "--epochs", 1, "--run", tmp_path / "some")
     assert "12 of 20 pairs, drawn at random:" in result.stdout
     assert json.loads((tmp_path / "some" / "score.json").read_text())["data"] == "12 of 20 pairs, drawn at random"
-    monkeypatch.setattr("loopcell.tasks.core.from_files.run._seconds_left", lambda *_: 0.0)
+    monkeypatch.setattr("loopcell.tasks.core.estimator.held_out.seconds_left", lambda *_: 0.0)
     flags = ["--epochs", 1, "--time-limit", "30s", "--run", tmp_path / "late"]
     result = call("train", "translate", *pair, *SMALL, *flags)
     assert result.exit_code == 0, result.output

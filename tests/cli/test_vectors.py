@@ -13,7 +13,7 @@ from tests.tasks.word_vectors.texts import ANIMALS, sentences
 
 __all__ = ["one_thread"]
 
-SMALL = ["--size", 8, "--min-count", 1, "--subsampling", 0, "--lr", 0.1, "--epochs", 2, "--seed", 1]
+SMALL = ["--vector-size", 8, "--min-count", 1, "--subsampling", 0, "--lr", 0.1, "--epochs", 2, "--seed", 1]
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_a_classifier_with_ready_vectors_also_after_resume(foreign, loopcell, le
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--ngrams", "x"], 2, "'x' is not a range of lengths; write 3-6"),
-        (["--ngrams", "6-3"], 2, "--ngrams: n-grams are of 1 to 32 letters"),
-        (["--window", "0"], 2, "--window: input should be greater than or equal to 1, got 0"),
+        (["--char-ngrams", "x"], 2, "'x' is not a range of lengths; write 3-6"),
+        (["--char-ngrams", "6-3"], 2, "--char-ngrams: n-grams are of 1 to 32 letters"),
+        (["--context", "0"], 2, "--context: input should be greater than or equal to 1, got 0"),
         (["--min-count", "9999"], 1, "16 different words 0 are there at least 9999 times"),
     ],
 )

@@ -29,6 +29,7 @@ def test_train_tells_what_it_reached_and_where_it_lies(loopcell, text, tmp_path)
     assert lines[7:] == [
         f"model:  {folder / 'model.safetensors'}",
         f"curve:  {folder / 'metrics.csv'}",
+        "seed:   1",
         f"sample: loopcell sample {folder / 'model.safetensors'}",
     ]
     assert "held-out loss" in result.stderr
@@ -73,7 +74,7 @@ def test_resume_of_a_complete_run_says_so_and_changes_nothing(loopcell, run, tmp
 
 
 def test_cells_lists_every_cell_with_its_equations(loopcell):
-    result = loopcell("cells", "--hidden", "64", "--input", "32")
+    result = loopcell("cells", "--hidden", "64", "--input-size", "32")
     assert result.exit_code == 0
     named = [line.partition(":")[0] for line in result.stdout.splitlines() if re.match(r"\w+: ", line)]
     assert named == library.names()
@@ -81,7 +82,7 @@ def test_cells_lists_every_cell_with_its_equations(loopcell):
 
 
 def test_cells_counts_parameters(loopcell):
-    result = loopcell("cells", "lstm", "--hidden", "10", "--input", "5")
+    result = loopcell("cells", "lstm", "--hidden", "10", "--input-size", "5")
     assert result.stdout.startswith(f"lstm: {4 * (10 * 5 + 10 * 10 + 10)} parameters (input 5, hidden 10)\n")
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from loopcell.cells.registry import get
-from loopcell.equations.builder import Rewrite, Value, copy_into
+from loopcell.equations.builder import Value
 from loopcell.equations.cell import Cell
 from loopcell.equations.functions import bernoulli, sized
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT, Key
+from loopcell.equations.rewrite import Rewrite, copy_into
 from loopcell.equations.trace import TraceBuilder
 from loopcell.equations.verify import verify
 from loopcell.errors import UsageError

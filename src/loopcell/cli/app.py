@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from loopcell.cli import cells, chat, evaluate, explain, inspect, predict, resume, sample, train, translate
+from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 
 app = typer.Typer(
@@ -18,15 +19,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(train.app, name="train")
-app.command("sample")(sample.sample)
-app.command("predict")(predict.predict)
-app.command("eval", cls=FilesCommand)(evaluate.evaluate)
-app.command("translate")(translate.translate)
-app.command("chat")(chat.chat)
-app.command("resume")(resume.resume)
-app.command("cells")(cells.cells)
-app.command("explain")(explain.explain)
-app.command("inspect")(inspect.inspect)
+app.command("sample", epilog=epilog("sample"))(sample.sample)
+app.command("predict", epilog=epilog("predict"))(predict.predict)
+app.command("eval", cls=FilesCommand, epilog=epilog("eval"))(evaluate.evaluate)
+app.command("translate", epilog=epilog("translate"))(translate.translate)
+app.command("chat", epilog=epilog("chat"))(chat.chat)
+app.command("resume", epilog=epilog("resume"))(resume.resume)
+app.command("cells", epilog=epilog("cells"))(cells.cells)
+app.command("explain", epilog=epilog("explain"))(explain.explain)
+app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 
 def _show_version(wanted: bool) -> None:

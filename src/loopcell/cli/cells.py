@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.values import find_cell
 
 if TYPE_CHECKING:
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 def cells(
     names: Annotated[list[str] | None, typer.Argument(help="Only these cells.", metavar="[CELL]...")] = None,
-    hidden: Annotated[int, typer.Option(min=1, help="H, for the number of parameters.")] = 128,
-    input_size: Annotated[int, typer.Option("--input", min=1, help="I, for the number of parameters.")] = 128,
+    hidden: Annotated[int, typer.Option(min=1, help="H, the length of the hidden state.")] = 128,
+    input_size: Annotated[int, typer.Option(min=1, help="I, the length of a step's input.")] = 128,
+    earlier: Annotated[int | None, typer.Option("--input", min=1, hidden=True)] = None,
     debug: Debug = False,
 ) -> None:
-    """List the cells: name, equations, and how many parameters one layer has."""
+    """List the cells: name, equations, and how many parameters one layer has with these lengths."""
     with reporting(debug):
         from loopcell import cells as library
 
+        if earlier is not None:
+            say_note("--input is called --input-size now")
+            input_size = earlier
         for name in names or library.names():
             typer.echo(_entry(find_cell(name), input_size, hidden))
 

@@ -9,26 +9,24 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.estimator_flags import writing_flags
-from loopcell.cli.flags import Settings, with_flags
+from loopcell.cli.flags import Seed, Settings, otherwise, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.sample import FLAGS as CHOICE
 from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
+from loopcell.cli.writing import writing_flags
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.seq2seq.settings import ChatSettings
 
-HELP = {"temperature": "Draw answers: below 1 safer, above 1 wilder, 0 the likeliest token each time."}
 BEST = "answers are not drawn, but the best of beam search"
-DRAWING = (flag._replace(help=HELP.get(flag.field, flag.help), otherwise=BEST) for flag in CHOICE)
-FLAGS = (*DRAWING, *writing_flags(ChatSettings, "history"))
+FLAGS = (*otherwise(CHOICE, BEST), *writing_flags(ChatSettings, "history"))
 
 
 @with_flags(FLAGS)
 def chat(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     candidates: Annotated[int, typer.Option(min=1, help="Answers to show; the first one counts as said.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of answers that are drawn.")] = None,
+    seed: Seed = None,
     encoding: Encoding = "utf-8",
     *,
     debug: Debug = False,

@@ -5,63 +5,22 @@ Everything here is looked at once more where it is used; what passes here has on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from loopcell.cli.reporting import say_note
+from loopcell.cli.values import demand_sizes
 from loopcell.errors import UsageError
-from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.settings import NetworkSettings, TrainingSettings
-from loopcell.tasks.forecasting.settings import SeriesSettings, columns_named
-from loopcell.training.config import Hardware, configure
+from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.run_folder import RunFolder
 
 
-def demand_columns(*specs: FileExamples | None) -> None:
-    """Open files of examples, say how they are read, and find their columns; errors as `load_examples`."""
-    from loopcell.tasks.core.from_files.examples import find_columns
-
-    for spec in specs:
-        if spec is not None:
-            find_columns(spec, say_note)
-
-
-def demand_series(settings: SeriesSettings, *specs: FileExamples | None) -> None:
-    """Open tables of time series, say how they are read, and find their columns; errors as `series_from`."""
-    from loopcell.data.series.given import demand_target
-    from loopcell.tasks.core.from_files.examples import open_records
-
-    names = columns_named(settings)
-    for spec in specs:
-        if spec is not None:
-            records = open_records(spec, say_note, names)
-            demand_target(settings.target, records, names)
-            records.check_columns(names)
-
-
-def demand_rows(*specs: FileExamples | None) -> None:
-    """Open files of which the columns are not known yet; errors as `loopcell.data.read`."""
-    from loopcell.tasks.core.from_files.examples import open_records
-
-    for spec in specs:
-        if spec is not None:
-            open_records(spec)
-
-
-def demand_texts(files: Sequence[Path]) -> None:
-    """Look for the files of a language model; errors as `loopcell.data.text.read_text`."""
-    from loopcell.data.text import Source
-
-    for path in files:
-        Source(path).size()
-
-
-def demand_settings(settings: NetworkSettings | TrainingSettings) -> None:
-    """Look at what a settings class leaves to others: the device, and the kind of tokens."""
+def demand_settings(settings: Any) -> None:
+    """Look at what a settings class leaves to others: the cell's sizes, the kind of tokens, how a run is cut."""
     if isinstance(settings, TrainingSettings):
-        configure(Hardware, {"device": settings.device, "precision": settings.precision})
-    if isinstance(settings, NetworkSettings):
-        demand_tokens(settings.tokens, getattr(settings, "target_tokens", None))
+        settings.training_config(seed=0, examples=1)
+    if hasattr(settings, "cell"):
+        demand_sizes(settings.cell, settings)
+    demand_tokens(getattr(settings, "tokens", None), getattr(settings, "target_tokens", None))
 
 
 def demand_tokens(*kinds: str | None) -> None:

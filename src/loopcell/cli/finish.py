@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,22 +13,21 @@ from loopcell.tasks.core.verdict import UNKNOWN
 
 if TYPE_CHECKING:
     from loopcell.tasks.core.from_files.run import TrainedEstimator
-    from loopcell.tasks.language_model.run import TrainedLanguageModel
-    from loopcell.tasks.word_vectors.run import LearnedVectors
     from loopcell.training.loop import Outcome
     from loopcell.training.run_folder import RunFolder
 
 
-def report(result: TrainedLanguageModel) -> None:
+def report_language_model(result: TrainedEstimator) -> None:
     """Say how a run ended, what it reached and where its files lie; exit code 130 for an interrupted one."""
     say_notes(result.notes)
-    _ending(result.outcome, result.run)
+    _ending(result.estimator.outcome_, result.run)
     if result.score:
         print_score(result.score)
         print_verdict(result.score)
     else:
         say(UNKNOWN)
     _places(result.run)
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"sample: loopcell sample {result.run.model}")
 
 
@@ -45,18 +44,27 @@ def report_estimator(result: TrainedEstimator) -> None:
     say(f"predict: loopcell predict {result.run.model} FILE")
 
 
-def report_vectors(result: LearnedVectors) -> None:
+def report_vectors(result: Any) -> None:
     """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
     say_notes(result.notes)
-    outcome, words = result.vectors.outcome_, len(result.vectors.words_)
+    outcome, words = result.estimator.outcome_, len(result.estimator.words_)
     say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")
     if result.score:
         print_table(result.score)
     say(f"model:  {result.run.model}")
-    say(f"seed:   {result.vectors.random_state_}")
+    say(f"seed:   {result.estimator.random_state_}")
     say(f"nearest words: loopcell predict {result.run.model} WORDS.txt")
     if outcome.reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+REPORTS = {"language-model": report_language_model, "word-vectors": report_vectors}
+"""By the task; others are told of by `report_estimator`."""
+
+
+def report(result: TrainedEstimator) -> None:
+    """Say what came of a run."""
+    REPORTS.get(result.estimator.task, report_estimator)(result)
 
 
 def _ending(outcome: Outcome, run: RunFolder) -> None:

@@ -25,8 +25,10 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
     row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path("inspection.html"),
-    window: Annotated[str | None, typer.Option(help="Some steps only: 0:500, as slices count.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page.")] = Path(
+        "inspection.html"
+    ),
+    window: Annotated[str | None, typer.Option("--part", help="Some steps only: 0:500, as slices count.")] = None,
     png: Picture = None,
     svg: Picture = None,
     npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
@@ -102,7 +104,6 @@ def _sequence(model: Any, file: Path, row: int) -> Any:
     from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
 
     spec = FileExamples(files=(file,))
-    early.demand_rows(spec)
     spec = as_trained(spec, getattr(model, "columns_", None))
     seen = 0
     for X in blocks(open_records(spec), spec, 1024):

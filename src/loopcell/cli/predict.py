@@ -11,25 +11,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.file_flags import INPUT, READING, STEPS
+from loopcell.cli.columns import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
-from loopcell.tasks.core.from_files.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.models import files_class, load_model
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
 
 
 @with_flags(FLAGS)
 def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON lines, else standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write: JSON lines, else standard output.")
+    ] = None,
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
     ] = None,
@@ -40,10 +43,7 @@ def predict(
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
-        early.demand_model(find_model(model))
-        early.demand_rows(spec)
-        from loopcell.tasks.core.models import load_model
-
+        files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
         lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
@@ -83,16 +83,6 @@ def is_of_series(model: Any) -> bool:
     return isinstance(model, SeriesEstimator)
 
 
-def series_source(model: Any, spec: FileExamples) -> Records:
-    """The rows of a table of series; UsageError when columns were named, which the model knows."""
-    from loopcell.errors import UsageError
-    from loopcell.tasks.forecasting.run import open_table
-
-    if spec.columns != Columns():
-        raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
-    return open_table(spec, model, say_note)
-
-
 def _demand_state(model: Any, state: Path | None) -> None:
     """Refuse a file of a state for a model that would not look at it."""
     from loopcell.errors import UsageError
@@ -106,7 +96,9 @@ def _demand_state(model: Any, state: Path | None) -> None:
 
 
 def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
-    source = series_source(model, spec)
+    from loopcell.tasks.forecasting.files import SeriesFiles
+
+    (source,) = SeriesFiles.open_for(spec, model, say_note).load()
     if state is None:
         rows = model.predict_records(source)
     else:

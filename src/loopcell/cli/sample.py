@@ -9,16 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.flags import Seed, Settings, flags_of, with_flags
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.config import SamplingConfig
 
-FLAGS = (
-    Flag("--temperature", SamplingConfig, "temperature", float, "Below 1 safer, above 1 wilder, 0 the likeliest."),
-    Flag("--top-k", SamplingConfig, "top_k", int, "Draw from so many likeliest tokens only."),
-    Flag("--top-p", SamplingConfig, "top_p", float, "Draw from the likeliest tokens of this share only."),
-)
+FLAGS = flags_of(SamplingConfig)
 
 
 @with_flags(FLAGS)
@@ -27,7 +23,7 @@ def sample(
     prime: Annotated[str, typer.Option(help="How the text begins.")] = "",
     length: Annotated[int, typer.Option(min=0, help="Characters to write after the prime.")] = 500,
     stop: Annotated[str, typer.Option(help="End before this string.")] = "",
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same text.")] = None,
+    seed: Seed = None,
     *,
     debug: Debug = False,
     **typed: Any,

@@ -38,6 +38,14 @@ def print_verdict(score: ScoreTable) -> None:
         say(f"{verdict.sentence}{advice}")
 
 
+def print_scores(table: ScoreTable, task: str) -> None:
+    """Print what `evaluate` of a task's model gave."""
+    if task == "language-model":
+        print_score(table, "text")
+    else:
+        print_table(table)
+
+
 def print_table(table: ScoreTable) -> None:
     """Print an estimator's figures beside those of the baselines."""
     for line in table.lines():

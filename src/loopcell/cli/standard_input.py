@@ -14,7 +14,10 @@ import typer
 
 from loopcell.cli.reporting import call, say_note
 
-Encoding: TypeAlias = Annotated[str, typer.Option("--encoding", help="Of standard input: utf-8, cp949, latin-1, ...")]
+_ENCODING = typer.Option(
+    "--encoding", help="The encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ..., of standard input here."
+)
+Encoding: TypeAlias = Annotated[str, _ENCODING]
 
 
 STANDARD = Path("-")

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.estimator_flags import writing_flags
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_unknown
 from loopcell.cli.standard_input import Encoding, as_line, input_lines
 from loopcell.cli.values import find_model
+from loopcell.cli.writing import writing_flags
 from loopcell.tasks.seq2seq.settings import Seq2SeqSettings
 
 FLAGS = writing_flags(Seq2SeqSettings)

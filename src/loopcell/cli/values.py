@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loopcell.cli.own_cells import cell_from_file
 from loopcell.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from loopcell.equations import Cell
-    from loopcell.tasks.core.settings import NetworkSettings
-    from loopcell.tasks.forecasting.settings import SeriesSettings
-    from loopcell.tasks.language_model.settings import LanguageModelSettings
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
 
@@ -80,12 +77,13 @@ def parse_lengths(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def demand_sizes(cell: Cell, config: LanguageModelSettings | NetworkSettings | SeriesSettings) -> None:
+def demand_sizes(cell: str | Cell, config: Any) -> None:
     """Hold the sizes that were typed against those that the cell names.
 
     Raises:
         UsageError: one is missing, is not the cell's, or does not fit the others.
     """
+    cell = find_cell(cell) if isinstance(cell, str) else cell
     own = [name for name in cell.sizes if name not in ("input", "hidden")]
     sizes = config.sizes or {}
     for name in sizes:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
 from loopcell.equations.keys import Key
 from loopcell.equations.namespace import Namespace, refuse_bare
-from loopcell.equations.ops import LEAVES, OPS
+from loopcell.equations.ops import OPS
 from loopcell.equations.shapes import Shape, shape_of
 from loopcell.errors import TraceError
 
@@ -316,28 +316,3 @@ def _reachable(nodes: list[Node], roots: list[int]) -> list[int]:
                 needed.add(arg)
                 stack.append(arg)
     return sorted(needed)
-
-
-Rewrite = Callable[[int, Node, tuple[Value, ...]], Value | None]
-
-
-def copy_into(builder: Builder, graph: Graph, rewrite: Rewrite) -> list[Value]:
-    """Copy `graph` into `builder`, node by node, and return the new values by old position.
-
-    `rewrite(index, node, new operands)` may return what takes a node's place, or None for a plain copy.
-    """
-    copied: list[Value] = []
-    for index, node in enumerate(graph.nodes):
-        operands = tuple(copied[arg] for arg in node.args)
-        replaced = rewrite(index, node, operands)
-        value = _same(builder, node, operands) if replaced is None else replaced
-        if node.label:
-            builder.label(value, node.label)
-        copied.append(value)
-    return copied
-
-
-def _same(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
-    if node.op in LEAVES:
-        return builder.add(node)
-    return builder.apply(node.op, *operands, name=node.name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key
 from loopcell.equations.namespace import Namespace
+from loopcell.equations.rewrite import copy_into
 from loopcell.errors import TraceError
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
 from loopcell.equations.keys import Key
 from loopcell.equations.ops import OPS
 from loopcell.equations.printing import brief
+from loopcell.equations.rewrite import copy_into
 from loopcell.equations.shapes import Shape, shape_of, shape_text
 from loopcell.errors import ShapeError
 

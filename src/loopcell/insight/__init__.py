@@ -4,7 +4,7 @@ from loopcell.insight.attribution import Attribution, attribute
 from loopcell.insight.capture import LayerView, look_inside
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
-from loopcell.insight.gradient_flow import FlowOfLayer, GradientFlow, gradient_flow
+from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
 from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.memory import MemoryLength, memory_length
 

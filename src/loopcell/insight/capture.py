@@ -8,9 +8,9 @@ would not be the first one again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,13 +48,34 @@ class LayerView:
 
 
 @dataclass(frozen=True, eq=False)
-class _RecordedCall:
-    """A call of recurrent layers, as it was made."""
+class LayersCall:
+    """A call of recurrent layers, as it was made.
+
+    Attributes:
+        layers: which were called.
+        x: the input.
+        state: the state given, if one was.
+        others: lengths and reset.
+        result: what the call returned.
+    """
 
     layers: Stack
     x: Tensor
     state: State | None
     others: dict[str, Any]
+    result: Any
+
+    @classmethod
+    def of(cls, layers: Stack, given: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> LayersCall:
+        """Return the call that a forward hook was told of."""
+        x, state, lengths, reset = _arguments(*given, **named)
+        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
+
+    def copied(self) -> LayersCall:
+        """Return the call with copies of what it was given, for a loop may write its next step into the same tensors."""
+        x = self.x.clone() if isinstance(self.x, Tensor) else self.x
+        state = None if self.state is None else State(**{name: part.clone() for name, part in self.state.items()})
+        return replace(self, x=x, state=state)
 
 
 def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView, ...]:
@@ -74,7 +95,7 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
     with in_evaluation(model), torch.no_grad():
-        with _calls_of(names) as calls:
+        with calls_of(names, copied=True) as calls:
             read()
         if not calls:
             raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
@@ -82,16 +103,14 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
 
 
 @contextmanager
-def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_RecordedCall]]:
-    """Keep every call of some layers within the block."""
-    calls: list[_RecordedCall] = []
+def calls_of(layers: Iterable[Stack], *, copied: bool = False) -> Iterator[list[LayersCall]]:
+    """Keep every call of some layers within the block: the tensors themselves, which have gradients, or copies."""
+    calls: list[LayersCall] = []
 
-    def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
+    def keep(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], result: object) -> None:
         assert isinstance(module, Stack)  # it is hooked to nothing else
-        x, state, lengths, reset = _arguments(*given, **others)
-        if isinstance(x, Tensor):
-            x = x.clone()  # a loop may write its next step into the same tensor
-        calls.append(_RecordedCall(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
+        call = LayersCall.of(module, given, named, result)
+        calls.append(call.copied() if copied else call)
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
     try:
@@ -109,15 +128,14 @@ def _arguments(
 
 
 def _as_state(layers: Stack, given: Any) -> State | None:
-    """Return a copy of a state as one, also where it was given as torch.nn's tensors."""
-    if given is None:
-        return None
+    """Return a state as one, also where it was given as torch.nn's tensors."""
+    if given is None or isinstance(given, State):
+        return given
     tensors = given if isinstance(given, tuple) else (given,)
-    named = given if isinstance(given, State) else dict(zip(layers.cell.states, tensors, strict=True))
-    return State(**{name: tensor.clone() for name, tensor in named.items()})
+    return State(**dict(zip(layers.cell.states, tensors, strict=True)))
 
 
-def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[LayerView]:
+def _views(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerView]:
     recordings = [_recorded(call) for call in calls if call.layers is layers]
     if not recordings:
         return
@@ -130,7 +148,7 @@ def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[Lay
         yield LayerView(f"{name or type(layers).__name__}, layer {layer}{way}", layers.cell, quantities)
 
 
-def _recorded(call: _RecordedCall) -> dict[str, list[Numbers]]:
+def _recorded(call: LayersCall) -> dict[str, list[Numbers]]:
     """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
     recording = call.layers.record(call.x, state=call.state, **call.others)
     batch = None if call.x.dim() == 2 else (0 if call.layers.batch_first else 1)

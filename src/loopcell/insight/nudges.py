@@ -14,9 +14,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
+from loopcell.equations.rewrite import copy_into
 from loopcell.errors import InputError
 from loopcell.layers.stack import Stack
 from loopcell.passes.pipeline import ByIdentity

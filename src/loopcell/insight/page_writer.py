@@ -39,7 +39,7 @@ def page_of(seen: Inspection) -> str:
     if len(seen.steps) > fit:
         raise InputError(
             f"{len(seen.steps):,} steps of {widths:,} numbers are more than a page can hold: "
-            f"{fit:,} steps fit, as in inspection.window(0, {fit}) or --window 0:{fit}"
+            f"{fit:,} steps fit, as in inspection.window(0, {fit}) or --part 0:{fit}"
         )
     script, style = _asset("inspect.js"), _asset("inspect.css")
     allowed = {"default-src": "'none'", "script-src": f"'sha256-{_digest(script)}'"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import OPS
+from loopcell.equations.rewrite import copy_into
 
 
 def expect(graph: Graph) -> Graph:

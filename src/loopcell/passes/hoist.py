@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from loopcell.equations.builder import Builder, Value, copy_into
+from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key
+from loopcell.equations.rewrite import copy_into
 from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
 
 

@@ -1,14 +1,16 @@
 """The configuration of a training run: one small model for each of its parts.
 
-Every number has its default here and nowhere else; the command line shows these.
+Every number of a run has its default and its bounds here and nowhere else: the settings of estimators take theirs from
+here, and the command line shows these.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +28,11 @@ from loopcell.errors import UsageError
 ScheduleName = Literal["constant", "linear", "cosine"]
 PrecisionName = Literal["32-true", "64-true", "bf16-mixed", "bf16-true"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Updates = Annotated[int, Field(ge=0)]
+MOST_SEEDS = 2**32 - 2**16
+Seed = Annotated[int, Field(ge=0, lt=MOST_SEEDS)]
 
 
 class Config(BaseModel):
@@ -39,8 +46,8 @@ class Truncation(Config):
 
     Attributes:
         k1: time steps between two updates.
-        k2: time steps that a gradient flows back; None means k1. The larger is a multiple of the smaller.
-        accumulate: the gradients of this many segments of k1 steps are added up before an update.
+        k2: time steps that a gradient flows back; None for `k1`. The larger is a multiple of the smaller.
+        accumulate: the gradients of so many segments of `k1` steps are added up before an update.
 
     With k2 below k1 the segment is cut: every loss counts, and no gradient crosses a cut. With k2 above k1
     the last k2 - k1 steps are run again before the new ones, so an update costs k2 / k1 forward passes.
@@ -77,18 +84,19 @@ class Optimization(Config):
     """AdamW (Loshchilov and Hutter, 2019), its schedule, and clipping.
 
     Attributes:
-        learning_rate: the largest learning rate of the schedule.
-        schedule: what the rate does after the warm-up: stays, or falls to zero along a line or a half cosine.
-        warmup: updates in which the rate rises linearly from near zero.
+        learning_rate: the largest learning rate: of AdamW, after the warm-up.
+        schedule: what the learning rate does after the warm-up: constant, linear or cosine. It stays, or falls to zero
+            along a line or a half cosine.
+        warmup: updates in which the learning rate rises; linearly, from near zero.
         weight_decay: decay of the matrices; vectors (biases, scales) are not decayed.
-        clip: the largest norm of the mean loss's gradient over all parameters; 0 leaves it as it is.
+        clip: the largest norm of the gradient; 0 for any. It is that of the mean loss, over all parameters.
     """
 
-    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
+    learning_rate: Positive = 2e-3
     schedule: ScheduleName = "cosine"
-    warmup: Annotated[int, Field(ge=0)] = 100
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
-    clip: Annotated[float, Field(ge=0.0)] = 1.0
+    warmup: Updates = 100
+    weight_decay: NotNegative = 0.01
+    clip: NotNegative = 1.0
 
 
 class RunLength(Config):
@@ -96,15 +104,15 @@ class RunLength(Config):
 
     Attributes:
         epochs: passes over the data.
-        updates: updates of the weights; when given, it counts instead of `epochs`.
+        updates: updates of the weights, in place of `epochs`.
         time_limit: seconds of training, evaluations among them. Where it comes before the last update, the learning
             rate falls with the time, and is as low at the limit as it would be at the last update.
-        patience: evaluations without a better loss after which the run ends.
+        patience: evaluations without a lower held-out loss after which training ends; None for all passes.
     """
 
     epochs: PositiveInt = 10
     updates: PositiveInt | None = None
-    time_limit: Annotated[float, Field(gt=0.0)] | None = None
+    time_limit: Positive | None = None
     patience: PositiveInt | None = None
 
     def total_updates(self, updates_per_epoch: int) -> int:
@@ -116,9 +124,9 @@ class Intervals(Config):
     """The intervals, in updates, of everything that happens between updates.
 
     Attributes:
-        log_every: a row of metrics.
-        save_every: a checkpoint (there is also one after every evaluation).
-        evaluate_every: an evaluation on held-out data; None means after every epoch only.
+        log_every: updates from one row of metrics to the next.
+        save_every: updates from one checkpoint to the next (there is also one after every evaluation).
+        evaluate_every: updates from one evaluation on held-out data to the next; None for one after every pass.
     """
 
     log_every: PositiveInt = 20
@@ -139,9 +147,9 @@ class Hardware(Config):
     """The devices and processes of a run.
 
     Attributes:
-        device: auto, cpu, cuda, cuda:N or mps.
+        device: where it runs: auto, cpu, cuda, cuda:N or mps.
         devices: processes to start, each with a device of its own; under torchrun its processes are taken.
-        precision: in the words of Lightning Fabric.
+        precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
     """
 
     device: DeviceName = "auto"
@@ -154,7 +162,7 @@ class TrainingConfig(Config):
 
     Attributes:
         seed: of weights, dropout and everything else that is drawn.
-        batch_size: lanes that are read side by side in each process.
+        batch_size: B, sequences that are read side by side: lanes of the text, in each process.
     """
 
     truncation: Truncation = Truncation()
@@ -162,7 +170,7 @@ class TrainingConfig(Config):
     length: RunLength = RunLength()
     intervals: Intervals = Intervals()
     hardware: Hardware = Hardware()
-    seed: Annotated[int, Field(ge=0, lt=2**32 - 2**16)] = 1
+    seed: Seed = 1
     batch_size: PositiveInt = 32
 
     @model_validator(mode="before")
@@ -197,9 +205,16 @@ def configure(
         names: the user's words for the fields, such as flags.
     """
     try:
-        return TypeAdapter(model).validate_python(dict(values))
+        found: ConfigT = _adapter(cast("Any", model)).validate_python(dict(values))
     except ValidationError as error:
         raise UsageError(_sentence(error, names)) from error
+    return found
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    """Return what validates a model, made once: that takes longer than to use it."""
+    return TypeAdapter(model)
 
 
 def _sentence(error: ValidationError, names: Mapping[str, str]) -> str:

@@ -17,8 +17,8 @@ from loopcell.data.text.tokens import HEADER_BYTES, write_tokens
 from loopcell.errors import FileFormatError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.tasks.language_model.corpus import count_tokens
-from loopcell.tasks.language_model.run import resume_language_model, train_language_model
 from loopcell.training.checkpoint import CHECKPOINT
+from tests.tasks.language_model.runs import resume_language_model, train_language_model
 
 QUICK = {"batch_size": 4, "chunk": 16, "updates": 4, "evaluate_every": 2, "device": "cpu", "random_state": 1}
 

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from loopcell import LanguageModel
 from loopcell.cli import app
-from loopcell.tasks.language_model.run import resume_language_model
+from loopcell.tasks.language_model.earlier import job_of_today
 from tests.tasks.conftest import TEXT
+from tests.tasks.language_model.runs import resume_language_model
 
 EARLIER = Path(__file__).parent / "earlier"
 KOREAN = "값이 싸다. 나는 학교에 갑니다.\n" * 60
@@ -93,3 +94,13 @@ def test_an_earlier_model_is_read(run, tmp_path):
     assert again.sample("나", length=12, temperature=0.7, seed=2) == jamo.sample(
         "나", length=12, temperature=0.7, seed=2
     )
+
+
+def test_the_files_of_a_run_are_kept_as_those_of_other_estimators_are():
+    lists = {"source": {"files": ["a.txt", "b.txt"], "held_out": []}}
+    assert job_of_today(lists)["source"] == {"data": {"files": ["a.txt", "b.txt"]}, "held_out": None}
+    lists["source"]["held_out"] = ["c.txt"]
+    today = job_of_today(lists)
+    assert today["source"]["held_out"] == {"files": ["c.txt"]}
+    assert job_of_today(today) == today
+    assert job_of_today({"source": None})["source"] is None

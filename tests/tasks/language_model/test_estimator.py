@@ -18,8 +18,8 @@ from sklearn.model_selection import cross_val_score
 
 from loopcell import LanguageModel, cell, load_model, tanh
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.language_model.run import train_language_model
 from tests.tasks.conftest import TEXT
+from tests.tasks.language_model.runs import train_language_model
 
 QUICK = {
     "cell": "gru",
@@ -284,6 +284,47 @@ def test_a_pickled_model_is_the_same(tokens):
         assert again.sample("the", length=10, seed=1) == model.sample("the", length=10, seed=1)
 
 
+# --- how it is trained ---------------------------------------------------------------------------------------------
+
+
+def test_the_history_has_a_row_for_each_evaluation_and_callbacks_hear_of_it():
+    told = []
+    model = quick(evaluate_every=4, callbacks=told.append).fit(TEXT)
+    assert told == model.history_
+    assert [row["update"] for row in model.history_] == [4, 8, 12]
+    assert min(row["validation_loss"] for row in model.history_) == model.outcome_.position.best_loss
+    stopped = quick(evaluate_every=4, callbacks=lambda row: row["update"] >= 8).fit(TEXT)
+    assert (stopped.outcome_.reason, stopped.outcome_.position.update) == ("callback", 8)
+
+
+def test_an_optimizer_of_the_users_own(tmp_path):
+    def still(parameters):
+        return torch.optim.SGD(parameters, lr=1e-12)
+
+    model = quick(optimizer=still).fit(TEXT, run=tmp_path / "a")
+    assert not same(weights(model), weights(quick().fit(TEXT)))
+    with pytest.raises(UsageError, match="was started with an optimizer of your own, which no file keeps"):
+        quick().fit(None, run=tmp_path / "a", resume=True)
+
+
+def test_a_drawn_seed_is_told_and_repeats_the_training():
+    model = quick(random_state=None).fit(TEXT)
+    assert same(weights(quick(random_state=model.random_state_).fit(TEXT)), weights(model))
+
+
+def test_a_warm_start_goes_on_with_the_same_tokens():
+    model = quick(warm_start=True, validation_fraction=0.0).fit("abc" * 200)
+    before = weights(model)
+    model.set_params(updates=1, learning_rate=1e-12, warmup=0, chunk=8).fit("abcd" * 200)
+    after = weights(model)
+    assert "d" not in model.vocabulary_.to_json()["characters"]
+    assert after["token_counts"].tolist() == [200, 400, 400, 400]  # of both texts; the first is the unknown token
+    for name in before.keys() - {"token_counts"}:
+        torch.testing.assert_close(after[name], before[name])
+    with pytest.raises(UsageError, match="weights that were trained with hidden_size=12, not 8"):
+        model.set_params(hidden_size=8).fit("abc" * 200)
+
+
 # --- runs that go on -----------------------------------------------------------------------------------------------
 
 STEADY = {"schedule": "constant", "warmup": 0, "evaluate_every": 4, "dropout": 0.2, "num_layers": 2}
@@ -306,6 +347,31 @@ def test_a_run_goes_on_with_its_own_seed_where_none_is_asked_for(tmp_path):
     again = quick(**STEADY, random_state=None, updates=7).fit(TEXT, run=tmp_path / "a", resume=True)
     assert same(weights(again), weights(first))
     assert again.notes_[0].startswith("nothing was left to train: the run has made")
+
+
+def test_the_curve_callbacks_and_an_optimizer_of_ones_own(tmp_path):
+    def sgd(parameters):
+        return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+    rows = []
+    settings = {"updates": 12, "evaluate_every": 4, "optimizer": sgd}
+    model = quick(**settings, callbacks=lambda row: rows.append(row) or row["update"] == 8)
+    model.fit(TEXT, run=tmp_path / "a")
+    assert model.outcome_.reason == "callback"
+    assert model.history_ == rows
+    assert {row["update"] for row in rows} >= {4, 8}
+    with pytest.raises(UsageError, match="was started with an optimizer of your own, which no file keeps: give opt"):
+        quick(updates=12, evaluate_every=4).fit(TEXT, run=tmp_path / "a", resume=True)
+    resumed = quick(**settings).fit(TEXT, run=tmp_path / "a", resume=True)
+    assert resumed.history_[: len(rows)] == rows
+    assert same(weights(resumed), weights(quick(**settings).fit(TEXT)))
+    assert not same(weights(resumed), weights(quick(updates=12, evaluate_every=4).fit(TEXT)))
+
+
+def test_a_fresh_seed_is_kept():
+    one, other = (quick(random_state=None, updates=2).fit(TEXT) for _ in range(2))
+    assert one.random_state_ != other.random_state_
+    assert same(weights(quick(random_state=one.random_state_, updates=2).fit(TEXT)), weights(one))
 
 
 def test_a_run_goes_on_as_the_same_job_only(tmp_path):

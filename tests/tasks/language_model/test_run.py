@@ -13,7 +13,7 @@ from loopcell import LanguageModel
 from loopcell.data.text import TokenFile
 from loopcell.errors import DataError, FileFormatError, FileWriteError, InputError, UsageError
 from loopcell.tasks.language_model import corpus
-from loopcell.tasks.language_model.run import resume_language_model, train_language_model
+from tests.tasks.language_model.runs import resume_language_model, train_language_model
 
 QUICK = {
     "cell": "gru",
@@ -46,6 +46,7 @@ def test_a_run_folder_has_everything(text, tmp_path):
         "config.json",
         "metrics.csv",
         "model.safetensors",
+        "score.json",
         "tokens/held_out.tokens",
         "tokens/train.tokens",
         "vocabulary.json",
@@ -55,7 +56,8 @@ def test_a_run_folder_has_everything(text, tmp_path):
     kept = {name: value for name, value in QUICK.items() if name not in ("cell", "device", "random_state")}
     assert config["config"].items() >= kept.items()
     assert config["hardware"] == {"device": "cpu", "devices": 1}
-    assert config["source"] == {"files": [str(text)], "held_out": []}
+    assert config["source"]["data"]["files"] == [str(text)]
+    assert config["source"]["held_out"] is None
     with result.run.metrics.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["update"] for row in rows if row["validation_loss"]] == ["10", "20"]
@@ -213,7 +215,7 @@ def test_resuming_what_is_not_a_run(tmp_path):
         ("config.json", "{", "{run}/config.json is damaged: it is not JSON"),
         ("config.json", "[]", "{run}/config.json is damaged: it is not a JSON object"),
         ("config.json", "{}", "{run}/config.json is damaged: it does not describe a run"),
-        ("config.json", '{"task": "x"}', "{run} is the run of another task: 'x'"),
+        ("config.json", '{"task": "x"}', "there is no task 'x' in this loopcell; a newer one may have it"),
         ("vocabulary.json", "{}", "the stored vocabulary is of no known kind ('None')"),
         ("vocabulary.json", None, "the run is damaged: there is no {run}/vocabulary.json"),
         ("tokens/train.tokens", "", "{run}/tokens/train.tokens is not a loopcell token file"),

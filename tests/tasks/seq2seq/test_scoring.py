@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loopcell import Seq2Seq
-from loopcell.tasks.core.from_files.run import _seconds_left
+from loopcell.tasks.core.estimator.held_out import seconds_left
 from loopcell.tasks.seq2seq import scoring
 from loopcell.tasks.seq2seq.scoring import Limits, shown
 
@@ -85,4 +85,4 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(monkeypatch, capsy
 def test_scores_have_what_is_left_of_the_time_limit(limit, trained, left):
     model = Seq2Seq(time_limit=limit)
     model.outcome_ = SimpleNamespace(position=SimpleNamespace(seconds=trained))
-    assert _seconds_left(model) == left
+    assert seconds_left(model) == left

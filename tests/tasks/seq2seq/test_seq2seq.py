@@ -91,7 +91,7 @@ def test_a_cell_of_ones_own_arrays_in_and_lists_of_tokens_out():
 
 def test_the_loss_is_that_of_the_tokens_one_by_one(model):
     """One call over a whole target, against reading and scoring token by token."""
-    examples = model._examples(*model._parts(*reversals(8, seed=2), None, 1)[0])
+    examples = model._examples(*model.parts(*reversals(8, seed=2))[0])
     batch = examples.batch(np.arange(len(examples)))
     with torch.no_grad():
         loss = model.network_.loss(batch)
@@ -117,7 +117,7 @@ def test_candidates_are_sorted_and_true_to_their_probability(model):
     assert len(found) == 3
     assert len({one.text for one in found}) == 3
     assert found[0].text == model.predict(["abc"])[0]
-    examples = model._examples(*model._parts(["abc"] * 3, [one.text for one in found], None, 1)[0])
+    examples = model._examples(*model.parts(["abc"] * 3, [one.text for one in found])[0])
     with torch.no_grad():
         for at, one in enumerate(found):
             log_probability, _ = model.network_.scored(examples.batch(np.array([at])))
@@ -311,7 +311,7 @@ def test_teacher_forcing_falls_and_whole_targets_stay_one_call(monkeypatch):
 
 
 def test_with_its_own_words_in_place_of_all_it_reads_what_it_would_have_written(model):
-    examples = model._examples(*model._parts(*reversals(16, seed=9), None, 1)[0])
+    examples = model._examples(*model.parts(*reversals(16, seed=9))[0])
     batch: SequenceBatch = examples.batch(np.arange(len(examples)))
     network = model.network_
     network._last_share, network.total_updates = 0.0, 1

@@ -114,7 +114,7 @@ def test_weights_of_classes_are_those_of_the_field():
 def test_the_weighted_loss_is_torchs():
     X, y = words(20)
     model = SequenceClassifier(**QUICK, epochs=1, class_weight={"same": 3.0}).fit(X, y)
-    batch = model._examples(*model._parts(X, y, None, 1)[0]).batch(np.arange(5))
+    batch = model._examples(*model.parts(X, y)[0]).batch(np.arange(5))
     scores = model.network_(batch.inputs, batch.lengths)
     expected = functional.cross_entropy(scores, batch.targets, torch.tensor([1.0, 3.0]), reduction="sum")
     loss = model.network_.loss(batch)
@@ -192,7 +192,7 @@ def test_bad_input_is_named_with_its_number():
     nan[1, 1] = np.nan
     arrays = [np.ones((3, 2), dtype=np.float32)] * 19
     assert complaint(X, ["same"] * 20) == (
-        "every label is 'same': there is nothing to tell apart; it takes two labels at least"
+        "every label is 'same': there is nothing to tell apart; it takes two labels at least, and y has one class"
     )
     assert complaint(X, y[:-1]) == "X has 20 examples and y has 19"
     assert complaint([], []) == "X is empty: there is no example in it"

@@ -73,7 +73,7 @@ def test_steps_without_a_label_teach_nothing_and_do_not_count(model):
     learned = SequenceTagger(**settings).fit(X, half)
     assert int(learned.network_.label_counts.sum()) == sum(len(text) // 2 for text in X)
     assert model.score(X, half) == pytest.approx(model.score(X, half))
-    batch = learned._examples(*learned._parts(X, half, None, 1)[0]).batch(np.arange(10))
+    batch = learned._examples(*learned.parts(X, half)[0]).batch(np.arange(10))
     changed = batch._replace(targets=torch.where(batch.targets < 0, batch.targets, 0))
     assert learned.network_.loss(batch).predictions == int((batch.targets >= 0).sum())
     assert learned.network_.loss(changed).predictions == learned.network_.loss(batch).predictions

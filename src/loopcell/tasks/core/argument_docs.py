@@ -1,4 +1,4 @@
-"""The `Args:` section of an estimator's docstring, made from the docstrings of its settings."""
+"""What each argument means, from the docstrings of settings: for those of estimators, and for the help of flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _SECTION = re.compile(r"^(?:Attributes|Raises|Example|Examples):$", re.MULTILINE
 
 
 def meanings(settings: type[Any]) -> dict[str, str]:
-    """Return what each argument means, from the `Args:` of a settings class and its ancestors; the nearest wins."""
+    """Return what each argument means, from the `Args:` of a settings class and its ancestors; the nearest wins.
+
+    The arguments of a configuration model are its `Attributes:`.
+    """
     found: dict[str, str] = {}
     for kind in settings.__mro__:
         found = {**_entries(inspect.cleandoc(vars(kind).get("__doc__") or "")), **found}
@@ -42,7 +45,8 @@ def _entries(doc: str) -> dict[str, str]:
     """Read the entries of `Args:`; lines that are indented deeper continue the entry before them."""
     found: dict[str, str] = {}
     names: list[str] = []
-    for line in doc.partition("Args:\n")[2].splitlines():
+    section = "Args:\n" if "Args:\n" in doc else "Attributes:\n"
+    for line in doc.partition(section)[2].splitlines():
         if line and not line.startswith(" "):
             break  # the next section
         if entry := _ENTRY.match(line):

@@ -16,9 +16,10 @@ class SamplingConfig(Config):
     """How the next token is drawn from the model's distribution.
 
     Attributes:
-        temperature: divides the logits; below 1 is safer, above 1 wilder, 0 takes the most probable token.
-        top_k: only this many most probable tokens.
-        top_p: only the smallest set of tokens that together have this probability (Holtzman et al., 2020).
+        temperature: divides the logits: below 1 is safer, above 1 wilder, 0 takes the most probable token each time.
+        top_k: draw from so many most probable tokens only; None for all.
+        top_p: draw only from the smallest set of tokens that together have this probability (Holtzman et al., 2020);
+            None for all.
     """
 
     temperature: Annotated[float, Field(ge=0.0)] = 1.0

@@ -12,8 +12,13 @@ import numpy.typing as npt
 from loopcell.data.examples import as_doubles, columns_by_name, is_table
 
 
-def as_rows(given: Any, name: str) -> Any:
+def as_rows(given: Any, name: str, fewest: int = 1) -> Any:
     """Return a frame whose columns are all numbers as an array [N, F], a row an example; anything else as it is.
+
+    Args:
+        given: perhaps a frame.
+        name: what an error calls it.
+        fewest: the columns that it takes to be an array; of y a single one would better be given as that column.
 
     Raises:
         DataError: a number is not there as one, or two columns have one name.
@@ -21,7 +26,7 @@ def as_rows(given: Any, name: str) -> Any:
     if not is_table(given):
         return given
     columns = list(columns_by_name(given, name))
-    if not columns or not all(_is_numeric(column) for _, column in columns):
+    if len(columns) < fewest or not all(_is_numeric(column) for _, column in columns):
         return given
     return np.stack([as_doubles(column, f"{name}, column {label!r},") for label, column in columns], axis=1)
 

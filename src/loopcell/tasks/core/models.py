@@ -7,6 +7,8 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 from loopcell.errors import FileFormatError, quoted
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold
 from loopcell.tasks.core.model_kind import model_path, read_task
 
 
@@ -16,23 +18,27 @@ class Task(NamedTuple):
     Attributes:
         model: its class in `loopcell.tasks`, with `load` and `save`.
         verb: what trains it: `loopcell train VERB`.
+        files: how its files are read: a class of `OpenedFiles`, by its module in `loopcell.tasks` and its name.
     """
 
     model: str
     verb: str
+    files: str = "core.from_files.example_files:ExampleFiles"
 
+
+SERIES = "forecasting.files:SeriesFiles"
 
 TASKS = {
-    "anomaly-detector": Task("AnomalyDetector", "anomaly"),
+    "anomaly-detector": Task("AnomalyDetector", "anomaly", SERIES),
     "captioner": Task("Captioner", "caption"),
     "chat": Task("Chat", "chat"),
-    "forecaster": Task("Forecaster", "forecast"),
-    "language-model": Task("LanguageModel", "lm"),
+    "forecaster": Task("Forecaster", "forecast", SERIES),
+    "language-model": Task("LanguageModel", "lm", "language_model.files:TextFiles"),
     "seq2seq": Task("Seq2Seq", "translate"),
     "sequence-classifier": Task("SequenceClassifier", "classify"),
     "sequence-regressor": Task("SequenceRegressor", "regress"),
     "sequence-tagger": Task("SequenceTagger", "tag"),
-    "word-vectors": Task("WordVectors", "vectors"),
+    "word-vectors": Task("WordVectors", "vectors", "word_vectors.files:SentenceFiles"),
 }
 
 
@@ -50,6 +56,37 @@ def model_class(task: str) -> Any:
     """
     demand_known(task)
     return getattr(import_module("loopcell.tasks"), TASKS[task].model)
+
+
+def files_class(task: str) -> type[OpenedFiles]:
+    """Return the class that opens the files of a task, without torch.
+
+    Raises:
+        FileFormatError: no task has that name.
+    """
+    demand_known(task)
+    module, _, name = TASKS[task].files.partition(":")
+    found: type[OpenedFiles] = getattr(import_module(f"loopcell.tasks.{module}"), name)
+    return found
+
+
+def open_files(
+    task: str, settings: Any, data: FileExamples, held_out: FileExamples | None, tell: Tell = untold
+) -> Opened:
+    """Open the files of a run, once: what is wrong with them, but for their rows, is said here, without torch.
+
+    Args:
+        task: the estimator's name.
+        settings: its arguments.
+        data: what to train on.
+        held_out: what to choose the best weights by; None holds out a part of `data`.
+        tell: called with what the user should know of the files and how they are read.
+
+    Raises:
+        DataError: a file cannot be read, or lacks a column.
+        UsageError: it is not clear which column is meant.
+    """
+    return files_class(task).open_both(data, held_out, settings, tell)
 
 
 def load_model(path: str | PathLike[str]) -> Any:

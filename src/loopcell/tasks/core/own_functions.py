@@ -16,6 +16,9 @@ from loopcell.errors import UsageError
 OWN_FUNCTIONS = ("loss", "optimizer")
 """Arguments that decide what weights come about, so that a run can only go on with the same."""
 
+PYTHON_ONLY = ("warm_start", "callbacks", *OWN_FUNCTIONS)
+"""Arguments without a flag: nothing that is typed could stand for them, or `loopcell resume` does their job."""
+
 
 def _function(value: object) -> object:
     if value is not None and not callable(value):

@@ -6,9 +6,7 @@ stores its arguments as given, as scikit-learn asks. They are checked when `fit`
 
 from __future__ import annotations
 
-import difflib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -27,27 +25,24 @@ from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
+    MOST_SEEDS,
+    DeviceName,
     Fraction,
     Hardware,
+    NotNegative,
     Optimization,
+    Positive,
     PrecisionName,
     RunLength,
     ScheduleName,
     TrainingConfig,
     Truncation,
+    Updates,
     configure,
 )
 
-EARLIER_NAMES = {
-    "alarms": "alarm_rate",
-    "follow": "adapt_rate",
-    "longest": "max_length",
-    "shortest": "min_length",
-    "together": "multivariate",
-}
-"""Arguments by the names that models saved before 0.1 have them under."""
-
-MOST_SEEDS = 2**32 - 2**16
+OPTIMIZATION, HARDWARE, RUN = Optimization(), Hardware(), TrainingConfig()
+"""Where the defaults stand that estimators share with every other run."""
 
 
 def _cell(value: object) -> object:
@@ -89,13 +84,11 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
 _AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
 AutoCount = Annotated[PositiveInt, *_AUTO]
 AutoPatience = Annotated[PositiveInt | None, *_AUTO]
-AutoWarmup = Annotated[Annotated[int, Field(ge=0)], *_AUTO]
+AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
@@ -126,17 +119,18 @@ class NetworkSettings:
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        bidirectional: read both ways; not for streams, where the end has not come yet.
-        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        bidirectional: read both ways: not for streams, where the end has not come yet.
+        dropout: the probability that a number is dropped, in training: before, between and after the layers.
         token_dropout: the probability that a whole token is dropped, in training: no answer may hang on one token.
         sizes: further sizes that the cell names, such as {"proj": 64}.
         chrono: the longest dependence expected, in steps: the gates that keep the state begin with time scales up to it
-            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None begins as torch.nn does.
-        embedding_size: E, the length of a token's vector, where the input is text or tokens.
+            (`loopcell.chrono_`), which is what sequences of hundreds of steps need. None for start values as torch.nn
+            has them.
+        embedding_size: E, the length of a token's vector: where the input is text or tokens.
         tokens: what one step of a text is: char, byte, jamo, bpe or word.
         ngrams: how many tokens a step reads at once: 3 adds to a token's vector those of the pair and of the triple
             that end with it; not for streams, where a piece does not know the tokens before it.
-        vocabulary_size: the most tokens that the vocabulary may have; None leaves it to the kind.
+        vocabulary_size: the most tokens of the vocabulary; None for what is usual for the kind of tokens.
         embedding: vectors of words to begin with, from `WordVectors.as_embedding`; texts are cut into words as those
             were, and `tokens` and `embedding_size` do not count. None learns a vector for each token from the start.
         features: what makes a sequence of a sound or an image, such as `loopcell.data.LogMel(...)`; None takes the
@@ -146,6 +140,9 @@ class NetworkSettings:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+    pairs_of_texts: ClassVar[bool] = False
+    """Whether two files of lines are sequences and what is known of them, line beside line."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -173,16 +170,17 @@ class TrainingSettings:
     Args:
         epochs: passes over the data.
         time_limit: seconds of training; None for as long as it takes.
-        patience: passes without a lower loss on the validation part after which training ends; None for all passes.
-        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing.
-        batch_size: sequences of one update.
-        learning_rate: the largest learning rate of AdamW.
-        schedule: what the rate does after the warm-up: constant, linear or cosine.
-        warmup: updates in which the rate rises; at most half of all.
+        patience: evaluations without a lower held-out loss after which training ends: there is one after each pass;
+            None for all passes.
+        validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing.
+        batch_size: B, sequences that are read side by side.
+        learning_rate: the largest learning rate: of AdamW, after the warm-up.
+        schedule: what the learning rate does after the warm-up: constant, linear or cosine.
+        warmup: updates in which the learning rate rises; at most half of all.
         weight_decay: decay of the matrices.
         clip: the largest norm of the gradient; 0 for any.
-        device: auto, cpu, cuda, cuda:N or mps.
-        precision: 32-true, 64-true, bf16-mixed or bf16-true.
+        device: where it runs: auto, cpu, cuda, cuda:N or mps.
+        precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
         random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
             was drawn is `random_state_` after `fit`.
         progress: show a bar and the losses on standard error.
@@ -196,7 +194,7 @@ class TrainingSettings:
             it.
     """
 
-    usual_pace: ClassVar[Pace] = Pace(batch_size=32, epochs=20, patience=5, learning_rate=2e-3, warmup=100)
+    usual_pace: ClassVar[Pace] = Pace(RUN.batch_size, 20, 5, OPTIMIZATION.learning_rate, OPTIMIZATION.warmup)
 
     epochs: AutoCount = AUTO
     time_limit: Positive | None = None
@@ -204,12 +202,12 @@ class TrainingSettings:
     validation_fraction: Fraction = 0.1
     batch_size: AutoCount = AUTO
     learning_rate: AutoRate = AUTO
-    schedule: ScheduleName = "cosine"
+    schedule: ScheduleName = OPTIMIZATION.schedule
     warmup: AutoWarmup = AUTO
-    weight_decay: NotNegative = 0.01
-    clip: NotNegative = 1.0
-    device: str = "auto"
-    precision: PrecisionName = "32-true"
+    weight_decay: NotNegative = OPTIMIZATION.weight_decay
+    clip: NotNegative = OPTIMIZATION.clip
+    device: DeviceName = HARDWARE.device
+    precision: PrecisionName = HARDWARE.precision
     random_state: RandomState = None
     progress: bool = False
     warm_start: bool = False
@@ -242,7 +240,7 @@ class TrainingSettings:
                 clip=self.clip,
             ),
             length=RunLength(epochs=pace.epochs, time_limit=self.time_limit, patience=pace.patience),
-            hardware=configure(Hardware, {"device": self.device, "precision": self.precision}),
+            hardware=Hardware(device=self.device, precision=self.precision),
             seed=seed,
             batch_size=pace.batch_size,
         )
@@ -253,12 +251,13 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceClassifier` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the class is read from: last, mean, max or attention. "auto" goes by
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes by
             the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
-        calibrate: divide the scores by a temperature that fits the validation part, so that probabilities are honest.
+        calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it, so that
+            probabilities are honest.
         loss: a function of the scores [B, K] and what is true (int64 [B], or of label sets zeros and ones [B, K]) that
             returns the loss of each example, or their mean, in place of cross-entropy. No file keeps it.
     """
@@ -274,12 +273,12 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
     """What a `SequenceRegressor` is told beside the above.
 
     Args:
-        pooling: what of the outputs of all steps the numbers are read from: last, mean, max or attention. "auto" goes
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes
             by the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
-        validation_fraction: how much of the data is held out to choose the best weights by; 0 for nothing. "auto": a
+        validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
-        calibrate: draw predictions to the mean of the training part as far as few held-out examples (under 240) do not
-            tell them from chance; not with a loss of your own.
+        calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
+            held-out examples (under 240) do not tell them from chance; not with a loss of your own.
         loss: a function of predictions and targets, in the form of y, [B] or [B, K], on the scale on which the training
             part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean,
             in place of the squared error. No file keeps it.
@@ -298,7 +297,8 @@ class TaggerSettings(NetworkSettings, TrainingSettings):
     Args:
         crf: put a linear-chain CRF on the scores, which knows which label follows which.
         class_weight: how much a step of a label counts in the loss, as for classes; not with a CRF.
-        calibrate: divide the scores by a temperature that fits the validation part; not with a CRF.
+        calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
+            CRF.
     """
 
     crf: bool = False
@@ -323,44 +323,6 @@ def checked(settings: SettingsT) -> SettingsT:
 def settings_class(estimator: type[Any]) -> Any:
     """The class that declares an estimator's constructor arguments: its own or its nearest ancestor's."""
     return next(kind for kind in estimator.__mro__ if "__dataclass_fields__" in vars(kind))
-
-
-# What other libraries call some of the arguments.
-OTHER_NAMES = {
-    "lr": "learning_rate",
-    "learning_rate_init": "learning_rate",
-    "seed": "random_state",
-    "max_epochs": "epochs",
-    "max_iter": "epochs",
-    "n_epochs": "epochs",
-    "hidden": "hidden_size",
-    "units": "hidden_size",
-    "hidden_dim": "hidden_size",
-    "hidden_layer_sizes": "hidden_size",
-    "layers": "num_layers",
-    "n_layers": "num_layers",
-    "batch": "batch_size",
-    "rnn_type": "cell",
-    "model": "cell",
-    "verbose": "progress",
-    "precision_type": "precision",
-    "val_fraction": "validation_fraction",
-    "validation_split": "validation_fraction",
-    "vocab_size": "vocabulary_size",
-    "early_stopping": "patience",
-    "n_iter_no_change": "patience",
-    "alpha": "weight_decay",
-    "input_chunk_length": "history",
-    "output_chunk_length": "horizon",
-}
-
-
-def unknown_argument(owner: str, name: str, names: Sequence[str]) -> str:
-    """The sentence about an argument that there is not: the nearest one, or all of them."""
-    other = OTHER_NAMES.get(name) or EARLIER_NAMES.get(name)
-    near = [other] if other in names else difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-    return f"{owner} has no argument {name!r}: {hint}"
 
 
 def _plain(value: Any) -> Any:

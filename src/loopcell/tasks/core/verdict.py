@@ -9,7 +9,7 @@ from dataclasses import dataclass
 MODEL = "model"
 UNLABELLED = (
     "nobody knows yet whether the model beats a baseline: that takes held-out steps of both kinds, and a column that "
-    "says which are anomalous (--label of `loopcell eval`)"
+    "says which are anomalous (--anomalies of `loopcell train anomaly`)"
 )
 UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a baseline: `loopcell eval` says it"
 # Metrics of which less is better.

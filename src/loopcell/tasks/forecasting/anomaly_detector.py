@@ -17,13 +17,14 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
-from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
+from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
 from loopcell.tasks.forecasting.settings import AnomalySettings
+from loopcell.tasks.forecasting.starts import first_after
 from loopcell.tasks.forecasting.strategies import Direct
 
 Floats = npt.NDArray[np.float64]
@@ -123,7 +124,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         if validation is not None:
             return self.evaluate(validation)
         series, labels = self._labelled(data)
-        return self._scored(series, labels, self._cuts([len(one) for one in series], checked(self)))
+        return self._scored(series, labels, self._cuts)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

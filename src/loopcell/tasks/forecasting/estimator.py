@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -13,7 +12,7 @@ from torch import nn
 
 from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
-from loopcell.data.series import check_zone, read_stamps, shown
+from loopcell.data.series import check_zone
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import Estimator
 from loopcell.tasks.core.estimator.seeds import seed_of
@@ -33,9 +32,8 @@ from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
-from loopcell.tasks.forecasting.scales import scale_of
+from loopcell.tasks.forecasting.scales import learned_scales, scale_of
 from loopcell.tasks.forecasting.settings import SeriesSettings
-from loopcell.tasks.forecasting.still import never_varied
 
 Span = tuple[int, int]
 
@@ -61,6 +59,7 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
+    _cuts: Sequence[int] = ()  # of each series that the last `fit` read, the first step that it held out
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
     # --- what a task defines, beside what `Estimator` asks for -----------------------------------------------------
@@ -160,7 +159,8 @@ class SeriesEstimator(Estimator):
         Where training goes on from a network, its names and scales stay; a series that it had not is on its own scale.
         """
         steps = [steps_that_have_been(one) for one in series]
-        cuts = self._cuts(steps, settings, whole=validation is not None)
+        fraction = 0.0 if validation is not None else settings.validation_fraction
+        self._cuts = cuts = [step - round(fraction * step) for step in steps]
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
@@ -171,7 +171,7 @@ class SeriesEstimator(Estimator):
         self._make_network(settings, before)
         network = self.network_
         if before is None:
-            self.scales_ = _learned_scales(series, cuts, counts=network.head_kind.counts)
+            self.scales_ = learned_scales(series, cuts, counts=network.head_kind.counts)
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
@@ -188,11 +188,6 @@ class SeriesEstimator(Estimator):
     ) -> SeriesExamples:
         network = self.network_
         return SeriesExamples(series, spans, network.history, network.steps, moving=moving)
-
-    def _cuts(self, steps: Sequence[int], settings: SeriesSettings, *, whole: bool = False) -> list[int]:
-        """Return the first held-out step of each series."""
-        fraction = 0.0 if whole else settings.validation_fraction
-        return [step - round(fraction * step) for step in steps]
 
     def _demand_length(
         self, series: Sequence[Series], cuts: Sequence[int], steps: Sequence[int], settings: SeriesSettings
@@ -292,26 +287,6 @@ class SeriesEstimator(Estimator):
         self.zone_ = None if zone is None else check_zone(str(zone))
 
 
-def _learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> dict[str, Scale]:
-    """Return the scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
-    columns = len(series[0].target_names)
-    nothing = Scale(np.zeros(columns), np.ones(columns))
-    pairs = list(zip(series, cuts, strict=True))
-    rows = [_target_scale(one, cut, counts=counts) if cut else nothing for one, cut in pairs]
-    covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
-    return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
-
-
-def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:
-    """Return the scale of the training part; of a column that varies in the held-out part only, that of both."""
-    found = scale_of(series.target[:cut], counts=counts)
-    still = never_varied(series.target[:cut])[-1]
-    if not still.any():
-        return found
-    both = scale_of(series.target[: steps_that_have_been(series)], counts=counts)
-    return found.where(~still, both)
-
-
 def _one_step(series: Sequence[Series]) -> Step | None:
     """Return the step of all series.
 
@@ -340,32 +315,3 @@ def _short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> lis
     return [
         f"{len(short):,} of {len(series):,} series are too short to learn from ({needed}), the first is {short[0]!r}"
     ]
-
-
-def first_after(series: Series, start: Any) -> int:
-    """Return the first step at or after a time; a whole number counts steps, from the end if it is negative.
-
-    Raises:
-        UsageError: it is neither a time of the series' kind nor a number of a step.
-    """
-    if isinstance(start, int) and not isinstance(start, bool):
-        return start if start >= 0 else max(0, len(series) + start)
-    try:
-        time = _instant(start, series.zone) if series.times.dtype.kind == "M" else float(start)
-    except (TypeError, ValueError) as error:
-        example = shown(series.times[-1], series.zone) if len(series) else "2024-01-01"
-        raise UsageError(f"{start!r} is not a time to start from; write it like {example!r}, or count steps") from error
-    return int(np.searchsorted(series.times, time))
-
-
-def _instant(start: Any, zone: str | None) -> Any:
-    """Return a time to start from, as series have them; without an offset it is on the clock of their zone."""
-    start = f"{start}-01-01" if isinstance(start, str) and re.fullmatch(r"\d{4}", start) else start
-    found = read_stamps([start])
-    if found.zone is not None and zone is None:
-        raise ValueError("the times of the series have no zone")
-    if zone is not None and found.zone is None:
-        found = read_stamps([start], zone)
-    if found.times.dtype.kind != "M":
-        raise ValueError("no time")
-    return found.times[0]

@@ -16,10 +16,9 @@ from loopcell.data.examples import Scale
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss, private_randomness
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, moved_to_cover, tracked
-from loopcell.tasks.forecasting.estimator import SeriesEstimator, first_after
+from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
@@ -28,6 +27,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.settings import ForecasterSettings
+from loopcell.tasks.forecasting.starts import first_after
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
@@ -152,11 +152,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return self.evaluate(validation)
         series = self._read_table(data)
         steps = [steps_that_have_been(one) for one in series]
-        cuts = self._cuts(steps, checked(self))
-        there = [step - cut >= int(self.horizon) for step, cut in zip(steps, cuts, strict=True)]
-        if cuts == steps or not any(there):
+        if not any(step - cut >= int(self.horizon) for step, cut in zip(steps, self._cuts, strict=True)):
             return None
-        return self._scored(self._backtests(series, cuts))
+        return self._scored(self._backtests(series, self._cuts))
 
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
         return scored(found, self.season or usual_season(self.step_))

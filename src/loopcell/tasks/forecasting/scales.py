@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data import Series
 from loopcell.data.examples import Scale, scale_of as scale_of_pieces
+from loopcell.tasks.forecasting.scaled import steps_that_have_been
+from loopcell.tasks.forecasting.still import never_varied
 
 Floats = npt.NDArray[np.float64]
 
@@ -16,3 +21,23 @@ def scale_of(values: Floats, *, counts: bool = False) -> Scale:
         return scale_of_pieces([values], values.shape[1])
     mean = values.mean(0)
     return Scale(np.zeros_like(mean), np.where(mean > 0, mean, 1.0))
+
+
+def learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> dict[str, Scale]:
+    """Return the scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
+    columns = len(series[0].target_names)
+    nothing = Scale(np.zeros(columns), np.ones(columns))
+    pairs = list(zip(series, cuts, strict=True))
+    rows = [_target_scale(one, cut, counts=counts) if cut else nothing for one, cut in pairs]
+    covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
+    return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
+
+
+def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:
+    """Return the scale of the training part; of a column that varies in the held-out part only, that of both."""
+    found = scale_of(series.target[:cut], counts=counts)
+    still = never_varied(series.target[:cut])[-1]
+    if not still.any():
+        return found
+    both = scale_of(series.target[: steps_that_have_been(series)], counts=counts)
+    return found.where(~still, both)

@@ -44,23 +44,24 @@ class SeriesSettings(TrainingSettings):
     """The columns of a table that are time series, and the network that reads them.
 
     Args:
-        target: the column to forecast, or several; not needed for arrays, all of whose columns it is.
-        time: the column with the times; None: those of a pandas index, where it has some, and else rows are counted.
-        series: the column that tells several series apart; None: there is one.
+        target: the column of what is to be learned: of the values to forecast, or several; not needed for arrays, all
+            of whose columns it is.
+        time: the column with the times. None: those of a pandas index, where it has some, and else rows are counted.
+        series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
         calendar: cycles of the time stamps that become covariates: day, week, year.
         regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
             steps, whatever their times; forecasts then have no times, but those of rows at the end without a target.
-        zone: on whose wall clock times without an offset are, such as "Europe/Berlin", and on whose the calendar is
-            read; None: as the times say.
+        zone: on whose wall clock times without an offset are, such as Europe/Berlin, and on whose the calendar is read;
+            None: as the times say.
         history: steps that are read before the first forecast that counts in training.
         lags: how many of the last values the network sees at each step, relative to the newest; None for `history`.
         multivariate: one network reads all targets of a series at once. False: the same weights read each on its own.
         cell: a name of `loopcell.cells`, or a cell of your own.
         hidden_size: H, the length of the hidden state.
         num_layers: L, cells on top of each other.
-        dropout: the probability that a number is dropped before, between and after the layers, in training.
+        dropout: the probability that a number is dropped, in training: before, between and after the layers.
         sizes: further sizes that the cell names, such as {"proj": 64}.
 
     An example is a segment: `history` steps that are read and as many forecasts. The usual numbers are 40 passes in
@@ -71,7 +72,7 @@ class SeriesSettings(TrainingSettings):
         extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    usual_pace: ClassVar[Pace] = Pace(batch_size=8, epochs=40, patience=10, learning_rate=2e-3, warmup=100)
+    usual_pace: ClassVar[Pace] = TrainingSettings.usual_pace._replace(batch_size=8, epochs=40, patience=10)
 
     target: Names = ()
     time: str | None = None
@@ -96,17 +97,19 @@ class ForecasterSettings(SeriesSettings):
     """The arguments of a `Forecaster` beside the above.
 
     Args:
-        horizon: f, how many steps ahead.
+        horizon: f, how many steps ahead: all of them are forecast.
         roll_out: learn one step, and take each forecast as the next observation. False: learn all f steps at once.
-        head: what is said of a value to come. "mean"; "quantiles", and the mean, which is kept between the
-            outer ones; "student-t", for heavy tails, likewise; "negative-binomial", for counts.
-        quantiles: the levels that forecasts are given at.
+        head: what is said of a value to come: mean, quantiles, student-t or negative-binomial. "quantiles" come with
+            the mean, which is kept between the outer ones; "student-t", for heavy tails, likewise; "negative-binomial"
+            is for counts.
+        quantiles: the levels that forecasts are given at, between 0 and 1.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
-        calibrate: move the quantiles so that as much of the held-out part lies below them as should; not in a roll-out.
+        calibrate: correct the answers by the held-out part: move the quantiles so that as much of it lies below them as
+            should; not in a roll-out.
         adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
             roll-out.
-        season: steps of a season, for the seasonal naive baseline and MASE; None takes the usual one of the times'
-            step (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
+        season: steps of a season, for the seasonal naive baseline and MASE; None for the usual one of the times' step
+            (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
         loss: a function of forecasts and of what came, both [M], on the scale of their series, that returns the loss of
             each or their mean, in place of the squared error; with head="mean" only. No file keeps it.
     """
@@ -127,7 +130,8 @@ class AnomalySettings(SeriesSettings):
     """The arguments of an `AnomalyDetector` beside the above.
 
     Args:
-        horizon: f; each value is forecast 1, ..., f steps before it comes, and all of these errors count.
+        horizon: f, how many steps ahead: each value is forecast 1, ..., f steps before it comes, and all of these
+            errors count.
         alarm_rate: the share of the steps of a quiet period that may lie above the threshold.
         label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
             from it.

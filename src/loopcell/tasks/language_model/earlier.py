@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from loopcell.tasks.core.estimator.base import NOT_KEPT
+from loopcell.tasks.core.estimator.stored import NOT_KEPT
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.training.config import TrainingConfig, configure
 
@@ -24,7 +24,7 @@ def facts_of_today(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 def job_of_today(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a run's config with settings in place of a plan; any exception where it has neither."""
     if "plan" not in config:
-        return config
+        return {**config, "source": _source_of_today(config["source"])}
     plan = config["plan"]
     text, training = plan["text"], TrainingConfig.model_validate(plan["training"])
     settings = configure(LanguageModelSettings, {**plan["model"], **_of_text(text), **_of_training(training)})
@@ -35,8 +35,16 @@ def job_of_today(config: Mapping[str, Any]) -> Mapping[str, Any]:
         "seed": training.seed,
         "held_out": config["held_out"],
         "hardware": {"device": training.hardware.device, "devices": training.hardware.devices},
-        "source": {"files": text["files"], "held_out": text["held_out_files"]},
+        "source": _source_of_today({"files": text["files"], "held_out": text["held_out_files"]}),
     }
+
+
+def _source_of_today(source: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return which files a run learns from, of lists of paths as runs had them before other estimators' form."""
+    if source is None or "files" not in source:
+        return source
+    held_out = source["held_out"]
+    return {"data": {"files": source["files"]}, "held_out": {"files": held_out} if held_out else None}
 
 
 def _of_text(text: Mapping[str, Any]) -> dict[str, Any]:

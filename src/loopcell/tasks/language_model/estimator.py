@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
+from loopcell import cells
 from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
+from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
+from loopcell.tasks.core.model_file import described
+from loopcell.tasks.core.own_functions import as_list, own_functions
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
@@ -114,19 +120,19 @@ class LanguageModel(LanguageModelSettings, Estimator):
         settings, self.notes_ = checked(self), []
         if resume and run is None:
             raise UsageError("resume=True goes on with a run: give its folder, run=...")
-        seed = self._seed(settings, run if resume else None)
+        seed, before = self._seed(settings, run if resume else None), self._before(settings)
         config = settings.training_config(seed)
         vocabulary_class(settings.tokens)
-        with self._fitting(seed), ExitStack() as stack:
+        with self._fitting(seed, before), ExitStack() as stack:
             fabric = start_fabric(config.hardware)
 
             def prepared() -> Prepared:
                 folder = RunFolder(Path(run or stack.enter_context(tempfile.TemporaryDirectory())))
-                request = self._request(X, validation, settings, seed)
+                request = self._request(X, validation, settings, seed, None if before is None else self.vocabulary_)
                 with self._working("reading the texts"):
                     return (prepare_again if resume else prepare)(folder, request, stack)
 
-            self._learn(in_first_process(fabric, prepared), config, fabric, keep=run is not None)
+            self._learn(in_first_process(fabric, prepared), config, fabric, before, keep=run is not None)
         return self._ended(run if fabric.is_global_zero else None)
 
     def _seed(self, settings: LanguageModelSettings, resumed: str | PathLike[str] | None) -> int:
@@ -135,20 +141,26 @@ class LanguageModel(LanguageModelSettings, Estimator):
             return settings.seed()
         return int(read_job(RunFolder(Path(resumed)))["seed"])
 
-    def _request(self, X: Any, validation: Any, settings: LanguageModelSettings, seed: int) -> Request:
+    def _request(
+        self, X: Any, validation: Any, settings: LanguageModelSettings, seed: int, vocabulary: Vocabulary | None
+    ) -> Request:
         hardware = {"device": settings.device, "devices": settings.devices}
         job = {"task": self.task, **self._equations_and_config(), "seed": seed}
-        return Request(X, validation, settings, job, {"hardware": hardware, "source": self.source_})
+        others = {"hardware": hardware, "source": self._context.source, "functions": own_functions(self)}
+        return Request(X, validation, settings, job, others, vocabulary)
 
-    def _learn(self, prepared: Prepared, config: TrainingConfig, fabric: Fabric, *, keep: bool) -> None:
+    def _learn(
+        self, prepared: Prepared, config: TrainingConfig, fabric: Fabric, before: nn.Module | None, *, keep: bool
+    ) -> None:
         """Train on the texts of a run folder, from the start or from the last checkpoint."""
         settings, job = checked(self), read_job(prepared.run)
-        config = config.model_copy(update={"seed": int(job["seed"])})  # that of the first process, where it was drawn
+        self.random_state_ = int(job["seed"])  # that of the first process, where it was drawn
+        config = config.model_copy(update={"seed": self.random_state_})
         corpus = open_corpus(prepared.run, job)
         self.vocabulary_ = corpus.vocabulary
         seed_everything(config.seed)
-        self.network_ = self._network(settings)
-        self.network_.token_counts.copy_(torch.from_numpy(count_tokens(corpus.training)))
+        self._make_network(settings, before)
+        self.network_.token_counts += torch.from_numpy(count_tokens(corpus.training)).to(self.network_.device)
         config = in_time(config, self._seconds_elsewhere())
         work = Work(
             step=LanguageModelStep(self.network_),
@@ -161,11 +173,12 @@ class LanguageModel(LanguageModelSettings, Estimator):
             self._note([_one_update(len(corpus.training))])
         run = prepared.run if keep else None
         options = FitOptions(config, run, self.save, settings.progress, prepared.resumed)
+        options = options._replace(optimizer=settings.optimizer, callbacks=as_list(settings.callbacks))
         self.outcome_ = train_work(self.network_, work, options, fabric)
         self._tell_how_it_ended(corpus, settings)
 
     def _tell_how_it_ended(self, corpus: TokenCorpus, settings: LanguageModelSettings) -> None:
-        self.pace_ = settings.pace(len(corpus.training))
+        self.pace_, self.history_ = settings.pace(len(corpus.training)), self.outcome_.history
         score = self._held_out_score(corpus)
         self.held_out_ = None if score is None else score.table()
         naive = None if score is None else Naive("saying how frequent each token is", score.unigram_nats_per_token)
@@ -176,6 +189,34 @@ class LanguageModel(LanguageModelSettings, Estimator):
         if best is None or corpus.held_out is None or corpus.facts is None:
             return None
         return baseline_score(self.network_, corpus.held_out, corpus.facts, best)
+
+    # --- runs of files ---------------------------------------------------------------------------------------------
+
+    @property
+    def run_suffix(self) -> str:
+        """The end of the name of a new run's folder: the cell's name."""
+        return cells.get(self.cell).name
+
+    @classmethod
+    def from_run(cls, run: RunFolder) -> tuple[Self, Mapping[str, Any] | None]:
+        """Return the model of a run's folder, without weights, and which files it learns from.
+
+        Raises:
+            FileFormatError: the folder's config describes no model.
+        """
+        job = read_job(run)
+        with described(run):
+            try:
+                cell = Cell.from_json(json.dumps(job["cell"]))
+                model = cls(**job["config"], **job["hardware"], cell=cell, random_state=job["seed"])
+                checked(model)
+            except UsageError as error:
+                raise FileFormatError(f"{run.config} is damaged: {error}") from error
+        return model, job["source"]
+
+    def score_held_out(self, *data: Any, validation: Any = None) -> ScoreTable | None:
+        """Return the score of the held-out text, `held_out_`."""
+        return self.held_out_
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

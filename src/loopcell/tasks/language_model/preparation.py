@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
+from loopcell.data import Vocabulary
 from loopcell.data.text import vocabulary_class
 from loopcell.errors import LoopcellError, TrainingError, UsageError
+from loopcell.tasks.core.own_functions import demand_same_functions
 from loopcell.tasks.language_model.corpus import held_out_facts, split
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.run_files import (
@@ -44,7 +46,8 @@ class Request(NamedTuple):
         validation: texts to evaluate on; None for the end of X.
         settings: the estimator's, checked.
         job: the facts by which a run knows its job again.
-        others: what else a run's config keeps: the hardware, and where the texts came from.
+        others: what else a run's config keeps: the hardware, where the texts came from, and which functions were given.
+        vocabulary: that of the network which training goes on from; None makes one of the texts.
     """
 
     X: Any
@@ -52,6 +55,7 @@ class Request(NamedTuple):
     settings: LanguageModelSettings
     job: Mapping[str, Any]
     others: Mapping[str, Any]
+    vocabulary: Vocabulary | None = None
 
     @contextmanager
     def texts(self) -> Iterator[Texts]:
@@ -102,7 +106,7 @@ def prepare(run: RunFolder, request: Request, stack: ExitStack) -> Prepared:
     """
     settings = request.settings
     with request.texts() as texts:
-        vocabulary = vocabulary_class(settings.tokens).build_from_sources(texts.training, settings.vocabulary_size)
+        vocabulary = request.vocabulary or _vocabulary(texts, settings)
         facts = held_out_facts(texts.held_out, vocabulary) if texts.held_out else None
         with torch.device("meta"):
             LanguageModelNetwork(vocabulary, settings)  # sizes that do not fit the cell show here
@@ -110,6 +114,11 @@ def prepare(run: RunFolder, request: Request, stack: ExitStack) -> Prepared:
         held_out = {"held_out": facts.model_dump() if facts else None}
         write_run(run, {**request.job, **held_out, **request.others}, texts, vocabulary)
     return Prepared(run, resumed=False)
+
+
+def _vocabulary(texts: Texts, settings: LanguageModelSettings) -> Vocabulary:
+    """Make the vocabulary of the training texts alone: what is held out stays unseen."""
+    return vocabulary_class(settings.tokens).build_from_sources(texts.training, settings.vocabulary_size)
 
 
 def prepare_again(run: RunFolder, request: Request, stack: ExitStack) -> Prepared:
@@ -138,6 +147,7 @@ def prepare_again(run: RunFolder, request: Request, stack: ExitStack) -> Prepare
 
 def _demand_same(run: RunFolder, request: Request, before: Mapping[str, Any]) -> None:
     """Refuse another job, and a folder whose files are not those of one run."""
+    demand_same_functions(run.path, before.get("functions"), request.others["functions"])
     corpus = open_corpus(run, before)
     now = dict(request.job)
     if request.X is not None:

@@ -9,15 +9,16 @@ from pydantic import ConfigDict, Field, PositiveInt
 
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
-from loopcell.tasks.core.settings import CellChoice, Positive, TrainingSettings
+from loopcell.tasks.core.settings import CellChoice, TrainingSettings
 from loopcell.training.config import (
-    DeviceName,
     Hardware,
     Intervals,
     Optimization,
+    Positive,
     RunLength,
     TrainingConfig,
     Truncation,
+    Updates,
     configure,
 )
 
@@ -84,11 +85,10 @@ class LanguageModelSettings(TrainingSettings):
     patience: PositiveInt | None = _LENGTH.patience
     batch_size: PositiveInt = _RUN.batch_size
     learning_rate: Positive = _OPTIMIZATION.learning_rate
-    warmup: Annotated[int, Field(ge=0)] = _OPTIMIZATION.warmup
+    warmup: Updates = _OPTIMIZATION.warmup
     log_every: PositiveInt = _INTERVALS.log_every
     save_every: PositiveInt = _INTERVALS.save_every
     evaluate_every: PositiveInt | None = _INTERVALS.evaluate_every
-    device: DeviceName = _HARDWARE.device
     devices: PositiveInt = _HARDWARE.devices
 
     def training_config(self, seed: int, examples: int = 1) -> TrainingConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -23,7 +23,7 @@ class WritingSettings(NetworkSettings, TrainingSettings):
     Args:
         attention: what the decoder looks at: "none" for the context vector alone, or all that the encoder gave, with
             the scores of Luong et al. ("dot", "general") or of Bahdanau et al. ("additive").
-        tied: the decoder's embedding is the matrix of its head too (Press and Wolf, 2017).
+        tied: the head reuses the embedding's matrix: that of the decoder (Press and Wolf, 2017).
         label_smoothing: the share of a target's probability that all tokens have together, in training.
         teacher_forcing: how many of the tokens that the decoder reads in training are the target's own at its end; it
             falls from 1 along a line, and the others are what the decoder would have written.
@@ -50,10 +50,12 @@ class Seq2SeqSettings(WritingSettings):
     """The arguments of a `Seq2Seq` beside the above.
 
     Args:
-        bidirectional: the encoder reads both ways, each with a hidden state of `hidden_size`.
+        bidirectional: read both ways: the encoder does, each with a hidden state of `hidden_size`.
         target_tokens: what one step of a target text is; None for the same as `tokens`.
-        target_vocabulary_size: the most tokens of the targets; None for the same as `vocabulary_size`.
+        target_vocabulary_size: the most tokens of the targets' vocabulary; None for the same as `vocabulary_size`.
     """
+
+    pairs_of_texts: ClassVar[bool] = True
 
     bidirectional: bool = True
     target_tokens: str | None = None
@@ -76,7 +78,8 @@ class CaptionerSettings(WritingSettings):
     """The arguments of a `Captioner` beside `WritingSettings`.
 
     Args:
-        attention: "none" for the vector alone, or "general" or "additive" over the places of an image.
+        attention: what the decoder looks at: "none" for the vector alone, or "general" or "additive" over the places of
+            an image.
         channels: of the first layer of the convolution that reads an image.
         encoder: a torch.nn.Module of yours from images [B, C, H, W] (or vectors [B, D]) to vectors [B, V], in place of
             the convolution. It is not in the model file: `Captioner.load(path, encoder=...)` takes it again.

@@ -30,6 +30,7 @@ from loopcell.tasks.word_vectors.settings import WordVectorSettings
 from loopcell.tasks.word_vectors.subwords import WHOLE_WORDS, Subwords, parts_of
 from loopcell.tasks.word_vectors.tables import VectorTables
 from loopcell.tasks.word_vectors.task import LearningTask
+from loopcell.training.run_folder import RunFolder
 
 Vector = npt.NDArray[np.float32]
 Near = list[tuple[str, float]]
@@ -88,6 +89,24 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         if self.outcome_.reason == "interrupted":
             raise KeyboardInterrupt
         return self
+
+    def fit_in_run(self, run: RunFolder, data: tuple[Any, ...], validation: Any, *, resume: bool) -> None:
+        """Learn from texts and keep the vectors, also those that an interruption left; errors as `fit`.
+
+        There are no checkpoints, so such a run does not go on.
+        """
+        RunFolder.demand_free(run.path)
+        try:
+            self.fit(*data)
+        finally:
+            if hasattr(self, "network_"):
+                run.make(run.path)
+                self.save(run.model)
+
+    def score_held_out(self, *data: Any, validation: Any = None) -> ScoreTable | None:
+        """Return the score on texts that were not learned from; None where there are none, or it was interrupted."""
+        complete = self.outcome_.reason == "complete"
+        return self.evaluate(validation) if validation is not None and complete else None
 
     def _begin(self, corpus: Corpus, seed: int) -> None:
         """Start the vectors: small numbers for what goes in, zeros for what is predicted, as word2vec."""

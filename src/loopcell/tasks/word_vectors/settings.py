@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
 from loopcell.tasks.core.config import Size
-from loopcell.tasks.core.settings import NotNegative, Positive, RandomState, drawn_seed
+from loopcell.tasks.core.settings import RandomState, drawn_seed
+from loopcell.training.config import NotNegative, Positive
 
 LONGEST_NGRAM = 32
 MOST_NEGATIVES = 64  # the room that negative_sampling.c has
@@ -30,22 +31,22 @@ class WordVectorSettings:
 
     Args:
         vector_size: E, the length of a word's vector.
-        cbow: foretell a word from the mean of those around it (CBOW); False foretells each of those around a word
-            from it (skip-gram).
+        cbow: predict a word from the mean of those around it (CBOW), and not each of those around a word from it
+            (skip-gram).
         window: the most words to each side; how many of them count is drawn anew for each word, from 1 on.
-        negatives: noise words that are drawn for each word that is foretold.
+        negatives: noise words that are drawn for each word that is predicted.
         noise_power: noise words are drawn by their count to this power.
         subsampling: a word that makes up a larger share of the text than this is left out now and then; 0 keeps all.
         min_count: words that are there less often have no vector.
-        vocabulary_size: the most words that have one; None for all.
-        ngrams: the shortest and the longest n-grams of letters that have vectors too, such as (3, 6): a word's vector
-            is the mean of its own and theirs, and unknown words have one as well. None for whole words alone.
+        vocabulary_size: the most tokens of the vocabulary: words that have a vector; None for all.
+        ngrams: the shortest and the longest n-grams of letters that have vectors too. With (3, 6) a word's vector is
+            the mean of its own and theirs, and unknown words have one as well. None for whole words alone.
         buckets: n-grams share so many vectors, found by a hash.
         jamo: n-grams are of jamo, the letters that a Hangul syllable is made of, and not of syllables.
         lower: texts are taken in lower case.
-        epochs: passes over the text.
-        learning_rate: at the start; it falls in a straight line.
-        last_learning_rate: at the end.
+        epochs: passes over the data.
+        learning_rate: the largest learning rate: at the start, from where it falls in a straight line.
+        last_learning_rate: the learning rate at the end.
         workers: threads. With more than one, two runs are no longer alike.
         random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
             was drawn is `random_state_` after `fit`.

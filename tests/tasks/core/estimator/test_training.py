@@ -216,6 +216,6 @@ def test_evaluation_of_the_engine_sees_every_example_once():
     model = SequenceClassifier(**QUICK, epochs=1, validation_fraction=0).fit(X, y)
     from loopcell.tasks.core.estimator.engine import NetworkStep, _reading
 
-    examples = model._examples(*model._parts(X, y, None, 1)[0])
+    examples = model._examples(*model.parts(X, y)[0])
     found = evaluate(NetworkStep(model.network_), _reading(examples, 7))
     assert found.predictions == 50

@@ -16,9 +16,9 @@ from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.tasks.core.from_files.examples import (
     as_trained,
     blocks,
-    find_columns,
     load_examples,
     load_inputs,
+    open_examples,
     open_records,
 )
 from loopcell.tasks.core.from_files.wide_tables import wide_row
@@ -90,7 +90,7 @@ def test_twenty_thousand_columns_are_found_at_once(tmp_path):
     path = tmp_path / "genes.csv"
     path.write_text(",".join([*names, "label"]) + "\n" + "1," * 20_000 + "a\n", encoding="utf-8")
     before = process_time()
-    find_columns(FileExamples(files=(path,), input=",".join(names), target="label"))
+    open_examples(FileExamples(files=(path,), input=",".join(names), target="label"))
     assert process_time() - before < 3
 
 

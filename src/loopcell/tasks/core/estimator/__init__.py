@@ -1,6 +1,7 @@
 """The common base of all estimators: arguments, training, files, and sequences as input."""
 
 from loopcell.tasks.core.estimator.base import Estimator
+from loopcell.tasks.core.estimator.context import RunContext
 from loopcell.tasks.core.estimator.ending import Naive, what_to_try
 from loopcell.tasks.core.estimator.engine import Loss, device_of
 from loopcell.tasks.core.estimator.examples import IGNORED, Examples, SequenceBatch, SequenceExamples
@@ -16,6 +17,7 @@ __all__ = [
     "Naive",
     "Pair",
     "Part",
+    "RunContext",
     "SequenceBatch",
     "SequenceEstimator",
     "SequenceExamples",

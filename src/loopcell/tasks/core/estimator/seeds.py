@@ -8,7 +8,7 @@ from typing import Any
 
 from loopcell.errors import quoted
 from loopcell.tasks.core.model_file import described
-from loopcell.tasks.core.settings import MOST_SEEDS
+from loopcell.training.config import MOST_SEEDS
 from loopcell.training.run_folder import RunFolder
 
 

@@ -18,6 +18,7 @@ from loopcell.errors import InputError
 from loopcell.insight import Inspection, Prediction, look_inside
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
+from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.inspecting import traces_of
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
@@ -31,6 +32,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import NetworkSettings, checked
 
 Pair = tuple[Any, Any]
+Parts = tuple[Part, Part]
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
@@ -42,6 +44,7 @@ class SequenceEstimator(Estimator):
     """
 
     input_: Input
+    _halves: Split | None = None  # which examples the last `fit` learned from, and which it held out
 
     reads_single_numbers: ClassVar[bool] = False
     """A column of numbers is refused as X where this is false: one number is no sequence."""
@@ -178,14 +181,16 @@ class SequenceEstimator(Estimator):
             KeyboardInterrupt: it was interrupted. The estimator has by then what training came to, and can be used.
         """
         settings, self.notes_ = checked(self), []
-        X, y = self._learn_columns(X), as_rows(y, "y")
+        X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
         before = self._before(settings)
         with self._fitting(seed, before):
             with self._working("preparing the data"):
-                parts = self._parts(X, y, validation, seed)
+                pair = as_pair(X, y)
+                self._halves = None if validation is not None else self._halves_of(pair[1], seed)
+                parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
                 if before is None:
@@ -203,22 +208,26 @@ class SequenceEstimator(Estimator):
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
         seed = checked(self).seed() if drawn is None else drawn
-        return self._parts(as_rows(X, "X"), as_rows(y, "y"), validation, seed)
+        pair = as_pair(as_rows(X, "X"), as_rows(y, "y", fewest=2))
+        return _divided(pair, None if validation is not None else self._halves_of(pair[1], seed), validation)
 
-    def _parts(
-        self, X: Sequence[Any], y: Sequence[Any], validation: Pair | None, seed: int
-    ) -> tuple[tuple[Part, Part], tuple[Part, Part] | None]:
-        inputs, targets = as_pair(X, y)
-        if validation is not None:
-            return (inputs, targets), as_pair(*validation)
-        fraction = held_out_share(self.validation_fraction, len(inputs))
-        if not 0 < round(fraction * len(inputs)) < len(inputs):
-            return (inputs, targets), None
-        train, rest = self._split(targets, fraction, seed)
-        return (inputs.take(train), targets.take(train)), (inputs.take(rest), targets.take(rest))
+    def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
+        """Return the metrics on what `fit` with the same data held out; None where that was nothing.
+
+        Args:
+            data: X and y.
+            validation: as it was given to `fit`.
+        """
+        training, held_out = _divided(as_pair(*data), self._halves, validation)
+        return None if held_out is None else score_in_time(self, training, held_out)
+
+    def _halves_of(self, y: Part, seed: int) -> Split | None:
+        """Numbers of the examples to train on and of those to hold out; None where nothing is to be held out."""
+        fraction = held_out_share(self.validation_fraction, len(y))
+        return self._split(y, fraction, seed) if 0 < round(fraction * len(y)) < len(y) else None
 
     def _learn_data(
-        self, parts: tuple[tuple[Part, Part], tuple[Part, Part] | None], settings: NetworkSettings, *, known: bool
+        self, parts: tuple[Parts, Parts | None], settings: NetworkSettings, *, known: bool
     ) -> tuple[SequenceExamples, SequenceExamples | None]:
         """Learn what the training part teaches of X and y, unless that is known from before, and encode both parts."""
         (X, y), held_out = parts
@@ -257,7 +266,7 @@ class SequenceEstimator(Estimator):
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
         """Return examples to score, and what is true of them; errors as `as_pair`."""
-        return as_pair(self._known_columns(X), as_rows(y, "y"))
+        return as_pair(self._known_columns(X), as_rows(y, "y", fewest=2))
 
     def _learn_columns(self, X: Any) -> Any:
         """Return X as examples, after learning what is to be known of its columns."""
@@ -289,6 +298,14 @@ class SequenceEstimator(Estimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         self.input_ = input_from_json(learned["input"])
+
+
+def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tuple[Parts, Parts | None]:
+    """The part to learn from and the held-out one, which is a half of the pair or was given."""
+    if halves is None:
+        return pair, None if validation is None else as_pair(*validation)
+    train, rest = ((pair[0].take(half), pair[1].take(half)) for half in halves)
+    return train, rest
 
 
 def _first_layer(network: nn.Module) -> FirstLayer:

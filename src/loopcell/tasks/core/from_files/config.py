@@ -17,7 +17,7 @@ class Columns(Config):
     Attributes:
         input: the column of the sequences; or several with commas between them: the columns of a step, or, where a row
             is an example, the columns of numbers that are its sequence. None finds it where a kind of file has one.
-        target: the column of what is to be learned; None finds `label`, `labels` or `target`.
+        target: the column of what is to be learned; None for the one that is called label, labels or target.
         separator: what stands between the labels of one cell, where an example has several.
         by: rows are steps, and a sequence ends where the value of this column changes.
         window: rows are steps, and a sequence has at most so many.
@@ -57,14 +57,14 @@ class FileExamples(Columns):
 
     Attributes:
         files: tables, JSON lines, archives, a folder of class folders, ...
-        encoding: of text files.
+        encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
         kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
-        header: whether the first line of a table has the names of its columns; None finds it.
+        header: whether the first line of a table has the names of its columns; None for what is found.
         delimiter: what stands between the cells of a table: a character, or "blanks"; None finds it.
         quote: the character that encloses a cell of a table, "" for none; None finds it.
         paired: there are two files, one of sequences and one of targets, line beside line.
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
-        frozen: those vectors stay as they are.
+        frozen: the vectors of `vectors` stay as they are.
         digits: a column of numbers is text, which is read digit by digit.
     """
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from loopcell.data.readers.reading import Reading
 from loopcell.data.readers.records import listed, twice_in
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.opened import Tell, untold
 from loopcell.tasks.core.from_files.step_tables import step_sequences
 from loopcell.tasks.core.from_files.wide_tables import WideRows, wide_row
 
@@ -36,8 +37,19 @@ _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 LOOKED_AT = 100  # values of a column
 
-Tell = Callable[[str], None]
-"""What is called with each sentence that the user should know before anything is learned."""
+
+class OpenedExamples(NamedTuple):
+    """Files whose columns are known.
+
+    Attributes:
+        records: their rows.
+        inputs: the column of the sequences, or several that make one.
+        target: the column of what is known of them.
+    """
+
+    records: Records
+    inputs: tuple[str, ...]
+    target: str
 
 
 class Loaded(NamedTuple):
@@ -52,12 +64,8 @@ class Loaded(NamedTuple):
     y: Column
 
 
-def untold(_note: str) -> None:
-    """Tell nobody."""
-
-
-def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
-    """Read sequences and targets, into memory or, where the files are large, to columns on disk.
+def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
+    """Open files and find the columns of sequences and targets, without reading rows.
 
     Args:
         spec: the files and their columns.
@@ -70,13 +78,32 @@ def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
     """
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
     target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
+    inputs = step_columns(records, spec, target) if spec.of_steps else _inputs(records, spec)
+    return OpenedExamples(records, inputs, target)
+
+
+def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
+    """Open files and read all of them; arguments as `open_examples`, errors as `load_opened`."""
+    return load_opened(spec, open_examples(spec, tell), tell)
+
+
+def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold) -> Loaded:
+    """Read sequences and targets, into memory or, where the files are large, to columns on disk.
+
+    Args:
+        spec: the files and their columns.
+        opened: the same, as `open_examples` found them.
+        tell: called with what was left out of them.
+
+    Raises:
+        DataError: a row cannot be used; the sentence names file and row.
+    """
+    records, inputs, target = opened
     if spec.of_steps:
-        columns = step_columns(records, spec, target)
-        X, y = _transposed(list(step_sequences(records, columns, target, spec)), target)
+        X, y = _transposed(list(step_sequences(records, inputs, target, spec)), target)
         _tell_skipped(records, tell)
         return Loaded(X, y)
-    names = _inputs(records, spec)
-    *parts, y = _columns(records, spec.files, *names, target)
+    *parts, y = _columns(records, spec.files, *inputs, target)
     X = _sequences(parts, tell)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
@@ -107,9 +134,19 @@ def _is_one_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def load_inputs(spec: FileExamples, tell: Tell = untold) -> Column:
-    """Read sequences of which nothing is to be known; arguments and errors as `load_examples`."""
-    records = open_records(spec, tell)
+def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None = None) -> Column:
+    """Read sequences of which nothing is to be known.
+
+    Args:
+        spec: the files and their columns.
+        tell: called with what the user should know of them.
+        records: the same files, where they are open already.
+
+    Raises:
+        DataError: a row cannot be used; the sentence names file and row.
+        UsageError: it is not clear which column is meant.
+    """
+    records = records or open_records(spec, tell)
     X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
     _tell_skipped(records, tell)
     return X
@@ -139,12 +176,6 @@ def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
 def as_whole(spec: FileExamples, training: Columns) -> FileExamples:
     """Read all of a text file as one sequence, where a model learned from such and no kind is said."""
     return spec.model_copy(update={"whole": training.whole and spec.kind is None})
-
-
-def columns_of(spec: FileExamples) -> Columns:
-    """What a model that learns from files remembers of their columns."""
-    folder = len(spec.files) == 1 and spec.files[0].is_dir()
-    return spec.columns.model_copy(update={"whole": folder and open_records(spec).of_whole_texts})
 
 
 def in_training(spec: FileExamples, training: Columns, records: Records) -> FileExamples:
@@ -211,19 +242,6 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
     found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
     found.expect(spec.named)
     return found
-
-
-def find_columns(spec: FileExamples, tell: Tell = untold) -> None:
-    """Open files and find the columns of sequences and targets, without reading rows.
-
-    Arguments and errors as `load_examples`.
-    """
-    records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
-    target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
-    if spec.of_steps:
-        step_columns(records, spec, target)
-    else:
-        _inputs(records, spec)
 
 
 def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:

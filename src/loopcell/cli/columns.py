@@ -1,0 +1,13 @@
+"""The flags of files: how their text is read, and which columns they have."""
+
+from __future__ import annotations
+
+from loopcell.cli.flags import flags_of
+from loopcell.tasks.core.from_files.config import FileExamples
+
+READING = flags_of(FileExamples, "encoding", "kind", "header", "delimiter", "quote")
+INPUT = flags_of(FileExamples, "input")
+LABEL = flags_of(FileExamples, "target")
+SEPARATOR = flags_of(FileExamples, "separator")
+STEPS = flags_of(FileExamples, "by", "window")
+VECTORS = flags_of(FileExamples, "vectors", "frozen")

@@ -1,0 +1,70 @@
+"""Files of examples: sequences, and what is known of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.from_files.examples import (
+    Loaded,
+    OpenedExamples,
+    as_pair,
+    as_trained,
+    demand_sequences,
+    load_opened,
+    open_examples,
+)
+from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
+
+
+class ExampleFiles(OpenedFiles):
+    """Tables, JSON lines, archives, class folders, pairs of files: a row is an example, or a step of one."""
+
+    def __init__(self, spec: FileExamples, tell: Tell, opened: OpenedExamples) -> None:
+        super().__init__(spec, tell)
+        self._opened = opened
+        self.columns = spec.columns.model_copy(update={"whole": _is_folder(spec) and opened.records.of_whole_texts})
+
+    @classmethod
+    def open(cls, spec: FileExamples, settings: Any, tell: Tell = untold) -> Self:
+        """Open files and find the columns of sequences and targets, without reading rows."""
+        spec = as_pair(spec, texts=settings.pairs_of_texts)
+        return cls(spec, tell, open_examples(spec, tell))
+
+    @classmethod
+    def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
+        """Open files like those that a model learned from."""
+        spec = as_pair(as_trained(spec, model.columns_), texts=model.pairs_of_texts)
+        return cls(spec, tell, open_examples(spec, tell))
+
+    def load(self) -> Loaded:
+        """Read sequences and targets, into memory or, where the files are large, to columns on disk."""
+        return load_opened(self.spec, self._opened, self.tell)
+
+    def load_training(self, estimator: Any) -> Loaded:
+        """Read the same, and the word vectors that an estimator is to begin with."""
+        if self.spec.vectors:
+            vectors = ready_vectors(self.spec.vectors, self.tell, frozen=self.spec.frozen)
+            estimator.set_params(embedding=vectors)
+        found = self.load()
+        if not (self.spec.digits or estimator.reads_single_numbers):
+            demand_sequences(found.X)
+        return found
+
+
+def ready_vectors(path: Path, tell: Tell, *, frozen: bool) -> Any:
+    """Return the vectors of a file for `embedding=`, and tell what is to be known of the file.
+
+    The class is asked for by name, since jobs do not import each other.
+    """
+    from loopcell.tasks.core.models import model_class
+
+    found = model_class("word-vectors").from_file(path)
+    for note in getattr(found, "notes_", ()):
+        tell(note)
+    return found.as_embedding(frozen=frozen)
+
+
+def _is_folder(spec: FileExamples) -> bool:
+    return len(spec.files) == 1 and spec.files[0].is_dir()
