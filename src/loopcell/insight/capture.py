@@ -72,7 +72,7 @@ class LayersCall:
         return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
 
     def copied(self) -> LayersCall:
-        """Return the call with copies of what it was given, for a loop may write its next step into the same tensors."""
+        """Return the call with copies of its tensors: a loop may write its next step into the same ones."""
         x = self.x.clone() if isinstance(self.x, Tensor) else self.x
         state = None if self.state is None else State(**{name: part.clone() for name, part in self.state.items()})
         return replace(self, x=x, state=state)
