@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
+import scipy.io
 import soundfile
 import zstandard
 from PIL import Image
@@ -57,6 +58,7 @@ MAKERS: dict[str, Maker] = {
     "a.csv.gz": _bytes(gzip.compress(CSV)),
     "a.csv.zst": _bytes(zstandard.compress(CSV)),
     "a.tsv": _bytes(b"a\tb\n1\tx\n"),
+    "a.data": _bytes(b"5.1, 3.5, one\n4.9, ?, two\n"),
     "a.jsonl": _bytes(b'{"a": 1}\n{"a": [2]}\n'),
     "a.txt": _bytes(b"one\ntwo\n"),
     "a.fa": _bytes(b">a b\nACGT\n>c\nAA\n"),
@@ -65,6 +67,7 @@ MAKERS: dict[str, Maker] = {
     "X_TRAIN.tsv": _bytes(b"1\t2\t3\n1\t2\tNaN\n"),
     "a.npz": lambda path: np.savez_compressed(path, X=np.arange(12.0).reshape(3, 4), y=np.arange(3)),
     "a.npy": lambda path: np.save(path, np.arange(12.0).reshape(3, 4)),
+    "a.mat": lambda path: scipy.io.savemat(path, {"X": np.arange(12.0).reshape(3, 4), "y": np.arange(3)[:, None]}),
     "a.idx": _bytes(b"\0\0\x08\x02\0\0\0\2\0\0\0\3abcdef"),
     "a.parquet": lambda path: pyarrow.parquet.write_table(TABLE, path),
     "a.feather": lambda path: pyarrow.feather.write_feather(TABLE, path),

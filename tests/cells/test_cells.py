@@ -32,6 +32,7 @@ SOURCES = {
     "min_gru": ("Feng", 2024, "2410.01201"),
     "min_lstm": ("Feng", 2024, "2410.01201"),
     "sru": ("Lei", 2018, "1709.02755"),
+    "ugrnn": ("Collins", 2016, "1611.09913"),
 }
 FILES = [file for file in FOLDER.glob("*.py") if file.name not in ("__init__.py", "registry.py", "modifiers.py")]
 
@@ -51,6 +52,8 @@ def test_a_cell_file_is_short(file):
 
 
 def test_every_cell_has_its_paper_here():
+    lacks = sorted(set(cells.names()) - SOURCES.keys())
+    assert not lacks, f"SOURCES, above, has no author, year and arXiv number of {', '.join(lacks)}"
     assert SOURCES.keys() == set(cells.names())
 
 

@@ -51,7 +51,8 @@ def test_a_flag_has_one_meaning_in_all_verbs():
         for name, *meaning in flags(command):
             found.setdefault(name.partition("/")[0], {}).setdefault((name, *meaning), []).append(verb)
     assert len(found) > 90
-    assert {name: meanings for name, meanings in found.items() if len(meanings) > 1} == {}
+    several = [f"{name}: {meanings}" for name, meanings in found.items() if len(meanings) > 1]
+    assert not several, "say it in the same words, or name another flag in cli/spelling.py:\n" + "\n".join(several)
 
 
 @pytest.mark.parametrize(

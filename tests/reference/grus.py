@@ -81,3 +81,11 @@ def min_gru(x, states, p):
     candidate = x @ p["W.n"].T + p["b.n"]
     h = h + z * (candidate - h)
     return h, (h,)
+
+
+def ugrnn(x, states, p):
+    (h,) = states
+    g = torch.sigmoid(gate("g", x, h, p))
+    candidate = torch.tanh(gate("c", x, h, p))
+    h = candidate + g * (h - candidate)
+    return h, (h,)

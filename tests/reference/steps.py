@@ -23,5 +23,6 @@ STEPS = {
         grus.mgu,
         grus.light_gru,
         grus.min_gru,
+        grus.ugrnn,
     )
 }

@@ -46,6 +46,8 @@ def torch_weights(p, gates):
 
 
 def test_every_registered_cell_has_an_independent_step():
+    lacks = sorted(set(loopcell.cells.names()) - set(STEPS))
+    assert not lacks, f"write a step of {', '.join(lacks)} by hand, and add it to tests/reference/steps.py"
     assert sorted(STEPS) == sorted(loopcell.cells.names())
 
 
@@ -140,6 +142,13 @@ def test_minimal_gated_unit_is_a_gru_with_one_gate_for_both():
     p, x, h = parameters("f", "g"), drawn(BATCH, INPUT), drawn(BATCH, HIDDEN)
     doubled = renamed(p, "f", "r") | renamed(p, "f", "z") | renamed(p, "g", "n")
     close(STEPS["mgu"](x, (h,), p)[0], STEPS["gru_lets_before"](x, (h,), doubled)[0])
+
+
+def test_update_gate_rnn_is_a_gru_whose_reset_gate_is_open():
+    p, x, h = parameters("g", "c"), drawn(BATCH, INPUT), drawn(BATCH, HIDDEN)
+    opened = parameters("r") | {"b.r": torch.full((HIDDEN,), FAR, dtype=torch.float64)}
+    opened |= renamed(p, "g", "z") | renamed(p, "c", "n")
+    close(STEPS["ugrnn"](x, (h,), p)[0], STEPS["gru_keeps_before"](x, (h,), opened)[0])
 
 
 def test_indrnn_is_a_relu_rnn_with_a_diagonal_matrix():

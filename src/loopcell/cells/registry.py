@@ -16,6 +16,7 @@ from loopcell.cells.mgu import mgu
 from loopcell.cells.minimal import min_gru, min_lstm
 from loopcell.cells.rnn import rnn, rnn_relu
 from loopcell.cells.sru import sru
+from loopcell.cells.ugrnn import ugrnn
 from loopcell.equations import Cell
 from loopcell.errors import InputError, UsageError
 
@@ -40,6 +41,7 @@ CELLS: dict[str, Cell] = {
         min_gru,
         min_lstm,
         sru,
+        ugrnn,
     )
 }
 """The library's cells, by name."""

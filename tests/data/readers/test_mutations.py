@@ -11,6 +11,7 @@ from benchmarks.fuzz_corpus import MAKERS
 from benchmarks.fuzz_mutations import mutated
 from loopcell.data import read, read_audio
 from loopcell.data.features import read_image
+from loopcell.data.readers.kinds import KINDS, kind_of
 from loopcell.errors import LoopcellError
 
 
@@ -23,6 +24,13 @@ def complaint(path: Path) -> str | None:
     except LoopcellError as error:
         return str(error)
     return None
+
+
+def test_every_kind_of_file_is_tried(tmp_path):
+    for name, make in MAKERS.items():
+        make(tmp_path / name)
+    lacks = sorted(set(KINDS) - {kind_of(path).name for path in tmp_path.iterdir()})
+    assert not lacks, f"MAKERS of benchmarks/fuzz_corpus.py makes no file of kind {', '.join(lacks)}"
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
 
+from loopcell.tasks.core.verdict import LOSSES
 from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
 
 
@@ -24,6 +25,14 @@ def test_errors_by_hand():
     # 1 lies 1 above 0 and 2 below 3; 5 lies 4 above 1 and 1 above 4; on a scale of 2
     assert found["quantile loss"] == pytest.approx(2 * (0.1 * 0.5 + 0.1 * 1 + 0.1 * 2 + 0.9 * 0.5) / 4)
     assert found["coverage 80%"] == 0.5
+
+
+def test_the_metric_that_the_verdict_goes_by_has_a_direction():
+    part = Forecasts(np.ones((1, 1, 1)), np.zeros((1, 1, 1)), None, np.ones(1), np.ones(1))
+    first = next(iter(forecast_metrics([part], ())))
+    assert first in LOSSES, (
+        f"verdicts go by the first metric; tasks/core/verdict.py says of {first} whether less is better"
+    )
 
 
 def test_errors_are_scikit_learns():
