@@ -1,5 +1,7 @@
 # make demo     train a small language model on text that every machine has, and sample from it
 # make test     the whole test suite (ARGS="-k lstm" or any other pytest options)
+# make docs     the documentation as a site, into site/
+# make docs-serve  the same, and show it at http://127.0.0.1:8000
 # make check    lint, types, import walls and cycles, sizes, words
 # make bench    measure beside torch.nn, JAX and ONNX Runtime what is not measured yet (ARGS="--help" for more)
 # make fuzz     give every loader hostile files for ten minutes, and go on with it the next time (ARGS="--help" for more)
@@ -23,7 +25,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
 	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
 
-.PHONY: help demo test check bench fuzz clients lint types walls cycles size words clean
+.PHONY: help demo test docs docs-serve check bench fuzz clients lint types walls cycles size words clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +41,12 @@ SHAPES := --jaxtyping-packages=loopcell.runtime.execute,loopcell.backends,loopce
 test: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n $(JOBS) --dist worksteal --durations=10 $(SHAPES) --ignore=tests/compiled $(ARGS)
 	$(if $(ARGS),,$(RUN) -m pytest -n $(JOBS) tests/compiled)
+
+docs: $(VENV)/.installed-dev
+	$(RUN) scripts/build_site.py
+
+docs-serve: docs
+	$(RUN) -m http.server --bind 127.0.0.1 --directory site 8000
 
 check: lint types walls cycles size words
 
@@ -70,7 +78,7 @@ clients: $(VENV)/.installed-dev
 	$(RUN) -m tests.clients $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests scripts examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: installed anew when the pins or the project's own needs change --------------------------------

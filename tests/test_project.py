@@ -20,7 +20,7 @@ import loopcell
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"bench", "dev", "test"}  # the extras that only who works on loopcell needs
+OURS = {"bench", "dev", "docs", "test"}  # the extras that only who works on loopcell needs
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 # In a process of its own: some packages are not to be found, as if they were not installed.

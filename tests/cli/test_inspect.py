@@ -28,7 +28,7 @@ def reviews(tmp_path_factory):
 
 def test_a_language_model_is_looked_into(loopcell, run, tmp_path):
     page, arrays = tmp_path / "lm.html", tmp_path / "lm.npz"
-    result = loopcell("inspect", run, "--sequence", "the cat sat", "-o", page, "--npz", arrays, "--no-open")
+    result = loopcell("inspect", run, "--text", "the cat sat", "-o", page, "--npz", arrays, "--no-open")
     assert result.exit_code == 0, result.output
     facts = _facts(page)
     assert facts["steps"] == list("the cat sat")
@@ -55,7 +55,7 @@ def test_a_row_of_a_file_is_looked_into(loopcell, reviews, tmp_path):
 
 def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
     page = tmp_path / "part.html"
-    result = loopcell("inspect", run, "--sequence", "the cat sat", "--part", "4:7", "-o", page, "--no-open")
+    result = loopcell("inspect", run, "--text", "the cat sat", "--part", "4:7", "-o", page, "--no-open")
     assert result.exit_code == 0, result.output
     assert _facts(page)["steps"] == list("cat")
     assert _facts(page)["notes"] == ["steps 4 to 6 of 11 are shown"]
@@ -64,13 +64,13 @@ def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give --sequence TEXT, or --data FILE"),
-        (("--sequence", "a", "--data", "b.csv"), "give --sequence TEXT, or --data FILE"),
-        (("--sequence", "cat", "--part", "3"), "write 0:500, 100: or :50"),
-        (("--sequence", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
-        (("--sequence", "cat", "-o", "x.pdf"), "ends in .html"),
-        (("--sequence", ""), "the text is empty"),
-        (("--sequence", "cat", "-o", "none/x.html"), "folder does not exist"),
+        ((), "give --text TEXT, or --data FILE"),
+        (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
+        (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
+        (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
+        (("--text", "cat", "-o", "x.pdf"), "ends in .html"),
+        (("--text", ""), "the text is empty"),
+        (("--text", "cat", "-o", "none/x.html"), "folder does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(loopcell, run, arguments, sentence, monkeypatch, tmp_path):

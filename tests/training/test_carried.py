@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional
 
+from loopcell.training.carried import CarriedState, detach
 from tests.training.toy import Diary, ToyChunks, ToyStep, config, make_step, make_trainer, weights
 
 STEPS, LANES = 48, 4
@@ -97,3 +99,19 @@ def test_the_toy_step_is_what_the_hand_written_loop_runs():
     result = step(chunks.chunk(0), step.initial_state(2))
     torch.testing.assert_close(result.loss_sum / result.predictions, loss)
     torch.testing.assert_close(result.state, state)
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_chunks_are_given_again_with_the_states_that_they_started_from(window):
+    step, chunks = make_step(), ToyChunks(40, LANES, 8)
+    carried = CarriedState(step, chunks, window)
+    states = [step.initial_state(LANES)]
+    for index in range(4):
+        before = carried.states()
+        states.append(detach(carried.run(step, index).state))
+    again = list(carried.chunks_from(before, [3, 4]))
+    first = 3 - (window - 1)
+    assert len(again) == 5 - first
+    for (chunk, state), number in zip(again, range(first, 5), strict=True):
+        assert torch.equal(chunk[0], chunks.chunk(number)[0])
+        torch.testing.assert_close(state, states[number])

@@ -227,7 +227,8 @@ def test_a_model_that_was_never_trained_is_not_left(tmp_path):
     assert str(caught.value) == (
         "at update 1 the loss became nan; no update has been made, so look at the data and the equations"
     )
-    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == [folder.failure]
+    assert folder.read_json(folder.failure) == {"update": 0, "message": str(caught.value)}
 
 
 def test_a_time_limit_ends_a_run_with_an_evaluation(tmp_path):
@@ -359,6 +360,10 @@ def test_a_nan_in_the_data_ends_the_run_at_its_update_and_before_the_weights(tmp
     again.resume()
     assert again.position.update == 4
     assert same(weights(again), weights(trainer))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.read_json(folder.failure) == {"update": 4, "message": str(caught.value)}
+    again.fit()
+    assert not folder.failure.exists()  # without the NaN it goes on
 
 
 def test_a_nan_in_the_held_out_data_ends_the_run_and_is_not_the_best_loss(tmp_path):

@@ -76,7 +76,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell explain mine.py:leaky",
     ),
     "inspect": (
-        "loopcell inspect runs/novel --sequence 'The sea ' --no-open",
+        "loopcell inspect runs/novel --text 'The sea ' --no-open",
         "loopcell inspect runs/reviews --data new.csv --row 3 --output row.html --no-open",
     ),
 }

@@ -21,7 +21,7 @@ Picture = Annotated[Path | None, typer.Option(help="Also a picture of all heat m
 
 def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
-    text: Annotated[str | None, typer.Option("--sequence", help="The sequence, where it is a text.")] = None,
+    text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
     row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
     *,
@@ -39,7 +39,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     """Write a page that shows every gate at every step, and open it."""
     with reporting(debug):
         if (text is None) == (data is None):
-            raise UsageError("one sequence is looked at: give --sequence TEXT, or --data FILE with --row NUMBER")
+            raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER")
         part = _window(window)
         others = _others(png=png, svg=svg, npz=npz, table=table)
         early.demand_model(find_model(model))

@@ -67,7 +67,7 @@ SPELLINGS: dict[str, Spelling] = {
     "chunk": Spelling("--chunk --seq-length"),
     "time_limit": Spelling("--time-limit", str, parse_time, "TIME", _TIME),
     "random_state": Spelling("--seed", int, words=SEED),
-    "input": Spelling("--input --text", form="COLUMN"),
+    "input": Spelling("--input", form="COLUMN", earlier="--text"),
     "separator": Spelling("--label-separator"),
     "kind": Spelling("--kind", words=_KIND),
     "delimiter": Spelling("--delimiter", str, parse_delimiter, words=_DELIMITER),

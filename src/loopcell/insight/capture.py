@@ -7,7 +7,7 @@ needs a second, slower form that can be looked into.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,13 +46,28 @@ class LayerView:
 
 
 @dataclass(frozen=True, eq=False)
-class _RecordedCall:
-    """A call of recurrent layers, as it was made."""
+class LayersCall:
+    """A call of recurrent layers, as it was made.
+
+    Attributes:
+        layers: which were called.
+        x: the input.
+        state: the state given, if one was.
+        others: lengths and reset.
+        result: what the call returned.
+    """
 
     layers: Stack
     x: Tensor
     state: State | None
     others: dict[str, Any]
+    result: Any
+
+    @classmethod
+    def of(cls, layers: Stack, given: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> LayersCall:
+        """Return the call that a forward hook was told of."""
+        x, state, lengths, reset = _arguments(*given, **named)
+        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
 
 
 def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView, ...]:
@@ -70,7 +85,7 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
         InputError: nothing recurrent was called, or a batch has more than one sequence.
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
-    with _calls_of(names) as calls, torch.no_grad():
+    with calls_of(names) as calls, torch.no_grad():
         read()
     if not calls:
         raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
@@ -78,14 +93,13 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
 
 
 @contextmanager
-def _calls_of(layers: Mapping[Stack, str]) -> Iterator[list[_RecordedCall]]:
+def calls_of(layers: Iterable[Stack]) -> Iterator[list[LayersCall]]:
     """Keep every call of some layers within the block."""
-    calls: list[_RecordedCall] = []
+    calls: list[LayersCall] = []
 
-    def keep(module: nn.Module, given: tuple[Any, ...], others: dict[str, Any], _: object) -> None:
+    def keep(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], result: object) -> None:
         assert isinstance(module, Stack)  # it is hooked to nothing else
-        x, state, lengths, reset = _arguments(*given, **others)
-        calls.append(_RecordedCall(module, x, _as_state(module, state), {"lengths": lengths, "reset": reset}))
+        calls.append(LayersCall.of(module, given, named, result))
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
     try:
@@ -110,7 +124,7 @@ def _as_state(layers: Stack, given: Any) -> State | None:
     return State(**dict(zip(layers.cell.states, tensors, strict=True)))
 
 
-def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[LayerView]:
+def _views(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerView]:
     recordings = [_recorded(call) for call in calls if call.layers is layers]
     if not recordings:
         return
@@ -123,7 +137,7 @@ def _views(layers: Stack, name: str, calls: list[_RecordedCall]) -> Iterator[Lay
         yield LayerView(f"{name or type(layers).__name__}, layer {layer}{way}", layers.cell, quantities)
 
 
-def _recorded(call: _RecordedCall) -> dict[str, list[Numbers]]:
+def _recorded(call: LayersCall) -> dict[str, list[Numbers]]:
     """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
     with torch.no_grad():
         recording = call.layers.record(call.x, state=call.state, **call.others)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, TrainingStep
+from loopcell.errors import LoopcellError
+from loopcell.training.step import ChunkSource, ChunkT, Clue, StateT, StepResult, TrainingStep
 
 TreeT = TypeVar("TreeT")
 
@@ -48,9 +50,23 @@ class CarriedState(Generic[ChunkT, StateT]):
         self._state = detach(result.state)
         return result
 
+    def states(self) -> tuple[StateT, ...]:
+        """Return everything that is carried, the newest state last."""
+        return (*self._earlier, self._state)
+
+    def chunks_from(self, states: tuple[StateT, ...], indices: Sequence[int]) -> Iterator[tuple[ChunkT, StateT]]:
+        """Yield some chunks again, and those in the window before them, each with the state it starts from.
+
+        Args:
+            states: what was carried before the first of them.
+            indices: the chunks, in order.
+        """
+        numbers = range(indices[0] - len(states) + 1, indices[-1] + 1)
+        return with_states(self._step, map(self._chunks.chunk, numbers), states[0])
+
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that is carried, named `POSITION/LEAF`, the newest state last."""
-        states = enumerate([*self._earlier, self._state])
+        states = enumerate(self.states())
         return {f"{i}/{j}": leaf for i, state in states for j, leaf in enumerate(pytree.tree_leaves(state))}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -66,6 +82,24 @@ class CarriedState(Generic[ChunkT, StateT]):
             *earlier, self._state = states
             self._earlier.clear()
             self._earlier.extend(earlier)
+
+
+def with_states(
+    step: TrainingStep[ChunkT, StateT], chunks: Iterable[ChunkT], state: StateT
+) -> Iterator[tuple[ChunkT, StateT]]:
+    """Yield chunks of a stream, each with the state that the step starts it from."""
+    for chunk in chunks:
+        yield chunk, state
+        with torch.no_grad():
+            state = step(chunk, state).state
+
+
+def first_clue(cause: Callable[[ChunkT, StateT], Clue | None], chunks: Iterable[tuple[ChunkT, StateT]]) -> Clue | None:
+    """Return the clue to the first chunk of which something is known."""
+    try:
+        return next(filter(None, (cause(chunk, state) for chunk, state in chunks)), None)
+    except (LoopcellError, RuntimeError):  # such as too little memory: what is looked into must not go unsaid
+        return None
 
 
 def detach(tree: TreeT) -> TreeT:

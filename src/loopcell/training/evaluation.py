@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
-from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
+from loopcell.training.carried import first_clue, with_states
+from loopcell.training.step import ChunkSource, ChunkT, Clue, StateT, TrainingStep
 
 
 class Evaluation(NamedTuple):
@@ -33,11 +36,25 @@ def evaluate(step: TrainingStep[ChunkT, StateT], chunks: ChunkSource[ChunkT]) ->
         step: the module.
         chunks: the stream; its lanes start from the initial state.
     """
+    with _evaluating(step):
+        return _total(step, chunks)
+
+
+def clue_of_held_out(step: TrainingStep[ChunkT, StateT], chunks: ChunkSource[ChunkT]) -> Clue | None:
+    """Evaluate again, and return what is known of the first chunk whose loss is not finite."""
+    with _evaluating(step):
+        numbered = map(chunks.chunk, range(len(chunks)))
+        return first_clue(step.cause, with_states(step, numbered, step.initial_state(chunks.batch_size)))
+
+
+@contextmanager
+def _evaluating(step: TrainingStep[ChunkT, StateT]) -> Iterator[None]:
+    """Leave out gradients and dropout within the block."""
     was_training = step.training
     step.eval()
     try:
         with torch.no_grad():
-            return _total(step, chunks)
+            yield
     finally:
         step.train(was_training)
 

@@ -16,7 +16,7 @@ from loopcell.errors import FileFormatError, TrainingError, UsageError
 from loopcell.files.tensors import TensorFile, read_tensor_file, write_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT, Position
 from loopcell.training.config import TrainingConfig
-from loopcell.training.evaluation import Evaluation, evaluate
+from loopcell.training.evaluation import Evaluation, clue_of_held_out, evaluate
 from loopcell.training.history import History
 from loopcell.training.interrupt import stop_on_signals
 from loopcell.training.randomness import seed_everything
@@ -24,7 +24,7 @@ from loopcell.training.report import Report
 from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT
-from loopcell.training.updater import Updater, UpdateResult, demand_finite, first_cause
+from loopcell.training.updater import ADVICE, Updater, UpdateResult, demand_finite
 from loopcell.training.work import Callback, Outcome, Work
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Trainer(Generic[ChunkT, StateT]):
         self._work.chunks.begin_epoch(self.position.epoch)
         reason = self._ended_before()
         idle = "" if reason is None else nothing_left(reason, self.position, self._config.length)
+        if self._run is not None and self._fabric.is_global_zero:
+            self._run.forget_failure()
         if self.position.update == 0:
             self._save(best=True)
         self._work.step.train()
@@ -81,8 +83,10 @@ class Trainer(Generic[ChunkT, StateT]):
             with stop_on_signals() as self._stop:
                 while reason is None:
                     reason = self._advance()
-        except TrainingError:
+        except TrainingError as error:
             self._leave_nothing_untrained()
+            if self._run is not None and self._fabric.is_global_zero:
+                self._run.note_failure(self.position.update, str(error))
             raise
         return Outcome(reason, self.position, self._updater.warm, idle, self.history.table())
 
@@ -243,7 +247,8 @@ class Trainer(Generic[ChunkT, StateT]):
     def _cause_of_held_out(self) -> str | None:
         chunks = self._work.validation
         assert chunks is not None
-        return first_cause(self._work.step, (chunks.chunk(index) for index in range(len(chunks))))
+        found = clue_of_held_out(self._work.step, chunks)
+        return found and (found.sentence if found.certain else f"{found.sentence}; {ADVICE}")
 
     def _held_out_loss(self) -> float:
         assert self._work.validation is not None

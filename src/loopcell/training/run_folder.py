@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopcell.errors import FileFormatError, UsageError
+from loopcell.errors import FileFormatError, FileWriteError, UsageError
 from loopcell.files import atomic_write
 
 
@@ -93,6 +94,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def failure(self) -> Path:
+        """The reason why training could not go on, as JSON: `message`, and the last `update` that was made."""
+        return self.path / "failure.json"
+
+    @property
     def tensorboard(self) -> Path:
         """The curve, for TensorBoard."""
         return self.path / "tensorboard"
@@ -126,6 +132,15 @@ class RunFolder:
     def vocabulary(self) -> Path:
         """The vocabulary, as JSON."""
         return self.path / "vocabulary.json"
+
+    def note_failure(self, update: int, message: str) -> None:
+        """Write why training could not go on after an update; a full disk does not hide the reason itself."""
+        with suppress(FileWriteError):
+            self.write_json(self.failure, {"update": update, "message": message})
+
+    def forget_failure(self) -> None:
+        """Remove what an earlier try that failed has left."""
+        self.failure.unlink(missing_ok=True)
 
     def write_json(self, path: Path, values: dict[str, Any]) -> None:
         """Write one of the JSON files."""

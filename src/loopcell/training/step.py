@@ -30,6 +30,18 @@ class StepResult(NamedTuple, Generic[StateT]):
     state: StateT
 
 
+class Clue(NamedTuple):
+    """The reason why a number is not finite.
+
+    Attributes:
+        sentence: a clause for an error.
+        certain: whether the data or the equations are to blame, and not the size of the weights.
+    """
+
+    sentence: str
+    certain: bool
+
+
 class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
     """The module that is trained.
 
@@ -47,13 +59,12 @@ class TrainingStep(nn.Module, Generic[ChunkT, StateT]):
     def initial_state(self, batch_size: int) -> StateT:
         """Return the state before the first chunk, on the module's device and in its dtype."""
 
-    def cause(self, chunk: ChunkT) -> tuple[str, bool] | None:
-        """Say what makes the loss of a chunk not finite.
+    def cause(self, chunk: ChunkT, state: StateT) -> Clue | None:
+        """Say what makes the loss of a chunk not finite; None where nothing is known."""
+        return None
 
-        Returns:
-            A clause for an error, and whether the data or the equations are certainly to blame, and not the size of
-            the weights; None where nothing is known.
-        """
+    def cause_of_gradient(self, chunk: ChunkT, state: StateT) -> Clue | None:
+        """Say what makes the gradient of a chunk's finite loss not finite; None where nothing is known."""
         return None
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from loopcell.errors import TrainingError
-from loopcell.training.carried import CarriedState
+from loopcell.training.carried import CarriedState, first_clue
 from loopcell.training.checkpoint import (
     gather,
     optimizer_tensors,
@@ -34,6 +34,9 @@ from loopcell.training.step import ChunkSource, ChunkT, StateT, StepResult, Trai
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+ADVICE = "try a lower learning rate or stronger clipping"
 
 
 class UpdateResult(NamedTuple):
@@ -131,17 +134,25 @@ class Updater(Generic[ChunkT, StateT]):
             TrainingError: the loss or the gradient is not finite; the weights are as they were.
         """
         self._warm = self._warm or self._schedule.last_epoch >= self._warmup
+        before = self._carried.states()
         losses, count = self._backward(indices)
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
-        demand_finite("loss", loss, lambda: self._cause(indices))
-        norm = self._descend(int(total))
+        demand_finite("loss", loss, lambda: self._cause(indices, before))
+        norm = self._descend(int(total), lambda: self._cause_of_gradient(indices, before))
         return UpdateResult(loss, int(total), norm, tuple(raised))
 
-    def _cause(self, indices: Sequence[int]) -> str | None:
-        """Return why the loss of some chunks is not finite, where it is not that steps were too large."""
-        untrained = self._schedule.last_epoch == 0
-        found = first_cause(self._step, (self._chunks.chunk(index) for index in indices), only_certain=not untrained)
-        return found or ("no update has been made, so look at the data and the equations" if untrained else None)
+    @property
+    def _untrained(self) -> bool:
+        """True before the first update, when the learning rate has no part in what happens."""
+        return self._schedule.last_epoch == 0
+
+    def _cause(self, indices: Sequence[int], before: tuple[StateT, ...]) -> str | None:
+        """Run some chunks again, on the weights of before the update, and return why their loss is not finite."""
+        with self._fabric.autocast():
+            found = first_clue(self._step.cause, self._carried.chunks_from(before, indices))
+        if found is None:
+            return "no update has been made, so look at the data and the equations" if self._untrained else None
+        return found.sentence if found.certain or self._untrained else f"{found.sentence}; {ADVICE}"
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, optimizer, generators and carried state; all processes have to call it."""
@@ -183,8 +194,8 @@ class Updater(Generic[ChunkT, StateT]):
         sealed = self._module(_Seal((chunk, state)))
         return cast("StepResult[StateT]", sealed.content)
 
-    def _descend(self, count: int) -> float:
-        """Scale to the mean, clip, step; the norm before clipping."""
+    def _descend(self, count: int, cause: Callable[[], str | None]) -> float:
+        """Scale to the mean, clip, step; the norm before clipping. `cause` says why it is not finite."""
         # Processes were averaged and chunks divided by the nominal count: a full update has a factor of one.
         factor = self._nominal * self._fabric.world_size / max(1, count)
         if factor != 1.0:
@@ -196,26 +207,33 @@ class Updater(Generic[ChunkT, StateT]):
         norm = float(cast(Tensor, clipped))
         # Not skipped: without a loss scale to lower, the same batch, or the same weights, would fail again, and the
         # batch's examples would be left out of every pass without a word.
-        demand_finite("gradient's norm", norm, self._cause_of_gradient)
+        demand_finite("gradient's norm", norm, cause)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._schedule.last_epoch < self._total:  # a hastened one may have ended
             self._schedule.step()
         return norm
 
-    def _cause_of_gradient(self) -> str | None:
-        """Return the gradient that is not finite, before the first update, when the learning rate has no part in it."""
-        if self._schedule.last_epoch > 0:
-            return None
+    def _cause_of_gradient(self, indices: Sequence[int], before: tuple[StateT, ...]) -> str | None:
+        """Run some chunks again, and return which gradient was not finite first."""
+        with self._fabric.autocast():
+            found = first_clue(self._step.cause_of_gradient, self._carried.chunks_from(before, indices))
+        sentence = self._bad_gradient() if found is None else found.sentence
+        return sentence if self._untrained or (found is not None and found.certain) else f"{sentence}; {ADVICE}"
+
+    def _bad_gradient(self) -> str:
+        """Name the first parameter whose gradient is not finite."""
         bad = [
             name
             for name, weight in self._step.named_parameters()
             if weight.grad is not None and not bool(torch.isfinite(weight.grad).all())
         ]
-        which = f"that of {bad[0]}" if bad else "their sum"
+        which = f"that of {bad[0]} is not finite though the loss is" if bad else "their sum is not finite"
+        if not self._untrained:
+            return which
         return (
-            f"{which} is not finite though the loss is, and no update has been made: the equations have a derivative "
-            "that is not, such as that of sqrt at 0, or the sequences are so long that it grows without limit"
+            f"{which}, and no update has been made: the equations have a derivative that is not, such as that of sqrt "
+            "at 0, or the sequences are so long that it grows without limit"
         )
 
     def _over_processes(self, *values: float) -> list[float]:
@@ -262,13 +280,5 @@ def demand_finite(what: str, value: float, cause: Callable[[], str | None] = lam
         TrainingError: it is not finite.
     """
     if not math.isfinite(value):
-        advice = "try a lower learning rate or stronger clipping, and where the data are floats look for NaN among them"
+        advice = f"{ADVICE}, and where the data are floats look for NaN among them"
         raise TrainingError(f"the {what} became {value}; {cause() or advice}")
-
-
-def first_cause(
-    step: TrainingStep[ChunkT, StateT], chunks: Iterable[ChunkT], *, only_certain: bool = True
-) -> str | None:
-    """Return the step's reason for the first chunk of which it knows why its loss is not finite."""
-    causes = filter(None, map(step.cause, chunks))
-    return next((sentence for sentence, certain in causes if certain or not only_certain), None)

@@ -7,9 +7,9 @@ from torch.nn import functional
 
 from loopcell.data.text import Chunk
 from loopcell.layers import State
-from loopcell.tasks.core.networks.non_finite import cause_in
+from loopcell.tasks.core.networks.clues import clue_to_gradient, clue_to_loss
 from loopcell.tasks.language_model.network import LanguageModelNetwork
-from loopcell.training.step import StepResult, TrainingStep
+from loopcell.training.step import Clue, StepResult, TrainingStep
 
 IGNORED = -100
 
@@ -41,7 +41,10 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
         """Return zeros for every layer."""
         return self.model.recurrent.initial_state(batch_size)
 
-    def cause(self, chunk: Chunk) -> tuple[str, bool] | None:
+    def cause(self, chunk: Chunk, state: State) -> Clue | None:
         """Say which quantity of the equations makes the loss of a chunk not finite."""
-        found = cause_in(self.model, lambda: self(chunk, self.initial_state(chunk.inputs.shape[1])))
-        return None if found is None else (found.sentence, found.certain)
+        return clue_to_loss(self, chunk, state)
+
+    def cause_of_gradient(self, chunk: Chunk, state: State) -> Clue | None:
+        """Say at which quantity of the equations the gradient of a chunk stops being finite."""
+        return clue_to_gradient(self, chunk, state)

@@ -54,8 +54,9 @@ def test_the_quantity_the_step_and_the_line():
     assert found.certain
     line = re.escape("`g = tanh(log(W.g @ x + U.g @ h + b.g))`")
     assert re.fullmatch(
-        rf"`g` is nan first at step 3 of 4 in layer 1, in line \d+ of test_non_finite\.py: {line}; "
-        "log is nan of a negative number",
+        rf"`g\[0\]` is nan first at step 3 of 4 in layer 1, row 1 of 1, in line \d+ of test_non_finite\.py: {line}; "
+        r"log is nan of a negative number; computed from b\.g\[0\] = 0, max \|W\.g\| = 1, max \|x\| = 1, "
+        r"max \|U\.g\| = 0, max \|h\| = 0\.55 \(the step before\); before it the largest \|h\| was 0\.55",
         str(found),
     )
 
@@ -76,8 +77,8 @@ def test_the_operation_that_does_it(equations, name, value, number, reason):
         return
     x[1, 1] = number
     found = cause_in(net, lambda: net(x))
-    assert str(found).startswith(f"`{name}` is {value} first at step 2 of 3 in layer 1")
-    assert str(found).endswith(f"; {reason}")
+    assert str(found).startswith(f"`{name}[0]` is {value} first at step 2 of 3 in layer 1, row 2 of 2")
+    assert f"; {reason}; computed from " in str(found)
 
 
 def test_layers_directions_and_rows_that_have_ended():
@@ -89,7 +90,7 @@ def test_layers_directions_and_rows_that_have_ended():
     x = torch.ones(5, 2, 1)
     x[4, 0] = -1e3  # past the end of the first row: without influence
     found = cause_in(net, lambda: net(x, lengths=torch.tensor([4, 5])))
-    assert str(found).startswith("`root` is nan first at step 1 of 5 in layer 2")
+    assert str(found).startswith("`root[0]` is nan first at step 1 of 5 in layer 2, row 1 of 2")
 
 
 def test_data_and_weights_that_are_not_finite():
@@ -109,7 +110,7 @@ def test_training_names_the_equation_and_leaves_no_model(kind, tmp_path):
     with pytest.raises(TrainingError) as caught:
         model.fit(X, y, run=tmp_path / "run")
     message = str(caught.value)
-    assert message.startswith("at update 1 the loss became nan; `g` is nan first at step ")
+    assert re.match(r"at update 1 the loss became nan; `g\[\d+\]` is nan first at step ", message)
     assert "log is nan of a negative number" in message
     assert "learning rate" not in message
     assert "checkpoint" not in message
@@ -126,7 +127,9 @@ def test_prediction_names_the_equation_and_not_the_weights():
         model.network_.reader.recurrent.l0.W.a.fill_(1.0)
     with pytest.raises(InputError) as caught:
         model.predict([np.full((3, 1), 1e6, np.float32)])
-    assert str(caught.value).startswith("the model gives scores that are not finite: `a` is inf first at step 1 of 3")
+    assert str(caught.value).startswith(
+        "the model gives scores that are not finite: `a[0]` is inf first at step 1 of 3"
+    )
 
 
 def test_a_learning_rate_that_is_too_high_is_still_blamed():

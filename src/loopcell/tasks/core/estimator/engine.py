@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from loopcell.files.tensors import read_tensor_file
 from loopcell.tasks.core.estimator.examples import BatchT, ExampleBatches, Examples
-from loopcell.tasks.core.networks.non_finite import cause_in
+from loopcell.tasks.core.networks.clues import clue_to_gradient, clue_to_loss
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
@@ -24,7 +24,7 @@ from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.randomness import random_state, restore_random_state, seed_everything
 from loopcell.training.run import train
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.step import ChunkT, StateT, StepResult, TrainingStep
+from loopcell.training.step import ChunkT, Clue, StateT, StepResult, TrainingStep
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -102,10 +102,13 @@ class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
         """Nothing is carried."""
         return ()
 
-    def cause(self, chunk: BatchT) -> tuple[str, bool] | None:
+    def cause(self, chunk: BatchT, state: tuple[()]) -> Clue | None:
         """Say which quantity of the equations or which data make the loss of a batch not finite."""
-        found = cause_in(self.network, lambda: self(chunk, ()))
-        return None if found is None else (found.sentence, found.certain)
+        return clue_to_loss(self, chunk, state)
+
+    def cause_of_gradient(self, chunk: BatchT, state: tuple[()]) -> Clue | None:
+        """Say at which quantity of the equations the gradient of a batch stops being finite."""
+        return clue_to_gradient(self, chunk, state)
 
 
 def optimise(

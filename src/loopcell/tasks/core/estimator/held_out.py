@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
+from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-
-if TYPE_CHECKING:
-    from loopcell.tasks.core.estimator.parts import Part
-    from loopcell.tasks.core.estimator.sequences import SequenceEstimator
+from loopcell.training.loop import Outcome
 
 A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
 FEWEST = 100  # examples that are worth a baseline
 
 LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 
-Parts = tuple["Part", "Part"]
+Parts = tuple[Part, Part]
 
 
-def score_in_time(estimator: SequenceEstimator, training: Parts, held_out: Parts) -> ScoreTable:
+class Fitted(Protocol):
+    """What is asked of an estimator that was just fitted."""
+
+    notes_: list[str]
+    outcome_: Outcome
+
+    def seconds_left(self) -> float | None:
+        """Return what is left of the time limit; None without one."""
+
+    def evaluate_within(self, X: Any, y: Any, *, training: Any, seconds: float | None) -> ScoreTable:
+        """Return the metrics of (X, y), found in so many seconds."""
+
+
+def score_in_time(estimator: Fitted, training: Parts, held_out: Parts) -> ScoreTable:
     """Return the metrics of a held-out part beside baselines, which learn from the training part.
 
     Args:
@@ -33,8 +44,8 @@ def score_in_time(estimator: SequenceEstimator, training: Parts, held_out: Parts
     return estimator.evaluate_within(*held_out, training=_in_time(estimator, training), seconds=seconds)
 
 
-def _in_time(estimator: SequenceEstimator, training: Parts) -> Parts | None:
-    """As many training examples as baselines can learn from in what is left of the time limit; None for none."""
+def _in_time(estimator: Fitted, training: Parts) -> Parts | None:
+    """Return as many training examples as baselines can learn from in what is left of the time limit; None for none."""
     left, count = estimator.seconds_left(), len(training[0])
     most = count if left is None else min(count, int(left * A_SECOND))
     if most == count:
@@ -48,10 +59,11 @@ def _in_time(estimator: SequenceEstimator, training: Parts) -> Parts | None:
     return (training[0].take(drawn), training[1].take(drawn)) if most >= FEWEST else None
 
 
-def seconds_left(estimator: SequenceEstimator) -> float | None:
-    """What training has left of the time limit, or a little; None where there is no limit."""
+def seconds_left(estimator: Fitted) -> float | None:
+    """Return what training has left of the time limit, or a little; None where there is no limit."""
     left = estimator.seconds_left()
-    limit: float | None = checked(estimator).time_limit
+    settings: Any = checked(estimator)
+    limit: float | None = settings.time_limit
     if left is not None or limit is None:
         return left
     return max(limit - float(estimator.outcome_.position.seconds), LEAST_SHARE * limit)

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from loopcell.equations.graph import Graph, Node
+from loopcell.insight.capture import LayersCall
 from loopcell.layers.stack import Stack
-
-# What operations make of finite numbers that is not finite.
-PARTIAL = {
-    "nan": {
-        "log": "log is nan of a negative number",
-        "sqrt": "sqrt is nan of a negative number",
-        "div": "0 / 0 is nan",
-    },
-    "inf": {"exp": "exp is inf of more than 88", "div": "a division by 0 is inf"},
-    "-inf": {"log": "log is -inf of 0", "div": "a division by 0 is -inf"},
-}
+from loopcell.tasks.core.networks.cause import Cause
+from loopcell.tasks.core.networks.first_values import first_value
+from loopcell.tasks.core.networks.layers_call import OrderedCall
 
 
-@dataclass(frozen=True)
-class Cause:
-    """What was not finite first.
+@dataclass(eq=False)
+class _Watch:
+    """What hooks saw.
 
     Attributes:
-        sentence: says where and what it was.
-        certain: whether the data or an operation of the equations are to blame, and not the size of the weights.
+        data_finite: whether what the first module was given is finite.
+        explain: of the first call whose result is not finite: makes the sentence.
     """
 
-    sentence: str
-    certain: bool = False
-
-    def __str__(self) -> str:
-        return self.sentence
+    data_finite: bool | None = None
+    explain: list[Callable[[], Cause]] = field(default_factory=list)
 
 
 def cause_in(network: nn.Module, run: Callable[[], object]) -> Cause | None:
@@ -53,85 +41,55 @@ def cause_in(network: nn.Module, run: Callable[[], object]) -> Cause | None:
     for name, tensor in network.state_dict().items():
         if not _finite(tensor):
             return Cause(f"its weights are damaged ({name} is not finite)")
-    with torch.no_grad(), _watched(network) as found:
+    with torch.no_grad(), _watched(network) as watch:
         run()
-    return found[0]() if found else None
+    return watch.explain[0]() if watch.explain else None
 
 
 @contextmanager
-def _watched(network: nn.Module) -> Iterator[list[Callable[[], Cause]]]:
-    """Watch all modules; the first call whose result is not finite leaves what explains it in the list."""
-    found: list[Callable[[], Cause]] = []
+def _watched(network: nn.Module) -> Iterator[_Watch]:
+    """Watch all modules within the block."""
+    watch = _Watch()
 
-    def watch(name: str) -> Callable[..., None]:
-        def look(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], result: Any) -> None:
-            if not found and not _all_finite(result):
-                found.append(lambda: _explained(name, module, args, named))
+    def begin(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any] | None = None) -> None:
+        if watch.data_finite is None and (args or named):
+            watch.data_finite = _all_finite((args, named))
+
+    def end(name: str) -> Callable[..., None]:
+        def look(*call: Any) -> None:
+            if not watch.explain and not _all_finite(call[-1]):
+                watch.explain.append(lambda: _explained(network, name, call, data_finite=bool(watch.data_finite)))
 
         return look
 
     with ExitStack() as hooks:
         for name, module in network.named_modules():
-            hooks.callback(module.register_forward_hook(watch(name), with_kwargs=True).remove)
-        yield found
+            hooks.callback(module.register_forward_pre_hook(begin, with_kwargs=True).remove)
+            hooks.callback(module.register_forward_hook(end(name), with_kwargs=True).remove)
+        yield watch
 
 
-def _explained(name: str, module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> Cause:
+def _explained(network: nn.Module, name: str, call: tuple[Any, ...], *, data_finite: bool) -> Cause:
+    """Say why a module's result is not finite."""
+    module, args, named, _ = call
     if not _all_finite((args, named)):
-        return Cause(f"the input of {name or 'the network'} is not finite: look at the data", certain=True)
-    cause = _in_equations(module, args, named) if isinstance(module, Stack) else None
+        which = f"the input of {name or 'the network'} is not finite"
+        if not data_finite:
+            return Cause(f"{which}: look at the data", certain=True)
+        return Cause(f"{which}, though the data are: look at what the network computes before")
+    cause = _in_equations(network, name, call)
     what = f"{name} ({type(module).__name__})" if name else "the network"
     return cause or Cause(f"{what} makes it of an input that is finite")
 
 
-def _in_equations(stack: Stack, args: tuple[Any, ...], named: Mapping[str, Any]) -> Cause | None:
-    """The first quantity, in order of layers, steps and equations, that is not finite."""
-    given = inspect.signature(stack.forward).bind(*args, **named).arguments
-    recording = stack.record(given.pop("x"), **given)
-    graph = stack.cell.graph
-    names = [name for name in _in_order(graph) if name in recording]
-    for place, (layer, direction) in enumerate(stack.places()):
-        bad = {name: ~torch.isfinite(recording[name][place]).all(-1) for name in names}  # [T, B] each
-        steps = {name: _first(rows, backwards=bool(direction)) for name, rows in bad.items() if bool(rows.any())}
-        if steps:
-            step = max(steps.values()) if direction else min(steps.values())
-            name = next(name for name in names if steps.get(name) == step)
-            values = recording[name][place][step]
-            where = f"step {step + 1} of {len(bad[name])} in layer {layer + 1}"
-            return _of(graph, name, where, float(values[~torch.isfinite(values)][0]))
-    return None
-
-
-def _first(rows: Tensor, *, backwards: bool) -> int:
-    steps = rows.flatten(1).any(1).nonzero().flatten() if rows.ndim > 1 else rows.nonzero().flatten()
-    return int(steps.max() if backwards else steps.min())
-
-
-def _in_order(graph: Graph) -> list[str]:
-    """The author's names in the order of the equations."""
-    return list(dict.fromkeys([node.label for node in graph.nodes if node.label] + list(graph.states)))
-
-
-def _of(graph: Graph, name: str, where: str, value: float) -> Cause:
-    """The sentence about one quantity."""
-    node = next((node for node in reversed(graph.nodes) if node.label == name), None)
-    line = node.line if node is not None else None
-    place = f", in line {line.number} of {line.file}: `{line.source}`" if line else ""
-    operations = _operations(graph, node) if node is not None else set()
-    reasons = [reason for operation, reason in PARTIAL[str(value)].items() if operation in operations]
-    because = f"; {reasons[0]}" if reasons else ""
-    return Cause(f"`{name}` is {value} first at {where}{place}{because}", certain=bool(reasons))
-
-
-def _operations(graph: Graph, node: Node) -> set[str]:
-    """The operations between a named quantity and those that it is made of."""
-    found, ahead = {node.op}, list(node.args)
-    while ahead:
-        one = graph.nodes[ahead.pop()]
-        if not one.label:
-            found.add(one.op)
-            ahead += one.args
-    return found
+def _in_equations(network: nn.Module, name: str, call: tuple[Any, ...]) -> Cause | None:
+    """Return the first quantity of a module's equations that is not finite, where the module has equations."""
+    layers = call[0]
+    if not isinstance(layers, Stack):
+        return None
+    several = sum(isinstance(module, Stack) for module in network.modules()) > 1
+    ordered = OrderedCall.of(LayersCall.of(layers, *call[1:]), name if several else "")
+    return None if ordered is None else first_value(ordered)
 
 
 def _all_finite(tree: Any) -> bool:

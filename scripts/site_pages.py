@@ -1,0 +1,141 @@
+"""Pages of the repository as pages of the site: where each stands there, its links, formulas and wirings.
+
+The pages are written for the Git host, and stay as they are there. Here a link to a page of the site is turned to its
+place in the site, and any other file of the repository is linked on the Git host; pictures are copied. A formula
+between `$$` becomes MathML, which browsers draw without a script. A comment `<!-- wiring: gru -->` becomes the wiring
+of that cell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from latex2mathml.converter import convert
+
+from loopcell.cells import get
+
+ROOT = Path(__file__).parents[1]
+HOST = "https://github.com/loopcell/loopcell"
+LANGUAGES = ("en", "ko")
+KOREAN = ".ko.md"
+PICTURES = frozenset({".svg", ".png"})
+CAPTIONS = {"en": "The wiring, drawn by", "ko": "배선도. 그린 명령:"}
+
+# Pages whose place in the site is not the one that they have under docs/.
+PLACES = {
+    "README.md": "index.md",
+    "README.ko.md": "index.ko.md",
+    "docs/README.md": "contents.md",
+    "CHANGELOG.md": "changes.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
+
+_FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
+_WIRING = re.compile(r"^<!-- wiring: (\w+) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page's place in the site: its language, and its path below the folder of that language."""
+
+    language: str
+    path: str
+
+    @property
+    def built(self) -> str:
+        """Return the path of the HTML file, from the site's root."""
+        folder = "" if self.language == "en" else f"{self.language}/"
+        return f"{folder}{PurePosixPath(self.path).with_suffix('.html')}"
+
+
+def places() -> dict[str, Place]:
+    """Return the place of every page, by the file's path from the repository's root."""
+    below = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
+    return {name: _place(PLACES.get(name, name.removeprefix("docs/"))) for name in (*PLACES, *below)}
+
+
+def _place(path: str) -> Place:
+    if path.endswith(KOREAN):
+        return Place("ko", f"{path.removesuffix(KOREAN)}.md")
+    return Place("en", path)
+
+
+def write_pages(language: str, folder: Path) -> None:
+    """Write the pages of one language, and the pictures that they show, into a folder."""
+    every = places()
+    for source, place in every.items():
+        if place.language == language:
+            text = (ROOT / source).read_text(encoding="utf-8")
+            write(folder / place.path, _Page(source, every, folder).rewritten(text))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def figure(cell: str, language: str = "en") -> str:
+    """Return the wiring of a cell as a figure, with the command that draws it."""
+    # A marker's name holds for the whole page, where other wirings may stand too.
+    drawing = get(cell).svg().replace('"arrow"', f'"arrow-{cell}"').replace("#arrow)", f"#arrow-{cell})")
+    command = f"loopcell explain {cell} --picture {cell}.svg"
+    caption = f"<figcaption>{CAPTIONS[language]} <code>{command}</code></figcaption>"
+    return f'<figure class="wiring">\n{drawing}\n{caption}\n</figure>'
+
+
+def formula(latex: str) -> str:
+    """Return a displayed formula as MathML."""
+    return f'<div class="formula">{convert(latex, display="block")}</div>'
+
+
+class _Page:
+    """One page on its way into the site."""
+
+    def __init__(self, source: str, every: dict[str, Place], folder: Path) -> None:
+        self.source, self.every, self.folder = source, every, folder
+        self.place = every[source]
+
+    def rewritten(self, text: str) -> str:
+        """Return the text with its links, formulas and wirings; code stays as it is."""
+        prose, code = _FENCE.split(text), _FENCE.findall(text)
+        parts = [self._prose(part) for part in prose]
+        return "".join(part + block for part, block in zip(parts, [*code, ""], strict=True))
+
+    def _prose(self, text: str) -> str:
+        text = _LINK.sub(lambda found: f"]({self._link(found[1])})", text)
+        text = _FORMULA.sub(lambda found: formula(found[1]), text)
+        return _WIRING.sub(lambda found: figure(found[1], self.place.language), text)
+
+    def _link(self, link: str) -> str:
+        path, hash_sign, anchor = link.partition("#")
+        if "://" in link or not path:
+            return link
+        source = os.path.normpath(PurePosixPath(self.source).parent / path)
+        if source in self.every:
+            return self._to_page(self.every[source]) + hash_sign + anchor
+        if Path(path).suffix in PICTURES:
+            return self._to_picture(source)
+        return f"{HOST}/{'tree' if (ROOT / source).is_dir() else 'blob'}/main/{source}"
+
+    def _to_page(self, target: Place) -> str:
+        if target.language == self.place.language:
+            return _relative(target.path, self.place.path)
+        return _relative(target.built, self.place.built)  # the other language is a build of its own
+
+    def _to_picture(self, source: str) -> str:
+        target = f"files/{source}"
+        copy = self.folder / target
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / source, copy)
+        return _relative(target, self.place.path)
+
+
+def _relative(target: str, page: str) -> str:
+    return Path(os.path.relpath(target, PurePosixPath(page).parent)).as_posix()

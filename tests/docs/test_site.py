@@ -1,0 +1,117 @@
+"""The documentation site: built without a warning, in both languages, and read in a browser without a network."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.browser import browser
+from tests.docs.pages import ROOT
+
+__all__ = ["browser"]
+pytestmark = pytest.mark.slow
+
+LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}
+POINTERS = frozenset({"canonical", "alternate", "next", "prev"})  # relations of a <link> that load nothing
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as `make docs` builds it."""
+    folder = tmp_path_factory.mktemp("site") / "built"
+    program = [sys.executable, ROOT / "scripts" / "build_site.py", folder]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+class References(HTMLParser):
+    """What a page loads, and where its links lead."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.loaded, self.links = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        address = found.get(LOADS.get(tag, ""))
+        if address and not (tag == "link" and found.get("rel") in POINTERS):
+            self.loaded.append(address)
+
+
+def is_there(page, address):
+    """Whether an address of the site leads to one of its files."""
+    return (page.parent / unquote(urlsplit(address).path)).is_file()
+
+
+def test_a_page_loads_nothing_from_outside_and_its_links_lead_somewhere(site):
+    wrong = []
+    # The page of errors is for a server, and names files from its root.
+    for page in (path for path in site.rglob("*.html") if path.name != "404.html"):
+        found = References(page.read_text(encoding="utf-8"))
+        inner = [link for link in found.links if not urlsplit(link).scheme and urlsplit(link).path]
+        wrong += [(page.name, address) for address in (*found.loaded, *inner) if not is_there(page, address)]
+    assert wrong == []
+
+
+def test_styles_load_nothing_from_outside(site):
+    sheets = list(site.rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
+        assert re.findall(r"url\(\s*['\"]?(?:https?:)?//|@import", sheet.read_text(encoding="utf-8")) == []
+
+
+def test_every_page_is_there_in_its_languages(site):
+    docs = ROOT / "docs"
+    own = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md") if path.name != "README.md"]
+    korean = [f"ko/{name.removesuffix('.ko.md')}.html" for name in own if name.endswith(".ko.md")]
+    english = [f"{name.removesuffix('.md')}.html" for name in own if not name.endswith(".ko.md")]
+    fronts = ["index.html", "ko/index.html", "changes.html", "contributing.html", "contents.html"]
+    assert len(korean) >= 10
+    assert [name for name in (*fronts, *english, *korean) if not (site / name).is_file()] == []
+    for name in korean:
+        text = (site / name).read_text(encoding="utf-8")
+        assert '<html lang="ko"' in text
+        twin = name.removeprefix("ko/")
+        assert f'{"../" * name.count("/")}{twin}' in References(text).links
+
+
+def test_the_reference_is_made_from_the_code(site):
+    names = (site / "reference/names/loopcell.html").read_text(encoding="utf-8")
+    assert 'id="loopcell.Recurrent"' in names
+    assert "read in both directions; the output holds both" in names  # told of an argument by its docstring
+    commands = (site / "reference/commands.html").read_text(encoding="utf-8")
+    assert "loopcell train forecast" in commands
+    assert "--picture" in commands
+    cells = (site / "reference/cells.html").read_text(encoding="utf-8")
+    assert "loopcell explain gru_layer_norm --picture" in cells
+    for page in ("concepts/what-a-cell-is.html", "ko/concepts/what-a-cell-is.html"):
+        concept = (site / page).read_text(encoding="utf-8")
+        assert "<title>lstm</title>" in concept
+        assert "<mfrac>" in concept
+        assert "$$" not in concept
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "dark")])
+def test_a_page_is_quiet_and_the_search_finds(site, browser, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url))
+    page.goto((site / "ko/concepts/what-a-cell-is.html").as_uri())
+    assert page.locator("figure.wiring svg").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("/")
+    page.keyboard.type("인코더")
+    page.get_by_text("인코더와 디코더").first.wait_for(timeout=10_000)
+    page.close()
+    assert [complaint for complaint in complaints if not complaint.startswith(site.as_uri())] == []
