@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from loopcell.tasks.core.estimator.base import NOT_KEPT
+from loopcell.tasks.core.estimator.stored import NOT_KEPT
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.training.config import TrainingConfig, configure
 
