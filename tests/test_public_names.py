@@ -36,6 +36,7 @@ INTERNAL = {
     "loopcell.data.readers.reading.FileRows": "between a reader and `read`",
     "loopcell.layers.spec.StackSpec": "the settings of a stack as one frozen value; for the layers",
     "loopcell.runtime.execute.Executable": "what runs a layer; for the layers",
+    "loopcell.tasks.core.from_files.config.Columns": "the columns of the files of a run; for `loopcell predict`",
     "loopcell.tasks.core.pace.Pace": "what the base of the estimators asks for its settings",
     "loopcell.tasks.forecasting.state.StoredHistory": "a series' history in a `SeriesState`; for the forecaster",
 }

@@ -60,7 +60,8 @@ export class Chart {
 	/** Mark a range, as the overview does with what is in view. */
 	mark(from, to) {
 		if (!this.chart) return;
-		const [left, right] = [from, to].map((step) => this.chart.valToPos(step, "x"));
+		const ends = [from, to].map((step) => this.chart.valToPos(step, "x"));
+		const [left, right] = ends.map((end) => Math.min(end, this.chart.over.clientWidth)); // the last step ends beyond
 		this.chart.setSelect({ left, width: right - left, top: 0, height: this.chart.over.clientHeight }, false);
 	}
 }

@@ -124,8 +124,19 @@ export class HeatMap {
 	}
 }
 
-/** A token as it can be read: blanks and line breaks have signs. */
-export function shown(label) {
-	const text = label.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣");
-	return text.length > 12 ? `${text.slice(0, 11)}…` : text;
+const SIGNS = { "\n": "⏎", "\t": "⇥" };
+
+/** The sign of a character that is not seen: controls, marks of direction, halves of characters. */
+function sign(character) {
+	const code = character.codePointAt(0);
+	if (code < 32) return SIGNS[character] ?? String.fromCodePoint(0x2400 + code);
+	return character.trim() ? "�" : "␣";
+}
+
+/** A token as it can be read: blanks, line breaks and controls have signs; a long one is cut, between characters. */
+export function shown(label, longest = 12) {
+	const characters = Array.from(label.slice(0, 4 * longest));
+	const text = characters.length > longest ? `${characters.slice(0, longest - 1).join("")}…` : characters.join("");
+	// The two joiners, of emoji and of letters, are not seen either, but they have to stay.
+	return text.replace(/(?![\u200c\u200d])[\s\p{Cc}\p{Cf}\p{Cs}]/gu, sign);
 }

@@ -107,7 +107,7 @@ function buttons() {
 function answer() {
 	if (!facts.answer.length) return [];
 	const each = facts.answer.map(([label, probability]) =>
-		make("span", { class: "answer" }, probability === null ? label : `${label} ${(100 * probability).toFixed(1)}%`),
+		make("span", { class: "answer" }, probability === null ? label : `${shown(label, 40)} ${(100 * probability).toFixed(1)}%`),
 	);
 	return [make("p", {}, `${words.answer}: `, ...each)];
 }
@@ -192,12 +192,12 @@ async function showQuantity() {
 	parts.legend.replaceChildren(digits(low), bar, digits(high));
 	parts.brush.show([here.name], [plane.activity()], colours());
 	showOrder();
-	requestIdleCallback ? requestIdleCallback(readLayer) : setTimeout(readLayer, 50);
+	window.requestIdleCallback ? requestIdleCallback(readLayer) : setTimeout(readLayer, 50); // Safari has none
 }
 
 function signalNumbers() {
 	const [kind, name] = [view.signal.split(":")[0], view.signal.slice(view.signal.indexOf(":") + 1)];
-	if (kind === "trace") return Float64Array.from(facts.traces[name], (value) => value ?? 0);
+	if (kind === "trace") return Float64Array.from(facts.traces[name], (value) => value ?? Number.NaN);
 	const plane = planes.get(quantity().place);
 	if (kind === "unit") return view.picked.length ? plane.course(view.picked.at(-1)) : null;
 	const token = facts.steps[view.cursor?.step ?? 0];
@@ -320,8 +320,8 @@ function pressed(event) {
 	if (event.key in KEYS) {
 		const [step, row] = KEYS[event.key];
 		point({ step: Math.min(count - 1, Math.max(0, at.step + step)), row: Math.min(rows - 1, Math.max(0, at.row + row)) });
-		const outside = view.cursor.step < view.from || view.cursor.step >= view.to;
-		if (outside) choose(view.from + step, view.to + step);
+		const past = Math.min(0, view.cursor.step - view.from) || Math.max(0, view.cursor.step + 1 - view.to);
+		if (past) choose(view.from + past, view.to + past);
 	} else if (event.key === "Enter") pick(at.row);
 	else if (event.key === "+" || event.key === "=") zoomAt(at.step, 0.5);
 	else if (event.key === "-") zoomAt(at.step, 2);

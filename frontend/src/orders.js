@@ -1,16 +1,23 @@
 // Orders of units: each gives a number for every unit; the largest comes first.
 
+/** The mean of what is finite; 0 where nothing is. */
 function mean(numbers) {
-	let sum = 0;
-	for (const number of numbers) sum += number;
-	return sum / numbers.length;
+	let [sum, count] = [0, 0];
+	for (const number of numbers) {
+		if (!Number.isFinite(number)) continue;
+		sum += number;
+		count += 1;
+	}
+	return count ? sum / count : 0;
 }
 
-/** The correlation of two courses; 0 where one does not vary, or has a number that is not finite. */
+/** The correlation of two courses over the steps at which both are finite; 0 where one does not vary. */
 export function correlation(a, b) {
-	const [meanA, meanB] = [mean(a), mean(b)];
+	const finite = a.map((value, at) => (Number.isFinite(value + b[at]) ? 1 : Number.NaN));
+	const [meanA, meanB] = [mean(a.map((value, at) => value * finite[at])), mean(b.map((value, at) => value * finite[at]))];
 	let [both, ofA, ofB] = [0, 0, 0];
 	for (let at = 0; at < a.length; at++) {
+		if (Number.isNaN(finite[at])) continue;
 		const [x, y] = [a[at] - meanA, b[at] - meanB];
 		both += x * y;
 		ofA += x * x;

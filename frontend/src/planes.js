@@ -47,13 +47,19 @@ export class Plane {
 		return Float64Array.from({ length: this.steps }, (_, step) => this.at(unit, step));
 	}
 
-	/** The mean distance from zero over the units, at every step. */
+	/** The mean distance from zero over the units that are finite, at every step; NaN where none is. */
 	activity() {
 		const sums = new Float64Array(this.steps);
+		const counts = new Uint32Array(this.steps);
 		for (let unit = 0; unit < this.units; unit++) {
-			for (let step = 0; step < this.steps; step++) sums[step] += Math.abs(this.at(unit, step)) / this.units;
+			for (let step = 0; step < this.steps; step++) {
+				const value = this.at(unit, step);
+				if (Number.isNaN(value)) continue;
+				sums[step] += Math.abs(value);
+				counts[step] += 1;
+			}
 		}
-		return sums;
+		return sums.map((sum, step) => sum / counts[step]);
 	}
 
 	/** The two ends of the colour table: 0 to 1 for a gate, else as far below zero as above it. */

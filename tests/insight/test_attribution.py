@@ -76,3 +76,23 @@ def test_what_does_not_fit_is_one_sentence(model):
         attribute(model, X, target=0, method="guess")
     with pytest.raises(InputError, match="does not depend on the input"):
         attribute(lambda x: torch.ones(2), X)
+
+
+def test_the_gap_is_a_row_each_where_there_are_as_many_steps_as_rows(model):
+    square = torch.randn(4, 4, 3, dtype=torch.float64)
+    assert attribute(model, square, target=1).gap.abs().max() < 1e-4
+    batch_first = lambda x: model(x.transpose(0, 1))  # noqa: E731
+    assert attribute(batch_first, square, target=1, batch_axis=0).gap.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("target", [4, -1, 1.5, True, torch.tensor([0, 1, 2]), torch.tensor([0, 9]), "a"])
+def test_a_target_that_is_no_column_is_one_sentence(model, target):
+    with pytest.raises(InputError, match="a column from 0 to 3, or 2 of them, one a row"):
+        attribute(model, X, target=target)
+
+
+def test_an_input_without_steps_and_a_baseline_of_another_shape(model):
+    with pytest.raises(InputError, match="has no step"):
+        attribute(model, X[:0], target=0)
+    with pytest.raises(InputError, match=r"a baseline of \[5\] is no input"):
+        attribute(model, X, target=0, baseline=torch.zeros(5))

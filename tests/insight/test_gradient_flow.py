@@ -89,3 +89,42 @@ def test_what_does_not_fit_is_one_sentence():
         gradient_flow(net, x, treatment="prayer")
     with pytest.raises(InputError, match="no gate that keeps its state"):
         gradient_flow(loopcell.RNN(3, 4), x, treatment="chrono")
+
+
+def test_what_lies_past_a_rows_end_does_not_count():
+    net, x = loopcell.GRU(3, 4), torch.randn(6, 2, 3)
+    broken = x.clone()
+    broken[2:, 0] = torch.nan
+    expected, found = (gradient_flow(net, given, lengths=[2, 5]).layers[0] for given in (x, broken))
+    np.testing.assert_array_equal(found.norms["h"], expected.norms["h"])
+    alone = gradient_flow(net, x[:5, 1:]).layers[0].dynamics  # the longest row
+    np.testing.assert_array_equal(found.dynamics.steps, range(5))
+    assert found.dynamics.lyapunov == pytest.approx(alone.lyapunov)
+
+
+def test_numbers_that_are_not_finite_have_a_verdict_too():
+    net, x = loopcell.GRU(3, 4), torch.randn(6, 2, 3)
+    x[3] = torch.nan
+    flow = gradient_flow(net, x)
+    assert "no number any more" in flow.verdict()
+    assert np.isnan(flow.layers[0].dynamics.spectral_radius[-1])
+    assert np.isfinite(flow.layers[0].dynamics.spectral_radius[0])
+
+
+def test_it_works_where_gradients_are_off():
+    with torch.no_grad():
+        assert "holds" in gradient_flow(loopcell.GRU(3, 4), torch.randn(3, 2, 3)).verdict()
+
+
+@pytest.mark.parametrize("x", [np.zeros((5, 2, 3)), torch.zeros(5, 2, 3).long(), torch.zeros(5, 2, 3).double()])
+def test_an_input_that_the_network_does_not_read_is_one_sentence(x):
+    with pytest.raises(InputError, match="the input"):
+        gradient_flow(loopcell.GRU(3, 4), x)
+
+
+def test_other_networks_and_lengths_are_one_sentence():
+    x = torch.randn(5, 2, 3)
+    with pytest.raises(InputError, match="layers of loopcell, not of a GRU"):
+        gradient_flow(torch.nn.GRU(3, 4), x)
+    with pytest.raises(InputError, match="lengths must be whole numbers"):
+        gradient_flow(loopcell.GRU(3, 4), x, lengths=[2.5, 1])

@@ -1,5 +1,8 @@
 import base64
+import json
+import re
 import zlib
+from xml.dom import minidom
 
 import numpy as np
 import pytest
@@ -103,3 +106,63 @@ def test_planes_come_back_within_a_code():
     back = plane["low"] + codes / 65534 * (plane["high"] - plane["low"])
     finite = np.isfinite(values)
     np.testing.assert_allclose(back[finite], values[finite], atol=(plane["high"] - plane["low"]) / 65534)
+
+
+def test_a_model_in_training_is_read_in_evaluation_and_left_as_it_was():
+    net = loopcell.GRU(2, 3, num_layers=2, dropout=0.5)
+    x, state = torch.randn(6, 1, 2), torch.get_rng_state()
+    outputs = []
+    layers = look_inside(net, lambda: outputs.append(net(x)[0]))
+    np.testing.assert_allclose(layers[1].quantities["h"], outputs[0][:, 0].numpy(), atol=1e-6)
+    assert net.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+    def fails():
+        net(x)
+        raise ValueError("the reader's own")
+
+    with pytest.raises(ValueError, match="the reader's own"):
+        look_inside(net, fails)
+    assert net.training
+    assert not net._forward_hooks
+
+
+def test_a_loop_that_writes_its_steps_into_one_tensor_is_seen_as_it_was():
+    net, x = loopcell.GRU(2, 3), torch.randn(5, 1, 2)
+
+    def read():
+        one, state = torch.empty(1, 1, 2), torch.zeros(1, 1, 3)
+        for step in x:
+            one.copy_(step)
+            _, state_after = net(one, state)
+            state.copy_(state_after.h if hasattr(state_after, "h") else state_after)
+
+    (found,), (expected,) = look_inside(net, read), look_inside(net, lambda: net(x))
+    np.testing.assert_allclose(found.quantities["h"], expected.quantities["h"], atol=1e-6)
+
+
+HOSTILE = ["a\x00b", "\x1b[31m", "\u202eabc", "👩\u200d👩", "x" * 10_000, "$\\frac{$", "_^{", "\n", ""]
+HOSTILE += ["half \ud800", "<!--"]
+
+
+def test_labels_and_names_that_no_file_expects_are_written_all_the_same(tmp_path):
+    net = loopcell.GRU(2, 3)
+    layers = look_inside(net, lambda: net(torch.randn(len(HOSTILE), 1, 2)))
+    traces = {name: np.arange(len(HOSTILE), dtype=np.float64) for name in ("file", "steps", "allow_pickle")}
+    seen = Inspection("title of $1 \ud800", HOSTILE, layers, traces)
+    for ending in (".html", ".npz", ".png", ".svg"):
+        seen.save(tmp_path / f"seen{ending}")
+    csv = pytest.importorskip("pyarrow.csv")
+    seen.save(tmp_path / "seen.csv")
+    options = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(tmp_path / "seen.csv", parse_options=options, read_options=csv.ReadOptions(block_size=2**24))
+    rows = [row for row in table.to_pylist() if row["quantity"] == "h" and row["unit"] == 2]
+    np.testing.assert_allclose([row["value"] for row in rows], seen["h"][0][:, 2], rtol=1e-6)
+    assert [row["token"] for row in rows] == [*HOSTILE[:9], "half ?", "<!--"]
+    minidom.parse(str(tmp_path / "seen.svg"))
+    with np.load(tmp_path / "seen.npz") as arrays:
+        np.testing.assert_array_equal(arrays["trace/file"], traces["file"])
+        assert arrays["steps"].tolist()[4] == "x" * 10_000
+    page = (tmp_path / "seen.html").read_text(encoding="utf-8")
+    facts = re.search(r'<script type="application/json" id="facts">(.*?)</script>', page)
+    assert json.loads(facts.group(1))["steps"] == HOSTILE

@@ -55,3 +55,20 @@ def test_what_does_not_fit_is_one_sentence():
         memory_length(net, x, lags=[5], change="zero")
     with pytest.raises(InputError, match="a change is"):
         memory_length(net, x, change="melt")
+
+
+def test_a_network_in_training_is_measured_without_its_dropout_and_left_in_training():
+    net = loopcell.RNN(3, 8, num_layers=2, dropout=0.5)
+    found = memory_length(net, torch.randn(60, 8, 3))
+    assert found.effect[-1] < 1e-3  # with dropout no output would be the same twice
+    assert net.training
+
+
+def test_an_output_that_is_not_finite_has_no_horizon():
+    x = torch.randn(5, 4, 3)
+    with pytest.raises(InputError, match="not finite"):
+        memory_length(loopcell.RNN(3, 8), x * torch.nan)
+    with pytest.raises(InputError, match="one number a row"):
+        memory_length(loopcell.RNN(3, 8), x, distance=lambda a, b: (a - b).sum())
+    with pytest.raises(InputError, match="inputs \\[T, B, I\\]"):
+        memory_length(loopcell.RNN(3, 8), x[:0])

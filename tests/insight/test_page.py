@@ -186,3 +186,57 @@ def test_more_than_a_page_can_hold_is_refused_with_what_fits():
 def test_a_folder_that_is_not_there_is_one_sentence(seen, tmp_path):
     with pytest.raises(FileWriteError, match="folder does not exist"):
         seen.save(tmp_path / "none" / "page.html")
+
+
+def test_hostile_labels_are_seen_and_nothing_is_wider_than_the_phone(browser, tmp_path):
+    net = loopcell.GRU(2, 3)
+    tokens = ["a\x00b", "\u202eabc", "👩\u200d👩", "x" * 10_000, "\n", "half \ud800", "👩" * 12, "👩" * 13]
+    layers = list(look_inside(net, lambda: net(torch.randn(len(tokens), 1, 2))))
+    layers.append(LayerView("nothing named", cells.get("gru"), {}))
+    answer = [Prediction("L" * 10_000, 0.5)]
+    traces = {"n" * 300: np.full(len(tokens), np.nan)}
+    Inspection("t" * 500, tokens, layers, traces, answer=answer, notes=["n" * 500]).save(tmp_path / "page.html")
+    with opened(browser, tmp_path / "page.html", width=390, height=844, locale="ko-KR", scheme="dark") as page:
+        page.locator("canvas[tabindex]").focus()
+        found = []
+        for _ in tokens:
+            page.wait_for_timeout(60)
+            page.keyboard.press("ArrowDown" if not found else "ArrowRight")
+            page.wait_for_timeout(60)
+            found.append(read(page)["토큰"])
+        cut = "👩" * 11 + "…"
+        assert found == ["a␀b", "�abc", "👩\u200d👩", "x" * 11 + "…", "⏎", "half␣�", "👩" * 12, cut]
+        page.select_option(".controls select >> nth=1", "correlation")
+        page.wait_for_timeout(60)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_one_step_and_numbers_that_are_not_finite(browser, tmp_path):
+    values = np.array([[np.nan, 1.0, 5.0]], np.float32)
+    layer = LayerView("layer 0", cells.get("gru"), {"h": values})
+    Inspection("one", ["0"], [layer]).save(tmp_path / "page.html")
+    with opened(browser, tmp_path / "page.html") as page:
+        page.select_option(".controls select >> nth=1", "activity")
+        page.locator("canvas[tabindex]").focus()
+        for key in ("+", "ArrowRight", "Enter", "-", "Escape", "ArrowUp"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(60)
+        assert read(page)["unit"] == "2 (score 5.000)"  # the one without a number does not spoil the order
+
+
+def test_a_page_opens_where_there_is_no_idle_callback(browser, path):
+    context = browser.new_context()
+    page, complaints = context.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.add_init_script("delete window.requestIdleCallback")  # Safari has none
+    page.goto(path.as_uri())
+    page.wait_for_selector(".legend .bar")
+    page.wait_for_timeout(100)
+    context.close()
+    assert complaints == []
+
+
+def test_more_steps_than_a_canvas_is_wide_are_refused():
+    layer = LayerView("layer 0", cells.get("gru"), {"h": np.zeros((40_000, 1), np.float32)})
+    with pytest.raises(InputError, match="32,767 steps fit"):
+        Inspection("long", ["x"] * 40_000, [layer]).html()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
+from unicodedata import east_asian_width
 
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT
@@ -58,6 +59,9 @@ class _Folding:
         self._of: dict[int, int] = {}
         shared = graph.count_uses()
         self._several = {index for index, uses in shared.items() if uses > 1}
+        self._linear: list[bool] = []
+        for node in graph.nodes:  # operands stand before what reads them, so every value is looked at once
+            self._linear.append(self._made_linear(node))
         for name in graph.states:
             self._result(graph.result("state", name), f"{name}ₜ")
         output = graph.results[OUTPUT]
@@ -65,52 +69,72 @@ class _Folding:
             self._result(output, "output")
 
     def _result(self, index: int, text: str) -> None:
-        source = self._part(index)
-        if source is not None:
-            self.parts.append(_Part(text, "result", sources=[source]))
+        signal = self._signal(index)
+        if signal is not None:
+            self._make(signal)
+            self.parts.append(_Part(text, "result", sources=[self._of[signal]]))
 
-    def _part(self, index: int) -> int | None:
-        """Return the part of a value; None for what is no signal, a parameter or a constant."""
-        if index in self._of:
-            return self._of[index]
+    def _make(self, index: int) -> None:
+        """Make the part of a signal after those that it reads; without recursion, for a graph may be deep."""
+        stack = [index]
+        while stack:
+            here = stack[-1]
+            waiting = [signal for signal in self._reads(here) if signal not in self._of]
+            if waiting:
+                stack.extend(reversed(waiting))
+                continue
+            stack.pop()
+            if here not in self._of:
+                self.parts.append(self._made(here))
+                self._of[here] = len(self.parts) - 1
+
+    def _signal(self, index: int) -> int | None:
+        """Return the value that is drawn for one: itself, or what it is another name for; None for what is no signal.
+
+        Parameters and constants are none.
+        """
         node = self.graph.nodes[index]
-        if not node.args and node.op not in ("input", "state", "random"):
-            return None
-        if node.op in ("sized", "expand") and not node.label and not self._is_linear(index):
-            return self._part(node.args[0])
-        self.parts.append(self._made(index, node))
-        self._of[index] = len(self.parts) - 1
-        return self._of[index]
+        while node.op in ("sized", "expand") and not node.label and not self._is_linear(index):
+            index = node.args[0]
+            node = self.graph.nodes[index]
+        return index if node.args or node.op in ("input", "state", "random") else None
 
-    def _made(self, index: int, node: Node) -> _Part:
+    def _reads(self, index: int) -> list[int]:
+        """Return the signals that the part of one reads."""
+        node = self.graph.nodes[index]
+        if self._is_normalisation(node):
+            return self._normalised(index)
+        if self._is_linear(index) or node.op in ("sized", "expand"):
+            return self._signals(index, index)
+        if node.op in _ELEMENTWISE:
+            return [signal for signal in map(self._signal, node.args) if signal is not None]
+        # A function of one value, with the linear part that it reads folded into it.
+        return list(dict.fromkeys(signal for arg in node.args for signal in self._signals(arg, -1)))
+
+    def _made(self, index: int) -> _Part:
+        node = self.graph.nodes[index]
         if not node.args:
             return _Part({"input": f"{node.name}ₜ", "state": f"{node.name}ₜ₋₁"}.get(node.op, node.name), "input")
+        sources = [self._of[signal] for signal in self._reads(index)]
         if self._is_normalisation(node):
-            return _Part("norm", "box", node.label, self._normalised(index))
+            return _Part("norm", "box", node.label, sources)
         if self._is_linear(index) or node.op in ("sized", "expand"):
-            return _Part("linear", "box", node.label, self._signals(index, index))
+            return _Part("linear", "box", node.label, sources)
         if node.op in _ELEMENTWISE:
-            return self._operation(node)
-        # A function of one value, with the linear part that it reads folded into it.
-        sources = list(dict.fromkeys(source for arg in node.args for source in self._signals(arg, -1)))
+            return _Part(self._operation(node), "circle", node.label, sources)
         return _Part(_SIGNS.get(node.op, node.op), "box", node.label, sources)
 
-    def _operation(self, node: Node) -> _Part:
-        """Return an elementwise operation, with its constants and parameters in its text."""
-        words, sources = [], []
+    def _operation(self, node: Node) -> str:
+        """Return the text of an elementwise operation: its sign, with its constants and parameters."""
+        words = []
         for arg in node.args:
             operand = self.graph.nodes[arg]
-            source = self._part(arg)
-            if source is not None:
-                sources.append(source)
-            elif operand.op == "constant":
-                words.append(number(operand.value))
-            elif operand.op == "parameter":
-                words.append(operand.name)
+            if operand.op in ("constant", "parameter"):
+                words.append(number(operand.value) if operand.op == "constant" else operand.name)
         sign = _SIGNS.get(node.op, node.op)
-        first = self._part(node.args[0]) is None
+        first = self._signal(node.args[0]) is None
         text = f"{' '.join(words)} {sign}" if first and words else f"{sign} {' '.join(words)}"
-        return _Part(text.strip(), "circle", node.label, sources)
+        return text.strip()
 
     def _is_normalisation(self, node: Node) -> bool:
         """Say whether a vector is divided by a number that was computed from vectors, as in layer normalisation."""
@@ -118,7 +142,7 @@ class _Folding:
         return by is not None and bool(node.args and node.dims) and not by.dims and bool(by.args)
 
     def _normalised(self, index: int) -> list[int]:
-        """Return the parts that a normalised value is made of, without the steps of its mean and deviation."""
+        """Return the signals that a normalised value is made of, without the steps of its mean and deviation."""
         found: dict[int, None] = {}
         seen: set[int] = set()
         stack = list(self.graph.nodes[index].args)
@@ -134,24 +158,27 @@ class _Folding:
             if node.args and (not node.dims or from_mean or squared):
                 stack.extend(node.args)
                 continue
-            part = self._part(here)
-            if part is not None:
-                found[part] = None
+            signal = self._signal(here)
+            if signal is not None:
+                found[signal] = None
         return list(found)
 
     def _is_linear(self, index: int) -> bool:
         """Say whether a value is a sum of products with parameters, and of parameters."""
-        node = self.graph.nodes[index]
+        return self._linear[index]
+
+    def _made_linear(self, node: Node) -> bool:
+        """Say whether a node is linear, of operands of which this is known."""
         if node.op == "matmul":
             return True
         if node.op == "mul":
             return any(self.graph.nodes[arg].op == "parameter" for arg in node.args)
         if node.op in ("add", "sub"):
-            return any(self._is_linear(arg) or self.graph.nodes[arg].op == "parameter" for arg in node.args)
-        return node.op in ("neg", "sized", "expand") and self._is_linear(node.args[0])
+            return any(self._linear[arg] or self.graph.nodes[arg].op == "parameter" for arg in node.args)
+        return node.op in ("neg", "sized", "expand") and self._linear[node.args[0]]
 
     def _signals(self, index: int, root: int) -> list[int]:
-        """Return the parts that a linear value is made of; what has a name, or several users, stays a part."""
+        """Return the signals that a linear value is made of; what has a name, or several users, stays a part."""
         found: dict[int, None] = {}
         stack = [index]
         while stack:
@@ -161,9 +188,9 @@ class _Folding:
             if node.args and not apart and (self._is_linear(here) or node.op in ("sized", "expand")):
                 stack.extend(reversed(node.args))
                 continue
-            part = self._part(here)
-            if part is not None:
-                found[part] = None
+            signal = self._signal(here)
+            if signal is not None:
+                found[signal] = None
         return list(found)
 
 
@@ -242,11 +269,13 @@ _ARROW = (
 
 def _drawn(name: str, parts: list[_Part]) -> str:
     top = min(part.row for part in parts)
-    width = max(part.column for part in parts) * COLUMN + BOX * 2 + 2 * MARGIN
+    wide = max(_half(part) for part in parts)
+    column = max(COLUMN, 2 * wide + BOX)
+    width = max(part.column for part in parts) * column + BOX * 2 + 2 * MARGIN + 2 * (wide - 24)
     height = (max(part.row for part in parts) - top) * ROW + BOX + 2 * MARGIN
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
     at: dict[int, tuple[float, float]] = {
-        index: (MARGIN + BOX + part.column * COLUMN, MARGIN + BOX / 2 + (part.row - top) * ROW)
+        index: (MARGIN + BOX + wide - 24 + part.column * column, MARGIN + BOX / 2 + (part.row - top) * ROW)
         for index, part in enumerate(parts)
     }
     wires = [_wire(parts, at, source, index) for index, part in enumerate(parts) for source in part.sources]
@@ -265,21 +294,37 @@ def _drawn(name: str, parts: list[_Part]) -> str:
     )
 
 
+def _half(part: _Part, *, named: bool = True) -> float:
+    """Return half the width of a part with its text, and with its name; 24 where these are short.
+
+    A letter is about 7 pixels wide, and one of East Asia 14.
+    """
+
+    def pixels(text: str) -> int:
+        return sum(14 if east_asian_width(letter) in "WF" else 7 for letter in text)
+
+    inside = pixels(part.text) + 4
+    above = pixels(part.name) if named else 0
+    return max(24, inside / 2, above / 2)
+
+
 def _wire(parts: list[_Part], at: dict[int, tuple[float, float]], source: int, reader: int) -> str:
     (x, y), (to_x, to_y) = at[source], at[reader]
     bends = parts[source].shape == "bend", parts[reader].shape == "bend"
-    start, end = x if bends[0] else x + BOX * 0.7, to_x if bends[1] else to_x - BOX * 0.72
+    start = x if bends[0] else x + BOX * 0.7 + _half(parts[source], named=False) - 24
+    end = to_x if bends[1] else to_x - BOX * 0.72 - _half(parts[reader], named=False) + 24
     reach = (end - start) / 2
     path = f"M{start:.1f} {y:.1f}C{start + reach:.1f} {y:.1f} {end - reach:.1f} {to_y:.1f} {end:.1f} {to_y:.1f}"
     return f'<path d="{path}"/>' if bends[1] else f'<path d="{path}" marker-end="url(#arrow)"/>'
 
 
 def _shape(part: _Part, x: float, y: float) -> str:
-    half = BOX / 2
+    half, wide = BOX / 2, _half(part, named=False)
     outline = 'fill="none" stroke="currentColor" stroke-width="1.5"'
     figure = {
-        "box": f'<rect x="{x - 24:.1f}" y="{y - half:.1f}" width="48" height="{BOX}" rx="4" {outline}/>',
-        "circle": f'<rect x="{x - 23:.1f}" y="{y - half:.1f}" width="46" height="{BOX}" rx="{half}" {outline}/>',
+        "box": f'<rect x="{x - wide:.1f}" y="{y - half:.1f}" width="{2 * wide:.0f}" height="{BOX}" rx="4" {outline}/>',
+        "circle": f'<rect x="{x - wide + 1:.1f}" y="{y - half:.1f}" width="{2 * wide - 2:.0f}" height="{BOX}" '
+        f'rx="{half}" {outline}/>',
     }.get(part.shape, "")
     weight = ' font-weight="600"' if part.shape in ("input", "result") else ""
     text = f'<text x="{x:.1f}" y="{y + 5:.1f}"{weight}>{escape(part.text)}</text>'

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,11 +30,13 @@ class Attribution:
         values: [T, B, I] (in the form of the input): what each number adds to the answer, against the baseline.
         answer: [B]: the answer for the input.
         base: [B]: the answer for the baseline; None where the method does not ask for it.
+        batch_axis: where the rows are in `values`: 1, or 0 with batch_first.
     """
 
     values: Tensor
     answer: Tensor
     base: Tensor | None
+    batch_axis: int = 1
 
     @property
     def by_step(self) -> Tensor:
@@ -45,9 +48,7 @@ class Attribution:
         """Return what the values do not explain of answer - base, [B]; near 0 for integrated gradients."""
         if self.base is None:
             return None
-        over = tuple(range(self.values.dim()))
-        batch = next(axis for axis in over if self.values.shape[axis] == self.answer.shape[0] and axis < 2)
-        return self.answer - self.base - self.values.sum([axis for axis in over if axis != batch])
+        return self.answer - self.base - self.values.sum((1 - self.batch_axis, 2))
 
 
 def attribute(
@@ -75,39 +76,52 @@ def attribute(
         batch_axis: where the rows are: 1, or 0 with batch_first.
 
     Raises:
-        InputError: x is not such a tensor, the method is none, or the answer is not one number a row.
+        InputError: x is not such a tensor or has no step, the baseline does not fit it, the method is none, the target
+            is no column, or the answer is not one number a row.
     """
     if not isinstance(x, Tensor) or x.dim() != 3 or not x.is_floating_point() or batch_axis not in (0, 1):
         raise InputError("attribution takes numbers [T, B, I]; of tokens, attribute the vectors of their embedding")
-    x = x.detach()
-    base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x)
+    if not x.numel():
+        raise InputError(f"nothing to attribute: an input of {list(x.shape)} has no step")
+    x, base = x.detach(), _baseline(baseline, x)
 
     def answer(inputs: Tensor) -> Tensor:
         return _answer(model(inputs), target, x.shape[batch_axis], batch_axis)
 
     if method == "gradient_x_input":
         value, gradient = _gradient(answer, x)
-        return Attribution(gradient * x, value, None)
+        return Attribution(gradient * x, value, None, batch_axis)
     if method == "integrated_gradients":
-        return _integrated(answer, x, base, steps)
+        return _integrated(answer, x, base, steps, batch_axis)
     if method == "occlusion":
-        return _occluded(answer, x, base, 1 - batch_axis)
+        return _occluded(answer, x, base, batch_axis)
     raise InputError(f"a method is integrated_gradients, gradient_x_input or occlusion, not {method!r}")
 
 
-def _integrated(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, steps: int) -> Attribution:
-    if not isinstance(steps, int) or steps < 1:
+def _baseline(given: Tensor | float, x: Tensor) -> Tensor:
+    base = torch.as_tensor(given, dtype=x.dtype, device=x.device).detach()
+    try:
+        return base.expand_as(x)
+    except RuntimeError:
+        raise InputError(f"a baseline of {list(base.shape)} is no input of {list(x.shape)}") from None
+
+
+def _integrated(
+    answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, steps: int, batch_axis: int
+) -> Attribution:
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise InputError(f"steps is a whole number of at least 1, not {steps!r}")
     total = torch.zeros_like(x)
     for number in range(steps):
         share = (number + 0.5) / steps
         total += _gradient(answer, base + share * (x - base))[1]
     with torch.no_grad():
-        return Attribution((x - base) * total / steps, answer(x), answer(base))
+        return Attribution((x - base) * total / steps, answer(x), answer(base), batch_axis)
 
 
-def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, time: int) -> Attribution:
+def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, batch_axis: int) -> Attribution:
     """Give all of a step's loss to the step; it is spread evenly over its numbers."""
+    time = 1 - batch_axis
     with torch.no_grad():
         whole = answer(x)
         values = torch.zeros_like(x)
@@ -116,7 +130,7 @@ def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, time:
             without.select(time, step).copy_(base.select(time, step))
             lost = (whole - answer(without)).unsqueeze(-1) / x.shape[-1]
             values.select(time, step).copy_(lost.expand(-1, x.shape[-1]))
-    return Attribution(values, whole, None)
+    return Attribution(values, whole, None, batch_axis)
 
 
 def _gradient(answer: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,10 +148,12 @@ def _answer(found: Any, target: Target, rows: int, batch_axis: int) -> Tensor:
     output = found[0] if isinstance(found, tuple) else found
     if callable(target):
         output = target(output)
+    elif not isinstance(output, Tensor):
+        pass  # refused below
     elif output.dim() == 3 and target is None:
         output = output.select(1 - batch_axis, -1).sum(-1)
     elif output.dim() == 2 and target is not None:
-        columns = torch.as_tensor(target, device=output.device).expand(rows)
+        columns = _columns(target, rows, output.shape[-1]).to(output.device)
         output = output.gather(-1, columns.unsqueeze(-1)).squeeze(-1)
     if not isinstance(output, Tensor) or output.shape != (rows,):
         shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
@@ -146,3 +162,19 @@ def _answer(found: Any, target: Target, rows: int, batch_axis: int) -> Tensor:
             "function from the output to it"
         )
     return output
+
+
+def _columns(target: Any, rows: int, count: int) -> Tensor:
+    """Return the column of each row, [B].
+
+    Raises:
+        InputError: there is none of that number, or another number of them than of rows.
+    """
+    allowed = f"a target is a column from 0 to {count - 1}, or {rows} of them, one a row"
+    whole = isinstance(target, int | np.integer) or (isinstance(target, Tensor) and not target.is_floating_point())
+    if not whole or isinstance(target, bool):
+        raise InputError(f"{allowed}; got {target!r}")
+    columns = torch.as_tensor(target, dtype=torch.int64)
+    if columns.shape not in ((), (rows,)) or int(columns.min()) < 0 or int(columns.max()) >= count:
+        raise InputError(f"{allowed}; got {target!r}")
+    return columns.expand(rows)

@@ -2,14 +2,15 @@
 
 A model calls its recurrent layers with inputs that it has prepared, in one call or in many (a decoder writes token by
 token). Forward hooks keep what every call was given; each call is then made once more with recording, so that no model
-needs a second, slower form that can be looked into.
+needs a second, slower form that can be looked into. Both are made in evaluation: with dropout or draws the second call
+would not be the first one again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.insight.evaluation import in_evaluation
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
 
@@ -69,12 +71,19 @@ class LayersCall:
         x, state, lengths, reset = _arguments(*given, **named)
         return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
 
+    def copied(self) -> LayersCall:
+        """Return the call with copies of its tensors: a loop may write its next step into the same ones."""
+        x = self.x.clone() if isinstance(self.x, Tensor) else self.x
+        state = None if self.state is None else State(**{name: part.clone() for name, part in self.state.items()})
+        return replace(self, x=x, state=state)
+
 
 def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView, ...]:
     """Return what the recurrent layers of a model computed for one sequence.
 
     Args:
-        model: any module; its recurrent layers are found, in the order of the model.
+        model: any module; its recurrent layers are found, in the order of the model. It reads in evaluation, and is
+            left as it was.
         read: makes the model read the sequence, with a batch of one.
 
     Returns:
@@ -85,21 +94,23 @@ def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView
         InputError: nothing recurrent was called, or a batch has more than one sequence.
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
-    with calls_of(names) as calls, torch.no_grad():
-        read()
-    if not calls:
-        raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
-    return tuple(view for layers, name in names.items() for view in _views(layers, name, calls))
+    with in_evaluation(model), torch.no_grad():
+        with calls_of(names, copied=True) as calls:
+            read()
+        if not calls:
+            raise InputError("nothing to look into: the model called no layer of loopcell (loopcell.Recurrent)")
+        return tuple(view for layers, name in names.items() for view in _views(layers, name, calls))
 
 
 @contextmanager
-def calls_of(layers: Iterable[Stack]) -> Iterator[list[LayersCall]]:
-    """Keep every call of some layers within the block."""
+def calls_of(layers: Iterable[Stack], *, copied: bool = False) -> Iterator[list[LayersCall]]:
+    """Keep every call of some layers within the block: the tensors themselves, which have gradients, or copies."""
     calls: list[LayersCall] = []
 
     def keep(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], result: object) -> None:
         assert isinstance(module, Stack)  # it is hooked to nothing else
-        calls.append(LayersCall.of(module, given, named, result))
+        call = LayersCall.of(module, given, named, result)
+        calls.append(call.copied() if copied else call)
 
     handles = [module.register_forward_hook(keep, with_kwargs=True) for module in layers]
     try:
@@ -139,8 +150,7 @@ def _views(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerV
 
 def _recorded(call: LayersCall) -> dict[str, list[Numbers]]:
     """Make a call once more, and return its quantities as [T, n] of each layer and direction, by name."""
-    with torch.no_grad():
-        recording = call.layers.record(call.x, state=call.state, **call.others)
+    recording = call.layers.record(call.x, state=call.state, **call.others)
     batch = None if call.x.dim() == 2 else (0 if call.layers.batch_first else 1)
     if batch is not None and call.x.shape[batch] != 1:
         raise InputError(f"one sequence is looked at, and the model read a batch of {call.x.shape[batch]}")

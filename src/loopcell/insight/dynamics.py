@@ -28,8 +28,9 @@ class StepDynamics:
 
     Attributes:
         steps: at which the Jacobian was computed, [K].
-        spectral_radius: the largest absolute eigenvalue of the Jacobian at each of them, [K].
-        singular_values: of the Jacobian at each of them, largest first, [K, S].
+        spectral_radius: the largest absolute eigenvalue of the Jacobian at each of them, [K]; NaN where the Jacobian is
+            not finite.
+        singular_values: of the Jacobian at each of them, largest first, [K, S]; NaN likewise.
         lyapunov: the largest Lyapunov exponent: the mean growth of log of a small change, for one step.
     """
 
@@ -59,10 +60,14 @@ def step_dynamics(net: Stack, layer: int, direction: int, x: Tensor) -> StepDyna
     chosen = np.unique(np.linspace(0, len(x) - 1, min(MOST_JACOBIANS, len(x))).round().astype(np.int64))
     before = step.states_before(x)
     matrices = torch.stack([step.jacobian(before[number], x[number]) for number in chosen])
+    broken = ~matrices.isfinite().all(-1).all(-1)  # LAPACK takes no NaN
+    matrices[broken] = 0.0
+    radius, singular = torch.linalg.eigvals(matrices).abs().amax(-1), torch.linalg.svdvals(matrices)
+    radius[broken], singular[broken] = torch.nan, torch.nan
     return StepDynamics(
         steps=chosen,
-        spectral_radius=torch.linalg.eigvals(matrices).abs().amax(-1).cpu().numpy(),
-        singular_values=torch.linalg.svdvals(matrices).cpu().numpy(),
+        spectral_radius=radius.cpu().numpy(),
+        singular_values=singular.cpu().numpy(),
         lyapunov=_exponent(step, before, x),
     )
 

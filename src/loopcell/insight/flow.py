@@ -22,7 +22,8 @@ from loopcell.equations.gates import gates_of
 from loopcell.errors import InputError
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.nudges import NudgedLayer
-from loopcell.layers import chrono_, orthogonal_
+from loopcell.layers import boundary, chrono_, orthogonal_
+from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
 Numbers = npt.NDArray[np.float64]
@@ -131,23 +132,22 @@ def gradient_flow(
         loss: from the output (in the form that the network gives) to one number; None: the output of the last step
             along a fixed random direction, which asks how far back anything at all is felt.
         lengths: steps of each row, as in a call.
-        dynamics: compute the Jacobian's figures too, of the first row.
+        dynamics: compute the Jacobian's figures too, of the longest row (the first of them).
         treatment: look at a copy of the network that begins anew: "orthogonal" recurrent matrices, or "chrono" gates
             with time scales up to T.
 
     Raises:
         InputError: the input does not fit, the loss is not one number, or the treatment does not fit the cell.
     """
+    inner = _time_first(net, x)
     if treatment is not None:
-        net = treated(net, treatment, x.shape[1 if net.batch_first else 0])
-    inner = x.transpose(0, 1) if net.batch_first else x
-    if inner.dim() != 3 or inner.shape[-1] != net.input_size or not inner.numel():
-        raise InputError(f"the input must be a batch [T, B, {net.input_size}] with steps in it, not {list(x.shape)}")
-    rows = _rows(lengths, inner)
-    watched = _Watched(net, inner.detach(), rows)
+        net = treated(net, treatment, len(inner))
+    rows = checked_lengths(inner, as_lengths(lengths, inner.shape[1]), None)
+    watched = _Watched(net, rows.without_padding(inner.detach()), rows)
     output = watched.output.transpose(0, 1) if net.batch_first else watched.output
-    value = _default_loss(watched.output, rows) if loss is None else loss(output)
-    if not isinstance(value, Tensor) or value.numel() != 1:
+    with torch.enable_grad():
+        value = _default_loss(watched.output, rows) if loss is None else loss(output)
+    if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
         raise InputError("the loss must be one number that depends on the output, such as output[-1].square().mean()")
     return GradientFlow(
         layers=watched.flows(value, dynamics=dynamics),
@@ -206,9 +206,13 @@ class _Watched:
             raise InputError("the loss does not depend on the network's output: it has no gradient")
         found = iter(torch.autograd.grad(loss, every, allow_unused=True, materialize_grads=True))
         flows = []
+        lengths = self.rows.lengths
+        row = 0 if lengths is None else int(lengths.argmax())
+        steps = self.rows.steps if lengths is None else int(lengths[row])
         for (layer, direction), nudges, inner in zip(self.net.places(), self.nudges, self.inputs, strict=True):
             norms = {name: self._norms(next(found), direction) for name in nudges}
-            figures = step_dynamics(self.net, layer, direction, inner[:, 0]) if dynamics else None
+            read = inner[:steps, row]
+            figures = step_dynamics(self.net, layer, direction, read) if dynamics and steps else None
             flows.append(FlowOfLayer(layer, direction, norms, figures))
         return flows
 
@@ -220,13 +224,20 @@ class _Watched:
         return norms
 
 
-def _rows(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Lengths:
-    if lengths is None:
-        return Lengths(x.shape[0])
-    given = torch.as_tensor(lengths, dtype=torch.int64)
-    if given.shape != (x.shape[1],) or int(given.min()) < 0 or int(given.max()) > x.shape[0]:
-        raise InputError(f"lengths are {x.shape[1]} whole numbers from 0 to {x.shape[0]}")
-    return Lengths(x.shape[0], given)
+def _time_first(net: object, x: object) -> Tensor:
+    """Return the input as [T, B, I].
+
+    Raises:
+        InputError: it is no batch with steps that the network reads, or there is no network of loopcell.
+    """
+    if not isinstance(net, Stack):
+        raise InputError(f"the flow is that of recurrent layers of loopcell, not of a {type(net).__name__}")
+    if not isinstance(x, Tensor) or x.dim() != 3 or not x.numel():
+        came = list(x.shape) if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise InputError(f"the input must be a batch [T, B, {net.input_size}] with steps in it, not {came}")
+    inner = x.transpose(0, 1) if net.batch_first else x
+    boundary.check_input(net.spec, x, inner, boundary.first_parameter(net))
+    return inner
 
 
 def _default_loss(output: Tensor, rows: Lengths) -> Tensor:

@@ -117,7 +117,7 @@ class Inspection:
         """Write the inspection in the form that the name asks for.
 
         Args:
-            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps` and the traces; `.png` and
+            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps` and "trace/NAME"; `.png` and
                 `.svg` a picture (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
 
         Raises:
@@ -150,7 +150,7 @@ class Inspection:
         def same(text: str) -> Any:
             return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
 
-        tokens = pa.DictionaryArray.from_arrays(step, [str(label) for label in self.steps])
+        tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in self.steps])
         unit = np.tile(np.arange(units, dtype=np.int32), steps)
         columns = [same(layer.name), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
         table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
@@ -163,12 +163,18 @@ class Inspection:
         return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
 
 
+def _as_text(label: str) -> str:
+    """Return a label as UTF-8 can have it: of half of a character, a question mark."""
+    return str(label).encode("utf-8", "replace").decode("utf-8")
+
+
 def _save_html(seen: Inspection, path: Path, _: str) -> None:
     path.write_text(seen.html(), encoding="utf-8")
 
 
 def _save_npz(seen: Inspection, path: Path, _: str) -> None:
-    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps)), **seen.traces}
+    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps))}
+    arrays |= {f"trace/{name}": values for name, values in seen.traces.items()}
     arrays |= {f"{layer.name}/{name}": value for layer in seen.layers for name, value in layer.quantities.items()}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)

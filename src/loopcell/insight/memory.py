@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
+from loopcell.insight.evaluation import in_evaluation
 
 Change = Literal["shuffle", "zero", "repeat"]
 RESAMPLES = 1_000
@@ -66,6 +67,7 @@ def memory_length(
 
     Args:
         model: a module or function of the input: a `Recurrent`, or anything that gives outputs [T, B, O] or [B, O].
+            A module is read in evaluation, and left as it was.
         x: real inputs, [T, B, I], or token ids [T, B]; some tens of rows make the intervals narrow.
         lags: steps back from the last one; None: every one up to 32, and then about 16 in each doubling.
         change: what takes the place of the input there: "shuffle", that of another row, which keeps what inputs look
@@ -76,8 +78,11 @@ def memory_length(
         seed: of the shuffle and of the intervals.
 
     Raises:
-        InputError: x does not have rows to shuffle or steps to look back, or a lag is beyond them.
+        InputError: x does not have rows to shuffle or steps to look back, a lag is beyond them, or an output is not
+            finite.
     """
+    if not isinstance(x, Tensor) or x.dim() < 2 or not x.numel() or batch_axis not in (0, 1):
+        raise InputError("memory is measured on inputs [T, B, I] or ids [T, B]; with batch_axis=0 on [B, T, ...]")
     steps, rows = x.shape[1 - batch_axis], x.shape[batch_axis]
     if change == "shuffle" and rows < 2:
         raise InputError("a shuffle takes the input of another row: give at least two rows, or change='zero'")
@@ -85,12 +90,16 @@ def memory_length(
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= steps:
         raise InputError(f"lags lie between 0 and {steps - 1} for sequences of {steps} steps")
     distance = distance or _euclidean
-    with torch.no_grad():
+    with in_evaluation(model), torch.no_grad():
         whole = _last(model(x), batch_axis)
         found = [distance(whole, _last(model(_changed(x, int(lag), change, batch_axis)), batch_axis)) for lag in chosen]
     effects = torch.stack(found).double().cpu().numpy()  # [K, B]
+    if effects.shape[1:] != (rows,):
+        raise InputError(f"a distance is one number a row, [{rows}], not {list(effects.shape[1:])}")
+    if not np.isfinite(effects).all():
+        raise InputError("the output is not finite, so nothing can be said of its memory: look at x and the weights")
     drawn = np.random.default_rng(seed).integers(0, rows, (RESAMPLES, rows))
-    means = effects[:, drawn].mean(-1)  # [K, RESAMPLES]
+    means = np.stack([effect[drawn].mean(-1) for effect in effects])  # [K, RESAMPLES]
     low, high = np.quantile(means, [0.025, 0.975], axis=-1)
     return MemoryLength(chosen, effects.mean(-1), low, high, share)
 

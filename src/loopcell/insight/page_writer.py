@@ -24,6 +24,8 @@ from loopcell.insight.planes import encoded
 
 MOST_VALUES = 24_000_000
 """Numbers that a page may hold: more makes files that browsers do not open well."""
+MOST_STEPS = 32_767
+"""The widest picture that every browser can make: a canvas of Firefox."""
 
 
 def page_of(seen: Inspection) -> str:
@@ -33,8 +35,8 @@ def page_of(seen: Inspection) -> str:
         InputError: it has more numbers than a page can hold; the sentence says how many steps fit.
     """
     widths = sum(value.shape[1] for layer in seen.layers for value in layer.quantities.values())
-    if widths * len(seen.steps) > MOST_VALUES:
-        fit = MOST_VALUES // widths
+    fit = min(MOST_STEPS, MOST_VALUES // widths)
+    if len(seen.steps) > fit:
         raise InputError(
             f"{len(seen.steps):,} steps of {widths:,} numbers are more than a page can hold: "
             f"{fit:,} steps fit, as in inspection.window(0, {fit}) or --part 0:{fit}"
@@ -44,7 +46,7 @@ def page_of(seen: Inspection) -> str:
     allowed |= {"style-src": f"'sha256-{_digest(style)}'", "img-src": "data:"}
     policy = "; ".join(f"{kind} {what}" for kind, what in allowed.items())
     blocks: list[str] = []
-    layers = [_layer(number, layer, blocks) for number, layer in enumerate(seen.layers)]
+    layers = [_layer(number, layer, blocks) for number, layer in enumerate(seen.layers) if layer.quantities]
     facts = {
         "title": seen.title,
         "steps": [str(step) for step in seen.steps],
@@ -61,7 +63,7 @@ def page_of(seen: Inspection) -> str:
             '<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(seen.title)}</title>",
+            f"<title>{escape(seen.title)}</title>".encode("utf-8", "replace").decode("utf-8"),
             '<link rel="icon" href="data:,">',
             f"<style>{style}</style></head>",
             '<body><main id="page"></main>',
@@ -100,7 +102,8 @@ def _plain(values: Any) -> list[float | None]:
 
 def _json(facts: dict[str, Any]) -> str:
     """Return JSON that can stand inside of a script element, whatever strings are in it."""
-    return json.dumps(facts, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    text = json.dumps(facts, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half of a character, as JSON escapes it
 
 
 @cache

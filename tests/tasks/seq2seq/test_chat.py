@@ -80,3 +80,9 @@ def test_unknown_words_of_the_turns_that_are_read_are_counted(model):
     assert model.unknown([["unheard", "hello", "bye"], ["unheard", "bye"], "unheard"]) == 2
     with pytest.raises(UsageError, match="n: at least one answer has to be asked for, got 0"):
         model.reply("hello", 0)
+
+
+def test_of_a_conversation_the_encoder_is_looked_at(model):
+    seen = model.inspect(["hello", "bye"])
+    assert "bye" in seen.steps
+    assert seen.notes == ("the encoder is shown: what the model reads, not what it writes",)

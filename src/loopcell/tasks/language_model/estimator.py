@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,6 @@ from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_fr
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.insight import Inspection
-from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
@@ -41,7 +40,7 @@ from loopcell.tasks.language_model.preparation import (
     prepare_again,
 )
 from loopcell.tasks.language_model.run_files import TASK, open_corpus, read_job
-from loopcell.tasks.language_model.sampling import generate, next_probabilities
+from loopcell.tasks.language_model.sampling import next_probabilities
 from loopcell.tasks.language_model.score import (
     Score,
     baseline_score,
@@ -52,7 +51,8 @@ from loopcell.tasks.language_model.score import (
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.tasks.language_model.step import LanguageModelStep
 from loopcell.tasks.language_model.texts import as_sources, listed
-from loopcell.training.config import TrainingConfig, configure, in_time
+from loopcell.tasks.language_model.writing import WritingModel
+from loopcell.training.config import TrainingConfig, in_time
 from loopcell.training.hardware import start_fabric
 from loopcell.training.loop import Work
 from loopcell.training.randomness import seed_everything
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
 
 
-class LanguageModel(LanguageModelSettings, Estimator):
+class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
     """A recurrent language model: it predicts the next token of a text, and writes.
 
     Its arguments are those of `LanguageModelSettings` in `loopcell.tasks.language_model.settings`, all of them keywords
@@ -278,54 +278,6 @@ class LanguageModel(LanguageModelSettings, Estimator):
         if not isinstance(x, str):
             raise InputError(f"x is one text to look at, not a {type(x).__name__}")
         return inspected(network, x, type(self).__name__)
-
-    # --- writing ---------------------------------------------------------------------------------------------------
-
-    def generate(
-        self,
-        prime: str = "",
-        *,
-        length: int = 500,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: str = "",
-        seed: int | None = None,
-    ) -> Iterator[str]:
-        """Write on after a prime; the pieces of text come as they are drawn, the prime first.
-
-        Args:
-            prime: how the text begins; "" draws the first token as often as training saw it.
-            length: characters to write after the prime.
-            temperature: divides the logits: below 1 safer, above 1 wilder, 0 takes the most probable token.
-            top_k: draw from so many most probable tokens only; None for all.
-            top_p: draw from the most probable tokens that together have this share; None for all.
-            stop: a string that ends the text, itself left out.
-            seed: the same seed gives the same text; None draws a fresh one.
-
-        Raises:
-            UsageError: the prime has characters that training never saw, or a number is out of its bounds.
-        """
-        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-        config = configure(SamplingConfig, given)
-        return generate(self._fitted_network(), prime, length=length, config=config, stop=stop, seed=seed)
-
-    def sample(
-        self,
-        prime: str = "",
-        *,
-        length: int = 500,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: str = "",
-        seed: int | None = None,
-    ) -> str:
-        """Return what `generate` writes, the prime included, as one text; arguments and errors are the same."""
-        pieces = self.generate(
-            prime, length=length, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed
-        )
-        return "".join(pieces)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

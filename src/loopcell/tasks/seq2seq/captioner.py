@@ -14,6 +14,7 @@ from loopcell.data import ImageRows
 from loopcell.data.features import image_size
 from loopcell.data.readers import where
 from loopcell.errors import DataError, UsageError
+from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Part
 from loopcell.tasks.core.inputs import FeatureInput, Input, VectorInput
 from loopcell.tasks.core.model_file import read_learned
@@ -69,6 +70,17 @@ class Captioner(CaptionerSettings, WritingEstimator):
             how = "with an encoder of its own: give it, as in Captioner.load(path, encoder=...)"
             raise UsageError(f"{path} was trained {how if own else 'without an encoder of its own: give none'}")
         return cls._loaded(model_path(path), {"encoder": deepcopy(encoder)})
+
+    def inspect(self, x: Any) -> Inspection:
+        """Refuse: an image or a vector is read at once, so there is no sequence of steps to look at.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "a Captioner reads an image or a vector at once, without steps to look at; look into another model, or "
+            "into the layers of any module with loopcell.insight.look_inside"
+        )
 
     def _learn_inputs(self, X: Part, settings: CaptionerSettings) -> None:
         self.input_ = _input_of(X, settings)

@@ -66,6 +66,7 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     reads_single_numbers = True
     slow_to_evaluate = True
+    notes_of_inspection = ("the encoder is shown: what the model reads, not what it writes",)
 
     target_: TargetText
     longest_: int

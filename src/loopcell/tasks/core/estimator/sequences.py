@@ -50,6 +50,8 @@ class SequenceEstimator(Estimator):
     """A column of numbers is refused as X where this is false: one number is no sequence."""
     says_of_a_step: ClassVar[Literal["here", "so far"]] = "so far"
     """What a prediction at a step is of: the step, or the sequence if it ended there."""
+    notes_of_inspection: ClassVar[tuple[str, ...]] = ()
+    """What a reader of an inspection has to know, such as that a part of the model is not in it."""
     slow_to_evaluate: ClassVar[bool] = False
     """Scoring takes minutes where there are thousands of examples, so it shows its progress."""
 
@@ -137,6 +139,7 @@ class SequenceEstimator(Estimator):
             predictions=predictions,
             predicted=self.says_of_a_step,
             answer=answer,
+            notes=self.notes_of_inspection,
         )
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
