@@ -34,7 +34,7 @@ CONCEPTS = (
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Start", "시작", ("index.md", "first-hour.md", "contents.md")),
+    ("Start", "시작", ("first-hour.md", "contents.md")),
     ("How-to", "방법", tuple(f"how-to/{name}.md" for name in HOW_TO)),
     ("Concepts", "개념", tuple(f"concepts/{name}.md" for name in CONCEPTS)),
     ("Reference", "참조", (API, *map(name_page, api.rooms()), COMMANDS, CELLS, "model-file.md", "glossary.md")),
@@ -43,6 +43,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 """Sections in both languages, and the pages of each in reading order; a language has those that are written in it."""
 
+HOME = "index.md"
 KOREAN: dict[str, Any] = {"한국어": "ko/index.html"}
 """The way to the other language; back, each Korean page has a link to its English one."""
 
@@ -135,21 +136,21 @@ def _handler() -> dict[str, Any]:
     return {"paths": [str(ROOT / "src")], "options": DOCSTRINGS}
 
 
-def navigation(language: str, pages: Path) -> list[dict[str, Any]]:
+def navigation(language: str, pages: Path) -> list[Any]:
     """Return the sections with the pages that the language has.
 
     Raises:
         SystemExit: a page stands in no section, or a section names none that is there in English.
     """
     there = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
-    named = [page for *_, pages_of in NAVIGATION for page in pages_of]
+    named = [HOME, *(page for *_, pages_of in NAVIGATION for page in pages_of)]
     lost = there.symmetric_difference(named) if language == "en" else there.difference(named)
     if lost:
         sys.exit(f"scripts/build_site.py: NAVIGATION and the pages differ: {', '.join(sorted(lost))}")
     at = LANGUAGES.index(language)
-    titles = [(names[at], [page for page in pages_of if page in there]) for *names, pages_of in NAVIGATION]
-    filled: list[dict[str, Any]] = [{title: found} for title, found in titles if found]
-    return [*filled, KOREAN] if language == "en" else filled
+    sections = [(section[at], [page for page in section[2] if page in there]) for section in NAVIGATION]
+    filled = [{title: inside} for title, inside in sections if inside]
+    return [HOME, *filled, KOREAN] if language == "en" else [HOME, *filled]
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ class References(HTMLParser):
 
 def is_there(page, address):
     """Whether an address of the site leads to one of its files."""
-    return (page.parent / unquote(urlsplit(address).path)).is_file()
+    target = page.parent / unquote(urlsplit(address).path)
+    return (target / "index.html" if target.is_dir() else target).is_file()
 
 
 def test_a_page_loads_nothing_from_outside_and_its_links_lead_somewhere(site):
