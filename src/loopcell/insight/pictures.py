@@ -20,8 +20,10 @@ WIDTH = 10.0
 MOST_LABELS = 80
 LONGEST_LABEL = 12
 FITTING = 130  # characters side by side below a picture
-KOREAN_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
-KOREAN_FONTS += ("Noto Sans CJK JP", "Noto Serif CJK KR", "Noto Serif CJK JP")
+KOREAN_FONTS = (
+    *("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo"),
+    *("Noto Sans CJK JP", "Noto Serif CJK KR", "Noto Serif CJK JP"),
+)
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, marks of direction, halves of characters, other line breaks
 MOST_ROWS = 60  # heat maps of one picture
 
@@ -42,7 +44,7 @@ def draw(seen: Inspection, path: Path, form: str) -> None:
     from matplotlib import rc_context
 
     # A fixed seed for the ids of SVG, so that the same inspection gives the same file.
-    settings = {"svg.hashsalt": "loopcell", "font.family": ["DejaVu Sans", *_installed_fonts()]}
+    settings: dict[Any, Any] = {"svg.hashsalt": "loopcell", "font.family": ["DejaVu Sans", *_installed_fonts()]}
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it stands there as a box
         figure = figure_of(seen)
