@@ -1,4 +1,4 @@
-"""What sentences advise to say in Python, as it is said in the shell."""
+"""The advice of sentences written for Python, as it is said in the shell."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ONLY_IN_PYTHON = re.compile(r" \(header=\[[^)]*\)")
 
 
 def in_flags(sentence: str) -> str:
-    """A sentence with flags in place of the arguments of Python; advice that has no flag is left out.
+    """Return a sentence with flags in place of the arguments of Python; advice that has no flag is left out.
 
     >>> in_flags("if it is Korean text from Windows, say encoding='cp949'")
     'if it is Korean text from Windows, say --encoding cp949'

@@ -1,4 +1,4 @@
-"""What can be refused before torch is imported, which takes seconds: files, columns, models, devices, run folders.
+"""Refusals before torch is imported, which takes seconds: of files, columns, models, devices, run folders.
 
 Everything here is looked at once more where it is used; what passes here has only not failed yet.
 """
@@ -45,7 +45,7 @@ def demand_there(path: Path | None, what: str) -> None:
 
 
 def demand_model(path: Path, task: str | None = None) -> str:
-    """The task of a model file; errors as those of the model's `load`.
+    """Return the task of a model file; errors as those of the model's `load`.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""What a run that ended tells its user."""
+"""The report of a run that ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def report_language_model(result: TrainedEstimator) -> None:
 
 
 def report_estimator(result: TrainedEstimator) -> None:
-    """The same of an estimator: notes on the data, the held-out part beside baselines, the files."""
+    """Return the same of an estimator: notes on the data, the held-out part beside baselines, the files."""
     say_notes(result.notes)
     _ending(result.estimator.outcome_, result.run)
     if result.score:
@@ -45,7 +45,7 @@ def report_estimator(result: TrainedEstimator) -> None:
 
 
 def report_vectors(result: Any) -> None:
-    """The same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
+    """Return the same of word vectors; what was learned before an interruption is kept, and exit code 130 says so."""
     say_notes(result.notes)
     outcome, words = result.estimator.outcome_, len(result.estimator.words_)
     say(f"{outcome.reason}: {words:,} words, learned from {outcome.words:,} in {outcome.seconds:,.0f} s")

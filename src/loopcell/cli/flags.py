@@ -142,7 +142,7 @@ def typed_as(hint: Any) -> Any:
 
 
 def default_of(config: type[Any], name: str) -> Any:
-    """The default of a field."""
+    """Return the default of a field."""
     if issubclass(config, BaseModel):
         return config.model_fields[name].default
     return next(field.default for field in fields(config) if field.name == name)
@@ -164,7 +164,7 @@ def with_flags(flags: Iterable[Flag]) -> Callable[[FunctionT], FunctionT]:
 
 
 class Settings:
-    """What was typed, ready to become configuration models.
+    """The values that were typed, ready to become configuration models.
 
     Args:
         flags: the table.
@@ -188,5 +188,5 @@ class Settings:
         return configure(config, self.given(config) | others, self._names)
 
     def given(self, config: type[Any]) -> dict[str, Any]:
-        """What was typed for one model, by field."""
+        """Return what was typed for one model, by field."""
         return {field: value for owner, field, value in self._values if owner is config}

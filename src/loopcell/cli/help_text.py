@@ -12,7 +12,7 @@ _NAME = re.compile(r"`(\w+)`")
 
 
 class Told(NamedTuple):
-    """What is told of a flag.
+    """The help of a flag.
 
     Attributes:
         help: the first sentence about the setting.

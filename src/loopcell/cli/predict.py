@@ -77,7 +77,7 @@ def _tell_kept(part: Path) -> None:
 
 
 def is_of_series(model: Any) -> bool:
-    """Whether a model reads tables of time series, whose columns it knows."""
+    """Say whether a model reads tables of time series, whose columns it knows."""
     from loopcell.tasks.forecasting.estimator import SeriesEstimator
 
     return isinstance(model, SeriesEstimator)

@@ -102,5 +102,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _close_output() -> None:
-    """The reader of our output (such as `head`) has had enough: not an error, and nothing more to write to."""
+    """End: the reader of our output (such as `head`) has had enough: not an error, and nothing more to write to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How flags are typed, where that is not how the settings are written in Python: the one table of it.
+"""The spelling of flags, where it is not that of the settings in Python: the one table of it.
 
 A setting without a row here has the flag `--its-name`, of its own type. Whatever its name, the help of a flag is the
 first sentence that the docstring of the settings says of it.
@@ -21,7 +21,7 @@ from loopcell.cli.values import (
 
 
 class Spelling(NamedTuple):
-    """How a setting is typed.
+    """The spelling of a setting as a flag.
 
     Attributes:
         names: of the flag, the one that messages use first.

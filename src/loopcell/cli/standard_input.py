@@ -49,7 +49,7 @@ def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tup
 def as_training_files(
     files: Sequence[Path], others: Sequence[Path] | None = None
 ) -> tuple[list[Path], list[Path] | None]:
-    """The same for what a run learns from, with a note where it could not be resumed; arguments as `as_files`."""
+    """Return the same for the files of a run, with a note where it could not be resumed; arguments as `as_files`."""
     found = as_files(files, others)
     if found != (list(files), None if others is None else list(others)):
         say_note("what comes from standard input or a pipe is not kept: this run cannot be resumed")
@@ -77,7 +77,7 @@ def _as_file(path: Path) -> Path:
 
 
 def input_lines(encoding: str) -> Iterator[str]:
-    """The lines without their ends, as soon as they are there.
+    """Return the lines without their ends, as soon as they are there.
 
     Raises:
         DataError: they are not in this encoding; the message names the line.
@@ -91,5 +91,5 @@ def input_lines(encoding: str) -> Iterator[str]:
 
 
 def as_line(written: str | list[str]) -> str:
-    """A text, or a list of tokens, as one line of output: a line for a line."""
+    """Return a text, or a list of tokens, as one line of output: a line for a line."""
     return " ".join((written if isinstance(written, str) else " ".join(written)).splitlines())

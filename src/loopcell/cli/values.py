@@ -16,7 +16,7 @@ SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 def parse_time(text: str) -> float:
-    """A length of time, such as 50m, 1h30m, 90s or 90, in seconds.
+    """Return a length of time, such as 50m, 1h30m, 90s or 90, in seconds.
 
     Raises:
         UsageError: it is not one.
@@ -49,7 +49,7 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def parse_delimiter(text: str) -> str:
-    """What stands between cells, with the names of what cannot be typed easily."""
+    """Return what stands between cells, with the names of what cannot be typed easily."""
     return {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "blank": "blanks"}.get(text, text)
 
 
@@ -117,5 +117,5 @@ def find_cell(name: str) -> Cell:
 
 
 def find_model(path: Path) -> Path:
-    """A model's file, also when its run folder is named."""
+    """Return a model's file, also when its run folder is named."""
     return path / "model.safetensors" if path.is_dir() else path

@@ -1,4 +1,4 @@
-"""What each argument means, from the docstrings of settings: for those of estimators, and for the help of flags."""
+"""The meaning of each argument, from the docstrings of settings: for those of estimators, and for the help of flags."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ OTHER_NAMES = {
 
 
 def unknown_argument(owner: str, name: str, names: Sequence[str]) -> str:
-    """The sentence about an argument that there is not: the nearest one, or all of them."""
+    """Return the sentence about an argument that there is not: the nearest one, or all of them."""
     other = OTHER_NAMES.get(name) or EARLIER_NAMES.get(name)
     near = [other] if other in names else difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"

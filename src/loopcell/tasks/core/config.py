@@ -13,7 +13,7 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class SamplingConfig(Config):
-    """How the next token is drawn from the model's distribution.
+    """The way in which the next token is drawn from the model's distribution.
 
     Attributes:
         temperature: divides the logits: below 1 is safer, above 1 wilder, 0 takes the most probable token each time.

@@ -74,7 +74,7 @@ def write_model(
 
 
 def read_learned(path: Path, task: str) -> Mapping[str, Any]:
-    """What a model file has learned beside its weights; errors as `read_model`."""
+    """Return what a model file has learned beside its weights; errors as `read_model`."""
     facts = read_facts(path, MODEL)
     demand_task(path, task, facts.get("task"))
     learned = facts.get("learned")

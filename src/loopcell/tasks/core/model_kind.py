@@ -1,4 +1,4 @@
-"""What tells a model file from others, and which task it is for. No torch: the command line asks before loading."""
+"""Telling a model file from others, and finding its task. No torch: the command line asks before loading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODEL = FileKind("loopcell", 2, "loopcell model")
 
 
 def read_task(path: Path) -> str:
-    """Which task a model file is for.
+    """Return which task a model file is for.
 
     Raises:
         FileFormatError: the file is missing, truncated, foreign, damaged or of a newer format.
@@ -22,7 +22,7 @@ def read_task(path: Path) -> str:
 
 
 def model_path(path: str | PathLike[str]) -> Path:
-    """The file of a model: of a folder, the model of the run that it is of."""
+    """Return the file of a model: of a folder, the model of the run that it is of."""
     found = Path(path)
     return RunFolder(found).model if found.is_dir() else found
 

@@ -49,7 +49,7 @@ def demand_known(task: str) -> None:
 
 
 def model_class(task: str) -> Any:
-    """The class of a task's models.
+    """Return the class of a task's models.
 
     Raises:
         FileFormatError: no task has that name.

@@ -1,4 +1,4 @@
-"""How long and how fast an estimator trains where its user does not say: by the number of examples, counted in updates.
+"""The length and the rate of a training where its user does not say: by the number of examples, counted in updates.
 
 Twenty passes over 50 examples in batches of 32 are 40 updates, which is not even a warm-up. So small sets are read in
 smaller batches, and more often, until there are `LEAST_UPDATES`; large ones have the usual numbers. No torch here.
@@ -78,7 +78,7 @@ def pace_of(given: Pace, usual: Pace, examples: int) -> Pace:
 
 
 def held_out_share(given: float, examples: int) -> float:
-    """Which share of the examples is held out: what is given, or of `AUTO` a tenth, but 50 or a quarter if possible.
+    """Return the share of examples to hold out: what is given, or of `AUTO` a tenth, but 50 or a quarter if possible.
 
     Args:
         given: a share, or `AUTO`.

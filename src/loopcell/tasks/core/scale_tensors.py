@@ -27,7 +27,7 @@ BEFORE: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 
 def scale_tensors(scales: Mapping[str, Scale]) -> dict[str, Tensor]:
-    """The tensors of some scales by the names that they have in a file."""
+    """Return the tensors of some scales by the names that they have in a file."""
     return {
         f"{PREFIX}{name}.{part}": torch.from_numpy(np.array(values, np.float64))
         for name, scale in scales.items()
@@ -57,7 +57,7 @@ def _checked(name: str, mean: Tensor, size: Tensor) -> Scale:
 
 
 def demand_shape(scale: Scale, *shape: int) -> Scale:
-    """A scale, where it is of the shape that the network asks for; else ValueError."""
+    """Return a scale, where it is of the shape that the network asks for; else ValueError."""
     if scale.mean.shape != shape:
         raise ValueError(f"a scale is of shape {list(scale.mean.shape)} and should be {list(shape)}")
     return scale

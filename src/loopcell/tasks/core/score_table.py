@@ -32,17 +32,17 @@ class ScoreTable:
         return self.rows[MODEL]
 
     def verdict(self) -> Verdict | None:
-        """Whether the model beats its best baseline; None where none has a metric of the model's."""
+        """Say whether the model beats its best baseline; None where none has a metric of the model's."""
         return verdict_of(self.rows)
 
     def lines(self) -> list[str]:
-        """The table as text: a line for the data, a line of names, a line for the model and each baseline."""
+        """Return the table as text: a line for the data, a line of names, a line for the model and each baseline."""
         metrics = list(self.model)
         cells = {name: [number(row.get(metric)) for metric in metrics] for name, row in self.rows.items()}
         return [f"{self.data}:", *aligned(metrics, cells)]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """Return the same as plain JSON values."""
         found: dict[str, Any] = {"data": self.data, "rows": {name: dict(row) for name, row in self.rows.items()}}
         if self.confusion is not None:
             found["confusion"] = {"labels": list(self.labels), "counts": self.confusion.tolist()}

@@ -1,4 +1,4 @@
-"""What estimators are told: their constructor arguments, with defaults and bounds. No torch here: flags are fast.
+"""The constructor arguments of estimators, with defaults and bounds. No torch here: flags are fast.
 
 A settings class is a dataclass of keyword-only fields, so an estimator that derives from it has a constructor which
 stores its arguments as given, as scikit-learn asks. They are checked when `fit` is called.
@@ -113,7 +113,7 @@ class RecurrentSettings(Protocol):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class NetworkSettings:
-    """How the network is made that reads the sequences.
+    """Arguments of the network that reads the sequences.
 
     Args:
         cell: a name of `loopcell.cells`, or a cell of your own.
@@ -162,7 +162,7 @@ class NetworkSettings:
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class TrainingSettings:
-    """How the network is trained, and when that ends.
+    """Arguments of the training, and of its end.
 
     What is "auto" goes by the number of examples, as `loopcell.tasks.core.pace` says; for 2,400 and more it is the
     usual number: 20 passes in batches of 32, a patience of 5, a learning rate of 0.002 after 100 updates of warm-up.
@@ -215,20 +215,20 @@ class TrainingSettings:
     optimizer: OwnFunction = None
 
     def seed(self) -> int:
-        """A number for the random generators."""
+        """Return a number for the random generators."""
         return drawn_seed(self.random_state)
 
     def pace(self, examples: int) -> Pace:
-        """The numbers for so many examples to train on: what was given, and the rule for the rest."""
+        """Return the numbers for so many examples to train on: what was given, and the rule for the rest."""
         given = Pace(self.batch_size, self.epochs, self.patience, self.learning_rate, self.warmup)
         return pace_of(given, self.usual_pace, examples)
 
     def reading_batch(self) -> int:
-        """How many examples are read at once where nothing is learned."""
+        """Return how many examples are read at once where nothing is learned."""
         return self.usual_pace.batch_size if self.batch_size == AUTO else self.batch_size
 
     def training_config(self, seed: int, examples: int) -> TrainingConfig:
-        """The same in the words of the training engine; an update takes a batch of whole sequences."""
+        """Return the same in the words of the training engine; an update takes a batch of whole sequences."""
         pace = self.pace(examples)
         return TrainingConfig(
             truncation=Truncation(k1=1),
@@ -248,7 +248,7 @@ class TrainingSettings:
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class ClassifierSettings(NetworkSettings, TrainingSettings):
-    """What a `SequenceClassifier` is told beside the above.
+    """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes by
@@ -270,7 +270,7 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class RegressorSettings(NetworkSettings, TrainingSettings):
-    """What a `SequenceRegressor` is told beside the above.
+    """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes
@@ -292,7 +292,7 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class TaggerSettings(NetworkSettings, TrainingSettings):
-    """What a `SequenceTagger` is told beside the above.
+    """Arguments of a `SequenceTagger` beside the above.
 
     Args:
         crf: put a linear-chain CRF on the scores, which knows which label follows which.
@@ -310,7 +310,7 @@ SettingsT = TypeVar("SettingsT")
 
 
 def checked(settings: SettingsT) -> SettingsT:
-    """The settings of an estimator as plain numbers and strings within their bounds.
+    """Return the settings of an estimator as plain numbers and strings within their bounds.
 
     Raises:
         UsageError: one is out of its bounds; the sentence names it.
@@ -321,10 +321,10 @@ def checked(settings: SettingsT) -> SettingsT:
 
 
 def settings_class(estimator: type[Any]) -> Any:
-    """The class that declares an estimator's constructor arguments: its own or its nearest ancestor's."""
+    """Return the class that declares an estimator's constructor arguments: its own or its nearest ancestor's."""
     return next(kind for kind in estimator.__mro__ if "__dataclass_fields__" in vars(kind))
 
 
 def _plain(value: Any) -> Any:
-    """A NumPy number, as grids of parameters have them, as Python's; anything else as it is."""
+    """Return a NumPy number, as grids of parameters have them, as Python's; anything else as it is."""
     return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value

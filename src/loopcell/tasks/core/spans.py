@@ -19,12 +19,12 @@ class Span(NamedTuple):
 
 
 def are_entities(labels: Iterable[Any]) -> bool:
-    """Whether labels are of the form B-PER, I-PER, O (or with E- and S-)."""
+    """Say whether labels are of the form B-PER, I-PER, O (or with E- and S-)."""
     return all(isinstance(label, str) and _ENTITY.fullmatch(label) for label in labels)
 
 
 def entities(labels: Sequence[str]) -> set[Span]:
-    """The entities of a sequence; one begins at B-, at S-, where the type changes, and after O or E-."""
+    """Return the entities of a sequence; one begins at B-, at S-, where the type changes, and after O or E-."""
     found: set[Span] = set()
     start, before = 0, "O"
     for at, label in enumerate([*labels, "O"]):
@@ -38,7 +38,7 @@ def entities(labels: Sequence[str]) -> set[Span]:
 
 
 def segments(labels: Sequence[Any]) -> set[Span]:
-    """The longest segments of one label, but for those of a background (O, 0, False)."""
+    """Return the longest segments of one label, but for those of a background (O, 0, False)."""
     found: set[Span] = set()
     start = 0
     for at in range(1, len(labels) + 1):
@@ -95,6 +95,6 @@ def _start(span: Span) -> int:
 
 
 def _overlap(a: Span, b: Span) -> float:
-    """Steps in both over steps in either."""
+    """Return steps in both over steps in either."""
     both = min(a.stop, b.stop) - max(a.start, b.start)
     return both / (a.stop - a.start + b.stop - b.start - both)

@@ -41,7 +41,7 @@ class Verdict:
 
 
 def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
-    """Whether the model beats its best baseline, by the first metric that both have; None where there is none.
+    """Say whether the model beats its best baseline, by the first metric that both have; None where there is none.
 
     Args:
         rows: figures by name, of the model under `MODEL` and of the baselines.

@@ -1,4 +1,4 @@
-"""The texts that a user gives, as stretches of files: what follows reads files block by block, whatever their size."""
+"""The texts that a user gives, as segments of files: what follows reads files block by block, whatever their size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_NAME = 255  # letters of a file's name; no longer text is taken for one
 
 
 def as_sources(X: object, name: str, folder: Path) -> list[Source]:
-    """Return each of a user's texts as a stretch of a file, which is one document.
+    """Return each of a user's texts as a segment of a file, which is one document.
 
     Args:
         X: a text, the path of one, or a list of these.

@@ -12,7 +12,7 @@ from loopcell.training.config import configure
 
 
 class WritingModel:
-    """What writes on after a prime, once it is fitted."""
+    """A model that writes on after a prime, once it is fitted."""
 
     @abstractmethod
     def _fitted_network(self) -> LanguageModelNetwork:

@@ -140,7 +140,7 @@ class Estimator(StoredEstimator):
         return None
 
     def _naive(self, held_out: Any) -> Naive | None:
-        """What a loss on the held-out part has to be below, if anything was learned; None where that is not known."""
+        """Return the loss on the held-out part of knowing nothing of the input; None where that is not known."""
         return None
 
     def _note(self, notes: Sequence[str]) -> None:
@@ -160,16 +160,16 @@ class Estimator(StoredEstimator):
         return working(Console(stderr=True) if self.progress else None, what)
 
     def _seconds_elsewhere(self) -> float:
-        """What of the time limit is not for training: reading the data, and in the shell a tenth for the scores."""
+        """Return the seconds of the time limit that are not for training: for reading, and in the shell for scores."""
         scores = 0.0 if self._context.began is None else self.scoring_share * float(self.time_limit or 0.0)
         return time.monotonic() - self._started + scores
 
     def _fingerprint(self, training: Examples[Any]) -> str:
-        """What tells the training part from others, in the user's own units."""
+        """Return what tells the training part from others, in the user's own units."""
         return training.fingerprint()
 
     def _ended(self, run: str | PathLike[str] | None) -> Self:
-        """The last lines of every `fit`: write the model as it is now, and pass an interruption on.
+        """End a `fit`: write the model as it is now, and pass an interruption on.
 
         Raises:
             KeyboardInterrupt: training was interrupted; what it came to is kept.

@@ -33,7 +33,7 @@ class RunContext:
 
 
 class PartOfRun(ABC):
-    """What `train_on_files` and `resume` of `loopcell.tasks.core.from_files.run` ask of an estimator."""
+    """The part of an estimator that `train_on_files` and `resume` of `loopcell.tasks.core.from_files.run` ask for."""
 
     _context = RunContext()
     _columns: Columns | None = None
@@ -71,7 +71,7 @@ class PartOfRun(ABC):
         """Return the metrics on what `fit` with the same data held out, beside baselines; None for nothing."""
 
     def seconds_left(self) -> float | None:
-        """What is left of the time limit, for what follows training; None without a limit, and at least 0."""
+        """Return what is left of the time limit, for what follows training; None without a limit, and at least 0."""
         began = self._context.began
         if self.time_limit is None or began is None:
             return None

@@ -1,4 +1,4 @@
-"""What the end of a training run says: whether it was long enough, whether it learned anything, what to try."""
+"""Sentences about the end of a training: whether it was long enough, whether it learned anything, what to try."""
 
 from __future__ import annotations
 

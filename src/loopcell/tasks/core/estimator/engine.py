@@ -34,7 +34,7 @@ READING_FACTOR = 4
 
 
 class Loss(NamedTuple):
-    """What a batch cost.
+    """The loss of a batch.
 
     Attributes:
         total: scalar, the summed loss of its predictions.
@@ -46,10 +46,10 @@ class Loss(NamedTuple):
 
 
 class Trainable(Protocol):
-    """What a network of an estimator has beside `forward`."""
+    """A network of an estimator, which has a loss beside `forward`."""
 
     def loss(self, batch: Any) -> Loss:
-        """The summed loss of a batch's predictions and their number; the batch is on the network's device."""
+        """Return the summed loss of a batch's predictions and their number; the batch is on the network's device."""
         ...
 
 
@@ -57,7 +57,7 @@ BatchLoss: TypeAlias = Callable[[Any], Loss]
 
 
 class FitOptions(NamedTuple):
-    """How a network is to be trained, and where that is kept.
+    """The options of a training: how a network is trained, and where that is kept.
 
     Attributes:
         config: the numbers.
@@ -180,11 +180,11 @@ def private_randomness(seed: int) -> Iterator[None]:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Where a network's weights are."""
+    """Return where a network's weights are."""
     return next(network.parameters()).device
 
 
 def on_device(batch: BatchT, device: torch.device) -> BatchT:
-    """A batch with its tensors on a device."""
+    """Return a batch with its tensors on a device."""
     moved: BatchT = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
     return moved

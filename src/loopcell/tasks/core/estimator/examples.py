@@ -22,7 +22,7 @@ BatchT = TypeVar("BatchT")
 
 
 class Examples(ABC, Generic[BatchT]):
-    """What a network is trained or scored on.
+    """Examples that a network is trained or scored on.
 
     Attributes:
         lengths: int64 [N]; examples of similar length share a batch, so that there is little padding.
@@ -36,7 +36,7 @@ class Examples(ABC, Generic[BatchT]):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """What tells these examples from others: a run goes on with the same ones only."""
+        """Return what tells these examples from others: a run goes on with the same ones only."""
 
     @abstractmethod
     def batch(self, indices: Indices) -> BatchT:
@@ -137,7 +137,7 @@ class ExampleBatches(Generic[BatchT]):
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:
-    """A hash of some arrays' contents."""
+    """Return a hash of some arrays' contents."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)

@@ -20,7 +20,7 @@ Parts = tuple[Part, Part]
 
 
 class Fitted(Protocol):
-    """What is asked of an estimator that was just fitted."""
+    """An estimator that was just fitted, as far as its score asks for it."""
 
     notes_: list[str]
     outcome_: Outcome

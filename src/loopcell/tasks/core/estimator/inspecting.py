@@ -1,4 +1,4 @@
-"""What an estimator of sequences shows of one sequence: its steps in words, its input as courses, its answer so far."""
+"""One sequence as an estimator shows it: its steps in words, its input as courses, the answer so far."""
 
 from __future__ import annotations
 

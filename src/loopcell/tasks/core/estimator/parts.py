@@ -36,7 +36,7 @@ class Part(Sequence[Any]):
 
     @property
     def origins(self) -> PartOrigins:
-        """Where the examples came from; `readers.where` asks for it."""
+        """Return where the examples came from; `readers.where` asks for it."""
         return PartOrigins(self)
 
     def __len__(self) -> int:
@@ -56,14 +56,14 @@ class Part(Sequence[Any]):
         return Part(self.values, self.name)
 
     def take(self, indices: Indices) -> Part:
-        """Some of the part's examples."""
+        """Return some of the part's examples."""
         taken = Part(self.values, self.name, self.indices[indices])
         taken.weights = None if self.weights is None else self.weights[indices]
         return taken
 
 
 def _indexed(values: Any, name: str) -> Any:
-    """What a user gave as something that has an entry for each number 0, 1, ..."""
+    """Return what a user gave as something that has an entry for each number 0, 1, ..."""
     library = type(values).__module__.partition(".")[0]
     if library == "polars":
         return values.to_list()
@@ -75,7 +75,7 @@ def _indexed(values: Any, name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """An entry without what only carries it: of tensors the numbers, and None for what is masked or not there."""
+    """Return an entry without what only carries it: the numbers of tensors, None for what is masked or not there."""
     if isinstance(value, Tensor) and value.layout is strided and not value.is_complex():
         value = as_array(value, "a tensor")
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
 
 
 class PartOrigins(Sequence[str]):
-    """Where the examples of a part came from, as a user would say it."""
+    """The places that the examples of a part came from, as a user would say it."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
@@ -109,7 +109,7 @@ class PartOrigins(Sequence[str]):
 
 
 def as_part(values: object, name: str) -> Part:
-    """The user's examples.
+    """Return the user's examples.
 
     Raises:
         InputError: it is one example, or no sequence of them.
@@ -146,7 +146,7 @@ def _cure(values: object, name: str) -> str:
 
 
 def as_pair(X: object, y: object) -> tuple[Part, Part]:
-    """The user's examples and what belongs to each; DataError when there are more of one than of the other."""
+    """Return the user's examples and what belongs to each; DataError when there are more of one than of the other."""
     inputs, targets = as_part(X, "X"), as_part(y, "y")
     if len(inputs) != len(targets):
         raise DataError(f"X has {len(inputs)} examples and y has {len(targets)}")

@@ -72,23 +72,23 @@ class SequenceEstimator(Estimator):
         """Put what the network keeps of the training part into it, such as counts of labels."""
 
     def _finish(self, held_out: SequenceExamples) -> None:
-        """What follows training, with the help of the held-out part, such as calibration."""
+        """Do what follows training, with the help of the held-out part, such as calibration."""
 
     def _split(self, y: Part, fraction: float, seed: int) -> Split:
         """Numbers of the examples to train on and of those to hold out."""
         return split_random(len(y), fraction, seed)
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many tokens of X were never seen in training; 0 where there are no tokens."""
+        """Return how many tokens of X were never seen in training; 0 where there are no tokens."""
         return self.input_.unknown(X)
 
     @abstractmethod
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        """What the model says of each example, as a line of JSON has it (`loopcell predict`)."""
+        """Return what the model says of each example, as a line of JSON has it (`loopcell predict`)."""
 
     @abstractmethod
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
-        """The metrics of the task on (X, y), beside those of naive baselines.
+        """Return the metrics of the task on (X, y), beside those of naive baselines.
 
         Args:
             X: examples.
@@ -147,7 +147,7 @@ class SequenceEstimator(Estimator):
         return [], []
 
     def _reader(self, settings: NetworkSettings) -> SequenceReader:
-        """What reads the sequences: a network has it under the name `reader`."""
+        """Return what reads the sequences: a network has it under the name `reader`."""
         return SequenceReader(self.input_.first_layer(settings), settings)
 
     # --- fit -------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ class SequenceEstimator(Estimator):
 
 
 def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tuple[Parts, Parts | None]:
-    """The part to learn from and the held-out one, which is a half of the pair or was given."""
+    """Return the part to learn from and the held-out one, which is a half of the pair or was given."""
     if halves is None:
         return pair, None if validation is None else as_pair(*validation)
     train, rest = ((pair[0].take(half), pair[1].take(half)) for half in halves)
@@ -315,7 +315,7 @@ def _first_layer(network: nn.Module) -> FirstLayer:
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
-    """A sentence about sequences without a step, which say nothing of themselves."""
+    """Return a sentence about sequences without a step, which say nothing of themselves."""
     empty = np.flatnonzero(examples.lengths == 0)
     if not len(empty):
         return None

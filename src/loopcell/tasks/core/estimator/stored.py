@@ -86,14 +86,14 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
 
     @abstractmethod
     def _learned(self) -> dict[str, Any]:
-        """What the data taught beside the network's tensors, as plain JSON values: vocabularies, labels."""
+        """Return what the data taught beside the network's tensors, as plain JSON values: vocabularies, labels."""
 
     @abstractmethod
     def _restore(self, learned: Mapping[str, Any]) -> None:
         """Put back what `_learned` gave; any exception when it was not given by it."""
 
     def _scales(self) -> dict[str, Scale]:
-        """The scales of the numbers that the network reads and gives, by what they are of; a file keeps them."""
+        """Return the scales of the numbers that the network reads and gives, by what they are of; a file keeps them."""
         return {}
 
     def _take_scales(self, scales: Mapping[str, Scale]) -> None:
@@ -158,7 +158,7 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
 
     @classmethod
     def _loaded(cls, path: Path, others: Mapping[str, Any]) -> Self:
-        """What a file holds, with the arguments that no file can hold; errors as `load`."""
+        """Return what a file holds, with the arguments that no file can hold; errors as `load`."""
         content = read_model(path, cls.task)
         with building(path, content):
             estimator = cls.from_facts(content.facts)
@@ -171,7 +171,7 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        """An estimator without weights of what `facts` gave; any exception when it was not given by it."""
+        """Return an estimator without weights of what `facts` gave; any exception when it was not given by it."""
         known = {field.name for field in fields(settings_class(cls))} - set(NOT_KEPT)
         config = {EARLIER_NAMES.get(name, name): value for name, value in facts["config"].items()}
         unknown = config.keys() - known
@@ -189,6 +189,6 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
 
 
 def _as_given(cell: Cell) -> Cell | str:
-    """A cell as a user would have given it: the name, where the library's cell of that name is the very same."""
+    """Return a cell as a user would have given it: the name, where the library's cell of that name is the very same."""
     known = cells.CELLS.get(cell.name)
     return cell.name if known is not None and known.to_json() == cell.to_json() else cell

@@ -1,4 +1,4 @@
-"""Which files examples are read from, and what their columns are. No torch here, so that flags are fast."""
+"""The files that examples are read from, and their columns. No torch here, so that flags are fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loopcell.training.config import Config
 
 
 class Columns(Config):
-    """What the columns of a table are; a model that was trained from the shell remembers them.
+    """The columns of a table by their roles; a model that was trained from the shell remembers them.
 
     Attributes:
         input: the column of the sequences; or several with commas between them: the columns of a step, or, where a row
@@ -34,7 +34,7 @@ class Columns(Config):
 
     @property
     def of_steps(self) -> bool:
-        """Whether a row is a step, and not an example."""
+        """Say whether a row is a step, and not an example."""
         return self.by is not None or self.window is not None
 
     @property
@@ -48,12 +48,12 @@ class Columns(Config):
         return tuple(name for name in (self.input, *self.inputs, self.target, self.by) if name is not None)
 
     def inputs_in(self, there: Sequence[str]) -> bool:
-        """Whether a file with these columns has those of the sequences."""
+        """Say whether a file with these columns has those of the sequences."""
         return self.input is not None and (self.input in there or set(self.inputs) <= set(there))
 
 
 class FileExamples(Columns):
-    """Which files, and what in them.
+    """Files, and what is read in them.
 
     Attributes:
         files: tables, JSON lines, archives, a folder of class folders, ...
@@ -87,7 +87,7 @@ class FileExamples(Columns):
 
     @property
     def columns(self) -> Columns:
-        """What the columns of the files are, without the files."""
+        """Return what the columns of the files are, without the files."""
         return Columns(**{name: getattr(self, name) for name in Columns.model_fields})
 
     def as_in(self, training: Columns, there: Sequence[str]) -> Self:

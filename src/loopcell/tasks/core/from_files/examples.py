@@ -128,7 +128,7 @@ def demand_sequences(X: Column) -> None:
 
 
 def _is_one_number(value: Any) -> bool:
-    """Whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
+    """Say whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
     if isinstance(value, str):
         return _NUMBER.fullmatch(value.strip()) is not None
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
@@ -153,7 +153,7 @@ def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None
 
 
 def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
-    """The sequences in blocks of at most `size`, so that any number of them takes little memory."""
+    """Return the sequences in blocks of at most `size`, so that any number of them takes little memory."""
     if spec.of_steps:
         found = step_sequences(records, step_columns(records, spec, None), None, spec)
         pairs = ((values, origin) for origin, values, _ in found)
@@ -166,7 +166,7 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
-    """The files with the columns that a model was trained with, where nothing was said of them; errors as `read`."""
+    """Return the files with the columns of a model's training, where nothing was said of them; errors as `read`."""
     if training is None or spec.paired:
         return spec
     spec = as_whole(spec, training)
@@ -209,7 +209,7 @@ def as_pair(spec: FileExamples, *, texts: bool) -> FileExamples:
 
 
 def open_records(spec: FileExamples, tell: Tell = untold, named: Sequence[str] = ()) -> Records:
-    """The rows of files, or of one folder, with what is to be known of them told; errors as `read`.
+    """Return the rows of files, or of one folder, with what is to be known of them told; errors as `read`.
 
     Args:
         spec: the files.
@@ -245,7 +245,7 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
 
 
 def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
-    """The columns that make a step; UsageError where none are named."""
+    """Return the columns that make a step; UsageError where none are named."""
     if spec.input is None:
         rest = [name for name in records.columns if name not in (spec.by, target)]
         raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest[:20])}")
@@ -253,14 +253,14 @@ def step_columns(records: Records, spec: FileExamples, target: str | None) -> tu
 
 
 def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
-    """The column of the sequences, or the columns of numbers that make one together."""
+    """Return the column of the sequences, or the columns of numbers that make one together."""
     if len(spec.inputs) > 1 and spec.input not in records.columns:
         return _all_present(records, spec.inputs)
     return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
 
 
 def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
-    """The sequences of one column, or of several side by side."""
+    """Return the sequences of one column, or of several side by side."""
     if len(columns) > 1:
         return Column(WideRows(columns), columns[0].origins)
     (found,) = columns

@@ -1,4 +1,4 @@
-"""How a job reads files: one class for each kind of data, which `loopcell.tasks.core.models` names for each task.
+"""Reading the files of a job: one class for each kind of data, which `loopcell.tasks.core.models` names for each task.
 
 Files are opened once. What they are and which columns they have is checked then, without torch; their rows are read
 when a model asks for them.

@@ -27,7 +27,7 @@ from loopcell.training.run_lock import is_first_process, only_process
 
 @dataclass(frozen=True)
 class TrainedEstimator:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
         run: its folder.
@@ -170,5 +170,5 @@ def _fit(estimator: Estimator, files: Opened, run: RunFolder, *, resume: bool) -
 
 
 def _shown_by(estimator: Any) -> Console | None:
-    """Where an estimator shows its progress, if it does."""
+    """Return where an estimator shows its progress, if it does."""
     return Console(stderr=True) if estimator.progress else None

@@ -1,4 +1,4 @@
-"""What may be given to an estimator as X, and how it becomes sequences: one file a kind."""
+"""The kinds of X that estimators take, and how each becomes sequences: one file per kind."""
 
 from loopcell.tasks.core.inputs.arrays import ArrayInput
 from loopcell.tasks.core.inputs.features import FeatureInput

@@ -86,12 +86,12 @@ class ArrayInput(NumericInput):
         return array
 
     def _by_name(self, table: Any, name: str) -> npt.NDArray[np.float64]:
-        """The columns of training, in its order, [T, I]."""
+        """Return the columns of training, in its order, [T, I]."""
         columns = columns_by_name(table, name, self.columns)
         return np.stack([as_doubles(column, f"{name}, column {label!r},") for label, column in columns], axis=1)
 
     def to_json(self) -> dict[str, Any]:
-        """How many numbers a step has, and the names of their columns."""
+        """Return how many numbers a step has, and the names of their columns."""
         more = {"columns": self.columns, "axes": self.axes}
         known = {name: value for name, value in more.items() if value is not None}
         return {"kind": self.kind, "input_size": self.input_size, **known}

@@ -66,6 +66,6 @@ class TokenEmbedding(FirstLayer):
 
 
 def _before(steps: Tensor, back: int) -> Tensor:
-    """What stood so many steps before, [T, B]; zeros before the first one."""
+    """Return what stood so many steps before, [T, B]; zeros before the first one."""
     rows = min(back, len(steps))
     return torch.cat([torch.zeros_like(steps[:rows]), steps[: len(steps) - rows]])

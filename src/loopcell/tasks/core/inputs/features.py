@@ -60,7 +60,7 @@ class FeatureInput(NumericInput):
         return super()._learned_scale(sequences)
 
     def to_json(self) -> dict[str, Any]:
-        """The features."""
+        """Return the features."""
         return {"kind": self.kind, "features": features_to_json(self.features)}  # type: ignore[arg-type]
 
     @classmethod
@@ -70,7 +70,7 @@ class FeatureInput(NumericInput):
 
 
 def usual_features(example: str | PathLike[str]) -> Features:
-    """The features that suit a file when nobody asks for others: log-mel bands of a sound, the rows of an image.
+    """Return the features that suit a file when nobody asks for others: log-mel bands of a sound, the rows of an image.
 
     Raises:
         DataError: it is neither a sound nor an image, or cannot be read.

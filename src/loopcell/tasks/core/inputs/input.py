@@ -1,4 +1,4 @@
-"""What every kind of input does: X to sequences, and the first layer that reads their steps."""
+"""The base of every kind of input: X to sequences, and the first layer that reads their steps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Input(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """What was learned, as plain JSON values with the kind."""
+        """Return what was learned, as plain JSON values with the kind."""
 
     @classmethod
     @abstractmethod
@@ -70,7 +70,7 @@ class Input(ABC):
         return Ragged.of(self.each(X))
 
     def training_sequences(self, X: Sequence[Any]) -> Ragged:
-        """The same of the training part, after learning of it what `learn` left: the scale of numbers."""
+        """Return the same of the training part, after learning of it what `learn` left: the scale of numbers."""
         return self.sequences(X)
 
     def prepare(self, layer: FirstLayer) -> None:
@@ -86,10 +86,10 @@ class Input(ABC):
         return [str(step) for step in range(len(sequence))]
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many tokens of X were never seen in training; 0 where there are no tokens."""
+        """Return how many tokens of X were never seen in training; 0 where there are no tokens."""
         return 0
 
 
 def count(ids: npt.NDArray[np.integer[Any]], token: int) -> int:
-    """How often a token occurs."""
+    """Return how often a token occurs."""
     return int((ids == token).sum())

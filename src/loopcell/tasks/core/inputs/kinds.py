@@ -1,4 +1,4 @@
-"""Which kind of input X is, and reading a stored one back."""
+"""Finding the kind of input that X is, and reading a stored one back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INPUTS = {kind.kind: kind for kind in _KINDS}
 
 
 def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
-    """The kind of input that the first example is of, with what the training data teach of it.
+    """Return the kind of input that the first example is of, with what the training data teach of it.
 
     Raises:
         DataError: an example is of another kind than the first, or cannot be read.

@@ -1,4 +1,4 @@
-"""What inputs of numbers have in common: the scale on which a network reads them."""
+"""The base of inputs of numbers: the scale on which a network reads them."""
 
 from __future__ import annotations
 

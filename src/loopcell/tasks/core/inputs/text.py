@@ -40,11 +40,11 @@ class TextInput(Input):
             yield self.vocabulary.encode(text, unknown="replace")
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
-        """An embedding."""
+        """Return an embedding."""
         return TokenEmbedding(len(self.vocabulary), settings, self.vocabulary.unknown_id)
 
     def to_json(self) -> dict[str, Any]:
-        """The vocabulary."""
+        """Return the vocabulary."""
         return {"kind": self.kind, "vocabulary": self.vocabulary.to_json()}
 
     @classmethod
@@ -57,7 +57,7 @@ class TextInput(Input):
         return token_labels(self.vocabulary, sequence)
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many tokens of X are the unknown one."""
+        """Return how many tokens of X are the unknown one."""
         unknown = self.vocabulary.unknown_id
         return 0 if unknown is None else sum(count(ids, unknown) for ids in self.each(X))
 

@@ -46,11 +46,11 @@ class TokenInput(Input):
             yield np.array([self._ids.get(token, UNKNOWN) for token in example], dtype=np.int64)
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
-        """An embedding."""
+        """Return an embedding."""
         return TokenEmbedding(len(self.tokens) + 1, settings, UNKNOWN)
 
     def to_json(self) -> dict[str, Any]:
-        """The tokens in the order of their ids."""
+        """Return the tokens in the order of their ids."""
         return {"kind": self.kind, "tokens": self.tokens}
 
     @classmethod
@@ -68,7 +68,7 @@ class TokenInput(Input):
         return ["?" if token == UNKNOWN else self.tokens[token - 1] for token in sequence.tolist()]
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many tokens of X were never seen in training."""
+        """Return how many tokens of X were never seen in training."""
         return sum(count(ids, UNKNOWN) for ids in self.each(X))
 
 

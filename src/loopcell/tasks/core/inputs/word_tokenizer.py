@@ -25,7 +25,7 @@ class WordTokenizer(NamedTuple):
     lower: bool
 
     def words(self, example: Any, name: str = "the text") -> list[str]:
-        """The words of an example; a sign of punctuation is a word of its own.
+        """Return the words of an example; a sign of punctuation is a word of its own.
 
         Raises:
             DataError: it is neither a text nor a list of strings, or has a lone surrogate.
@@ -45,6 +45,6 @@ class WordTokenizer(NamedTuple):
         return [str(word).lower() if self.lower else str(word) for word in example]
 
     def each(self, X: Sequence[Any]) -> Iterator[list[str]]:
-        """The words of every example; errors name the example."""
+        """Return the words of every example; errors name the example."""
         for index, example in enumerate(X):
             yield self.words(example, where(X, index))

@@ -55,12 +55,12 @@ class WordInput(Input):
             yield np.array([self._ids.get(word, UNKNOWN) for word in words], dtype=np.int64)
 
     def number(self, word: str) -> int | None:
-        """A word's place among those with vectors, from 0 on; None for a word that has none."""
+        """Return a word's place among those with vectors, from 0 on; None for a word that has none."""
         found = self._ids.get(self.tokenizer.words([word])[0])
         return None if found is None else found - 1
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
-        """An embedding as long as the ready vectors."""
+        """Return an embedding as long as the ready vectors."""
         return TokenEmbedding(len(self.words) + 1, replace(settings, embedding_size=self.size), UNKNOWN)
 
     def prepare(self, layer: FirstLayer) -> None:
@@ -72,7 +72,7 @@ class WordInput(Input):
         layer.embedding.weight.requires_grad_(not self._ready.frozen)
 
     def to_json(self) -> dict[str, Any]:
-        """The words in the order of their ids, and how texts are cut."""
+        """Return the words in the order of their ids, and how texts are cut."""
         return {"kind": self.kind, "words": self.words, "size": self.size, "lower": self.tokenizer.lower}
 
     @classmethod
@@ -85,5 +85,5 @@ class WordInput(Input):
         return cls(words, size, lower=lower)
 
     def unknown(self, X: Sequence[Any]) -> int:
-        """How many words of X have no vector."""
+        """Return how many words of X have no vector."""
         return sum(count(ids, UNKNOWN) for ids in self.each(X))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """What was not finite first.
+    """The first value that was not finite.
 
     Attributes:
         sentence: says where and what it was.

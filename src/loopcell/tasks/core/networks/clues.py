@@ -1,4 +1,4 @@
-"""What a training step says when its loss or gradient is not finite: a chunk is run again and looked into."""
+"""The sentence of a training step whose loss or gradient is not finite: a chunk is run again and looked into."""
 
 from __future__ import annotations
 

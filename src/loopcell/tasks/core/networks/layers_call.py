@@ -77,7 +77,7 @@ class OrderedCall:
 
     @property
     def names(self) -> list[str]:
-        """What has a name, in the order of the equations; what the cell hands on as it was is left out."""
+        """Return what has a name, in the order of the equations; what the cell hands on as it was is left out."""
         known = known_names(self.graph)
         by_index = {index: name for name, index in known.items() if self.graph.nodes[index].args}
         return [by_index[index] for index in sorted(by_index)]

@@ -1,4 +1,4 @@
-"""Where a number that is not finite comes from: which quantity of which equation, at which step, or which data."""
+"""The origin of a number that is not finite: which quantity of which equation, at which step, or which data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from loopcell.tasks.core.networks.layers_call import OrderedCall
 
 @dataclass(eq=False)
 class _Watch:
-    """What hooks saw.
+    """The observations of hooks.
 
     Attributes:
         data_finite: whether what the first module was given is finite.

@@ -16,7 +16,7 @@ LONG = 50  # steps over which the gradient of the last output seldom reaches wha
 
 
 class LastPooling(nn.Module):
-    """What a row's reader knew at its end: the last step, and in the backward half of two directions the first.
+    """The reader's knowledge at a row's end: the last step, and in the backward half of two directions the first.
 
     Args:
         size: O, the length of an output.
@@ -80,7 +80,7 @@ class AttentionPooling(nn.Module):
         return (self.weights(outputs, lengths) * outputs).sum(0)
 
     def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """How much each step counts, [T, B, 1], summing to one over a row's steps."""
+        """Return how much each step counts, [T, B, 1], summing to one over a row's steps."""
         scores = self.query(torch.tanh(self.hidden(outputs)))
         lowest = torch.finfo(scores.dtype).min  # an infinity would make the softmax of an empty row NaN
         weights: Tensor = scores.masked_fill(~within(outputs, lengths), lowest).softmax(0)
@@ -113,6 +113,6 @@ def chosen_pooling(given: PoolingChoice, lengths: npt.NDArray[np.int64]) -> Pool
 
 
 def within(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Where a step belongs to its row: bool [T, B, 1]."""
+    """Return where a step belongs to its row: bool [T, B, 1]."""
     steps = torch.arange(len(outputs), device=outputs.device).unsqueeze(1)
     return (steps < lengths).unsqueeze(-1)

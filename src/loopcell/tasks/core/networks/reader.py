@@ -1,4 +1,4 @@
-"""What reads the sequences in every estimator: a first layer for the kind of input, and recurrent layers."""
+"""The reader of sequences in every estimator: a first layer for the kind of input, and recurrent layers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SequenceReader(nn.Module):
         return self.dropout(outputs), state
 
     def _dtype(self) -> torch.dtype:
-        """That of the weights, which numbers from outside have not."""
+        """Return that of the weights, which numbers from outside have not."""
         return next(self.recurrent.parameters()).dtype
 
 
@@ -59,7 +59,7 @@ def recurrent_layers(
     bidirectional: bool = False,
     chrono: int | None = None,
 ) -> Recurrent:
-    """The recurrent layers of any estimator's network.
+    """Return the recurrent layers of any estimator's network.
 
     Args:
         settings: the cell and its sizes.
