@@ -10,10 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.browser import browser
 from tests.docs.pages import ROOT
 
-__all__ = ["browser"]
 pytestmark = pytest.mark.slow
 
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}

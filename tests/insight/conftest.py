@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import browser, missing
-
-__all__ = ["browser", "modules"]
+from tests.browser import missing
 
 FRONT_END = Path(__file__).parents[2] / "frontend"
 
