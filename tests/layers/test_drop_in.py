@@ -194,7 +194,7 @@ def test_a_recurrent_networks_cell_can_be_exchanged():
 WRONG = [
     ("dropout", "0.5"), ("dropout", 2.0), ("dropout", -0.5), ("dropout", None), ("batch_first", "False"),
     ("batch_first", 1), ("bidirectional", "no"), ("num_layers", 0), ("num_layers", 1.0), ("cell", None),
-    ("cell", "gru"),
+    ("cell", 3),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import loopcell
 from loopcell import GRU, LSTM, RNN, Recurrent, State, cell, cells, chrono_, forget_bias_, orthogonal_, tanh
-from loopcell.errors import InputError
+from loopcell.errors import InputError, UsageError
 
 
 def lstm(**options):
@@ -243,3 +243,17 @@ def test_pruning_and_weight_norm_by_hooks(backend):
         state = {name.replace("n_orig", "n"): value for name, value in net.state_dict().items() if "mask" not in name}
         plain.load_state_dict({**state, "l0.U.n": weights})
         torch.testing.assert_close(y, plain(x)[0])
+
+
+def test_a_cell_is_set_by_its_name_too():
+    torch.manual_seed(0)
+    net = Recurrent("rnn", 3, 4)
+    x = torch.randn(5, 2, 3)
+    net.cell = "rnn_relu"
+    assert net.cell is cells.get("rnn_relu")
+    assert (net(x)[0] >= 0).all()
+    with pytest.raises(UsageError, match="did you mean 'gru'"):
+        net.cell = "gruu"
+    with pytest.raises(InputError, match="a value of type int"):
+        net.cell = 3
+    assert (net(x)[0] >= 0).all()  # what is refused leaves the network as it was

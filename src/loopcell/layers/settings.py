@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.layers.call_cache import CallCache
@@ -139,6 +140,8 @@ class StackSettings(nn.Module):
         if not is_setting or "_spec" not in vars(self):  # before the constructor is done nothing was made
             super().__setattr__(name, value)
             return
+        if name == "cell":
+            value = cells.get(value)  # a name is taken here as in the constructor
         check_setting(name, value)  # before it is set: what is refused leaves the network as it was
         changes = vars(self).get(name) != value
         super().__setattr__(name, value)
@@ -224,11 +227,6 @@ def _check_flag(name: str, value: object) -> None:
         raise InputError(f"{name} must be True or False, not {value!r}")
 
 
-def _check_cell(cell: object) -> None:
-    if not isinstance(cell, Cell):
-        raise InputError(f"the cell must be made by @cell or be one of loopcell.cells, not {type(cell).__name__}")
-
-
 def check_setting(name: str, value: object) -> None:
     """Refuse a value that a constructor would refuse, for an attribute that a user sets.
 
@@ -237,8 +235,6 @@ def check_setting(name: str, value: object) -> None:
     """
     if name in ("batch_first", "bidirectional"):
         _check_flag(name, value)
-    elif name == "cell":
-        _check_cell(value)
     elif name == "num_layers":
         check_num_layers(value)
     elif name == "dropout":
