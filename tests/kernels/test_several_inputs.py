@@ -6,7 +6,7 @@ import torch
 import loopcell
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
-from loopcell.insight.nudges import NudgedLayer
+from loopcell.insight.nudges import NudgedExecutable
 
 T, B, N, H = 6, 3, 5, 7
 
@@ -17,11 +17,11 @@ def _gradients(name, lengths=None):
     torch.manual_seed(1)
     net = loopcell.Recurrent(cell, N, H, sizes=sizes or None).double().eval()
     x = torch.randn(T, B, N, dtype=torch.float64)
-    layer = NudgedLayer(net, 0, net.executable(0).names)
-    nudges = layer.nudges(T, B, x)
+    layer = NudgedExecutable(net.executable(0), net.executable(0).names)
     rest = [torch.zeros(B, size, dtype=torch.float64) for size in net.executable(0).state_sizes.values()]
     rows = Lengths(T, None if lengths is None else torch.tensor(lengths))
-    y, after, *_ = layer.executable(x, rest, net.sources(0, 0), rows, training=False, beside=layer.beside(nudges))
+    y, after, *_ = layer(x, rest, net.sources(0, 0), rows, training=False)
+    (nudges,) = layer.nudges
     loss = (y * y).sum() + sum((state**3).sum() for state in after)
     return y, net(x, lengths=lengths)[0], torch.autograd.grad(loss, list(nudges.values()))
 
@@ -54,9 +54,9 @@ def test_the_gradient_of_a_cell_state_is_that_of_autograd_in_a_loop_written_by_h
         states.append(c)
         outputs.append(h)
     torch.stack(outputs).square().sum().backward()
-    layer = NudgedLayer(ours, 0, ["c"])
-    nudges = layer.nudges(T, B, x)
+    layer = NudgedExecutable(ours.executable(0), ["c"])
     rest = [torch.zeros(B, H, dtype=torch.float64)] * 2
-    y, *_ = layer.executable(x, rest, ours.sources(0, 0), Lengths(T), training=False, beside=layer.beside(nudges))
+    y, *_ = layer(x, rest, ours.sources(0, 0), Lengths(T), training=False)
+    (nudges,) = layer.nudges
     (found,) = torch.autograd.grad(y.square().sum(), list(nudges.values()))
     torch.testing.assert_close(found, torch.stack([state.grad for state in states]), rtol=1e-9, atol=1e-12)

@@ -144,7 +144,7 @@ def _views(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerV
             quantity: np.concatenate([recording[quantity][place] for recording in recordings])
             for quantity in recordings[0]
         }
-        way = ("", ", backward")[direction] if not layers.bidirectional else (", forward", ", backward")[direction]
+        way = (", forward", ", backward")[direction] if layers.bidirectional else ""
         yield LayerView(f"{name or type(layers).__name__}, layer {layer}{way}", layers.cell, quantities)
 
 

@@ -21,7 +21,8 @@ from loopcell.backends.lengths import Lengths
 from loopcell.equations.gates import gates_of
 from loopcell.errors import InputError
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
-from loopcell.insight.nudges import NudgedLayer
+from loopcell.insight.evaluation import in_evaluation
+from loopcell.insight.nudges import NudgedRun
 from loopcell.layers import boundary, chrono_, orthogonal_
 from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
@@ -51,16 +52,20 @@ class FlowOfLayer:
     norms: Mapping[str, Numbers]
     dynamics: StepDynamics | None
 
+    def back(self, state: str) -> Numbers:
+        """Return the norms of a state against the order in which the direction reads: from the last step back."""
+        return self.norms[state] if self.direction else self.norms[state][::-1]
+
     def slope(self, state: str) -> float:
         """Return the growth of log ||dL/ds_t|| for one step back, fitted over all steps that a gradient reaches.
 
         0 is a gradient that holds; -0.1 one that loses a tenth at each step back. NaN where none arrives.
         """
-        against_time = self.norms[state] if self.direction else self.norms[state][::-1]
-        reached = np.flatnonzero((against_time > np.finfo(np.float64).tiny) & np.isfinite(against_time))
+        norms = self.back(state)
+        reached = np.flatnonzero((norms > np.finfo(np.float64).tiny) & np.isfinite(norms))
         if len(reached) < 2:
             return float("nan")
-        return float(np.polyfit(reached, np.log(against_time[reached]), 1)[0])
+        return float(np.polyfit(reached, np.log(norms[reached]), 1)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,7 @@ class GradientFlow:
 
     def _sentence(self, layer: FlowOfLayer, state: str) -> str:
         where = f"layer {layer.layer}{', backward' if layer.direction else ''}, {state}"
-        norms = layer.norms[state] if layer.direction else layer.norms[state][::-1]
+        norms = layer.back(state)
         if not np.isfinite(norms).all():
             first = int(np.flatnonzero(~np.isfinite(norms))[0])
             return f"{where}: no number any more {first} steps before the end; clip the gradient, or lower the rate"
@@ -143,14 +148,15 @@ def gradient_flow(
     if treatment is not None:
         net = treated(net, treatment, len(inner))
     rows = checked_lengths(inner, as_lengths(lengths, inner.shape[1]), None)
-    watched = _Watched(net, rows.without_padding(inner.detach()), rows)
-    output = watched.output.transpose(0, 1) if net.batch_first else watched.output
+    with in_evaluation(net):
+        run = NudgedRun(net, net.cell.states, rows.without_padding(inner.detach()), rows)
+    output = run.output.transpose(0, 1) if net.batch_first else run.output
     with torch.enable_grad():
-        value = _default_loss(watched.output, rows) if loss is None else loss(output)
+        value = _default_loss(run.output, rows) if loss is None else loss(output)
     if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
         raise InputError("the loss must be one number that depends on the output, such as output[-1].square().mean()")
     return GradientFlow(
-        layers=watched.flows(value, dynamics=dynamics),
+        layers=_flows(net, run, rows, value, dynamics=dynamics),
         loss=float(value.detach()),
         cell=net.cell.name,
         gated=bool(gates_of(net.cell.graph).keep),
@@ -173,55 +179,27 @@ def treated(net: Stack, treatment: Treatment, steps: int) -> Stack:
     return new
 
 
-class _Watched:
-    """A run of a network in which every state of every layer has a nudge."""
+def _flows(net: Stack, run: NudgedRun, rows: Lengths, loss: Tensor, *, dynamics: bool) -> list[FlowOfLayer]:
+    """Return the gradient in each layer and direction."""
+    if not loss.requires_grad:
+        raise InputError("the loss does not depend on the network's output: it has no gradient")
+    every = [nudge for nudges in run.nudges for nudge in nudges.values()]
+    found = iter(torch.autograd.grad(loss, every, allow_unused=True, materialize_grads=True))
+    flows = []
+    row = 0 if rows.lengths is None else int(rows.lengths.argmax())
+    steps = rows.steps if rows.lengths is None else int(rows.lengths[row])
+    for (layer, direction), nudges, given in zip(net.places(), run.nudges, run.inputs, strict=True):
+        gradients = {name: next(found) for name in nudges}
+        norms = {name: _norms(rows.reverse(one) if direction else one) for name, one in gradients.items()}
+        figures = step_dynamics(net, layer, direction, given[:steps, row]) if dynamics and steps else None
+        flows.append(FlowOfLayer(layer, direction, norms, figures))
+    return flows
 
-    def __init__(self, net: Stack, x: Tensor, rows: Lengths) -> None:
-        self.net, self.rows = net, rows
-        self.inputs: list[Tensor] = []
-        self.nudges: list[dict[str, Tensor]] = []
-        steps, batch = x.shape[:2]
-        directions = [rows, rows.reversed()] if net.bidirectional else [rows]
-        with torch.enable_grad():
-            for layer in range(net.num_layers):
-                nudged = NudgedLayer(net, layer, net.cell.states)
-                outputs = []
-                for direction, read in enumerate(directions):
-                    inner = rows.reverse(x) if direction else x
-                    nudges = nudged.nudges(steps, batch, x)
-                    rest = [x.new_zeros(batch, size) for size in nudged.executable.state_sizes.values()]
-                    sources = net.sources(layer, direction)
-                    beside = nudged.beside(nudges)
-                    y, *_ = nudged.executable(inner, rest, sources, read, training=False, beside=beside)
-                    outputs.append(rows.reverse(y) if direction else y)
-                    self.inputs.append(inner.detach())
-                    self.nudges.append(nudges)
-                x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        self.output = x
 
-    def flows(self, loss: Tensor, *, dynamics: bool) -> list[FlowOfLayer]:
-        """Return the gradient in each layer and direction."""
-        every = [nudge for nudges in self.nudges for nudge in nudges.values()]
-        if not loss.requires_grad:
-            raise InputError("the loss does not depend on the network's output: it has no gradient")
-        found = iter(torch.autograd.grad(loss, every, allow_unused=True, materialize_grads=True))
-        flows = []
-        lengths = self.rows.lengths
-        row = 0 if lengths is None else int(lengths.argmax())
-        steps = self.rows.steps if lengths is None else int(lengths[row])
-        for (layer, direction), nudges, inner in zip(self.net.places(), self.nudges, self.inputs, strict=True):
-            norms = {name: self._norms(next(found), direction) for name in nudges}
-            read = inner[:steps, row]
-            figures = step_dynamics(self.net, layer, direction, read) if dynamics and steps else None
-            flows.append(FlowOfLayer(layer, direction, norms, figures))
-        return flows
-
-    def _norms(self, gradient: Tensor, direction: int) -> Numbers:
-        """Return the root mean square over the rows of the norms [T], at the steps of the input."""
-        if direction:
-            gradient = self.rows.reverse(gradient)
-        norms: Numbers = gradient.double().square().sum(-1).mean(1).sqrt().cpu().numpy()
-        return norms
+def _norms(gradient: Tensor) -> Numbers:
+    """Return the root mean square over the rows of the norms, [T] of [T, B, n]."""
+    norms: Numbers = gradient.double().square().sum(-1).mean(1).sqrt().cpu().numpy()
+    return norms
 
 
 def _time_first(net: object, x: object) -> Tensor:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from loopcell.backends.lengths import Lengths
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
@@ -22,56 +25,86 @@ from loopcell.errors import InputError
 from loopcell.layers.stack import Stack
 from loopcell.passes.pipeline import ByIdentity
 from loopcell.runtime.execute import Executable
-from loopcell.runtime.programs import known_names
+from loopcell.runtime.programs import known_names, named_values
 
 _PREFIX = "nudge_"
 
 
-class NudgedLayer:
-    """One layer of a network, with a nudge for each of some named values.
+class NudgedExecutable(Executable):
+    """What runs a layer, with a nudge for each of some named values; it keeps what each call was given.
 
     Args:
-        net: the network.
-        layer: its number.
+        own: what runs the layer without nudges.
         names: of values of the cell; a state's name is the state after the step.
+
+    Attributes:
+        inputs: what each call read, [T, B, I], without gradients.
+        nudges: the nudges of each call, zeros [T, B, n] that require a gradient, by name.
 
     Raises:
         InputError: there is no value of a name.
     """
 
-    def __init__(self, net: Stack, layer: int, names: Sequence[str]) -> None:
-        own = net.executable(layer)
-        self.names = tuple(names)
-        self._sizes = own.sizes
-        self._graph = nudged(net.cell.graph, self.names)
-        beside = tuple(_PREFIX + name for name in names)
-        self.executable = Executable(replace(net.cell, graph=self._graph), own.sizes, beside=beside)
+    def __init__(self, own: Executable, names: Sequence[str]) -> None:
+        self._nudged = nudged(own.cell.graph, tuple(names))
+        super().__init__(
+            replace(own.cell, graph=self._nudged), own.sizes, beside=tuple(_PREFIX + name for name in names)
+        )
+        known = known_names(self._nudged)
+        dims = {name: self._nudged.nodes[known[name]].dims for name in names}
+        self._widths = {name: own.sizes[found[0]] if found else 1 for name, found in dims.items()}
+        self.inputs: list[Tensor] = []
+        self.nudges: list[dict[str, Tensor]] = []
 
-    def nudges(self, steps: int, batch: int, like: Tensor) -> dict[str, Tensor]:
-        """Return zeros [T, B, n] that require a gradient, by name."""
-        known = known_names(self._graph)
-        widths = {name: self._graph.nodes[known[name]].dims for name in self.names}
-        return {
-            name: torch.zeros(
-                (steps, batch, self._sizes[dims[0]] if dims else 1), dtype=like.dtype, device=like.device
-            ).requires_grad_()
-            for name, dims in widths.items()
-        }
+    def __call__(self, x: Tensor, *given: Any, **options: Any) -> Any:
+        """Run the cell over a sequence with nudges of its own; arguments and results as of `Executable`."""
+        rows = x.shape[:2]
+        nudges = {name: x.new_zeros((*rows, width)).requires_grad_() for name, width in self._widths.items()}
+        self.inputs.append(x.detach())
+        self.nudges.append(nudges)
+        beside = {_PREFIX + name: tensor for name, tensor in nudges.items()}
+        return super().__call__(x, *given, beside=beside, **options)
 
-    @staticmethod
-    def beside(nudges: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return nudges by the names that the executable knows them by."""
-        return {_PREFIX + name: tensor for name, tensor in nudges.items()}
+
+class NudgedRun:
+    """A run of a network in which some named values of every layer have nudges; gradients are enabled within it.
+
+    Args:
+        net: the network, run in its mode, without dropout between layers.
+        names: of values of the cell.
+        x: the input [T, B, I].
+        rows: where rows end and start afresh.
+        initial: the states before the first step, [L * D, B, n], by name; zeros for those that are not there.
+
+    Attributes:
+        output: [T, B, D * O].
+        states: after each row's last step, [L * D, B, n], by name.
+        inputs: what each layer and direction read, [T, B, I], in its own order.
+        nudges: of each layer and direction, [T, B, n] in its own order, by name.
+    """
+
+    def __init__(
+        self,
+        net: Stack,
+        names: Sequence[str],
+        x: Tensor,
+        rows: Lengths,
+        initial: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> None:
+        layers = tuple(NudgedExecutable(executable, names) for executable in net.spec.executables)
+        spec = replace(net.spec, executables=layers, dropout=0.0, checkpoint_steps=None)
+        states = {**net.initial_state(x.shape[1], device=x.device, dtype=x.dtype), **initial}
+        with torch.enable_grad():
+            results = net.run_layers(spec, x, states, rows)
+        self.output, self.states = results.output, results.states
+        self.inputs = [given for layer in layers for given in layer.inputs]
+        self.nudges = [nudges for layer in layers for nudges in layer.nudges]
 
 
 @lru_cache(maxsize=64)
 def _nudged(key: ByIdentity, names: tuple[str, ...]) -> Graph:
     graph = key.graph
-    known = known_names(graph)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise InputError(f"cell `{graph.name}` has no value named {unknown[0]!r}; it has {', '.join(known)}")
-    places = {known[name]: name for name in names}
+    places = {index: name for name, index in named_values(graph, names).items()}
     unchanged = [name for index, name in places.items() if graph.nodes[index].op in LEAVES]
     if unchanged:
         raise InputError(f"cell `{graph.name}` does not change its state {unchanged[0]!r}")

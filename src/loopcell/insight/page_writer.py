@@ -19,6 +19,7 @@ import numpy as np
 
 from loopcell.equations.mathml import mathml
 from loopcell.errors import InputError
+from loopcell.insight.capture import LayerView
 from loopcell.insight.inspection import Inspection
 from loopcell.insight.planes import encoded
 
@@ -75,7 +76,7 @@ def page_of(seen: Inspection) -> str:
     )
 
 
-def _layer(number: int, layer: Any, blocks: list[str]) -> dict[str, Any]:
+def _layer(number: int, layer: LayerView, blocks: list[str]) -> dict[str, Any]:
     """Return the facts of a layer; its numbers become blocks of text that the page decodes when it shows them."""
     quantities: list[dict[str, Any]] = []
     for name, values in layer.quantities.items():

@@ -26,7 +26,7 @@ Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
 """The output, the final states [L * D, B, n] by name, and what was recorded, by name, for each layer and direction."""
 
 
-class _LayersResults(NamedTuple):
+class LayersResults(NamedTuple):
     """The results of all layers.
 
     Attributes:
@@ -216,7 +216,7 @@ class Stack(StackSettings):
         if lengths is not None or reset is not None:
             rows = checked_lengths(x, as_lengths(lengths, x.shape[1]), reset)
             x = rows.without_padding(x)
-        results = self._layers(spec, x, initial, rows, record)
+        results = self.run_layers(spec, x, initial, rows, record)
         if key is not None:
             self._calls.add(key, spec, x, results.kernel_calls)
         return _in_callers_form(spec, results, unbatched=unbatched)
@@ -236,11 +236,11 @@ class Stack(StackSettings):
         initial = boundary.initial_state(spec, state, x, weight)
         if state is not None:
             initial = _in_order(initial, packed.sorted_indices)
-        results = self._layers(spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
+        results = self.run_layers(spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
         # Rows were sorted by length for packing, and the caller's state is not.
         return repack(results.output, packed_lengths, packed), _in_order(results.states, packed.unsorted_indices), {}
 
-    def _layers(
+    def run_layers(
         self,
         spec: StackSpec,
         x: Tensor,
@@ -249,8 +249,17 @@ class Stack(StackSettings):
         record: tuple[str, ...] = (),
         *,
         packed: bool = False,
-    ) -> _LayersResults:
-        """Run one layer after the other on an input [T, B, I] and states [L * D, B, n]."""
+    ) -> LayersResults:
+        """Run one layer after the other, as a spec says; nothing is checked.
+
+        Args:
+            spec: of this network, or one that differs in what runs each layer, in dropout or in checkpoints.
+            x: the input [T, B, I].
+            state: the states before the first step, [L * D, B, n] each, by name.
+            rows: where rows end and start afresh.
+            record: names of values to return at every step.
+            packed: dropout draws as torch.nn does for a PackedSequence.
+        """
         finals: list[list[Tensor]] = []
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         calls = []
@@ -273,7 +282,7 @@ class Stack(StackSettings):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if spec.dropout and layer < spec.num_layers - 1:
                 x = dropped(x, spec.dropout, rows, training=self.training, packed=packed)
-        return _LayersResults(x, _stacked(state, finals), recorded, calls)
+        return LayersResults(x, _stacked(state, finals), recorded, calls)
 
 
 def suffix(layer: int, direction: int) -> str:
@@ -289,7 +298,7 @@ def _stacked(names: Iterable[str], finals: Sequence[list[Tensor]]) -> dict[str, 
     return {name: torch.stack([final[place] for final in finals]) for place, name in enumerate(names)}
 
 
-def _in_callers_form(spec: StackSpec, results: _LayersResults, *, unbatched: bool) -> Results:
+def _in_callers_form(spec: StackSpec, results: LayersResults, *, unbatched: bool) -> Results:
     """Give results the form of the caller's input."""
 
     def outer(y: Tensor) -> Tensor:

@@ -103,14 +103,24 @@ def known_names(graph: Graph) -> dict[str, int]:
     return {**labels, **{state: graph.result("state", state) for state in graph.states}}
 
 
-@lru_cache(maxsize=256)
-def _recording(key: ByIdentity, names: tuple[str, ...]) -> Graph:
-    graph = key.graph
+def named_values(graph: Graph, names: Sequence[str]) -> dict[str, int]:
+    """Return the positions of some of these values, by name.
+
+    Raises:
+        InputError: there is no value of a name.
+    """
     known = known_names(graph)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"cell `{graph.name}` has no value named {unknown[0]!r}; it has {', '.join(known)}")
-    return replace(graph, results={**graph.results, **{Key("record", name): known[name] for name in names}})
+    return {name: known[name] for name in names}
+
+
+@lru_cache(maxsize=256)
+def _recording(key: ByIdentity, names: tuple[str, ...]) -> Graph:
+    graph = key.graph
+    recorded = {Key("record", name): index for name, index in named_values(graph, names).items()}
+    return replace(graph, results={**graph.results, **recorded})
 
 
 def recording(graph: Graph, names: tuple[str, ...]) -> Graph:

@@ -24,7 +24,7 @@ STILL = 4 * float(
 
 
 class Scale(NamedTuple):
-    """Of some columns.
+    """The scale of some columns.
 
     Attributes:
         mean: [K], taken off first.

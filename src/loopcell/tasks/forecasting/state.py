@@ -27,7 +27,7 @@ _KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
 
 
 class StoredHistory(NamedTuple):
-    """Of one series.
+    """The history of one series.
 
     Attributes:
         time: of the last step that was read.

@@ -29,7 +29,7 @@ ROWS = 4096  # paths that are followed at once
 
 
 class ForecastBatch(NamedTuple):
-    """Of N places, on the scale of the series: the mean [N, f, K], and quantiles [N, f, K, Q]."""
+    """Forecasts of N places, on the scale of the series: the mean [N, f, K], and quantiles [N, f, K, Q]."""
 
     mean: Floats
     quantiles: Floats

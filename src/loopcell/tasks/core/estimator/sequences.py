@@ -277,7 +277,7 @@ class SequenceEstimator(Estimator):
         return X
 
     def _fingerprint(self, training: Examples[Any]) -> str:
-        """Of what the network reads, and of the scales that it was brought to."""
+        """Return a hash of what the network reads, and of the scales that it was brought to."""
         found = training.fingerprint()
         scales = [part for scale in self._scales().values() for part in scale]
         return found if not scales else fingerprint(np.frombuffer(found.encode(), np.uint8), *scales)

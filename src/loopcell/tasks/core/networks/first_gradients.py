@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from loopcell.insight.capture import LayersCall, calls_of
-from loopcell.insight.nudges import NudgedLayer
+from loopcell.insight.nudges import NudgedRun
 from loopcell.layers.stack import Stack
 from loopcell.runtime.programs import known_names
 from loopcell.tasks.core.networks.cause import Cause
@@ -62,63 +62,18 @@ def _in_call(call: LayersCall, arriving: Tensors, name: str) -> Cause | None:
     if ordered is None:
         return None
     gradients = _of_quantities(ordered, arriving)
-    spots = list(_spots(ordered, gradients))
-    return _cause(ordered, gradients, min(spots, key=lambda spot: _when(ordered, spot))) if spots else None
+    spots = list(ordered.not_finite(gradients, latest=True))
+    return _cause(ordered, gradients, max(spots, key=ordered.turn)) if spots else None
 
 
 def _of_quantities(call: OrderedCall, arriving: Tensors) -> dict[str, Tensors]:
     """Return the gradient of each quantity, [T, B, n] of each layer and direction as it is read."""
-    with torch.enable_grad():
-        output, finals, nudges = _nudged_run(call)
-    outer = output.transpose(0, 1) if call.layers.batch_first else output
-    leaves = [outer, *(torch.stack(parts) for parts in zip(*finals, strict=True))][: len(arriving)]
-    found = iter(_gradients(leaves, [nudge for part in nudges for nudge in part.values()], arriving))
-    by_place = [{name: next(found) for name in part} for part in nudges]
+    run = NudgedRun(call.layers, call.names, call.x, call.rows, call.initial)
+    outer = run.output.transpose(0, 1) if call.layers.batch_first else run.output
+    leaves = [outer, *run.states.values()][: len(arriving)]
+    found = iter(_gradients(leaves, [nudge for part in run.nudges for nudge in part.values()], arriving))
+    by_place = [{name: next(found) for name in part} for part in run.nudges]
     return {name: [part[name] for part in by_place] for name in call.names}
-
-
-def _nudged_run(call: OrderedCall) -> tuple[Tensor, list[Tensors], list[dict[str, Tensor]]]:
-    """Run the layers with nudges; the output [T, B, D * O], and for each place its final states and nudges."""
-    net, x = call.layers, call.x
-    finals: list[Tensors] = []
-    every: list[dict[str, Tensor]] = []
-    directions = [call.rows, call.rows.reversed()] if net.bidirectional else [call.rows]
-    for layer in range(net.num_layers):
-        nudged = NudgedLayer(net, layer, call.names)
-        outputs = []
-        for direction, rows in enumerate(directions):
-            nudges = nudged.nudges(x.shape[0], x.shape[1], x)
-            sizes = nudged.executable.state_sizes.items()
-            before = [_start(call, state, size, len(finals)) for state, size in sizes]
-            inner, weights = call.as_read(x, direction), net.sources(layer, direction)
-            beside = nudged.beside(nudges)
-            y, after, *_ = nudged.executable(inner, before, weights, rows, training=net.training, beside=beside)
-            outputs.append(call.as_read(y, direction))
-            finals.append(after)
-            every.append(nudges)
-        x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-    return x, finals, every
-
-
-def _start(call: OrderedCall, state: str, size: int, place: int) -> Tensor:
-    return call.initial[state][place] if state in call.initial else call.x.new_zeros(call.x.shape[1], size)
-
-
-def _spots(call: OrderedCall, gradients: dict[str, Tensors]) -> Iterator[Spot]:
-    """Yield the number of each quantity that is not finite at the latest step."""
-    for order, name in enumerate(call.names):
-        for place, gradient in enumerate(gradients[name]):
-            bad = (~torch.isfinite(gradient)).nonzero()  # in the order of steps, rows, units
-            if len(bad):
-                step, row, unit = bad[bad[:, 0] == bad[-1, 0]][0].tolist()
-                yield Spot(place, step, order, name, row, unit, float(gradient[step, row, unit]))
-
-
-def _when(call: OrderedCall, spot: Spot) -> tuple[int, ...]:
-    """Return the place of a spot in the order of the backward pass."""
-    layer = spot.place // call.layers.num_directions
-    both = call.layers.bidirectional
-    return (-layer, -spot.step, -spot.order) if both else (-spot.step, -layer, -spot.order)
 
 
 def _cause(call: OrderedCall, gradients: dict[str, Tensors], spot: Spot) -> Cause:

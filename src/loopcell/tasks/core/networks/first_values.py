@@ -28,32 +28,10 @@ PARTIAL = {
 
 
 def first_value(call: OrderedCall) -> Cause | None:
-    """Return the first number of a call that is not finite; None where all are.
-
-    The order is that of steps, then of layers, then of equations; where layers read in both directions, that of layers
-    first, since the next one waits for the whole sequence.
-    """
+    """Return the first number of a call that is not finite; None where all are."""
     values = call.recorded()
-    spots = list(_spots(call, values))
-    if not spots:
-        return None
-    both = call.layers.bidirectional
-    return _cause(call, values, min(spots, key=lambda spot: _when(spot, both=both)))
-
-
-def _when(spot: Spot, *, both: bool) -> tuple[int, ...]:
-    layer = spot.place // 2 if both else spot.place
-    return (layer, spot.step, spot.order) if both else (spot.step, layer, spot.order)
-
-
-def _spots(call: OrderedCall, values: Values) -> Iterator[Spot]:
-    """Yield the first number of each quantity of each layer and direction that is not finite."""
-    for order, name in enumerate(call.names):
-        for place, value in enumerate(values[name]):
-            bad = (~torch.isfinite(value)).nonzero()  # in the order of steps, rows, units
-            if len(bad):
-                step, row, unit = bad[0].tolist()
-                yield Spot(place, step, order, name, row, unit, float(value[step, row, unit]))
+    spots = list(call.not_finite(values))
+    return _cause(call, values, min(spots, key=call.turn)) if spots else None
 
 
 def _cause(call: OrderedCall, values: Values, spot: Spot) -> Cause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ class OrderedCall:
     @classmethod
     def of(cls, call: LayersCall, name: str) -> OrderedCall | None:
         """Bring a call into order; None for a PackedSequence and for one sequence without an axis of rows."""
-        if isinstance(call.x, PackedSequence) or call.x.dim() != len(("time", "row", "unit")):
+        if isinstance(call.x, PackedSequence) or call.x.dim() != 3:
             return None
         lengths, reset = call.others["lengths"], call.others["reset"]
         x = call.x.detach()
@@ -89,6 +90,28 @@ class OrderedCall:
     def as_read(self, value: Tensor, place: int) -> Tensor:
         """Return values [T, B, n] in the order in which a direction reads them; its own inverse."""
         return self.rows.reverse(value) if place % self.layers.num_directions else value
+
+    def not_finite(self, values: dict[str, list[Tensor]], *, latest: bool = False) -> Iterator[Spot]:
+        """Yield a number of each quantity of each layer and direction that is not finite: at its first step, or latest.
+
+        Args:
+            values: by name, [T, B, n] of each layer and direction as it is read.
+            latest: of the last such step, else of the first.
+        """
+        for order, name in enumerate(self.names):
+            for place, value in enumerate(values[name]):
+                bad = (~torch.isfinite(value)).nonzero()  # in the order of steps, rows, units
+                if len(bad):
+                    step, row, unit = bad[bad[:, 0] == bad[-1 if latest else 0, 0]][0].tolist()
+                    yield Spot(place, step, order, name, row, unit, float(value[step, row, unit]))
+
+    def turn(self, spot: Spot) -> tuple[int, int, int]:
+        """Return when a number is computed: by steps, then layers, then equations.
+
+        Where layers read in both directions, by layers first, since the next one waits for the whole sequence.
+        """
+        layer = spot.place // self.layers.num_directions
+        return (layer, spot.step, spot.order) if self.layers.bidirectional else (spot.step, layer, spot.order)
 
     def recorded(self) -> dict[str, list[Tensor]]:
         """Make the call once more; each quantity as [T, B, n] of each layer and direction, as it is read."""
