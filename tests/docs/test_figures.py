@@ -85,3 +85,9 @@ def test_the_paper_has_the_sections_that_its_journal_asks_for():
 
 def test_the_front_page_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+
+
+def test_the_errors_below_the_picture_were_measured():
+    error = {row["cell"]: row["mean squared error"] for row in rows_of(RESULTS / "front_page.json")}
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"its mean squared error is {error['gru']:.5f}; the RNN says the mean, {error['rnn']:.3f}." in text

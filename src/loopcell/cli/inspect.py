@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,6 @@ from loopcell.cli import early
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
-
-if TYPE_CHECKING:
-    from loopcell.insight import Inspection
 
 Picture = Annotated[Path | None, typer.Option(help="Also a picture of all heat maps, for a paper.")]
 
@@ -41,7 +38,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
         if (text is None) == (data is None):
             raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER")
         part = _window(window)
-        others = _others(png=png, svg=svg, npz=npz, table=table)
+        files = _files(output=output, png=png, svg=svg, npz=npz, table=table)
         early.demand_model(find_model(model))
         from loopcell.tasks.core.models import load_model
 
@@ -50,7 +47,9 @@ def inspect(  # noqa: PLR0913 - one argument a flag
             raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
         seen = loaded.inspect(text if data is None else _sequence(loaded, data, row))
         seen = seen if part is None else seen.window(*part)
-        _write(seen, output, others)
+        for path in files:
+            seen.save(path)
+            typer.echo(f"wrote {path}")
         if show:
             webbrowser.open(output.resolve().as_uri())
 
@@ -69,13 +68,14 @@ def _window(typed: str | None) -> tuple[int, int | None] | None:
     return int(start or 0), int(end) if end else None
 
 
-def _others(**named: Path | None) -> list[Path]:
-    """Return the further files that are asked for.
+def _files(**named: Path | None) -> list[Path]:
+    """Return the files that are asked for, the page first.
 
     Raises:
         UsageError: one has another ending than its flag says.
     """
-    endings = {"png": (".png",), "svg": (".svg",), "npz": (".npz",), "table": (".parquet", ".csv")}
+    endings: dict[str, tuple[str, ...]] = {name: (f".{name}",) for name in named}
+    endings |= {"output": (".html",), "table": (".parquet", ".csv")}
     found = []
     for name, path in named.items():
         if path is None:
@@ -84,14 +84,6 @@ def _others(**named: Path | None) -> list[Path]:
             raise UsageError(f"--{name} names a file that ends in {' or '.join(endings[name])}, not {path.name}")
         found.append(path)
     return found
-
-
-def _write(seen: Inspection, output: Path, others: list[Path]) -> None:
-    if output.suffix.lower() != ".html":
-        raise UsageError(f"--output is the page: a file that ends in .html, not {output.name}")
-    for path in (output, *others):
-        seen.save(path)
-        typer.echo(f"wrote {path}")
 
 
 def _sequence(model: Any, file: Path, row: int) -> Any:

@@ -22,7 +22,7 @@ from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.rewrite import copy_into
 from loopcell.errors import InputError
-from loopcell.layers.stack import Stack
+from loopcell.layers.stack import Stack, run_layers
 from loopcell.passes.pipeline import ByIdentity
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.programs import known_names, named_values
@@ -31,7 +31,7 @@ _PREFIX = "nudge_"
 
 
 class NudgedExecutable(Executable):
-    """What runs a layer, with a nudge for each of some named values; it keeps what each call was given.
+    """An executable of a layer with a nudge for each of some named values; it keeps what each call was given.
 
     Args:
         own: what runs the layer without nudges.
@@ -95,7 +95,7 @@ class NudgedRun:
         spec = replace(net.spec, executables=layers, dropout=0.0, checkpoint_steps=None)
         states = {**net.initial_state(x.shape[1], device=x.device, dtype=x.dtype), **initial}
         with torch.enable_grad():
-            results = net.run_layers(spec, x, states, rows)
+            results = run_layers(net, spec, x, states, rows)
         self.output, self.states = results.output, results.states
         self.inputs = [given for layer in layers for given in layer.inputs]
         self.nudges = [nudges for layer in layers for nudges in layer.nudges]

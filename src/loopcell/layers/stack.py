@@ -216,7 +216,7 @@ class Stack(StackSettings):
         if lengths is not None or reset is not None:
             rows = checked_lengths(x, as_lengths(lengths, x.shape[1]), reset)
             x = rows.without_padding(x)
-        results = self.run_layers(spec, x, initial, rows, record)
+        results = run_layers(self, spec, x, initial, rows, record)
         if key is not None:
             self._calls.add(key, spec, x, results.kernel_calls)
         return _in_callers_form(spec, results, unbatched=unbatched)
@@ -236,53 +236,55 @@ class Stack(StackSettings):
         initial = boundary.initial_state(spec, state, x, weight)
         if state is not None:
             initial = _in_order(initial, packed.sorted_indices)
-        results = self.run_layers(spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
+        results = run_layers(self, spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
         # Rows were sorted by length for packing, and the caller's state is not.
         return repack(results.output, packed_lengths, packed), _in_order(results.states, packed.unsorted_indices), {}
 
-    def run_layers(
-        self,
-        spec: StackSpec,
-        x: Tensor,
-        state: Mapping[str, Tensor],
-        rows: Lengths,
-        record: tuple[str, ...] = (),
-        *,
-        packed: bool = False,
-    ) -> LayersResults:
-        """Run one layer after the other, as a spec says; nothing is checked.
 
-        Args:
-            spec: of this network, or one that differs in what runs each layer, in dropout or in checkpoints.
-            x: the input [T, B, I].
-            state: the states before the first step, [L * D, B, n] each, by name.
-            rows: where rows end and start afresh.
-            record: names of values to return at every step.
-            packed: dropout draws as torch.nn does for a PackedSequence.
-        """
-        finals: list[list[Tensor]] = []
-        recorded: dict[str, list[Tensor]] = {name: [] for name in record}
-        calls = []
-        directions = [rows, rows.reversed()] if spec.bidirectional else [rows]
-        segment = math.isqrt(rows.steps) if spec.checkpoint_steps == 0 else spec.checkpoint_steps or 0
-        for layer, executable in enumerate(spec.executables):
-            outputs = []
-            for direction, lengths in enumerate(directions):
-                # Row layer * D + direction, which is how many have run so far.
-                before = [tensor[len(finals)] for tensor in state.values()]
-                inner, weights = rows.reverse(x) if direction else x, self.sources(layer, direction)
-                y, after, seen, call = executable(
-                    inner, before, weights, lengths, training=self.training, record=record, segment=segment
-                )
-                for name, value in seen.items():
-                    recorded[name].append(rows.reverse(value) if direction else value)
-                outputs.append(rows.reverse(y) if direction else y)  # each output at the step of its input
-                finals.append(after)
-                calls.append(call)
-            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-            if spec.dropout and layer < spec.num_layers - 1:
-                x = dropped(x, spec.dropout, rows, training=self.training, packed=packed)
-        return LayersResults(x, _stacked(state, finals), recorded, calls)
+def run_layers(
+    net: Stack,
+    spec: StackSpec,
+    x: Tensor,
+    state: Mapping[str, Tensor],
+    rows: Lengths,
+    record: tuple[str, ...] = (),
+    *,
+    packed: bool = False,
+) -> LayersResults:
+    """Run one layer after the other, as a spec says; nothing is checked.
+
+    Args:
+        net: the network.
+        spec: of the network, or one that differs in what runs each layer, in dropout or in checkpoints.
+        x: the input [T, B, I].
+        state: the states before the first step, [L * D, B, n] each, by name.
+        rows: where rows end and start afresh.
+        record: names of values to return at every step.
+        packed: dropout draws as torch.nn does for a PackedSequence.
+    """
+    finals: list[list[Tensor]] = []
+    recorded: dict[str, list[Tensor]] = {name: [] for name in record}
+    calls = []
+    directions = [rows, rows.reversed()] if spec.bidirectional else [rows]
+    segment = math.isqrt(rows.steps) if spec.checkpoint_steps == 0 else spec.checkpoint_steps or 0
+    for layer, executable in enumerate(spec.executables):
+        outputs = []
+        for direction, lengths in enumerate(directions):
+            # Row layer * D + direction, which is how many have run so far.
+            before = [tensor[len(finals)] for tensor in state.values()]
+            inner, weights = rows.reverse(x) if direction else x, net.sources(layer, direction)
+            y, after, seen, call = executable(
+                inner, before, weights, lengths, training=net.training, record=record, segment=segment
+            )
+            for name, value in seen.items():
+                recorded[name].append(rows.reverse(value) if direction else value)
+            outputs.append(rows.reverse(y) if direction else y)  # each output at the step of its input
+            finals.append(after)
+            calls.append(call)
+        x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        if spec.dropout and layer < spec.num_layers - 1:
+            x = dropped(x, spec.dropout, rows, training=net.training, packed=packed)
+    return LayersResults(x, _stacked(state, finals), recorded, calls)
 
 
 def suffix(layer: int, direction: int) -> str:
