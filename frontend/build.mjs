@@ -1,10 +1,15 @@
-// Bundles src/ and uPlot into two files that the Python package carries: `npm ci && npm run build`.
+// Bundles the pages of src/ and uPlot into the files that the Python package carries: `npm ci && npm run build`.
 import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
+
+// A page is a script and a style of one name.
+const PAGES = ["inspect"];
 
 const target = new URL("../src/loopcell/insight/page/", import.meta.url).pathname;
 const options = { bundle: true, minify: true, target: ["chrome103", "firefox113", "safari16.4"], charset: "utf8" };
 
-await build({ ...options, entryPoints: ["src/inspect.js"], outfile: `${target}inspect.js`, format: "iife" });
-await build({ ...options, entryPoints: ["src/inspect.css"], outfile: `${target}inspect.css` });
+for (const page of PAGES) {
+  await build({ ...options, entryPoints: [`src/${page}.js`], outfile: `${target}${page}.js`, format: "iife" });
+  await build({ ...options, entryPoints: [`src/${page}.css`], outfile: `${target}${page}.css` });
+}
 await writeFile(`${target}uPlot-LICENSE.txt`, await readFile("node_modules/uplot/LICENSE"));
