@@ -1,4 +1,4 @@
-"""What stands against running kernels: each obstacle in words, with its cure."""
+"""Obstacles: whatever stands against running kernels, in words, each with its cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of files hold the sequences, and which what is known of them."""
+"""Columns of files: those of the sequences, and that of what is known of them."""
 
 from __future__ import annotations
 
