@@ -40,7 +40,7 @@ class Case:
     steps: int
     batch: int
 
-    def __init__(  # noqa: PLR0913 - the sizes of a small example
+    def __init__(
         self,
         cell: str | Cell,
         input_size: int = 3,

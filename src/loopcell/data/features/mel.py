@@ -49,7 +49,8 @@ def hertz(mels: npt.ArrayLike, scale: str = "htk") -> npt.NDArray[np.float64]:
     if scale == "htk":
         return 700 * (10 ** (mels / 2595) - 1)
     corner = SLANEY_CORNER / SLANEY_LINEAR
-    return np.minimum(mels, corner) * SLANEY_LINEAR * np.exp(SLANEY_STEP * np.maximum(mels - corner, 0))
+    found: npt.NDArray[np.float64] = np.minimum(mels, corner) * SLANEY_LINEAR
+    return found * np.exp(SLANEY_STEP * np.maximum(mels - corner, 0))
 
 
 def check_bands(sample_rate: int, fft_size: int, bands: int, scale: str = "htk") -> None:
