@@ -16,6 +16,7 @@ from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
@@ -158,9 +159,11 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         if validation is not None:
             return self.evaluate(validation)
         series = self._read_table(data)
-        spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
-        if self.split is not None:
-            spans = [span_of(one, self.split, int(self.horizon)) for one in series]
+        split = checked(self).split
+        if split is None:
+            spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
+        else:
+            spans = [span_of(one, split, int(self.horizon)) for one in series]
         if not any(end - start >= int(self.horizon) for start, end in spans):
             return None
         return self._scored(self._backtests(series, spans))
