@@ -42,7 +42,10 @@ def wave(steps=300, seed=0, columns=2):
     return 10 + 5 * np.arange(columns) + np.sin(2 * np.pi * t / 6) + np.random.default_rng(seed).normal(0, 0.3, t.shape)
 
 
-def network(sizes=Sizes(K, P, Q, 1), head="quantiles", **settings):
+SIZES = Sizes(K, P, Q, 1)
+
+
+def network(sizes=SIZES, head="quantiles", **settings):
     """A network in double precision, in evaluation mode, for a horizon of 8 in segments of 6."""
     told = checked(Forecaster(**{**QUICK, "hidden_size": H, "head": head, **settings}))
     torch.manual_seed(0)
@@ -101,7 +104,8 @@ def test_reading_step_by_step_gives_the_windows_of_the_whole():
     net = network()
     values, covariates = drawn(30, B, K), drawn(30, B, P + Q, seed=2)
     around, windows, memory = net.read(values, covariates)
-    assert windows.shape == (30, B, K, 12) and around.shape == (30, B, P + Q, 12)
+    assert windows.shape == (30, B, K, 12)
+    assert around.shape == (30, B, P + Q, 12)
     assert torch.equal(windows[20], values[9:21].permute(1, 2, 0))
     assert torch.equal(around[20], covariates[9:21].permute(1, 2, 0))
     piece = None
@@ -178,7 +182,7 @@ def test_the_loss_is_that_of_every_value_of_the_horizon():
     assert loss.total.item() == pytest.approx(((found[0, ..., 0] - true) ** 2).sum().item())
 
 
-# --- with everything else ----------------------------------------------------------------------------------------------
+# --- with everything else --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,8 @@ def test_rows_in_pieces_and_a_file_give_the_forecast_of_the_whole(settings, tmp_
     loaded = Forecaster.load(tmp_path / "model.safetensors")
     ahead = 8 if "time" in settings else 0
     (whole,), (again,) = model.predict(cut(0, 280, ahead)), loaded.predict(cut(0, 280, ahead))
-    assert (again.mean == whole.mean).all() and (again.quantiles == whole.quantiles).all()
+    assert (again.mean == whole.mean).all()
+    assert (again.quantiles == whole.quantiles).all()
     state = None
     for start, stop in ((0, 100), (100, 101), (101, 250), (250, 280)):
         (forecast,), state = model.predict_next(cut(start, stop, ahead), state)
@@ -241,7 +246,8 @@ def test_several_series_are_each_on_their_scale():
     table = {"shop": np.repeat(["x", "y"], 150), "sold": np.concatenate([wave(150)[:, 0], 1000 * wave(150)[:, 1]])}
     model = Forecaster(**{**QUICK, "epochs": 2, "series": "shop", "target": "sold"}).fit(table)
     first, second = model.predict(table)
-    assert first.mean.mean() == pytest.approx(10, abs=2) and second.mean.mean() == pytest.approx(15_000, abs=2000)
+    assert first.mean.mean() == pytest.approx(10, abs=2)
+    assert second.mean.mean() == pytest.approx(15_000, abs=2000)
 
 
 def test_training_goes_on_from_the_weights_and_again_from_a_seed():

@@ -62,7 +62,7 @@ def test_a_model_is_the_same_whichever_way_its_split_is_written(segment):
 
 
 def test_parts_reach_back_for_their_history_and_every_forecast_is_scored():
-    """ETTh1's usual split: 12, 4 and 4 months of 720 hours; its papers count 2,785 windows of 96 steps in a test part."""
+    """ETTh1's usual split is 12, 4 and 4 months of 720 hours; papers count 2,785 windows of 96 steps in a test part."""
     days = np.zeros((17_420, 7))
     (series,) = series_from(days)
     (train, validation, test) = ends_of(series, (8640, 2880, 2880), 96)
@@ -85,12 +85,17 @@ def test_scores_are_those_of_the_test_part_on_the_scale_of_the_training_part():
     assert model.scales_["targets"].size[0] == pytest.approx(size)
     assert model.scales_["targets"].mean[0] == pytest.approx(values[:100].mean(0))
     score = model.score_held_out(data)
-    assert score.data.startswith("35 forecasts of 6 steps")  # 40 - 6 + 1
+    assert score.data == (  # 40 - 6 + 1
+        "test part, 35 forecasts of 6 steps (scaled: of values standardised by the mean and deviation of the training "
+        "part, as papers have it)"
+    )
     (found,) = model.backtest(data, start=160, end=200)
     assert found.places.tolist() == list(range(160, 195))
     expected = (((found.true - found.mean) / size) ** 2).mean()
     assert score.model["scaled MSE"] == pytest.approx(expected)
-    assert Forecaster(**QUICK, split=BY_ROWS[:2]).fit(data).score_held_out(data).data.startswith("55 forecasts")
+    assert Forecaster(**QUICK, split=BY_ROWS[:2]).fit(data).score_held_out(data).data.startswith(
+        "validation part, 55 forecasts of 6 steps"
+    )
 
 
 def test_training_does_not_see_the_test_part():

@@ -21,7 +21,7 @@ from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
-from loopcell.tasks.forecasting.heads import HEADS, Head
+from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
@@ -29,8 +29,8 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
-from loopcell.tasks.forecasting.settings import POINT_HEADS, ForecasterSettings, demand_segments
-from loopcell.tasks.forecasting.splits import ends_of, span_of
+from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
+from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
 from loopcell.tasks.forecasting.starts import span_between
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
@@ -42,7 +42,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch
+from loopcell.tasks.forecasting.strategies import ForecastBatch
 
 Places = npt.NDArray[np.int64]
 
@@ -160,10 +160,10 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return self.evaluate(validation)
         series = self._read_table(data)
         split = checked(self).split
-        if split is None:
-            spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
-        else:
+        if split is not None:
             spans = [span_of(one, split, int(self.horizon)) for one in series]
+            return of_part(self._scored(self._backtests(series, spans)), split)
+        spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
         if not any(end - start >= int(self.horizon) for start, end in spans):
             return None
         return self._scored(self._backtests(series, spans))
@@ -193,13 +193,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _head(self, settings: Any) -> Head:
-        if isinstance(settings.loss, str) and settings.head not in POINT_HEADS:
-            raise UsageError(
-                f"loss={settings.loss!r} is for head='mean' and 'quantiles', and the head is {settings.head!r}, which "
-                "has a loss of its own"
-            )
-        levels = () if settings.head == "mean" else settings.quantiles
-        return HEADS[settings.head](levels, settings.loss if isinstance(settings.loss, str) else "mse")
+        return head_of(settings)
 
     def _own_loss(self, settings: Any) -> BatchLoss | None:
         if not callable(settings.loss):
@@ -256,14 +250,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
-        over, still = [], []
-        for one, places in held_out.places():
-            with torch.no_grad():
-                futures, _ = Direct()(self.network_, one, places)
-            true = one.values[places[:, None] + np.arange(self.horizon)]
-            over.append(true[..., None] - futures.quantiles)
-            still.append(self._still(one, places))
-        shift = moved_to_cover(np.concatenate(over), np.concatenate(still), head.levels)
+        errors = [LookAhead(self.network_, self).quantile_errors(one, places) for one, places in held_out.places()]
+        still = [self._still(one, places) for one, places in held_out.places()]
+        shift = moved_to_cover(np.concatenate(errors), np.concatenate(still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------

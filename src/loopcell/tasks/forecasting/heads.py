@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.tasks.forecasting.settings import HeadName, LossName
+from loopcell.errors import UsageError
+from loopcell.tasks.forecasting.settings import POINT_HEADS, ForecasterSettings, HeadName, LossName
 
 LEAST = 1e-3  # the smallest spread of a distribution, of a series with deviation 1
 
@@ -210,3 +211,20 @@ HEADS: dict[HeadName, type[Head]] = {
     "student-t": StudentT,
     "negative-binomial": NegativeBinomial,
 }
+
+
+def head_of(settings: ForecasterSettings) -> Head:
+    """Return the head that settings ask for, with the loss of its mean.
+
+    Raises:
+        UsageError: a loss is named, and the head has one of its own.
+    """
+    levels = () if settings.head == "mean" else settings.quantiles
+    if not isinstance(settings.loss, str):
+        return HEADS[settings.head](levels)
+    if settings.head not in POINT_HEADS:
+        raise UsageError(
+            f"loss={settings.loss!r} is for head='mean' and 'quantiles', and the head is {settings.head!r}, which has "
+            "a loss of its own"
+        )
+    return HEADS[settings.head](levels, cast(LossName, settings.loss))

@@ -53,6 +53,14 @@ class LookAhead:
             return futures, memory, seen
         return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
 
+    def quantile_errors(self, one: ScaledSeries, places: Places) -> Floats:
+        """Return what came less the quantiles of it as the network gives them, [N, f, K, Q]."""
+        with torch.no_grad():
+            futures, _ = Direct()(self.network, one, places)
+        true = one.values[places[:, None] + np.arange(self.settings.horizon)]
+        found: Floats = true[..., None] - futures.quantiles
+        return found
+
     def _moved(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:

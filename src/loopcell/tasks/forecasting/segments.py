@@ -122,7 +122,7 @@ class SegmentNetwork(SeriesNetwork):
         if torch.is_grad_enabled():
             return self._answers(outputs, windows, known)
         rows = windows.shape[1] * len(self.channels) * len(self.positions)  # of a step
-        parts = (part.split(max(1, ROWS // rows)) for part in (outputs, windows, known))
+        parts = (torch.split(part, max(1, ROWS // rows)) for part in (outputs, windows, known))
         return torch.cat([self._answers(*some) for some in zip(*parts, strict=True)])
 
     def _answers(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
@@ -140,10 +140,10 @@ class SegmentNetwork(SeriesNetwork):
 
     def _segments(self, values: Tensor, covariates: Tensor) -> Tensor:
         """Return the segments [h / w, rows, H] of values [N, B, K, h] and covariates [N, B, P + Q, h]."""
-        rows = values.unflatten(2, (-1, self.columns))  # [N, B, rows, columns, h]
+        rows = values.reshape(*values.shape[:2], -1, self.columns, values.shape[-1])  # [N, B, rows, columns, h]
         beside = covariates.unsqueeze(2).expand(-1, -1, rows.shape[2], -1, -1)
         steps = torch.cat([rows, beside], 3).flatten(0, 2).to(self.first.weight.dtype)
-        cut = steps.unflatten(-1, (-1, self.segment)).permute(2, 0, 1, 3).flatten(2)
+        cut = steps.reshape(*steps.shape[:2], -1, self.segment).permute(2, 0, 1, 3).flatten(2)
         return functional.relu(self.first(cut))
 
     def _queries(self, known: Tensor) -> Tensor:
@@ -155,7 +155,8 @@ class SegmentNetwork(SeriesNetwork):
         if self.ahead is None:
             return found
         padded = functional.pad(known.to(own.dtype), (0, 0, 0, count * self.segment - self.steps))
-        return found + self.ahead(padded.unflatten(2, (count, -1)).flatten(3)).unsqueeze(2)
+        told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, -1))
+        return found + told.unsqueeze(2)
 
 
 def _kept(covariates: Tensor) -> State:

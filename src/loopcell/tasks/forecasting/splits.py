@@ -7,11 +7,13 @@ test part of T steps has T - f + 1 forecasts of f steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 from loopcell.data import Series
 from loopcell.errors import DataError
+from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
 from loopcell.tasks.forecasting.starts import first_after
 
@@ -48,6 +50,12 @@ def span_of(series: Series, split: Sequence[Any], horizon: int) -> tuple[int, in
     """Return the first step of the part to score, and the step before which it ends: of test, or else validation."""
     ends = ends_of(series, split, horizon)
     return ends[-2], ends[-1]
+
+
+def of_part(score: ScoreTable, split: Sequence[Any]) -> ScoreTable:
+    """Say of a score which part it is of, and that what it calls scaled is what papers give."""
+    scaled = "scaled: of values standardised by the mean and deviation of the training part, as papers have it"
+    return replace(score, data=f"{PARTS[len(split) - 1]} part, {score.data} ({scaled})")
 
 
 def _ends(series: Series, split: Sequence[Any], steps: int) -> tuple[int, ...]:
