@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from loopcell.cli import early
 from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.one_sequence import inspect_one
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 
@@ -20,7 +21,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
-    row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
+    row: Annotated[int, typer.Option(min=1, help="Which row of --data; of a table of time series, which series.")] = 1,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page.")] = Path(
         "inspection.html"
@@ -43,9 +44,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
         from loopcell.tasks.core.models import load_model
 
         loaded = load_model(find_model(model))
-        if not hasattr(loaded, "inspect"):
-            raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
-        seen = loaded.inspect(text if data is None else _sequence(loaded, data, row))
+        seen = inspect_one(loaded, text, data, row)
         seen = seen if part is None else seen.window(*part)
         for path in files:
             seen.save(path)
@@ -84,22 +83,3 @@ def _files(**named: Path | None) -> list[Path]:
             raise UsageError(f"--{name} names a file that ends in {' or '.join(endings[name])}, not {path.name}")
         found.append(path)
     return found
-
-
-def _sequence(model: Any, file: Path, row: int) -> Any:
-    """Return one sequence of a file, read as `loopcell predict` reads it.
-
-    Raises:
-        UsageError: the file has fewer rows.
-    """
-    from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
-
-    spec = FileExamples(files=(file,))
-    spec = as_trained(spec, getattr(model, "columns_", None))
-    seen = 0
-    for X in blocks(open_records(spec), spec, 1024):
-        if row <= seen + len(X):
-            return X[row - seen - 1]
-        seen += len(X)
-    raise UsageError(f"{file} has {seen:,} rows, and --row asks for row {row:,}")

@@ -13,6 +13,7 @@ from torch import nn
 
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
+from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
@@ -20,6 +21,7 @@ from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
+from loopcell.tasks.forecasting.inspecting import Said
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
@@ -125,6 +127,13 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             return self.evaluate(validation)
         series, labels = self._labelled(data)
         return self._scored(series, labels, self._cuts)
+
+    def _says(self, series: Series, column: int) -> Said:
+        scores, threshold = self._scores(series), self.threshold_
+        alarms = scores > threshold
+        answer = f"{int(alarms.sum()):,} of {len(scores):,} steps are anomalies: their score is above {threshold:.3g}"
+        said = [[Prediction("anomaly")] if alarm else [] for alarm in alarms]
+        return Said({"score": scores, "anomaly": alarms.astype(np.float64)}, said, "here", [Prediction(answer)])
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
