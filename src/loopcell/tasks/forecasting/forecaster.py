@@ -136,7 +136,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
-        futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
+        with torch.no_grad():  # the first step of a roll-out is what the network says itself
+            futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
         found = self._in_units(one, places, futures)
         name, levels = self.targets_[column], self.network_.head_kind.levels
         of_levels = {level: found.quantiles[:, 0, column, at] for at, level in enumerate(levels)}

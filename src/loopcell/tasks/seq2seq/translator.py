@@ -16,6 +16,7 @@ from loopcell.tasks.seq2seq.network import EncoderDecoder
 from loopcell.tasks.seq2seq.settings import Seq2SeqSettings
 from loopcell.tasks.seq2seq.target import spelled
 
+
 class Seq2Seq(Seq2SeqSettings, WritingEstimator):
     """A sequence for a sequence: a sentence in another language, a routine for an order, a date in another form.
 
