@@ -24,9 +24,7 @@ def test_a_cell_for_every_pair_and_a_word_for_every_row_and_column(tmp_path):
 
 def test_a_name_that_promises_another_picture_is_refused(tmp_path):
     picture = AttentionMap(["a"], ["b"], np.ones((1, 1)))
-    with pytest.raises(
-        UsageError, match=r"an SVG, PNG or PDF, and .*att\.JPG promises another kind: name it att\.svg"
-    ):
+    with pytest.raises(UsageError, match=r"an SVG, PNG or PDF, and .*att\.JPG promises another kind: name it att\.svg"):
         picture.save(tmp_path / "att.JPG")
     assert not list(tmp_path.iterdir())
     picture.save(tmp_path / "att.svg")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopcell.cli import early
+from loopcell.cli.predict import is_of_series
 from loopcell.cli.reporting import say_note
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
@@ -35,13 +36,13 @@ class AskedSequence:
         Raises:
             UsageError: there is no such row, or a text for a model of time series.
         """
-        if _is_of_series(model):
+        if is_of_series(model):
             return _table_of(model, self.data)
         return self.text if self.data is None else _row_of(model, self.data, self.row)
 
     def inspected_by(self, model: Any) -> Inspection:
         """Look inside a model while it reads the sequence; errors as `of`, and those of the model's `inspect`."""
-        series = {"series": self.row - 1} if _is_of_series(model) else {}
+        series = {"series": self.row - 1} if is_of_series(model) else {}
         found: Inspection = model.inspect(self.of(model), **series)
         return found
 
@@ -88,13 +89,6 @@ def window_of(typed: str | None) -> tuple[int, int | None] | None:
     if ":" not in typed or not all(not part or part.isdecimal() for part in (start, end)):
         raise UsageError(f"{typed!r} is no window of steps; write 0:500, 100: or :50")
     return int(start or 0), int(end) if end else None
-
-
-def _is_of_series(model: Any) -> bool:
-    """Say whether a model reads tables of time series, whose columns it knows."""
-    from loopcell.tasks.forecasting.estimator import SeriesEstimator
-
-    return isinstance(model, SeriesEstimator)
 
 
 def _table_of(model: Any, file: Path | None) -> Any:

@@ -6,6 +6,7 @@ other object. matplotlib is an extra (`pip install "loopcell[pictures]"`) and is
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ KOREAN_FONTS = (
 LONGEST_LABEL = 12
 FORMS = (".png", ".svg", ".pdf")
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, marks of direction, halves of characters, other line breaks
+_TIME = re.compile(r"\d{4}-\d\d-\d\d [\d:.+-]{1,24}")
 
 
 def demand_matplotlib() -> None:
@@ -87,11 +89,11 @@ def demand_picture(path: Path) -> None:
 
 
 def brief(label: str, longest: int = LONGEST_LABEL) -> str:
-    """Return a label that can be drawn: cut where it is long, and with signs for what is no visible character.
+    """Return a label that can be drawn: cut where it is long and no time, with signs for what is no visible character.
 
     SVG, which is XML, allows no control characters.
     """
-    text = label if len(label) <= longest else f"{label[: longest - 1]}…"
+    text = label if len(label) <= longest or _TIME.fullmatch(label) else f"{label[: longest - 1]}…"
     return "".join(_sign(character) for character in text)
 
 
