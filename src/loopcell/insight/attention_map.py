@@ -52,12 +52,13 @@ class AttentionMap(NamedTuple):
             MissingExtraError: matplotlib is not installed.
         """
         with style():
-            width, height = (1.5 + 0.3 * min(MOST_LABELS, len(part)) for part in (self.source, self.target))
+            width, height = (2.0 + 0.3 * min(MOST_LABELS, len(part)) for part in (self.source, self.target))
             ax = axes_on(ax, width + 0.8, height)
             image = ax.imshow(self.weights, aspect="auto", cmap=SEQUENTIAL, vmin=0.0)
-            for axis, labels, turned in ((ax.xaxis, self.source, 90), (ax.yaxis, self.target, 0)):
+            for axis, labels in ((ax.xaxis, self.source), (ax.yaxis, self.target)):
                 if len(labels) <= MOST_LABELS:
                     shown = [brief(label) for label in labels]
+                    turned = 90 * (axis is ax.xaxis and max(map(len, shown), default=0) > 2)
                     axis.set_ticks(range(len(shown)), shown, rotation=turned, parse_math=False)
             ax.set_xlabel("read")
             ax.set_ylabel("written")

@@ -137,9 +137,9 @@ class Inspection:
         """Write the inspection in the form that the name asks for.
 
         Args:
-            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps`, "trace/NAME" and "attention",
-                those of other parts behind the part's name, as in "decoder/steps"; `.png` and `.svg` a picture
-                (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
+            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps`, "trace/NAME" and
+                "attention", those of other parts behind the part's name, as in "decoder/steps"; `.png` and `.svg` a
+                picture (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
 
         Raises:
             InputError: another ending.
@@ -163,35 +163,37 @@ class Inspection:
         """
         import pyarrow as pa
 
-        parts = self.parts.values()
-        return pa.concat_tables([one._rows(*named, pa) for one in parts for named in one._matrices()])
-
-    def _matrices(self) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
-        """Yield the names of a layer and of a quantity, and its numbers [T, n]; attention is one more."""
-        for layer in self.layers:
-            for name, value in layer.quantities.items():
-                yield layer.name, name, value
-        if self.attention is not None:
-            yield "attention", "weight", self.attention.weights.astype(np.float32)
-
-    def _rows(self, layer: str, name: str, value: npt.NDArray[Any], pa: Any) -> Any:
-        steps, units = value.shape
-        step = np.repeat(np.arange(steps, dtype=np.int32), units)
-
-        def same(text: str) -> Any:
-            return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
-
-        tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in self.steps])
-        unit = np.tile(np.arange(units, dtype=np.int32), steps)
-        columns = [same(layer), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
-        table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
-        return table.unify_dictionaries()
+        tables = [_rows(one, *named, pa) for one in self.parts.values() for named in _matrices(one)]
+        return pa.concat_tables(tables)
 
     def _repr_html_(self) -> str:
         """Show the page in a notebook, in a frame of its own."""
         from html import escape
 
         return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
+
+
+def _matrices(seen: Inspection) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    """Yield the names of a layer and of a quantity, and its numbers [T, n]; attention is one more."""
+    for layer in seen.layers:
+        for name, value in layer.quantities.items():
+            yield layer.name, name, value
+    if seen.attention is not None:
+        yield "attention", "weight", seen.attention.weights.astype(np.float32)
+
+
+def _rows(seen: Inspection, layer: str, name: str, value: npt.NDArray[Any], pa: Any) -> Any:
+    steps, units = value.shape
+    step = np.repeat(np.arange(steps, dtype=np.int32), units)
+
+    def same(text: str) -> Any:
+        return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
+
+    tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in seen.steps])
+    unit = np.tile(np.arange(units, dtype=np.int32), steps)
+    columns = [same(layer), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
+    table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
+    return table.unify_dictionaries()
 
 
 def _as_text(label: str) -> str:

@@ -24,7 +24,7 @@ MOST_ROWS = 60  # heat maps of one picture
 
 
 class _Row(NamedTuple):
-    """One heat map: its name, numbers [T, n], the ends of its colours, its labels, and whether the steps stand below."""
+    """One heat map: its name, numbers [T, n], colours and labels; and of the last one of a part the steps below it."""
 
     name: str
     values: npt.NDArray[Any]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from loopcell.insight.attention_map import AttentionMap as AttentionMap
     from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
     from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors as ReadyVectors
+    from loopcell.tasks.core.learning_curve import plot_history as plot_history
     from loopcell.tasks.core.models import load_model as load_model
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
     from loopcell.tasks.core.verdict import Verdict as Verdict
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "core.config": ("SamplingConfig",),
     "core.inputs.ready_vectors": ("ReadyVectors",),
+    "core.learning_curve": ("plot_history",),
     "core.models": ("load_model",),
     "core.score_table": ("ScoreTable",),
     "core.verdict": ("Verdict",),

@@ -23,7 +23,7 @@ from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
+from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
@@ -277,7 +277,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         still = self._still(one, places, before)[0]
         last = series.times[one.steps - 1]
-        return forecast, StoredHistory(last, series.step, one.scale, memory, seen, still)
+        return with_history(forecast, series, one.steps), StoredHistory(last, series.step, one.scale, memory, seen, still)
 
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None
