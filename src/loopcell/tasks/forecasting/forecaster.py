@@ -277,7 +277,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         still = self._still(one, places, before)[0]
         last = series.times[one.steps - 1]
-        return with_history(forecast, series, one.steps), StoredHistory(last, series.step, one.scale, memory, seen, still)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        return with_history(forecast, series, one.steps), kept
 
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None

@@ -147,8 +147,9 @@ def _finish(ax: Any, names: Sequence[str], x: Times) -> None:
     ax.set_title(", ".join(filter(None, names)), fontsize=10, parse_math=False)
     if x.dtype.kind != "M":
         return
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib import dates
 
-    locator = AutoDateLocator()
+    untyped: Any = dates
+    locator = untyped.AutoDateLocator()
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    ax.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
