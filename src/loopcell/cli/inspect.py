@@ -19,7 +19,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
-    row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
+    row: Annotated[int, typer.Option(min=1, help="Which row of --data; of a table of time series, which series.")] = 1,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page.")] = Path(
         "inspection.html"
@@ -40,5 +40,5 @@ def inspect(  # noqa: PLR0913 - one argument a flag
         part = window_of(window)
         files = files_of({"output": output, "png": png, "svg": svg, "npz": npz, "table": table})
         loaded = load_for(model, "inspect")
-        seen = loaded.inspect(sequence.of(loaded))
+        seen = sequence.inspected_by(loaded)
         write(seen if part is None else seen.window(*part), files, show=show)
