@@ -7,12 +7,14 @@ from loopcell.insight.explanation import explain
 from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
 from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.memory import MemoryLength, memory_length
+from loopcell.insight.watching import LayerHealth, layer_health
 
 __all__ = [
     "Attribution",
     "FlowOfLayer",
     "GradientFlow",
     "Inspection",
+    "LayerHealth",
     "LayerView",
     "MemoryLength",
     "Prediction",
@@ -20,6 +22,7 @@ __all__ = [
     "attribute",
     "explain",
     "gradient_flow",
+    "layer_health",
     "look_inside",
     "memory_length",
     "step_dynamics",
