@@ -1,11 +1,23 @@
 // A chart with its title, the names of its lines and their values at the cursor: by pointer and by keyboard.
 
-import { Chart, STROKES } from "./charts.js";
+import { Chart, DASHES, STROKES } from "./charts.js";
 import { digits, make } from "./dom.js";
 import { colours, view } from "./frame.js";
+import { shown } from "./heatmap.js";
 
-const STYLES = ["solid", "dashed", "dotted", "double"];
 const FEW = 30;
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A piece of a line, as the chart draws it. */
+function sample(index) {
+	const [picture, line] = ["svg", "line"].map((tag) => document.createElementNS(SVG, tag));
+	const stroke = STROKES[view.dark ? "dark" : "light"][index % 4];
+	const looks = { x1: 0, x2: 26, y1: 4, y2: 4, stroke, "stroke-width": 3, "stroke-dasharray": DASHES[index % 4].join(" ") || "none" };
+	for (const [name, value] of Object.entries(looks)) line.setAttribute(name, value);
+	for (const [name, value] of Object.entries({ width: 26, height: 8, "aria-hidden": "true" })) picture.setAttribute(name, value);
+	picture.append(line);
+	return picture;
+}
 
 export class Panel {
 	/**
@@ -27,10 +39,10 @@ export class Panel {
 	 *
 	 * @param xs what lies along the axis, rising.
 	 * @param lines pairs of a name and its values; what is not finite is null.
-	 * @param how `log`, `range` and `note`, which stands below the chart.
+	 * @param how `log`, `range`, `note`, which stands below the chart, and `names` of the places.
 	 */
 	show(xs, lines, how = {}) {
-		Object.assign(this, { xs, lines, at: xs.length - 1 });
+		Object.assign(this, { xs, lines, at: xs.length - 1, names: how.names });
 		this.note.textContent = how.note ?? "";
 		this.place.hidden = !lines.length;
 		const points = lines.map(([, values]) => values.filter((value) => value !== null).length <= FEW);
@@ -42,16 +54,18 @@ export class Panel {
 	/** Write the values at a place of the axis beside the names of the lines; without one the last that there are. */
 	read(at) {
 		if (at !== null) this.at = at;
-		const strokes = STROKES[view.dark ? "dark" : "light"];
 		const each = this.lines.map(([name, values], index) => {
 			const value = at === null ? values.findLast((one) => one !== null) : values[at];
-			const mark = make("span", { class: "mark" });
-			mark.style.borderTopColor = strokes[index % 4];
-			mark.style.borderTopStyle = STYLES[index % 4];
-			return make("span", {}, mark, `${name} ${value === null || value === undefined ? "–" : digits(value)}`);
+			return make("span", {}, sample(index), ` ${name} ${value === null || value === undefined ? "–" : digits(value)}`);
 		});
-		const where = at === null ? [] : [make("span", { class: "where" }, `${this.xName} ${this.xs[at]}`)];
+		const where = at === null ? [] : [make("span", { class: "where" }, `${this.xName} ${this.xs[at]}${this.named(this.xs[at])}`)];
 		this.legend.replaceChildren(...where, ...each);
+	}
+
+	/** What stands at a place of the axis, where that is not its number. */
+	named(x) {
+		const name = this.names?.[x];
+		return name === undefined || name === String(x) ? "" : ` “${shown(name)}”`;
 	}
 
 	zoom(from, to) {

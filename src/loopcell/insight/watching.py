@@ -21,7 +21,6 @@ from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow import FlowOfLayer
 from loopcell.insight.nudges import NudgedRun
 from loopcell.layers import State
-from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 from loopcell.runtime.programs import known_names
 
@@ -77,11 +76,11 @@ def layer_health(model: nn.Module, read: Callable[[], object]) -> tuple[LayerHea
 
 
 def _healths(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerHealth]:
-    own = [call for call in calls if call.layers is layers and isinstance(call.x, Tensor) and call.x.dim() == 3]
-    own = [call for call in own if call.x.numel()]
+    own = [call for call in calls if call.layers is layers and call.in_rows and call.x.numel()]
     if not own:
         return
-    call = _Batch.of(max(own, key=lambda one: int(one.x.shape[int(layers.batch_first)])))
+    longest = max(own, key=lambda one: int(one.x.shape[int(layers.batch_first)]))
+    call = _Batch(layers, *longest.time_first(MOST_ROWS))
     recorded, gradients, known = call.recorded(), call.gradients(), known_names(layers.cell.graph)
     output = _output_name(layers.cell.graph)
     for place, (layer, direction) in enumerate(layers.places()):
@@ -107,19 +106,6 @@ class _Batch:
     rows: Lengths
     initial: dict[str, Tensor]
 
-    @classmethod
-    def of(cls, call: LayersCall) -> _Batch:
-        lengths, reset = call.others["lengths"], call.others["reset"]
-        x = call.x.detach()
-        if call.layers.batch_first:
-            x, reset = x.transpose(0, 1), None if reset is None else reset.transpose(0, 1)
-        rows = slice(0, MOST_ROWS)
-        x, reset = x[:, rows], None if reset is None else reset[:, rows]
-        lengths = as_lengths(lengths, call.x.shape[1 - int(call.layers.batch_first)])
-        found = checked_lengths(x, None if lengths is None else lengths[rows], reset)
-        initial = {name: tensor.detach()[:, rows] for name, tensor in (call.state or {}).items()}
-        return cls(call.layers, found.without_padding(x), found, initial)
-
     def recorded(self) -> dict[str, list[Tensor]]:
         """Return the gates and the output, [T, B, n] of each layer and direction, at the steps of the input."""
         graph = self.layers.cell.graph
@@ -127,7 +113,7 @@ class _Batch:
         wanted = [name for name, index in known.items() if graph.nodes[index].op in BOUNDED]
         names = list(dict.fromkeys([*wanted, _output_name(graph)]))
         turned = (lambda value: value.transpose(0, 1)) if self.layers.batch_first else (lambda value: value)
-        state = State(**{name: part.contiguous() for name, part in self.initial.items()}) if self.initial else None
+        state = State(**self.initial) if self.initial else None
         reset = None if self.rows.reset is None else turned(self.rows.reset)
         with torch.no_grad():
             found = self.layers.record(turned(self.x), *names, state=state, lengths=self.rows.lengths, reset=reset)
@@ -141,7 +127,7 @@ class _Batch:
     def gradients(self) -> list[dict[str, Numbers]]:
         """Return of each layer and direction the norms [T] by state, from the step that it reads last back."""
         states = [state for state in self.layers.cell.states if _changes(self.layers.cell.graph, state)]
-        run = NudgedRun(self.layers, states, self.x, self.rows, {n: t.contiguous() for n, t in self.initial.items()})
+        run = NudgedRun(self.layers, states, self.x, self.rows, self.initial)
         every = [nudge for nudges in run.nudges for nudge in nudges.values()]
         with torch.enable_grad():
             value = self._last_outputs(run.output)

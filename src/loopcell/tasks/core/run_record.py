@@ -190,7 +190,7 @@ def _parameters(model: Path) -> dict[str, int]:
     for name, shape in read_tensor_shapes(model, MODEL).items():
         layer = _LAYER.match(name)
         part = layer[1] if layer else name.rpartition(".")[0]
-        if part:  # what has no part are counts, scales and the like, which nobody trains
+        if part and part != "scale":  # what has no part are counts and the like, which nobody trains either
             found[part] = found.get(part, 0) + math.prod(shape)
     return found
 
