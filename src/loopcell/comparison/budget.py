@@ -47,7 +47,7 @@ def own_sizes(cell: Cell, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def nearest_hidden_size(cell: Cell, parameters: int, shape: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
-    """Return the hidden size at which a cell's layers have nearly so many parameters; arguments as those of `layers_of`.
+    """Return the hidden size at which a cell's layers have nearly so many parameters; arguments as of `layers_of`.
 
     Raises:
         UsageError: no hidden size gives so many.

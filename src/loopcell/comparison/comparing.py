@@ -80,7 +80,9 @@ def chosen_cells(cells: Sequence[str | Cell]) -> list[Cell]:
     found = [library.get(cell) for cell in ([cells] if isinstance(cells, str) else cells)]
     names = [cell.name for cell in found]
     if len(found) < 2:
-        raise UsageError(f"a comparison takes two cells or more, such as rnn,gru,lstm; got {', '.join(names) or 'none'}")
+        raise UsageError(
+            f"a comparison takes two cells or more, such as rnn,gru,lstm; got {', '.join(names) or 'none'}"
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"two cells are named {twice}; each has to have its own name: @cell(name=...)")

@@ -32,8 +32,8 @@ class OnData:
     """An estimator and its data, as a job to compare cells on.
 
     `score_held_out` decides, as after `loopcell train`: the part that `fit` holds out of the data by the seed, the same
-    for every cell, or `validation`. The best weights are chosen by the same part, so that the scores are a little better
-    than on new data, for every cell alike.
+    for every cell, or `validation`. The best weights are chosen by the same part, so that the scores are a little
+    better than on new data, for every cell alike.
 
     Args:
         estimator: with its arguments, not fitted; `cell` and `random_state` are those of each run.

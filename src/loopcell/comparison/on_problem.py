@@ -75,8 +75,8 @@ class OnProblem(ProblemSettings):
     """A problem with a known answer, as a job to compare cells on; its arguments are those of `ProblemSettings`.
 
     Every cell gets one layer and a linear read-out, and learns by Adam from sequences that are drawn anew for each
-    update; the same seed draws the same sequences for every cell. Training ends when the problem is solved, on sequences
-    that are drawn apart, or with the updates; the score is on others again.
+    update; the same seed draws the same sequences for every cell. Training ends when the problem is solved, on
+    sequences that are drawn apart, or with the updates; the score is on others again.
 
     Args:
         name: "adding", "copying" or "recall".

@@ -13,9 +13,9 @@ from loopcell.layers.stack import Stack
 def begin_with_memory(net: Stack, longest: int) -> str:
     """Give a network the start values for a dependence of so many steps, in place, and return their names.
 
-    Recurrent matrices are orthogonal (Saxe, McClelland, Ganguli, 2013); gates that keep the state have time scales up to
-    `longest` steps (chrono; Tallec and Ollivier, 2018); where the past is only multiplied by a number a unit, that is
-    drawn from 0 to 1 (Li et al., 2018, section 5.1: IndRNN). A cell that has nothing of these begins as it does.
+    Recurrent matrices are orthogonal (Saxe, McClelland, Ganguli, 2013); gates that keep the state have time scales up
+    to `longest` steps (chrono; Tallec and Ollivier, 2018); where a unit sees only its own past, its weight is drawn
+    from 0 to 1 (IndRNN; Li et al., 2018). A cell that has nothing of these begins as it does.
     """
     graph, found = net.cell.graph, []
     past = graph.dependents("state")

@@ -25,11 +25,10 @@ class RunStore:
 
     Raises:
         UsageError: the folder is that of another comparison, or of something else.
-        FileWriteError: it cannot be written.
     """
 
     def __init__(self, folder: Path | None, heading: Mapping[str, Any]) -> None:
-        self._folder = folder
+        self._folder, self._heading = folder, heading
         if folder is None:
             return
         before = folder / HEADING
@@ -38,8 +37,6 @@ class RunStore:
             return
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} is there and is no comparison; name a new folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(before, heading)
 
     def get(self, cell: Cell, seed: int, distance: int | None, hidden_size: int | None) -> ComparedRun | None:
         """Return a run that ended before; None where there is none with this cell's equations and hidden size.
@@ -59,9 +56,15 @@ class RunStore:
         return run if same else None
 
     def add(self, cell: Cell, run: ComparedRun) -> None:
-        """Write a run that ended."""
+        """Write a run that ended; FileWriteError where that cannot be.
+
+        The folder is made with the first one: of a comparison that cannot begin, nothing is left.
+        """
         path = self._path(cell, run.seed, run.distance)
         if path is not None:
+            if not path.parent.exists():
+                path.parent.mkdir(parents=True)
+                _write(path.parent / HEADING, self._heading)
             _write(path, {"equations": cell.fingerprint, "run": asdict(run)})
 
     def _path(self, cell: Cell, seed: int, distance: int | None) -> Path | None:
