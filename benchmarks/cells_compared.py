@@ -2,20 +2,17 @@
 
 Delayed recall, the adding problem and copying, each cell with three seeds, and what each costs; and the memory length
 that is found in trained models, beside the distance that it has to be. A file a job, in which each machine has its own
-figures: times and the last digits of scores are a machine's. `--picture` draws the figure of the documentation from
-what is there, and `--page` takes the picture of the page of delayed recall. Runs are kept in benchmarks/quick/comparison, so
-that an interrupted command goes on; `--anew` forgets them. About ten minutes on one core.
+figures: times and the last digits of scores are a machine's. Runs are kept in benchmarks/quick/comparison, so that an
+interrupted command goes on; `--anew` forgets them. About ten minutes on one core. `python -m benchmarks.cells_shown`
+puts the figures into the documentation.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,7 +25,6 @@ from loopcell.insight import memory_length
 
 FOLDER = RESULTS / "comparison"
 KEPT = RESULTS.parent / "quick" / "comparison"
-IMAGES = RESULTS.parents[1] / "docs" / "images"
 SEEDS = 3
 GATED = ("rnn", "gru", "lstm", "min_gru")
 JOBS: dict[str, tuple[OnProblem, tuple[str, ...]]] = {
@@ -40,8 +36,6 @@ JOBS: dict[str, tuple[OnProblem, tuple[str, ...]]] = {
     ),
 }
 DELAYS = (5, 20, 80)
-COLOURS = {"rnn": "#b34700", "gru": "#2f81c7", "lstm": "#00896c", "min_gru": "#8a56b5", "indrnn": "#7d8590"}
-GREY, MARKS = "#7d8590", "osD^v"
 LOOKED_AT = 64
 """Sequences over which the memory length is taken."""
 
@@ -53,7 +47,7 @@ def compared(name: str) -> Comparison:
 
 
 def without_gradients(found: Comparison) -> dict[str, Any]:
-    """Return a comparison as JSON, with a few of its gradients: at the last distance, each eighth of the way back."""
+    """Return a comparison as JSON, with a few of its gradients: at the last distance, each eighth of the steps."""
     content = found.to_json()
     gradients = [
         {"cell": run["cell"], "seed": run["seed"], "when": when, "norms back": thinned(norms)}
@@ -112,84 +106,16 @@ def keep(name: str, content: dict[str, Any], seconds: float) -> None:
 
 def latest(name: str) -> dict[str, Any]:
     """Return the figures of a job of the machine that was the last to measure them."""
-    machines: dict[str, dict[str, Any]] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["machines"]
+    machines: dict[str, dict[str, Any]] = read(FOLDER / f"{name}.json")["machines"]
     return max(machines.values(), key=lambda found: str(found["day"]))
 
 
-def picture(path: Path) -> None:
-    """Draw the scores of every job over the distance, with the range of the seeds."""
-    from matplotlib import pyplot as plt
-
-    from loopcell.files import atomic_write
-
-    grey = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    style = {"svg.fonttype": "none", "svg.hashsalt": "loopcell", "font.size": 9, "legend.frameon": False}
-    with plt.rc_context({**style, **grey, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, panels = plt.subplots(1, len(JOBS), figsize=(9.6, 3.2), layout="constrained")
-        for panel, name in zip(panels, JOBS, strict=True):
-            draw(panel, name, latest(name))
-        panels[0].legend(loc="center left")
-        with atomic_write(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None}, transparent=True)
-        plt.close(figure)
-    print(f"written: {path}")
-
-
-def draw(panel: Any, name: str, found: dict[str, Any]) -> None:
-    """Draw the scores of one job."""
-    for place, cell in enumerate(found["cells"]):
-        scores = [score for score in found["scores"] if score["cell"] == cell]
-        at = [score["distance"] * (1 + 0.03 * (place - 2)) for score in scores]  # apart, so that each bar is seen
-        means = [score["mean"] for score in scores]
-        below = [score["mean"] - score["low"] for score in scores]
-        above = [score["high"] - score["mean"] for score in scores]
-        look = {"marker": MARKS[place], "markersize": 4, "capsize": 3, "color": COLOURS[cell], "label": cell}
-        panel.errorbar(at, means, [below, above], **look)
-    metric = found["runs"][0]["metric"]
-    panel.set(title=name, xscale="log", xlabel="distance in steps", ylabel=metric)
-    panel.set_yscale("log" if metric == "MSE" else "linear")
-    panel.axhline(found["baselines"]["no memory"], linestyle=":", color=GREY)
-    distances = sorted({score["distance"] for score in found["scores"]})
-    panel.set_xticks(distances, [str(distance) for distance in distances])
-    panel.minorticks_off()
-
-
-def page_picture(path: Path) -> None:
-    """Take the picture of the page of delayed recall, of its upper part, in Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        page = Path(folder) / "page.html"
-        compared("recall").save(page)
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        opened = browser.new_page(viewport={"width": 1100, "height": 1500}, locale="en-GB", color_scheme="light")
-        opened.goto(page.as_uri())
-        opened.wait_for_selector(".chart svg")
-        opened.screenshot(path=str(path))
-        browser.close()
-    print(f"written: {path}")
-
-
 def main() -> None:
-    """Measure, or draw what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--picture", action="store_true", help="only draw docs/images/which-cell.svg")
-    parser.add_argument("--page", action="store_true", help="only take docs/images/compare.png")
-    parser.add_argument("--anew", action="store_true", help="forget the runs that were kept")
-    typed = parser.parse_args()
-    torch.set_num_threads(1)
-    if typed.picture:
-        picture(IMAGES / "which-cell.svg")
-    elif typed.page:
-        page_picture(IMAGES / "compare.png")
-    else:
-        measure(anew=typed.anew)
-
-
-def measure(*, anew: bool) -> None:
     """Compare on every job, measure memory lengths, and write both."""
-    if anew:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--anew", action="store_true", help="forget the runs that were kept")
+    torch.set_num_threads(1)
+    if parser.parse_args().anew:
         shutil.rmtree(KEPT, ignore_errors=True)
     for name in JOBS:
         began = time.perf_counter()

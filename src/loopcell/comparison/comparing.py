@@ -12,7 +12,7 @@ from rich.console import Console
 
 from loopcell import cells as library
 from loopcell.comparison.budget import Budget, layers_of, nearest_hidden_size
-from loopcell.comparison.costs import Case, measured
+from loopcell.comparison.costs import MeasuredLayers, measured
 from loopcell.comparison.jobs import Job
 from loopcell.comparison.on_data import OnData
 from loopcell.comparison.on_problem import OnProblem
@@ -157,7 +157,7 @@ def _costs(cells: Sequence[Cell], runs: Sequence[ComparedRun], sizes: Mapping[st
     shape = runs[-1].shape
     hidden = {run.cell: run.hidden_size for run in runs}
     x = torch.randn(shape["steps"], shape["batch"], shape["input_size"], generator=torch.Generator().manual_seed(0))
-    return measured({cell.name: Case(_on_cpu(cell, hidden[cell.name], shape, sizes), x) for cell in cells})
+    return measured({cell.name: MeasuredLayers(_on_cpu(cell, hidden[cell.name], shape, sizes), x) for cell in cells})
 
 
 def _on_cpu(cell: Cell, hidden_size: int, shape: Mapping[str, Any], sizes: Mapping[str, int]) -> Recurrent:

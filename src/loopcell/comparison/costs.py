@@ -1,4 +1,4 @@
-"""What a cell costs: time of a forward and of a training pass, and what is saved between the two.
+"""The costs of a cell: time of a forward and of a training pass, and what is saved between the two.
 
 The cells take turns, round after round, so that what else the machine does meets all of them; medians are reported.
 """
@@ -21,7 +21,7 @@ BLOCK = 0.01
 """Seconds of a cell's turn, at least."""
 
 
-class Case(NamedTuple):
+class MeasuredLayers(NamedTuple):
     """Layers to measure, and what they read.
 
     Attributes:
@@ -44,7 +44,7 @@ class Case(NamedTuple):
         y.sum().backward()
 
 
-def measured(cases: Mapping[str, Case], rounds: int = ROUNDS) -> list[CellCost]:
+def measured(cases: Mapping[str, MeasuredLayers], rounds: int = ROUNDS) -> list[CellCost]:
     """Return what each cell's layers cost, measured in turns.
 
     Args:
@@ -80,7 +80,7 @@ def _place(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-def _cost(name: str, case: Case, forward: list[float], training: list[float]) -> CellCost:
+def _cost(name: str, case: MeasuredLayers, forward: list[float], training: list[float]) -> CellCost:
     steps, batch = case.x.shape[:2]
     return CellCost(
         cell=name,

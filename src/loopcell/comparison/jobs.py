@@ -1,4 +1,4 @@
-"""What a comparison needs of a job."""
+"""The job of a comparison, as it is asked for by what compares."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Job(Protocol):
 
     @property
     def name(self) -> str:
-        """What is learned, in a word."""
+        """A word for what is learned."""
         ...
 
     @property
     def data(self) -> str:
-        """Where the data come from, in words."""
+        """A word on where the data come from."""
         ...
 
     @property

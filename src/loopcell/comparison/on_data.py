@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +24,11 @@ from loopcell.tasks.core.verdict import MODEL, UNJUDGED
 
 LOOK_AT = 32
 """Sequences over which the gradient is taken."""
+LETTERS = 4_000
+"""Of a text, over which the gradient of a language model is taken."""
+NOTHING_HELD_OUT = (
+    "cells are compared by what is held out, and nothing is; try validation_fraction=..., or validation=..."
+)
 PER_RUN = ("cell", "hidden_size", "sizes", "random_state", "progress", "warm_start", "callbacks")
 """Arguments of an estimator that are set for each run, or say nothing of what is learned."""
 
@@ -40,6 +46,9 @@ class OnData:
         examples: what its `fit` takes by position: (X, y), or (texts,), or (table,).
         validation: what its `fit` takes as `validation`; None holds out a part.
         data: where the data come from, in words.
+
+    Raises:
+        InputError: nothing is held out.
     """
 
     estimator: Any
@@ -47,6 +56,10 @@ class OnData:
     validation: Any = None
     data: str = ""
     solved: None = None
+
+    def __post_init__(self) -> None:
+        if self.validation is None and self.estimator.validation_fraction == 0:
+            raise InputError(NOTHING_HELD_OUT)
 
     @property
     def name(self) -> str:
@@ -90,9 +103,9 @@ class OnData:
         with first_call(estimator.network_) as calls:
             table = estimator.score_held_out(*self.examples, validation=self.validation)
             if table is None:
-                raise InputError("cells are compared by what is held out, and nothing was: validation_fraction above 0")
+                raise InputError(NOTHING_HELD_OUT)
             if not calls:  # a language model is scored at the end of its training
-                estimator.score(*self.examples)
+                estimator.score(_beginning(self.examples[0]))
         return _run(estimator, table, calls[0], seed)
 
 
@@ -131,7 +144,7 @@ def _run(estimator: Any, table: ScoreTable, call: LayersCall, seed: int) -> Comp
         hidden_size=layers.hidden_size,
         parameters=sum(parameter.numel() for parameter in layers.parameters()),
         start="as torch.nn" if getattr(estimator, "chrono", None) is None else "chrono",
-        shape=_shape(call),
+        shape=_shape(estimator, call.layers, len(call.x) if not call.layers.batch_first else call.x.shape[1]),
         gradient={"end": _gradient(call)},
         baselines={name: row[metric] for name, row in table.rows.items() if name != MODEL and metric in row},
     )
@@ -141,11 +154,19 @@ def _has_baseline(table: ScoreTable, metric: str) -> bool:
     return any(metric in row for name, row in table.rows.items() if name != MODEL)
 
 
-def _shape(call: LayersCall) -> dict[str, Any]:
-    steps, batch = call.x.shape[:2] if not call.layers.batch_first else call.x.shape[:2][::-1]
-    layers = call.layers
+def _shape(estimator: Any, layers: Stack, steps: int) -> dict[str, Any]:
+    """Return the shape of the layers, and of a batch of the training: texts are read in chunks."""
     found = {"input_size": layers.input_size, "num_layers": layers.num_layers, "bidirectional": layers.bidirectional}
-    return {**found, "steps": steps, "batch": batch}
+    return {**found, "steps": getattr(estimator, "chunk", steps), "batch": estimator.pace_.batch_size}
+
+
+def _beginning(texts: Any) -> str:
+    """Return the first letters of the first text: a text, a path, or a list of these."""
+    first = texts if isinstance(texts, str | Path) else texts[0]
+    if isinstance(first, str):
+        return first[:LETTERS]
+    with first.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LETTERS)
 
 
 def _gradient(call: LayersCall) -> list[float]:

@@ -103,7 +103,7 @@ class OnProblem(ProblemSettings):
 
     @property
     def data(self) -> str:
-        """Who posed the problem."""
+        """The source of the problem, in words."""
         return f"drawn anew for each update; {self.problem.source}"
 
     @property
@@ -127,7 +127,7 @@ class OnProblem(ProblemSettings):
             net, start = self._begun(cell, hidden_size, seed, distance)
             return self._run(net, seed, distance, start)
 
-    def trained(self, cell: Cell, seed: int, distance: int) -> Answerer:
+    def trained(self, cell: Cell, seed: int, distance: int) -> nn.Module:
         """Return a trained network to look into: the same that `train` scores."""
         with torch.random.fork_rng(devices=[]):
             net, _ = self._begun(cell, self.hidden_size, seed, distance)

@@ -29,7 +29,7 @@ def page_of(found: Comparison) -> str:
         "scores": [_scores(asdict(score)) for score in found.scores()],
         "gradients": [
             {"distance": distance, "cell": cell.name, "when": when, "norms": norms}
-            for distance in found.distances or [None]
+            for distance in found.places
             for cell in found.cells
             for when in ("start", "end")
             if (norms := _norms([run for run in found.runs if (run.cell, run.distance) == (cell.name, distance)], when))

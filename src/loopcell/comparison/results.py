@@ -144,13 +144,18 @@ class Comparison:
 
     @property
     def larger_is_better(self) -> bool:
-        """Whether the larger of two scores is the better one."""
+        """True where the larger of two scores is the better one."""
         return self.metric not in LOSSES
 
     @property
     def distances(self) -> list[int]:
         """The distances, from near to far; none for data."""
         return sorted({run.distance for run in self.runs if run.distance is not None})
+
+    @property
+    def places(self) -> Sequence[int | None]:
+        """The distances; None alone for data, which have none."""
+        return self.distances or (None,)
 
     @property
     def baselines(self) -> Mapping[str, float]:
@@ -250,7 +255,7 @@ class Comparison:
 
     def _row(self, cell: str) -> list[str]:
         scores = {score.distance: score for score in self.scores() if score.cell == cell}
-        cells = [_shown(scores.get(distance)) for distance in (self.distances or [None])]
+        cells = [_shown(scores.get(distance)) for distance in self.places]
         cost = next((cost for cost in self.costs if cost.cell == cell), None)
         if cost is None:
             cells += [""] * 5
