@@ -1,8 +1,8 @@
 """Put the comparison of cells into the documentation: `python -m benchmarks.cells_shown`.
 
 The tables of `docs/concepts/which-cell.md` in both languages and its picture come from results/comparison/ alone.
-With `--page` the picture of the page of delayed recall is taken too, in Chromium, of the runs that `benchmarks.cells_compared`
-kept.
+With `--page` the picture of the page of delayed recall is taken too, in Chromium, of the runs that
+`benchmarks.cells_compared` kept.
 """
 
 from __future__ import annotations
