@@ -32,6 +32,7 @@ FIGURES: dict[str, Figure] = {
         topologies.ATTENTION,
         topologies.OVER_TIME,
         company.WORD_VECTORS,
+        company.IN_CONTEXT,
     )
 }
 """Every figure by its name, in reading order."""

@@ -91,7 +91,7 @@ def _rounded(values: Iterable[Any]) -> list[float]:
 
 
 def _draw_gates(numbers: Numbers, words: Words) -> Any:
-    figure, rows = axes(4.9, 7, 1, sharex=True, height_ratios=(1.5, 0.5, 1, 1, 1, 1, 1.3))
+    figure, rows = axes(5.1, 7, 1, sharex=True, height_ratios=(1.5, 0.8, 1, 1, 1, 1, 1.3))
     values, store, ask = (np.array(column) for column in numbers["input"])
     steps = np.arange(len(values))
     rows[0].bar(steps, values, color=[BLUE if stored else GREY for stored in store], width=0.6)

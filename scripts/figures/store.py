@@ -35,8 +35,8 @@ def write_figure(figure: Figure, folder: Path, numbers: Numbers) -> None:
 
 def _as_json(numbers: Numbers) -> str:
     """Return numbers as JSON with a line for each name, so that a change can be read."""
-    lines = (f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in numbers.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+    lines = (json.dumps({name: value}, ensure_ascii=False)[1:-1] for name, value in numbers.items())
+    return "{\n " + ",\n ".join(lines) + "\n}\n"
 
 
 def committed(figure: Figure) -> Numbers:
