@@ -30,8 +30,9 @@ HOW_TO = (
     "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
-    "what-a-cell-is", "one-to-one", "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder",
-    "many-to-many-over-time", "which-cell", "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
+    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "one-to-one",
+    "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
+    "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (

@@ -3,7 +3,8 @@
 The pages are written for the Git host, and stay as they are there. Here a link to a page of the site is turned to its
 place in the site, and any other file of the repository is linked on the Git host; pictures are copied. A formula
 between `$$` becomes MathML, which browsers draw without a script. A comment `<!-- wiring: gru -->` becomes the wiring
-of that cell.
+of that cell. A picture of `docs/figures/`, alone in its line, is drawn anew and stands in the page itself, so that its
+lines have the colour of the page's text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from figures import FIGURES
+from figures.store import drawn_now
 from latex2mathml.converter import convert
 
 from loopcell.cells import get
@@ -37,6 +40,7 @@ PLACES = {
 _FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
+_FIGURE = re.compile(r"^!\[[^\]]*\]\((?:\.\./)+figures/([\w-]+)((?:\.ko)?\.svg)\)$", re.MULTILINE)
 _WIRING = re.compile(r"^<!-- wiring: (\w+) -->$", re.MULTILINE)
 
 
@@ -90,6 +94,12 @@ def figure(cell: str, language: str = "en") -> str:
     return f'<figure class="wiring">\n{drawing}\n{caption}\n</figure>'
 
 
+def measured(name: str, ending: str) -> str:
+    """Return a figure of a concept page as this version of the library draws it, with the ending of its language."""
+    drawing = (drawn_now(FIGURES[name]) / f"{name}{ending}").read_text(encoding="utf-8")
+    return f'<figure class="measured">\n{drawing}</figure>'
+
+
 def formula(latex: str) -> str:
     """Return a displayed formula as MathML."""
     return f'<div class="formula">{convert(latex, display="block")}</div>'
@@ -109,6 +119,7 @@ class _Page:
         return "".join(part + block for part, block in zip(parts, [*code, ""], strict=True))
 
     def _prose(self, text: str) -> str:
+        text = _FIGURE.sub(lambda found: measured(found[1], found[2]), text)
         text = _LINK.sub(lambda found: f"]({self._link(found[1])})", text)
         text = _FORMULA.sub(lambda found: formula(found[1]), text)
         return _WIRING.sub(lambda found: figure(found[1], self.place.language), text)

@@ -92,11 +92,13 @@ def test_the_reference_is_made_from_the_code(site):
     assert "--picture" in commands
     cells = (site / "reference/cells.html").read_text(encoding="utf-8")
     assert "loopcell explain gru_layer_norm --picture" in cells
-    for page in ("concepts/what-a-cell-is.html", "ko/concepts/what-a-cell-is.html"):
+    for page in ("concepts/lstm.html", "ko/concepts/lstm.html"):
         concept = (site / page).read_text(encoding="utf-8")
         assert "<title>lstm</title>" in concept
         assert "<mfrac>" in concept
         assert "$$" not in concept
+        assert concept.count('<figure class="measured">') == 2
+        assert "figures/lstm-gates" not in concept  # it stands in the page itself
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "dark")])
