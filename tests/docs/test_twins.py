@@ -27,6 +27,7 @@ def test_a_korean_page_has_the_code_of_its_english_page_and_leads_to_korean_ones
     inner = [page.parent / link for link in leads if link.endswith(".md") and "://" not in link]
     assert [link.name for link in inner if not link.name.endswith(KOREAN) and twin(link).exists()] == []
     assert f"\n[English]({twin(page).name})\n" in page.read_text(encoding="utf-8")
+    assert f"\n[한국어]({page.name})\n" in twin(page).read_text(encoding="utf-8")
 
 
 PAGE = '''# A page
