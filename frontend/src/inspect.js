@@ -1,7 +1,7 @@
 // The page of an inspection: what is in view, and what follows when it changes.
 
 import { Chart, STROKES } from "./charts.js";
-import { colourTable, gradient } from "./colours.js";
+import { colourTable, gradient, pageColours } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { ordered } from "./orders.js";
@@ -42,20 +42,6 @@ async function readLayer() {
 	const here = layer();
 	for (const each of here.quantities) await planeOf(each);
 	if (here === layer()) showReadout();
-}
-
-// --- colours -------------------------------------------------------------------------------------------------------
-
-function colours() {
-	const style = getComputedStyle(document.documentElement);
-	const named = (name) => style.getPropertyValue(`--${name}`).trim();
-	return {
-		name: view.dark ? "dark" : "light",
-		text: named("text"),
-		faint: named("faint"),
-		line: named("line"),
-		accent: named("accent"),
-	};
 }
 
 // --- building ------------------------------------------------------------------------------------------------------
@@ -190,7 +176,7 @@ async function showQuantity() {
 	const bar = make("span", { class: "bar" });
 	bar.style.background = gradient(table);
 	parts.legend.replaceChildren(digits(low), bar, digits(high));
-	parts.brush.show([here.name], [plane.activity()], colours());
+	parts.brush.show([here.name], [plane.activity()], pageColours(view.dark));
 	showOrder();
 	window.requestIdleCallback ? requestIdleCallback(readLayer) : setTimeout(readLayer, 50); // Safari has none
 }
@@ -235,7 +221,7 @@ function showCourse() {
 		return mark;
 	});
 	parts.picked.replaceChildren(...(marks.length ? marks : [words.pick]));
-	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), colours());
+	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), pageColours(view.dark));
 	parts.lines.zoom(view.from, view.to);
 }
 
@@ -275,7 +261,7 @@ function draw() {
 	waiting = true;
 	requestAnimationFrame(() => {
 		waiting = false;
-		parts.map.draw(colours());
+		parts.map.draw(pageColours(view.dark));
 		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);

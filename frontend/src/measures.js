@@ -76,22 +76,28 @@ export function slope(norms) {
 export function predictedSlope(run, steps) {
 	const count = Math.min(JACOBIANS, steps);
 	const chosen = Array.from({ length: count }, (_, place) => Math.round((place * (steps - 1)) / Math.max(1, count - 1)));
-	return mean([...new Set(chosen)].map((t) => logRadius(run, t)));
+	let seeds = Object.fromEntries(
+		Object.entries(run.states(0)).map(([name, state]) => [`state.${name}`, state.map((_, place) => Math.cos(1.7 * place + name.length))]),
+	);
+	return mean(
+		[...new Set(chosen)].map((t) => {
+			const found = logRadius(run, t, seeds);
+			seeds = found.seeds; // the next step's direction is not far
+			return found.growth;
+		}),
+	);
 }
 
-function logRadius(run, t) {
-	let seeds = Object.fromEntries(
-		Object.entries(run.states(t)).map(([name, state]) => [`state.${name}`, state.map((_, place) => Math.cos(1.7 * place + name.length))]),
-	);
-	let growth = 0;
+function logRadius(run, t, from) {
+	let [seeds, growth] = [from, 0];
 	for (let turn = 0; turn < TURNS; turn++) {
 		const { states } = run.back(t, seeds);
 		const all = Math.sqrt(Object.values(states).reduce((sum, one) => sum + norm(one) ** 2, 0));
-		if (!(all > FLOOR)) return Number.NEGATIVE_INFINITY;
+		if (!(all > FLOOR)) return { seeds: from, growth: Number.NEGATIVE_INFINITY };
 		if (turn >= TURNS - COUNTED) growth += Math.log(all);
 		seeds = Object.fromEntries(Object.entries(states).map(([name, one]) => [`state.${name}`, one.map((value) => value / all)]));
 	}
-	return growth / COUNTED;
+	return { seeds, growth: growth / COUNTED };
 }
 
 /**

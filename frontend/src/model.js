@@ -38,7 +38,7 @@ export class Model {
 	/** Take other changes, and read the text anew. */
 	change(changes) {
 		this.changes = changes;
-		this.graph = this.facts.graphs.find((each) => each.name === changes.variant);
+		this.graph = this.facts.graphs.find((each) => each.variant === changes.variant);
 		this.layers = this.facts.sizes.map((sizes, layer) => new Run(this.graph, sizes, this.#parameters(layer)));
 		const tokens = this.tokens;
 		this.tokens = [];

@@ -94,7 +94,7 @@ def live_page(model: LiveModel) -> str:
         "arrays": [[name, list(array.shape)] for name, array in arrays.items()],
         "sizes": [dict(model.layers.executable(layer).sizes) for layer in places],
         "cell": model.layers.cell.name,
-        "graphs": [{"name": name, **graph_facts(one)} for name, one in {"": graph, **variants(model.layers.cell)}.items()],
+        "graphs": [{"variant": name, **graph_facts(one)} for name, one in {"": graph, **variants(model.layers.cell)}.items()],
         "keep": [[gate.bias, gate.sign] for gate in gates_of(graph).keep],
         "recurrent": [_radii(model.layers, layer) for layer in places],
     }
