@@ -29,13 +29,13 @@ class LiveModel:
 
     Attributes:
         text: a text of `benchmarks.character_models`.
-        source: of the text, with its licence.
+        source: of the text, with its licence, by language.
         first: what the page shows before the reader types.
         settings: of the `LanguageModel`.
     """
 
     text: str
-    source: str
+    source: Mapping[str, str]
     first: str
     settings: Mapping[str, Any]
 
@@ -43,13 +43,19 @@ class LiveModel:
 MODELS = {
     "english": LiveModel(
         text="shakespeare",
-        source="tinyshakespeare (Shakespeare's plays, public domain; github.com/karpathy/char-rnn)",
+        source={
+            "en": "tinyshakespeare (Shakespeare's plays, in the public domain; github.com/karpathy/char-rnn)",
+            "ko": "tinyshakespeare(셰익스피어의 희곡, 퍼블릭 도메인; github.com/karpathy/char-rnn)",
+        },
         first="KING RICHARD:\nWhat say you to my suit? shall it be granted?\n\nGLOUCESTER:\nMy lord, ",
         settings={**USUAL, "cell": "lstm", "tokens": "char", "learning_rate": 6e-3, "epochs": 20},
     ),
     "korean": LiveModel(
         text="nsmc",
-        source="Naver Sentiment Movie Corpus (CC0; github.com/e9t/nsmc), the first 40,000 reviews",
+        source={
+            "en": "40,000 film reviews of the Naver Sentiment Movie Corpus (CC0; github.com/e9t/nsmc)",
+            "ko": "네이버 영화 평 말뭉치의 평 40,000개(CC0; github.com/e9t/nsmc)",
+        },
         first="이 영화는 정말 재미있게 봤습니다. 배우들의 연기도 좋고 ",
         settings={**USUAL, "cell": "gru", "tokens": "jamo", "vocabulary_size": 200, "learning_rate": 6e-3, "epochs": 9},
     ),
@@ -67,7 +73,7 @@ def train(name: str) -> dict[str, Any]:
         raise SystemExit("nothing was held out")
     return {
         "command": f"python -m benchmarks.live_models {name}",
-        "source": plan.source,
+        "source": dict(plan.source),
         "first": plan.first,
         "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
         "bits_per_character": round(model.held_out_.model["bits/char"], 3),

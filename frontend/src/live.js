@@ -19,7 +19,7 @@ const IDLE = 120; // milliseconds without a key, after which gradient and memory
 const CLIPS = [1, 0.1, 0.01, 0.001];
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
-const TOKEN = facts.labels.some((label) => label > "\u1100") ? 16 : 11; // pixels of a label below the picture
+const TOKEN = facts.drawn.some((token) => facts.labels[token] > "\u1100") ? 16 : 11; // pixels of a label below the picture
 const tokens = new Tokens(facts.vocabulary, facts.labels);
 const page = document.getElementById("page");
 const asked = location.hash.slice(1); // live.html#ko
@@ -274,7 +274,9 @@ function showNext() {
 function measureSoon() {
 	clearTimeout(waiting);
 	waiting = setTimeout(() => {
+		const start = performance.now();
 		panels.show(model, view.layer, view.clip, STROKES[view.dark ? "dark" : "light"]);
+		performance.measure("panels", { start });
 		quiz.show(parts.quiz, words);
 	}, IDLE);
 }

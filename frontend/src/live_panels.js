@@ -4,7 +4,7 @@ import { Chart } from "./charts.js";
 import { digits, make } from "./dom.js";
 import { gradientFlow, horizon, memory, predictedSlope, slope } from "./measures.js";
 
-const LAGS = 60; // steps back at which another token is tried
+const LAGS = 40; // steps back at which another token is tried
 const HEIGHT = 190;
 const OTHERS = 2; // tokens that take its place
 
@@ -16,12 +16,17 @@ export class Panels {
 		place.replaceChildren(this.gradient.element, this.memory.element);
 	}
 
+	/** Measure the gradient of a layer, and how far back the model looks. */
 	show(model, layer, clip, strokes) {
 		if (model.tokens.length < 2) {
 			for (const panel of [this.gradient, this.memory]) panel.say(this.words.tooShort);
 			return;
 		}
 		this.#gradient(model, layer, clip, strokes);
+		this.#memory(model, strokes);
+	}
+
+	#memory(model, strokes) {
 		const effects = memory(model, LAGS, model.facts.drawn.slice(0, OTHERS));
 		this.memory.show([this.words.memory], [effects], this.colours());
 		this.memory.mark([[this.words.horizon(horizon(effects)), strokes[0]]]);

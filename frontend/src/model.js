@@ -40,7 +40,8 @@ export class Model {
 		this.changes = changes;
 		this.graph = this.facts.graphs.find((each) => each.variant === changes.variant);
 		this.layers = this.facts.sizes.map((sizes, layer) => new Run(this.graph, sizes, this.#parameters(layer)));
-		const tokens = this.tokens;
+		this.branches = this.layers.map((run) => run.branch());
+		const { tokens } = this;
 		this.tokens = [];
 		this.read(tokens);
 	}
@@ -93,13 +94,9 @@ export class Model {
 
 	/** What the model expects at the end of a beginning of the text, if other tokens came after it. */
 	after(beginning, tokens) {
-		const layers = this.layers.map((run) => {
-			const branch = run.branch();
-			branch.begin(beginning ? run.states(beginning - 1) : {});
-			return branch;
-		});
+		this.branches.forEach((branch, layer) => branch.begin(beginning ? this.layers[layer].states(beginning - 1) : {}));
 		let output = null;
-		for (const [t, token] of tokens.entries()) output = step(layers, t, this.embedded(token));
+		for (const [t, token] of tokens.entries()) output = step(this.branches, t, this.embedded(token));
 		return this.probabilities(output);
 	}
 }

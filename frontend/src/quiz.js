@@ -5,7 +5,7 @@ import { gradientFlow, horizon, memory } from "./measures.js";
 
 export const NEEDED = 30; // tokens
 const BACK = 20; // steps
-const FAR = 60; // steps back at which the memory is looked for
+const FAR = 40; // steps back at which the memory is looked for
 const ALIKE = 0.02; // a change below this share is none
 
 /** The gradient of all states together some steps back, as a share of that at the last step. */

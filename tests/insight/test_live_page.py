@@ -58,10 +58,11 @@ def check_shares(page, model, text):
     assert [float(row[-1].rstrip("%")) for row in rows] == pytest.approx((100 * probabilities).tolist(), abs=0.06)
 
 
-def value_at(page, column, row, units=16, shown=None):
+def value_at(page, column, row, *, columns=24, rows=16):
     """The number under the pointer, as the page tells it."""
     box = page.locator("canvas[tabindex]").bounding_box()
-    page.mouse.move(box["x"] + (column + 0.5) * box["width"] / shown, box["y"] + (row + 0.5) * (box["height"] - 40) / units)
+    x, y = (column + 0.5) * box["width"] / columns, (row + 0.5) * (box["height"] - 40) / rows
+    page.mouse.move(box["x"] + x, box["y"] + y)
     return page.locator(".picture .small").inner_text()
 
 
@@ -74,10 +75,10 @@ def test_what_is_typed_is_read_by_the_model_as_in_python(browser, path, model):
         page.fill("#text", "cat")
         check_shares(page, model, "cat")
         seen = model.inspect("cat").layers
-        assert value_at(page, 2, 5, shown=24) == f"i[5] at t: {seen[0].quantities['i'][2, 5]:.3f}"
+        assert value_at(page, 2, 5) == f"i[5] at t: {seen[0].quantities['i'][2, 5]:.3f}"
         page.click("[data-quantity='c']")
         page.select_option(".above select", "1")
-        number = float(value_at(page, 1, 3, shown=24).removeprefix("c[3] at a: "))
+        number = float(value_at(page, 1, 3).removeprefix("c[3] at a: "))
         assert number == pytest.approx(seen[1].quantities["c"][1, 3], abs=6e-4)
         page.locator("canvas[tabindex]").press("ArrowRight")
         assert page.locator(".picture .small").inner_text().startswith("c[3] at t: ")
@@ -169,8 +170,7 @@ def test_language_and_theme_keep_the_text(browser, path):
         assert page.locator("h1").inner_text() == "A <b>live</b> page"
 
 
-@pytest.mark.parametrize(("width", "height"), [(1300, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1300, 900, "light"), (390, 844, "dark")])
 def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules, width, height, scheme):
     with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
         page.locator("[data-choice='same']").first.click()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from loopcell.cli.inspect_files import files_of, write
+from loopcell.cli.inspect_live import write_live
 from loopcell.cli.inspect_sequence import asked_sequence, load_for, window_of
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.errors import UsageError
@@ -29,16 +30,21 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     svg: Picture = None,
     npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
     table: Annotated[Path | None, typer.Option(help="Also a row for every value: .parquet or .csv.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="A page that runs a language model on what is typed.")] = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     debug: Debug = False,
 ) -> None:
     """Write a page that shows every gate at every step, and open it."""
     with reporting(debug):
+        others = {"png": png, "svg": svg, "npz": npz, "table": table}
+        if live:
+            write_live(model, text, output, {"data": data, "part": window, **others}, show=show)
+            return
         sequence = asked_sequence(text, data, row)
         if sequence is None:
             raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER")
         part = window_of(window)
-        files = files_of({"output": output, "png": png, "svg": svg, "npz": npz, "table": table})
+        files = files_of({"output": output, **others})
         loaded = load_for(model, "inspect")
         seen = loaded.inspect(sequence.of(loaded))
         write(seen if part is None else seen.window(*part), files, show=show)

@@ -82,6 +82,7 @@ def live_page(model: LiveModel) -> str:
     if not known_names(graph):
         raise InputError("nothing to look at: no value of the cell has a name in its equations")
     arrays = _arrays(model)
+    graphs = {"": graph, **variants(model.layers.cell)}
     places = range(model.layers.num_layers)
     facts = {
         "title": model.title,
@@ -94,7 +95,7 @@ def live_page(model: LiveModel) -> str:
         "arrays": [[name, list(array.shape)] for name, array in arrays.items()],
         "sizes": [dict(model.layers.executable(layer).sizes) for layer in places],
         "cell": model.layers.cell.name,
-        "graphs": [{"variant": name, **graph_facts(one)} for name, one in {"": graph, **variants(model.layers.cell)}.items()],
+        "graphs": [{"variant": name, **graph_facts(one)} for name, one in graphs.items()],
         "keep": [[gate.bias, gate.sign] for gate in gates_of(graph).keep],
         "recurrent": [_radii(model.layers, layer) for layer in places],
     }
@@ -145,7 +146,7 @@ def _radius(matrix: Tensor) -> float | None:
 
 
 def _packed(arrays: Mapping[str, Tensor]) -> str:
-    """Return base64 of zlib of all numbers, float32, little-endian: the first bytes of all, then the second ones, ..."""
+    """Return base64 of zlib of all numbers, float32, little-endian: the first byte of each, then the second, ..."""
     flat = np.concatenate([array.numpy().reshape(-1) for array in arrays.values()]).astype("<f4")
     planes = flat.view(np.uint8).reshape(-1, 4).T.tobytes()
     return base64.b64encode(zlib.compress(planes, level=9)).decode("ascii")

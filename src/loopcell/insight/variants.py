@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from loopcell import cells
-from loopcell.equations import Cell, cell, sigmoid, tanh
+from loopcell.cells.other_forms import gru_reset_before, rnn_linear
+from loopcell.equations import Cell
 from loopcell.equations.builder import Value
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT
@@ -19,24 +20,6 @@ from loopcell.equations.serialise import fingerprint
 from loopcell.equations.trace import TraceBuilder
 from loopcell.equations.verify import verify
 from loopcell.errors import EquationError
-
-
-@cell
-def gru_reset_before(x, h, *, W, U, b, d):  # type: ignore[no-untyped-def]
-    """GRU with the reset before the product, on the parameters of one with the reset after it."""
-    r = sigmoid(W.r @ x + U.r @ h + b.r)
-    z = sigmoid(W.z @ x + U.z @ h + b.z)
-    n = tanh(W.n @ x + b.n + U.n @ (r * h) + d.n)
-    h = (1 - z) * n + z * h
-    return h
-
-
-@cell
-def rnn_linear(x, h, *, W, U, b):  # type: ignore[no-untyped-def]
-    """Vanilla RNN without a bound: where the spectral radius alone says what becomes of a gradient."""
-    h = W.h @ x + U.h @ h + b.h
-    return h
-
 
 OTHER_FORMS: Mapping[str, Mapping[str, Cell]] = {
     "lstm": {"i = 1 − f": cells.get("lstm_coupled")},
@@ -74,15 +57,13 @@ def held(graph: Graph, gate: str, value: float) -> Graph:
         EquationError: a result would be a number, and no vector.
     """
     builder = TraceBuilder(graph.name)
-    unnamed = replace(
-        graph, nodes=tuple(replace(_untyped(node), label="" if node.label == gate else node.label) for node in graph.nodes)
-    )
     places = {index for index, node in enumerate(graph.nodes) if node.label == gate}
+    nodes = (_untyped(node) if at not in places else replace(node, label="") for at, node in enumerate(graph.nodes))
 
     def rewrite(index: int, _: Node, __: tuple[Value, ...]) -> Value | None:
         return builder.constant(value) if index in places else None
 
-    values = copy_into(builder, unnamed, rewrite)
+    values = copy_into(builder, replace(graph, nodes=tuple(nodes)), rewrite)
     sizes = {key: graph.size_of(key) for key in graph.results if key != OUTPUT}
     sizes |= {node.key: "input" for _, node in graph.leaves("input")}
     return verify(builder.build(graph.name, {key: values[at] for key, at in graph.results.items()}), sizes)

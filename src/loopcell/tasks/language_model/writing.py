@@ -72,7 +72,9 @@ class WritingModel:
         )
         return "".join(pieces)
 
-    def live_page(self, path: str | PathLike[str], *, text: str = "", title: str = "", notes: Sequence[str] = ()) -> None:
+    def live_page(
+        self, path: str | PathLike[str], *, text: str = "", title: str = "", notes: Sequence[str] = ()
+    ) -> None:
         """Write a page in which the model runs in the reader's browser, on the text that the reader types.
 
         One HTML file, with no request to anywhere: every gate at every token from the model's own weights, the next
