@@ -242,6 +242,11 @@ def test_a_state_of_a_network_that_reads_step_by_step_is_refused():
         Forecaster(**{**QUICK, "epochs": 1}).fit(wave()).predict_next(wave()[:3], state)
 
 
+def test_there_is_no_state_of_a_step_to_look_at():
+    with pytest.raises(UsageError, match="this network reads segments, and not step by step"):
+        Forecaster(**QUICK).fit(wave()).inspect(wave())
+
+
 def test_several_series_are_each_on_their_scale():
     table = {"shop": np.repeat(["x", "y"], 150), "sold": np.concatenate([wave(150)[:, 0], 1000 * wave(150)[:, 1]])}
     model = Forecaster(**{**QUICK, "epochs": 2, "series": "shop", "target": "sold"}).fit(table)

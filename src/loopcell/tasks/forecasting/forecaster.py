@@ -22,10 +22,11 @@ from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, head_of
+from loopcell.tasks.forecasting.inspecting import Said, courses_of, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future
+from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
@@ -35,6 +36,7 @@ from loopcell.tasks.forecasting.starts import span_between
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
+    flags_at,
     moves_now,
     moving_note,
     never_varied,
@@ -42,7 +44,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import ForecastBatch
+from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch
 
 Places = npt.NDArray[np.int64]
 
@@ -97,7 +99,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
         for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
-            if before is not None and not self._fits(before):
+            if before is not None and not LookAhead(self.network_, self).fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
@@ -132,6 +134,19 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """Give each forecast step by step, as JSON values."""
         for forecast in self.predict(data):
             yield from forecast.rows()
+
+    def _says(self, series: Series, column: int) -> Said:
+        steps = steps_that_have_been(series)
+        longer = with_next(series, steps, calendar=bool(self.calendar))
+        one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
+        if not len(places):
+            return Said({}, [], "next")
+        with torch.no_grad():  # the first step of a roll-out is what the network says itself
+            futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
+        courses = courses_of(
+            self._in_units(one, places, futures), column, self.targets_[column], self.network_.head_kind.levels
+        )
+        return of_next(longer, steps, places, courses)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
@@ -238,11 +253,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
-        self.still_ = np.zeros((len(self.names_), len(self.targets_)), np.bool_)
-        for row, column in learned.get("still", []):
-            if not 0 <= row < len(self.names_) or not 0 <= column < len(self.targets_):
-                raise ValueError("its columns that never vary are none")
-            self.still_[row, column] = True
+        self.still_ = flags_at(learned.get("still", []), len(self.names_), len(self.targets_))
 
     def _finish(self, held_out: SeriesExamples | None) -> None:
         """Move each quantile so that the share below it is right in the held-out part."""
@@ -272,7 +283,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         still = self._still(one, places, before)[0]
         last = series.times[one.steps - 1]
-        return forecast, StoredHistory(last, series.step, one.scale, memory, seen, still)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        return with_history(forecast, series, one.steps), kept
 
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None
@@ -316,8 +328,3 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
         """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
         return LookAhead(self.network_, self)(one, places, before)
-
-    def _fits(self, before: StoredHistory) -> bool:
-        """Return whether a state could be this model's."""
-        seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
-        return seen and self.network_.remembers(before.memory)

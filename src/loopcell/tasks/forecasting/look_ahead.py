@@ -53,6 +53,11 @@ class LookAhead:
             return futures, memory, seen
         return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
 
+    def fits(self, before: StoredHistory) -> bool:
+        """Return whether a state could be this model's."""
+        seen = before.tracked is None or before.tracked.shift.shape == self.network.shift.shape
+        return seen and self.network.remembers(before.memory)
+
     def quantile_errors(self, one: ScaledSeries, places: Places) -> Floats:
         """Return what came less the quantiles of it as the network gives them, [N, f, K, Q]."""
         with torch.no_grad():
