@@ -55,7 +55,10 @@ class Task(NamedTuple):
 
 
 TASKS = (Task(96), Task(192), Task(336), Task(720), Task(96, 720), Task(24, 720))
-OTHERS: dict[Task, dict[str, Any]] = {}
+OTHERS: dict[Task, dict[str, Any]] = {
+    Task(720): {"epochs": 4, "learning_rate": 1e-3},
+    Task(96, 720): {"epochs": 4},
+}
 """Settings of single tasks beside the above."""
 
 # MSE as Lin et al. (2308.11200), table 2, and Liu et al. (iTransformer, 2310.06625), table 10 have it, from 96 steps.

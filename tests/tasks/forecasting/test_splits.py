@@ -9,6 +9,7 @@ from loopcell import Forecaster
 from loopcell.data.examples import Scale
 from loopcell.data.series import series_from
 from loopcell.errors import DataError, UsageError
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
 from loopcell.tasks.forecasting.splits import ends_of, span_of
@@ -49,6 +50,12 @@ def test_rows_shares_and_times_say_the_same(split):
     assert ends_of(one(), split[:2], 6) == (100, 160)
     assert span_of(one(), split, 6) == (160, 200)
     assert span_of(one(), split[:2], 6) == (100, 160)
+
+
+def test_numpys_numbers_and_times_will_do():
+    whole, times = tuple(np.array(BY_ROWS)), tuple(np.array(BY_TIMES, "datetime64[m]"))
+    assert checked(Forecaster(split=whole)).split == BY_ROWS
+    assert ends_of(one(), checked(Forecaster(split=times)).split, 6) == (100, 160, 200)
 
 
 @pytest.mark.parametrize("segment", [None, 6])

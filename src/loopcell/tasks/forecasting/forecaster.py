@@ -226,6 +226,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return 1 if settings.roll_out else int(settings.horizon)
 
     def _network(self, settings: Any) -> ForecasterNetwork | SegmentNetwork:
+        demand_segments(settings)
         kind = ForecasterNetwork if settings.segment is None else SegmentNetwork
         return kind(settings, self._sizes(settings), self._head(settings), self._steps(settings))
 

@@ -47,6 +47,7 @@ def _split(value: object) -> object:
     if value is None:
         return None
     parts = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    parts = tuple(part.item() if hasattr(part, "item") else part for part in parts)  # NumPy's numbers and times
     counts = all(isinstance(part, int) and not isinstance(part, bool) and part > 0 for part in parts)
     shares = all(isinstance(part, float) and 0 < part < 1 for part in parts) and sum(map(float, parts)) <= 1 + ROUNDING
     dates = not any(isinstance(part, int | float) for part in parts)
