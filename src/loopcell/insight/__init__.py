@@ -2,25 +2,42 @@
 
 from loopcell.insight.attribution import Attribution, attribute
 from loopcell.insight.capture import LayerView, look_inside
+from loopcell.insight.corpus_text import CorpusText
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
 from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
 from loopcell.insight.inspection import Inspection, Prediction
+from loopcell.insight.match import Match, Matches, match
 from loopcell.insight.memory import MemoryLength, memory_length
+from loopcell.insight.pattern import Condition, Pattern
+from loopcell.insight.state_store import CorpusPart, StateStore, store_states
+from loopcell.insight.track import Tracking, UnitScore, track
 
 __all__ = [
     "Attribution",
+    "Condition",
+    "CorpusPart",
+    "CorpusText",
     "FlowOfLayer",
     "GradientFlow",
     "Inspection",
     "LayerView",
+    "Match",
+    "Matches",
     "MemoryLength",
+    "Pattern",
     "Prediction",
+    "StateStore",
     "StepDynamics",
+    "Tracking",
+    "UnitScore",
     "attribute",
     "explain",
     "gradient_flow",
     "look_inside",
+    "match",
     "memory_length",
     "step_dynamics",
+    "store_states",
+    "track",
 ]

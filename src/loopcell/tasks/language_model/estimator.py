@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -20,7 +20,7 @@ from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
-from loopcell.insight import Inspection
+from loopcell.insight import CorpusPart, Inspection
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
@@ -30,7 +30,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
-from loopcell.tasks.language_model.inspecting import inspected
+from loopcell.tasks.language_model.inspecting import corpus_states, inspected
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
     Prepared,
@@ -85,6 +85,7 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
 
     task: ClassVar[str] = TASK
     scoring_share: ClassVar[float] = 0.05
+    separator: ClassVar[str] = ""  # between the texts of two tokens, in `corpus_states`
     network_: LanguageModelNetwork
     vocabulary_: Vocabulary
     held_out_: ScoreTable | None
@@ -278,6 +279,21 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
         if not isinstance(x, str):
             raise InputError(f"x is one text to look at, not a {type(x).__name__}")
         return inspected(network, x, type(self).__name__)
+
+    def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
+        """Yield what the layers compute at every token of a corpus, some thousand tokens at a time.
+
+        Args:
+            corpus: a text, a `pathlib.Path`, or a list of these; each is read as one stream, from a fresh state.
+            quantities: names in the cell's equations; None for the cell's states.
+
+        Raises:
+            DataError: a text is empty, or is not UTF-8.
+            InputError: no layer has a quantity of that name.
+        """
+        network = self._fitted_network()
+        with tempfile.TemporaryDirectory() as folder:
+            yield from corpus_states(network, as_sources(corpus, "corpus", Path(folder)), quantities)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

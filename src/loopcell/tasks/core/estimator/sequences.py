@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,7 +16,8 @@ from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
 from loopcell.errors import InputError
-from loopcell.insight import Inspection, Prediction, look_inside
+from loopcell.insight import CorpusPart, Inspection, Prediction, look_inside
+from loopcell.insight.state_store import chosen
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
@@ -129,7 +131,7 @@ class SequenceEstimator(Estimator):
         if not len(sequence):
             raise InputError("nothing to look at: the sequence has no step")
         reader = network.get_submodule("reader")
-        layers = look_inside(reader, lambda: list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0])))
+        layers = look_inside(reader, partial(self._read_all, reader, examples))
         predictions, answer = self._said(sequence)
         return Inspection(
             title=type(self).__name__,
@@ -141,6 +143,40 @@ class SequenceEstimator(Estimator):
             answer=answer,
             notes=self.notes_of_inspection,
         )
+
+    @property
+    def separator(self) -> str:
+        """What stands between the texts of two steps, in `corpus_states`."""
+        return self.input_.separator
+
+    def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
+        """Yield what the layers compute at every step of a corpus, a sequence at a time.
+
+        Args:
+            corpus: sequences in the form of those that `fit` was given, one after the other.
+            quantities: names in the cell's equations; None for the cell's states.
+
+        Raises:
+            DataError: a sequence cannot be used.
+            InputError: no layer has a quantity of that name.
+        """
+        reader = self._fitted().get_submodule("reader")
+        for number, x in enumerate(corpus):
+            examples = self._unlabelled([x])
+            (sequence,) = examples.inputs
+            if not len(sequence):
+                continue
+            layers = look_inside(reader, partial(self._read_all, reader, examples))
+            yield CorpusPart(
+                sequence=number,
+                tokens=self.input_.step_labels(sequence),
+                texts=self.input_.step_texts(sequence),
+                unknown=self.input_.unknown_steps(sequence),
+                layers=chosen(layers, quantities),
+            )
+
+    def _read_all(self, reader: nn.Module, examples: SequenceExamples) -> object:
+        return list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0]))
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
         """Return what the model says at each step of a sequence as the network reads it, and at its end."""
