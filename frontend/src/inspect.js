@@ -4,6 +4,7 @@ import { Chart, STROKES } from "./charts.js";
 import { colourTable, gradient } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
 import { HeatMap, shown } from "./heatmap.js";
+import { firstView, matchPanel } from "./match_panel.js";
 import { ordered } from "./orders.js";
 import { Plane } from "./planes.js";
 import { firstLanguage, LANGUAGES } from "./words.js";
@@ -13,14 +14,13 @@ const count = facts.steps.length;
 const view = {
 	language: firstLanguage(),
 	dark: matchMedia("(prefers-color-scheme: dark)").matches,
-	layer: 0,
-	quantity: 0,
 	order: "index",
 	signal: Object.keys(facts.traces).length ? `trace:${Object.keys(facts.traces)[0]}` : "token",
 	from: 0,
 	to: count,
 	cursor: null,
 	picked: [],
+	...firstView(facts), // layer and quantity; with matches also their units and interval
 };
 const planes = new Map();
 const page = document.getElementById("page");
@@ -82,6 +82,7 @@ function build() {
 		...answer(),
 		make("div", { class: "controls" }, ...controls()),
 		make("div", { class: "columns" }, main(), aside()),
+		...matchPanel(facts, view, build),
 	);
 	parts.map = new HeatMap(parts.canvas, view, facts.steps, facts.predictions);
 	parts.brush = new Chart(parts.overview, 84, choose, () => {});

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from loopcell.errors import InputError
 from loopcell.files.atomic import atomic_write
 from loopcell.insight.capture import LayerView
+
+if TYPE_CHECKING:
+    from loopcell.insight.match import Matches
 
 
 class Prediction(NamedTuple):
@@ -42,6 +45,7 @@ class Inspection:
         predicted: what the predictions are of: what comes "next", what is "here", or the whole sequence "so far".
         answer: what it says of the whole sequence; empty where it says nothing.
         notes: what a reader has to know, such as that only a part is shown.
+        matches: where in a corpus a pattern of units is found that was taken from this sequence; None for nothing.
 
     Raises:
         InputError: there is no step, or a quantity has another number of steps.
@@ -55,6 +59,7 @@ class Inspection:
     predicted: Literal["next", "here", "so far"] = "next"
     answer: Sequence[Prediction] = ()
     notes: Sequence[str] = ()
+    matches: Matches | None = None
 
     def __post_init__(self) -> None:
         count = len(self.steps)
@@ -105,7 +110,12 @@ class Inspection:
             predicted=self.predicted,
             answer=self.answer,
             notes=(*self.notes, note) if len(shown) < len(self.steps) else self.notes,
+            matches=None if self.matches is None else self.matches.moved(-shown.start),
         )
+
+    def with_matches(self, matches: Matches) -> Inspection:
+        """Return the same with places of a corpus beside it, which the page shows."""
+        return replace(self, matches=matches)
 
     def html(self) -> str:
         """Return the page: one file, with no request to anywhere."""

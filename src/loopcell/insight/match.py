@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +79,13 @@ class Matches:
     count: int
     steps: int
     separator: str = ""
+
+    def moved(self, steps: int) -> Matches:
+        """Return the same with the pattern's interval moved, as the steps of its inspection have other numbers."""
+        interval = self.pattern.interval
+        if interval is None:
+            return self
+        return replace(self, pattern=replace(self.pattern, interval=(interval[0] + steps, interval[1] + steps)))
 
     def __repr__(self) -> str:
         return f"Matches({len(self.found)} of {self.count:,} places in {self.steps:,} steps: {self.pattern})"

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import InputError, UsageError, quoted
-from loopcell.insight.inspection import Inspection
 from loopcell.insight.state_store import column
+
+if TYPE_CHECKING:
+    from loopcell.insight.inspection import Inspection
 
 MOST_UNITS = 8
 _CONDITION = re.compile(r"\s*(layer\d{1,6}\.\w+)\[(\d{1,9})\]\s*([<>])\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")

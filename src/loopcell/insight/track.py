@@ -57,12 +57,15 @@ class Tracking:
         units: the best on the first half first.
         steps: labelled steps of the first and of the second half.
         share: how much of each half's steps have a label that is true; None where labels are numbers.
+        by_token: the score on the second half of knowing each step's token alone, and what the label was on the first
+            half where that token stood: a unit above it remembers something.
     """
 
     measure: str
     units: Sequence[UnitScore]
     steps: tuple[int, int]
     share: tuple[float, float] | None
+    by_token: float
 
     @property
     def best(self) -> UnitScore:
@@ -107,7 +110,23 @@ def track(store: StateStore, labels: npt.ArrayLike, *, columns: Sequence[str] | 
     found.sort(key=lambda unit: -unit.score)
     sizes = (int((half == 0).sum()), int((half == 1).sum()))
     share = (float(numbers[half == 0].mean()), float(numbers[half == 1].mean())) if of_kinds else None
-    return Tracking("AUC" if of_kinds else "r", tuple(found[:most]), sizes, share)
+    by_token = _by_token(store.tokens, numbers, half, of_kinds=of_kinds)
+    return Tracking("AUC" if of_kinds else "r", tuple(found[:most]), sizes, share, by_token)
+
+
+def _by_token(tokens: Sequence[str], numbers: Floats, half: npt.NDArray[np.int8], *, of_kinds: bool) -> float:
+    """Return how well the mean label of each token on the first half tells that of the second."""
+    codes = np.unique(np.array(tokens, dtype=object), return_inverse=True)[1]
+    first, second = half == 0, half == 1
+    counts, sums = (np.bincount(codes[first], weights, codes.max() + 1) for weights in (None, numbers[first]))
+    guess = np.where(counts > 0, sums / np.maximum(counts, 1), numbers[first].mean())[codes[second]]
+    if not of_kinds:
+        return float(np.corrcoef(guess, numbers[second])[0, 1]) if guess.std() else 0.0
+    _, ranks, sizes = np.unique(guess, return_inverse=True, return_counts=True)
+    middle = np.cumsum(sizes) - (sizes - 1) / 2  # equal guesses have the mean of their ranks
+    true = numbers[second] > 0
+    area = middle[ranks][true].sum() - true.sum() * (true.sum() + 1) / 2
+    return float(area / (true.sum() * (~true).sum()))
 
 
 def _halves(numbers: Floats) -> npt.NDArray[np.int8]:
