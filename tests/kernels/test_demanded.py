@@ -16,7 +16,7 @@ import loopcell
 from loopcell import LSTM, Recurrent, WordVectors, backend, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import choice, dispatch, programs
+from loopcell.runtime import dispatch, obstacles, programs
 
 
 def net(**kwargs):
@@ -87,16 +87,16 @@ def a_compiler_that_refuses(monkeypatch):
 
 
 CASES = {
-    no_compiler: choice.NO_COMPILER,
-    another_device: choice.OTHER_DEVICE,
-    another_dtype: choice.other_dtype(torch.float8_e5m2),
-    mixed_dtypes: choice.MIXED,
-    torch_func: choice.TORCH_FUNC,
-    forward_mode: choice.FORWARD_MODE,
-    another_kind_of_tensor: choice.other_tensor("a Wrapped"),
-    gradient_of_gradient: choice.HIGHER_ORDER,
-    a_mode_in_the_backward_pass: choice.observed_backward("a dispatch mode"),
-    a_compiler_that_refuses: choice.not_built("the compiler has had enough"),
+    no_compiler: obstacles.NO_COMPILER,
+    another_device: obstacles.OTHER_DEVICE,
+    another_dtype: obstacles.other_dtype(torch.float8_e5m2),
+    mixed_dtypes: obstacles.MIXED,
+    torch_func: obstacles.TORCH_FUNC,
+    forward_mode: obstacles.FORWARD_MODE,
+    another_kind_of_tensor: obstacles.other_tensor("a Wrapped"),
+    gradient_of_gradient: obstacles.HIGHER_ORDER,
+    a_mode_in_the_backward_pass: obstacles.observed_backward("a dispatch mode"),
+    a_compiler_that_refuses: obstacles.not_built("the compiler has had enough"),
 }
 """What stands against kernels, and what a user has done to come there."""
 
@@ -121,11 +121,11 @@ def test_each_obstacle_is_an_error(case, monkeypatch):
 
 def test_each_obstacle_has_a_case():
     """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
-    made = {value for value in vars(choice).values() if isinstance(value, choice.Obstacle)}
-    assert made - {choice.REFERENCE_ASKED_FOR} <= set(CASES.values())
+    made = {value for value in vars(obstacles).values() if isinstance(value, obstacles.Obstacle)}
+    assert made - {obstacles.REFERENCE_ASKED_FOR} <= set(CASES.values())
     makers = {
         name
-        for name, value in vars(choice).items()
+        for name, value in vars(obstacles).items()
         if getattr(value, "__annotations__", {}).get("return") == "Obstacle"
     }
     assert makers == {"other_dtype", "other_tensor", "observed_backward", "not_built"}

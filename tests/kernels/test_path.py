@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import choice, dispatch, programs
+from loopcell.runtime import dispatch, programs
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def test_an_unknown_back_end():
 
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
-    token = choice._chosen.set(None)
-    choice._of_the_process.cache_clear()
+    token = dispatch._chosen.set(None)
+    dispatch._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
-        choice._chosen.reset(token)
-        choice._of_the_process.cache_clear()
+        dispatch._chosen.reset(token)
+        dispatch._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

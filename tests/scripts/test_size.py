@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.size import FILE_LINES
+
 PROGRAM = Path(__file__).parents[2] / "scripts" / "size.py"
 
 
@@ -21,8 +23,8 @@ def function(lines, name="f", docstring=""):
 
 
 def test_a_docstring_is_not_counted(tmp_path):
-    done = size(tmp_path, a=function(30, docstring='    """One.\n\n    Two.\n    """\n'))
-    assert "1 functions: median 30, p90 30, max 30 lines" in done.stdout
+    done = size(tmp_path, a=function(16, docstring='    """One.\n\n    Two.\n    """\n'))
+    assert "1 functions: median 16, p90 16, max 16 lines" in done.stdout
     assert done.returncode == 0
 
 
@@ -36,16 +38,16 @@ def test_a_long_function_fails(tmp_path):
 
 def test_many_middling_functions_fail(tmp_path):
     small = "".join(function(2, f"g{i}") for i in range(8))
-    done = size(tmp_path, a=function(31, "f") + function(31, "h") + small)
+    done = size(tmp_path, a=function(17, "f") + function(17, "h") + small)
     assert done.returncode == 1
-    assert "nine functions in ten have at most 31 lines, and 30 is the limit" in done.stdout
+    assert "nine functions in ten have at most 17 lines, and 16 is the limit" in done.stdout
 
 
 def test_a_long_file_fails(tmp_path):
-    assert size(tmp_path, a=function(2) + "x = 0\n" * 498).returncode == 0
-    done = size(tmp_path, a=function(2) + "x = 0\n" * 499)
+    assert size(tmp_path, a=function(2) + "x = 0\n" * (FILE_LINES - 2)).returncode == 0
+    done = size(tmp_path, a=function(2) + "x = 0\n" * (FILE_LINES - 1))
     assert done.returncode == 1
-    assert "a.py: 501 lines, and a file has at most 500" in done.stdout
+    assert f"a.py: {FILE_LINES + 1} lines, and a file has at most {FILE_LINES}" in done.stdout
 
 
 def test_an_empty_folder_is_a_mistake_in_the_call(tmp_path):

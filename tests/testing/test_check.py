@@ -7,7 +7,7 @@ import pytest
 
 import loopcell
 from loopcell import cells, log, sigmoid, tanh
-from loopcell.errors import InputError
+from loopcell.errors import InputError, UsageError
 from loopcell.testing import LAWS, Case, CheckFailed, check_cell
 from tests.testing.sabotage import BREAKS
 
@@ -79,3 +79,9 @@ def test_an_error_of_another_kind_says_during_which_law_it_came(monkeypatch):
     assert failure.value.__notes__ == [
         "This happened while cell `from_a_notebook` was checked for the law that chunks make the whole."
     ]
+
+
+def test_a_case_takes_a_cell_of_the_library_by_its_name():
+    assert Case("gru") == Case(cells.get("gru"), input_size=3, hidden_size=5, sizes=None, steps=5, batch=3)
+    with pytest.raises(UsageError, match="gru"):
+        Case("grue")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from loopcell.cli import early
+from loopcell.cli.inspect_files import files_of, write
+from loopcell.cli.inspect_sequence import asked_sequence, load_for, window_of
 from loopcell.cli.reporting import Debug, reporting
-from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 
-Picture = Annotated[Path | None, typer.Option(help="Also a picture of all heat maps, for a paper.")]
+Picture = Annotated[Path | None, typer.Option(help="Also a picture, for a paper.")]
 
 
 def inspect(  # noqa: PLR0913 - one argument a flag
@@ -35,71 +34,11 @@ def inspect(  # noqa: PLR0913 - one argument a flag
 ) -> None:
     """Write a page that shows every gate at every step, and open it."""
     with reporting(debug):
-        if (text is None) == (data is None):
+        sequence = asked_sequence(text, data, row)
+        if sequence is None:
             raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER")
-        part = _window(window)
-        files = _files(output=output, png=png, svg=svg, npz=npz, table=table)
-        early.demand_model(find_model(model))
-        from loopcell.tasks.core.models import load_model
-
-        loaded = load_model(find_model(model))
-        if not hasattr(loaded, "inspect"):
-            raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
-        seen = loaded.inspect(text if data is None else _sequence(loaded, data, row))
-        seen = seen if part is None else seen.window(*part)
-        for path in files:
-            seen.save(path)
-            typer.echo(f"wrote {path}")
-        if show:
-            webbrowser.open(output.resolve().as_uri())
-
-
-def _window(typed: str | None) -> tuple[int, int | None] | None:
-    """Read a window such as 0:500 or 100: .
-
-    Raises:
-        UsageError: it is none.
-    """
-    if typed is None:
-        return None
-    start, _, end = typed.partition(":")
-    if ":" not in typed or not all(not part or part.isdecimal() for part in (start, end)):
-        raise UsageError(f"{typed!r} is no window of steps; write 0:500, 100: or :50")
-    return int(start or 0), int(end) if end else None
-
-
-def _files(**named: Path | None) -> list[Path]:
-    """Return the files that are asked for, the page first.
-
-    Raises:
-        UsageError: one has another ending than its flag says.
-    """
-    endings: dict[str, tuple[str, ...]] = {name: (f".{name}",) for name in named}
-    endings |= {"output": (".html",), "table": (".parquet", ".csv")}
-    found = []
-    for name, path in named.items():
-        if path is None:
-            continue
-        if path.suffix.lower() not in endings[name]:
-            raise UsageError(f"--{name} names a file that ends in {' or '.join(endings[name])}, not {path.name}")
-        found.append(path)
-    return found
-
-
-def _sequence(model: Any, file: Path, row: int) -> Any:
-    """Return one sequence of a file, read as `loopcell predict` reads it.
-
-    Raises:
-        UsageError: the file has fewer rows.
-    """
-    from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
-
-    spec = FileExamples(files=(file,))
-    spec = as_trained(spec, getattr(model, "columns_", None))
-    seen = 0
-    for X in blocks(open_records(spec), spec, 1024):
-        if row <= seen + len(X):
-            return X[row - seen - 1]
-        seen += len(X)
-    raise UsageError(f"{file} has {seen:,} rows, and --row asks for row {row:,}")
+        part = window_of(window)
+        files = files_of({"output": output, "png": png, "svg": svg, "npz": npz, "table": table})
+        loaded = load_for(model, "inspect")
+        seen = loaded.inspect(sequence.of(loaded))
+        write(seen if part is None else seen.window(*part), files, show=show)

@@ -4,9 +4,10 @@ from loopcell.backends.c import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
-from loopcell.runtime.choice import BACKENDS, backend, refuse_fallback
 from loopcell.runtime.dispatch import (
+    BACKENDS,
     autocast_dtype,
+    backend,
     first_obstacle,
     is_plain,
     may_fuse,
@@ -14,6 +15,7 @@ from loopcell.runtime.dispatch import (
     nothing_at_work,
     nothing_special,
     observer,
+    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.execute import Executable

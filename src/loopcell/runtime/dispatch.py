@@ -12,13 +12,17 @@ traces, counts, fakes, wraps or transforms operations must see operations. All o
 | a tensor of another kind (a subclass, batched, sparse)     | the same                                         |
 
 Besides, kernels run on the CPU, in floating point, where there is a compiler and no other back end is chosen.
-Under `backend("c")` whatever would take the reference path raises instead.
+`backend("c")` demands them: what would run as PyTorch operations then asks `refuse_fallback` first, with the obstacle
+that stands in the way. Under `backend("auto")` it goes on, and `net.plan()` says so.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from functools import cache
 
@@ -29,7 +33,8 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from loopcell.backends.c.toolchain.target import ADVICE, compiler, has_bf16
-from loopcell.runtime.choice import (
+from loopcell.errors import UsageError
+from loopcell.runtime.obstacles import (
     FORWARD_MODE,
     MIXED,
     NO_COMPILER,
@@ -37,14 +42,71 @@ from loopcell.runtime.choice import (
     REFERENCE_ASKED_FOR,
     TORCH_FUNC,
     Obstacle,
-    asked_for,
     other_dtype,
     other_tensor,
-    refuse_fallback,
 )
 
 _CPU = torch.device("cpu")
 _NARROW = (torch.bfloat16, torch.float16)
+
+# -- the back end that is asked for -----------------------------------------------------------------------------------
+
+BACKENDS = ("auto", "c", "reference")
+_chosen: ContextVar[str | None] = ContextVar("loopcell_backend", default=None)
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Choose what runs the calls in a block, forward and backward.
+
+    LOOPCELL_BACKEND names the back end for a whole process; it is read once.
+
+    Args:
+        name: "c" demands the generated C kernels, and a call that they cannot run raises a `UsageError` that says why.
+            "reference" runs the equations as PyTorch operations, step by step. "auto", the default, runs kernels where
+            they can run and the reference path elsewhere; `net.plan()` says which, and why.
+
+    Raises:
+        UsageError: there is no such back end.
+    """
+    _check(name)
+    token = _chosen.set(name)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def asked_for() -> str:
+    """Return the name of the back end that is asked for here and now."""
+    return _chosen.get() or _of_the_process()
+
+
+@cache
+def _of_the_process() -> str:
+    name = os.environ.get("LOOPCELL_BACKEND", "auto")
+    _check(name)
+    return name
+
+
+def _check(name: str) -> None:
+    if name not in BACKENDS:
+        raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
+
+
+def refuse_fallback(obstacle: Obstacle, *, demanded: bool = False) -> None:
+    """Raise where kernels are demanded; return where the reference path may run in their place.
+
+    Args:
+        obstacle: what stands against them.
+        demanded: kernels were demanded earlier, such as in the forward pass of the gradient that is computed now.
+
+    Raises:
+        UsageError: kernels are demanded; the obstacle, and its cure.
+    """
+    if demanded or asked_for() == "c":
+        raise UsageError(f'backend("c") demands kernels, and they cannot run: {obstacle.reason}; {obstacle.cure}')
+
 
 # -- observers and transformations ------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
-from loopcell.runtime.choice import not_built
 from loopcell.runtime.dispatch import (
     Route,
     autocast_dtype,
@@ -33,6 +32,7 @@ from loopcell.runtime.dispatch import (
 )
 from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
+from loopcell.runtime.obstacles import not_built
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built

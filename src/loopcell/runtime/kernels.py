@@ -23,16 +23,17 @@ from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
-from loopcell.runtime.choice import (
-    HIGHER_ORDER,
-    Obstacle,
+from loopcell.runtime.dispatch import (
+    are_plain,
     asked_for,
-    not_built,
-    observed_backward,
-    other_tensor,
+    described,
+    is_plain,
+    nothing_at_work,
+    observer,
     refuse_fallback,
+    transformation,
 )
-from loopcell.runtime.dispatch import are_plain, described, is_plain, nothing_at_work, observer, transformation
+from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
 from loopcell.runtime.programs import Programs, kernels_of, why_not_built
 
 _MOST_SIGNATURES = 64

@@ -25,8 +25,7 @@ from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
-from loopcell.runtime.choice import asked_for, refuse_fallback
-from loopcell.runtime.dispatch import is_plain, is_traced, kernel_products
+from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, kernel_products, refuse_fallback
 from loopcell.runtime.kernels import KernelRunner, obstacle_of_backward
 from loopcell.runtime.programs import Programs, recording
 

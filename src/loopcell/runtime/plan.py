@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from loopcell.runtime.choice import Obstacle, refuse_fallback
-from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_results, observer
+from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_results, observer, refuse_fallback
+from loopcell.runtime.obstacles import Obstacle
 
 _HIGHER = "gradients of gradients as PyTorch operations"
 

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from loopcell.cells import get
 from loopcell.equations import Cell
 from loopcell.layers import Recurrent, State
 
@@ -19,12 +20,12 @@ Observed = dict[str, Tensor]
 """What a run gives, by name: "the output", "the final h", "the gradient of W.i", ..."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Case:
     """A cell with the sizes and the small random data that laws are tried on.
 
     Attributes:
-        cell: the cell.
+        cell: the cell; given by name, that of the library.
         input_size: I.
         hidden_size: H.
         sizes: other sizes that the cell names.
@@ -33,11 +34,24 @@ class Case:
     """
 
     cell: Cell
-    input_size: int = 3
-    hidden_size: int = 5
-    sizes: Mapping[str, int] | None = None
-    steps: int = 5
-    batch: int = 3
+    input_size: int
+    hidden_size: int
+    sizes: Mapping[str, int] | None
+    steps: int
+    batch: int
+
+    def __init__(
+        self,
+        cell: str | Cell,
+        input_size: int = 3,
+        hidden_size: int = 5,
+        sizes: Mapping[str, int] | None = None,
+        steps: int = 5,
+        batch: int = 3,
+    ) -> None:
+        given = {"cell": get(cell), "input_size": input_size, "hidden_size": hidden_size, "sizes": sizes}
+        for name, value in {**given, "steps": steps, "batch": batch}.items():
+            object.__setattr__(self, name, value)  # frozen, and written once
 
     def net(
         self,

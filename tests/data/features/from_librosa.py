@@ -23,15 +23,20 @@ SAMPLES = 1200
 
 
 def case(rate: int, width: int, size: int, hop: int, bands: int, coefficients: int) -> dict[str, object]:
-    """What librosa computes with HTK's mel scale of the same noise as the test."""
-    htk = {"sr": rate, "n_fft": size, "n_mels": bands, "fmin": 0.0, "fmax": rate / 2, "htk": True}
+    """What librosa computes of the same noise as the test, with HTK's mel scale and with Slaney's."""
+    bank = {"sr": rate, "n_fft": size, "n_mels": bands, "fmin": 0.0, "fmax": rate / 2}
+    htk, slaney = {**bank, "htk": True, "norm": None}, {**bank, "htk": False, "norm": "slaney"}
     samples = np.random.default_rng(rate).normal(size=SAMPLES)
     # librosa puts a frame in the middle of the transform, we at its start: the power is the same, the frame is not.
     shifted = np.pad(samples, ((size - width) // 2, size))
-    energies = librosa.feature.melspectrogram(
-        y=shifted, hop_length=hop, win_length=width, window="hann", center=False, power=2.0, norm=None, **htk
-    )
-    log_mel = np.log(np.maximum(energies, 1e-10))[:, : (SAMPLES - width) // hop + 1]
+
+    def bands_of(scale: dict[str, object]) -> np.ndarray:
+        energies = librosa.feature.melspectrogram(
+            y=shifted, hop_length=hop, win_length=width, window="hann", center=False, power=2.0, **scale
+        )
+        return np.log(np.maximum(energies, 1e-10))[:, : (SAMPLES - width) // hop + 1]
+
+    log_mel = bands_of(htk)
     mfcc = dct(log_mel, axis=0, type=2, norm="ortho")[:coefficients]  # as librosa.feature.mfcc takes it of its S
     np.testing.assert_allclose(mfcc, librosa.feature.mfcc(S=log_mel, n_mfcc=coefficients), rtol=1e-5)
     return {
@@ -40,14 +45,17 @@ def case(rate: int, width: int, size: int, hop: int, bands: int, coefficients: i
         "hop": hop / rate,
         "bands": bands,
         "size": size,
-        "triangles": [
-            [int(np.flatnonzero(row)[0]), *rounded(row[row > 0])]
-            for row in librosa.filters.mel(**htk, norm=None, dtype=np.float64)
-        ],
-        "areas": rounded(librosa.filters.mel(**htk, norm="slaney", dtype=np.float64).max(axis=1)),
+        "triangles": triangles(htk),
+        "slaney": {"triangles": triangles(slaney), "log_mel": rounded(bands_of(slaney).T)},
         "log_mel": rounded(log_mel.T),
         "mfcc": rounded(mfcc.T),
     }
+
+
+def triangles(scale: dict[str, object]) -> list[object]:
+    """Of each band the first frequency with a weight, and the weights."""
+    rows = librosa.filters.mel(**scale, dtype=np.float64)
+    return [[int(np.flatnonzero(row)[0]), *rounded(row[row > 0])] for row in rows]
 
 
 def rounded(values: np.ndarray) -> list[object]:

@@ -46,6 +46,8 @@ def features_from_json(data: object) -> RawAudio | LogMel | ImageRows:
     kind = FEATURES[str(data["kind"])]
     given = {str(name): value for name, value in data.items() if name != "kind"}
     expected = {field.name: _TYPES[str(field.type)] for field in fields(kind)}
+    if "mel_scale" in expected:
+        given.setdefault("mel_scale", "htk")  # a file from before there was another one
     if given.keys() != expected.keys() or any(type(given[name]) not in expected[name] for name in given):
         raise FileFormatError(f"the stored {kind.kind} features are not the settings {', '.join(expected)}")
     try:
@@ -54,4 +56,4 @@ def features_from_json(data: object) -> RawAudio | LogMel | ImageRows:
         raise FileFormatError(f"the stored {kind.kind} features are not valid: {error}") from error
 
 
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}

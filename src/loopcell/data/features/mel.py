@@ -2,6 +2,8 @@
 
 The equations are those of the HTK Book 3.4 (Young et al., 2006), section 5.4 and 5.6: frames under a window, the
 power spectrum, triangular filters that are even on the mel scale, the logarithm, and for MFCC a cosine transform.
+The mel scale and the height of the triangles may also be those of Slaney's Auditory Toolbox (1998), which librosa takes
+where nothing is said.
 """
 
 from __future__ import annotations
@@ -20,17 +22,38 @@ BLOCK_VALUES = 1 << 20  # of frames that are transformed at a time
 FLOOR = 1e-10  # of the energy, before the logarithm: silence is -23, not minus infinity
 
 
-def mel(frequency: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Convert Hz to mel: 2595 log10(1 + f / 700) (HTK Book, eq. 5.13; O'Shaughnessy 1987)."""
-    return 2595 * np.log10(1 + np.asarray(frequency, np.float64) / 700)
+MEL_SCALES = ("htk", "slaney")
+SLANEY_LINEAR = 200 / 3  # Hz for each mel below the corner
+SLANEY_CORNER = 1000.0  # Hz; above it 27 mels are a factor of 6.4
+SLANEY_STEP = math.log(6.4) / 27
 
 
-def hertz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def mel(frequency: npt.ArrayLike, scale: str = "htk") -> npt.NDArray[np.float64]:
+    """Convert Hz to mel.
+
+    Args:
+        frequency: in Hz.
+        scale: "htk" is 2595 log10(1 + f / 700) (HTK Book, eq. 5.13; O'Shaughnessy 1987); "slaney" is linear up to
+            1000 Hz and logarithmic above (Slaney: Auditory Toolbox, Version 2, 1998).
+    """
+    hz = np.asarray(frequency, np.float64)
+    if scale == "htk":
+        return 2595 * np.log10(1 + hz / 700)
+    above = np.log(np.maximum(hz, SLANEY_CORNER) / SLANEY_CORNER) / SLANEY_STEP
+    return np.minimum(hz, SLANEY_CORNER) / SLANEY_LINEAR + above
+
+
+def hertz(mels: npt.ArrayLike, scale: str = "htk") -> npt.NDArray[np.float64]:
     """Convert mel to Hz, the inverse of `mel`."""
-    return 700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1)
+    mels = np.asarray(mels, np.float64)
+    if scale == "htk":
+        return 700 * (10 ** (mels / 2595) - 1)
+    corner = SLANEY_CORNER / SLANEY_LINEAR
+    found: npt.NDArray[np.float64] = np.minimum(mels, corner) * SLANEY_LINEAR
+    return found * np.exp(SLANEY_STEP * np.maximum(mels - corner, 0))
 
 
-def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
+def check_bands(sample_rate: int, fft_size: int, bands: int, scale: str = "htk") -> None:
     """Refuse bands that would always be empty, or whose filters would fill the memory; nothing of their size is made.
 
     Raises:
@@ -42,7 +65,7 @@ def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
             f"{bands} bands of {count} frequencies are more than {LARGEST_BANK:,} weights; take fewer "
             "bands or a shorter window"
         )
-    corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
+    corners, frequencies = _corners(sample_rate, bands, scale), _frequencies(sample_rate, fft_size)
     inside = np.searchsorted(frequencies, corners[2:], "left") - np.searchsorted(frequencies, corners[:-2], "right")
     empty = np.flatnonzero(inside <= 0)
     if len(empty):
@@ -53,21 +76,24 @@ def check_bands(sample_rate: int, fft_size: int, bands: int) -> None:
 
 
 @lru_cache(maxsize=16)
-def filter_bank(sample_rate: int, fft_size: int, bands: int) -> npt.NDArray[np.float64]:
+def filter_bank(sample_rate: int, fft_size: int, bands: int, scale: str = "htk") -> npt.NDArray[np.float64]:
     """Return the weights of each frequency in each band, `[bands, fft_size / 2 + 1]`; errors as `check_bands`.
 
-    Triangles with a peak of 1, whose corners are even on the mel scale from 0 Hz to half the sample rate.
+    Triangles whose corners are even on the mel scale from 0 Hz to half the sample rate: with a peak of 1, or, as
+    Slaney has them, with an area of 1 Hz.
     """
-    check_bands(sample_rate, fft_size, bands)
-    corners, frequencies = _corners(sample_rate, bands), _frequencies(sample_rate, fft_size)
+    check_bands(sample_rate, fft_size, bands, scale)
+    corners, frequencies = _corners(sample_rate, bands, scale), _frequencies(sample_rate, fft_size)
     low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     weights = np.minimum((frequencies - low) / (peak - low), (high - frequencies) / (high - peak)).clip(min=0)
+    if scale == "slaney":
+        weights *= 2 / (high - low)
     weights.setflags(write=False)
     return weights
 
 
-def _corners(sample_rate: int, bands: int) -> npt.NDArray[np.float64]:
-    return hertz(np.linspace(0, mel(sample_rate / 2), bands + 2))
+def _corners(sample_rate: int, bands: int, scale: str) -> npt.NDArray[np.float64]:
+    return hertz(np.linspace(0, mel(sample_rate / 2, scale), bands + 2), scale)
 
 
 def _frequencies(sample_rate: int, fft_size: int) -> npt.NDArray[np.float64]:
@@ -84,11 +110,11 @@ def cosines(coefficients: int, bands: int) -> npt.NDArray[np.float64]:
     return found
 
 
-def log_energies(frames: Floats, sample_rate: int, bands: int) -> Floats:
+def log_energies(frames: Floats, sample_rate: int, bands: int, scale: str = "htk") -> Floats:
     """Return the logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
     width = frames.shape[1]
     fft_size = 1 << (width - 1).bit_length()
-    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands).T
+    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands, scale).T
     found = np.empty((len(frames), bands), np.float32)
     rows = max(1, BLOCK_VALUES // fft_size)
     for start in range(0, len(frames), rows):  # frames overlap, so all at once they take far more than the sound does

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from loopcell.data.examples.arrays import as_array
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.audio import Audio, check_length, read_audio, resample
 from loopcell.data.features.bounds import check_positive
-from loopcell.data.features.mel import Framer, check_bands, cosines, log_energies
+from loopcell.data.features.mel import MEL_SCALES, Framer, check_bands, cosines, log_energies
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -63,6 +63,7 @@ class LogMel:
         bands: how many, I.
         window: a frame's length, seconds.
         hop: from one frame's start to the next one's, seconds.
+        mel_scale: "htk", or "slaney" for bands as librosa has them where nothing is said.
     """
 
     kind: ClassVar[str] = "log-mel"
@@ -70,6 +71,7 @@ class LogMel:
     bands: int = 40
     window: float = 0.025
     hop: float = 0.010
+    mel_scale: str = field(default="htk", kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse settings that make no features; UsageError."""
@@ -83,7 +85,9 @@ class LogMel:
             )
         if self.bands > self.width:
             raise UsageError(f"{self.bands} bands are too many for frames of {self.width} samples")
-        check_bands(self.sample_rate, 1 << (self.width - 1).bit_length(), self.bands)
+        if self.mel_scale not in MEL_SCALES:
+            raise UsageError(f"mel_scale is {' or '.join(MEL_SCALES)}, not {self.mel_scale!r}")
+        check_bands(self.sample_rate, 1 << (self.width - 1).bit_length(), self.bands, self.mel_scale)
 
     @property
     def width(self) -> int:
@@ -113,7 +117,7 @@ class LogMel:
     def of_frames(self, frames: Floats) -> Floats:
         """Return the features `[T, I]` of frames `[T, width]`; DataError where they would take too much memory."""
         check_length("the sound in bands", len(frames) * self.bands)
-        return log_energies(frames, self.sample_rate, self.bands)
+        return log_energies(frames, self.sample_rate, self.bands, self.mel_scale)
 
 
 @dataclass(frozen=True)

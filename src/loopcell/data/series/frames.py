@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import EXACT, as_doubles, as_number, number_of_text
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in, where
+from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in
 from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
+from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps, read_stamps
 from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
-from loopcell.errors import DataError, UsageError, quoted
-
-Floats = npt.NDArray[np.float64]
-_NUMBERS = (np.bool_, np.integer, np.floating, np.str_)
+from loopcell.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +143,7 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
     data, targets, time = as_table(data, targets, layout.time)
     columns, targets = _columns(data, targets, (time, layout.series, *known, *past))
-    numbers = {name: _numbers(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
+    numbers = {name: numbers_of(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
     )
@@ -234,62 +231,12 @@ def _as_array(column: Any) -> npt.NDArray[Any]:
     return found
 
 
-def _numbers(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
-    """Return a column as float64; what is not there is NaN, if that is allowed."""
-    values = column.values if isinstance(column, Column) else column
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "OUT":
-        found = as_doubles(values, f"data, column {name!r},")
-    else:
-        found = _bulk(values)
-        if found is None:
-            found = np.array([_number(name, column, index) for index in range(len(column))])
-    bad = np.flatnonzero(np.isinf(found) | (np.isnan(found) & (not missing)))
-    if len(bad):
-        at = int(bad[0])
-        what = "the value is missing" if np.isnan(found[at]) else "the value is infinite"
-        raise DataError(
-            f"{_cell(name, column, at)}: {what}" + (f"; so are {len(bad) - 1:,} more" if len(bad) > 1 else "")
-        )
-    return found
-
-
-def _bulk(values: Any) -> Floats | None:
-    """Read cells all at once; None where one of them has to be looked at by itself."""
-    kinds = {kind for kind in map(type, values) if kind.__module__.partition(".")[0] == "numpy"}
-    if not all(issubclass(kind, _NUMBERS) and not issubclass(kind, np.timedelta64) for kind in kinds):
-        return None
-    try:
-        found = np.array(values, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return None if (np.abs(found) >= EXACT).any() else found
-
-
-def _number(name: str, column: Sequence[Any], index: int) -> float:
-    cell = column[index]
-    try:
-        if isinstance(cell, str):
-            return number_of_text(cell) if cell.strip() else float("nan")
-        return as_number(cell)
-    except ValueError as error:
-        reason = str(error) if "whole number" in str(error) else f"{quoted(str(cell), 40)} is not a number"
-        raise DataError(f"{_cell(name, column, index)}: {reason}") from error
-
-
-def _cell(name: str, column: Sequence[Any], index: int) -> str:
-    return f"{_row(column, index)}, column {name!r}"
-
-
-def _row(column: Sequence[Any], index: int) -> str:
-    return where(column, index) if hasattr(column, "origins") else f"data row {index + 1}"
-
-
 def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
     """Return the rows of each series."""
     rows: dict[str, list[int]] = {}
     for index in range(len(column)):
         if column[index] in (None, ""):
-            raise DataError(f"{_cell(name, column, index)}: the row does not say which series it belongs to")
+            raise DataError(f"{cell_name(name, column, index)}: the row does not say which series it belongs to")
         rows.setdefault(str(column[index]), []).append(index)
     return {name: np.array(found) for name, found in rows.items()}
 
@@ -329,9 +276,7 @@ class _Rows(list[Any]):
 def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:
     """Return the function that names a step of a series in an error."""
     of = f" (series {name!r})" if name else ""
-    return lambda at: (
-        f"{where(column, int(rows[at])) if hasattr(column, 'origins') else f'data row {rows[at] + 1}'}{of}"
-    )
+    return lambda at: f"{row_name(column, int(rows[at]))}{of}"
 
 
 def _stack(numbers: Mapping[str, Floats], names: Sequence[str], rows: npt.NDArray[np.int64]) -> Floats:

@@ -24,7 +24,6 @@ from loopcell.tasks.core.settings import checked
 from loopcell.tasks.word_vectors import foreign_files
 from loopcell.tasks.word_vectors.corpus import Corpus, read_corpus
 from loopcell.tasks.word_vectors.learning import LearningOutcome, learn
-from loopcell.tasks.word_vectors.noise import keep_below, noise_of
 from loopcell.tasks.word_vectors.pairs import told_apart
 from loopcell.tasks.word_vectors.settings import WordVectorSettings
 from loopcell.tasks.word_vectors.subwords import WHOLE_WORDS, Subwords, parts_of
@@ -84,8 +83,9 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
             self._take_words(corpus.words, settings.vector_size)
             self._note(_notes(corpus))
             self.network_ = self._network(settings)
-            self._begin(corpus, seed)
-            self.outcome_ = learn(self._task_of(corpus, settings), settings, seed)
+            self.network_.start(corpus.counts, seed)
+            parts = parts_of(corpus.words, self._subwords(settings))
+            self.outcome_ = learn(LearningTask.of(self.network_, parts, corpus, settings), settings, seed)
         if self.outcome_.reason == "interrupted":
             raise KeyboardInterrupt
         return self
@@ -107,26 +107,6 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
         """Return the score on texts that were not learned from; None where there are none, or it was interrupted."""
         complete = self.outcome_.reason == "complete"
         return self.evaluate(validation) if validation is not None and complete else None
-
-    def _begin(self, corpus: Corpus, seed: int) -> None:
-        """Start the vectors: small numbers for what goes in, zeros for what is predicted, as word2vec."""
-        rows = self.network_.rows
-        bound = 1 / rows.shape[1]
-        rows.copy_(torch.from_numpy(np.random.default_rng(seed).uniform(-bound, bound, rows.shape)))
-        self.network_.counts.copy_(torch.from_numpy(corpus.counts))
-
-    def _task_of(self, corpus: Corpus, settings: WordVectorSettings) -> LearningTask:
-        return LearningTask(
-            rows=self.network_.rows.numpy(),
-            contexts=self.network_.contexts.numpy(),
-            parts=parts_of(corpus.words, self._subwords(settings)),
-            keep=keep_below(corpus.counts, settings.subsampling),
-            noise=noise_of(corpus.counts, settings.noise_power),
-            sentences=corpus.sentences,
-            window=settings.window,
-            negatives=settings.negatives,
-            cbow=settings.cbow,
-        )
 
     # --- words and their neighbours --------------------------------------------------------------------------------
 

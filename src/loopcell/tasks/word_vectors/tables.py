@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,6 +38,17 @@ class VectorTables(nn.Module):
         self.register_buffer("counts", torch.zeros(words, dtype=torch.int64))
         self._parts = parts
         self._vectors: Tensor | None = None
+
+    def start(self, counts: npt.NDArray[np.int64], seed: int) -> None:
+        """Start learning: small numbers for what goes in, zeros for what is predicted, as word2vec.
+
+        Args:
+            counts: [V], how often each word is in the text.
+            seed: of what is drawn.
+        """
+        bound = 1 / self.rows.shape[1]
+        self.rows.copy_(torch.from_numpy(np.random.default_rng(seed).uniform(-bound, bound, self.rows.shape)))
+        self.counts.copy_(torch.from_numpy(counts))
 
     def vectors(self) -> Tensor:
         """Return the words' vectors, [V, E]."""

@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Ragged
-from loopcell.tasks.word_vectors.noise import Bits, Noise
+from loopcell.tasks.word_vectors.corpus import Corpus
+from loopcell.tasks.word_vectors.noise import Bits, Noise, keep_below, noise_of
+from loopcell.tasks.word_vectors.settings import WordVectorSettings
 from loopcell.tasks.word_vectors.subwords import Parts
+from loopcell.tasks.word_vectors.tables import VectorTables
 
 Matrix = npt.NDArray[np.float32]
 
@@ -38,3 +41,18 @@ class LearningTask(NamedTuple):
     window: int
     negatives: int
     cbow: bool
+
+    @classmethod
+    def of(cls, tables: VectorTables, parts: Parts, corpus: Corpus, settings: WordVectorSettings) -> LearningTask:
+        """Return the task of learning tables from a text; the matrices are the tables' own memory."""
+        return cls(
+            rows=tables.rows.numpy(),
+            contexts=tables.contexts.numpy(),
+            parts=parts,
+            keep=keep_below(corpus.counts, settings.subsampling),
+            noise=noise_of(corpus.counts, settings.noise_power),
+            sentences=corpus.sentences,
+            window=settings.window,
+            negatives=settings.negatives,
+            cbow=settings.cbow,
+        )

@@ -22,16 +22,14 @@ from loopcell.data.readers.choosing import Choice
 from loopcell.data.readers.files import open_files
 from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
-from loopcell.data.readers.records import listed, twice_in
+from loopcell.data.readers.records import listed
 from loopcell.errors import DataError, UsageError
+from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.tasks.core.from_files.opened import Tell, untold
 from loopcell.tasks.core.from_files.step_tables import step_sequences
 from loopcell.tasks.core.from_files.wide_tables import WideRows, wide_row
 
-# The columns that hold a sequence in kinds of files that name their own columns.
-SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
-TARGET_COLUMNS = ("label", "labels", "target")
 ARRAY = ("values",)  # of the kinds npy and idx
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
@@ -77,8 +75,8 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
         UsageError: it is not clear which column is meant.
     """
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
-    target = _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
-    inputs = step_columns(records, spec, target) if spec.of_steps else _inputs(records, spec)
+    target = target_column(records, spec)
+    inputs = step_columns(records, spec, target) if spec.of_steps else input_columns(records, spec)
     return OpenedExamples(records, inputs, target)
 
 
@@ -147,7 +145,7 @@ def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None
         UsageError: it is not clear which column is meant.
     """
     records = records or open_records(spec, tell)
-    X = _sequences(_columns(records, spec.files, *_inputs(records, spec)), tell)
+    X = _sequences(_columns(records, spec.files, *input_columns(records, spec)), tell)
     _tell_skipped(records, tell)
     return X
 
@@ -158,7 +156,7 @@ def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
         found = step_sequences(records, step_columns(records, spec, None), None, spec)
         pairs = ((values, origin) for origin, values, _ in found)
     else:
-        names = _inputs(records, spec)
+        names = input_columns(records, spec)
         rows = records.read(names)
         pairs = ((wide_row([row.get(name) for name in names], names, row.origin), row.origin) for row in rows)
     for block in in_blocks(pairs, size):
@@ -244,21 +242,6 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
     return found
 
 
-def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
-    """Return the columns that make a step; UsageError where none are named."""
-    if spec.input is None:
-        rest = [name for name in records.columns if name not in (spec.by, target)]
-        raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest[:20])}")
-    return _all_present(records, spec.inputs)
-
-
-def _inputs(records: Records, spec: FileExamples) -> tuple[str, ...]:
-    """Return the column of the sequences, or the columns of numbers that make one together."""
-    if len(spec.inputs) > 1 and spec.input not in records.columns:
-        return _all_present(records, spec.inputs)
-    return (_chosen(records, spec.input, SEQUENCE_COLUMNS, "sequence", "--input"),)
-
-
 def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     """Return the sequences of one column, or of several side by side."""
     if len(columns) > 1:
@@ -271,35 +254,6 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
             "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
         )
     return found
-
-
-def _chosen(records: Records, named: str | None, usual: Sequence[str], what: str, flag: str) -> str:
-    if not records.columns:  # JSON lines without a line
-        raise records.no_rows()
-    if named is not None:
-        return _present(records, named)
-    found = [name for name in usual if name in records.columns]
-    if len(found) != 1:
-        raise UsageError(
-            f"{records} has the columns {listed(records.columns)}: say with {flag} which one holds the {what}"
-            f"{records.hint}"
-        )
-    return found[0]
-
-
-def _present(records: Records, name: str) -> str:
-    return _all_present(records, (name,))[0]
-
-
-def _all_present(records: Records, names: Sequence[str]) -> tuple[str, ...]:
-    columns, twice = records.columns, twice_in(names)
-    if twice is not None:
-        raise UsageError(f"the column {twice!r} is named twice; each of --input stands there once")
-    there = set(columns)
-    for name in names:
-        if name not in there:
-            raise DataError(f"{records} has no column {name!r}; it has {listed(columns)}{records.hint}")
-    return tuple(names)
 
 
 def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:

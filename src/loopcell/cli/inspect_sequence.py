@@ -1,0 +1,93 @@
+"""The sequence that `loopcell inspect` looks at: a text, or a row of a file; and the steps of it that are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopcell.cli import early
+from loopcell.cli.values import find_model
+from loopcell.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AskedSequence:
+    """One sequence, as it was typed.
+
+    Attributes:
+        text: the sequence itself, where it is a text.
+        data: the file that has it.
+        row: which row of that file, from 1.
+    """
+
+    text: str | None
+    data: Path | None
+    row: int = 1
+
+    def of(self, model: Any) -> Any:
+        """Return the sequence in the form that the model's `inspect` takes; UsageError where there is no such row."""
+        return self.text if self.data is None else _row_of(model, self.data, self.row)
+
+
+def asked_sequence(text: str | None, data: Path | None, row: int) -> AskedSequence | None:
+    """Return the sequence that was asked for; None where none was.
+
+    Raises:
+        UsageError: there are two.
+    """
+    if text is not None and data is not None:
+        raise UsageError("one sequence is looked at: give --text TEXT, or --data FILE with --row NUMBER, not both")
+    return None if text is None and data is None else AskedSequence(text, data, row)
+
+
+def load_for(path: Path, method: str) -> Any:
+    """Return a model of a file or of a run's folder that can be looked into.
+
+    Args:
+        path: the file or the folder.
+        method: what the model has to have, such as "inspect".
+
+    Raises:
+        UsageError: it is of a kind that cannot be looked into yet.
+    """
+    early.demand_model(find_model(path))
+    from loopcell.tasks.core.models import load_model
+
+    loaded = load_model(find_model(path))
+    if not hasattr(loaded, method):
+        raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
+    return loaded
+
+
+def window_of(typed: str | None) -> tuple[int, int | None] | None:
+    """Read a window such as 0:500 or 100: .
+
+    Raises:
+        UsageError: it is none.
+    """
+    if typed is None:
+        return None
+    start, _, end = typed.partition(":")
+    if ":" not in typed or not all(not part or part.isdecimal() for part in (start, end)):
+        raise UsageError(f"{typed!r} is no window of steps; write 0:500, 100: or :50")
+    return int(start or 0), int(end) if end else None
+
+
+def _row_of(model: Any, file: Path, row: int) -> Any:
+    """Return one sequence of a file, read as `loopcell predict` reads it.
+
+    Raises:
+        UsageError: the file has fewer rows.
+    """
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
+
+    spec = FileExamples(files=(file,))
+    spec = as_trained(spec, getattr(model, "columns_", None))
+    seen = 0
+    for X in blocks(open_records(spec), spec, 1024):
+        if row <= seen + len(X):
+            return X[row - seen - 1]
+        seen += len(X)
+    raise UsageError(f"{file} has {seen:,} rows, and --row asks for row {row:,}")

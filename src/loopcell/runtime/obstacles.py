@@ -1,0 +1,56 @@
+"""Obstacles: whatever stands against running kernels, in words, each with its cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from loopcell.backends.c.toolchain.target import ADVICE
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that stands against running kernels.
+
+    Attributes:
+        reason: what it is.
+        cure: what a user can do who wants kernels, or who can do without.
+    """
+
+    reason: str
+    cure: str
+
+
+_WITHOUT = 'run this part with backend("auto") or backend("reference")'
+
+REFERENCE_ASKED_FOR = Obstacle("it was asked for", 'ask for backend("auto") or backend("c")')
+NO_COMPILER = Obstacle("there is no C compiler", ADVICE)
+OTHER_DEVICE = Obstacle("the kernels are for the CPU", "move the network and its input to the CPU")
+MIXED = Obstacle("the input, states and weights have several dtypes or devices", "convert them to one")
+TORCH_FUNC = Obstacle("a torch.func transformation is at work", _WITHOUT)
+FORWARD_MODE = Obstacle("forward-mode derivatives are at work", _WITHOUT)
+HIGHER_ORDER = Obstacle("a gradient of a gradient is wanted (create_graph=True), which kernels do not give", _WITHOUT)
+
+
+def other_dtype(dtype: torch.dtype) -> Obstacle:
+    """Return the obstacle of a dtype for which there are no kernels."""
+    kind = str(dtype).removeprefix("torch.")
+    return Obstacle(f"there are no kernels for {kind}", "convert to float32, float64, bfloat16 or float16")
+
+
+def other_tensor(kind: str) -> Obstacle:
+    """Return the obstacle of a tensor that is more, or less, than numbers in memory."""
+    return Obstacle(
+        f"{kind} is no plain tensor in memory, and kernels read memory", f"pass plain tensors, or {_WITHOUT}"
+    )
+
+
+def observed_backward(observer: str) -> Obstacle:
+    """Return the obstacle of an observer that is at work in the backward pass of a call that it has not seen."""
+    return Obstacle(f"{observer} looks on during the backward pass", "call the network where it looks on, too")
+
+
+def not_built(why: str) -> Obstacle:
+    """Return the obstacle of kernels that the compiler did not build."""
+    return Obstacle(f"no kernel could be built: {why}", _WITHOUT)
