@@ -101,8 +101,8 @@ def match(store: StateStore, pattern: Pattern, *, most: int = MOST, share: float
         share: at each step of a place at least this share of the units is on.
 
     Returns:
-        The places with the best score; of equal ones those first whose length is nearest to the pattern's interval, then
-        those that come first.
+        The places with the best score; of equal ones those first whose length is nearest to the pattern's interval (the
+        longest, where it has none), then those that come first.
 
     Raises:
         InputError: the store has no such column or unit, or `share` is not above 0 and at most 1.
@@ -184,7 +184,9 @@ class _Closed(NamedTuple):
         share = self.on / length[:, None]
         score = (share + ~self.before + ~self.after).mean(1) / 3 if pattern.bounded else share.mean(1)
         start, end = pattern.interval or (0, 0)
-        return _Ranked(self.start, self.end, score, np.abs(length - (end - start)))
+        # Of a pattern that was written there is no length to come near to: the longest first.
+        off = -length if pattern.interval is None else np.abs(length - (end - start))
+        return _Ranked(self.start, self.end, score, off)
 
 
 @dataclass
