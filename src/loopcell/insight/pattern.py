@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loopcell.insight.inspection import Inspection
 
 MOST_UNITS = 8
-_CONDITION = re.compile(r"\s*(layer\d{1,6}\.\w+)\[(\d{1,9})\]\s*([<>])\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
+_CONDITION = re.compile(r"\s*(layer\d{1,6}\.\w+)\[(\d{1,9})\]\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.errors import InputError, quoted
+from loopcell.errors import InputError
 from loopcell.insight.state_file import StatesPart
 from loopcell.insight.state_store import StateStore
 
@@ -99,6 +99,7 @@ def track(store: StateStore, labels: npt.ArrayLike, *, columns: Sequence[str] | 
     score = _areas if of_kinds else _correlations
     found: list[UnitScore] = []
     for name in tuple(store.columns) if columns is None else columns:
+        store.demand(name)
         first, second = score(store, name, numbers, half)
         low = first < (0.5 if of_kinds else 0)
         if of_kinds:
@@ -141,8 +142,8 @@ def _demand_both(numbers: Floats, half: npt.NDArray[np.int8]) -> None:
     for number, name in enumerate(("first", "second")):
         mine = numbers[half == number]
         if not len(mine) or mine.min() == mine.max():
-            what = "no step" if not len(mine) else f"the label {quoted(float(mine[0]))} alone"
-            raise InputError(f"the {name} half of the corpus has {what}: nothing to tell units by")
+            one = "no step has a label" if not len(mine) else f"every step has the label {float(mine[0]):g}"
+            raise InputError(f"{one} in the {name} half of the corpus: there is nothing to tell units by")
 
 
 def _areas(store: StateStore, name: str, numbers: Floats, half: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
