@@ -24,13 +24,14 @@ from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 THEME = ROOT / "docs" / "theme"
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
-    "see-the-gates", "look-inside-a-model", "read-data", "sound-and-images", "time-series-data", "public-data",
-    "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate", "chat", "caption",
-    "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
+    "see-the-gates", "look-inside-a-model", "find-a-pattern", "read-data", "sound-and-images", "time-series-data",
+    "public-data", "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate",
+    "chat", "caption", "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "what-a-cell-is", "one-to-one", "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder",
-    "many-to-many-over-time", "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
+    "many-to-many-over-time", "word-vectors", "what-a-gate-learned", "how-a-cell-becomes-a-program",
+    "how-a-kernel-is-made",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (

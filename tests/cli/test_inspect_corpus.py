@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from tests.cli.conftest import TEXT
 
 pytest.importorskip("pyarrow")
@@ -59,7 +60,8 @@ def test_units_that_track_something_need_no_page(loopcell, run, corpus, tmp_path
     assert lines[12].endswith("each step's token alone")
     assert lines[13] == "steps since  "
     assert not list(tmp_path.iterdir())
-    result = loopcell("inspect", run, "--corpus", corpus, "--track", r"\w+", "--quantity", "c", "--text", "cat", "--no-open")
+    arguments = ("--quantity", "c", "--text", "cat", "--no-open")
+    result = loopcell("inspect", run, "--corpus", corpus, "--track", r"\w+", *arguments)
     assert result.exit_code == 0, result.output
     assert "layer0.h" not in result.stdout
     assert _facts(tmp_path / "inspection.html")["matches"] is None
@@ -72,7 +74,8 @@ def test_rows_of_a_file_are_a_corpus_too(loopcell, tmp_path):
     small = ["--hidden", "8", "--epochs", "2", "--seed", "1", "--run", tmp_path / "run"]
     result = loopcell("train", "classify", data, "--input", "text", "--label", "mood", *small)
     assert result.exit_code == 0, result.output
-    result = loopcell("inspect", tmp_path / "run", "--corpus", data, "--find", "day", "-o", page, "--no-open", "--matches", "3")
+    arguments = ("--find", "day", "--matches", "3", "-o", page, "--no-open")
+    result = loopcell("inspect", tmp_path / "run", "--corpus", data, *arguments)
     assert result.exit_code == 0, result.output
     assert "".join(_facts(page)["steps"]) == "good day"
     assert [place["text"][1] for place in _facts(page)["matches"]["found"]] == ["day"] * 3

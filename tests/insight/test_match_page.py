@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.insight.stored import stored
-from tests.insight.test_page import opened
 
 from loopcell import cells
 from loopcell.insight import Inspection, LayerView, Pattern, match
+from tests.insight.stored import stored
+from tests.insight.test_page import opened
 
 pytest.importorskip("pyarrow")
 TEXT = "ab\nROMEO:\nO, she doth teach the torches to burn bright!\nJULIET:\n<b>Ay</b> me!\n한글\nPARIS:"
@@ -41,7 +41,9 @@ def test_the_page_begins_at_the_pattern_and_lists_the_places(browser, path, seen
         assert page.locator(".range").inner_text() == f"steps 0 to 48 of {len(TEXT)}"
         units = [each.unit for each in seen.matches.pattern.conditions]
         assert page.locator(".picked").inner_text().split() == [f"c[{unit}]" for unit in units[:4]]
-        assert page.locator(".matches .units code").all_inner_texts() == [str(each) for each in seen.matches.pattern.conditions]
+        assert page.locator(".matches .units code").all_inner_texts() == [
+            str(each) for each in seen.matches.pattern.conditions
+        ]
         marks = page.locator(".matches mark").all_inner_texts()
         assert marks[0] == "ROMEO:"
         assert {"JULIET:", "PARIS:"} <= set(marks)
@@ -66,7 +68,9 @@ def test_a_place_opens_with_its_units_from_the_keyboard(browser, path, seen):
         place = seen.matches.found[1]
         assert page.locator(".matches .place").inner_text() == f"시퀀스 0, 시점 {place.start}"
         assert page.locator(".matches .closer li").count() == len(seen.matches.pattern.conditions)
-        size = page.evaluate("(() => { const c = document.querySelector('.matches canvas'); return [c.width, c.height]; })()")
+        size = page.evaluate(
+            "(() => { const c = document.querySelector('.matches canvas'); return [c.width, c.height]; })()"
+        )
         assert size == [len(place.tokens), len(seen.matches.pattern.conditions)]
         pixel = page.evaluate(
             "(x) => [...document.querySelector('.matches canvas').getContext('2d').getImageData(x, 0, 1, 1).data]",

@@ -1,4 +1,4 @@
-"""States of a corpus on disk: what is stored, that memory does not grow with it, and files that are not what they say."""
+"""States of a corpus on disk: what is stored, memory that does not grow, and files that are not what they say."""
 
 import subprocess
 import sys
@@ -6,11 +6,11 @@ import textwrap
 
 import numpy as np
 import pytest
-from tests.insight.stored import Reader, stored
 
 import loopcell
 from loopcell.errors import DataError, FileFormatError, FileWriteError, InputError, MissingExtraError, UsageError
-from loopcell.insight import StateStore, match, Pattern, store_states
+from loopcell.insight import Pattern, StateStore, match, store_states
+from tests.insight.stored import Reader, stored
 
 pa = pytest.importorskip("pyarrow")
 TEXT = "the cat sat on the mat, and the dog sat on the log.\n"

@@ -30,7 +30,7 @@ _INTERVAL = re.compile(r"\d+:\d+")
 
 
 class CorpusSearch(Config):
-    """What is looked for in a corpus.
+    """A question to a corpus.
 
     Attributes:
         corpus: a file whose every step the model reads: the text of a language model, or a file of sequences.
@@ -171,7 +171,11 @@ def _columns(store: StateStore, search: CorpusSearch) -> list[str] | None:
     layer = None if search.layer is None else f"layer{search.layer}"
     wanted = (layer, search.quantity)
     pairs = {name: name.split(".") for name in store.columns}
-    found = [name for name, pair in pairs.items() if all(want in (None, part) for want, part in zip(wanted, pair, strict=True))]
+    found = [
+        name
+        for name, pair in pairs.items()
+        if all(want in (None, part) for want, part in zip(wanted, pair, strict=True))
+    ]
     if not found:
         raise UsageError(f"no such states are stored; there is {', '.join(store.columns)}")
     return found
@@ -181,13 +185,13 @@ def _tell(found: Tracking) -> None:
     """Say how well the best units do, on the half that they were chosen on and on the other."""
     first, second = found.steps
     shares = "" if found.share is None else " ({:.1%} and {:.1%} inside)".format(*found.share)
-    say(f"  {found.measure} on the first {first:,} steps, by which units are chosen, and on the other {second:,}{shares}")
+    say(f"  {found.measure} on the first {first:,} steps, which choose the units, and on the other {second:,}{shares}")
     for unit in found.units:
         say(f"  {unit.score:.4f}  {unit.held_out:.4f}  {str(unit).lstrip('-')}{' (low inside)' if unit.low else ''}")
     say(f"          {found.by_token:.4f}  each step's token alone")
 
 
-# --- a pattern elsewhere ------------------------------------------------------------------------------------------------
+# --- a pattern elsewhere ----------------------------------------------------------------------------------------------
 
 
 def _found(model: Any, store: StateStore, search: CorpusSearch, sequence: AskedSequence | None) -> Inspection | None:
@@ -275,4 +279,4 @@ def _tell_matches(found: Matches) -> None:
     for place in found.found:
         before, inside, after = (part.replace("\n", "⏎").replace("\t", "⇥") for part in place.parts(found.separator))
         where = f"{place.sequence:,}:{place.start:,}"
-        say(f"  {place.score:.2f}  {where:>12}  {before[-SHOWN:]:>{SHOWN}}«{inside[:SHOWN * 2]}»{after[:SHOWN]}")
+        say(f"  {place.score:.2f}  {where:>12}  {before[-SHOWN:]:>{SHOWN}}«{inside[: SHOWN * 2]}»{after[:SHOWN]}")

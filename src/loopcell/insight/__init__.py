@@ -2,6 +2,7 @@
 
 from loopcell.insight.attribution import Attribution, attribute
 from loopcell.insight.capture import LayerView, look_inside
+from loopcell.insight.corpus_parts import CorpusPart
 from loopcell.insight.corpus_text import CorpusText
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
@@ -10,7 +11,7 @@ from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.match import Match, Matches, match
 from loopcell.insight.memory import MemoryLength, memory_length
 from loopcell.insight.pattern import Condition, Pattern
-from loopcell.insight.state_store import CorpusPart, StateStore, store_states
+from loopcell.insight.state_store import StateStore, store_states
 from loopcell.insight.track import Tracking, UnitScore, track
 
 __all__ = [

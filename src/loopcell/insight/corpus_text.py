@@ -1,4 +1,4 @@
-"""The text of a corpus beside its steps: which steps a stretch of text is made of, and what to say of each step."""
+"""The text of a corpus beside its steps: which steps a part of the text is made of, and a label for each step."""
 
 from __future__ import annotations
 

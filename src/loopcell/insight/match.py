@@ -1,8 +1,8 @@
-"""Where else in a corpus a pattern of units lights up: one pass over the stored states, the best places first.
+"""The places of a corpus where a pattern of units lights up: one pass over the stored states, the best first.
 
-A place is a run of steps, as long as it gets, at which most of the pattern's units are on. So the name of another speaker
-is found though it is longer. A place's score is the mean over the units of the share of its steps at which the unit is on;
-of a pattern that is bounded, also of whether the unit is off at the step before and at the step after.
+A place is a run of steps, as long as it gets, at which most of the pattern's units are on. So the name of another
+speaker is found though it is longer. A place's score is the mean over the units of the share of its steps at which the
+unit is on; of a pattern that is bounded, also of whether the unit is off at the step before and at the step after.
 """
 
 from __future__ import annotations
@@ -56,8 +56,12 @@ class Match:
     values: npt.NDArray[np.floating[Any]]
 
     def parts(self, separator: str = "") -> tuple[str, str, str]:
-        """Return the text before the match, of it, and after it; the first character may begin before the first step."""
-        start, end = self.start - self.first, self.end - self.first
+        """Return the text before the match, of it, and after it; a character of which a step is in it belongs to it."""
+        start, end = self.start - self.first, min(self.end - self.first, len(self.texts))
+        while start and not self.texts[start - 1]:
+            start -= 1
+        while end < len(self.texts) and not self.texts[end - 1]:
+            end += 1
         before, inside, after = self.texts[:start], self.texts[start:end], self.texts[end:]
         return separator.join(before), separator.join(inside), separator.join(after)
 

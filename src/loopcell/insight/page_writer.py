@@ -9,11 +9,11 @@ import numpy as np
 from loopcell.equations.mathml import mathml
 from loopcell.errors import InputError
 from loopcell.insight.capture import LayerView
+from loopcell.insight.corpus_parts import column
 from loopcell.insight.html_document import document
 from loopcell.insight.inspection import Inspection
 from loopcell.insight.match import Matches
 from loopcell.insight.planes import encoded
-from loopcell.insight.state_store import column
 
 MOST_VALUES = 24_000_000
 """Numbers that a page may hold: more makes files that browsers do not open well."""
@@ -73,7 +73,9 @@ def _layer(number: int, layer: LayerView, blocks: list[str]) -> dict[str, Any]:
 def _matches(seen: Inspection, matches: Matches) -> dict[str, Any]:
     """Return the facts of a pattern and of the places where it is found; its units by the page's layers."""
     shown = [number for number, layer in enumerate(seen.layers) if layer.quantities]
-    places = {column(number, name): (shown.index(number), name) for number in shown for name in seen.layers[number].quantities}
+    places = {
+        column(number, name): (shown.index(number), name) for number in shown for name in seen.layers[number].quantities
+    }
     units = [
         {"layer": places[each.column][0], "quantity": places[each.column][1], "unit": each.unit, "text": str(each)}
         | {"threshold": each.threshold, "above": each.above}
@@ -81,7 +83,11 @@ def _matches(seen: Inspection, matches: Matches) -> dict[str, Any]:
     ]
     found = [
         {"sequence": each.sequence, "start": each.start, "end": each.end, "first": each.first, "score": each.score}
-        | {"text": each.parts(matches.separator), "tokens": list(each.tokens), "values": [_plain(row) for row in each.values.T]}
+        | {
+            "text": each.parts(matches.separator),
+            "tokens": list(each.tokens),
+            "values": [_plain(row) for row in each.values.T],
+        }
         for each in matches.found
     ]
     interval = matches.pattern.interval

@@ -1,28 +1,43 @@
 """Patterns of units: which are on in an interval of a sequence and off around it.
 
 After Strobelt, Gehrmann, Pfister and Rush: LSTMVis, a tool for visual analysis of hidden state dynamics in recurrent
-neural networks, IEEE TVCG 24(1), 2018, arXiv:1606.07461: a reader selects an interval and a threshold, and the units that
-are above it throughout are what is looked for elsewhere. There the threshold is one for all; here each unit may have its
-own, half way between its values in the interval and around it, and a unit may also be on by being low.
+neural networks, IEEE TVCG 24(1), 2018, arXiv:1606.07461: a reader selects an interval and a threshold, and the units
+that are above it throughout are what is looked for elsewhere. There the threshold is one for all; here each unit may
+have its own, half way between its values in the interval and around it, and a unit may also be on by being low.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import InputError, UsageError, quoted
-from loopcell.insight.state_store import column
-
-if TYPE_CHECKING:
-    from loopcell.insight.inspection import Inspection
+from loopcell.insight.capture import LayerView
+from loopcell.insight.corpus_parts import column
 
 MOST_UNITS = 8
-_CONDITION = re.compile(r"\s*(layer\d{1,6}\.\w+)\[(\d{1,9})\]\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_CONDITION = re.compile(
+    r"\s*(layer\d{1,6}\.\w+)\[(\d{1,9})\]\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*"
+)
+
+
+class SeenSequence(Protocol):
+    """A sequence and what the layers computed of it: an `Inspection`."""
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """Its steps in words."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[LayerView]:
+        """Every layer and direction."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,9 @@ class Pattern:
         while place < len(text):
             found = _CONDITION.match(text, place)
             if found is None:
-                raise UsageError(f"{quoted(text)} is no pattern; write layer1.c[12]>0.5, and several with blanks between")
+                raise UsageError(
+                    f"{quoted(text)} is no pattern; write layer1.c[12]>0.5, and several with blanks between"
+                )
             name, unit, side, threshold = found.groups()
             conditions.append(Condition(name, int(unit), float(threshold), side == ">"))
             place = found.end() + (text[found.end() : found.end() + 1] == ",")
@@ -94,7 +111,7 @@ class Pattern:
     @classmethod
     def of(
         cls,
-        seen: Inspection,
+        seen: SeenSequence,
         start: int,
         end: int,
         *,
@@ -138,7 +155,7 @@ Found = list[tuple[float, int, float, bool]]
 """Units: how far each stands out, its number, its threshold, whether it is on above."""
 
 
-def _chosen(seen: Inspection, layer: int | None, quantity: str | None) -> tuple[str, npt.NDArray[np.float32]]:
+def _chosen(seen: SeenSequence, layer: int | None, quantity: str | None) -> tuple[str, npt.NDArray[np.float32]]:
     """Return the name of a column of states and its values [T, n]."""
     number = len(seen.layers) - 1 if layer is None else layer
     if not 0 <= number < len(seen.layers):
@@ -161,7 +178,10 @@ def _above(values: npt.NDArray[np.float32], start: int, end: int, threshold: flo
     highest = _around(values, start, end).max(0, initial=-np.inf)
     spread = _spread(values)
     on = (lowest >= threshold) & (highest < threshold)
-    return [(float((lowest[unit] - threshold) / spread[unit]), unit, threshold, True) for unit in np.flatnonzero(on).tolist()]
+    return [
+        (float((lowest[unit] - threshold) / spread[unit]), unit, threshold, True)
+        for unit in np.flatnonzero(on).tolist()
+    ]
 
 
 def _standing_out(values: npt.NDArray[np.float32], start: int, end: int) -> Found:

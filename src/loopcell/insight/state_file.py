@@ -1,9 +1,9 @@
 """Files of states: what a model computed for every step of a corpus, as Arrow on disk, written and read part by part.
 
-An Arrow IPC file, uncompressed, so that a part is read by mapping it into memory. A row is a step: `sequence` and `step`
-(int64, from 0), `token` (utf8: the step in words), `text` (utf8: the characters that are whole with this step), `unknown`
-(bool: the model has no such token), and for each layer and quantity a column such as `layer1.c`, a fixed-size list of
-float16 or float32. The schema's metadata has under `loopcell` a JSON object with the rest: see `StatesHeader`.
+An Arrow IPC file, uncompressed, so that a part is read by mapping it into memory. A row is a step: `sequence` and
+`step` (int64, from 0), `token` (utf8: the step in words), `text` (utf8: the characters that are whole with this step),
+`unknown` (bool: the model has no such token), and for each layer and quantity a column such as `layer1.c`, a fixed-size
+list of float16 or float32. The schema's metadata has under `loopcell` a JSON object with the rest: see `StatesHeader`.
 
 A file may come from a stranger. Nothing in it is run; a compressed part, which could become far more than the file
 holds, is refused before it is read; each part is checked whole by Arrow, and its columns against the schema.
@@ -37,7 +37,7 @@ Numbers = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class StatesHeader:
-    """What a file of states says of itself.
+    """The facts that a file of states begins with.
 
     Attributes:
         model: the fingerprint of the model that computed them.
@@ -112,10 +112,10 @@ class StatesPart(NamedTuple):
 def arrow() -> Any:
     """Return pyarrow; MissingExtraError where it is not installed."""
     try:
-        import pyarrow
+        import pyarrow as pa
     except (ImportError, OSError) as error:  # OSError: its shared library is missing
         raise MissingExtraError('states of a corpus need pyarrow: pip install "loopcell[data]"') from error
-    return pyarrow
+    return pa
 
 
 def schema_of(header: StatesHeader, widths: Mapping[str, int], dtype: StatesDtype) -> Any:

@@ -6,23 +6,20 @@ computed, and mapped into memory part by part when they are searched. The texts 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from loopcell.errors import DataError, InputError, UsageError, quoted
 from loopcell.files.atomic import atomic_write
-from loopcell.insight.capture import LayerView
+from loopcell.insight.corpus_parts import STEPS, CorpusPart, CorpusReader, column, fingerprint
 from loopcell.insight.state_file import (
     StatesDtype,
     StatesFile,
@@ -33,39 +30,6 @@ from loopcell.insight.state_file import (
     narrowed,
     schema_of,
 )
-from loopcell.layers.stack import Stack
-
-STEPS = 4096
-"""Steps of a part of the file: as many are in memory at once."""
-
-
-class CorpusPart(NamedTuple):
-    """Consecutive steps of one sequence of a corpus, as a model saw them.
-
-    Attributes:
-        sequence: which sequence they belong to, from 0.
-        tokens: the T steps in words.
-        texts: for each the characters of the text that are whole with it: "" before a character is.
-        unknown: bool [T], true where the model has no such token.
-        layers: every layer and direction with the quantities that were asked for, [T, n] each.
-    """
-
-    sequence: int
-    tokens: Sequence[str]
-    texts: Sequence[str]
-    unknown: npt.NDArray[np.bool_]
-    layers: Sequence[LayerView]
-
-
-class CorpusReader(Protocol):
-    """A model that can read a corpus: every estimator that has `inspect`."""
-
-    separator: str
-    """What stands between the texts of two steps of this model."""
-
-    def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every step of a corpus, in order, a part at a time."""
-        ...
 
 
 def store_states(
@@ -113,9 +77,7 @@ def store_states(
     return StateStore.open(path)
 
 
-def _write(
-    path: Path, header: StatesHeader, first: CorpusPart, rest: Iterable[CorpusPart], dtype: StatesDtype
-) -> None:
+def _write(path: Path, header: StatesHeader, first: CorpusPart, rest: Iterable[CorpusPart], dtype: StatesDtype) -> None:
     """Write the parts of a corpus; short ones together, so that a file has few parts."""
     pa = arrow()
     widths = {name: value.shape[1] for name, value in _states(first).items()}
@@ -157,11 +119,6 @@ def _states(part: CorpusPart) -> dict[str, npt.NDArray[np.float32]]:
     return {column(number, name): value for number, layer in each for name, value in layer.quantities.items()}
 
 
-def column(layer: int, quantity: str) -> str:
-    """Return the name of a column of states, which patterns are written with too."""
-    return f"layer{layer}.{quantity}"
-
-
 def _joined(waiting: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the columns of several parts as one."""
     if len(waiting) == 1:
@@ -176,40 +133,6 @@ def _joined(waiting: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _writable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")  # half of a character
-
-
-def chosen(layers: Iterable[LayerView], quantities: Sequence[str] | None) -> tuple[LayerView, ...]:
-    """Return layers with some quantities alone; None for the states of each cell.
-
-    Raises:
-        InputError: no layer has a quantity of that name.
-    """
-    layers = tuple(layers)
-    known = dict.fromkeys(name for layer in layers for name in layer.quantities)
-    for name in quantities or ():
-        if name not in known:
-            raise InputError(f"no layer has a quantity {quoted(name)}; there is {', '.join(known)}")
-
-    def wanted(layer: LayerView) -> dict[str, npt.NDArray[np.float32]]:
-        names = layer.cell.states if quantities is None else quantities
-        return {name: layer.quantities[name] for name in names if name in layer.quantities}
-
-    return tuple(LayerView(layer.name, layer.cell, wanted(layer)) for layer in layers)
-
-
-def fingerprint(model: Any) -> str:
-    """Return a hash of what decides a model's states: its weights and the equations of its layers."""
-    network: nn.Module = getattr(model, "network_", model)
-    total = hashlib.sha256(type(model).__name__.encode())
-    for module in network.modules():
-        if isinstance(module, Stack):
-            total.update(module.cell.to_json().encode())
-    for name, value in network.state_dict().items():
-        if isinstance(value, torch.Tensor):
-            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            total.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-            total.update(flat.numpy().data)
-    return total.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +160,9 @@ class StateStore:
         """
         found = cls(StatesFile(Path(path)))
         if model is not None and found.file.header.model != fingerprint(model):
-            raise InputError(f"{path} has the states of another model ({found.file.header.title}); store those of this one")
+            raise InputError(
+                f"{path} has the states of another model ({found.file.header.title}); store those of this one"
+            )
         return found
 
     def __repr__(self) -> str:
@@ -255,22 +180,22 @@ class StateStore:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What the model calls its layers and directions, by their number."""
+        """Names that the model gives its layers and directions, by their number."""
         return self.file.header.layers
 
     @property
     def about(self) -> Mapping[str, str]:
-        """What the writer kept beside the states."""
+        """Facts that the writer kept beside the states."""
         return self.file.header.about
 
     @property
     def unknown(self) -> int:
-        """How many steps are tokens that the model does not have."""
+        """The number of steps with tokens that the model does not have."""
         return self._index.unknown
 
     @property
     def sequence(self) -> npt.NDArray[np.int64]:
-        """Which sequence each step belongs to, int64 [N]."""
+        """The sequence that each step belongs to, int64 [N]."""
         return self._index.sequence
 
     @property

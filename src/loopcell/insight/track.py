@@ -1,8 +1,8 @@
-"""Which unit tracks something that has a name: every unit of a corpus scored against a label of each step.
+"""Units that track something that has a name: every unit of a corpus scored against a label of each step.
 
 A label is true or false (inside a speaker's name) and the score is the area under the ROC curve, or it is a number (the
-position in a line) and the score is Pearson's correlation. Many units are tried, so the best is best by luck as well: it
-is chosen on the first half of the corpus, and what is reported of it is its score on the second.
+position in a line) and the score is Pearson's correlation. Many units are tried, so the best is best by luck as well:
+it is chosen on the first half of the corpus, and what is reported of it is its score on the second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class UnitScore:
-    """How well a unit tracks a label.
+    """The scores of a unit that may track a label.
 
     Attributes:
         column: of the states, such as "layer1.c".
@@ -73,7 +73,9 @@ class Tracking:
         return self.units[0]
 
 
-def track(store: StateStore, labels: npt.ArrayLike, *, columns: Sequence[str] | None = None, most: int = 10) -> Tracking:
+def track(
+    store: StateStore, labels: npt.ArrayLike, *, columns: Sequence[str] | None = None, most: int = 10
+) -> Tracking:
     """Score every unit against a label of each step.
 
     Args:
@@ -83,8 +85,8 @@ def track(store: StateStore, labels: npt.ArrayLike, *, columns: Sequence[str] | 
         most: how many units are returned.
 
     Returns:
-        The units, the best on the first half of the labelled steps first, with their scores on the second half too. Values
-        are compared in float16.
+        The units, the best on the first half of the labelled steps first, with their scores on the second half too.
+        Values are compared in float16.
 
     Raises:
         InputError: there is not a label for each step, or a half has steps of one kind alone.
@@ -160,15 +162,13 @@ def _blocks(units: int) -> Iterator[slice]:
 def _counts(store: StateStore, name: str, group: npt.NDArray[Any], units: slice) -> npt.NDArray[np.int32]:
     """Count the values of some units by group (half and label) and code, [units, 4, CODES]."""
     counts = np.zeros((units.stop - units.start, 4 * CODES), np.int32)
-    for places in _stretches(store, name, group, units):
+    for places in _counters(store, name, group, units):
         for unit, mine in enumerate(np.ascontiguousarray(places.T)):
             counts[unit] += np.bincount(mine, minlength=4 * CODES).astype(np.int32)
     return counts.reshape(-1, 4, CODES)
 
 
-def _stretches(
-    store: StateStore, name: str, group: npt.NDArray[Any], units: slice
-) -> Iterator[npt.NDArray[np.int64]]:
+def _counters(store: StateStore, name: str, group: npt.NDArray[Any], units: slice) -> Iterator[npt.NDArray[np.int64]]:
     """Yield the counter of each step's value, [T, units], of at least CODES steps at once where there are so many."""
     waiting: list[npt.NDArray[np.int64]] = []
     for part in store.parts([name]):

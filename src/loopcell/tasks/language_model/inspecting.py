@@ -13,8 +13,8 @@ from torch import Tensor
 from loopcell.data.text import Source
 from loopcell.errors import InputError
 from loopcell.insight import CorpusPart, Inspection, LayerView, Prediction, look_inside
+from loopcell.insight.corpus_parts import STEPS
 from loopcell.insight.evaluation import in_evaluation
-from loopcell.insight.state_store import STEPS
 from loopcell.layers import State
 from loopcell.tasks.core.inputs.text import token_labels, unknown_among
 from loopcell.tasks.language_model.network import LanguageModelNetwork

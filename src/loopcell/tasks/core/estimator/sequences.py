@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,12 +15,11 @@ from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
 from loopcell.errors import InputError
-from loopcell.insight import CorpusPart, Inspection, Prediction, look_inside
-from loopcell.insight.state_store import chosen
+from loopcell.insight import CorpusPart, Inspection, LayerView, Prediction, look_inside
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
-from loopcell.tasks.core.estimator.inspecting import traces_of
+from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
@@ -126,12 +124,9 @@ class SequenceEstimator(Estimator):
             DataError: the sequence cannot be used.
             InputError: it has no step.
         """
-        network, examples = self._fitted(), self._unlabelled([x])
-        (sequence,) = examples.inputs
+        sequence, layers = self._looked_into(x)
         if not len(sequence):
             raise InputError("nothing to look at: the sequence has no step")
-        reader = network.get_submodule("reader")
-        layers = look_inside(reader, partial(self._read_all, reader, examples))
         predictions, answer = self._said(sequence)
         return Inspection(
             title=type(self).__name__,
@@ -146,7 +141,7 @@ class SequenceEstimator(Estimator):
 
     @property
     def separator(self) -> str:
-        """What stands between the texts of two steps, in `corpus_states`."""
+        """The text between the texts of two steps, in `corpus_states`."""
         return self.input_.separator
 
     def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
@@ -160,23 +155,18 @@ class SequenceEstimator(Estimator):
             DataError: a sequence cannot be used.
             InputError: no layer has a quantity of that name.
         """
-        reader = self._fitted().get_submodule("reader")
-        for number, x in enumerate(corpus):
-            examples = self._unlabelled([x])
-            (sequence,) = examples.inputs
-            if not len(sequence):
-                continue
-            layers = look_inside(reader, partial(self._read_all, reader, examples))
-            yield CorpusPart(
-                sequence=number,
-                tokens=self.input_.step_labels(sequence),
-                texts=self.input_.step_texts(sequence),
-                unknown=self.input_.unknown_steps(sequence),
-                layers=chosen(layers, quantities),
-            )
+        return corpus_parts(self.input_, map(self._looked_into, corpus), quantities)
 
-    def _read_all(self, reader: nn.Module, examples: SequenceExamples) -> object:
-        return list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0]))
+    def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
+        """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
+        network, examples = self._fitted(), self._unlabelled([x])
+        (sequence,) = examples.inputs
+        reader = network.get_submodule("reader")
+
+        def read() -> object:
+            return list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0]))
+
+        return sequence, look_inside(reader, read) if len(sequence) else ()
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
         """Return what the model says at each step of a sequence as the network reads it, and at its end."""
