@@ -8,11 +8,11 @@ from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
 from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
 from loopcell.insight.inspection import Inspection, Prediction
-from loopcell.insight.match import Match, Matches, match
+from loopcell.insight.matches import Match, Matches, match
 from loopcell.insight.memory import MemoryLength, memory_length
 from loopcell.insight.pattern import Condition, Pattern
 from loopcell.insight.state_store import StateStore, store_states
-from loopcell.insight.track import Tracking, UnitScore, track
+from loopcell.insight.tracking import Tracking, UnitScore, track
 
 __all__ = [
     "Attribution",

@@ -16,7 +16,7 @@ from loopcell.files.atomic import atomic_write
 from loopcell.insight.capture import LayerView
 
 if TYPE_CHECKING:
-    from loopcell.insight.match import Matches
+    from loopcell.insight.matches import Matches
 
 
 class Prediction(NamedTuple):

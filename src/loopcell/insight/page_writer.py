@@ -12,7 +12,7 @@ from loopcell.insight.capture import LayerView
 from loopcell.insight.corpus_parts import column
 from loopcell.insight.html_document import document
 from loopcell.insight.inspection import Inspection
-from loopcell.insight.match import Matches
+from loopcell.insight.matches import Matches
 from loopcell.insight.planes import encoded
 
 MOST_VALUES = 24_000_000
