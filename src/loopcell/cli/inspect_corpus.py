@@ -56,11 +56,13 @@ class CorpusSearch(Config):
     threshold: Annotated[float | None, Field(allow_inf_nan=False)] = None
     matches: PositiveInt = 20
 
-    def demand_complete(self) -> None:
-        """Refuse a corpus without a question, and a question without a corpus; UsageError."""
+    def demand_complete(self, *, gradients: bool) -> None:
+        """Refuse a corpus without a question, a question without a corpus, and one for gradients; UsageError."""
         asked = [f"--{name}" for name in ("find", "track", "since", "states") if getattr(self, name) is not None]
         if self.corpus is None and asked:
             raise UsageError(f"{asked[0]} looks through a corpus: give --corpus FILE")
+        if self.corpus is not None and gradients:
+            raise UsageError("--gradients looks at one sequence, and --corpus at many: give one of them")
         if self.corpus is not None and not {"--find", "--track", "--since"} & set(asked):
             raise UsageError("say what to look for in the corpus: --find TEXT, --track REGEX or --since REGEX")
 
@@ -91,7 +93,7 @@ def searched(model: Any, search: CorpusSearch, sequence: AskedSequence | None) -
         DataError: the corpus is empty, or does not fit the model.
     """
     if search.corpus is None:
-        return None if sequence is None else _inspected(model, sequence.of(model))
+        return None if sequence is None else sequence.inspected_by(model)
     if not hasattr(model, "corpus_states"):
         raise UsageError(f"a {type(model).__name__} cannot be looked for in a corpus yet")
     with _stored(model, search) as store:
