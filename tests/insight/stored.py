@@ -12,8 +12,6 @@ from loopcell.insight import CorpusPart, LayerView, store_states
 class Reader:
     """A model that has computed given states: a list of sequences, each a list of parts {quantity: [T, n]} by layer."""
 
-    separator = ""
-
     def __init__(self, cell="lstm"):
         self.network_, self.cell = nn.Linear(1, 1), cells.get(cell)
 

@@ -229,8 +229,8 @@ def _pattern(model: Any, x: Any, seen: Inspection, search: CorpusSearch) -> Patt
         assert window is not None  # it has the form of one
         start, end = window[0], window[1] or 0
     else:
-        parts = model.corpus_states(x if _reads_streams(model) else [x])
-        text = CorpusText.of([piece for part in parts for piece in part.texts], model.separator)
+        parts = list(model.corpus_states(x if _reads_streams(model) else [x]))
+        text = CorpusText.of([piece for part in parts for piece in part.texts], parts[0].separator)
         place = text.find(wanted)
         if place is None:
             raise UsageError(f"{quoted(wanted)} stands nowhere in the sequence that is inspected")

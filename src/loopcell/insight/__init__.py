@@ -3,7 +3,7 @@
 from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.attribution import Attribution, attribute
 from loopcell.insight.capture import LayerView, look_inside
-from loopcell.insight.corpus_parts import CorpusPart
+from loopcell.insight.corpus_parts import CorpusPart, CorpusReader
 from loopcell.insight.corpus_text import CorpusText
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
@@ -23,6 +23,7 @@ __all__ = [
     "Attribution",
     "Condition",
     "CorpusPart",
+    "CorpusReader",
     "CorpusText",
     "Finding",
     "FlowOfLayer",

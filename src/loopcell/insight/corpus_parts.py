@@ -28,6 +28,7 @@ class CorpusPart(NamedTuple):
         texts: for each the characters of the text that are whole with it: "" before a character is.
         unknown: bool [T], true where the model has no such token.
         layers: every layer and direction with the quantities that were asked for, [T, n] each.
+        separator: what stands between the texts of two steps: nothing for the parts of a text.
     """
 
     sequence: int
@@ -35,16 +36,24 @@ class CorpusPart(NamedTuple):
     texts: Sequence[str]
     unknown: npt.NDArray[np.bool_]
     layers: Sequence[LayerView]
+    separator: str = ""
 
 
 class CorpusReader(Protocol):
     """A model that can read a corpus: every estimator that has `inspect`."""
 
-    separator: str
-    """What stands between the texts of two steps of this model."""
-
     def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every step of a corpus, in order, a part at a time."""
+        """Yield what the layers compute at every step of a corpus, in order, a part at a time.
+
+        Args:
+            corpus: for a language model a text, a `pathlib.Path` or a list of these, each read as one stream from a
+                fresh state; for other estimators sequences in the form of those that `fit` was given.
+            quantities: names in the cell's equations; None for the cell's states.
+
+        Raises:
+            DataError: a sequence or a text is empty, or does not fit the model.
+            InputError: no layer has a quantity of that name.
+        """
         ...
 
 

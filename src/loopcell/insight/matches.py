@@ -115,7 +115,7 @@ def match(store: StateStore, pattern: Pattern, *, most: int = MOST, share: float
     if not 0 < share <= 1 or most < 1:
         raise InputError(f"a share above 0 and at most 1 and at least one place were expected, got {share} and {most}")
     _demand_units(store, pattern)
-    runs = _Runs(len(pattern.conditions), math.ceil(share * len(pattern.conditions)))
+    runs = _OpenRuns(len(pattern.conditions), math.ceil(share * len(pattern.conditions)))
     best, count = _Ranked.none(), 0
     for part in store.parts(pattern.columns):
         closed = runs.feed(_on(part, pattern), part.step == 0, part.first)
@@ -194,7 +194,7 @@ class _Closed(NamedTuple):
 
 
 @dataclass
-class _Runs:
+class _OpenRuns:
     """The runs of steps at which enough units are on, over parts of a corpus that come one after the other.
 
     Attributes:

@@ -69,7 +69,7 @@ def store_states(
         model=fingerprint(model),
         title=type(model).__name__,
         layers=tuple(layer.name for layer in first.layers),
-        separator=model.separator,
+        separator=first.separator,
         about=dict(about or {}),
     )
     with atomic_write(path) as temporary:

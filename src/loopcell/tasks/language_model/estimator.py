@@ -86,7 +86,6 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
 
     task: ClassVar[str] = TASK
     scoring_share: ClassVar[float] = 0.05
-    separator: ClassVar[str] = ""  # between the texts of two tokens, in `corpus_states`
     network_: LanguageModelNetwork
     vocabulary_: Vocabulary
     held_out_: ScoreTable | None
@@ -300,16 +299,7 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
         return flow_of_text(network, x, treatment)
 
     def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every token of a corpus, some thousand tokens at a time.
-
-        Args:
-            corpus: a text, a `pathlib.Path`, or a list of these; each is read as one stream, from a fresh state.
-            quantities: names in the cell's equations; None for the cell's states.
-
-        Raises:
-            DataError: a text is empty, or is not UTF-8.
-            InputError: no layer has a quantity of that name.
-        """
+        """Yield what the layers compute at every token of a text, a path or a list of these; see `CorpusReader`."""
         network = self._fitted_network()
         with tempfile.TemporaryDirectory() as folder:
             yield from corpus_states(network, as_sources(corpus, "corpus", Path(folder)), quantities)

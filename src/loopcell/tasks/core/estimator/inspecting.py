@@ -52,6 +52,7 @@ def corpus_parts(
                 texts=reads.step_texts(sequence),
                 unknown=reads.unknown_steps(sequence),
                 layers=chosen(layers, quantities),
+                separator=reads.separator,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -162,34 +163,16 @@ class SequenceEstimator(Estimator):
         (sequence,) = examples.inputs
         return flow_of_example(network, examples, self.input_.step_labels(sequence), treatment)
 
-    @property
-    def separator(self) -> str:
-        """The text between the texts of two steps, in `corpus_states`."""
-        return self.input_.separator
-
     def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every step of a corpus, a sequence at a time.
-
-        Args:
-            corpus: sequences in the form of those that `fit` was given, one after the other.
-            quantities: names in the cell's equations; None for the cell's states.
-
-        Raises:
-            DataError: a sequence cannot be used.
-            InputError: no layer has a quantity of that name.
-        """
+        """Yield what the layers compute at every step of a corpus, a sequence at a time; see `CorpusReader`."""
         return corpus_parts(self.input_, map(self._looked_into, corpus), quantities)
 
     def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
         """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
-        network, examples = self._fitted(), self._unlabelled([x])
+        reader, examples = self._fitted().get_submodule("reader"), self._unlabelled([x])
         (sequence,) = examples.inputs
-        reader = network.get_submodule("reader")
-
-        def read() -> object:
-            return list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0]))
-
-        return sequence, look_inside(reader, read) if len(sequence) else ()
+        read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
+        return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
         """Return what the model says at each step of a sequence as the network reads it, and at its end."""
