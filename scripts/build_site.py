@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import api
+from site_live import write_live
 from site_pages import HOST, LANGUAGES, ROOT, Place, title, write, write_pages
 from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 
@@ -37,7 +38,7 @@ CONCEPTS = (
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Start", "시작", ("first-hour.md", "contents.md")),
+    ("Start", "시작", ("first-hour.md", "live.md", "contents.md")),
     ("How-to", "방법", tuple(f"how-to/{name}.md" for name in HOW_TO)),
     ("Concepts", "개념", tuple(f"concepts/{name}.md" for name in CONCEPTS)),
     ("Reference", "참조", (API, *map(name_page, api.rooms()), COMMANDS, CELLS, "model-file.md", "glossary.md")),
@@ -92,6 +93,7 @@ def build(target: Path) -> None:
 def _gather(language: str, pages: Path) -> None:
     """Write the pages of a language, and what the theme adds to them, into a folder."""
     write_pages(language, pages)
+    write_live(language, pages)
     if language == "en":
         write_reference(pages)
     for name in ("extra.css", "keyboard.js", "worker.js"):

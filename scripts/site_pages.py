@@ -26,6 +26,8 @@ HOST = "https://github.com/loopcell/loopcell"
 LANGUAGES = ("en", "ko")
 KOREAN = ".ko.md"
 PICTURES = frozenset({".svg", ".png"})
+LIVE = "docs/live/"
+"""Models that the site has live pages of: a link to the file is one to the page there."""
 CAPTIONS = {"en": "The wiring, drawn by", "ko": "배선도. 그린 명령:"}
 TWIN = "other_language"
 """What a page's head calls the same page in the other language; docs/theme/partials/alternate.html links it."""
@@ -152,6 +154,8 @@ class _Page:
             return self._to_page(self.every[source]) + hash_sign + anchor
         if Path(path).suffix in PICTURES:
             return self._to_picture(source)
+        if source.startswith(LIVE) and Path(path).suffix == ".safetensors":
+            return _relative(f"live/{Path(path).stem}.html", self.place.path) + f"#{self.place.language}"
         return f"{HOST}/{'tree' if (ROOT / source).is_dir() else 'blob'}/main/{source}"
 
     def _to_page(self, target: Place) -> str:

@@ -15,6 +15,7 @@ from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.inspect_corpus import FLAGS, CorpusSearch, searched
 from loopcell.cli.inspect_files import files_of, write
 from loopcell.cli.inspect_gradients import asked_flow, demand_gradients
+from loopcell.cli.inspect_live import write_live
 from loopcell.cli.inspect_run import asked_run
 from loopcell.cli.inspect_sequence import asked_sequence, load_for, window_of
 from loopcell.cli.reporting import Debug, reporting
@@ -45,6 +46,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     svg: Picture = None,
     npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
     table: Annotated[Path | None, typer.Option(help="Also a row for every value: .parquet or .csv.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="A page that runs a language model on what is typed.")] = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     debug: Debug = False,
     **asked: Any,
@@ -57,9 +59,12 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     """
     with reporting(debug):
         search = Settings(FLAGS, asked).build(CorpusSearch)
-        search.demand_complete(gradients=gradients)
-        sequence = asked_sequence(text, data, row)
+        search.demand_complete({"gradients": gradients, "live": live})
         beside = {"png": png, "svg": svg, "npz": npz, "table": table}
+        if live:
+            write_live(model, text, output or Path("live.html"), {"data": data, "part": window, **beside}, show=show)
+            return
+        sequence = asked_sequence(text, data, row)
         if treatment is not None and not gradients:
             raise UsageError("--treatment is tried on a gradient: give --gradients too")
         if gradients:

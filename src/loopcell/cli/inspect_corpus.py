@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,13 +56,21 @@ class CorpusSearch(Config):
     threshold: Annotated[float | None, Field(allow_inf_nan=False)] = None
     matches: PositiveInt = 20
 
-    def demand_complete(self, *, gradients: bool) -> None:
-        """Refuse a corpus without a question, a question without a corpus, and one for gradients; UsageError."""
+    def demand_complete(self, pages: Mapping[str, bool]) -> None:
+        """Refuse a corpus without a question, or a question without a corpus.
+
+        Args:
+            pages: flags that ask for another page, which a corpus cannot stand beside, and whether each was typed.
+
+        Raises:
+            UsageError: something is missing, or too much.
+        """
         asked = [f"--{name}" for name in ("find", "track", "since", "states") if getattr(self, name) is not None]
         if self.corpus is None and asked:
             raise UsageError(f"{asked[0]} looks through a corpus: give --corpus FILE")
-        if self.corpus is not None and gradients:
-            raise UsageError("--gradients looks at one sequence, and --corpus at many: give one of them")
+        another = next((name for name, typed in pages.items() if typed), None)
+        if self.corpus is not None and another is not None:
+            raise UsageError(f"--{another} makes a page of its own: give --corpus without it")
         if self.corpus is not None and not {"--find", "--track", "--since"} & set(asked):
             raise UsageError("say what to look for in the corpus: --find TEXT, --track REGEX or --since REGEX")
 
