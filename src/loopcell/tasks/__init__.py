@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
     from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors as ReadyVectors
     from loopcell.tasks.core.learning_curve import plot_history as plot_history
-    from loopcell.tasks.core.models import load_model as load_model
+    from loopcell.tasks.core.models import load_model as load_model, open_run as open_run
+    from loopcell.tasks.core.run_record import RunRecord as RunRecord
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
@@ -33,7 +34,8 @@ _HOMES = {
     "core.config": ("SamplingConfig",),
     "core.inputs.ready_vectors": ("ReadyVectors",),
     "core.learning_curve": ("plot_history",),
-    "core.models": ("load_model",),
+    "core.models": ("load_model", "open_run"),
+    "core.run_record": ("RunRecord",),
     "core.score_table": ("ScoreTable",),
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
