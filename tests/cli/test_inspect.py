@@ -64,7 +64,6 @@ def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give --text TEXT, or --data FILE"),
         (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
         (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
         (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
