@@ -25,7 +25,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of a run.")],
     text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
     data: Annotated[Path | None, typer.Option(help="A file with sequences, as the model was trained on.")] = None,
-    row: Annotated[int, typer.Option(min=1, help="Which row of --data.")] = 1,
+    row: Annotated[int, typer.Option(min=1, help="Which row of --data; of a table of time series, which series.")] = 1,
     *,
     gradients: Annotated[bool, typer.Option("--gradients", help="How the gradient flows back through it.")] = False,
     treatment: Annotated[
@@ -65,7 +65,6 @@ def inspect(  # noqa: PLR0913 - one argument a flag
         else:
             part = window_of(window)
             files = files_of({"output": output or Path("inspection.html"), **beside})
-            loaded = load_for(model, "inspect")
-            seen = loaded.inspect(sequence.of(loaded))
+            seen = sequence.inspected_by(load_for(model, "inspect"))
             seen = seen if part is None else seen.window(*part)
         write(seen, files, show=show)

@@ -1,5 +1,6 @@
 """Insight: what happens inside a model, step by step, as numbers, pictures and one page that opens anywhere."""
 
+from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.attribution import Attribution, attribute
 from loopcell.insight.capture import LayerView, look_inside
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
@@ -12,6 +13,7 @@ from loopcell.insight.memory import MemoryLength, memory_length
 from loopcell.insight.watching import LayerHealth, layer_health
 
 __all__ = [
+    "AttentionMap",
     "Attribution",
     "Finding",
     "FlowOfLayer",
