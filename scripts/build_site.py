@@ -24,9 +24,9 @@ from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 THEME = ROOT / "docs" / "theme"
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
-    "see-the-gates", "look-inside-a-model", "read-data", "sound-and-images", "time-series-data", "public-data",
-    "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate", "chat", "caption",
-    "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
+    "see-the-gates", "look-inside-a-model", "watch-a-training", "read-data", "sound-and-images", "time-series-data",
+    "public-data", "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate",
+    "chat", "caption", "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "what-a-cell-is", "one-to-one", "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder",

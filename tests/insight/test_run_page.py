@@ -12,7 +12,7 @@ from loopcell.errors import FileFormatError, FileWriteError, InputError, Trainin
 from loopcell.tasks import open_run
 from loopcell.tasks.core.run_page import MOST_POINTS, page_of
 from loopcell.tasks.core.run_record import RunRecord, read_run
-from loopcell.training.watched import Look, Measure
+from loopcell.training.watched import LayerLook, Measure
 from tests.insight.pages import lines_of, opened, serious_violations
 
 EARLIER = 8  # columns of metrics.csv that runs of before 0.1 have
@@ -134,7 +134,7 @@ def test_long_curves_tiny_gradients_and_hostile_names(browser, tmp_path):
     curves = {"update": tuple(map(float, range(1, rows + 1))), "gradient_norm": (1e-300, 1.0) * (rows // 2)}
     curves |= {"train_loss": (float("nan"), float("inf"), 1.0) * (rows // 3), "validation_loss": (None,) * rows}
     name = "</script><b>한" + "x" * 300
-    looks = [Look(0, [Measure(name, "gradient", "h", 10.0 ** (-9 * back), back) for back in range(5)])]
+    looks = [LayerLook(0, [Measure(name, "gradient", "h", 10.0 ** (-9 * back), back) for back in range(5)])]
     record = RunRecord(name, "task", "", {"clip": None, name: name}, curves, looks, failure=name)
     facts = json.loads(re.search(r'id="facts">(.*?)</script>', page_of(record)).group(1))
     assert MOST_POINTS <= len(facts["curves"]["update"]) <= MOST_POINTS + 1
