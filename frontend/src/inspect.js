@@ -41,10 +41,6 @@ async function readLayer() {
 	if (here === layer()) showReadout();
 }
 
-// --- colours -------------------------------------------------------------------------------------------------------
-
-const colours = () => pageColours(view.dark);
-
 // --- building ------------------------------------------------------------------------------------------------------
 
 function build() {
@@ -181,7 +177,7 @@ async function showQuantity() {
 	const bar = make("span", { class: "bar" });
 	bar.style.background = gradient(table);
 	parts.legend.replaceChildren(digits(low), bar, digits(high));
-	parts.brush.show([here.name], [plane.activity()], colours());
+	parts.brush.show([here.name], [plane.activity()], pageColours(view.dark));
 	showOrder();
 	window.requestIdleCallback ? requestIdleCallback(readLayer) : setTimeout(readLayer, 50); // Safari has none
 }
@@ -226,7 +222,7 @@ function showCourse() {
 		return mark;
 	});
 	parts.picked.replaceChildren(...(marks.length ? marks : [words.pick]));
-	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), colours());
+	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), pageColours(view.dark));
 	parts.lines.zoom(view.from, view.to);
 }
 
@@ -266,8 +262,8 @@ function draw() {
 	waiting = true;
 	requestAnimationFrame(() => {
 		waiting = false;
-		parts.map.draw(colours());
-		parts.attention.draw(colours());
+		parts.map.draw(pageColours(view.dark));
+		parts.attention.draw(pageColours(view.dark));
 		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);

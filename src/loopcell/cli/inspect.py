@@ -13,6 +13,7 @@ import typer
 
 from loopcell.cli.inspect_files import files_of, write
 from loopcell.cli.inspect_gradients import asked_flow, demand_gradients
+from loopcell.cli.inspect_live import write_live
 from loopcell.cli.inspect_run import asked_run
 from loopcell.cli.inspect_sequence import asked_sequence, load_for, window_of
 from loopcell.cli.reporting import Debug, reporting
@@ -42,6 +43,7 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     svg: Picture = None,
     npz: Annotated[Path | None, typer.Option(help="Also the arrays.")] = None,
     table: Annotated[Path | None, typer.Option(help="Also a row for every value: .parquet or .csv.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="A page that runs a language model on what is typed.")] = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     debug: Debug = False,
 ) -> None:
@@ -51,8 +53,11 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     run: its curves, its layers over the updates, and why it failed where it did.
     """
     with reporting(debug):
-        sequence = asked_sequence(text, data, row)
         beside = {"png": png, "svg": svg, "npz": npz, "table": table}
+        if live:
+            write_live(model, text, output or Path("live.html"), {"data": data, "part": window, **beside}, show=show)
+            return
+        sequence = asked_sequence(text, data, row)
         if treatment is not None and not gradients:
             raise UsageError("--treatment is tried on a gradient: give --gradients too")
         if gradients:
