@@ -155,7 +155,7 @@ def page_picture(path: Path) -> None:
         compared("recall").save(page)
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        opened = browser.new_page(viewport={"width": 1000, "height": 1560}, locale="en-GB", color_scheme="light")
+        opened = browser.new_page(viewport={"width": 1130, "height": 1690}, locale="en-GB", color_scheme="light")
         opened.goto(page.as_uri())
         opened.wait_for_selector(".chart svg")
         opened.screenshot(path=str(path))

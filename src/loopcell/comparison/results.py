@@ -72,7 +72,7 @@ class CellCost:
             parameters and the input.
         steps: T, of the sequences.
         batch: B, sequences side by side.
-        rounds: in which the cells took turns; the median is over these.
+        rounds: in which the cells took turns; the medians are over all calls of all rounds.
     """
 
     cell: str
