@@ -109,7 +109,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "inspect": (
         "loopcell inspect runs/novel --text 'The sea ' --no-open",
-        "loopcell inspect runs/reviews --data new.csv --row 3 --output row.html --no-open",
+        "loopcell inspect runs/reviews --output reviews.html --no-open",
     ),
 }
 
