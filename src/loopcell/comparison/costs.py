@@ -1,7 +1,8 @@
 """The costs of a cell: time of a forward and of a training pass, and what is saved between the two.
 
 The cells take turns, round after round, so that what else the machine does meets all of them. Each call is timed, and
-the median over all of a cell is reported: a call that had to wait for other work does not count for more than one.
+the median over all of a cell is reported. Times are those of the processor, of all threads together: a call that had to
+wait for other work would be as long as that.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def _milliseconds(call: Callable[[], Any]) -> list[float]:
     call()
     found: list[float] = []
     while len(found) < FEWEST or sum(found) < 1e3 * BLOCK:
-        began = time.perf_counter()
+        began = time.process_time()
         call()
-        found.append(1e3 * (time.perf_counter() - began))
+        found.append(1e3 * (time.process_time() - began))
     return found

@@ -66,8 +66,8 @@ class CellCost:
         cell: its name.
         hidden_size: H.
         parameters: of the recurrent layers.
-        forward_ms: median milliseconds of a forward pass without gradients.
-        training_ms: median milliseconds of a forward and backward pass.
+        forward_ms: median milliseconds of processor time, of all threads, for a forward pass without gradients.
+        training_ms: the same for a forward and backward pass.
         saved_bytes: bytes of the tensors that autograd saves between the two passes: each storage once, without the
             parameters and the input.
         steps: T, of the sequences.
