@@ -71,6 +71,7 @@ function build() {
 		parts.quiz,
 	);
 	parts.map = new HeatMap(parts.canvas, view, [], []);
+	panels?.stop();
 	panels = new Panels(parts.panels, words, () => pageColours(view.dark));
 	listen();
 	showKnobs();
@@ -273,10 +274,9 @@ function showNext() {
 
 function measureSoon() {
 	clearTimeout(waiting);
+	panels.stop();
 	waiting = setTimeout(() => {
-		const start = performance.now();
 		panels.show(model, view.layer, view.clip, STROKES[view.dark ? "dark" : "light"]);
-		performance.measure("panels", { start });
 		quiz.show(parts.quiz, words);
 	}, IDLE);
 }

@@ -105,6 +105,8 @@ def test_knobs_change_the_model_and_reset_brings_it_back(browser, path, model):
         page.select_option(".knobs select >> nth=0", "f = 1")
         assert page.locator("[data-quantity='f']").count() == 0
         assert "1⊙" in page.locator(".equations").inner_text().replace("\n", "").replace(" ", "")
+        page.select_option(".knobs select >> nth=0", "o = 0")
+        page.get_by_text("h: no gradient arrives").wait_for()
         page.click("#reset")
         check_shares(page, model, TEXT)
         page.wait_for_function("(text) => document.querySelector('.marks').innerText === text", arg=before)
@@ -199,6 +201,8 @@ def test_what_a_page_cannot_run_is_refused(model, tmp_path):
     words = untrained(WordVocabulary.build([ENGLISH]), cell="gru", hidden_size=4, num_layers=1)
     with pytest.raises(InputError, match="reads tokens of the kinds char, byte, jamo, and this model's are word"):
         words.live_page(tmp_path / "live.html")
+    with pytest.raises(InputError, match="begins with at most 400 characters of text, and there are 1,000"):
+        model.live_page(tmp_path / "live.html", text="x" * 1000)
     with pytest.raises(FileWriteError, match="folder does not exist"):
         model.live_page(tmp_path / "none" / "live.html")
     assert not (tmp_path / "live.html").exists()
