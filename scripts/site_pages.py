@@ -3,7 +3,8 @@
 The pages are written for the Git host, and stay as they are there. Here a link to a page of the site is turned to its
 place in the site, and any other file of the repository is linked on the Git host; pictures are copied. A formula
 between `$$` becomes MathML, which browsers draw without a script. A comment `<!-- wiring: gru -->` becomes the wiring
-of that cell.
+of that cell. A picture of `docs/figures/`, alone in its line, is drawn anew and stands in the page itself, so that its
+lines have the colour of the page's text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from figures import FIGURES
+from figures.store import drawn_now
 from latex2mathml.converter import convert
 
 from loopcell.cells import get
@@ -26,19 +29,26 @@ PICTURES = frozenset({".svg", ".png"})
 LIVE = "docs/live/"
 """Models that the site has live pages of: a link to the file is one to the page there."""
 CAPTIONS = {"en": "The wiring, drawn by", "ko": "배선도. 그린 명령:"}
+TWIN = "other_language"
+"""What a page's head calls the same page in the other language; docs/theme/partials/alternate.html links it."""
 
 # Pages whose place in the site is not the one that they have under docs/.
 PLACES = {
     "README.md": "index.md",
     "README.ko.md": "index.ko.md",
     "docs/README.md": "contents.md",
+    "docs/README.ko.md": "contents.ko.md",
     "CHANGELOG.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
 }
 
+# The way to the other language, which the site has in its header.
+_OTHER_LANGUAGE = re.compile(r"^\[(?:English|한국어)\]\([^)\s]+\)\n\n", re.MULTILINE)
 _FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
+_FIGURE = re.compile(r"^!\[[^\]]*\]\((?:\.\./)+figures/([\w-]+)((?:\.ko)?\.svg)\)$", re.MULTILINE)
+_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _WIRING = re.compile(r"^<!-- wiring: (\w+) -->$", re.MULTILINE)
 
 
@@ -74,7 +84,19 @@ def write_pages(language: str, folder: Path) -> None:
     for source, place in every.items():
         if place.language == language:
             text = (ROOT / source).read_text(encoding="utf-8")
-            write(folder / place.path, _Page(source, every, folder).rewritten(text))
+            write(folder / place.path, _head(place, every) + _Page(source, every, folder).rewritten(text))
+
+
+def _head(place: Place, every: dict[str, Place]) -> str:
+    """Return the lines above a page's text that name the same page in the other language, where there is one."""
+    twins = [other for other in every.values() if other.path == place.path and other.language != place.language]
+    return "".join(f"---\n{TWIN}: {_relative(twin.built, place.built)}\n---\n\n" for twin in twins)
+
+
+def title(page: Path) -> str:
+    """Return what stands in the first heading of a page."""
+    found = _TITLE.search(page.read_text(encoding="utf-8"))
+    return found[1] if found else page.stem
 
 
 def write(path: Path, text: str) -> None:
@@ -92,6 +114,12 @@ def figure(cell: str, language: str = "en") -> str:
     return f'<figure class="wiring">\n{drawing}\n{caption}\n</figure>'
 
 
+def measured(name: str, ending: str) -> str:
+    """Return a figure of a concept page as this version of the library draws it, with the ending of its language."""
+    drawing = (drawn_now(FIGURES[name]) / f"{name}{ending}").read_text(encoding="utf-8")
+    return f'<figure class="measured">\n{drawing}</figure>'
+
+
 def formula(latex: str) -> str:
     """Return a displayed formula as MathML."""
     return f'<div class="formula">{convert(latex, display="block")}</div>'
@@ -106,11 +134,13 @@ class _Page:
 
     def rewritten(self, text: str) -> str:
         """Return the text with its links, formulas and wirings; code stays as it is."""
+        text = _OTHER_LANGUAGE.sub("", text, count=1)
         prose, code = _FENCE.split(text), _FENCE.findall(text)
         parts = [self._prose(part) for part in prose]
         return "".join(part + block for part, block in zip(parts, [*code, ""], strict=True))
 
     def _prose(self, text: str) -> str:
+        text = _FIGURE.sub(lambda found: measured(found[1], found[2]), text)
         text = _LINK.sub(lambda found: f"]({self._link(found[1])})", text)
         text = _FORMULA.sub(lambda found: formula(found[1]), text)
         return _WIRING.sub(lambda found: figure(found[1], self.place.language), text)

@@ -71,7 +71,7 @@ function css(value) {
 	return `rgb(${value & 255} ${(value >> 8) & 255} ${(value >> 16) & 255})`;
 }
 
-/** The colours of the page as it stands, for what is drawn on a canvas. */
+/** The colours of the page as it is now, for what is drawn on a canvas. */
 export function pageColours(dark) {
 	const style = getComputedStyle(document.documentElement);
 	const named = (name) => style.getPropertyValue(`--${name}`).trim();

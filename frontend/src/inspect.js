@@ -1,26 +1,23 @@
 // The page of an inspection: what is in view, and what follows when it changes.
 
+import { attentionPanel } from "./attention_panel.js";
 import { Chart, STROKES } from "./charts.js";
 import { colourTable, gradient, pageColours } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { ordered } from "./orders.js";
+import { partButtons, partsOf, wholePart } from "./parts.js";
 import { Plane } from "./planes.js";
 import { firstLanguage, LANGUAGES } from "./words.js";
 
-const facts = JSON.parse(document.getElementById("facts").textContent);
-const count = facts.steps.length;
+const everyPart = partsOf(JSON.parse(document.getElementById("facts").textContent));
+let facts = everyPart[0];
+let count = facts.steps.length;
 const view = {
 	language: firstLanguage(),
 	dark: matchMedia("(prefers-color-scheme: dark)").matches,
-	layer: 0,
-	quantity: 0,
 	order: "index",
-	signal: Object.keys(facts.traces).length ? `trace:${Object.keys(facts.traces)[0]}` : "token",
-	from: 0,
-	to: count,
-	cursor: null,
-	picked: [],
+	...wholePart(facts),
 };
 const planes = new Map();
 const page = document.getElementById("page");
@@ -61,6 +58,7 @@ function build() {
 		readout: make("div", { class: "readout", "aria-live": "polite" }),
 		tabs: make("div", { class: "tabs", role: "group" }),
 		signal: make("span"),
+		attention: attentionPanel(everyPart, facts, view, (step) => point({ step, row: view.cursor?.row ?? 0 })),
 	};
 	page.replaceChildren(
 		make("header", {}, make("h1", {}, facts.title), buttons()),
@@ -69,6 +67,7 @@ function build() {
 		make("div", { class: "controls" }, ...controls()),
 		make("div", { class: "columns" }, main(), aside()),
 	);
+	parts.attention.read(words, draw);
 	parts.map = new HeatMap(parts.canvas, view, facts.steps, facts.predictions);
 	parts.brush = new Chart(parts.overview, 84, choose, () => {});
 	parts.lines = new Chart(parts.course, 170, choose, (step) => point({ step, row: view.cursor?.row ?? 0 }));
@@ -102,6 +101,7 @@ function controls() {
 	const layers = facts.layers.map((each, index) => [String(index), each.name]);
 	const orders = Object.entries(words.orders);
 	return [
+		...partButtons(everyPart, facts, words, showPart),
 		choice(words.layer, layers, String(view.layer), (value) => {
 			const name = quantity().name;
 			view.layer = Number(value);
@@ -129,6 +129,7 @@ function main() {
 		parts.overview,
 		parts.picked,
 		parts.course,
+		...parts.attention.elements,
 	);
 }
 
@@ -262,6 +263,7 @@ function draw() {
 	requestAnimationFrame(() => {
 		waiting = false;
 		parts.map.draw(pageColours(view.dark));
+		parts.attention.draw(pageColours(view.dark));
 		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);
@@ -270,6 +272,14 @@ function draw() {
 }
 
 // --- what the reader does ------------------------------------------------------------------------------------------
+
+/** Show another part of the model, with its own steps. */
+function showPart(part) {
+	facts = part;
+	count = facts.steps.length;
+	Object.assign(view, wholePart(part));
+	build();
+}
 
 /** Show a range of steps; all of them without one. */
 function choose(from, to) {

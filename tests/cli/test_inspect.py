@@ -80,7 +80,6 @@ def test_a_live_page_is_for_language_models_and_their_text(loopcell, run, review
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give --text TEXT, or --data FILE"),
         (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
         (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
         (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
