@@ -1,8 +1,6 @@
 // What the live page says, in the reader's language.
 
 const ENGLISH = {
-	language: "한국어",
-	theme: "Dark / light",
 	text: "Your text",
 	empty: "Type something: every key is one step, or a few, of the model.",
 	layer: "Layer",
@@ -59,8 +57,6 @@ const ENGLISH = {
 };
 
 const KOREAN = {
-	language: "English",
-	theme: "어둡게 / 밝게",
 	text: "글",
 	empty: "글을 입력하십시오. 글쇠 하나가 모델의 한 스텝 또는 몇 스텝입니다.",
 	layer: "층",

@@ -10,6 +10,7 @@ import torch
 import loopcell
 from loopcell.data import CharVocabulary, JamoVocabulary, WordVocabulary
 from loopcell.errors import FileWriteError, InputError
+from tests.browser import serious_violations
 from tests.insight.test_live_numbers import ENGLISH, KOREAN, untrained
 
 TEXT = "the cat sat on the mat. the dog ate the"
@@ -177,9 +178,7 @@ def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules
     with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
         page.locator("[data-choice='same']").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.evaluate((modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run().then((result) => result.violations)")
-        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+        assert serious_violations(page, modules) == {}
 
 
 def test_a_key_is_drawn_at_once_and_hangul_is_read_as_jamo(browser, tmp_path):
