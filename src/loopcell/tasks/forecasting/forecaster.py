@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -22,7 +21,8 @@ from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, head_of
-from loopcell.tasks.forecasting.inspecting import Said, courses_of, of_next
+from loopcell.tasks.forecasting.held_out import errors_of_quantiles
+from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
@@ -44,9 +44,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch
-
-Places = npt.NDArray[np.int64]
+from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
 class Forecaster(ForecasterSettings, SeriesEstimator):
@@ -136,17 +134,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             yield from forecast.rows()
 
     def _says(self, series: Series, column: int) -> Said:
-        steps = steps_that_have_been(series)
-        longer = with_next(series, steps, calendar=bool(self.calendar))
+        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar))
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
         with torch.no_grad():  # the first step of a roll-out is what the network says itself
             futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
-        courses = courses_of(
-            self._in_units(one, places, futures), column, self.targets_[column], self.network_.head_kind.levels
-        )
-        return of_next(longer, steps, places, courses)
+        return of_next(one, column, places, self._in_units(one, places, futures), self.network_.head_kind.levels)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
@@ -262,9 +256,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
-        errors = [LookAhead(self.network_, self).quantile_errors(one, places) for one, places in held_out.places()]
-        still = [self._still(one, places) for one, places in held_out.places()]
-        shift = moved_to_cover(np.concatenate(errors), np.concatenate(still), head.levels)
+        shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
@@ -282,8 +274,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         ahead = slice(one.steps, one.steps + int(self.horizon))
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
-        still = self._still(one, places, before)[0]
-        last = series.times[one.steps - 1]
+        last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
         kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
         return with_history(forecast, series, one.steps), kept
 

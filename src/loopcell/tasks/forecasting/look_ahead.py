@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from loopcell.errors import InputError
@@ -16,10 +15,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, of
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings
 from loopcell.tasks.forecasting.state import StoredHistory
-from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, RollOut, Strategy
-
-Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,6 @@ class LookAhead:
         """Return whether a state could be this model's."""
         seen = before.tracked is None or before.tracked.shift.shape == self.network.shift.shape
         return seen and self.network.remembers(before.memory)
-
-    def quantile_errors(self, one: ScaledSeries, places: Places) -> Floats:
-        """Return what came less the quantiles of it as the network gives them, [N, f, K, Q]."""
-        with torch.no_grad():
-            futures, _ = Direct()(self.network, one, places)
-        true = one.values[places[:, None] + np.arange(self.settings.horizon)]
-        found: Floats = true[..., None] - futures.quantiles
-        return found
 
     def _moved(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None
