@@ -57,7 +57,7 @@ class Task(NamedTuple):
 TASKS = (Task(96), Task(192), Task(336), Task(720), Task(96, 720), Task(24, 720))
 OTHERS: dict[Task, dict[str, Any]] = {
     Task(192): {"epochs": 4, "calendar": ("day", "week")},
-    Task(336): {"epochs": 4, "learning_rate": 1e-3},
+    Task(336): {"epochs": 4, "learning_rate": 1e-3, "calendar": ("day", "week")},
     Task(720): {"epochs": 4, "learning_rate": 1e-3},
     Task(96, 720): {"epochs": 4},
 }

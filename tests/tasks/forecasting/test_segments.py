@@ -170,6 +170,22 @@ def test_many_windows_are_answered_in_parts(monkeypatch):
     assert torch.allclose(answer(net, windows, around, known), whole, atol=1e-12)
 
 
+@pytest.mark.parametrize("settings", [{}, {"multivariate": True}])
+def test_no_window_has_no_forecast(settings):
+    net = network(**settings)
+    nothing = drawn(0, B, K, 12), drawn(0, B, P + Q, 12), drawn(0, B, 8, P)
+    assert answer(net, *nothing).shape == (0, B, K, 8, 4)
+
+
+def test_blocks_of_a_long_series_without_a_place_are_read_past(monkeypatch):
+    from loopcell.tasks.forecasting import strategies
+
+    model = Forecaster(**{**QUICK, "head": "mean"}).fit(wave())
+    (whole,) = model.predict(wave())
+    monkeypatch.setattr(strategies, "BLOCK", 50)
+    assert model.predict(wave())[0].mean == pytest.approx(whole.mean, abs=1e-5)
+
+
 def test_the_loss_is_that_of_every_value_of_the_horizon():
     net = network(head="mean")
     values, known, past = drawn(20, B, K), drawn(20, B, P, seed=2), drawn(20, B, Q, seed=3)

@@ -140,10 +140,11 @@ class SegmentNetwork(SeriesNetwork):
 
     def _segments(self, values: Tensor, covariates: Tensor) -> Tensor:
         """Return the segments [h / w, rows, H] of values [N, B, K, h] and covariates [N, B, P + Q, h]."""
-        rows = values.reshape(*values.shape[:2], -1, self.columns, values.shape[-1])  # [N, B, rows, columns, h]
+        # The sizes are named, since of no window at all none could be told: [N, B, rows, columns, h].
+        rows = values.reshape(*values.shape[:2], len(self.channels), self.columns, self.history)
         beside = covariates.unsqueeze(2).expand(-1, -1, rows.shape[2], -1, -1)
         steps = torch.cat([rows, beside], 3).flatten(0, 2).to(self.first.weight.dtype)
-        cut = steps.reshape(*steps.shape[:2], -1, self.segment).permute(2, 0, 1, 3).flatten(2)
+        cut = steps.reshape(*steps.shape[:2], self.history // self.segment, self.segment).permute(2, 0, 1, 3).flatten(2)
         return functional.relu(self.first(cut))
 
     def _queries(self, known: Tensor) -> Tensor:
@@ -155,7 +156,7 @@ class SegmentNetwork(SeriesNetwork):
         if self.ahead is None:
             return found
         padded = functional.pad(known.to(own.dtype), (0, 0, 0, count * self.segment - self.steps))
-        told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, -1))
+        told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, self.segment * self.sizes.known))
         return found + told.unsqueeze(2)
 
 
