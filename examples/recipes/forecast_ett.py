@@ -54,12 +54,13 @@ class Task(NamedTuple):
         return str(self.horizon) if self.history == Task(0).history else f"{self.horizon} from {self.history}"
 
 
-TASKS = (Task(96), Task(192), Task(336), Task(720), Task(96, 720), Task(24, 720))
+TASKS = (Task(96), Task(192), Task(336), Task(720), Task(96, 720), Task(24, 336))
 OTHERS: dict[Task, dict[str, Any]] = {
-    Task(192): {"epochs": 4, "calendar": ("day", "week")},
-    Task(336): {"epochs": 4, "learning_rate": 1e-3, "calendar": ("day", "week")},
+    Task(192): {"epochs": 5, "learning_rate": 1e-3},
+    Task(336): {"epochs": 4, "learning_rate": 1e-3},
     Task(720): {"epochs": 4, "learning_rate": 1e-3},
     Task(96, 720): {"epochs": 4},
+    Task(24, 336): {"epochs": 5, "segment": 24},
 }
 """Settings of single tasks beside the above."""
 
