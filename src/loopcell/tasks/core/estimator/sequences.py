@@ -170,6 +170,8 @@ class SequenceEstimator(Estimator):
     def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
         """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
         reader, examples = self._fitted().get_submodule("reader"), self._unlabelled([x])
+        if not isinstance(reader, SequenceReader):
+            raise InputError(f"a {type(self).__name__} reads no steps: there is no recurrent layer to look into")
         (sequence,) = examples.inputs
         read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
         return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
