@@ -11,23 +11,26 @@ from tests.docs.twins import KOREAN, difference, runs_as_its_twin, twin
 KOREAN_PAGES = [page for page in pages() if page.name.endswith(KOREAN)]
 BOTH = [ROOT / "docs" / f"{name}.md" for name in ("README", "first-hour", "glossary", "status")]
 BOTH += [page for page in sorted((ROOT / "docs" / "concepts").glob("*.md")) if page not in KOREAN_PAGES]
-IN_ENGLISH_ALONE = {"how-a-cell-becomes-a-program.md", "how-a-kernel-is-made.md"}
-"""Concepts that are still to be written in Korean. The site's Korean navigation has them, marked (영어)."""
 
 
 def test_what_a_beginner_reads_is_there_in_both_languages():
-    assert {page.name for page in BOTH if not twin(page).exists()} == IN_ENGLISH_ALONE
+    assert [page.name for page in BOTH if not twin(page).exists()] == [], "write these in Korean, too"
 
 
 @pytest.mark.parametrize("page", KOREAN_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_korean_page_has_the_code_of_its_english_page_and_leads_to_korean_ones(page):
     if page.parent != ROOT:  # the front pages name a novel and reviews of their own
         assert difference(page) is None
-    leads = [link.partition("#")[0] for link in LINK.findall(prose(page).replace(f"[English]({twin(page).name})", ""))]
-    inner = [page.parent / link for link in leads if link.endswith(".md") and "://" not in link]
-    assert [link.name for link in inner if not link.name.endswith(KOREAN) and twin(link).exists()] == []
-    assert f"\n[English]({twin(page).name})\n" in page.read_text(encoding="utf-8")
-    assert f"\n[한국어]({page.name})\n" in twin(page).read_text(encoding="utf-8")
+    assert english_links(page) == [], f"{page.name} links these in English, and they are there in Korean"
+    for one, language in ((page, "English"), (twin(page), "한국어")):
+        assert f"\n[{language}]({twin(one).name})\n" in one.read_text(encoding="utf-8"), one
+
+
+def english_links(page):
+    """The links of a Korean page to English pages that are there in Korean, too."""
+    leads = [link.partition("#")[0] for link in LINK.findall(prose(page)) if "://" not in link]
+    others = [lead for lead in leads if lead.endswith(".md") and lead != twin(page).name]
+    return [lead for lead in others if not lead.endswith(KOREAN) and twin(page.parent / lead).exists()]
 
 
 PAGE = '''# A page

@@ -74,7 +74,8 @@ def load_for(path: Path, method: str) -> Any:
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
+        what = "cannot be looked into" if method == "inspect" else "has no gradient flow to show"
+        raise UsageError(f"a {type(loaded).__name__} {what} yet")
     return loaded
 
 

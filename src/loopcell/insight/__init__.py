@@ -7,9 +7,10 @@ from loopcell.insight.corpus_parts import CorpusPart, CorpusReader
 from loopcell.insight.corpus_text import CorpusText
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.explanation import explain
-from loopcell.insight.flow import FlowOfLayer, GradientFlow, gradient_flow
+from loopcell.insight.flow import GradientFlow, gradient_flow
 from loopcell.insight.flow_findings import Finding
 from loopcell.insight.flow_inside import gradient_flow_inside
+from loopcell.insight.flow_of_layer import FlowOfLayer
 from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.matches import Match, Matches, match
 from loopcell.insight.memory import MemoryLength, memory_length
