@@ -18,24 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import api
-from site_pages import HOST, LANGUAGES, ROOT, write, write_pages
+from site_live import write_live
+from site_pages import HOST, LANGUAGES, ROOT, Place, title, write, write_pages
 from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 
 THEME = ROOT / "docs" / "theme"
+PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
-    "see-the-gates", "look-inside-a-model", "read-data", "sound-and-images", "time-series-data", "public-data",
-    "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate", "chat", "caption",
-    "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
+    "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training", "compare-cells", "read-data",
+    "sound-and-images", "time-series-data", "public-data", "train-a-language-model", "classify-sequences",
+    "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
+    "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
-    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "one-to-one", "many-to-one",
-    "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "word-vectors",
-    "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
+    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",
+    "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
+    "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Start", "시작", ("first-hour.md", "contents.md")),
+    ("Start", "시작", ("first-hour.md", "live.md", "contents.md")),
     ("How-to", "방법", tuple(f"how-to/{name}.md" for name in HOW_TO)),
     ("Concepts", "개념", tuple(f"concepts/{name}.md" for name in CONCEPTS)),
     ("Reference", "참조", (API, *map(name_page, api.rooms()), COMMANDS, CELLS, "model-file.md", "glossary.md")),
@@ -45,8 +48,8 @@ NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Sections in both languages, and the pages of each in reading order; a language has those that are written in it."""
 
 HOME = "index.md"
-KOREAN: dict[str, Any] = {"한국어": "ko/index.html"}
-"""The way to the other language; back, each Korean page has a link to its English one."""
+IN_ENGLISH = "{title} (영어)"
+"""How the Korean navigation calls a page that is there in English alone."""
 
 EXTENSIONS: dict[str, Any] = {
     "attr_list": {},
@@ -77,46 +80,63 @@ def build(target: Path) -> None:
         SystemExit: a page is missing in the navigation, or Zensical had a warning.
     """
     shutil.rmtree(target, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folders = {language: Path(name) / language for language in LANGUAGES}
+        pages = {language: folder / PAGES for language, folder in folders.items()}
         for language in LANGUAGES:
-            built = _build_language(language, Path(folder) / language)
+            _gather(language, pages[language])
+        for language, folder in folders.items():
+            built = _to_html(language, folder, navigation(language, pages))
             shutil.copytree(built, target if language == "en" else target / language)
 
 
-def _build_language(language: str, folder: Path) -> Path:
-    """Gather the pages of a language in a folder, make HTML of them there, and return where it lies."""
-    pages = folder / "pages"
+def _gather(language: str, pages: Path) -> None:
+    """Write the pages of a language, and what the theme adds to them, into a folder."""
     write_pages(language, pages)
+    write_live(language, pages)
     if language == "en":
         write_reference(pages)
-    for name in ("extra.css", "worker.js"):
+    for name in ("extra.css", "keyboard.js", "worker.js"):
         shutil.copyfile(THEME / name, pages / name)
+
+
+def _to_html(language: str, folder: Path, sections: list[Any]) -> Path:
+    """Make HTML of the pages in a folder, and return where it lies."""
     settings = folder / "mkdocs.yml"  # JSON is YAML
-    write(settings, json.dumps(configuration(language, pages)))
+    write(settings, json.dumps(configuration(language, sections)))
     done = subprocess.run(  # noqa: S603 - our own words alone
         [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", str(settings)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         sys.exit(f"The site's {language} pages have warnings, which are errors:\n{done.stdout}{done.stderr}")
-    return folder / "site"
+    return folder / BUILT
 
 
-def configuration(language: str, pages: Path) -> dict[str, Any]:
+def configuration(language: str, sections: list[Any]) -> dict[str, Any]:
     """Return what Zensical is told, in the form of mkdocs.yml."""
     return {
         "site_name": "loopcell",
-        "docs_dir": "pages",
-        "site_dir": "site",
+        "docs_dir": PAGES,
+        "site_dir": BUILT,
         "use_directory_urls": False,  # a folder does not open its index.html when it is read from the disk
         "theme": _theme(language),
-        # No "repo_url" and no "alternate": for these the theme asks GitHub and the site's map at each view.
-        "extra": {"generator": False, "social": [{"icon": "fontawesome/brands/github", "link": HOST}]},
+        "extra": _extra(),
         "extra_css": ["extra.css"],
         "plugins": ["search", "offline", {"mkdocstrings": {"handlers": {"python": _handler()}}}],
         "markdown_extensions": [{name: options} for name, options in EXTENSIONS.items()],
-        "nav": navigation(language, pages),
+        "nav": sections,
     }
+
+
+def _extra() -> dict[str, Any]:
+    """Return what the theme's templates read.
+
+    There is no "repo_url", for which the theme asks GitHub at each view. "alternate" is no list of languages, for which
+    it asks for the site's map: being true, it has the theme include our link to the other language.
+    """
+    social = [{"icon": "fontawesome/brands/github", "link": HOST}]
+    return {"generator": False, "alternate": True, "social": social}
 
 
 def _theme(language: str) -> dict[str, Any]:
@@ -137,21 +157,33 @@ def _handler() -> dict[str, Any]:
     return {"paths": [str(ROOT / "src")], "options": DOCSTRINGS}
 
 
-def navigation(language: str, pages: Path) -> list[Any]:
-    """Return the sections with the pages that the language has.
+def navigation(language: str, pages: dict[str, Path]) -> list[Any]:
+    """Return the sections; a page that the language lacks is the English one, and says so.
+
+    Args:
+        language: one of `LANGUAGES`.
+        pages: the folder of the gathered pages, by language.
 
     Raises:
         SystemExit: a page stands in no section, or a section names none that is there in English.
     """
-    there = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}
+    there = {path.relative_to(pages[language]).as_posix() for path in pages[language].rglob("*.md")}
     named = [HOME, *(page for *_, pages_of in NAVIGATION for page in pages_of)]
     lost = there.symmetric_difference(named) if language == "en" else there.difference(named)
     if lost:
         sys.exit(f"scripts/build_site.py: NAVIGATION and the pages differ: {', '.join(sorted(lost))}")
     at = LANGUAGES.index(language)
-    sections = [(section[at], [page for page in section[2] if page in there]) for section in NAVIGATION]
-    filled = [{title: inside} for title, inside in sections if inside]
-    return [HOME, *filled, KOREAN] if language == "en" else [HOME, *filled]
+    sections = [(section[at], section[2]) for section in NAVIGATION]
+    return [
+        HOME,
+        *({name: [page if page in there else _english(page, pages) for page in inside]} for name, inside in sections),
+    ]
+
+
+def _english(page: str, pages: dict[str, Path]) -> dict[str, str]:
+    """Return the entry of a page that is there in English alone, for the navigation of the other language."""
+    name = title(pages["en"] / page).strip("`")
+    return {IN_ENGLISH.format(title=name): f"../{Place('en', page).built}"}
 
 
 if __name__ == "__main__":

@@ -26,21 +26,29 @@ HOST = "https://github.com/loopcell/loopcell"
 LANGUAGES = ("en", "ko")
 KOREAN = ".ko.md"
 PICTURES = frozenset({".svg", ".png"})
+LIVE = "docs/live/"
+"""Models that the site has live pages of: a link to the file is one to the page there."""
 CAPTIONS = {"en": "The wiring, drawn by", "ko": "배선도. 그린 명령:"}
+TWIN = "other_language"
+"""What a page's head calls the same page in the other language; docs/theme/partials/alternate.html links it."""
 
 # Pages whose place in the site is not the one that they have under docs/.
 PLACES = {
     "README.md": "index.md",
     "README.ko.md": "index.ko.md",
     "docs/README.md": "contents.md",
+    "docs/README.ko.md": "contents.ko.md",
     "CHANGELOG.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
 }
 
+# The way to the other language, which the site has in its header.
+_OTHER_LANGUAGE = re.compile(r"^\[(?:English|한국어)\]\([^)\s]+\)\n\n", re.MULTILINE)
 _FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
 _FIGURE = re.compile(r"^!\[[^\]]*\]\((?:\.\./)+figures/([\w-]+)((?:\.ko)?\.svg)\)$", re.MULTILINE)
+_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _WIRING = re.compile(r"^<!-- wiring: (\w+) -->$", re.MULTILINE)
 
 
@@ -76,7 +84,19 @@ def write_pages(language: str, folder: Path) -> None:
     for source, place in every.items():
         if place.language == language:
             text = (ROOT / source).read_text(encoding="utf-8")
-            write(folder / place.path, _Page(source, every, folder).rewritten(text))
+            write(folder / place.path, _head(place, every) + _Page(source, every, folder).rewritten(text))
+
+
+def _head(place: Place, every: dict[str, Place]) -> str:
+    """Return the lines above a page's text that name the same page in the other language, where there is one."""
+    twins = [other for other in every.values() if other.path == place.path and other.language != place.language]
+    return "".join(f"---\n{TWIN}: {_relative(twin.built, place.built)}\n---\n\n" for twin in twins)
+
+
+def title(page: Path) -> str:
+    """Return what stands in the first heading of a page."""
+    found = _TITLE.search(page.read_text(encoding="utf-8"))
+    return found[1] if found else page.stem
 
 
 def write(path: Path, text: str) -> None:
@@ -114,6 +134,7 @@ class _Page:
 
     def rewritten(self, text: str) -> str:
         """Return the text with its links, formulas and wirings; code stays as it is."""
+        text = _OTHER_LANGUAGE.sub("", text, count=1)
         prose, code = _FENCE.split(text), _FENCE.findall(text)
         parts = [self._prose(part) for part in prose]
         return "".join(part + block for part, block in zip(parts, [*code, ""], strict=True))
@@ -133,6 +154,8 @@ class _Page:
             return self._to_page(self.every[source]) + hash_sign + anchor
         if Path(path).suffix in PICTURES:
             return self._to_picture(source)
+        if source.startswith(LIVE) and Path(path).suffix == ".safetensors":
+            return _relative(f"live/{Path(path).stem}.html", self.place.path) + f"#{self.place.language}"
         return f"{HOST}/{'tree' if (ROOT / source).is_dir() else 'blob'}/main/{source}"
 
     def _to_page(self, target: Place) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+
+MODULES = Path(__file__).parents[1] / "frontend" / "node_modules"
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
@@ -16,6 +19,23 @@ def missing(what):
     if os.environ.get("CI"):
         pytest.fail(what, pytrace=False)
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """The folder of the front end's tools (npm ci)."""
+    if not MODULES.is_dir():
+        missing("this test needs the front end's tools: npm ci --prefix frontend")
+    return MODULES
+
+
+def serious_violations(page, modules):
+    """What axe-core finds wrong with a page, by rule, where it is serious or critical."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate((modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run({ preload: false }).then((result) => result.violations)")
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    return {each["id"]: [node["html"] for node in each["nodes"]] for each in serious}
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.browser import browser
+from tests.browser import browser, modules
 
-__all__ = ["browser"]  # one for the whole process: Playwright starts its driver once
+__all__ = ["browser", "modules"]  # one for the whole process: Playwright starts its driver once
 
 # The workers of pytest-xdist share the cores: one thread each, here before torch starts its pool, and in what
 # the tests start. A test about threads sets its own number.

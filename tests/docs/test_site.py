@@ -1,31 +1,21 @@
-"""The documentation site: built without a warning, in both languages, and read in a browser without a network."""
+"""The documentation site: built without a warning, in both languages, and whole without a network."""
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from loopcell import LanguageModel
 from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.slow
 
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}
 POINTERS = frozenset({"canonical", "alternate", "next", "prev"})  # relations of a <link> that load nothing
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The site, built as `make docs` builds it."""
-    folder = tmp_path_factory.mktemp("site") / "built"
-    program = [sys.executable, ROOT / "scripts" / "build_site.py", folder]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 class References(HTMLParser):
@@ -41,7 +31,8 @@ class References(HTMLParser):
         if tag == "a" and found.get("href"):
             self.links.append(found["href"])
         address = found.get(LOADS.get(tag, ""))
-        if address and not (tag == "link" and found.get("rel") in POINTERS):
+        inside = not address or address.startswith("data:")
+        if not inside and not (tag == "link" and found.get("rel") in POINTERS):
             self.loaded.append(address)
 
 
@@ -70,17 +61,38 @@ def test_styles_load_nothing_from_outside(site):
 
 def test_every_page_is_there_in_its_languages(site):
     docs = ROOT / "docs"
-    own = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md") if path.name != "README.md"]
+    own = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md") if path.stem not in ("README", "README.ko")]
     korean = [f"ko/{name.removesuffix('.ko.md')}.html" for name in own if name.endswith(".ko.md")]
     english = [f"{name.removesuffix('.md')}.html" for name in own if not name.endswith(".ko.md")]
-    fronts = ["index.html", "ko/index.html", "changes.html", "contributing.html", "contents.html"]
+    fronts = ["index.html", "ko/index.html", "changes.html", "contributing.html", "contents.html", "ko/contents.html"]
     assert len(korean) >= 10
     assert [name for name in (*fronts, *english, *korean) if not (site / name).is_file()] == []
     for name in korean:
-        text = (site / name).read_text(encoding="utf-8")
-        assert '<html lang="ko"' in text
-        twin = name.removeprefix("ko/")
-        assert f'{"../" * name.count("/")}{twin}' in References(text).links
+        assert '<html lang="ko"' in (site / name).read_text(encoding="utf-8")
+
+
+def test_a_page_links_itself_in_the_other_language_or_else_where_that_begins(site):
+    for page in (path for path in site.rglob("*.html") if path.name != "404.html"):
+        name = page.relative_to(site).as_posix()
+        twin = name.removeprefix("ko/") if name.startswith("ko/") else f"ko/{name}"
+        there = site / (twin if (site / twin).is_file() else "ko/index.html")
+        text = page.read_text(encoding="utf-8")
+        (link,) = re.findall(r'<a class="md-header__button other-language" href="([^"]+)"', text)
+        assert (page.parent / link).resolve() == there.resolve()
+
+
+def test_the_korean_navigation_has_every_page_and_says_which_are_in_english(site):
+    korean = (site / "ko/glossary.html").read_text(encoding="utf-8")
+    english = (site / "glossary.html").read_text(encoding="utf-8")
+    entry = r'<a href="([^"]+)" class="md-nav__link[^"]*">\s*<span class="md-ellipsis">\s*(.*?)\s*</span>'
+    told, pages = (
+        {os.path.normpath(link): title for link, title in re.findall(entry, text, flags=re.DOTALL)}
+        for text in (korean, english)
+    )
+    assert len(pages) > 40
+    for link, title in pages.items():
+        alone = not (site / "ko" / link).is_file()
+        assert told.get(f"../{link}" if alone else link, "").endswith("(영어)") == alone, (link, title)
 
 
 def test_the_reference_is_made_from_the_code(site):
@@ -101,18 +113,19 @@ def test_the_reference_is_made_from_the_code(site):
         assert "figures/lstm-gates" not in concept  # it stands in the page itself
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "dark")])
-def test_a_page_is_quiet_and_the_search_finds(site, browser, width, scheme):
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    complaints = []
+@pytest.mark.parametrize(("language", "model", "typed"), [("", "english", "the king"), ("ko/", "korean", "좋은 영화")])
+def test_a_live_page_is_one_link_away_and_reads_what_is_typed(site, browser, language, model, typed):
+    page, complaints = browser.new_page(), []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: complaints.append(request.url))
-    page.goto((site / "ko/concepts/what-a-cell-is.html").as_uri())
-    assert page.locator("figure.wiring svg").is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.keyboard.press("/")
-    page.keyboard.type("인코더")
-    page.get_by_text("인코더와 디코더").first.wait_for(timeout=10_000)
+    page.goto((site / f"{language}live.html").as_uri())
+    page.click(f"a[href^='live/{model}.html']")
+    page.fill("#text", typed)
+    page.wait_for_selector(".next li")
+    loaded = LanguageModel.load(ROOT / "docs" / "live" / f"{model}.safetensors")
+    most = float(page.locator(".next li").first.inner_text().split("\n")[-1].rstrip("%"))
+    assert most == pytest.approx(100 * loaded.predict_proba(typed)[0].max(), abs=0.06)
+    assert page.evaluate("document.documentElement.lang") == (language.strip("/") or "en")
     page.close()
     assert [complaint for complaint in complaints if not complaint.startswith(site.as_uri())] == []

@@ -12,10 +12,12 @@ import pytest
 
 from tests.docs.command_line import complaint, root_command
 from tests.docs.pages import CONSOLE, PYTHON, ROOT, Block, blocks, commands, pages
+from tests.docs.twins import runs_as_its_twin
 
 pytestmark = pytest.mark.filterwarnings("error::loopcell.errors.EquationWarning")
 
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages()]
+RUN = [page for page in PAGES if not runs_as_its_twin(page.values[0])]
 LOOPCELL = [sys.executable, "-c", "from loopcell.cli import main; main()"]
 
 
@@ -41,7 +43,7 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", RUN)
 def test_python_blocks_run_in_order_in_one_namespace(page, tmp_path, monkeypatch):
     import torch
 

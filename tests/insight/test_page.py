@@ -14,6 +14,7 @@ import loopcell
 from loopcell import cells
 from loopcell.errors import FileWriteError, InputError
 from loopcell.insight import Inspection, LayerView, Prediction, look_inside
+from tests.browser import serious_violations
 
 STEPS = 60
 FRONT_END = Path(__file__).parents[2] / "frontend"
@@ -151,10 +152,7 @@ def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules
     with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
         point_at(page, 10, 3)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.evaluate((modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run().then((result) => result.violations)")
-        serious = [each["id"] for each in found if each["impact"] in ("serious", "critical")]
-        assert serious == []
+        assert serious_violations(page, modules) == {}
 
 
 def test_the_page_allows_nothing_from_outside(seen):

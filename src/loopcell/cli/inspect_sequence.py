@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopcell.cli import early
+from loopcell.cli.predict import is_of_series
+from loopcell.cli.reporting import say_note
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.insight import Inspection
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class AskedSequence:
     Attributes:
         text: the sequence itself, where it is a text.
         data: the file that has it.
-        row: which row of that file, from 1.
+        row: which row of that file, from 1; of a table of time series, which series.
     """
 
     text: str | None
@@ -26,8 +32,20 @@ class AskedSequence:
     row: int = 1
 
     def of(self, model: Any) -> Any:
-        """Return the sequence in the form that the model's `inspect` takes; UsageError where there is no such row."""
+        """Return the sequence in the form that the model's `inspect` takes; of a model of time series the table.
+
+        Raises:
+            UsageError: there is no such row, or a text for a model of time series.
+        """
+        if is_of_series(model):
+            return _table_of(model, self.data)
         return self.text if self.data is None else _row_of(model, self.data, self.row)
+
+    def inspected_by(self, model: Any) -> Inspection:
+        """Look inside a model while it reads the sequence; errors as `of`, and those of the model's `inspect`."""
+        series = {"series": self.row - 1} if is_of_series(model) else {}
+        found: Inspection = model.inspect(self.of(model), **series)
+        return found
 
 
 def asked_sequence(text: str | None, data: Path | None, row: int) -> AskedSequence | None:
@@ -56,7 +74,8 @@ def load_for(path: Path, method: str) -> Any:
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
+        what = "cannot be looked into" if method == "inspect" else "has no gradient flow to show"
+        raise UsageError(f"a {type(loaded).__name__} {what} yet")
     return loaded
 
 
@@ -74,19 +93,38 @@ def window_of(typed: str | None) -> tuple[int, int | None] | None:
     return int(start or 0), int(end) if end else None
 
 
+def _table_of(model: Any, file: Path | None) -> Any:
+    """Return the rows of a table of time series; UsageError where a text was typed in its place."""
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.forecasting.files import SeriesFiles
+
+    if file is None:
+        raise UsageError(f"a {type(model).__name__} reads tables of time series: give --data FILE in place of --text")
+    (table,) = SeriesFiles.open_for(FileExamples(files=(file,)), model, say_note).load()
+    return table
+
+
+def rows_of(model: Any, file: Path) -> Iterator[Any]:
+    """Yield all sequences of a file, read as `loopcell predict` reads it."""
+    return (x for X in _blocks(model, file) for x in X)
+
+
+def _blocks(model: Any, file: Path) -> Iterator[Any]:
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
+
+    spec = as_trained(FileExamples(files=(file,)), getattr(model, "columns_", None))
+    return blocks(open_records(spec), spec, 1024)
+
+
 def _row_of(model: Any, file: Path, row: int) -> Any:
     """Return one sequence of a file, read as `loopcell predict` reads it.
 
     Raises:
         UsageError: the file has fewer rows.
     """
-    from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
-
-    spec = FileExamples(files=(file,))
-    spec = as_trained(spec, getattr(model, "columns_", None))
     seen = 0
-    for X in blocks(open_records(spec), spec, 1024):
+    for X in _blocks(model, file):
         if row <= seen + len(X):
             return X[row - seen - 1]
         seen += len(X)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -21,9 +20,11 @@ from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, mo
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
+from loopcell.tasks.forecasting.held_out import errors_of_quantiles
+from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future
+from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.settings import ForecasterSettings
@@ -38,10 +39,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, RollOut, Strategy
-
-Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
 
 
 class Forecaster(ForecasterSettings, SeriesEstimator):
@@ -128,6 +126,15 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """Give each forecast step by step, as JSON values."""
         for forecast in self.predict(data):
             yield from forecast.rows()
+
+    def _says(self, series: Series, column: int) -> Said:
+        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar))
+        one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
+        if not len(places):
+            return Said({}, [], "next")
+        with torch.no_grad():  # the first step of a roll-out is what the network says itself
+            futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
+        return of_next(one, column, places, self._in_units(one, places, futures), self.network_.head_kind.levels)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
@@ -228,14 +235,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
-        over, still = [], []
-        for one, places in held_out.places():
-            with torch.no_grad():
-                futures, _ = Direct()(self.network_, one, places)
-            true = one.values[places[:, None] + np.arange(self.horizon)]
-            over.append(true[..., None] - futures.quantiles)
-            still.append(self._still(one, places))
-        shift = moved_to_cover(np.concatenate(over), np.concatenate(still), head.levels)
+        shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
@@ -258,9 +258,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         ahead = slice(one.steps, one.steps + int(self.horizon))
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
-        still = self._still(one, places, before)[0]
-        last = series.times[one.steps - 1]
-        return forecast, StoredHistory(last, series.step, one.scale, memory, seen, still)
+        last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        return with_history(forecast, series, one.steps), kept
 
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None
