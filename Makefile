@@ -78,7 +78,7 @@ clients: $(VENV)/.installed-dev
 	$(RUN) -m tests.clients $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .figures_cache
 	find src tests scripts examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: installed anew when the pins or the project's own needs change --------------------------------

@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
 // A page is a script and a style of one name.
-const PAGES = ["inspect"];
+const PAGES = ["compare", "flow", "inspect", "live", "run"];
 
 const target = new URL("../src/loopcell/insight/page/", import.meta.url).pathname;
 const options = { bundle: true, minify: true, target: ["chrome103", "firefox113", "safari16.4"], charset: "utf8" };

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import api
+from site_live import write_live
 from site_pages import HOST, LANGUAGES, ROOT, Place, title, write, write_pages
 from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 
@@ -25,17 +26,19 @@ THEME = ROOT / "docs" / "theme"
 PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
-    "see-the-gates", "look-inside-a-model", "read-data", "sound-and-images", "time-series-data", "public-data",
+    "see-the-gates", "look-inside-a-model", "compare-cells", "read-data", "sound-and-images", "time-series-data",
+    "public-data",
     "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate", "chat", "caption",
     "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
-    "what-a-cell-is", "one-to-one", "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder",
-    "many-to-many-over-time", "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
+    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "one-to-one",
+    "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
+    "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Start", "시작", ("first-hour.md", "contents.md")),
+    ("Start", "시작", ("first-hour.md", "live.md", "contents.md")),
     ("How-to", "방법", tuple(f"how-to/{name}.md" for name in HOW_TO)),
     ("Concepts", "개념", tuple(f"concepts/{name}.md" for name in CONCEPTS)),
     ("Reference", "참조", (API, *map(name_page, api.rooms()), COMMANDS, CELLS, "model-file.md", "glossary.md")),
@@ -90,6 +93,7 @@ def build(target: Path) -> None:
 def _gather(language: str, pages: Path) -> None:
     """Write the pages of a language, and what the theme adds to them, into a folder."""
     write_pages(language, pages)
+    write_live(language, pages)
     if language == "en":
         write_reference(pages)
     for name in ("extra.css", "keyboard.js", "worker.js"):

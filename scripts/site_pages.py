@@ -3,7 +3,8 @@
 The pages are written for the Git host, and stay as they are there. Here a link to a page of the site is turned to its
 place in the site, and any other file of the repository is linked on the Git host; pictures are copied. A formula
 between `$$` becomes MathML, which browsers draw without a script. A comment `<!-- wiring: gru -->` becomes the wiring
-of that cell.
+of that cell. A picture of `docs/figures/`, alone in its line, is drawn anew and stands in the page itself, so that its
+lines have the colour of the page's text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from figures import FIGURES
+from figures.store import drawn_now
 from latex2mathml.converter import convert
 
 from loopcell.cells import get
@@ -23,6 +26,8 @@ HOST = "https://github.com/loopcell/loopcell"
 LANGUAGES = ("en", "ko")
 KOREAN = ".ko.md"
 PICTURES = frozenset({".svg", ".png"})
+LIVE = "docs/live/"
+"""Models that the site has live pages of: a link to the file is one to the page there."""
 CAPTIONS = {"en": "The wiring, drawn by", "ko": "배선도. 그린 명령:"}
 TWIN = "other_language"
 """What a page's head calls the same page in the other language; docs/theme/partials/alternate.html links it."""
@@ -42,6 +47,7 @@ _OTHER_LANGUAGE = re.compile(r"^\[(?:English|한국어)\]\([^)\s]+\)\n\n", re.MU
 _FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FORMULA = re.compile(r"^\$\$(.+)\$\$$", re.MULTILINE)
+_FIGURE = re.compile(r"^!\[[^\]]*\]\((?:\.\./)+figures/([\w-]+)((?:\.ko)?\.svg)\)$", re.MULTILINE)
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _WIRING = re.compile(r"^<!-- wiring: (\w+) -->$", re.MULTILINE)
 
@@ -108,6 +114,12 @@ def figure(cell: str, language: str = "en") -> str:
     return f'<figure class="wiring">\n{drawing}\n{caption}\n</figure>'
 
 
+def measured(name: str, ending: str) -> str:
+    """Return a figure of a concept page as this version of the library draws it, with the ending of its language."""
+    drawing = (drawn_now(FIGURES[name]) / f"{name}{ending}").read_text(encoding="utf-8")
+    return f'<figure class="measured">\n{drawing}</figure>'
+
+
 def formula(latex: str) -> str:
     """Return a displayed formula as MathML."""
     return f'<div class="formula">{convert(latex, display="block")}</div>'
@@ -128,6 +140,7 @@ class _Page:
         return "".join(part + block for part, block in zip(parts, [*code, ""], strict=True))
 
     def _prose(self, text: str) -> str:
+        text = _FIGURE.sub(lambda found: measured(found[1], found[2]), text)
         text = _LINK.sub(lambda found: f"]({self._link(found[1])})", text)
         text = _FORMULA.sub(lambda found: formula(found[1]), text)
         return _WIRING.sub(lambda found: figure(found[1], self.place.language), text)
@@ -141,6 +154,8 @@ class _Page:
             return self._to_page(self.every[source]) + hash_sign + anchor
         if Path(path).suffix in PICTURES:
             return self._to_picture(source)
+        if source.startswith(LIVE) and Path(path).suffix == ".safetensors":
+            return _relative(f"live/{Path(path).stem}.html", self.place.path) + f"#{self.place.language}"
         return f"{HOST}/{'tree' if (ROOT / source).is_dir() else 'blob'}/main/{source}"
 
     def _to_page(self, target: Place) -> str:

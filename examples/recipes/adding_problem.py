@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 from recipe import Known, Result, main
 
 from loopcell import ScoreTable, SequenceRegressor
+from loopcell.comparison import adding_problem
 
 SETTINGS = {
     "random_state": 1,
@@ -41,7 +41,8 @@ def run(small: bool) -> Result:
     spent: dict[str, float] = {}
     for steps in (10, 20) if small else LENGTHS:
         name = f"MSE, T={steps}"
-        learned, test = sums(TRAINING // (50 if small else 1), steps, 1), sums(TEST // (20 if small else 1), steps, 2)
+        learned = adding_problem(TRAINING // (50 if small else 1), steps, 1)
+        test = adding_problem(TEST // (20 if small else 1), steps, 2)
         for cell in CELLS:
             began = time.process_time()
             chrono = steps if cell in GATED else None
@@ -53,16 +54,6 @@ def run(small: bool) -> Result:
             print(f"{cell}, T={steps}: {table.model['MSE']:.6f} in {spent[f'{cell}, T={steps}']} s of processor time")
     table = ScoreTable(f"sums of two of T numbers (the model is a {CELLS[0]})", rows)
     return Result(dict(table.model), table, {**settings, "cells": CELLS, "chrono": "T"}, {"processor seconds": spent})
-
-
-def sums(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sequences [count, T, 2] of numbers and marks, and the sums of the marked numbers."""
-    drawn = np.random.default_rng([seed, steps])
-    numbers, marks = drawn.random((count, steps)), np.zeros((count, steps))
-    for half in (drawn.integers(0, steps // 2, count), drawn.integers(steps // 2, steps, count)):
-        marks[np.arange(count), half] = 1
-    X = np.stack([numbers, marks], axis=2).astype(np.float32)
-    return X, (numbers * marks).sum(1)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,36 @@
-// Lines over the steps, drawn by uPlot: the overview with its brush, and the courses of picked units.
+// Lines over the steps or over other numbers, drawn by uPlot: brushes, courses of units, curves of a run.
 
 import uPlot from "uplot";
 
 const STROKES = { light: ["#0b5cad", "#b34700", "#00735c", "#7a3fa0"], dark: ["#7db8ff", "#ffb070", "#5fd6b4", "#d1a3f0"] };
 
-function options(place, height, colours, labels, select) {
+// Patterns beside the colours, where lines have to be told apart without them.
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
+
+// Of a logarithmic scale the logs are drawn: uPlot's own one goes on for ever where numbers are below 1e-16.
+const DECADES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
+
+/** The number at a tick of an axis, in few characters. */
+function tick(value, log) {
+	if (value === null) return "";
+	const number = log ? Number((10 ** value).toPrecision(2)) : value;
+	const size = Math.abs(number);
+	return size !== 0 && (size < 1e-3 || size >= 1e5) ? number.toExponential().replace("e+", "e") : String(number);
+}
+
+function options(place, height, colours, labels, select, how) {
 	const axis = { stroke: colours.text, grid: { stroke: colours.faint, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
 	return {
 		width: Math.max(place.clientWidth, 50),
 		height,
 		legend: { show: false },
-		scales: { x: { time: false } },
-		axes: [{ ...axis, size: 24 }, { ...axis, size: 44 }],
+		scales: { x: { time: false }, y: { range: how.range } },
+		axes: [
+			{ ...axis, size: 24, ...(how.xName && { label: how.xName, labelSize: 20, labelFont: "11px system-ui" }) },
+			{ ...axis, size: how.xName ? 54 : 44, ...(how.log && { incrs: DECADES }), ...(how.xName && { values: (_, splits) => splits.map((value) => tick(value, how.log)) }) },
+		],
 		cursor: { y: false, drag: { x: true, y: false, setScale: false } },
-		series: [{}, ...labels.map((label, index) => ({ label, stroke: STROKES[colours.name][index % 4], width: 1.5, points: { show: false } }))],
+		series: [{}, ...labels.map((label, index) => ({ label, stroke: STROKES[colours.name][index % 4], width: how.dashes ? 2 : 1.5, dash: how.dashes && DASHES[index % 4], spanGaps: Boolean(how.xs), points: { show: Boolean(how.points?.[index]) } }))],
 		hooks: {
 			setSelect: [
 				(chart) => {
@@ -41,15 +58,33 @@ export class Chart {
 		new ResizeObserver(() => this.chart?.setSize({ width: place.clientWidth, height })).observe(place);
 	}
 
-	/** Draw lines over the steps: labels, and as many courses. */
-	show(labels, courses, colours) {
+	/**
+	 * Draw lines: labels, and as many courses.
+	 *
+	 * @param how `xs`: what lies along the axis, 0, 1, 2, ... without; `log`: a logarithmic scale, without what is not above
+	 *   zero; `range`: the ends of the scale; `xName`: the axis' name; `dashes`: drawn so; `points`: for
+	 *   each line whether its points are marked.
+	 */
+	show(labels, courses, colours, how = {}) {
 		this.chart?.destroy();
 		this.chart = null;
 		if (!courses.length) return;
-		const steps = Float64Array.from(courses[0], (_, step) => step);
-		const given = options(this.place, this.height, colours, labels, this.select);
+		const xs = how.xs ?? Float64Array.from(courses[0], (_, step) => step);
+		const number = (value) => (how.log ? Math.log10(value) : value);
+		const shown = (value) => value !== null && Number.isFinite(number(value));
+		const given = options(this.place, this.height, colours, labels, this.select, how);
 		given.hooks.setCursor = [(chart) => chart.cursor.left >= 0 && chart.cursor.idx !== null && this.move(chart.cursor.idx)];
-		this.chart = new uPlot(given, [steps, ...courses.map((course) => Array.from(course, (v) => (Number.isFinite(v) ? v : null)))], this.place);
+		this.chart = new uPlot(given, [xs, ...courses.map((course) => Array.from(course, (v) => (shown(v) ? number(v) : null)))], this.place);
+	}
+
+	/** Put the cursor on a number of the axis, as the pointer does. */
+	point(x) {
+		this.chart?.setCursor({ left: this.chart.valToPos(x, "x"), top: this.height / 3 });
+	}
+
+	/** Show what lies between two numbers of the axis. */
+	between(min, max) {
+		this.chart?.setScale("x", { min, max: max > min ? max : min + 1 });
 	}
 
 	/** Show the steps of a range alone. */
@@ -66,4 +101,4 @@ export class Chart {
 	}
 }
 
-export { STROKES };
+export { DASHES, STROKES };

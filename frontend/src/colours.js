@@ -70,3 +70,10 @@ export function gradient(table) {
 function css(value) {
 	return `rgb(${value & 255} ${(value >> 8) & 255} ${(value >> 16) & 255})`;
 }
+
+/** The colours of the page as it is now, for what is drawn on a canvas. */
+export function pageColours(dark) {
+	const style = getComputedStyle(document.documentElement);
+	const named = (name) => style.getPropertyValue(`--${name}`).trim();
+	return { name: dark ? "dark" : "light", text: named("text"), faint: named("faint"), line: named("line"), accent: named("accent") };
+}

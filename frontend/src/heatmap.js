@@ -133,8 +133,11 @@ function sign(character) {
 	return character.trim() ? "�" : "␣";
 }
 
-/** A token as it can be read: blanks, line breaks and controls have signs; a long one is cut, between characters. */
+const TIME = /^\d{4}-\d\d-\d\d [\d:.+-]{1,24}$/;
+
+/** A token as it can be read: blanks, line breaks and controls have signs; a long one is cut, unless it is a time. */
 export function shown(label, longest = 12) {
+	if (TIME.test(label)) return label;
 	const characters = Array.from(label.slice(0, 4 * longest));
 	const text = characters.length > longest ? `${characters.slice(0, longest - 1).join("")}…` : characters.join("");
 	// The two joiners, of emoji and of letters, are not seen either, but they have to stay.

@@ -1,26 +1,23 @@
 // The page of an inspection: what is in view, and what follows when it changes.
 
+import { attentionPanel } from "./attention_panel.js";
 import { Chart, STROKES } from "./charts.js";
-import { colourTable, gradient } from "./colours.js";
+import { colourTable, gradient, pageColours } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { ordered } from "./orders.js";
+import { partButtons, partsOf, wholePart } from "./parts.js";
 import { Plane } from "./planes.js";
 import { firstLanguage, LANGUAGES } from "./words.js";
 
-const facts = JSON.parse(document.getElementById("facts").textContent);
-const count = facts.steps.length;
+const everyPart = partsOf(JSON.parse(document.getElementById("facts").textContent));
+let facts = everyPart[0];
+let count = facts.steps.length;
 const view = {
 	language: firstLanguage(),
 	dark: matchMedia("(prefers-color-scheme: dark)").matches,
-	layer: 0,
-	quantity: 0,
 	order: "index",
-	signal: Object.keys(facts.traces).length ? `trace:${Object.keys(facts.traces)[0]}` : "token",
-	from: 0,
-	to: count,
-	cursor: null,
-	picked: [],
+	...wholePart(facts),
 };
 const planes = new Map();
 const page = document.getElementById("page");
@@ -44,20 +41,6 @@ async function readLayer() {
 	if (here === layer()) showReadout();
 }
 
-// --- colours -------------------------------------------------------------------------------------------------------
-
-function colours() {
-	const style = getComputedStyle(document.documentElement);
-	const named = (name) => style.getPropertyValue(`--${name}`).trim();
-	return {
-		name: view.dark ? "dark" : "light",
-		text: named("text"),
-		faint: named("faint"),
-		line: named("line"),
-		accent: named("accent"),
-	};
-}
-
 // --- building ------------------------------------------------------------------------------------------------------
 
 function build() {
@@ -75,6 +58,7 @@ function build() {
 		readout: make("div", { class: "readout", "aria-live": "polite" }),
 		tabs: make("div", { class: "tabs", role: "group" }),
 		signal: make("span"),
+		attention: attentionPanel(everyPart, facts, view, (step) => point({ step, row: view.cursor?.row ?? 0 })),
 	};
 	page.replaceChildren(
 		make("header", {}, make("h1", {}, facts.title), buttons()),
@@ -83,6 +67,7 @@ function build() {
 		make("div", { class: "controls" }, ...controls()),
 		make("div", { class: "columns" }, main(), aside()),
 	);
+	parts.attention.read(words, draw);
 	parts.map = new HeatMap(parts.canvas, view, facts.steps, facts.predictions);
 	parts.brush = new Chart(parts.overview, 84, choose, () => {});
 	parts.lines = new Chart(parts.course, 170, choose, (step) => point({ step, row: view.cursor?.row ?? 0 }));
@@ -116,6 +101,7 @@ function controls() {
 	const layers = facts.layers.map((each, index) => [String(index), each.name]);
 	const orders = Object.entries(words.orders);
 	return [
+		...partButtons(everyPart, facts, words, showPart),
 		choice(words.layer, layers, String(view.layer), (value) => {
 			const name = quantity().name;
 			view.layer = Number(value);
@@ -143,6 +129,7 @@ function main() {
 		parts.overview,
 		parts.picked,
 		parts.course,
+		...parts.attention.elements,
 	);
 }
 
@@ -190,7 +177,7 @@ async function showQuantity() {
 	const bar = make("span", { class: "bar" });
 	bar.style.background = gradient(table);
 	parts.legend.replaceChildren(digits(low), bar, digits(high));
-	parts.brush.show([here.name], [plane.activity()], colours());
+	parts.brush.show([here.name], [plane.activity()], pageColours(view.dark));
 	showOrder();
 	window.requestIdleCallback ? requestIdleCallback(readLayer) : setTimeout(readLayer, 50); // Safari has none
 }
@@ -235,7 +222,7 @@ function showCourse() {
 		return mark;
 	});
 	parts.picked.replaceChildren(...(marks.length ? marks : [words.pick]));
-	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), colours());
+	parts.lines.show(names, view.picked.map((unit) => plane.course(unit)), pageColours(view.dark));
 	parts.lines.zoom(view.from, view.to);
 }
 
@@ -275,7 +262,8 @@ function draw() {
 	waiting = true;
 	requestAnimationFrame(() => {
 		waiting = false;
-		parts.map.draw(colours());
+		parts.map.draw(pageColours(view.dark));
+		parts.attention.draw(pageColours(view.dark));
 		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);
@@ -284,6 +272,14 @@ function draw() {
 }
 
 // --- what the reader does ------------------------------------------------------------------------------------------
+
+/** Show another part of the model, with its own steps. */
+function showPart(part) {
+	facts = part;
+	count = facts.steps.length;
+	Object.assign(view, wholePart(part));
+	build();
+}
 
 /** Show a range of steps; all of them without one. */
 function choose(from, to) {

@@ -3,7 +3,8 @@
 export const NOT_A_NUMBER = 0xffff;
 const LARGEST = 0xfffe;
 
-function bytesOf(text) {
+/** The bytes of a text in base64. */
+export function bytesOf(text) {
 	if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
 	const binary = atob(text);
 	const bytes = new Uint8Array(binary.length);
@@ -11,7 +12,8 @@ function bytesOf(text) {
 	return bytes;
 }
 
-async function inflated(bytes) {
+/** The bytes that zlib made smaller. */
+export async function inflated(bytes) {
 	const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
 	return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -68,4 +70,27 @@ export class Plane {
 		const most = Math.max(Math.abs(this.low), Math.abs(this.high)) || 1;
 		return [-most, most];
 	}
+}
+
+/** A quantity that was just computed as a plane: `valueAt(step)` gives the numbers of all units at a step. */
+export function planeOf(valueAt, steps, { name, gate }) {
+	const columns = Array.from({ length: steps }, (_, step) => valueAt(step));
+	const units = columns[0].length;
+	let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+	for (const column of columns) {
+		for (const value of column) {
+			if (value < low && Number.isFinite(value)) low = value;
+			if (value > high && Number.isFinite(value)) high = value;
+		}
+	}
+	if (low > high) [low, high] = [0, 0]; // nothing is finite
+	const scale = high > low ? LARGEST / (high - low) : 0;
+	const codes = new Uint16Array(units * steps);
+	columns.forEach((column, step) => {
+		for (let unit = 0; unit < units; unit++) {
+			const value = column[unit];
+			codes[unit * steps + step] = Number.isFinite(value) ? Math.round((value - low) * scale) : NOT_A_NUMBER;
+		}
+	});
+	return new Plane(codes, units, steps, { low, high, name, gate });
 }

@@ -3,6 +3,13 @@
 const ENGLISH = {
 	language: "한국어",
 	theme: "Dark / light",
+	part: "Part of the model",
+	parts: { encoder: "Encoder: what it reads", decoder: "Decoder: what it writes" },
+	attention: "Attention",
+	attentionMap: "Heat map of attention: a row for each token written, a column for each step read. Arrow keys move.",
+	weight: (written, read, weight) => `${written} → ${read}: ${weight}`,
+	looks: (written, list) => `${written} looks at ${list}`,
+	seenBy: (read, list) => `${read} is looked at by ${list}`,
 	layer: "Layer",
 	order: "Order of units",
 	orders: {
@@ -39,6 +46,13 @@ const ENGLISH = {
 const KOREAN = {
 	language: "English",
 	theme: "어둡게 / 밝게",
+	part: "모델의 부분",
+	parts: { encoder: "인코더: 읽는 쪽", decoder: "디코더: 쓰는 쪽" },
+	attention: "어텐션",
+	attentionMap: "어텐션 열지도: 세로는 쓴 토큰, 가로는 읽은 시점. 화살표로 움직입니다.",
+	weight: (written, read, weight) => `${written} → ${read}: ${weight}`,
+	looks: (written, list) => `${written}이(가) 본 곳: ${list}`,
+	seenBy: (read, list) => `${read}을(를) 본 토큰: ${list}`,
 	layer: "층",
 	order: "유닛 순서",
 	orders: {

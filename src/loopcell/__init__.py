@@ -14,6 +14,7 @@ from loopcell.files.when_loaded import when_loaded
 if TYPE_CHECKING:
     from loopcell import (
         cells as cells,
+        comparison as comparison,
         data as data,
         equations as equations,
         errors as errors,
@@ -93,7 +94,7 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "data", "equations", "errors", "insight", "tasks", "testing", "training")
+_ROOMS = ("cells", "comparison", "data", "equations", "errors", "insight", "tasks", "testing", "training")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -145,7 +145,14 @@ def pictures(folder: Path, drawn: np.random.Generator) -> None:
 
 
 SMALL = {"train": ["--epochs", "1", "--hidden", "4", "--device", "cpu"], "resume": ["--epochs", "1"]}
+SMALL["compare"] = [*SMALL["train"], "--seeds", "1"]
+PROBLEM = ["--updates", "2", "--distances", "5", "--hidden", "4", "--seeds", "1"]
 OWN = {
+    "compare recall": PROBLEM,
+    "compare adding": PROBLEM,
+    "compare copying": PROBLEM,
+    "compare lm": [*SMALL["train"], "--seeds", "1", "--layers", "1", "--seq-length", "16", "--batch-size", "2"],
+    "compare forecast": [*SMALL["train"], "--seeds", "1", "--history", "8"],
     "train lm": [*SMALL["train"], "--layers", "1", "--seq-length", "16", "--batch-size", "2"],
     "train vectors": ["--epochs", "1", "--min-count", "1", "--vector-size", "4"],
     "train forecast": [*SMALL["train"], "--history", "8"],

@@ -61,10 +61,25 @@ def test_a_window_is_shown_and_said(loopcell, run, tmp_path):
     assert _facts(page)["notes"] == ["steps 4 to 6 of 11 are shown"]
 
 
+def test_a_language_model_runs_in_a_live_page(loopcell, run, tmp_path):
+    page = tmp_path / "live.html"
+    result = loopcell("inspect", run, "--live", "--text", "the cat", "-o", page, "--no-open")
+    assert result.exit_code == 0, result.output
+    facts = _facts(page)
+    assert facts["text"] == "the cat"
+    assert facts["graphs"][0]["results"].keys() == {"output", "state.h", "state.c"}
+
+
+def test_a_live_page_is_for_language_models_and_their_text(loopcell, run, reviews):
+    result = loopcell("inspect", run, "--live", "--part", "0:3", "--no-open")
+    assert "it takes --text and --output, not --part" in result.output
+    result = loopcell("inspect", reviews / "run", "--live", "--no-open")
+    assert "a SequenceClassifier cannot be looked into yet" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give --text TEXT, or --data FILE"),
         (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
         (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
         (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),

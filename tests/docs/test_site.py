@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from loopcell import LanguageModel
 from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,8 @@ class References(HTMLParser):
         if tag == "a" and found.get("href"):
             self.links.append(found["href"])
         address = found.get(LOADS.get(tag, ""))
-        if address and not (tag == "link" and found.get("rel") in POINTERS):
+        inside = not address or address.startswith("data:")
+        if not inside and not (tag == "link" and found.get("rel") in POINTERS):
             self.loaded.append(address)
 
 
@@ -102,8 +104,28 @@ def test_the_reference_is_made_from_the_code(site):
     assert "--picture" in commands
     cells = (site / "reference/cells.html").read_text(encoding="utf-8")
     assert "loopcell explain gru_layer_norm --picture" in cells
-    for page in ("concepts/what-a-cell-is.html", "ko/concepts/what-a-cell-is.html"):
+    for page in ("concepts/lstm.html", "ko/concepts/lstm.html"):
         concept = (site / page).read_text(encoding="utf-8")
         assert "<title>lstm</title>" in concept
         assert "<mfrac>" in concept
         assert "$$" not in concept
+        assert concept.count('<figure class="measured">') == 2
+        assert "figures/lstm-gates" not in concept  # it stands in the page itself
+
+
+@pytest.mark.parametrize(("language", "model", "typed"), [("", "english", "the king"), ("ko/", "korean", "좋은 영화")])
+def test_a_live_page_is_one_link_away_and_reads_what_is_typed(site, browser, language, model, typed):
+    page, complaints = browser.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url))
+    page.goto((site / f"{language}live.html").as_uri())
+    page.click(f"a[href^='live/{model}.html']")
+    page.fill("#text", typed)
+    page.wait_for_selector(".next li")
+    loaded = LanguageModel.load(ROOT / "docs" / "live" / f"{model}.safetensors")
+    most = float(page.locator(".next li").first.inner_text().split("\n")[-1].rstrip("%"))
+    assert most == pytest.approx(100 * loaded.predict_proba(typed)[0].max(), abs=0.06)
+    assert page.evaluate("document.documentElement.lang") == (language.strip("/") or "en")
+    page.close()
+    assert [complaint for complaint in complaints if not complaint.startswith(site.as_uri())] == []

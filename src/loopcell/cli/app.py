@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli import cells, chat, evaluate, explain, inspect, predict, resume, sample, train, translate
+from loopcell.cli import cells, chat, compare, evaluate, explain, inspect, predict, resume, sample, train, translate
 from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 
@@ -27,6 +27,7 @@ app.command("chat", epilog=epilog("chat"))(chat.chat)
 app.command("resume", epilog=epilog("resume"))(resume.resume)
 app.command("cells", epilog=epilog("cells"))(cells.cells)
 app.command("explain", epilog=epilog("explain"))(explain.explain)
+app.add_typer(compare.app, name="compare")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 

@@ -12,6 +12,7 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.score_table import print_scores
 from loopcell.cli.standard_input import as_files
@@ -37,23 +38,28 @@ def evaluate(
     stride: Annotated[
         int | None, typer.Option("--stride", help="Series: steps from one forecast to the next, else 1.")
     ] = None,
+    plot: Plot = None,
     *,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
     """Print the metrics of the model's task, beside those of baselines."""
     with reporting(debug):
+        demand_plot(plot)
         files, train = as_files(files, train)
         settings = Settings(FLAGS, typed)
         task = early.demand_model(find_model(model))
         data = settings.build(FileExamples, files=files)
         files_class(task).demand(data)
         known = settings.build(FileExamples, files=train) if train else None
-        _evaluate(task, load_model(find_model(model)), (data, known), {"start": _place(start), "stride": stride})
+        said = {"start": _place(start), "stride": stride}
+        table = _evaluate(task, load_model(find_model(model)), (data, known), said)
+        if plot is not None:
+            save_confusion(table, plot)
 
 
-def _evaluate(task: str, model: Any, specs: tuple[FileExamples, FileExamples | None], said: dict[str, Any]) -> None:
-    """Open the files as the model's job does, and print what its model says of them."""
+def _evaluate(task: str, model: Any, specs: tuple[FileExamples, FileExamples | None], said: dict[str, Any]) -> Any:
+    """Open the files as the model's job does, print what its model says of them, and return the table."""
     kind, (data, known) = files_class(task), specs
     if getattr(model, "slow_to_evaluate", False):
         model.set_params(progress=True)
@@ -63,6 +69,7 @@ def _evaluate(task: str, model: Any, specs: tuple[FileExamples, FileExamples | N
     table = model.evaluate(*opened.load(), **_accepted(model, said))
     say_notes(getattr(model, "notes_", ()))
     print_scores(table, task)
+    return table
 
 
 def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:

@@ -71,13 +71,45 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
     ),
+    "compare recall": (
+        "loopcell compare recall --distances 10,20,40,80 --cells rnn,gru,lstm --seeds 3 -o recall.html",
+        "loopcell compare recall --distances 5 --cells gru,mine.py:leaky --budget parameters -o mine.csv",
+    ),
+    "compare adding": (
+        "loopcell compare adding --distances 100,200 --cells rnn,lstm,min_gru -o adding.html",
+        "loopcell compare adding --distances 50 --cells gru,lstm --no-long-memory -o adding.json",
+    ),
+    "compare copying": (
+        "loopcell compare copying --distances 5,10 --cells gru,lstm -o copying.html",
+        "loopcell compare copying --distances 5 --cells gru,lstm --hidden 64 --updates 4000 -o copying.csv",
+    ),
+    "compare classify": (
+        "loopcell compare classify reviews.csv --input text --label opinion --cells rnn,lstm -o reviews.html",
+        "loopcell compare classify X.npy y.npy --val Xval.npy yval.npy --cells gru,mine.py:leaky --seeds 2",
+    ),
+    "compare regress": (
+        "loopcell compare regress machines.jsonl --input readings --label hours -o machines.html",
+        "loopcell compare regress boxes.csv --input width,height,depth --target weight --seeds 2",
+    ),
+    "compare tag": (
+        "loopcell compare tag sentences.jsonl --input tokens --label tags -o tags.html",
+        "loopcell compare tag steps.csv --by wearer --window 64 --input x,y,z --label freezing --seeds 2",
+    ),
+    "compare lm": (
+        "loopcell compare lm novel.txt --cells rnn,gru,lstm --budget parameters -o novel.html",
+        "loopcell compare lm songs.txt poems.txt --cells gru,min_gru --tokens word --seeds 2",
+    ),
+    "compare forecast": (
+        "loopcell compare forecast loads.csv --time date --target load --horizon 14 -o loads.html",
+        "loopcell compare forecast sales.csv --time date --series shop --target sold --known holiday --seeds 2",
+    ),
     "explain": (
         "loopcell explain gru",
         "loopcell explain mine.py:leaky",
     ),
     "inspect": (
         "loopcell inspect runs/novel --text 'The sea ' --no-open",
-        "loopcell inspect runs/reviews --data new.csv --row 3 --output row.html --no-open",
+        "loopcell inspect runs/reviews --output reviews.html --no-open",
     ),
 }
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopcell.cli import early
+from loopcell.cli.predict import is_of_series
+from loopcell.cli.reporting import say_note
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.insight import Inspection
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class AskedSequence:
     Attributes:
         text: the sequence itself, where it is a text.
         data: the file that has it.
-        row: which row of that file, from 1.
+        row: which row of that file, from 1; of a table of time series, which series.
     """
 
     text: str | None
@@ -26,8 +31,20 @@ class AskedSequence:
     row: int = 1
 
     def of(self, model: Any) -> Any:
-        """Return the sequence in the form that the model's `inspect` takes; UsageError where there is no such row."""
+        """Return the sequence in the form that the model's `inspect` takes; of a model of time series the table.
+
+        Raises:
+            UsageError: there is no such row, or a text for a model of time series.
+        """
+        if is_of_series(model):
+            return _table_of(model, self.data)
         return self.text if self.data is None else _row_of(model, self.data, self.row)
+
+    def inspected_by(self, model: Any) -> Inspection:
+        """Look inside a model while it reads the sequence; errors as `of`, and those of the model's `inspect`."""
+        series = {"series": self.row - 1} if is_of_series(model) else {}
+        found: Inspection = model.inspect(self.of(model), **series)
+        return found
 
 
 def asked_sequence(text: str | None, data: Path | None, row: int) -> AskedSequence | None:
@@ -72,6 +89,17 @@ def window_of(typed: str | None) -> tuple[int, int | None] | None:
     if ":" not in typed or not all(not part or part.isdecimal() for part in (start, end)):
         raise UsageError(f"{typed!r} is no window of steps; write 0:500, 100: or :50")
     return int(start or 0), int(end) if end else None
+
+
+def _table_of(model: Any, file: Path | None) -> Any:
+    """Return the rows of a table of time series; UsageError where a text was typed in its place."""
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.forecasting.files import SeriesFiles
+
+    if file is None:
+        raise UsageError(f"a {type(model).__name__} reads tables of time series: give --data FILE in place of --text")
+    (table,) = SeriesFiles.open_for(FileExamples(files=(file,)), model, say_note).load()
+    return table
 
 
 def _row_of(model: Any, file: Path, row: int) -> Any:

@@ -13,6 +13,7 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files
 from loopcell.cli.values import find_model
@@ -36,17 +37,20 @@ def predict(
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
     ] = None,
+    plot: Plot = None,
     *,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
     """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
     with reporting(debug):
+        demand_plot(plot)
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
-        lines = _series_lines(loaded, spec, state) if is_of_series(loaded) else _lines(loaded, spec)
+        demand_series(loaded, plot, series=is_of_series(loaded))
+        lines = _series_lines(loaded, spec, state, plot) if is_of_series(loaded) else _lines(loaded, spec)
         if output is None or output == STANDARD:
             sys.stdout.writelines(lines)
         else:
@@ -95,18 +99,16 @@ def _demand_state(model: Any, state: Path | None) -> None:
     raise UsageError(f"--state is for forecasts: a {name} keeps no state")
 
 
-def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterator[str]:
+def _series_lines(model: Any, spec: FileExamples, state: Path | None, plot: Path | None) -> Iterator[str]:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     (source,) = SeriesFiles.open_for(spec, model, say_note).load()
-    if state is None:
+    if not hasattr(model, "predict_next"):
         rows = model.predict_records(source)
+        if plot is not None:
+            save_anomalies(model, source, plot)
     else:
-        from loopcell.tasks import SeriesState
-
-        found, after = model.predict_next(source, SeriesState.load(state) if state.exists() else None)
-        rows = [row for forecast in found for row in forecast.rows()]
-        after.save(state)
+        rows = _forecast_rows(model, source, state, plot)
     told, without = False, 0
     for row in rows:
         if not told:
@@ -117,6 +119,20 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None) -> Iterato
         yield json.dumps(there, ensure_ascii=False, allow_nan=False) + "\n"
     if without:
         say_note(f"{without:,} rows have no score: so many steps are read before the first one (history)")
+
+
+def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path | None) -> list[dict[str, Any]]:
+    """Return the rows of forecasts, after their picture and their state are written."""
+    from loopcell.tasks import SeriesState
+
+    before = None if state is None or not state.exists() else SeriesState.load(state)
+    found, after = model.predict_next(source, before)
+    rows = [row for forecast in found for row in forecast.rows()]
+    if plot is not None:
+        save_forecasts(found, plot)
+    if state is not None:
+        after.save(state)
+    return rows
 
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from loopcell.cli.values import (
     find_cell,
     parse_delimiter,
+    parse_distances,
     parse_lengths,
     parse_names,
     parse_numbers,
@@ -82,6 +83,9 @@ SPELLINGS: dict[str, Spelling] = {
     "calendar": Spelling("--calendar", str, parse_names, "CYCLE"),
     "quantiles": Spelling("--quantiles", str, parse_numbers, "NUMBERS"),
     "AnomalySettings.label": Spelling("--anomalies", form="COLUMN", earlier="--label"),
+    "distances": Spelling("--distances", str, parse_distances, "STEPS,..."),
+    "ProblemSettings.updates": Spelling("--updates"),
+    "memory": Spelling("--long-memory"),
     "ChatSettings.history": Spelling("--turns", earlier="--history"),
     "WordVectorSettings.vector_size": Spelling("--vector-size", earlier="--size"),
     "WordVectorSettings.window": Spelling("--context", earlier="--window"),

@@ -65,6 +65,18 @@ def parse_numbers(text: str) -> tuple[float, ...]:
         raise UsageError(f"{text!r} are not numbers; write them like 0.1,0.5,0.9") from error
 
 
+def parse_distances(text: str) -> tuple[int, ...]:
+    """Whole numbers of steps with commas between them.
+
+    Raises:
+        UsageError: one is none.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise UsageError(f"{text!r} are not distances; write them like 10,20,40")
+    return tuple(map(int, parts))
+
+
 def parse_lengths(text: str) -> tuple[int, int]:
     """Two lengths such as 3-6, or one.
 

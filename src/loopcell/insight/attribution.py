@@ -7,7 +7,7 @@ and Understanding Convolutional Networks, 2014 (arXiv 1311.2901), section 4.2, b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
+from loopcell.insight.plots import BLUE, GREY, ORANGE, axes_on, brief, style
 
 Method = Literal["integrated_gradients", "gradient_x_input", "occlusion"]
 Target = int | Tensor | Callable[[Any], Tensor] | None
 STEPS = 64
+MOST_LABELS = 80  # below the bars of a plot
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,39 @@ class Attribution:
         if self.base is None:
             return None
         return self.answer - self.base - self.values.sum((1 - self.batch_axis, 2))
+
+    def plot(self, ax: Any = None, *, labels: Sequence[str] | None = None, row: int = 0) -> Any:
+        """Draw what each step of a row adds to its answer, as bars: for it above zero, against it below.
+
+        Args:
+            ax: matplotlib Axes; None makes a figure, without pyplot: `found.plot().figure`.
+            labels: what stands at each step, T of them, such as tokens; None numbers the steps.
+            row: of the batch.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+            InputError: there is no such row, or another number of labels than of steps.
+        """
+        rows, steps = self.values.shape[self.batch_axis], self.values.shape[1 - self.batch_axis]
+        if not -rows <= row < rows:
+            raise InputError(f"row: there are {rows} rows, and {row} is asked for")
+        if labels is not None and len(labels) != steps:
+            raise InputError(f"labels: {steps} steps were attributed, and there are {len(labels)} labels")
+        with style():
+            values = self.by_step.select(self.batch_axis, row).double().cpu().numpy()
+            ax = axes_on(ax, max(4.0, min(12.0, 1.5 + 0.22 * steps)), 3.0)
+            ax.bar(range(steps), values, color=np.where(values < 0, ORANGE, BLUE))
+            ax.axhline(0.0, color=GREY, linewidth=0.8)
+            if labels is not None and steps <= MOST_LABELS:
+                names = [brief(label) for label in labels]
+                ax.set_xticks(range(steps), names, rotation=90 * (max(map(len, names)) > 1), parse_math=False)
+            else:
+                ax.set_xlabel("step")
+            ax.set_ylabel("adds to the answer")
+        return ax
 
 
 def attribute(

@@ -18,10 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from loopcell.backends.lengths import Lengths
 from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.layers import State
+from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
 Numbers = npt.NDArray[np.float32]
@@ -70,6 +72,29 @@ class LayersCall:
         """Return the call that a forward hook was told of."""
         x, state, lengths, reset = _arguments(*given, **named)
         return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether it was called with a padded batch: no PackedSequence, and no sequence without an axis of rows."""
+        return isinstance(self.x, Tensor) and self.x.dim() == 3
+
+    def time_first(self, most: int | None = None) -> tuple[Tensor, Lengths, dict[str, Tensor]]:
+        """Return the input [T, B, I] with zeros past each row's end, the rows, and the states before by name.
+
+        What was not given as a state is not there. Gradients do not flow into what is returned.
+
+        Args:
+            most: rows that are taken; None for all.
+        """
+        x, reset, lengths = self.x.detach(), self.others["reset"], self.others["lengths"]
+        if self.layers.batch_first:
+            x, reset = x.transpose(0, 1), None if reset is None else reset.transpose(0, 1)
+        lengths = as_lengths(lengths, x.shape[1])
+        cut = slice(None) if most is None else slice(0, most)
+        x, reset = x[:, cut], None if reset is None else reset[:, cut]
+        rows = checked_lengths(x, None if lengths is None else lengths[cut], reset)
+        initial = {name: tensor.detach()[:, cut].contiguous() for name, tensor in (self.state or {}).items()}
+        return rows.without_padding(x), rows, initial
 
     def copied(self) -> LayersCall:
         """Return the call with copies of its tensors: a loop may write its next step into the same ones."""

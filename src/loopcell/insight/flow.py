@@ -7,10 +7,10 @@ Bengio: On the difficulty of training recurrent neural networks, 2013 (arXiv 121
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +22,19 @@ from loopcell.equations.gates import gates_of
 from loopcell.errors import InputError
 from loopcell.insight.dynamics import StepDynamics, step_dynamics
 from loopcell.insight.evaluation import in_evaluation
+from loopcell.insight.flow_findings import Finding, finding
 from loopcell.insight.nudges import NudgedRun
-from loopcell.layers import boundary, chrono_, orthogonal_
+from loopcell.insight.treatments import Treatment, treated
+from loopcell.layers import boundary
 from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
 Numbers = npt.NDArray[np.float64]
-Treatment = Literal["orthogonal", "chrono"]
 LossFunction = Callable[[Tensor], Tensor]
+LossOf = Literal["last output", "function", "training loss", "last token"]
 
-FLAT = 2.0
-"""Powers of ten over the sequence within which a gradient is said to hold."""
+CLIP = 1.0
+"""The norm above which the treatment "clip" scales a gradient down: the usual one of training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,21 @@ class FlowOfLayer:
         """Return the norms of a state against the order in which the direction reads: from the last step back."""
         return self.norms[state] if self.direction else self.norms[state][::-1]
 
+    def predicted(self, state: str) -> Numbers | None:
+        """Return the norms by linear theory, [T] in the order of `norms`; None without dynamics or gradient.
+
+        A straight line in the log, by `dynamics.predicted_slope`, through the norm that is nearest to where the reading
+        ends.
+        """
+        norms = self.back(state)
+        reached = np.flatnonzero((norms > 0) & np.isfinite(norms))
+        if self.dynamics is None or not len(reached):
+            return None
+        first = int(reached[0])
+        with np.errstate(invalid="ignore", over="ignore"):
+            line = norms[first] * np.exp(self.dynamics.predicted_slope * (np.arange(len(norms)) - first))
+        return line if self.direction else line[::-1]
+
     def slope(self, state: str) -> float:
         """Return the growth of log ||dL/ds_t|| for one step back, fitted over all steps that a gradient reaches.
 
@@ -77,47 +94,75 @@ class GradientFlow:
         loss: the loss itself.
         cell: the name of the cell.
         gated: a gate of the cell keeps its state, as the f of an LSTM does.
+        loss_of: what the loss is of: the "last output" along a random direction, a "function" that was given, the
+            "training loss" of an estimator, or its loss on the "last token" of a text.
+        treatment: what was done before; None for nothing.
+        scaled: by clipping: the factor of the whole gradient; 1 where nothing was clipped.
+        untreated: the same without the treatment, for a page that shows both; None where nobody asked for it.
+        steps: what stands at each step, such as tokens; empty for numbers.
     """
 
     layers: Sequence[FlowOfLayer]
     loss: float
     cell: str
     gated: bool
+    loss_of: LossOf = "function"
+    treatment: Treatment | None = None
+    scaled: float = 1.0
+    untreated: GradientFlow | None = None
+    steps: Sequence[str] = ()
+
+    def findings(self) -> list[Finding]:
+        """Return what becomes of the gradient in each state of each layer, and what would help."""
+        return [finding(layer, state, gated=self.gated) for layer in self.layers for state in layer.norms]
 
     def verdict(self) -> str:
-        """Say in words what becomes of the gradient, and what would help."""
-        return "\n".join(self._sentence(layer, state) for layer in self.layers for state in layer.norms)
+        """Say the same in words, a line for each."""
+        return "\n".join(one.sentence() for one in self.findings())
 
-    def _sentence(self, layer: FlowOfLayer, state: str) -> str:
-        where = f"layer {layer.layer}{', backward' if layer.direction else ''}, {state}"
-        norms = layer.back(state)
-        if not np.isfinite(norms).all():
-            first = int(np.flatnonzero(~np.isfinite(norms))[0])
-            return f"{where}: no number any more {first} steps before the end; clip the gradient, or lower the rate"
-        reached = np.flatnonzero(norms)
-        if not len(reached):
-            return f"{where}: no gradient arrives: the loss does not depend on it"
-        # The nearest step that has half of the largest norm: among equals the largest one would be chance.
-        first, peak, end = int(reached[0]), int(np.argmax(norms >= norms.max() / 2)), len(norms) - 1
-        grown, left = float(norms[peak] / norms[first]), float(norms[end] / norms[peak])
-        # Below the top, gradients enter at every step; what grew by itself is what the step's own Jacobian makes grow.
-        grows = layer.dynamics.lyapunov > 0 if layer.dynamics else layer.slope(state) > 0
-        if grows and grown > 10**FLAT:
-            return (
-                f"{where}: explodes: {grown:.0e} times as large after {peak - first} steps; clip the gradient, and try "
-                "orthogonal initialisation (treatment='orthogonal') or a cell with layer normalisation"
-            )
-        if left < 10**-FLAT:
-            return f"{where}: vanishes: {left:.0e} of it after {end - peak} steps; try {self._cure()}"
-        if peak == end and layer.direction:
-            return f"{where}: enters at the first step that it reads, from where nothing flows back"
-        return f"{where}: holds: {left:.2g} of it after {end - peak} steps"
+    def beside(self, untreated: GradientFlow) -> GradientFlow:
+        """Return the same flow, whose page and pictures show the one without the treatment beside it."""
+        return replace(self, untreated=untreated)
 
-    def _cure(self) -> str:
-        """Name what helps against a gradient that vanishes."""
-        if self.gated:
-            return "chrono initialisation (treatment='chrono')"
-        return "a gated cell such as lstm or gru, or orthogonal initialisation (treatment='orthogonal')"
+    def html(self) -> str:
+        """Return the page: one file, with no request to anywhere."""
+        from loopcell.insight.flow_files import page_of
+
+        return page_of(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the norms over the steps on a log scale, measured and by linear theory, and return the Axes.
+
+        Args:
+            ax: matplotlib Axes to draw on; None makes a figure.
+
+        Raises:
+            MissingExtraError: matplotlib is missing (`pip install "loopcell[pictures]"`).
+        """
+        from loopcell.insight.flow_files import plot
+
+        return plot(self, ax)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the flow in the form that the name asks for.
+
+        Args:
+            path: `.html` is the page; `.npz` the arrays by "layer/direction/state"; `.csv` a row for every norm; `.png`
+                and `.svg` a picture (matplotlib).
+
+        Raises:
+            InputError: another ending.
+            FileWriteError: the folder is missing or may not be written, or the disk is full.
+        """
+        from loopcell.insight.flow_files import save
+
+        save(self, path)
+
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook, in a frame of its own."""
+        from html import escape
+
+        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
 
 
 def gradient_flow(
@@ -139,7 +184,8 @@ def gradient_flow(
         lengths: steps of each row, as in a call.
         dynamics: compute the Jacobian's figures too, of the longest row (the first of them).
         treatment: look at a copy of the network that begins anew: "orthogonal" recurrent matrices, or "chrono" gates
-            with time scales up to T.
+            with time scales up to T; or at the gradient after "clip", which scales it down as a whole where the norm
+            over all weights is above 1: it bounds the update, and leaves the slope as it is.
 
     Raises:
         InputError: the input does not fit, the loss is not one number, or the treatment does not fit the cell.
@@ -153,38 +199,81 @@ def gradient_flow(
     output = run.output.transpose(0, 1) if net.batch_first else run.output
     with torch.enable_grad():
         value = _default_loss(run.output, rows) if loss is None else loss(output)
+    demand_number(value)
+    loss_of: LossOf = "last output" if loss is None else "function"
+    return flow_of(net, run, rows, Arriving([value], None), (loss_of, treatment), dynamics=dynamics)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """What a gradient is of, and the gradients that arrive there.
+
+    Attributes:
+        outputs: the loss, or what comes out of the recurrent layers.
+        gradients: of each; None for the loss itself.
+        loss: the loss's value where it is not the one output.
+    """
+
+    outputs: Sequence[Tensor]
+    gradients: Sequence[Tensor] | None
+    loss: float | None = None
+
+
+def demand_number(value: object) -> None:
+    """Refuse a loss that is no number, or depends on nothing; InputError."""
     if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
         raise InputError("the loss must be one number that depends on the output, such as output[-1].square().mean()")
+    if not value.requires_grad:
+        raise InputError("the loss does not depend on the network's output: it has no gradient")
+
+
+def flow_of(
+    net: Stack,
+    run: NudgedRun,
+    rows: Lengths,
+    arriving: Arriving,
+    said: tuple[LossOf, Treatment | None],
+    *,
+    dynamics: bool,
+) -> GradientFlow:
+    """Return the flow of what arrives at the output of a run.
+
+    Args:
+        net: the network.
+        run: of its states.
+        rows: where rows end and start afresh.
+        arriving: the gradients.
+        said: what the loss is of, and the treatment.
+        dynamics: compute the Jacobian's figures too.
+    """
+    weights = [weight for weight in net.parameters() if weight.requires_grad] if said[1] == "clip" else []
+    nudges = [nudge for nudges in run.nudges for nudge in nudges.values()]
+    every = [*nudges, *weights]
+    found = torch.autograd.grad(
+        arriving.outputs, every, arriving.gradients, allow_unused=True, materialize_grads=True
+    )
+    scaled = _clipping(found[len(nudges) :])
     return GradientFlow(
-        layers=_flows(net, run, rows, value, dynamics=dynamics),
-        loss=float(value.detach()),
+        layers=_flows(net, run, rows, (one * scaled for one in found), dynamics=dynamics),
+        loss=float(arriving.outputs[0].detach()) if arriving.loss is None else arriving.loss,
         cell=net.cell.name,
         gated=bool(gates_of(net.cell.graph).keep),
+        loss_of=said[0],
+        treatment=said[1],
+        scaled=scaled,
     )
 
 
-def treated(net: Stack, treatment: Treatment, steps: int) -> Stack:
-    """Return a copy of a network that begins as a treatment has it.
-
-    Raises:
-        InputError: there is no such treatment, or no gate of the cell keeps its state (chrono).
-    """
-    new = copy.deepcopy(net)
-    if treatment == "orthogonal":
-        orthogonal_(new)
-    elif treatment == "chrono":
-        chrono_(new, max(3, steps))
-    else:
-        raise InputError(f"a treatment is 'orthogonal' or 'chrono', not {treatment!r}")
-    return new
+def _clipping(gradients: Sequence[Tensor]) -> float:
+    """Return the factor by which clipping scales the gradients of weights, and all that they are made of."""
+    norm = float(sum(float(gradient.double().square().sum()) for gradient in gradients)) ** 0.5
+    return min(1.0, CLIP / norm) if norm > 0 else 1.0
 
 
-def _flows(net: Stack, run: NudgedRun, rows: Lengths, loss: Tensor, *, dynamics: bool) -> list[FlowOfLayer]:
-    """Return the gradient in each layer and direction."""
-    if not loss.requires_grad:
-        raise InputError("the loss does not depend on the network's output: it has no gradient")
-    every = [nudge for nudges in run.nudges for nudge in nudges.values()]
-    found = iter(torch.autograd.grad(loss, every, allow_unused=True, materialize_grads=True))
+def _flows(
+    net: Stack, run: NudgedRun, rows: Lengths, found: Iterator[Tensor], *, dynamics: bool
+) -> list[FlowOfLayer]:
+    """Return the gradient in each layer and direction, of the gradients of its nudges in their order."""
     flows = []
     row = 0 if rows.lengths is None else int(rows.lengths.argmax())
     steps = rows.steps if rows.lengths is None else int(rows.lengths[row])

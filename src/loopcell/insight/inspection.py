@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from loopcell.errors import InputError
 from loopcell.files.atomic import atomic_write
+from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
 
 
@@ -42,6 +43,9 @@ class Inspection:
         predicted: what the predictions are of: what comes "next", what is "here", or the whole sequence "so far".
         answer: what it says of the whole sequence; empty where it says nothing.
         notes: what a reader has to know, such as that only a part is shown.
+        part: which part of the model this is, such as "encoder"; empty where it is the whole.
+        attention: where this part looked at each of its T steps; None where it does not look anywhere.
+        others: the other parts of the model, each with steps of its own, such as a decoder with the tokens it wrote.
 
     Raises:
         InputError: there is no step, or a quantity has another number of steps.
@@ -55,6 +59,9 @@ class Inspection:
     predicted: Literal["next", "here", "so far"] = "next"
     answer: Sequence[Prediction] = ()
     notes: Sequence[str] = ()
+    part: str = ""
+    attention: AttentionMap | None = None
+    others: Sequence[Inspection] = ()
 
     def __post_init__(self) -> None:
         count = len(self.steps)
@@ -67,13 +74,23 @@ class Inspection:
         lengths |= {name: len(value) for name, value in self.traces.items()}
         if self.predictions:
             lengths["predictions"] = len(self.predictions)
+        if self.attention is not None:
+            lengths["attention"] = len(self.attention.weights)
+        if len(self.parts) != 1 + len(self.others):
+            raise InputError("the parts of a model need names of their own: part=")
         for name, found in lengths.items():
             if found != count:
                 raise InputError(f"{name} has {found} steps, and the sequence {count}")
 
     def __repr__(self) -> str:
         names = ", ".join(dict.fromkeys(name for layer in self.layers for name in layer.quantities))
-        return f"Inspection({self.title}: {len(self.steps)} steps, {len(self.layers)} layers, {names})"
+        others = "".join(f"; {name}: {len(one.steps)} steps" for name, one in self.parts.items() if one is not self)
+        return f"Inspection({self.title}: {len(self.steps)} steps, {len(self.layers)} layers, {names}{others})"
+
+    @property
+    def parts(self) -> dict[str, Inspection]:
+        """Every part of the model by its name, this one first: "encoder" and "decoder" where it has both."""
+        return {one.part: one for one in (self, *self.others)}
 
     def __getitem__(self, name: str) -> tuple[npt.NDArray[np.float32], ...]:
         """Return a quantity of every layer and direction that has it, [T, n] each.
@@ -88,7 +105,7 @@ class Inspection:
         return found
 
     def window(self, start: int, end: int | None = None) -> Inspection:
-        """Return the steps from `start` up to `end`, as slices count."""
+        """Return the steps from `start` up to `end`, as slices count; the other parts stay whole."""
         part = slice(start, end)
         layers = [
             LayerView(layer.name, layer.cell, {name: value[part] for name, value in layer.quantities.items()})
@@ -105,6 +122,9 @@ class Inspection:
             predicted=self.predicted,
             answer=self.answer,
             notes=(*self.notes, note) if len(shown) < len(self.steps) else self.notes,
+            part=self.part,
+            attention=None if self.attention is None else self.attention.rows(part),
+            others=self.others,
         )
 
     def html(self) -> str:
@@ -117,8 +137,9 @@ class Inspection:
         """Write the inspection in the form that the name asks for.
 
         Args:
-            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps` and "trace/NAME"; `.png` and
-                `.svg` a picture (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
+            path: `.html` is the page; `.npz` the arrays by "layer/quantity", with `steps`, "trace/NAME" and
+                "attention", those of other parts behind the part's name, as in "decoder/steps"; `.png` and `.svg` a
+                picture (matplotlib); `.parquet` and `.csv` the long table of `to_table` (pyarrow).
 
         Raises:
             InputError: another ending.
@@ -136,31 +157,43 @@ class Inspection:
     def to_table(self) -> Any:
         """Return a pyarrow.Table with a row for every value: layer, quantity, step, token, unit, value.
 
-        Polars, pandas and DuckDB take it without a copy (`polars.from_arrow`); the extra `loopcell[data]` has pyarrow.
+        Attention is there as the quantity "weight" of a layer "attention", whose units are the steps that were looked
+        at. Polars, pandas and DuckDB take it without a copy (`polars.from_arrow`); the extra `loopcell[data]` has
+        pyarrow.
         """
         import pyarrow as pa
 
-        each = ((layer, name, value) for layer in self.layers for name, value in layer.quantities.items())
-        return pa.concat_tables([self._rows(layer, name, value, pa) for layer, name, value in each])
-
-    def _rows(self, layer: LayerView, name: str, value: npt.NDArray[Any], pa: Any) -> Any:
-        steps, units = value.shape
-        step = np.repeat(np.arange(steps, dtype=np.int32), units)
-
-        def same(text: str) -> Any:
-            return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
-
-        tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in self.steps])
-        unit = np.tile(np.arange(units, dtype=np.int32), steps)
-        columns = [same(layer.name), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
-        table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
-        return table.unify_dictionaries()
+        tables = [_rows(one, *named, pa) for one in self.parts.values() for named in _matrices(one)]
+        return pa.concat_tables(tables)
 
     def _repr_html_(self) -> str:
         """Show the page in a notebook, in a frame of its own."""
         from html import escape
 
         return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
+
+
+def _matrices(seen: Inspection) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    """Yield the names of a layer and of a quantity, and its numbers [T, n]; attention is one more."""
+    for layer in seen.layers:
+        for name, value in layer.quantities.items():
+            yield layer.name, name, value
+    if seen.attention is not None:
+        yield "attention", "weight", seen.attention.weights.astype(np.float32)
+
+
+def _rows(seen: Inspection, layer: str, name: str, value: npt.NDArray[Any], pa: Any) -> Any:
+    steps, units = value.shape
+    step = np.repeat(np.arange(steps, dtype=np.int32), units)
+
+    def same(text: str) -> Any:
+        return pa.DictionaryArray.from_arrays(np.zeros(value.size, np.int32), [text])
+
+    tokens = pa.DictionaryArray.from_arrays(step, [_as_text(label) for label in seen.steps])
+    unit = np.tile(np.arange(units, dtype=np.int32), steps)
+    columns = [same(layer), same(name), step, tokens, unit, np.ascontiguousarray(value).reshape(-1)]
+    table = pa.table(columns, names=["layer", "quantity", "step", "token", "unit", "value"])
+    return table.unify_dictionaries()
 
 
 def _as_text(label: str) -> str:
@@ -173,9 +206,15 @@ def _save_html(seen: Inspection, path: Path, _: str) -> None:
 
 
 def _save_npz(seen: Inspection, path: Path, _: str) -> None:
-    arrays: dict[str, Any] = {"steps": np.array(list(seen.steps))}
-    arrays |= {f"trace/{name}": values for name, values in seen.traces.items()}
-    arrays |= {f"{layer.name}/{name}": value for layer in seen.layers for name, value in layer.quantities.items()}
+    arrays: dict[str, Any] = {}
+    for one in seen.parts.values():
+        prefix = "" if one is seen else f"{one.part}/"
+        arrays[f"{prefix}steps"] = np.array(list(one.steps))
+        arrays |= {f"{prefix}trace/{name}": values for name, values in one.traces.items()}
+        arrays |= {f"{layer.name}/{name}": value for layer in one.layers for name, value in layer.quantities.items()}
+        if one.attention is not None:
+            arrays |= {f"{prefix}attention": one.attention.weights}
+            arrays |= {f"{prefix}attention/source": np.array(one.attention.source)}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from loopcell.errors import InputError
 from loopcell.insight.evaluation import in_evaluation
+from loopcell.insight.plots import BLUE, GREY, RED, axes_on, style
 
 Change = Literal["shuffle", "zero", "repeat"]
 RESAMPLES = 1_000
@@ -50,6 +51,30 @@ class MemoryLength:
         """
         above = np.flatnonzero(self.low > self.share * self.effect.max(initial=0.0))
         return int(self.lags[above].max(initial=0))
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the effect over the lag with its 95% band, the share that counts, and the horizon.
+
+        Args:
+            ax: matplotlib Axes; None makes a figure, without pyplot: `memory.plot().figure`.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+        """
+        with style():
+            ax = axes_on(ax)
+            ax.fill_between(self.lags, self.low, self.high, color=BLUE, alpha=0.25, linewidth=0, label="95% interval")
+            ax.plot(self.lags, self.effect, color=BLUE, marker="." if len(self.lags) < 60 else "", label="effect")
+            bar = self.share * float(self.effect.max(initial=0.0))
+            ax.axhline(bar, color=GREY, linestyle=":", label=f"{self.share:.0%} of the largest")
+            ax.axvline(self.horizon, color=RED, linestyle="--", label=f"horizon: {self.horizon}")
+            ax.set_xlabel("steps back")
+            ax.set_ylabel("effect on the last output")
+            ax.legend(fontsize=8)
+        return ax
 
 
 def memory_length(

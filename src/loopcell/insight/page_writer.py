@@ -8,6 +8,7 @@ import numpy as np
 
 from loopcell.equations.mathml import mathml
 from loopcell.errors import InputError
+from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
 from loopcell.insight.html_document import document
 from loopcell.insight.inspection import Inspection
@@ -25,6 +26,23 @@ def page_of(seen: Inspection) -> str:
     Raises:
         InputError: it has more numbers than a page can hold; the sentence says how many steps fit.
     """
+    blocks: list[str] = []
+    first, *others = (_part(number, one, blocks) for number, one in enumerate(seen.parts.values()))
+    facts = first | {
+        "title": seen.title,
+        "answer": [list(each) for each in seen.answer],
+        "notes": list(dict.fromkeys(note for one in seen.parts.values() for note in one.notes)),
+        "others": others,
+    }
+    return document(seen.title, "inspect", facts, blocks)
+
+
+def _part(number: int, seen: Inspection, blocks: list[str]) -> dict[str, Any]:
+    """Return the facts of a part of the model, with steps of its own.
+
+    Raises:
+        InputError: as `page_of`.
+    """
     widths = sum(value.shape[1] for layer in seen.layers for value in layer.quantities.values())
     fit = min(MOST_STEPS, MOST_VALUES // widths)
     if len(seen.steps) > fit:
@@ -32,22 +50,28 @@ def page_of(seen: Inspection) -> str:
             f"{len(seen.steps):,} steps of {widths:,} numbers are more than a page can hold: "
             f"{fit:,} steps fit, as in inspection.window(0, {fit}) or --part 0:{fit}"
         )
-    blocks: list[str] = []
-    layers = [_layer(number, layer, blocks) for number, layer in enumerate(seen.layers) if layer.quantities]
-    facts = {
-        "title": seen.title,
+    layers = [_layer(f"{number}-{place}", layer, blocks) for place, layer in enumerate(seen.layers) if layer.quantities]
+    return {
+        "part": seen.part,
         "steps": [str(step) for step in seen.steps],
         "layers": layers,
         "traces": {name: _plain(value) for name, value in seen.traces.items()},
         "predictions": [[list(each) for each in step] for step in seen.predictions],
         "predicted": seen.predicted,
-        "answer": [list(each) for each in seen.answer],
-        "notes": list(seen.notes),
+        "attention": None if seen.attention is None else _attention(number, seen.attention, blocks),
     }
-    return document(seen.title, "inspect", facts, blocks)
 
 
-def _layer(number: int, layer: LayerView, blocks: list[str]) -> dict[str, Any]:
+def _attention(number: int, found: AttentionMap, blocks: list[str]) -> dict[str, Any]:
+    """Return the facts of attention: its source, and the numbers as those of a layer whose units are the source."""
+    plane = encoded(found.weights.astype(np.float32))
+    place = f"attention-{number}"
+    blocks.append(f'<script type="text/plain" id="{place}">{plane.pop("data")}</script>')
+    shown = {"name": "attention", "units": len(found.source), "gate": False, "place": place}
+    return {"source": [str(step) for step in found.source], "plane": shown | plane}
+
+
+def _layer(number: str, layer: LayerView, blocks: list[str]) -> dict[str, Any]:
     """Return the facts of a layer; its numbers become blocks of text that the page decodes when it shows them."""
     quantities: list[dict[str, Any]] = []
     for name, values in layer.quantities.items():

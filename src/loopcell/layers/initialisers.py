@@ -24,7 +24,7 @@ def orthogonal_(net: Net, gain: float = 1.0) -> Net:
         gain: factor on the orthogonal matrix.
     """
     for layer, direction in net.places():
-        for name in _recurrent_matrices(net):
+        for name in recurrent_matrices(net):
             value = torch.empty_like(net.weights(layer, direction)[name])
             net.assign(layer, direction, name, torch.nn.init.orthogonal_(value, gain))
     return net
@@ -86,7 +86,8 @@ def _named(forget: str, enter: str | None) -> Gates:
     return Gates((Gate(forget, 1),), () if enter is None else (Gate(enter, 1),))
 
 
-def _recurrent_matrices(net: Stack) -> list[str]:
+def recurrent_matrices(net: Stack) -> list[str]:
+    """Return the names of the matrices that the equations multiply with the past, in order of use."""
     graph = net.cell.graph
     past = graph.dependents("state")
     products = (node for node in graph.nodes if node.op == "matmul" and node.args[1] in past)

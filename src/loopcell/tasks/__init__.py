@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from loopcell.insight.attention_map import AttentionMap as AttentionMap
     from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
     from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors as ReadyVectors
-    from loopcell.tasks.core.models import load_model as load_model
+    from loopcell.tasks.core.learning_curve import plot_history as plot_history
+    from loopcell.tasks.core.models import load_model as load_model, open_run as open_run
+    from loopcell.tasks.core.run_record import RunRecord as RunRecord
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
-    from loopcell.tasks.seq2seq.attention_map import AttentionMap as AttentionMap
     from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
     from loopcell.tasks.seq2seq.chat import Chat as Chat
     from loopcell.tasks.seq2seq.estimator import Candidate as Candidate
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "core.config": ("SamplingConfig",),
     "core.inputs.ready_vectors": ("ReadyVectors",),
-    "core.models": ("load_model",),
+    "core.learning_curve": ("plot_history",),
+    "core.models": ("load_model", "open_run"),
+    "core.run_record": ("RunRecord",),
     "core.score_table": ("ScoreTable",),
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
@@ -39,11 +43,10 @@ _HOMES = {
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
     "language_model.estimator": ("LanguageModel",),
-    "seq2seq.attention_map": ("AttentionMap",),
     "seq2seq.captioner": ("Captioner",),
     "seq2seq.chat": ("Chat",),
     "seq2seq.estimator": ("Candidate",),
-    "seq2seq.translator": ("Seq2Seq",),
+    "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),
     "sequences.tagger": ("SequenceTagger",),

@@ -44,6 +44,9 @@ class Position(BaseModel):
         without_gain: evaluations since then.
         unlogged_loss: summed loss since the last row of metrics.
         unlogged_count: predictions since then.
+        unlogged_updates: updates since then.
+        unlogged_clipped: those of them whose gradient was clipped.
+        watched: the update after which the layers were looked at last.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,6 +61,10 @@ class Position(BaseModel):
     without_gain: Count = 0
     unlogged_loss: Finite = 0.0
     unlogged_count: Count = 0
+    # Checkpoints of loopcell before 0.1 lack these.
+    unlogged_updates: Count = 0
+    unlogged_clipped: Count = 0
+    watched: Count = 0
 
 
 def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: int) -> None:

@@ -127,11 +127,14 @@ class Intervals(Config):
         log_every: updates from one row of metrics to the next.
         save_every: updates from one checkpoint to the next (there is also one after every evaluation).
         evaluate_every: updates from one evaluation on held-out data to the next; None for one after every pass.
+        watch: the fewest updates from one look at gates, units and gradients to the next, which is at an evaluation or
+            the end of a pass; 0 for none. Where there is a run folder, which keeps what was found.
     """
 
     log_every: PositiveInt = 20
     save_every: PositiveInt = 200
     evaluate_every: PositiveInt | None = None
+    watch: Updates = 100
 
 
 def _known_device(device: str) -> str:

@@ -25,6 +25,7 @@ from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT
 from loopcell.training.updater import ADVICE, Updater, UpdateResult, demand_finite
+from loopcell.training.watcher import Watcher
 from loopcell.training.work import Callback, Outcome, Work
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self.total_updates = _total_updates(work.chunks, config)
         self.position, self.history = Position(), History()
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates, work.optimizer)
+        self._watcher = Watcher(work, config.intervals.watch if run is not None else 0, fabric)
         self._stop = threading.Event()
         self._started = 0.0
         self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
@@ -71,13 +73,15 @@ class Trainer(Generic[ChunkT, StateT]):
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
         self._started = time.monotonic() - self.position.seconds
-        self._work.chunks.begin_epoch(self.position.epoch)
         reason = self._ended_before()
         idle = "" if reason is None else nothing_left(reason, self.position, self._config.length)
         if self._run is not None and self._fabric.is_global_zero:
             self._run.forget_failure()
         if self.position.update == 0:
             self._save(best=True)
+        if reason is None:
+            self._watcher.begin(self.position)
+        self._work.chunks.begin_epoch(self.position.epoch)
         self._work.step.train()
         try:
             with stop_on_signals() as self._stop:
@@ -135,6 +139,7 @@ class Trainer(Generic[ChunkT, StateT]):
         if loss is not None or epoch_ended or reason not in (None, "interrupted"):
             stopped = self._close_row(rate, (loss, best))
             reason = "callback" if reason is None and stopped else reason
+            self._watcher.after(self.position, ending=reason is not None)
         if reason == "time limit":  # a run that is resumed with the same limit has none left
             self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
@@ -158,6 +163,8 @@ class Trainer(Generic[ChunkT, StateT]):
         position.predictions += result.predictions
         position.unlogged_loss += result.loss_sum
         position.unlogged_count += result.predictions
+        position.unlogged_updates += 1
+        position.unlogged_clipped += result.clipped
         self.history.add(result.loss_sum, result.predictions)
         position.seconds = time.monotonic() - self._started
         self._update_took = time.monotonic() - began
@@ -291,11 +298,14 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _tell(self, result: UpdateResult, rate: float, validation: tuple[float | None, bool], *, ending: bool) -> None:
         """Report the update to the observers."""
-        position = self.position
-        train_loss = None
-        if ending or validation[0] is not None or self._due(self._config.intervals.log_every):
+        position, looks = self.position, self._watcher.taken()
+        train_loss, clip_rate = None, None
+        looked = bool(looks) and looks[-1].update == position.update
+        if ending or looked or validation[0] is not None or self._due(self._config.intervals.log_every):
             train_loss = position.unlogged_loss / max(1, position.unlogged_count)
+            clip_rate = position.unlogged_clipped / max(1, position.unlogged_updates)
             position.unlogged_loss, position.unlogged_count = 0.0, 0
+            position.unlogged_updates, position.unlogged_clipped = 0, 0
         report = Report(
             update=position.update,
             total_updates=self.total_updates,
@@ -308,6 +318,8 @@ class Trainer(Generic[ChunkT, StateT]):
             seconds=position.seconds,
             validation_loss=validation[0],
             best=validation[1],
+            clip_rate=clip_rate,
+            looks=looks,
         )
         for observer in self._work.observers:
             observer.observe(report)

@@ -1,19 +1,15 @@
-"""The curve of a run as CSV and for TensorBoard."""
+"""The curve of a run as CSV and for TensorBoard, and the looks at its layers."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-import warnings
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from loopcell.errors import FileWriteError, MissingExtraError
-from loopcell.files import atomic_write
+from loopcell.errors import MissingExtraError
 from loopcell.training.report import Report
+from loopcell.training.rows import RowFile
 from loopcell.training.run_folder import RunFolder
+from loopcell.training.watched import Look, Measure
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -28,14 +24,19 @@ COLUMNS = (
     "learning_rate",
     "validation_loss",
     "seconds",
+    # Runs that loopcell began before 0.1 lack these: new ones stand at the end, so that their rows can be gone on with.
+    "clip_rate",
+    "saturated_gates",
+    "dead_units",
+    "gradient_slope",
 )
-# A row as `_line` writes it: the update, and a number or nothing for each of the others.
-_ROW = re.compile(rf"(\d{{1,18}})(,[-+.\deainf]*){{{len(COLUMNS) - 1}}}\n", re.ASCII)
-CURVES = ("train_loss", "gradient_norm", "learning_rate", "validation_loss")
+WATCHED_COLUMNS = ("update", "layer", "kind", "name", "back", "value")
+CURVES = ("train_loss", "gradient_norm", "learning_rate", "validation_loss", "clip_rate")
+_NUMBER, _TEXT = r"[-+.\deainf]*", r"(?:[^,\"\n\0\ufffd]*|\"[^\"\n\0\ufffd]*\")"
 
 
 class MetricsLog:
-    """Observer that writes a row when one is due.
+    """Observer that writes a row when one is due, and what was found when the layers were looked at.
 
     Args:
         run: the run's folder.
@@ -45,10 +46,11 @@ class MetricsLog:
 
     def __init__(self, run: RunFolder, resumed_at: int | None = None) -> None:
         writer = _tensorboard_writer()
-        with atomic_write(run.metrics) as temporary:
-            rows = [] if resumed_at is None else _rows_until(run.metrics, resumed_at)
-            temporary.write_text("".join([_line(COLUMNS), *rows]), encoding="utf-8")
-        self._file = run.metrics.open("a", encoding="utf-8", newline="")
+        self._run = run
+        self._rows = RowFile(run.metrics, COLUMNS, _NUMBER, resumed_at)
+        self._watched: RowFile | None = None
+        if resumed_at and run.watched.is_file():
+            self._watched = RowFile(run.watched, WATCHED_COLUMNS, _TEXT, resumed_at)
         self._board: SummaryWriter = writer(
             str(run.tensorboard), purge_step=None if resumed_at is None else resumed_at + 1
         )
@@ -60,48 +62,45 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close both files."""
-        self._file.close()
+        """Close all files."""
+        self._rows.close()
+        if self._watched is not None:
+            self._watched.close()
         self._board.close()
 
     def observe(self, report: Report) -> None:
-        """Write the row of an update that has a training loss or a validation loss to tell.
+        """Write the row of an update that has a training loss or a validation loss to tell, and its looks.
 
         Raises:
             FileWriteError: the disk is full.
         """
-        if report.train_loss is None and report.validation_loss is None:
-            return
-        try:
-            self._write(report)
-        except OSError as error:
-            raise FileWriteError(f"cannot write the metrics: {error.strerror}") from error
+        for look in report.looks:
+            self._write_look(look)
+        if report.train_loss is not None or report.validation_loss is not None:
+            self._write_row(report)
 
-    def _write(self, report: Report) -> None:
-        values = [getattr(report, column) for column in COLUMNS]
-        self._file.write(_line("" if value is None else value for value in values))
-        self._file.flush()
+    def _write_row(self, report: Report) -> None:
+        now = [look.summary() for look in report.looks if look.update == report.update]
+        found = {**dict.fromkeys(("saturated_gates", "dead_units", "gradient_slope")), **(now[-1] if now else {})}
+        self._rows.write([[found[column] if column in found else getattr(report, column) for column in COLUMNS]])
         for curve in CURVES:
             if (value := getattr(report, curve)) is not None:
                 self._board.add_scalar(curve, value, report.update)
 
+    def _write_look(self, look: Look) -> None:
+        if self._watched is None:
+            self._watched = RowFile(self._run.watched, WATCHED_COLUMNS, _TEXT, None)
+        self._watched.write(
+            [[look.update, one.layer, one.kind, one.name, one.back, one.value] for one in look.measures]
+        )
+        for one in look.measures:
+            self._board.add_scalar(_tag(one), one.value, look.update)
 
-def _line(values: object) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)  # type: ignore[arg-type]
-    return text.getvalue()
 
-
-def _rows_until(path: Path, update: int) -> list[str]:
-    """Return the whole rows up to an update; a row that a kill cut short is among those that are dropped."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    lines = [line + "\n" for line in text.split("\n")[1:-1]]
-    found = [row for row in map(_ROW.fullmatch, lines) if row]
-    if damaged := len(lines) - len(found):
-        warnings.warn(f"{path} had {damaged} damaged row{'s'[: damaged > 1]}, left out of the curve", stacklevel=2)
-    return [row[0] for row in found if int(row[1]) <= update]
+def _tag(one: Measure) -> str:
+    """Return the name of a curve of TensorBoard, which groups them by what stands before the first slash."""
+    layer = one.layer.replace(", ", ".").replace(" ", "_")
+    return f"{one.kind}/{layer}/{one.name}" + ("" if one.back is None else f"/{one.back}_back")
 
 
 def _tensorboard_writer() -> type[SummaryWriter]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from loopcell.training.watched import Look
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Report:
         seconds: time spent training so far.
         validation_loss: mean loss on held-out data, where an evaluation was due.
         best: whether that is the lowest so far.
+        clip_rate: share of the updates since the last row of metrics whose gradient was clipped, where a row is due.
+        looks: at the layers, since the last report.
     """
 
     update: int
@@ -35,6 +40,8 @@ class Report:
     seconds: float
     validation_loss: float | None = None
     best: bool = False
+    clip_rate: float | None = None
+    looks: Sequence[Look] = ()
 
 
 class Observer(Protocol):

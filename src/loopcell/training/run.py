@@ -10,6 +10,7 @@ from rich.console import Console
 
 from loopcell.training.config import TrainingConfig
 from loopcell.training.loop import Outcome, Trainer, Work
+from loopcell.training.machine import machine_facts
 from loopcell.training.metrics import MetricsLog
 from loopcell.training.progress import ProgressDisplay
 from loopcell.training.report import Observer
@@ -50,6 +51,7 @@ def train(
         if fabric.is_global_zero:
             update = trainer.position.update
             if run:
+                run.write_json(run.machine, machine_facts(fabric.device, config.hardware.precision))
                 observers.append(stack.enter_context(MetricsLog(run, update if resumed else None)))
             if console:
                 display = ProgressDisplay(console, trainer.total_updates, update, config.length.time_limit)

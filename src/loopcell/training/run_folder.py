@@ -94,6 +94,21 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def watched(self) -> Path:
+        """The looks at the layers, as CSV: a row for each number (`Measure`). A run that was not watched has none."""
+        return self.path / "watched.csv"
+
+    @property
+    def machine(self) -> Path:
+        """The machine that trained last, as JSON."""
+        return self.path / "machine.json"
+
+    @property
+    def score(self) -> Path:
+        """The scores at the end, as JSON."""
+        return self.path / "score.json"
+
+    @property
     def failure(self) -> Path:
         """The reason why training could not go on, as JSON: `message`, and the last `update` that was made."""
         return self.path / "failure.json"

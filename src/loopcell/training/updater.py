@@ -46,12 +46,14 @@ class UpdateResult(NamedTuple):
         loss_sum: summed loss of its predictions.
         predictions: how many they were.
         gradient_norm: norm of the mean loss's gradient, before clipping.
+        clipped: whether it was above what clipping allows.
         flags: the sums over all processes of what `update` was given: how many said yes, seconds added up.
     """
 
     loss_sum: float
     predictions: int
     gradient_norm: float
+    clipped: bool
     flags: tuple[float, ...]
 
 
@@ -77,6 +79,7 @@ class Updater(Generic[ChunkT, StateT]):
         optimizer: MakeOptimizer | None = None,
     ) -> None:
         self._step, self._fabric, self._optimization = step, fabric, config.optimization
+        self._limit = config.optimization.clip or math.inf
         self._own = optimizer is not None
         self._raw_optimizer = (
             build_optimizer(step, config.optimization) if optimizer is None else own_optimizer(step, optimizer)
@@ -139,7 +142,7 @@ class Updater(Generic[ChunkT, StateT]):
         loss, total, *raised = self._over_processes(float(losses), count, *flags)
         demand_finite("loss", loss, lambda: self._cause(indices, before))
         norm = self._descend(int(total), lambda: self._cause_of_gradient(indices, before))
-        return UpdateResult(loss, int(total), norm, tuple(raised))
+        return UpdateResult(loss, int(total), norm, norm > self._limit, tuple(raised))
 
     @property
     def _untrained(self) -> bool:
@@ -202,9 +205,10 @@ class Updater(Generic[ChunkT, StateT]):
             for parameter in self._step.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
-        limit = self._optimization.clip or math.inf
-        clipped = self._fabric.clip_gradients(self._module, self._optimizer, max_norm=limit, error_if_nonfinite=False)
-        norm = float(cast(Tensor, clipped))
+        found = self._fabric.clip_gradients(
+            self._module, self._optimizer, max_norm=self._limit, error_if_nonfinite=False
+        )
+        norm = float(cast(Tensor, found))
         # Not skipped: without a loss scale to lower, the same batch, or the same weights, would fail again, and the
         # batch's examples would be left out of every pass without a word.
         demand_finite("gradient's norm", norm, cause)

@@ -11,6 +11,7 @@ from loopcell.training.optimizer import MakeOptimizer
 from loopcell.training.report import Observer
 from loopcell.training.resumption import Reason
 from loopcell.training.step import ChunkSource, ChunkT, StateT, TrainingStep
+from loopcell.training.watched import Watch
 
 Callback = Callable[[dict[str, Any]], object]
 
@@ -28,6 +29,7 @@ class Work(Generic[ChunkT, StateT]):
         callbacks: called with each new row of the history, as a dictionary; one that returns True ends the run. In
             every process, where all but the seconds are the same: they have to decide alike.
         optimizer: makes the optimizer from the trainable parameters; None for AdamW as the config has it.
+        watch: measures the layers on a chunk; None where there is nothing to watch.
     """
 
     step: TrainingStep[ChunkT, StateT]
@@ -37,6 +39,7 @@ class Work(Generic[ChunkT, StateT]):
     observers: Sequence[Observer] = field(default=())
     callbacks: Sequence[Callback] = field(default=())
     optimizer: MakeOptimizer | None = None
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True)

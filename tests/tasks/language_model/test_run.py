@@ -44,12 +44,14 @@ def test_a_run_folder_has_everything(text, tmp_path):
         "checkpoints/best.safetensors",
         "checkpoints/last.safetensors",
         "config.json",
+        "machine.json",
         "metrics.csv",
         "model.safetensors",
         "score.json",
         "tokens/held_out.tokens",
         "tokens/train.tokens",
         "vocabulary.json",
+        "watched.csv",
     ]
     assert sum("tensorboard" in name for name in found) == 1
     config = json.loads(result.run.config.read_text(encoding="utf-8"))

@@ -205,8 +205,3 @@ def test_damaged_files_are_refused(model, tmp_path, change):
     write_tensor_file(path, MODEL, TensorFile(dict(content.tensors), facts))
     with pytest.raises(FileFormatError, match="is damaged"):
         load_model(path)
-
-
-def test_there_are_no_steps_to_look_at(model):
-    with pytest.raises(UsageError, match="without steps to look at"):
-        model.inspect(np.zeros((8, 8)))

@@ -82,7 +82,8 @@ def test_unknown_words_of_the_turns_that_are_read_are_counted(model):
         model.reply("hello", 0)
 
 
-def test_of_a_conversation_the_encoder_is_looked_at(model):
+def test_of_a_conversation_the_turns_and_the_answer_are_looked_at(model):
     seen = model.inspect(["hello", "bye"])
     assert "bye" in seen.steps
-    assert seen.notes == ("the encoder is shown: what the model reads, not what it writes",)
+    assert list(seen.parts["decoder"].steps) == ["good", "morning", "■"]
+    assert seen.answer[0].label == "good morning"

@@ -338,3 +338,8 @@ def test_unfrozen_vectors_are_learned_further_and_the_given_ones_stay(model):
 def test_the_estimator_itself_is_no_embedding(model):
     with pytest.raises(InputError, match=r"takes what WordVectors.as_embedding\(\) gives, not a WordVectors"):
         SequenceClassifier(**QUICK_NETWORK, epochs=1, embedding=model).fit(["a", "b"], ["x", "y"])
+
+
+def test_there_is_no_layer_to_look_into(model):
+    with pytest.raises(UsageError, match=r"no recurrent layer to look into: see .* most_similar\(word\)"):
+        model.inspect(ANIMALS[0])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loopcell.errors import FileFormatError, quoted
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold
 from loopcell.tasks.core.model_kind import model_path, read_task
+
+if TYPE_CHECKING:
+    from loopcell.tasks.core.run_record import RunRecord
 
 
 class Task(NamedTuple):
@@ -25,6 +29,10 @@ class Task(NamedTuple):
     verb: str
     files: str = "core.from_files.example_files:ExampleFiles"
 
+
+WRITES = "language-model"
+LENGTH, TEMPERATURE = 400, 0.8
+"""The task whose runs show a sample, its characters, and how it is drawn."""
 
 SERIES = "forecasting.files:SeriesFiles"
 
@@ -93,3 +101,18 @@ def load_model(path: str | PathLike[str]) -> Any:
     """Read any model file, or that of a run's folder: a `LanguageModel`, a `Chat`, ...; errors as their `load`."""
     file = model_path(path)
     return model_class(read_task(file)).load(file)
+
+
+def open_run(folder: str | PathLike[str]) -> RunRecord:
+    """Read what a run's folder tells of it, while it trains or afterwards; a language model's writes a sample too.
+
+    Raises:
+        UsageError: the folder is no run's, or training has not come to a row of metrics yet.
+        FileFormatError: a file of it is damaged.
+    """
+    from loopcell.tasks.core.run_record import read_run
+
+    record, file = read_run(folder), model_path(folder)
+    if record.task != WRITES or record.failure or not file.is_file():
+        return record
+    return replace(record, samples=[load_model(file).sample(length=LENGTH, temperature=TEMPERATURE, seed=1)])

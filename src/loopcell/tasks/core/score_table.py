@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from loopcell.errors import UsageError
 from loopcell.tasks.core.verdict import MODEL, Verdict, aligned, number, verdict_of
 
 
@@ -40,6 +41,29 @@ class ScoreTable:
         metrics = list(self.model)
         cells = {name: [number(row.get(metric)) for metric in metrics] for name, row in self.rows.items()}
         return [f"{self.data}:", *aligned(metrics, cells)]
+
+    def plot(self, ax: Any = None, *, normalize: bool = False) -> Any:
+        """Draw the confusion of labels: a row for each true one, a column for each that was given.
+
+        Args:
+            ax: matplotlib Axes; None makes a figure, without pyplot: `table.plot().figure`.
+            normalize: show the share of each row in place of counts.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+            UsageError: there is no confusion: only classifiers and taggers with one label at a place have one.
+        """
+        if self.confusion is None:
+            raise UsageError(
+                "these figures have no confusion to draw: only those of a classifier or tagger with one label at a "
+                "place have one"
+            )
+        from loopcell.tasks.core.confusion_plot import plot_confusion
+
+        return plot_confusion(self.confusion, self.labels, ax, normalize=normalize)
 
     def to_json(self) -> dict[str, Any]:
         """Return the same as plain JSON values."""

@@ -29,6 +29,7 @@ from loopcell.training.config import (
     DeviceName,
     Fraction,
     Hardware,
+    Intervals,
     NotNegative,
     Optimization,
     Positive,
@@ -41,7 +42,7 @@ from loopcell.training.config import (
     configure,
 )
 
-OPTIMIZATION, HARDWARE, RUN = Optimization(), Hardware(), TrainingConfig()
+OPTIMIZATION, HARDWARE, INTERVALS, RUN = Optimization(), Hardware(), Intervals(), TrainingConfig()
 """Where the defaults stand that estimators share with every other run."""
 
 
@@ -183,6 +184,8 @@ class TrainingSettings:
         precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
         random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
             was drawn is `random_state_` after `fit`.
+        watch: the fewest updates from one look at gates, units and gradients to the next, for the run folder; 0 for
+            none.
         progress: show a bar and the losses on standard error.
         warm_start: go on in `fit` from the weights, the vocabulary, the labels and the scales that there are, instead
             of beginning anew; the network has to be the same.
@@ -209,6 +212,7 @@ class TrainingSettings:
     device: DeviceName = HARDWARE.device
     precision: PrecisionName = HARDWARE.precision
     random_state: RandomState = None
+    watch: Updates = INTERVALS.watch
     progress: bool = False
     warm_start: bool = False
     callbacks: OwnFunctions = None
@@ -240,6 +244,7 @@ class TrainingSettings:
                 clip=self.clip,
             ),
             length=RunLength(epochs=pace.epochs, time_limit=self.time_limit, patience=pace.patience),
+            intervals=Intervals(watch=self.watch),
             hardware=Hardware(device=self.device, precision=self.precision),
             seed=seed,
             batch_size=pace.batch_size,

@@ -13,6 +13,7 @@ from torch import nn
 
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
+from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
@@ -20,6 +21,7 @@ from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
+from loopcell.tasks.forecasting.inspecting import Said, chosen
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
@@ -101,6 +103,29 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
                 row["score"] = float(score) if np.isfinite(score) else None
                 yield row | {"anomaly": bool(score > self.threshold_)}
 
+    def plot(self, data: Any, ax: Any = None, *, series: str | int | None = None, target: str | None = None) -> Any:
+        """Draw a series with its anomalies, and below it the scores with the threshold.
+
+        Args:
+            data: a table, as `predict` takes it.
+            ax: matplotlib Axes of a subplot, which is divided into two; None makes a figure, without pyplot.
+            series: the name of the series, or its number in the table from 0; None where there is one only.
+            target: the column, where there are several.
+
+        Returns:
+            The Axes of the series and those of the scores: `model.plot(data)[0].figure` is the figure.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+            DataError: the table cannot be used.
+            UsageError: there is no such series or target, or several and none was named.
+        """
+        from loopcell.tasks.forecasting.plots import anomaly_chart, column_named
+
+        found = chosen(self._read_table(data), series)
+        scores, column = self._scores(found), column_named(self.targets_, target)
+        return anomaly_chart(found[: len(scores)], column, scores, self.threshold_, ax)
+
     def evaluate(self, data: Any, *, start: Any = None) -> ScoreTable:
         """Count the alarms, and with a column `label` measure how right they are, beside jumps from step to step.
 
@@ -125,6 +150,13 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             return self.evaluate(validation)
         series, labels = self._labelled(data)
         return self._scored(series, labels, self._cuts)
+
+    def _says(self, series: Series, column: int) -> Said:
+        scores, threshold = self._scores(series), self.threshold_
+        alarms = scores > threshold
+        answer = f"{int(alarms.sum()):,} of {len(scores):,} steps are anomalies: their score is above {threshold:.3g}"
+        said = [[Prediction("anomaly")] if alarm else [] for alarm in alarms]
+        return Said({"score": scores, "anomaly": alarms.astype(np.float64)}, said, "here", [Prediction(answer)])
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
 from loopcell.data.series import check_zone
 from loopcell.errors import DataError, UsageError
+from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Estimator
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -30,6 +31,7 @@ from loopcell.tasks.forecasting.columns import (
 )
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head
+from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, inspected
 from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
@@ -86,6 +88,36 @@ class SeriesEstimator(Estimator):
     @abstractmethod
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
         """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one."""
+
+    # --- looking inside --------------------------------------------------------------------------------------------
+
+    def inspect(self, data: Any, *, series: str | int | None = None, target: str | None = None) -> Inspection:
+        """Look at what happens inside while the model reads one series.
+
+        Args:
+            data: a table, as `fit` takes it.
+            series: the name of the series, or its number in the table from 0; None where there is one only.
+            target: the column to look at, where the network reads each on its own; None takes the first.
+
+        Returns:
+            Every named quantity of every recurrent layer at every step. The steps are the times, the traces the columns
+            and what the model says of them. In a notebook it shows itself; `inspection.save("page.html")` writes a page
+            that opens anywhere.
+
+        Raises:
+            DataError: the table cannot be used, or the series is shorter than `history`.
+            UsageError: there is no such series or target, or several series and none was named.
+        """
+        found = chosen(self._read_table(data), series)
+        column = column_of(self.targets_, target)
+        one = self._scaled(found[: steps_that_have_been(found)])
+        self._demand_history(one)
+        said, title = self._says(found, column), type(self).__name__
+        return inspected(self.network_, one, column, said, title=title, named=target is not None)
+
+    @abstractmethod
+    def _says(self, series: Series, column: int) -> Said:
+        """Return what the model says of each step of a series that has been."""
 
     # --- fit -------------------------------------------------------------------------------------------------------
 

@@ -21,9 +21,10 @@ from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, mo
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
+from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future
+from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.settings import ForecasterSettings
@@ -128,6 +129,22 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """Give each forecast step by step, as JSON values."""
         for forecast in self.predict(data):
             yield from forecast.rows()
+
+    def _says(self, series: Series, column: int) -> Said:
+        steps = steps_that_have_been(series)
+        longer = with_next(series, steps, calendar=bool(self.calendar))
+        one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
+        if not len(places):
+            return Said({}, [], "next")
+        with torch.no_grad():  # the first step of a roll-out is what the network says itself
+            futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
+        found = self._in_units(one, places, futures)
+        name, levels = self.targets_[column], self.network_.head_kind.levels
+        of_levels = {level: found.quantiles[:, 0, column, at] for at, level in enumerate(levels)}
+        courses = {f"{name} forecast": of_levels.get(0.5, found.mean[:, 0, column])}
+        outer = dict.fromkeys((*levels[:1], *levels[-1:]))
+        courses |= {f"{name} {level:.0%}": of_levels[level] for level in outer if level != 0.5}
+        return of_next(longer, steps, places, courses)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
@@ -260,7 +277,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         still = self._still(one, places, before)[0]
         last = series.times[one.steps - 1]
-        return forecast, StoredHistory(last, series.step, one.scale, memory, seen, still)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        return with_history(forecast, series, one.steps), kept
 
     def _in_units(
         self, one: ScaledSeries, places: Places, futures: ForecastBatch, before: StoredHistory | None = None

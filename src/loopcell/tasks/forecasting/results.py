@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from loopcell.errors import InputError
 from loopcell.tasks.forecasting.strategies import ForecastBatch
 
 Floats = npt.NDArray[np.float64]
+
+HISTORIES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,9 @@ class Forecast:
         levels: Q levels; none where the head knows the mean only.
         quantiles: float64 [f, K, Q], rising in Q.
         zone: of the times, which themselves are in UTC then; None where the data had none.
+        history_times: [H], of the last steps before.
+        history: float64 [H, K], what these were, for `plot`; H is 0 where it is not at hand.
+        actual: float64 [f, K], what came, in a backtest; None where it is not known.
     """
 
     series: str
@@ -39,6 +44,9 @@ class Forecast:
     levels: tuple[float, ...]
     quantiles: Floats
     zone: str | None = None
+    history_times: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    history: Floats | None = None
+    actual: Floats | None = None
 
     def quantile(self, level: float) -> Floats:
         """Return the values [f, K] below which so much of the future is expected to lie.
@@ -49,6 +57,32 @@ class Forecast:
         if level not in self.levels:
             raise InputError(f"this forecast has the quantiles {', '.join(map(str, self.levels)) or '(none)'}")
         return self.quantiles[..., self.levels.index(level)]
+
+    def plot(self, ax: Any = None, *, target: str | None = None, actual: npt.ArrayLike | None = None) -> Any:
+        """Draw a fan chart: the median, an interval for each pair of quantiles, the history before, and what came.
+
+        Args:
+            ax: matplotlib Axes; None makes a figure, without pyplot: `forecast.plot().figure`.
+            target: the column, where there are several.
+            actual: what came, [f] or fewer steps; None takes that of a backtest.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+            UsageError: there is no such target, or several and none was named.
+            InputError: `actual` has another shape.
+        """
+        from loopcell.tasks.forecasting.plots import column_named, fan_chart
+
+        column = column_named(self.target_names, target)
+        came = None if self.actual is None else self.actual[:, column]
+        if actual is not None:
+            came = np.asarray(actual, np.float64)
+            if came.ndim != 1 or len(came) > len(self.times):
+                raise InputError(f"actual: at most {len(self.times)} numbers were expected, got {list(came.shape)}")
+        return fan_chart(self, column, came, ax)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each step, as JSON values: time, series, and for each target the mean and the quantiles.
@@ -99,7 +133,14 @@ class Backtest:
         place, f = int(self.places[number]), self.mean.shape[1]
         times, names = self.series.times[place : place + f], self.series.target_names
         mean, quantiles = self.mean[number], self.quantiles[number]
-        return Forecast(self.series.name, times, names, mean, self.levels, quantiles, self.series.zone)
+        found = Forecast(self.series.name, times, names, mean, self.levels, quantiles, self.series.zone)
+        return replace(with_history(found, self.series, place), actual=self.true[number])
+
+
+def with_history(forecast: Forecast, series: Series, place: int) -> Forecast:
+    """Return a forecast with the steps of its series before a place, `HISTORIES` times as many as it has itself."""
+    part = slice(max(0, place - HISTORIES * len(forecast.times)), place)
+    return replace(forecast, history_times=series.times[part].copy(), history=series.target[part].copy())
 
 
 def time_row(time: Any, zone: str | None) -> dict[str, Any]:

@@ -66,6 +66,19 @@ def with_future(series: Series, steps: int, count: int) -> Series:
     )
 
 
+def with_next(series: Series, steps: int, *, calendar: bool) -> Series:
+    """Return a series of which `steps` have been, with the one to come where enough is known of it.
+
+    Args:
+        series: in the user's units.
+        steps: how many have been.
+        calendar: whether the time of the step to come has to be known.
+    """
+    timed = series.step is not None or not calendar
+    known = len(series) > steps or (timed and not series.known_names)
+    return with_future(series, steps, 1) if known else series[:steps]
+
+
 def _times_to_come(series: Series, count: int) -> npt.NDArray[Any]:
     """Return the times after the last one; NaT or NaN where no step is known: rows are steps whatever their times."""
     if series.step is not None:

@@ -20,7 +20,8 @@ from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
-from loopcell.insight import Inspection
+from loopcell.insight import GradientFlow, Inspection
+from loopcell.insight.treatments import Treatment
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
@@ -30,7 +31,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
-from loopcell.tasks.language_model.inspecting import inspected
+from loopcell.tasks.language_model.inspecting import flow_of_text, inspected
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
     Prepared,
@@ -278,6 +279,24 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
         if not isinstance(x, str):
             raise InputError(f"x is one text to look at, not a {type(x).__name__}")
         return inspected(network, x, type(self).__name__)
+
+    def gradient_flow(self, x: str, *, treatment: Treatment | None = None) -> GradientFlow:
+        """Look at how the gradient of the loss on the last token of a text flows back to all that came before it.
+
+        Of the last token alone: in training each token has a loss, and so much gradient enters at each step that what
+        flows from one to the next is hidden.
+
+        Args:
+            x: a text of at least two tokens.
+            treatment: try "orthogonal", "chrono" or "clip" on a copy, whose flow is returned with this one beside it.
+
+        Raises:
+            InputError: x is no text, or too short, or the treatment does not fit the cell.
+        """
+        network = self._fitted_network()
+        if not isinstance(x, str):
+            raise InputError(f"x is one text to look at, not a {type(x).__name__}")
+        return flow_of_text(network, x, treatment)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

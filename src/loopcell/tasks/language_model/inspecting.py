@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from loopcell.errors import InputError
-from loopcell.insight import Inspection, Prediction, look_inside
+from loopcell.insight import GradientFlow, Inspection, Prediction, look_inside
+from loopcell.insight.treatments import Treatment
+from loopcell.tasks.core.estimator.gradient_flows import flow_in
 from loopcell.tasks.core.inputs.text import token_labels
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 
@@ -45,6 +48,25 @@ def inspected(network: LanguageModelNetwork, text: str, title: str) -> Inspectio
         predictions=_best(network, expected),
         predicted="next",
     )
+
+
+def flow_of_text(network: LanguageModelNetwork, text: str, treatment: Treatment | None) -> GradientFlow:
+    """Return how the gradient of the loss on a text's last token flows back.
+
+    Raises:
+        InputError: the text has fewer than two tokens, or the treatment does not fit the cell.
+    """
+    ids = network.vocabulary.encode(text, unknown="replace")
+    if len(ids) < 2:
+        raise InputError("there is no gradient to look at: the text has fewer than two tokens")
+    tokens = torch.from_numpy(ids).to(network.device)
+
+    def read(model: nn.Module) -> Tensor:
+        logits, _ = model(tokens[:-1].unsqueeze(1))
+        return functional.cross_entropy(logits[-1].float(), tokens[-1:])
+
+    labels = token_labels(network.vocabulary, ids[:-1])
+    return flow_in(network, read, "last token", labels, place="", treatment=treatment)
 
 
 def _best(network: LanguageModelNetwork, expected: Tensor) -> list[list[Prediction]]:

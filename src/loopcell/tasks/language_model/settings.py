@@ -102,7 +102,10 @@ class LanguageModelSettings(TrainingSettings):
             "truncation": configure(Truncation, {"k1": self.chunk, "k2": self.bptt, "accumulate": self.accumulate}),
             "length": config.length.model_copy(update={"updates": self.updates}),
             "intervals": Intervals(
-                log_every=self.log_every, save_every=self.save_every, evaluate_every=self.evaluate_every
+                log_every=self.log_every,
+                save_every=self.save_every,
+                evaluate_every=self.evaluate_every,
+                watch=self.watch,
             ),
             "hardware": config.hardware.model_copy(update={"devices": self.devices}),
         }

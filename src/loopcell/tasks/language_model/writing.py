@@ -1,11 +1,15 @@
-"""The part of a language model that writes: `generate` and `sample`."""
+"""The part of a language model that writes: `generate`, `sample`, and `live_page`, where it writes in a browser."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
 
+from loopcell.files.atomic import atomic_write
 from loopcell.tasks.core.config import SamplingConfig
+from loopcell.tasks.language_model.live import page_of
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.sampling import generate
 from loopcell.training.config import configure
@@ -67,3 +71,25 @@ class WritingModel:
             prime, length=length, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed
         )
         return "".join(pieces)
+
+    def live_page(
+        self, path: str | PathLike[str], *, text: str = "", title: str = "", notes: Sequence[str] = ()
+    ) -> None:
+        """Write a page in which the model runs in the reader's browser, on the text that the reader types.
+
+        One HTML file, with no request to anywhere: every gate at every token from the model's own weights, the next
+        token, and what becomes of it, of the gradient and of the memory when a weight or an equation is changed.
+
+        Args:
+            path: the file to write, such as "live.html".
+            text: what stands in the page before the reader types.
+            title: of the page; "" for the estimator's name.
+            notes: sentences that the page begins with, such as what the model was trained on.
+
+        Raises:
+            InputError: the model has more than 2 million weights, or tokens other than char, byte and jamo.
+            FileWriteError: the folder is missing or may not be written, or the disk is full.
+        """
+        page = page_of(self._fitted_network(), title or type(self).__name__, text, notes)
+        with atomic_write(Path(path)) as temporary:
+            temporary.write_text(page, encoding="utf-8")

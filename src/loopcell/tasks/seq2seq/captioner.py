@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from loopcell.data import ImageRows
@@ -30,6 +32,9 @@ from loopcell.tasks.seq2seq.vector_encoder import (
     VectorEncoder,
     vector_size_of,
 )
+
+ONCE = "the decoder is shown: the input is read at once, without steps"
+PLACES = "attention is over places of the image: row,column, from 0 at the top left"
 
 
 class Captioner(CaptionerSettings, WritingEstimator):
@@ -72,15 +77,27 @@ class Captioner(CaptionerSettings, WritingEstimator):
         return cls._loaded(model_path(path), {"encoder": deepcopy(encoder)})
 
     def inspect(self, x: Any) -> Inspection:
-        """Refuse: an image or a vector is read at once, so there is no sequence of steps to look at.
+        """Look at what happens inside while the model writes its best answer to an image or a vector.
+
+        Args:
+            x: one image or vector, in the form of those that `fit` was given.
+
+        Returns:
+            The decoder: an image or a vector is read at once, without steps. Its steps are the tokens that it wrote,
+            with their probabilities and, where it looks at the places of an image, with the attention of each to them.
 
         Raises:
-            UsageError: always.
+            DataError: the image or vector cannot be used.
         """
-        raise UsageError(
-            "a Captioner reads an image or a vector at once, without steps to look at; look into another model, or "
-            "into the layers of any module with loopcell.insight.look_inside"
-        )
+        decoder, answers = self._written_part(x)
+        places = decoder.attention
+        if places is not None and len(places.source) == 1:  # there is nothing to choose from
+            decoder = replace(decoder, attention=None)
+        notes = (*decoder.notes, ONCE) if decoder.attention is None else (*decoder.notes, ONCE, PLACES)
+        return replace(decoder, title=type(self).__name__, answer=answers, notes=notes)
+
+    def _source(self, sequence: npt.NDArray[Any]) -> list[str]:
+        return self.network_.reader.place_labels()
 
     def _learn_inputs(self, X: Part, settings: CaptionerSettings) -> None:
         self.input_ = _input_of(X, settings)

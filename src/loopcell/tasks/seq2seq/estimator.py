@@ -14,6 +14,7 @@ import torch
 
 from loopcell.data import Ragged
 from loopcell.errors import UsageError
+from loopcell.insight import Inspection, Prediction
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Pair, Part, SequenceEstimator, SequenceExamples, as_pair, device_of, in_order
 from loopcell.tasks.core.estimator.engine import on_device
@@ -24,6 +25,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.seq2seq.decoder import Encoded
 from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, longest_unasked
+from loopcell.tasks.seq2seq.inspecting import decoder_part
 from loopcell.tasks.seq2seq.metrics import bleu, text_metrics
 from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
@@ -31,6 +33,7 @@ from loopcell.tasks.seq2seq.search import Step, beam_search, draw
 from loopcell.tasks.seq2seq.settings import WIDEST_BEAM, WritingSettings
 from loopcell.tasks.seq2seq.target import TargetText, Written
 
+MOST_ANSWERS = 5  # of an inspection
 Search = Callable[[Step, Encoded, DecodingConfig], list[list[Hypothesis]]]
 
 
@@ -66,7 +69,6 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
 
     reads_single_numbers = True
     slow_to_evaluate = True
-    notes_of_inspection = ("the encoder is shown: what the model reads, not what it writes",)
 
     target_: TargetText
     longest_: int
@@ -239,6 +241,24 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         device = device_of(self.network_)
         for indices, batch in examples.in_order_of_length(checked(self).reading_batch()):
             yield indices, on_device(batch, device)
+
+    # --- looking inside --------------------------------------------------------------------------------------------
+
+    def _written_part(self, x: Any) -> tuple[Inspection, list[Prediction]]:
+        """Return what happens in the decoder while it writes its best answer to one input, and its best answers."""
+        examples = self._unlabelled([x])
+        (_, batch), *_ = self._batches(examples)
+        with torch.no_grad():
+            encoded = self.network_.encode(batch.inputs, batch.lengths)
+            best, *others = beam_search(self.network_.decoder.step, encoded, self._decoding_config())[0]
+        part = decoder_part(self.network_, self.target_, best.tokens, encoded, self._source(examples.inputs[0]))
+        found = [Candidate(self.target_.text(one.tokens), one.log_probability) for one in (best, *others)]
+        answers = [Prediction(plain(one.text), math.exp(one.log_probability)) for one in different(found)]
+        return part, answers[:MOST_ANSWERS]
+
+    @abstractmethod
+    def _source(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return what attention may look at, in words: the steps of an input, or the places of an image."""
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -6,19 +6,15 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from loopcell.errors import UsageError
+from loopcell.insight import AttentionMap, Inspection
 from loopcell.tasks.core.inputs import TextInput, TokenInput
-from loopcell.tasks.seq2seq.attention_map import AttentionMap
 from loopcell.tasks.seq2seq.decoder import Decoder
 from loopcell.tasks.seq2seq.estimator import WritingEstimator
 from loopcell.tasks.seq2seq.network import EncoderDecoder
-from loopcell.tasks.seq2seq.search import beam_search
 from loopcell.tasks.seq2seq.settings import Seq2SeqSettings
 from loopcell.tasks.seq2seq.target import spelled
-
-END = "■"
 
 
 class Seq2Seq(Seq2SeqSettings, WritingEstimator):
@@ -49,18 +45,30 @@ class Seq2Seq(Seq2SeqSettings, WritingEstimator):
         self._fitted()
         if self.network_.decoder.attention is None:
             raise UsageError("this model has no attention: its decoder starts from the context vector alone")
-        examples = self._unlabelled([x])
-        (_, batch), *_ = self._batches(examples)
-        with torch.inference_mode():
-            encoded = self.network_.encode(batch.inputs, batch.lengths)
-            best = beam_search(self.network_.decoder.step, encoded, self._decoding_config()._replace(answers=1))[0][0]
-            read = torch.tensor([self.target_.size, *best.tokens], device=batch.inputs.device)
-            weights = self.network_.decoder(read.unsqueeze(1), encoded).weights
-        target = [*self.target_.pieces(best.tokens), END]
-        return AttentionMap(self._steps(examples.inputs[0]), target, weights[:, 0].double().cpu().numpy())
+        found = self._written_part(x)[0].attention
+        assert found is not None  # the decoder has attention
+        return found
 
-    def _steps(self, sequence: Any) -> list[str]:
-        """Return the steps of an input as strings: tokens, or their numbers."""
+    def inspect(self, x: Any) -> Inspection:
+        """Look at what happens inside while the model reads one input, and while it writes its best answer to it.
+
+        Args:
+            x: one input, in the form of those that `fit` was given.
+
+        Returns:
+            The encoder, with the input's steps; `inspection.parts["decoder"]` is the decoder, whose steps are the
+            tokens that it wrote, with their probabilities and with the attention of each to the input's steps. In a
+            notebook it shows itself; `inspection.save("page.html")` writes a page that opens anywhere.
+
+        Raises:
+            DataError: the input cannot be used.
+            InputError: it has no step.
+        """
+        encoder = super().inspect(x)
+        decoder, answers = self._written_part(x)
+        return replace(encoder, part="encoder", answer=answers, others=(decoder,))
+
+    def _source(self, sequence: Any) -> list[str]:
         if isinstance(self.input_, TextInput | TokenInput):
             return spelled(self.input_, np.asarray(sequence))
         return [str(step) for step in range(len(sequence))]

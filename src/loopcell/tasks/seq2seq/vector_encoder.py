@@ -61,6 +61,10 @@ class VectorEncoder(nn.Module):
         batch = scaled.shape[1]
         return scaled.view(self.shape.height, batch, self.shape.width, self.shape.channels).permute(1, 3, 0, 2)
 
+    def place_labels(self) -> list[str]:
+        """Return the S places that a decoder may look at, in words: there is one, the whole."""
+        return ["the whole"]
+
 
 class Convolution(VectorEncoder):
     """A small convolutional network: 3 x 3, halved after each layer until 16 places a side are left, and a vector.
@@ -78,7 +82,7 @@ class Convolution(VectorEncoder):
         count = max(2, math.ceil(math.log2(max(shape.height, shape.width) / GRID)))
         sizes = [shape.channels, *(channels * min(2**layer, MOST_CHANNELS) for layer in range(count))]
         self.layers = nn.Sequential(*(_halved(*pair) for pair in pairwise(sizes)))
-        height, width = (math.ceil(side / 2**count) for side in (shape.height, shape.width))
+        self.grid = height, width = math.ceil(shape.height / 2**count), math.ceil(shape.width / 2**count)
         self.vector = nn.Linear(sizes[-1] * height * width, vector_size)
         # A convolution gives the same for the same wherever it stands; attention has to know where that is.
         self.places = nn.Parameter(torch.zeros(height * width, 1, sizes[-1])) if attends else None
@@ -89,6 +93,10 @@ class Convolution(VectorEncoder):
         found = self.layers(self.examples(inputs))
         memory = found.flatten(2).permute(2, 0, 1)
         return torch.tanh(self.vector(found.flatten(1))), memory if self.places is None else memory + self.places
+
+    def place_labels(self) -> list[str]:
+        """Return the places as "row,column", from the top left."""
+        return [f"{row},{column}" for row in range(self.grid[0]) for column in range(self.grid[1])]
 
 
 class GivenEncoder(VectorEncoder):

@@ -38,7 +38,7 @@ from loopcell.tasks.core.settings import TaggerSettings
 from loopcell.tasks.sequences.aligned import Aligned
 from loopcell.tasks.sequences.baselines.steps import tags_without_history
 from loopcell.tasks.sequences.crf import LinearChainCRF
-from loopcell.tasks.sequences.metrics.tagging import tag_metrics
+from loopcell.tasks.sequences.metrics.tagging import tag_confusion, tag_metrics
 from loopcell.tasks.sequences.targets import Labels, label_sequences, label_steps, label_weights, sequence_labels
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
@@ -210,6 +210,8 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Measure accuracy and macro-F1 per step and F1 of entities or segments, beside the most frequent label.
 
+        The table has the confusion of the labels of all steps too.
+
         Args:
             X: sequences.
             y: their labels.
@@ -228,7 +230,10 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             given[name] = [self.labels_.decoded(row) for row in numbers]
         rows = {name: tag_metrics(true, labels, self.classes_) for name, labels in given.items()}
         steps = sum(len(labels) for labels in true)
-        return ScoreTable(f"{len(X):,} sequences, {steps:,} steps", rows)
+        counts = tag_confusion(true, given["model"], self.classes_)
+        return ScoreTable(
+            f"{len(X):,} sequences, {steps:,} steps", rows, counts, tuple(str(label) for label in self.classes_)
+        )
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

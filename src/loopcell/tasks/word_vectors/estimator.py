@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import torch
 from sklearn.base import TransformerMixin
 from torch import Tensor
 
-from loopcell.errors import FileFormatError, InputError
+from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.tasks.core.estimator import Estimator, as_part
 from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors
 from loopcell.tasks.core.inputs.words import WordInput
@@ -254,6 +254,18 @@ class WordVectors(WordVectorSettings, TransformerMixin, Estimator):  # type: ign
             frozen: its training leaves them as they are.
         """
         return ReadyVectors(tuple(self.words_), self.vectors_.copy(), self.input_.tokenizer.lower, frozen)
+
+    def inspect(self, x: object) -> NoReturn:
+        """Refuse: word vectors have no recurrent layer, so there is no step to look at.
+
+        Raises:
+            UsageError: always; the sentence says what to use in its place.
+        """
+        raise UsageError(
+            "word vectors have no recurrent layer to look into: see what a word is near with most_similar(word) or "
+            "similarity(one, other), and its numbers with vector(word); a model that reads with these vectors "
+            "(embedding=vectors.as_embedding()) can be looked into"
+        )
 
     def save_word2vec(self, path: str | PathLike[str], *, binary: bool | None = None) -> None:
         """Write words and vectors as word2vec, gensim and others read them.

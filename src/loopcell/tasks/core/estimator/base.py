@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator.ending import Naive, notes_of
 from loopcell.tasks.core.estimator.engine import (
     READING_FACTOR,
@@ -28,6 +29,7 @@ from loopcell.tasks.core.estimator.examples import BatchT, Examples, Indices
 from loopcell.tasks.core.estimator.reading import demand_finite
 from loopcell.tasks.core.estimator.stored import StoredEstimator
 from loopcell.tasks.core.estimator.warm_start import demand_same_network, go_on_from, network_made_of
+from loopcell.tasks.core.learning_curve import plot_history
 from loopcell.tasks.core.own_functions import as_list, demand_same_functions, own_functions
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.settings import checked
@@ -191,6 +193,27 @@ class Estimator(StoredEstimator):
         demand_same_job(run.path, before, job)
         if before != (longer := {**before, "config": job["config"]}):
             run.write_json(run.config, longer)
+
+    def plot_history(self, ax: Any = None) -> Any:
+        """Draw the losses of the last `fit` over its updates, and mark the lowest one on held-out data.
+
+        Args:
+            ax: matplotlib Axes; None makes a figure, without pyplot: `model.plot_history().figure`.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed (`pip install "loopcell[pictures]"`).
+            UsageError: there is no history: the model comes from a file. `loopcell.tasks.plot_history` draws that of a
+                run's folder.
+        """
+        if not getattr(self, "history_", None):
+            raise UsageError(
+                "this model has no history: it was not trained here, or has no curve; "
+                "loopcell.tasks.plot_history(FOLDER) draws the one of a run"
+            )
+        return plot_history(self.history_, ax)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from loopcell.files.tensors import read_tensor_file
 from loopcell.tasks.core.estimator.examples import BatchT, ExampleBatches, Examples
 from loopcell.tasks.core.networks.clues import clue_to_gradient, clue_to_loss
+from loopcell.tasks.core.networks.watching import watch_of
 from loopcell.training.checkpoint import CHECKPOINT, under
 from loopcell.training.config import TrainingConfig
 from loopcell.training.hardware import start_fabric
@@ -147,6 +148,7 @@ def train_work(network: nn.Module, work: Work[ChunkT, StateT], options: FitOptio
 
     console = Console(stderr=True) if options.progress else None
     work = replace(work, export=keep, callbacks=options.callbacks, optimizer=options.optimizer)
+    work = replace(work, watch=watch_of(network, work.step))
     outcome = train(work, options.config, fabric, options.run, console=console, resumed=options.resumed)
     fabric.barrier()  # only the first process keeps weights and writes files, which the others read now
     if outcome.position.best_loss is not None:

@@ -15,9 +15,11 @@ from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
 from loopcell.errors import InputError
-from loopcell.insight import Inspection, Prediction, look_inside
+from loopcell.insight import GradientFlow, Inspection, Prediction, look_inside
+from loopcell.insight.treatments import Treatment
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
+from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
 from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.inspecting import traces_of
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
@@ -141,6 +143,27 @@ class SequenceEstimator(Estimator):
             answer=answer,
             notes=self.notes_of_inspection,
         )
+
+    def gradient_flow(self, x: Any, y: Any = None, *, treatment: Treatment | None = None) -> GradientFlow:
+        """Look at how a gradient flows back while the model reads one sequence.
+
+        Args:
+            x: one sequence, in the form of those that `fit` was given.
+            y: what is true of it: the gradient is then that of the network's training loss on it; without it that of
+                the reader's last output along a random direction.
+            treatment: try "orthogonal", "chrono" or "clip" on a copy, whose flow is returned with this one beside it.
+
+        Returns:
+            The norms of each state of each layer of the reader, with a verdict; `flow.save("flow.html")` makes a page.
+
+        Raises:
+            DataError: the sequence, or what is true of it, cannot be used.
+            InputError: it has no step, or the treatment does not fit the cell.
+        """
+        network, known = self._fitted(), as_part(self._known_columns([x]), "X")
+        examples = self._examples(known) if y is None else self._examples(known, as_part([y], "y"))
+        (sequence,) = examples.inputs
+        return flow_of_example(network, examples, self.input_.step_labels(sequence), treatment)
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
         """Return what the model says at each step of a sequence as the network reads it, and at its end."""

@@ -33,7 +33,7 @@ from loopcell.tasks.core.settings import checked, settings_class
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = (
-    *("cell", "encoder", "features", "embedding", "random_state", "device", "devices", "progress"),
+    *("cell", "encoder", "features", "embedding", "random_state", "device", "devices", "progress", "watch"),
     *PYTHON_ONLY,
 )
 

@@ -165,7 +165,7 @@ def _fit(estimator: Estimator, files: Opened, run: RunFolder, *, resume: bool) -
     with working(_shown_by(estimator), "scoring the held-out part"):
         score = estimator.score_held_out(*loaded, validation=validation)
     if score is not None and is_first_process():
-        run.write_json(run.path / "score.json", score.to_json())
+        run.write_json(run.score, score.to_json())
     return TrainedEstimator(run, estimator, score, tuple(estimator.notes_))
 
 

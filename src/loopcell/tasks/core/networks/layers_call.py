@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.backends.lengths import Lengths
 from loopcell.equations.graph import Graph, Node
 from loopcell.insight.capture import LayersCall
 from loopcell.layers import State
-from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 from loopcell.runtime.programs import known_names
 
@@ -61,15 +59,7 @@ class OrderedCall:
     @classmethod
     def of(cls, call: LayersCall, name: str) -> OrderedCall | None:
         """Bring a call into order; None for a PackedSequence and for one sequence without an axis of rows."""
-        if isinstance(call.x, PackedSequence) or call.x.dim() != 3:
-            return None
-        lengths, reset = call.others["lengths"], call.others["reset"]
-        x = call.x.detach()
-        if call.layers.batch_first:
-            x, reset = x.transpose(0, 1), None if reset is None else reset.transpose(0, 1)
-        rows = checked_lengths(x, as_lengths(lengths, x.shape[1]), reset)
-        initial = {name: tensor.detach() for name, tensor in (call.state or {}).items()}
-        return cls(call.layers, name, rows.without_padding(x), rows, initial)
+        return cls(call.layers, name, *call.time_first()) if call.in_rows else None
 
     @property
     def graph(self) -> Graph:

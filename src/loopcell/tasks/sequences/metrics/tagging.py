@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, segments, span_f1
-from loopcell.tasks.sequences.metrics.classification import class_metrics
+from loopcell.tasks.sequences.metrics.classification import Numbers, class_metrics
 
 
 def tag_metrics(
@@ -22,20 +22,37 @@ def tag_metrics(
         given: the model's, as long.
         labels: all that the model knows.
     """
-    steps = [list(zip(a, b, strict=True)) for a, b in zip(true, given, strict=True)]
-    pairs = [(t, g) for sequence in steps for t, g in sequence if t is not None]
-    numbers = {label: number for number, label in enumerate(labels.tolist())}
-    found = class_metrics(
-        np.array([numbers.get(t, -1) for t, _ in pairs], dtype=np.int64),
-        np.array([numbers[g] for _, g in pairs], dtype=np.int64),
-    )
-    entity = are_entities([*numbers, *(t for t, _ in pairs)])
+    steps = _steps(true, given)
+    found = class_metrics(*_numbers(steps, labels))
+    entity = are_entities([*labels.tolist(), *(t for sequence in steps for t, _ in sequence if t is not None)])
     spans, name = (entities, "entity F1") if entity else (segments, "segment F1")
     wanted, written = ([spans(part) for part in _known(steps, which)] for which in (0, 1))
     found[name] = span_f1(wanted, written)
     if not entity:  # where a segment ends is often a matter of opinion; where an entity ends is not
         found["segment F1@50"] = overlap_f1(wanted, written)
     return found
+
+
+def tag_confusion(
+    true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]], labels: npt.NDArray[Any]
+) -> npt.NDArray[np.int64]:
+    """Count how often each true label (row) was given as each label (column), [K, K]; arguments as `tag_metrics`."""
+    wanted, written = _numbers(_steps(true, given), labels)
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(counts, (wanted[wanted >= 0], written[wanted >= 0]), 1)
+    return counts
+
+
+def _steps(true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]]) -> list[list[tuple[Any, Any]]]:
+    return [list(zip(a, b, strict=True)) for a, b in zip(true, given, strict=True)]
+
+
+def _numbers(steps: Sequence[Sequence[tuple[Any, Any]]], labels: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
+    """Return the numbers of the labels of all steps that are known, true and given; -1 of one the model cannot know."""
+    pairs = [(t, g) for sequence in steps for t, g in sequence if t is not None]
+    numbers = {label: number for number, label in enumerate(labels.tolist())}
+    true = np.array([numbers.get(t, -1) for t, _ in pairs], dtype=np.int64)
+    return true, np.array([numbers[g] for _, g in pairs], dtype=np.int64)
 
 
 def _known(sequences: Sequence[Sequence[tuple[Any, Any]]], which: int) -> list[list[Any]]:

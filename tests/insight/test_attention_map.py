@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loopcell.errors import UsageError
-from loopcell.tasks.seq2seq.attention_map import AttentionMap
+from loopcell.insight.attention_map import AttentionMap
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -24,10 +24,20 @@ def test_a_cell_for_every_pair_and_a_word_for_every_row_and_column(tmp_path):
 
 def test_a_name_that_promises_another_picture_is_refused(tmp_path):
     picture = AttentionMap(["a"], ["b"], np.ones((1, 1)))
-    with pytest.raises(
-        UsageError, match=r"the picture is an SVG, and .*att\.PNG promises another kind: name it att\.svg"
-    ):
-        picture.save(tmp_path / "att.PNG")
+    with pytest.raises(UsageError, match=r"an SVG, PNG or PDF, and .*att\.JPG promises another kind: name it att\.svg"):
+        picture.save(tmp_path / "att.JPG")
     assert not list(tmp_path.iterdir())
     picture.save(tmp_path / "att.svg")
     assert (tmp_path / "att.svg").read_text(encoding="utf-8") == picture.svg()
+
+
+def test_it_is_drawn_with_its_words_on_given_axes_and_as_png(tmp_path):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    picture = AttentionMap(["ein", "$x$"], ["개", "■"], np.array([[0.25, 0.75], [1.0, 0.0]]))
+    ax = figure.subplots()
+    assert picture.plot(ax) is ax
+    np.testing.assert_array_equal(ax.images[0].get_array(), picture.weights)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == picture.source
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == picture.target
+    picture.save(tmp_path / "map.png")
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")

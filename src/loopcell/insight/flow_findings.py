@@ -1,0 +1,89 @@
+"""The fate of a gradient in one state of one layer, as numbers and in words, and what helps against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from loopcell.insight.flow import FlowOfLayer
+
+FLAT = 2.0
+"""Powers of ten over the sequence within which a gradient is said to hold."""
+
+Fate = Literal["broken", "none", "explodes", "vanishes", "enters", "holds"]
+Cure = Literal["", "clip", "chrono", "gated"]
+
+
+class Finding(NamedTuple):
+    """The fate of the gradient of a state.
+
+    Attributes:
+        layer: its number.
+        direction: 0 along the sequence, 1 against it.
+        state: its name.
+        fate: no number any more, none arrives, it explodes, vanishes, only enters where nothing flows back, or holds.
+        factor: what becomes of it: how many times as large, or how much is left.
+        steps: over how many steps.
+        cure: what helps: to clip, chrono initialisation, or a gated cell; "" where nothing has to.
+    """
+
+    layer: int
+    direction: int
+    state: str
+    fate: Fate
+    factor: float = 1.0
+    steps: int = 0
+    cure: Cure = ""
+
+    def sentence(self) -> str:
+        """Say it in words."""
+        where = f"layer {self.layer}{', backward' if self.direction else ''}, {self.state}"
+        cure = CURES[self.cure]
+        return {
+            "broken": f"{where}: no number any more {self.steps} steps before the end; clip the gradient, or lower the "
+            "rate",
+            "none": f"{where}: no gradient arrives: the loss does not depend on it",
+            "explodes": f"{where}: explodes: {self.factor:.0e} times as large after {self.steps} steps; {cure}",
+            "vanishes": f"{where}: vanishes: {self.factor:.0e} of it after {self.steps} steps; try {cure}",
+            "enters": f"{where}: enters at the first step that it reads, from where nothing flows back",
+            "holds": f"{where}: holds: {self.factor:.2g} of it after {self.steps} steps",
+        }[self.fate]
+
+
+CURES: dict[Cure, str] = {
+    "": "",
+    "clip": "clip the gradient, and try orthogonal initialisation (treatment='orthogonal') or a cell with layer "
+    "normalisation",
+    "chrono": "chrono initialisation (treatment='chrono')",
+    "gated": "a gated cell such as lstm or gru, or orthogonal initialisation (treatment='orthogonal')",
+}
+
+
+def finding(layer: FlowOfLayer, state: str, *, gated: bool) -> Finding:
+    """Return the fate of a state's gradient.
+
+    Args:
+        layer: the layer and direction.
+        state: its name.
+        gated: a gate of the cell keeps its state.
+    """
+    at, norms = (layer.layer, layer.direction, state), layer.back(state)
+    if not np.isfinite(norms).all():
+        return Finding(*at, "broken", steps=int(np.flatnonzero(~np.isfinite(norms))[0]))
+    reached = np.flatnonzero(norms)
+    if not len(reached):
+        return Finding(*at, "none")
+    # The nearest step that has half of the largest norm: among equals the largest one would be chance.
+    first, peak, end = int(reached[0]), int(np.argmax(norms >= norms.max() / 2)), len(norms) - 1
+    grown, left = float(norms[peak] / norms[first]), float(norms[end] / norms[peak])
+    # Below the top, gradients enter at every step; what grew by itself is what the step's own Jacobian makes grow.
+    grows = layer.dynamics.lyapunov > 0 if layer.dynamics else layer.slope(state) > 0
+    if grows and grown > 10**FLAT:
+        return Finding(*at, "explodes", grown, peak - first, "clip")
+    if left < 10**-FLAT:
+        return Finding(*at, "vanishes", left, end - peak, "chrono" if gated else "gated")
+    if peak == end and layer.direction:
+        return Finding(*at, "enters")
+    return Finding(*at, "holds", left, end - peak)

@@ -1,0 +1,61 @@
+"""When a training looks at its own layers: before the first update, at evaluations far enough apart, at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loopcell.training.checkpoint import Position
+from loopcell.training.randomness import random_state, restore_random_state
+from loopcell.training.step import ChunkT, StateT
+from loopcell.training.watched import Look
+from loopcell.training.work import Work
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Watcher:
+    """Looks at the layers of a training step, always on the first batch of the first pass.
+
+    The first process looks, and what is drawn at random afterwards is what would have been drawn without the look.
+
+    Args:
+        work: what is trained on what, and what measures it.
+        every: the fewest updates from one look to the next; 0 for none.
+        fabric: the device and the processes.
+    """
+
+    def __init__(self, work: Work[ChunkT, StateT], every: int, fabric: Fabric) -> None:
+        self._work, self._every, self._fabric = work, every, fabric
+        self._watch = work.watch if every and fabric.is_global_zero else None
+        self._looks: list[Look] = []
+
+    def begin(self, position: Position) -> None:
+        """Keep the batch, and look at a run that is new; the chunks are afterwards those of the first pass."""
+        if self._watch is None:
+            return
+        self._work.chunks.begin_epoch(0)
+        self._chunk = self._work.chunks.chunk(0)
+        if position.update == 0:
+            self._look(position)
+
+    def after(self, position: Position, *, ending: bool) -> None:
+        """Look where it is time after an evaluation or a pass, and where the run ends."""
+        since = position.update - position.watched
+        if self._watch is not None and since and (ending or since >= self._every):
+            self._look(position)
+
+    def taken(self) -> tuple[Look, ...]:
+        """Return the looks since this was asked last."""
+        taken, self._looks = tuple(self._looks), []
+        return taken
+
+    def _look(self, position: Position) -> None:
+        assert self._watch is not None
+        drawn = random_state(self._fabric.device)
+        with self._fabric.autocast():
+            state = self._work.step.initial_state(self._work.chunks.batch_size)
+            measures = self._watch(self._chunk, state)
+        restore_random_state(drawn, self._fabric.device)
+        self._looks.append(Look(position.update, measures))
+        position.watched = position.update
