@@ -31,7 +31,7 @@ JOBS: dict[str, tuple[OnProblem, tuple[str, ...]]] = {
     "recall": (OnProblem(name="recall", distances=(10, 20, 40, 80)), (*GATED, "indrnn")),
     "adding": (OnProblem(name="adding", distances=(50, 200), learning_rate=4e-3), GATED),
     "copying": (
-        OnProblem(name="copying", distances=(10, 30), hidden_size=64, learning_rate=4e-3, updates=1500),
+        OnProblem(name="copying", distances=(5, 20), hidden_size=64, learning_rate=4e-3, updates=1000),
         ("rnn", "gru", "lstm"),
     ),
 }

@@ -116,8 +116,8 @@ def picture(path: Path) -> None:
     from matplotlib import pyplot as plt
 
     grey = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    style = {"svg.fonttype": "none", "svg.hashsalt": "loopcell", "font.size": 9, "legend.frameon": False}
-    with plt.rc_context({**style, **grey, "axes.spines.top": False, "axes.spines.right": False}):
+    style: Any = {**grey, "svg.fonttype": "none", "svg.hashsalt": "loopcell", "font.size": 9, "legend.frameon": False}
+    with plt.rc_context({**style, "axes.spines.top": False, "axes.spines.right": False}):
         figure, panels = plt.subplots(1, len(JOBS), figsize=(9.6, 3.2), layout="constrained")
         for panel, name in zip(panels, JOBS, strict=True):
             draw(panel, name, latest(name))
@@ -155,7 +155,7 @@ def page_picture(path: Path) -> None:
         compared("recall").save(page)
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        opened = browser.new_page(viewport={"width": 1000, "height": 1560}, locale="en-GB", color_scheme="light")
+        opened = browser.new_page(viewport={"width": 1130, "height": 1690}, locale="en-GB", color_scheme="light")
         opened.goto(page.as_uri())
         opened.wait_for_selector(".chart svg")
         opened.screenshot(path=str(path))

@@ -1,6 +1,8 @@
 """Measure the cost of looking inside, and the speed of the page: `python -m benchmarks.insight`, into insight.json.
 
-Recording beside a plain forward pass and the gradient flow beside a plain training step, alternating in one process;
+Recording beside a plain forward pass and the gradient flow beside a plain training step, alternating in one process; a
+look of a watched training (gates, units, gradients) beside one of its updates, and with it the share of the training
+that looking takes at the default interval, where there is an evaluation as often as that;
 and the page of 3 layers x 256 units x 2,000 steps x 6 quantities in headless Chromium: first paint, and the work of a
 hover, from the pointer's event to the drawn picture, without the wait for the next frame. Needs `pip install
 playwright` and a chromium on the path.
@@ -21,7 +23,13 @@ import loopcell
 from benchmarks.measure import Patience, alternate, ratios
 from benchmarks.results import RESULTS, SuiteFile, heading
 from loopcell import cells
+from loopcell.data.text import Chunk, vocabulary_class
 from loopcell.insight import Inspection, LayerView, gradient_flow
+from loopcell.tasks.core.networks.watching import watch_of
+from loopcell.tasks.language_model.network import LanguageModelNetwork
+from loopcell.tasks.language_model.settings import LanguageModelSettings
+from loopcell.tasks.language_model.step import LanguageModelStep
+from loopcell.training.config import Intervals
 
 T, B, H = 100, 32, 256
 STEPS, UNITS, LAYERS = 2_000, 256, 3
@@ -77,6 +85,42 @@ def costs(patience: Patience) -> list[dict[str, Any]]:
     return rows
 
 
+def watching(patience: Patience) -> list[dict[str, Any]]:
+    """Measure a look at the layers beside an update of a character model of two layers."""
+    rows, every = [], Intervals().watch
+    for name in ("lstm", "gru", "rnn"):
+        torch.manual_seed(0)
+        vocabulary = vocabulary_class("char").build([chr(97 + letter) for letter in range(26)])
+        settings = LanguageModelSettings(cell=name, hidden_size=H, num_layers=2)
+        network = LanguageModelNetwork(vocabulary, settings)
+        step = LanguageModelStep(network)
+        tokens = torch.randint(len(vocabulary), (settings.chunk + 1, B))
+        everywhere = torch.ones(settings.chunk, B, dtype=torch.bool)
+        chunk = Chunk(tokens[:-1], tokens[1:], reset=~everywhere, valid=everywhere)
+        state = step.initial_state(B)
+        optimizer = torch.optim.AdamW(step.parameters())
+        watch = watch_of(network, step)
+
+        def update(step: Any = step, chunk: Any = chunk, state: Any = state, optimizer: Any = optimizer) -> object:
+            optimizer.zero_grad(set_to_none=True)
+            result = step(chunk, state)
+            (result.loss_sum / result.predictions).backward()
+            torch.nn.utils.clip_grad_norm_(step.parameters(), 1.0)
+            optimizer.step()
+            return None
+
+        def look(watch: Any = watch, chunk: Any = chunk, state: Any = state) -> object:
+            return watch(chunk, state)
+
+        found = alternate({"look": look, "update": update}, patience)
+        seen = ratios(found["look"].wall, found["update"].wall)
+        share = seen.median / every
+        rows.append({"what": "watching", "cell": name, "look, in updates": seen.median, "share of training": share})
+        rows[-1] |= {"low": seen.low, "high": seen.high, "every": every}
+        print(f"{name:5} a look takes {seen.median:.2f} updates: {100 * share:.1f}% of training with one every {every}")
+    return rows
+
+
 def page() -> list[dict[str, Any]]:
     """Measure the page in a browser."""
     from playwright.sync_api import sync_playwright
@@ -117,3 +161,4 @@ if __name__ == "__main__":
     file = SuiteFile(RESULTS / "insight.json", heading())
     file.add("page", page())
     file.add("costs", costs(Patience()))
+    file.add("watching", watching(Patience()))

@@ -26,13 +26,13 @@ THEME = ROOT / "docs" / "theme"
 PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
-    "see-the-gates", "look-inside-a-model", "compare-cells", "read-data", "sound-and-images", "time-series-data",
-    "public-data",
-    "train-a-language-model", "classify-sequences", "tag-sequences", "predict-numbers", "translate", "chat", "caption",
-    "forecast-series", "find-anomalies", "learn-word-vectors", "scikit-learn",
+    "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training", "compare-cells", "read-data",
+    "sound-and-images", "time-series-data", "public-data", "train-a-language-model", "classify-sequences",
+    "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
+    "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
-    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "one-to-one",
+    "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",
     "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
     "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
 )  # fmt: skip

@@ -35,7 +35,7 @@ function draw() {
 /** A place for a chart, which is drawn as wide as the place is, and again when that changes. */
 function chart(made) {
 	const place = make("div", { class: "chart" });
-	redraw.push(() => place.replaceChildren(made(Math.max(280, place.clientWidth))));
+	redraw.push(() => place.replaceChildren(made(Math.max(220, place.clientWidth))));
 	return place;
 }
 

@@ -23,7 +23,7 @@ const ENGLISH = {
 	start: "start values",
 	cell: "cell",
 	measured: (cost) =>
-		`Recurrent layers alone, on ${cost.batch} sequences of ${cost.steps} steps: medians of ${cost.rounds} rounds in which the cells took turns. Saved: bytes of the tensors that autograd holds between the two passes, each storage once, without parameters and input.`,
+		`Recurrent layers alone, on ${cost.batch} sequences of ${cost.steps} steps: medians of the processor time of all calls of ${cost.rounds} rounds in which the cells took turns. Saved: bytes of the tensors that autograd holds between the two passes, each storage once, without parameters and input.`,
 	gradient: "How much gradient comes back",
 	gradientOf: "Norm of the loss's gradient with respect to the whole state, as a share of that at the last step; the geometric mean of the seeds.",
 	gradientChart: "Norm of the gradient of each cell over steps back from the last one, on a logarithmic axis",
@@ -65,7 +65,7 @@ const KOREAN = {
 	start: "초기값",
 	cell: "셀",
 	measured: (cost) =>
-		`순환층만 ${cost.steps}스텝 시퀀스 ${cost.batch}개로 쟀습니다. 셀을 번갈아 ${cost.rounds}회 돌린 중앙값입니다. 저장량은 순전파와 역전파 사이에 autograd가 쥐고 있는 텐서의 바이트이며, 같은 저장 공간은 한 번만 세고 파라미터와 입력은 뺍니다.`,
+		`순환층만 ${cost.steps}스텝 시퀀스 ${cost.batch}개로 쟀습니다. 셀을 번갈아 ${cost.rounds}회 돌리며 모든 호출이 쓴 프로세서 시간의 중앙값을 구했습니다. 저장량은 순전파와 역전파 사이에 autograd가 쥐고 있는 텐서의 바이트이며, 같은 저장 공간은 한 번만 세고 파라미터와 입력은 뺍니다.`,
 	gradient: "얼마나 많은 기울기가 되돌아오는가",
 	gradientOf: "상태 전체에 대한 손실 기울기의 크기를 마지막 스텝의 값으로 나눈 비율입니다. 시드의 기하 평균입니다.",
 	gradientChart: "마지막 스텝에서 거슬러 올라간 스텝에 따른 셀별 기울기 크기, 로그 축",

@@ -45,7 +45,7 @@ function treatment(flow) {
 function verdict(flow) {
 	const each = flow.findings.map((found) => {
 		const fate = `${placed(found)}, ${found.state}: ${words.fates[found.fate](found)}.`;
-		return make("li", { class: found.fate }, fate, found.cure ? ` ${words.cures[found.cure]}` : "");
+		return make("li", { class: found.fate }, fate, found.cure && found.cure !== flow.treatment ? ` ${words.cures[found.cure]}` : "");
 	});
 	const title = facts.flows.length > 1 ? [make("h3", {}, name(flow))] : [];
 	return make("div", {}, ...title, make("ul", {}, ...each));

@@ -1,5 +1,6 @@
 // The frame of a page of charts: the reader's language and theme, the head with its two buttons, and the tables.
 
+import { pageColours } from "./colours.js";
 import { make } from "./dom.js";
 import { firstLanguage } from "./words.js";
 
@@ -9,11 +10,7 @@ const BUTTONS = { en: ["한국어", "Dark / light"], ko: ["English", "어둡게 
 export const view = { language: firstLanguage(), dark: matchMedia("(prefers-color-scheme: dark)").matches };
 
 /** The colours of the theme, as charts take them. */
-export function colours() {
-	const style = getComputedStyle(document.documentElement);
-	const named = (name) => style.getPropertyValue(`--${name}`).trim();
-	return { name: view.dark ? "dark" : "light", text: named("text"), faint: named("faint"), line: named("line") };
-}
+export const colours = () => pageColours(view.dark);
 
 /** The head of a page; `build` makes the page again in another language or theme. */
 export function head(title, build) {

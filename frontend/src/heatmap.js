@@ -74,6 +74,7 @@ export class HeatMap {
 		const { width, height } = this.size;
 		const { from, to, cursor, picked } = this.view;
 		const rowHeight = height / this.units.length;
+		this.#marks(context, colours, rowHeight);
 		context.strokeStyle = colours.line;
 		for (const unit of picked) {
 			const row = this.units.indexOf(unit);
@@ -83,6 +84,30 @@ export class HeatMap {
 		const stepWidth = width / (to - from);
 		context.strokeRect((cursor.step - from) * stepWidth, 0, Math.max(stepWidth, 1), height);
 		context.strokeRect(0, cursor.row * rowHeight, width, Math.max(rowHeight, 1));
+	}
+
+	/** The units of a pattern, at both edges, and the interval that it was taken from. */
+	#marks(context, colours, rowHeight) {
+		const { width, height } = this.size;
+		const { from, to, layer, quantity, marked } = this.view;
+		if (layer !== marked.layer || quantity !== marked.quantity) return;
+		context.fillStyle = colours.accent;
+		for (const unit of marked.units) {
+			const y = (this.units.indexOf(unit) + 0.5) * rowHeight;
+			for (const [x, way] of [[0, 1], [width, -1]]) {
+				context.beginPath();
+				context.moveTo(x, y - 5);
+				context.lineTo(x + 8 * way, y);
+				context.lineTo(x, y + 5);
+				context.fill();
+			}
+		}
+		if (!marked.interval) return;
+		const [left, right] = marked.interval.map((step) => ((step - from) / (to - from)) * width);
+		context.setLineDash([4, 3]);
+		context.strokeStyle = colours.accent;
+		context.strokeRect(left, 0.5, right - left, height - 1);
+		context.setLineDash([]);
 	}
 
 	#axis(context, colours) {

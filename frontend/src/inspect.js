@@ -5,6 +5,7 @@ import { Chart, STROKES } from "./charts.js";
 import { colourTable, gradient, pageColours } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
 import { HeatMap, shown } from "./heatmap.js";
+import { matchPanel } from "./match_panel.js";
 import { ordered } from "./orders.js";
 import { partButtons, partsOf, wholePart } from "./parts.js";
 import { Plane } from "./planes.js";
@@ -66,6 +67,7 @@ function build() {
 		...answer(),
 		make("div", { class: "controls" }, ...controls()),
 		make("div", { class: "columns" }, main(), aside()),
+		...matchPanel(facts, view, build),
 	);
 	parts.attention.read(words, draw);
 	parts.map = new HeatMap(parts.canvas, view, facts.steps, facts.predictions);

@@ -1,8 +1,9 @@
 // The live page: a model that runs here, on the reader's text; what is in view, and what follows when it changes.
 
 import { STROKES } from "./charts.js";
-import { colourTable, gradient, pageColours } from "./colours.js";
+import { colourTable, gradient } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
+import { colours, head, view } from "./frame.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { LIVE_LANGUAGES } from "./live_words.js";
 import { Panels } from "./live_panels.js";
@@ -10,7 +11,6 @@ import { AS_TRAINED, draw, Model, random, unpacked } from "./model.js";
 import { bytesOf, inflated, planeOf } from "./planes.js";
 import { Quiz } from "./quiz.js";
 import { Tokens } from "./tokens.js";
-import { firstLanguage } from "./words.js";
 
 const LEAST = 24; // tokens that the picture has room for
 const BARS = 8;
@@ -23,9 +23,8 @@ const TOKEN = facts.drawn.some((token) => facts.labels[token] > "\u1100") ? 16 :
 const tokens = new Tokens(facts.vocabulary, facts.labels);
 const page = document.getElementById("page");
 const asked = location.hash.slice(1); // live.html#ko
-const view = {
-	language: asked in LIVE_LANGUAGES ? asked : firstLanguage(),
-	dark: matchMedia("(prefers-color-scheme: dark)").matches,
+Object.assign(view, {
+	language: asked in LIVE_LANGUAGES ? asked : view.language,
 	text: facts.text,
 	layer: 0,
 	quantity: facts.graphs[0].quantities[0].name,
@@ -36,7 +35,7 @@ const view = {
 	to: 1,
 	cursor: null,
 	picked: [],
-};
+});
 let words = LIVE_LANGUAGES[view.language];
 let model;
 let parts = {};
@@ -48,8 +47,7 @@ let waiting;
 
 function build() {
 	words = LIVE_LANGUAGES[view.language];
-	document.documentElement.lang = view.language;
-	document.documentElement.dataset.theme = view.dark ? "dark" : "light";
+	const top = head(facts.title, build);
 	parts = {
 		text: make("textarea", { id: "text", maxlength: String(facts.longest), spellcheck: "false", input: typed }),
 		canvas: make("canvas", { tabindex: "0", role: "img" }),
@@ -64,30 +62,18 @@ function build() {
 	};
 	parts.text.value = view.text;
 	page.replaceChildren(
-		make("header", {}, make("h1", {}, facts.title), buttons()),
+		top,
 		...facts.notes.map((note) => make("p", { class: "note" }, note)),
 		make("div", { class: "live" }, main(), aside()),
 		parts.panels,
 		parts.quiz,
 	);
 	parts.map = new HeatMap(parts.canvas, view, [], []);
-	panels = new Panels(parts.panels, words, () => pageColours(view.dark));
+	panels?.stop();
+	panels = new Panels(parts.panels, words, colours);
 	listen();
 	showKnobs();
 	changed();
-}
-
-function buttons() {
-	const again = (change) => () => {
-		change();
-		build();
-	};
-	return make(
-		"div",
-		{ class: "buttons" },
-		make("button", { type: "button", id: "language", click: again(() => { view.language = view.language === "en" ? "ko" : "en"; }) }, words.language),
-		make("button", { type: "button", id: "theme", click: again(() => { view.dark = !view.dark; }) }, words.theme),
-	);
 }
 
 function main() {
@@ -250,7 +236,7 @@ function best(probabilities) {
 }
 
 function drawMap() {
-	parts.map.draw(pageColours(view.dark));
+	parts.map.draw(colours());
 	const { cursor } = view;
 	if (!cursor) parts.readout.textContent = words.point;
 	else {
@@ -273,10 +259,9 @@ function showNext() {
 
 function measureSoon() {
 	clearTimeout(waiting);
+	panels.stop();
 	waiting = setTimeout(() => {
-		const start = performance.now();
 		panels.show(model, view.layer, view.clip, STROKES[view.dark ? "dark" : "light"]);
-		performance.measure("panels", { start });
 		quiz.show(parts.quiz, words);
 	}, IDLE);
 }

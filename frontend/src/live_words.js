@@ -1,8 +1,6 @@
 // What the live page says, in the reader's language.
 
 const ENGLISH = {
-	language: "한국어",
-	theme: "Dark / light",
 	text: "Your text",
 	empty: "Type something: every key is one step, or a few, of the model.",
 	layer: "Layer",
@@ -36,7 +34,8 @@ const ENGLISH = {
 	memoryAbout: "The share of the prediction that moves when another token stands k steps back.",
 	horizon: (steps) => `The model looks ${steps} steps back: what lies farther has less than a tenth of the largest effect.`,
 	tooShort: "Type two tokens or more.",
-	measuring: "Measuring…",
+	nothing: (state) => `${state}: no gradient arrives`,
+	theoryNothing: "linear theory: a step hands no gradient to the one before it",
 	quiz: "Predict, then measure",
 	quizAbout: "Answer first; then the page measures it with this model, on your text.",
 	quizShort: (tokens) => `The questions need a text of at least ${tokens} tokens.`,
@@ -58,8 +57,6 @@ const ENGLISH = {
 };
 
 const KOREAN = {
-	language: "English",
-	theme: "어둡게 / 밝게",
 	text: "글",
 	empty: "글을 입력하십시오. 글쇠 하나가 모델의 한 스텝 또는 몇 스텝입니다.",
 	layer: "층",
@@ -92,7 +89,8 @@ const KOREAN = {
 	memoryAbout: "k스텝 전의 토큰을 바꾸었을 때 예측에서 옮겨 가는 확률의 몫입니다.",
 	horizon: (steps) => `모델은 ${steps}스텝 전까지 봅니다. 더 먼 것의 영향은 가장 큰 영향의 10분의 1보다 작습니다.`,
 	tooShort: "두 토큰 이상 입력하십시오.",
-	measuring: "재는 중…",
+	nothing: (state) => `${state}: 기울기가 오지 않습니다`,
+	theoryNothing: "선형 이론: 한 스텝이 앞 스텝에 기울기를 넘기지 않습니다",
 	quiz: "먼저 예측하고, 재어 보기",
 	quizAbout: "먼저 답을 고르십시오. 그러면 이 모델과 위의 글로 재어 보여 줍니다.",
 	quizShort: (tokens) => `질문에는 ${tokens}토큰 이상의 글이 필요합니다.`,

@@ -6,7 +6,7 @@ const TURNS = 80; // of the power iteration at each of them
 const COUNTED = 50; // the last of those, whose growth is taken
 
 const norm = (numbers) => Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0));
-const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+export const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 /** dL/d(output) at the last step but one, for L = -log p(last token | those before). */
 function fromTheHead(model) {
@@ -69,24 +69,25 @@ export function slope(norms) {
 }
 
 /**
- * The slope that linear theory predicts for a layer: the mean log of the spectral radius of the step's Jacobian.
+ * The log of the spectral radius of the step's Jacobian at some steps; linear theory predicts their mean as the slope.
  *
- * The radius by power iteration with the Jacobian's transpose, which is one step of backpropagation.
+ * By power iteration with the Jacobian's transpose, which is one step of backpropagation.
  */
-export function predictedSlope(run, steps) {
+export function* logRadii(run, steps) {
 	const count = Math.min(JACOBIANS, steps);
 	const chosen = Array.from({ length: count }, (_, place) => Math.round((place * (steps - 1)) / Math.max(1, count - 1)));
 	let seeds = Object.fromEntries(
 		Object.entries(run.states(0)).map(([name, state]) => [`state.${name}`, state.map((_, place) => Math.cos(1.7 * place + name.length))]),
 	);
-	return mean(
-		[...new Set(chosen)].map((t) => {
-			const found = logRadius(run, t, seeds);
-			seeds = found.seeds; // the next step's direction is not far
-			return found.growth;
-		}),
-	);
+	for (const t of new Set(chosen)) {
+		const found = logRadius(run, t, seeds);
+		seeds = found.seeds; // the next step's direction is not far
+		yield found.growth;
+	}
 }
+
+/** The slope that linear theory predicts for a layer. */
+export const predictedSlope = (run, steps) => mean([...logRadii(run, steps)]);
 
 function logRadius(run, t, from) {
 	let [seeds, growth] = [from, 0];
@@ -106,16 +107,16 @@ function logRadius(run, t, from) {
  * @param others the tokens that take its place, one after the other.
  * @return the mean share of probability that moves (total variation), by k.
  */
-export function memory(model, most, others) {
+export function* effects(model, most, others) {
 	const { tokens } = model;
 	const now = model.predicted.at(-1);
-	const lags = Math.min(most, tokens.length);
-	return Array.from({ length: lags }, (_, lag) => {
-		const at = tokens.length - 1 - lag;
+	for (let at = tokens.length - 1; at >= Math.max(0, tokens.length - most); at--) {
 		const changed = others.filter((other) => other !== tokens[at]);
-		return mean(changed.map((other) => variation(now, model.after(at, [other, ...tokens.slice(at + 1)]))));
-	});
+		yield mean(changed.map((other) => variation(now, model.after(at, [other, ...tokens.slice(at + 1)]))));
+	}
 }
+
+export const memory = (model, most, others) => [...effects(model, most, others)];
 
 function variation(a, b) {
 	return 0.5 * a.reduce((sum, value, place) => sum + Math.abs(value - b[place]), 0);

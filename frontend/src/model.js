@@ -94,7 +94,9 @@ export class Model {
 
 	/** What the model expects at the end of a beginning of the text, if other tokens came after it. */
 	after(beginning, tokens) {
-		this.branches.forEach((branch, layer) => branch.begin(beginning ? this.layers[layer].states(beginning - 1) : {}));
+		for (const [layer, branch] of this.branches.entries()) {
+			branch.begin(beginning ? this.layers[layer].states(beginning - 1) : {});
+		}
 		let output = null;
 		for (const [t, token] of tokens.entries()) output = step(this.branches, t, this.embedded(token));
 		return this.probabilities(output);

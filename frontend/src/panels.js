@@ -5,7 +5,7 @@ import { digits, make } from "./dom.js";
 import { colours, view } from "./frame.js";
 import { shown } from "./heatmap.js";
 
-const FEW = 30;
+const FEW = 12;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A piece of a line, as the chart draws it. */

@@ -135,12 +135,12 @@ function drawn(one, at, up) {
 
 /** Horizontal bars with their values in words. */
 export function bars({ width, rows, description }) {
-	const [row, left] = [26, 92];
+	const [row, left] = [26, 76];
 	const largest = Math.max(...rows.map((one) => one.value), Number.MIN_VALUE);
 	const height = rows.length * row + 4;
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });
 	rows.forEach((one, place) => {
-		const [top, length] = [place * row + 4, ((width - left - 92) * one.value) / largest];
+		const [top, length] = [place * row + 4, ((width - left - 76) * one.value) / largest];
 		picture.append(
 			shape("text", { x: left - 6, y: top + 14, "text-anchor": "end" }, one.name),
 			shape("rect", { x: left, y: top, width: Math.max(1, length), height: row - 8, class: `fill s${one.index % STYLES}` }),

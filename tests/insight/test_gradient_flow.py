@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_one_sentence():
         gradient_flow(net, x, lambda y: torch.zeros(()))
     with pytest.raises(InputError, match="with steps in it"):
         gradient_flow(net, x[:0])
-    with pytest.raises(InputError, match="'orthogonal' or 'chrono'"):
+    with pytest.raises(InputError, match="'orthogonal', 'chrono' or 'clip'"):
         gradient_flow(net, x, treatment="prayer")
     with pytest.raises(InputError, match="no gate that keeps its state"):
         gradient_flow(loopcell.RNN(3, 4), x, treatment="chrono")

@@ -256,6 +256,16 @@ def check_probabilities(model, text, seen):
     assert_near(seen["probabilities"], logits[:, 0].softmax(-1), 1e-5)
 
 
+def test_theory_is_exact_where_the_step_is_linear(tmp_path):
+    vocabulary, settings = MODELS["rnn"]
+    model = untrained(vocabulary, **settings)
+    changes = {"bias": 0.0, "factor": 0.5, "variant": "linear"}
+    found = answer(pages=[page_job(model, tmp_path, texts=["abcdefgh"], changes=changes)])["pages"][0][0]
+    matrix = model.network_.recurrent.weights(0, 0)["U.h"].detach().double()
+    radius = float(torch.linalg.eigvals(0.5 * matrix).abs().max())
+    assert found["predicted"][0] == pytest.approx(np.log(radius), abs=0.02)
+
+
 def test_a_clipped_gradient_is_no_larger_than_asked(tmp_path):
     vocabulary, settings = MODELS["lstm"]
     model = untrained(vocabulary, **settings)

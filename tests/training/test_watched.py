@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from loopcell.training.metrics import COLUMNS, MetricsLog
 from loopcell.training.rows import RowFile, as_line
-from loopcell.training.watched import Look, Measure
+from loopcell.training.watched import LayerLook, Measure
 from loopcell.training.watcher import Watcher
 from tests.training.toy import Diary, ToyChunks, config, make_step, make_trainer, same, weights
 
@@ -107,8 +107,8 @@ def test_the_share_of_clipped_updates_since_the_last_row(tmp_path):
 
 
 def test_a_summary_leaves_out_what_is_not_there():
-    assert Look(3, ()).summary() == {"saturated_gates": None, "dead_units": None, "gradient_slope": None}
-    assert Look(3, (Measure("a", "dead", "h", math.nan),)).summary()["dead_units"] is None
+    assert LayerLook(3, ()).summary() == {"saturated_gates": None, "dead_units": None, "gradient_slope": None}
+    assert LayerLook(3, (Measure("a", "dead", "h", math.nan),)).summary()["dead_units"] is None
 
 
 OLD = "update,epoch,predictions,train_loss,gradient_norm,learning_rate,validation_loss,seconds\n"

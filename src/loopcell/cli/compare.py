@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from loopcell.equations import Cell
 
 ON_FILES = ("classify", "regress", "tag", "lm", "forecast")
-NOT_SHARED = ("cell", "random_state", "devices", "log_every", "save_every")
-"""Settings that each run has its own of, or that only a run folder of `loopcell train` has a use for."""
+NOT_SHARED = ("cell", "random_state", "time_limit", "devices", "log_every", "save_every")
+"""Settings that each run has its own of, that are of a whole command, or of a run folder of `loopcell train`."""
 ENDINGS = (".html", ".json", ".csv")
 
 Cells = Annotated[str, typer.Option("--cells", metavar="CELL,...", help="Names, or FILE.py:NAME of your own.")]

@@ -7,10 +7,12 @@ gradient; without one it is that of the run whose folder is named.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from loopcell.cli.flags import Settings, with_flags
+from loopcell.cli.inspect_corpus import FLAGS, CorpusSearch, searched
 from loopcell.cli.inspect_files import files_of, write
 from loopcell.cli.inspect_gradients import asked_flow, demand_gradients
 from loopcell.cli.inspect_live import write_live
@@ -22,6 +24,7 @@ from loopcell.errors import UsageError
 Picture = Annotated[Path | None, typer.Option(help="Also a picture, for a paper.")]
 
 
+@with_flags(FLAGS)
 def inspect(  # noqa: PLR0913 - one argument a flag
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of a run.")],
     text: Annotated[str | None, typer.Option(help="The sequence, where it is a text.")] = None,
@@ -46,13 +49,17 @@ def inspect(  # noqa: PLR0913 - one argument a flag
     live: Annotated[bool, typer.Option("--live", help="A page that runs a language model on what is typed.")] = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
     debug: Debug = False,
+    **asked: Any,
 ) -> None:
     """Write a page, and open it: of every gate at every step of a sequence, of its gradient, or of a run.
 
     With --text or --data it shows what a model does while it reads that sequence. The folder of a run alone shows the
-    run: its curves, its layers over the updates, and why it failed where it did.
+    run: its curves, its layers over the updates, and why it failed where it did. With --corpus it looks through many
+    sequences for a pattern of units, or for units that track something.
     """
     with reporting(debug):
+        search = Settings(FLAGS, asked).build(CorpusSearch)
+        search.demand_complete({"gradients": gradients, "live": live})
         beside = {"png": png, "svg": svg, "npz": npz, "table": table}
         if live:
             write_live(model, text, output or Path("live.html"), {"data": data, "part": window, **beside}, show=show)
@@ -64,12 +71,14 @@ def inspect(  # noqa: PLR0913 - one argument a flag
             sequence = demand_gradients(sequence, treatment, window, table)
             files = files_of({"output": output or Path("gradients.html"), **beside})
             seen = asked_flow(model, sequence, treatment)
-        elif sequence is None:
+        elif sequence is None and search.corpus is None:
             files = files_of({"output": output or Path("run.html")})
             seen = asked_run(model, [name for name, typed in {**beside, "part": window}.items() if typed is not None])
         else:
             part = window_of(window)
             files = files_of({"output": output or Path("inspection.html"), **beside})
-            seen = sequence.inspected_by(load_for(model, "inspect"))
-            seen = seen if part is None else seen.window(*part)
+            found = searched(load_for(model, "inspect"), search, sequence)
+            if found is None:
+                return
+            seen = found if part is None else found.window(*part)
         write(seen, files, show=show)

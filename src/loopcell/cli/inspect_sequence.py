@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,8 @@ def load_for(path: Path, method: str) -> Any:
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        raise UsageError(f"a {type(loaded).__name__} cannot be looked into yet")
+        what = "cannot be looked into" if method == "inspect" else "has no gradient flow to show"
+        raise UsageError(f"a {type(loaded).__name__} {what} yet")
     return loaded
 
 
@@ -102,19 +104,27 @@ def _table_of(model: Any, file: Path | None) -> Any:
     return table
 
 
+def rows_of(model: Any, file: Path) -> Iterator[Any]:
+    """Yield all sequences of a file, read as `loopcell predict` reads it."""
+    return (x for X in _blocks(model, file) for x in X)
+
+
+def _blocks(model: Any, file: Path) -> Iterator[Any]:
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
+
+    spec = as_trained(FileExamples(files=(file,)), getattr(model, "columns_", None))
+    return blocks(open_records(spec), spec, 1024)
+
+
 def _row_of(model: Any, file: Path, row: int) -> Any:
     """Return one sequence of a file, read as `loopcell predict` reads it.
 
     Raises:
         UsageError: the file has fewer rows.
     """
-    from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
-
-    spec = FileExamples(files=(file,))
-    spec = as_trained(spec, getattr(model, "columns_", None))
     seen = 0
-    for X in blocks(open_records(spec), spec, 1024):
+    for X in _blocks(model, file):
         if row <= seen + len(X):
             return X[row - seen - 1]
         seen += len(X)

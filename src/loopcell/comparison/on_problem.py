@@ -56,7 +56,8 @@ class Answerer(nn.Module):
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Return the mean loss of what the layer gave, [T, B, H], against answers [B] or classes [B, A]."""
         if y.is_floating_point():
-            return (self.read_out(output[-1]).squeeze(-1) - y).square().mean()
+            found: Tensor = (self.read_out(output[-1]).squeeze(-1) - y).square().mean()
+            return found
         said = self.read_out(output[-y.shape[1] :])
         return nn.functional.cross_entropy(said.flatten(0, 1), y.t().flatten())
 
@@ -185,7 +186,7 @@ class OnProblem(ProblemSettings):
             if not math.isfinite(float(loss.detach())):
                 return update, f"the loss was no number any more at update {update:,}"
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             if self.clip:
                 nn.utils.clip_grad_norm_(parameters, self.clip)
             optimizer.step()

@@ -66,13 +66,13 @@ class CellCost:
         cell: its name.
         hidden_size: H.
         parameters: of the recurrent layers.
-        forward_ms: median milliseconds of a forward pass without gradients.
-        training_ms: median milliseconds of a forward and backward pass.
+        forward_ms: median milliseconds of processor time, of all threads, for a forward pass without gradients.
+        training_ms: the same for a forward and backward pass.
         saved_bytes: bytes of the tensors that autograd saves between the two passes: each storage once, without the
             parameters and the input.
         steps: T, of the sequences.
         batch: B, sequences side by side.
-        rounds: in which the cells took turns; the median is over these.
+        rounds: in which the cells took turns; the medians are over all calls of all rounds.
     """
 
     cell: str

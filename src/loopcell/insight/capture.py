@@ -75,7 +75,7 @@ class LayersCall:
 
     @property
     def in_rows(self) -> bool:
-        """Whether it was called with a padded batch: no PackedSequence, and no sequence without an axis of rows."""
+        """Say whether it was called with a padded batch: no PackedSequence, no sequence without an axis of rows."""
         return isinstance(self.x, Tensor) and self.x.dim() == 3
 
     def time_first(self, most: int | None = None) -> tuple[Tensor, Lengths, dict[str, Tensor]]:

@@ -7,82 +7,32 @@ Bengio: On the difficulty of training recurrent neural networks, 2013 (arXiv 121
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
 from loopcell.equations.gates import gates_of
 from loopcell.errors import InputError
-from loopcell.insight.dynamics import StepDynamics, step_dynamics
+from loopcell.insight.dynamics import step_dynamics
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow_findings import Finding, finding
+from loopcell.insight.flow_of_layer import FlowOfLayer, Numbers
 from loopcell.insight.nudges import NudgedRun
 from loopcell.insight.treatments import Treatment, treated
 from loopcell.layers import boundary
 from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
-Numbers = npt.NDArray[np.float64]
 LossFunction = Callable[[Tensor], Tensor]
 LossOf = Literal["last output", "function", "training loss", "last token"]
 
 CLIP = 1.0
 """The norm above which the treatment "clip" scales a gradient down: the usual one of training."""
-
-
-@dataclass(frozen=True, eq=False)
-class FlowOfLayer:
-    """The gradient in one layer and direction.
-
-    Attributes:
-        layer: its number.
-        direction: 0 along the sequence, 1 against it.
-        norms: by state, ||dL/ds_t|| [T]: the root mean square over the batch's rows. Every path to the loss counts:
-            later steps, the layers above, the output.
-        dynamics: the Jacobian's figures along the sequence; None where they were not asked for.
-    """
-
-    layer: int
-    direction: int
-    norms: Mapping[str, Numbers]
-    dynamics: StepDynamics | None
-
-    def back(self, state: str) -> Numbers:
-        """Return the norms of a state against the order in which the direction reads: from the last step back."""
-        return self.norms[state] if self.direction else self.norms[state][::-1]
-
-    def predicted(self, state: str) -> Numbers | None:
-        """Return the norms by linear theory, [T] in the order of `norms`; None without dynamics or gradient.
-
-        A straight line in the log, by `dynamics.predicted_slope`, through the norm that is nearest to where the reading
-        ends.
-        """
-        norms = self.back(state)
-        reached = np.flatnonzero((norms > 0) & np.isfinite(norms))
-        if self.dynamics is None or not len(reached):
-            return None
-        first = int(reached[0])
-        with np.errstate(invalid="ignore", over="ignore"):
-            line = norms[first] * np.exp(self.dynamics.predicted_slope * (np.arange(len(norms)) - first))
-        return line if self.direction else line[::-1]
-
-    def slope(self, state: str) -> float:
-        """Return the growth of log ||dL/ds_t|| for one step back, fitted over all steps that a gradient reaches.
-
-        0 is a gradient that holds; -0.1 one that loses a tenth at each step back. NaN where none arrives.
-        """
-        norms = self.back(state)
-        reached = np.flatnonzero((norms > np.finfo(np.float64).tiny) & np.isfinite(norms))
-        if len(reached) < 2:
-            return float("nan")
-        return float(np.polyfit(reached, np.log(norms[reached]), 1)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +156,7 @@ def gradient_flow(
 
 @dataclass(frozen=True)
 class Arriving:
-    """What a gradient is of, and the gradients that arrive there.
+    """The outputs that a gradient is of, and the gradients that arrive there.
 
     Attributes:
         outputs: the loss, or what comes out of the recurrent layers.

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from loopcell.errors import InputError
 from loopcell.files.atomic import atomic_write
-from loopcell.insight.flow import FlowOfLayer, GradientFlow
+from loopcell.insight.flow import GradientFlow
+from loopcell.insight.flow_of_layer import FlowOfLayer
 from loopcell.insight.html_document import document
 from loopcell.insight.plots import axes_on, brief, style
 
@@ -116,9 +117,7 @@ def _save_npz(flow: GradientFlow, path: Path, _: str) -> None:
             place = f"{before}{layer.layer}/{layer.direction}"
             arrays |= {f"{place}/{state}": norms for state, norms in layer.norms.items()}
             if layer.dynamics is not None:
-                named = {"steps": layer.dynamics.steps, "spectral_radius": layer.dynamics.spectral_radius}
-                named |= {"singular_values": layer.dynamics.singular_values, "lyapunov": layer.dynamics.lyapunov}
-                arrays |= {f"{place}/dynamics/{name}": value for name, value in named.items()}
+                arrays |= {f"{place}/dynamics/{name}": value for name, value in vars(layer.dynamics).items()}
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from loopcell.insight.flow import FlowOfLayer
+from loopcell.insight.flow_of_layer import FlowOfLayer
 
 FLAT = 2.0
 """Powers of ten over the sequence within which a gradient is said to hold."""

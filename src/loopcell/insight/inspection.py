@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from loopcell.errors import InputError
 from loopcell.files.atomic import atomic_write
 from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
+
+if TYPE_CHECKING:
+    from loopcell.insight.matches import Matches
 
 
 class Prediction(NamedTuple):
@@ -46,6 +49,7 @@ class Inspection:
         part: which part of the model this is, such as "encoder"; empty where it is the whole.
         attention: where this part looked at each of its T steps; None where it does not look anywhere.
         others: the other parts of the model, each with steps of its own, such as a decoder with the tokens it wrote.
+        matches: where in a corpus a pattern of units is found that was taken from this part; None for nothing.
 
     Raises:
         InputError: there is no step, or a quantity has another number of steps.
@@ -62,6 +66,7 @@ class Inspection:
     part: str = ""
     attention: AttentionMap | None = None
     others: Sequence[Inspection] = ()
+    matches: Matches | None = None
 
     def __post_init__(self) -> None:
         count = len(self.steps)
@@ -125,7 +130,12 @@ class Inspection:
             part=self.part,
             attention=None if self.attention is None else self.attention.rows(part),
             others=self.others,
+            matches=None if self.matches is None else self.matches.moved(-shown.start),
         )
+
+    def with_matches(self, matches: Matches) -> Inspection:
+        """Return the same with places of a corpus beside it, which the page shows."""
+        return replace(self, matches=matches)
 
     def html(self) -> str:
         """Return the page: one file, with no request to anywhere."""

@@ -69,18 +69,17 @@ def live_page(model: LiveModel) -> str:
     """Return the page of a model: one HTML file, with no request to anywhere.
 
     Raises:
-        InputError: the model has too many weights, tokens that the page cannot read, layers that read backward, no
-            named quantity, or weights that are not finite.
+        InputError: the model has too many weights, tokens that the page cannot read or weights that are not finite, or
+            the text is too long.
     """
     if model.vocabulary["kind"] not in KINDS:
         raise InputError(
             f"a live page reads tokens of the kinds {', '.join(KINDS)}, and this model's are {model.vocabulary['kind']}"
         )
-    if model.layers.bidirectional:
-        raise InputError("a live page reads as the reader types: layers that read backward cannot")
+    if len(model.text) > LONGEST:
+        count = len(model.text)
+        raise InputError(f"a live page begins with at most {LONGEST} characters of text, and there are {count:,}")
     graph = model.layers.cell.graph
-    if not known_names(graph):
-        raise InputError("nothing to look at: no value of the cell has a name in its equations")
     arrays = _arrays(model)
     graphs = {"": graph, **variants(model.layers.cell)}
     places = range(model.layers.num_layers)

@@ -10,8 +10,10 @@ from loopcell.equations.mathml import mathml
 from loopcell.errors import InputError
 from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
+from loopcell.insight.corpus_parts import column
 from loopcell.insight.html_document import document
 from loopcell.insight.inspection import Inspection
+from loopcell.insight.matches import Matches
 from loopcell.insight.planes import encoded
 
 MOST_VALUES = 24_000_000
@@ -59,6 +61,7 @@ def _part(number: int, seen: Inspection, blocks: list[str]) -> dict[str, Any]:
         "predictions": [[list(each) for each in step] for step in seen.predictions],
         "predicted": seen.predicted,
         "attention": None if seen.attention is None else _attention(number, seen.attention, blocks),
+        "matches": None if seen.matches is None else _matches(seen, seen.matches),
     }
 
 
@@ -89,6 +92,31 @@ def _layer(number: str, layer: LayerView, blocks: list[str]) -> dict[str, Any]:
         "equations": mathml(graph),
         "quantities": quantities,
     }
+
+
+def _matches(seen: Inspection, matches: Matches) -> dict[str, Any]:
+    """Return the facts of a pattern and of the places where it is found; its units by the page's layers."""
+    shown = [number for number, layer in enumerate(seen.layers) if layer.quantities]
+    places = {
+        column(number, name): (shown.index(number), name) for number in shown for name in seen.layers[number].quantities
+    }
+    units = [
+        {"layer": places[each.column][0], "quantity": places[each.column][1], "unit": each.unit, "text": str(each)}
+        | {"threshold": each.threshold, "above": each.above}
+        for each in matches.pattern.conditions
+    ]
+    found = [
+        {"sequence": each.sequence, "start": each.start, "end": each.end, "first": each.first, "score": each.score}
+        | {
+            "text": each.parts(matches.separator),
+            "tokens": list(each.tokens),
+            "values": [_plain(row) for row in each.values.T],
+        }
+        for each in matches.found
+    ]
+    interval = matches.pattern.interval
+    counts = {"count": matches.count, "steps": matches.steps, "interval": None if interval is None else list(interval)}
+    return {"units": units, "found": found, **counts}
 
 
 def _plain(values: Any) -> list[float | None]:

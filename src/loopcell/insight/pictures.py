@@ -23,7 +23,7 @@ FITTING = 130  # characters side by side below a picture
 MOST_ROWS = 60  # heat maps of one picture
 
 
-class _Row(NamedTuple):
+class _HeatMap(NamedTuple):
     """One heat map: its name, numbers [T, n], colours and labels; and of the last one of a part the steps below it."""
 
     name: str
@@ -73,7 +73,7 @@ def figure_of(seen: Inspection) -> Any:
     return figure
 
 
-def _rows(seen: Inspection) -> Iterator[_Row]:
+def _rows(seen: Inspection) -> Iterator[_HeatMap]:
     """Yield the heat maps of a part of the model; attention is the last one, over the same steps."""
     there = [(layer, name, value) for layer in seen.layers for name, value in layer.quantities.items()]
     for number, (layer, name, value) in enumerate(there, start=1):
@@ -82,12 +82,12 @@ def _rows(seen: Inspection) -> Iterator[_Row]:
         limits, colours = ((0.0, 1.0), SEQUENTIAL) if gate else ((-most, most), DIVERGING)
         last = number == len(there) and seen.attention is None
         place = " ".join(filter(None, (seen.part, brief(layer.name.rpartition(", layer ")[2]))))
-        yield _Row(f"{name}\n{place}", value, limits, colours, [], seen, last)
+        yield _HeatMap(f"{name}\n{place}", value, limits, colours, [], seen, last)
     found = seen.attention
     if found is not None:
         labels = [brief(step) for step in found.source] if len(found.source) <= MOST_SOURCES else []
         most = float(found.weights.max(initial=0.0)) or 1.0
-        yield _Row("attention", found.weights, (0.0, most), SEQUENTIAL, labels, seen, last=True)
+        yield _HeatMap("attention", found.weights, (0.0, most), SEQUENTIAL, labels, seen, last=True)
 
 
 def _label_steps(axis: Any, seen: Inspection) -> None:

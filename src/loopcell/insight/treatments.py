@@ -1,4 +1,4 @@
-"""What helps a gradient to flow: other start values, or clipping."""
+"""Treatments that help a gradient to flow: other start values, or clipping."""
 
 from __future__ import annotations
 

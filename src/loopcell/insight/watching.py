@@ -18,7 +18,7 @@ from loopcell.backends.lengths import Lengths
 from loopcell.equations.graph import Graph
 from loopcell.insight.capture import LayersCall, calls_of
 from loopcell.insight.evaluation import in_evaluation
-from loopcell.insight.flow import FlowOfLayer
+from loopcell.insight.flow_of_layer import FlowOfLayer
 from loopcell.insight.nudges import NudgedRun
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
@@ -112,12 +112,16 @@ class _Batch:
         known = known_names(graph)
         wanted = [name for name, index in known.items() if graph.nodes[index].op in BOUNDED]
         names = list(dict.fromkeys([*wanted, _output_name(graph)]))
-        turned = (lambda value: value.transpose(0, 1)) if self.layers.batch_first else (lambda value: value)
         state = State(**self.initial) if self.initial else None
-        reset = None if self.rows.reset is None else turned(self.rows.reset)
+        reset = None if self.rows.reset is None else self._turned(self.rows.reset)
         with torch.no_grad():
-            found = self.layers.record(turned(self.x), *names, state=state, lengths=self.rows.lengths, reset=reset)
-        return {name: [turned(value) for value in values] for name, values in found.items()}
+            given, lengths = self._turned(self.x), self.rows.lengths
+            found = self.layers.record(given, *names, state=state, lengths=lengths, reset=reset)
+        return {name: [self._turned(value) for value in values] for name, values in found.items()}
+
+    def _turned(self, value: Tensor) -> Tensor:
+        """Turn time first into the form of the layers; its own inverse."""
+        return value.transpose(0, 1) if self.layers.batch_first else value
 
     def valid(self, value: Tensor) -> Tensor:
         """Return the rows of the steps that are no padding, [N, n] of [T, B, n]."""
@@ -138,12 +142,11 @@ class _Batch:
         """Return the sum over rows of what each direction gives at the step that it reads last, along one direction."""
         drawn = torch.randn(output.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         weights = (drawn / drawn.norm()).to(output)
-        ways = output.unflatten(-1, (self.layers.num_directions, -1)).unbind(2)
-        along = weights.unflatten(0, (self.layers.num_directions, -1))
-        forward = (
-            self.rows.reverse(ways[0].contiguous())[0] @ along[0]
-        ).sum()  # reversed, the last valid step is first
-        return forward if len(ways) == 1 else forward + (ways[1][0] @ along[1]).sum()
+        ways = torch.chunk(output, self.layers.num_directions, dim=-1)
+        along = torch.chunk(weights, self.layers.num_directions)
+        # Reversed, the last valid step is first; the other direction ends at the first step by itself.
+        last = [self.rows.reverse(ways[0].contiguous())[0], *(way[0] for way in ways[1:])]
+        return torch.stack([torch.sum(one @ part) for one, part in zip(last, along, strict=True)]).sum()
 
     def _norms(self, gradient: Tensor) -> Numbers:
         """Return the norms by steps back of a gradient in the order in which its direction reads."""

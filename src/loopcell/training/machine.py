@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
-
-import loopcell
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -31,7 +30,7 @@ def machine_facts(device: torch.device, precision: str) -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "loopcell": loopcell.__version__,
+        "loopcell": _own_version(),
     }
 
 
@@ -40,3 +39,11 @@ def _processor() -> str:
     lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines() if CPUINFO.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or platform.machine()
+
+
+def _own_version() -> str:
+    """Return the version that is installed; the package itself is above this room."""
+    try:
+        return version("loopcell")
+    except PackageNotFoundError:  # a copy of the sources
+        return "not installed"

@@ -9,7 +9,7 @@ from loopcell.errors import MissingExtraError
 from loopcell.training.report import Report
 from loopcell.training.rows import RowFile
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.watched import Look, Measure
+from loopcell.training.watched import LayerLook, Measure
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -87,7 +87,7 @@ class MetricsLog:
             if (value := getattr(report, curve)) is not None:
                 self._board.add_scalar(curve, value, report.update)
 
-    def _write_look(self, look: Look) -> None:
+    def _write_look(self, look: LayerLook) -> None:
         if self._watched is None:
             self._watched = RowFile(self._run.watched, WATCHED_COLUMNS, _TEXT, None)
         self._watched.write(

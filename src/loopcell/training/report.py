@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from loopcell.training.watched import Look
+from loopcell.training.watched import LayerLook
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Report:
     validation_loss: float | None = None
     best: bool = False
     clip_rate: float | None = None
-    looks: Sequence[Look] = ()
+    looks: Sequence[LayerLook] = ()
 
 
 class Observer(Protocol):

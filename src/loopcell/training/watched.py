@@ -39,8 +39,8 @@ Watch = Callable[[Any, Any], Sequence[Measure]]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was found after an update.
+class LayerLook:
+    """The measures after an update.
 
     Attributes:
         update: updates so far; 0 is before the first.

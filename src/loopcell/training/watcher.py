@@ -1,4 +1,4 @@
-"""When a training looks at its own layers: before the first update, at evaluations far enough apart, at the end."""
+"""The times at which a training looks at its layers: at first, at evaluations far enough apart, and at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loopcell.training.checkpoint import Position
 from loopcell.training.randomness import random_state, restore_random_state
 from loopcell.training.step import ChunkT, StateT
-from loopcell.training.watched import Look
+from loopcell.training.watched import LayerLook
 from loopcell.training.work import Work
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Watcher:
     def __init__(self, work: Work[ChunkT, StateT], every: int, fabric: Fabric) -> None:
         self._work, self._every, self._fabric = work, every, fabric
         self._watch = work.watch if every and fabric.is_global_zero else None
-        self._looks: list[Look] = []
+        self._looks: list[LayerLook] = []
 
     def begin(self, position: Position) -> None:
         """Keep the batch, and look at a run that is new; the chunks are afterwards those of the first pass."""
@@ -45,7 +45,7 @@ class Watcher:
         if self._watch is not None and since and (ending or since >= self._every):
             self._look(position)
 
-    def taken(self) -> tuple[Look, ...]:
+    def taken(self) -> tuple[LayerLook, ...]:
         """Return the looks since this was asked last."""
         taken, self._looks = tuple(self._looks), []
         return taken
@@ -57,5 +57,5 @@ class Watcher:
             state = self._work.step.initial_state(self._work.chunks.batch_size)
             measures = self._watch(self._chunk, state)
         restore_random_state(drawn, self._fabric.device)
-        self._looks.append(Look(position.update, measures))
+        self._looks.append(LayerLook(position.update, measures))
         position.watched = position.update

@@ -62,6 +62,15 @@ def test_targets_that_are_read_apart_have_values_of_their_own():
         model.inspect(data, target="prise")
 
 
+def test_a_series_that_is_as_short_as_the_history_is_read_and_nothing_is_expected_within_it():
+    data = table(extra=["price"])
+    model = Forecaster(time="time", target="load", known="price", horizon=3, **QUICK).fit(data)
+    seen = model.inspect({name: values[:12] for name, values in data.items()})
+    assert len(seen.steps) == 12
+    assert seen.predictions == []
+    assert seen.answer == []
+
+
 def test_what_is_known_ahead_is_used_where_it_is_there():
     data = table(extra=["price"])
     columns = {"time": "time", "target": "load", "known": "price"}

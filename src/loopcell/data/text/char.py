@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from loopcell.data.text import characters as chars
 from loopcell.data.text.vocabulary import UNKNOWN_CHARACTER, Ids, Unknown, Vocabulary, unknown_characters
@@ -41,6 +42,10 @@ class CharVocabulary(Vocabulary):
     def __len__(self) -> int:
         """Return the known characters and the unknown token."""
         return len(self._points)
+
+    def decode_steps(self, ids: npt.ArrayLike) -> list[str]:
+        """Return the character of each id."""
+        return list(self.decode(ids))
 
     def _encode(self, text: str, start: int, unknown: Unknown) -> Ids:
         places = self._table.find(chars.to_points(text))

@@ -82,15 +82,26 @@ class JamoVocabulary(Vocabulary):
         return _spread(code, syllable, literal)
 
     def _decode(self, ids: Ids) -> str:
+        points, ends = self._composed(ids)
+        return chars.from_points(points[ends])
+
+    def _composed(self, ids: Ids) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+        """Return a code point for each id, and where one is whole: a syllable's is at its last jamo."""
         points = self._points[ids].astype(np.int64)
         starts = np.flatnonzero(_is_lead(ids[:-1]) & _is_vowel(ids[1:]))
         after = np.append(ids, 0)[starts + 2]
         form = np.where(_is_trail(after), after - TRAIL + 1, 0)
-        points[starts] = FIRST_SYLLABLE + ((ids[starts] - LEAD) * len(VOWELS) + ids[starts + 1] - VOWEL) * FORMS + form
-        keep = np.ones(len(ids), dtype=np.bool_)
-        keep[starts + 1] = False
-        keep[starts[form > 0] + 2] = False
-        return chars.from_points(points[keep].astype(np.uint32))
+        last = starts + 1 + (form > 0)
+        points[last] = FIRST_SYLLABLE + ((ids[starts] - LEAD) * len(VOWELS) + ids[starts + 1] - VOWEL) * FORMS + form
+        ends = np.ones(len(ids), dtype=np.bool_)
+        ends[starts] = False
+        ends[starts[form > 0] + 1] = False
+        return points.astype(np.uint32), ends
+
+    def decode_steps(self, ids: npt.ArrayLike) -> list[str]:
+        """Return the text that is whole with each id: a syllable stands at its last jamo."""
+        points, ends = self._composed(self._checked(ids))
+        return [chr(point) if whole else "" for point, whole in zip(points.tolist(), ends.tolist(), strict=True)]
 
     def changing(self, ids: Ids) -> Ids:
         """Return, after a syllable without a trailing consonant, all of these: one would make another syllable."""

@@ -127,6 +127,23 @@ class Vocabulary(ABC):
         for token in ids:
             yield self._decode(self._checked([token]))
 
+    def decode_steps(self, ids: npt.ArrayLike) -> list[str]:
+        """Return for each of `ids` [n] the text that is whole with it: "" for a token before a character is.
+
+        Joined they are `decode(ids)`. A syllable stands at its last jamo, a character at its last byte.
+        """
+        array = self._checked(ids)
+        found, at = [""] * len(array), 0
+
+        def each() -> Iterator[int]:
+            nonlocal at
+            for at, token in enumerate(array.tolist()):  # noqa: B007 - `at` is read where the pieces arrive
+                yield token
+
+        for piece in self.decode_stream(each()):
+            found[at] += piece
+        return found
+
     def _checked(self, ids: npt.ArrayLike) -> Ids:
         array = np.asarray(ids)
         if array.size == 0:

@@ -12,6 +12,7 @@ from loopcell.errors import FileFormatError, UsageError
 from loopcell.insight.plots import BLUE, GREY, RED, axes_on, style
 from loopcell.training.run_folder import RunFolder
 
+DRAWN = ("update", "train_loss", "validation_loss")
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -62,6 +63,6 @@ def _rows_of(path: Path) -> list[dict[str, float | None]]:
     with file.open(encoding="utf-8", newline="") as lines:
         found = list(csv.DictReader(lines))
     try:
-        return [{name: float(cell) if cell else None for name, cell in row.items()} for row in found]
+        return [{name: float(row[name]) if row.get(name) else None for name in DRAWN} for row in found]
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"{file} is damaged: a cell is no number") from error

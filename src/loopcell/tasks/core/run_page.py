@@ -9,7 +9,7 @@ from typing import Any
 
 from loopcell.insight.html_document import document
 from loopcell.tasks.core.run_record import RunRecord
-from loopcell.training.watched import Look
+from loopcell.training.watched import LayerLook
 
 MOST_POINTS = 4_000
 """Rows of a curve that a page shows; of more, every second, third, ... and the last."""
@@ -46,7 +46,7 @@ def _column(record: RunRecord, name: str) -> Sequence[float | None]:
     return record.curves.get(name, ())
 
 
-def _layers(looks: Sequence[Look]) -> list[dict[str, Any]]:
+def _layers(looks: Sequence[LayerLook]) -> list[dict[str, Any]]:
     """Return of each layer its curves over the looks, and its gradient by steps back at each of them."""
     found: dict[str, dict[str, Any]] = {}
     for at, look in enumerate(looks):

@@ -17,7 +17,7 @@ from loopcell.files.tensors import read_tensor_shapes
 from loopcell.tasks.core.model_kind import MODEL
 from loopcell.training.metrics import COLUMNS
 from loopcell.training.run_folder import RunFolder
-from loopcell.training.watched import Look, Measure
+from loopcell.training.watched import LayerLook, Measure
 
 Curve = tuple[float | None, ...]
 _LAYER = re.compile(r"(.*\bl\d+(?:_reverse)?)\.")
@@ -50,7 +50,7 @@ class RunRecord:
     cell: str
     settings: Mapping[str, Any]
     curves: Mapping[str, Curve]
-    looks: Sequence[Look] = ()
+    looks: Sequence[LayerLook] = ()
     failure: str = ""
     failed_at: int = 0
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -166,7 +166,7 @@ def _numbers(row: Sequence[str]) -> list[float | None] | None:
         return None
 
 
-def _looks(path: Path) -> list[Look]:
+def _looks(path: Path) -> list[LayerLook]:
     """Return the looks that a table keeps; a row that is damaged is left out."""
     if not path.is_file():
         return []
@@ -179,7 +179,7 @@ def _looks(path: Path) -> list[Look]:
             update, back, value = numbers
             measure = Measure(row[1], row[2], row[3], value, None if back is None else int(back))  # type: ignore[arg-type]
             found.setdefault(int(update or 0), []).append(measure)
-    return [Look(update, measures) for update, measures in found.items()]
+    return [LayerLook(update, measures) for update, measures in found.items()]
 
 
 def _parameters(model: Path) -> dict[str, int]:

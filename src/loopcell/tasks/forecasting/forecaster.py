@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -21,6 +20,7 @@ from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, mo
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import HEADS, Head
+from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
@@ -39,10 +39,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, RollOut, Strategy
-
-Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
 
 
 class Forecaster(ForecasterSettings, SeriesEstimator):
@@ -131,20 +128,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             yield from forecast.rows()
 
     def _says(self, series: Series, column: int) -> Said:
-        steps = steps_that_have_been(series)
-        longer = with_next(series, steps, calendar=bool(self.calendar))
+        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar))
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
         with torch.no_grad():  # the first step of a roll-out is what the network says itself
             futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
-        found = self._in_units(one, places, futures)
-        name, levels = self.targets_[column], self.network_.head_kind.levels
-        of_levels = {level: found.quantiles[:, 0, column, at] for at, level in enumerate(levels)}
-        courses = {f"{name} forecast": of_levels.get(0.5, found.mean[:, 0, column])}
-        outer = dict.fromkeys((*levels[:1], *levels[-1:]))
-        courses |= {f"{name} {level:.0%}": of_levels[level] for level in outer if level != 0.5}
-        return of_next(longer, steps, places, courses)
+        return of_next(one, column, places, self._in_units(one, places, futures), self.network_.head_kind.levels)
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
@@ -245,14 +235,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
             return
-        over, still = [], []
-        for one, places in held_out.places():
-            with torch.no_grad():
-                futures, _ = Direct()(self.network_, one, places)
-            true = one.values[places[:, None] + np.arange(self.horizon)]
-            over.append(true[..., None] - futures.quantiles)
-            still.append(self._still(one, places))
-        shift = moved_to_cover(np.concatenate(over), np.concatenate(still), head.levels)
+        shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
@@ -275,8 +258,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         ahead = slice(one.steps, one.steps + int(self.horizon))
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
-        still = self._still(one, places, before)[0]
-        last = series.times[one.steps - 1]
+        last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
         kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
         return with_history(forecast, series, one.steps), kept
 

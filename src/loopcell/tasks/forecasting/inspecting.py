@@ -18,14 +18,17 @@ from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.estimator.inspecting import MOST_TRACES
 from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries
+from loopcell.tasks.forecasting.strategies import ForecastBatch
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
+MEDIAN = 0.5
+
 
 @dataclass(frozen=True)
 class Said:
-    """What a model says of the T steps of a series.
+    """The model's words about the T steps of a series.
 
     Attributes:
         traces: numbers [T] beside the columns: forecasts, scores.
@@ -115,26 +118,33 @@ def _columns(series: Series) -> dict[str, Floats]:
     return {name or "value": values[:, column] for column, name in enumerate(names[:MOST_TRACES])}
 
 
-def of_next(series: Series, steps: int, places: Places, courses: Mapping[str, Floats]) -> Said:
-    """Return what forecasts of the next step say at each of the steps before.
+def of_next(one: ScaledSeries, column: int, places: Places, found: ForecastBatch, levels: tuple[float, ...]) -> Said:
+    """Return what forecasts of the next step say at each of the steps before: the median, or the mean without one.
 
     Args:
-        series: the steps that have been, and where it is forecast the one to come.
-        steps: T, that have been.
+        one: the steps that have been, and where it is forecast the one to come.
+        column: the target.
         places: rising, [N]: the steps that are forecast, each after all before it were read.
-        courses: the forecasts [N] by what they are of, the expected value first.
+        found: the forecasts of places, in the units of the series.
+        levels: of the quantiles; the outer ones are traces too.
     """
-    traces = {name: np.full(steps, np.nan) for name in courses}
+    name, steps = one.series.target_names[column], one.steps
+    of_levels = {level: found.quantiles[:, 0, column, at] for at, level in enumerate(levels)}
+    outer = [level for level in dict.fromkeys((*levels[:1], *levels[-1:])) if level != MEDIAN]
+    courses = {f"{name} forecast": of_levels.get(MEDIAN, found.mean[:, 0, column])}
+    courses |= {f"{name} {level:.0%}": of_levels[level] for level in outer}
+    traces = {key: np.full(steps, np.nan) for key in courses}
     inside = places < steps
-    for name, values in courses.items():
-        traces[name][places[inside]] = values[inside]
+    for key, values in courses.items():
+        traces[key][places[inside]] = values[inside]
     predictions: list[list[Prediction]] = [[] for _ in range(steps)]
-    expected = next(iter(courses.values()))
-    for place, value in zip(places.tolist(), expected.tolist(), strict=True):
+    for place, value in zip(places.tolist(), courses[f"{name} forecast"].tolist(), strict=True):
         predictions[place - 1] = [Prediction(f"{value:.5g}")]
-    if inside[-1]:
-        return Said(traces, predictions, "next")
+    return Said(traces, predictions, "next", [] if inside.all() else [_of_the_last(one.series, steps, courses)])
+
+
+def _of_the_last(series: Series, steps: int, courses: Mapping[str, Floats]) -> Prediction:
+    """Return in words what is forecast of the step after the last one that has been."""
     time = series.times[steps]
     when = shown(time, series.zone) if time == time else "the next step"  # noqa: PLR0124 - not NaT or NaN
-    last = ", ".join(f"{name} {values[-1]:.5g}" for name, values in courses.items())
-    return Said(traces, predictions, "next", [Prediction(f"{when}: {last}")])
+    return Prediction(f"{when}: " + ", ".join(f"{name} {values[-1]:.5g}" for name, values in courses.items()))

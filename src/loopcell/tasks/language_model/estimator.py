@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -20,7 +20,7 @@ from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, UsageError
-from loopcell.insight import GradientFlow, Inspection
+from loopcell.insight import CorpusPart, GradientFlow, Inspection
 from loopcell.insight.treatments import Treatment
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
@@ -31,7 +31,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
-from loopcell.tasks.language_model.inspecting import flow_of_text, inspected
+from loopcell.tasks.language_model.inspecting import corpus_states, flow_of_text, inspected
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
     Prepared,
@@ -297,6 +297,12 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
         if not isinstance(x, str):
             raise InputError(f"x is one text to look at, not a {type(x).__name__}")
         return flow_of_text(network, x, treatment)
+
+    def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
+        """Yield what the layers compute at every token of a text, a path or a list of these; see `CorpusReader`."""
+        network = self._fitted_network()
+        with tempfile.TemporaryDirectory() as folder:
+            yield from corpus_states(network, as_sources(corpus, "corpus", Path(folder)), quantities)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

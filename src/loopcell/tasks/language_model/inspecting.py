@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from loopcell.data.text import Source
 from loopcell.errors import InputError
-from loopcell.insight import GradientFlow, Inspection, Prediction, look_inside
+from loopcell.insight import CorpusPart, GradientFlow, Inspection, LayerView, Prediction, look_inside
+from loopcell.insight.corpus_parts import STEPS
+from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.treatments import Treatment
+from loopcell.layers import State
 from loopcell.tasks.core.estimator.gradient_flows import flow_in
-from loopcell.tasks.core.inputs.text import token_labels
+from loopcell.tasks.core.inputs.text import token_labels, unknown_among
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 
 SHOWN = 5  # expected tokens of a step
@@ -67,6 +73,41 @@ def flow_of_text(network: LanguageModelNetwork, text: str, treatment: Treatment 
 
     labels = token_labels(network.vocabulary, ids[:-1])
     return flow_in(network, read, "last token", labels, place="", treatment=treatment)
+
+
+def corpus_states(
+    network: LanguageModelNetwork, sources: Iterable[Source], quantities: Sequence[str] | None
+) -> Iterator[CorpusPart]:
+    """Yield what the layers compute at every token of some texts; the state goes on from part to part of a text."""
+    for number, source in enumerate(sources):
+        state = None
+        for block in network.vocabulary.encode_source(source, unknown="replace"):
+            labels = token_labels(network.vocabulary, block)
+            texts = network.vocabulary.decode_steps(block)
+            unknown = unknown_among(network.vocabulary, block)
+            for start in range(0, len(block), STEPS):
+                part = slice(start, start + STEPS)
+                layers, state = _recorded(network, block[part], state, quantities)
+                yield CorpusPart(number, labels[part], texts[part], unknown[part], layers)
+
+
+def _recorded(
+    network: LanguageModelNetwork, ids: npt.NDArray[np.int64], state: State | None, quantities: Sequence[str] | None
+) -> tuple[tuple[LayerView, ...], State]:
+    """Return the layers' values [T, n] for some tokens, and the state after them; the head does not run."""
+    recurrent = network.recurrent
+    tokens = torch.from_numpy(ids).unsqueeze(1).to(network.device)
+    with in_evaluation(network), torch.no_grad():
+        recorded = recurrent.record(network.embedding(tokens), *(quantities or recurrent.cell.states), state=state)
+    layers = tuple(
+        LayerView(
+            f"recurrent, layer {layer}",
+            recurrent.cell,
+            {name: values[layer][:, 0].cpu().float().numpy() for name, values in recorded.items()},
+        )
+        for layer in range(recurrent.num_layers)
+    )
+    return layers, recorded.state
 
 
 def _best(network: LanguageModelNetwork, expected: Tensor) -> list[list[Prediction]]:

@@ -87,7 +87,8 @@ class WritingModel:
             notes: sentences that the page begins with, such as what the model was trained on.
 
         Raises:
-            InputError: the model has more than 2 million weights, or tokens other than char, byte and jamo.
+            InputError: the model has more than 2 million weights, or tokens other than char, byte and jamo; or the text
+                has more than 400 characters.
             FileWriteError: the folder is missing or may not be written, or the disk is full.
         """
         page = page_of(self._fitted_network(), title or type(self).__name__, text, notes)

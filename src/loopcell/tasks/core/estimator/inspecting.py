@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Ragged
-from loopcell.insight import Prediction
+from loopcell.insight import CorpusPart, LayerView, Prediction
+from loopcell.insight.corpus_parts import chosen
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.inputs import Input
 from loopcell.tasks.core.inputs.numbers import NumericInput
@@ -29,6 +30,30 @@ def traces_of(reads: Input, x: Any) -> dict[str, npt.NDArray[Any]]:
     (numbers,) = reads.each([x])
     names = getattr(reads, "columns", None) or [f"x{column}" for column in range(numbers.shape[1])]
     return {str(name): numbers[:, column] for column, name in enumerate(names[:MOST_TRACES])}
+
+
+def corpus_parts(
+    reads: Input,
+    looked_into: Iterable[tuple[npt.NDArray[Any], Sequence[LayerView]]],
+    quantities: Sequence[str] | None,
+) -> Iterator[CorpusPart]:
+    """Yield the sequences of a corpus that have a step.
+
+    Args:
+        reads: the input, which knows the steps in words.
+        looked_into: each sequence as the network reads it, and its layers with all quantities.
+        quantities: those that are wanted; None for the cell's states.
+    """
+    for number, (sequence, layers) in enumerate(looked_into):
+        if len(sequence):
+            yield CorpusPart(
+                sequence=number,
+                tokens=reads.step_labels(sequence),
+                texts=reads.step_texts(sequence),
+                unknown=reads.unknown_steps(sequence),
+                layers=chosen(layers, quantities),
+                separator=reads.separator,
+            )
 
 
 def prefix_predictions(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,13 +16,13 @@ from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
 from loopcell.errors import InputError
-from loopcell.insight import GradientFlow, Inspection, Prediction, look_inside
+from loopcell.insight import CorpusPart, GradientFlow, Inspection, LayerView, Prediction, look_inside
 from loopcell.insight.treatments import Treatment
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
 from loopcell.tasks.core.estimator.held_out import score_in_time
-from loopcell.tasks.core.estimator.inspecting import traces_of
+from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
@@ -126,12 +127,9 @@ class SequenceEstimator(Estimator):
             DataError: the sequence cannot be used.
             InputError: it has no step.
         """
-        network, examples = self._fitted(), self._unlabelled([x])
-        (sequence,) = examples.inputs
+        sequence, layers = self._looked_into(x)
         if not len(sequence):
             raise InputError("nothing to look at: the sequence has no step")
-        reader = network.get_submodule("reader")
-        layers = look_inside(reader, lambda: list(self._read(examples, lambda b: reader(b.inputs, b.lengths)[0])))
         predictions, answer = self._said(sequence)
         return Inspection(
             title=type(self).__name__,
@@ -164,6 +162,17 @@ class SequenceEstimator(Estimator):
         examples = self._examples(known) if y is None else self._examples(known, as_part([y], "y"))
         (sequence,) = examples.inputs
         return flow_of_example(network, examples, self.input_.step_labels(sequence), treatment)
+
+    def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
+        """Yield what the layers compute at every step of a corpus, a sequence at a time; see `CorpusReader`."""
+        return corpus_parts(self.input_, map(self._looked_into, corpus), quantities)
+
+    def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
+        """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
+        reader, examples = self._fitted().get_submodule("reader"), self._unlabelled([x])
+        (sequence,) = examples.inputs
+        read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
+        return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
 
     def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
         """Return what the model says at each step of a sequence as the network reads it, and at its end."""

@@ -35,6 +35,8 @@ class Input(ABC):
     kind: ClassVar[str]
     scale: Scale | None = None
     """Of the numbers of a step, learned from the training part; None for tokens, and before training."""
+    separator: ClassVar[str] = " "
+    """What stands between the texts of two steps."""
 
     @classmethod
     @abstractmethod
@@ -84,6 +86,14 @@ class Input(ABC):
             sequence: as the network reads it, token ids [T] or numbers [T, I].
         """
         return [str(step) for step in range(len(sequence))]
+
+    def step_texts(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return the text of each step, which with `separator` between them are the text of the sequence."""
+        return self.step_labels(sequence)
+
+    def unknown_steps(self, sequence: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where a sequence has a token that was never seen in training, [T]."""
+        return np.zeros(len(sequence), np.bool_)
 
     def unknown(self, X: Sequence[Any]) -> int:
         """Return how many tokens of X were never seen in training; 0 where there are no tokens."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Vocabulary
@@ -25,6 +26,7 @@ class TextInput(Input):
     """
 
     kind: ClassVar[str] = "text"
+    separator: ClassVar[str] = ""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -56,6 +58,14 @@ class TextInput(Input):
         """Return the text of each token id."""
         return token_labels(self.vocabulary, sequence)
 
+    def step_texts(self, sequence: npt.NDArray[Any]) -> list[str]:
+        """Return the text that is whole with each token."""
+        return self.vocabulary.decode_steps(sequence)
+
+    def unknown_steps(self, sequence: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where a token is the unknown one, [T]."""
+        return unknown_among(self.vocabulary, sequence)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """Return how many tokens of X are the unknown one."""
         unknown = self.vocabulary.unknown_id
@@ -66,6 +76,12 @@ def token_labels(vocabulary: Vocabulary, ids: npt.NDArray[Any]) -> list[str]:
     """Return the text of each token id [T]; the id itself where it is no text alone, as half of a character."""
     texts = {int(token): vocabulary.decode([token]) for token in set(ids.tolist())}
     return [texts[token] or f"#{token}" for token in ids.tolist()]
+
+
+def unknown_among(vocabulary: Vocabulary, ids: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which ids [T] are the unknown token."""
+    unknown = vocabulary.unknown_id
+    return np.zeros(len(ids), np.bool_) if unknown is None else np.asarray(ids == unknown)
 
 
 def _texts(X: Sequence[Any]) -> Iterator[str]:

@@ -67,6 +67,10 @@ class TokenInput(Input):
         """Return the token of each id."""
         return ["?" if token == UNKNOWN else self.tokens[token - 1] for token in sequence.tolist()]
 
+    def unknown_steps(self, sequence: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where a token was never seen in training, [T]."""
+        return np.asarray(sequence == UNKNOWN)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """Return how many tokens of X were never seen in training."""
         return sum(count(ids, UNKNOWN) for ids in self.each(X))

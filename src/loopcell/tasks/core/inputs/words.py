@@ -84,6 +84,10 @@ class WordInput(Input):
             raise ValueError("its words have no vectors of a length")
         return cls(words, size, lower=lower)
 
+    def unknown_steps(self, sequence: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where a token was never seen in training, [T]."""
+        return np.asarray(sequence == UNKNOWN)
+
     def unknown(self, X: Sequence[Any]) -> int:
         """Return how many words of X have no vector."""
         return sum(count(ids, UNKNOWN) for ids in self.each(X))
