@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from loopcell.errors import TrainingError
-from loopcell.training import loop
+from loopcell.training import time_limit
 from loopcell.training.evaluation import evaluate
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import StepResult
@@ -135,7 +135,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     found = Clock()
-    monkeypatch.setattr(loop, "time", found)
+    monkeypatch.setattr(time_limit, "time", found)
     return found
 
 

@@ -66,6 +66,22 @@ class Position(BaseModel):
     unlogged_clipped: Count = 0
     watched: Count = 0
 
+    def count(self, loss_sum: float, predictions: int, *, clipped: bool) -> None:
+        """Take note of an update."""
+        self.update += 1
+        self.predictions += predictions
+        self.unlogged_loss += loss_sum
+        self.unlogged_count += predictions
+        self.unlogged_updates += 1
+        self.unlogged_clipped += clipped
+
+    def take_unlogged(self) -> tuple[float, float]:
+        """Return the mean loss and the share of clipped updates since the last row of metrics, and begin anew."""
+        found = self.unlogged_loss / max(1, self.unlogged_count), self.unlogged_clipped / max(1, self.unlogged_updates)
+        self.unlogged_loss, self.unlogged_count = 0.0, 0
+        self.unlogged_updates, self.unlogged_clipped = 0, 0
+        return found
+
 
 def demand_fitting(path: Path, step: TrainingStep[ChunkT, StateT], batch_size: int) -> None:
     """Refuse a checkpoint that is not one of a module's, before anything of its size is allocated.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from typing import TYPE_CHECKING, Generic, cast
 
 import numpy as np
@@ -24,6 +23,7 @@ from loopcell.training.report import Report
 from loopcell.training.resumption import Reason, nothing_left
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.step import ChunkSource, ChunkT, StateT
+from loopcell.training.time_limit import TimeLimit
 from loopcell.training.updater import ADVICE, Updater, UpdateResult, demand_finite
 from loopcell.training.watcher import Watcher
 from loopcell.training.work import Callback, Outcome, Work
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = ["Callback", "Outcome", "Trainer", "Work"]
-
-FORWARD_SHARE = 0.5  # of an update's time: what its forward pass takes, roughly
-WARM_SHARE = 0.1  # of a time limit: before that the schedule goes by updates
 
 
 class Trainer(Generic[ChunkT, StateT]):
@@ -58,8 +55,7 @@ class Trainer(Generic[ChunkT, StateT]):
         self._updater = Updater(work.step, work.chunks, config, fabric, self.total_updates, work.optimizer)
         self._watcher = Watcher(work, config.intervals.watch if run is not None else 0, fabric)
         self._stop = threading.Event()
-        self._started = 0.0
-        self._update_took, self._evaluation_took = 0.0, cast("float | None", None)  # seconds, of the last one
+        self._time = TimeLimit(work, config, self.total_updates)
         # The weights are there; from here on every process draws for itself.
         seed_everything(config.seed + 1 + fabric.global_rank)
 
@@ -72,7 +68,7 @@ class Trainer(Generic[ChunkT, StateT]):
                 cause; the last checkpoint stays, and where no update was made nothing does.
             FileWriteError: a checkpoint cannot be written; the last one stays.
         """
-        self._started = time.monotonic() - self.position.seconds
+        self._time.begin(self.position.seconds)
         reason = self._ended_before()
         idle = "" if reason is None else nothing_left(reason, self.position, self._config.length)
         if self._run is not None and self._fabric.is_global_zero:
@@ -132,7 +128,8 @@ class Trainer(Generic[ChunkT, StateT]):
         reason = self._reason(result)
         loss = self._validate() if self._evaluation_is_due(epoch_ended, reason) else None
         best = loss is not None and self._judge(loss)
-        if reason is None and loss is not None and self._fabric.world_size == 1 and self._out_of_time():
+        alone = self._fabric.world_size == 1
+        if reason is None and loss is not None and alone and self._time.leaves_no_update(self.position):
             reason = "time limit"  # these weights are evaluated; others would have to be once more
         if reason is None and self._out_of_patience():
             reason = "patience"
@@ -141,7 +138,7 @@ class Trainer(Generic[ChunkT, StateT]):
             reason = "callback" if reason is None and stopped else reason
             self._watcher.after(self.position, ending=reason is not None)
         if reason == "time limit":  # a run that is resumed with the same limit has none left
-            self.position.seconds = max(self.position.seconds, self._config.length.time_limit or 0.0)
+            self.position.seconds = max(self.position.seconds, self._time.seconds or 0.0)
         self._tell(result, rate, (loss, best), ending=reason not in (None, "interrupted"))
         if loss is not None or epoch_ended or reason or self._due(self._config.intervals.save_every):
             self._save(best or self._work.validation is None)
@@ -152,22 +149,16 @@ class Trainer(Generic[ChunkT, StateT]):
         position = self.position
         per_update = self._config.truncation.chunks_per_update
         indices = range(position.chunk, min(position.chunk + per_update, len(self._work.chunks)))
-        began = time.monotonic()
-        seconds = began - self._started
-        try:
-            result = self._updater.update(indices, (self._stop.is_set(), self._out_of_time(), seconds))
-        except TrainingError as error:
-            raise self._located(position.update + 1, error) from error
-        position.update += 1
-        position.chunk = indices.stop
-        position.predictions += result.predictions
-        position.unlogged_loss += result.loss_sum
-        position.unlogged_count += result.predictions
-        position.unlogged_updates += 1
-        position.unlogged_clipped += result.clipped
-        self.history.add(result.loss_sum, result.predictions)
-        position.seconds = time.monotonic() - self._started
-        self._update_took = time.monotonic() - began
+        flags = (self._stop.is_set(), self._time.leaves_no_update(position), self._time.passed())
+        with self._time.one_update():
+            try:
+                result = self._updater.update(indices, flags)
+            except TrainingError as error:
+                raise self._located(position.update + 1, error) from error
+            position.chunk = indices.stop
+            position.count(result.loss_sum, result.predictions, clipped=result.clipped)
+            self.history.add(result.loss_sum, result.predictions)
+            position.seconds = self._time.passed()
         return result
 
     def _turn_epoch(self) -> bool:
@@ -186,8 +177,7 @@ class Trainer(Generic[ChunkT, StateT]):
             return "complete"
         if self._out_of_patience():
             return "patience"
-        limit = self._config.length.time_limit
-        return "time limit" if limit is not None and self.position.seconds >= limit else None
+        return "time limit" if self._time.was_passed(self.position) else None
 
     def _out_of_patience(self) -> bool:
         return self.position.without_gain >= (self._config.length.patience or math.inf)
@@ -200,37 +190,11 @@ class Trainer(Generic[ChunkT, StateT]):
             return "interrupted"
         return "time limit" if late else None
 
-    def _out_of_time(self) -> bool:
-        """Return whether the limit would be passed by one more update and the evaluation that ends the run."""
-        limit = self._config.length.time_limit
-        if limit is None:
-            return False
-        ahead = self._update_took + self._seconds_of_evaluation()
-        return time.monotonic() - self._started + ahead >= limit
-
-    def _seconds_of_evaluation(self) -> float:
-        """Return the last evaluation's seconds; before the first one an estimate by the pace of the updates."""
-        if self._work.validation is None:
-            return 0.0
-        if self._evaluation_took is not None or not self.position.update:
-            return self._evaluation_took or 0.0
-        chunks, held_out = self._work.chunks, self._work.validation
-        of_update = self._config.truncation.chunks_per_update * chunks.batch_size
-        updates = len(held_out) * held_out.batch_size / of_update
-        return FORWARD_SHARE * updates * self.position.seconds / self.position.update
-
     def _keep_to_the_time(self, result: UpdateResult) -> None:
-        """Let the learning rate fall with the time where the time limit will come before the last update.
-
-        The first tenth of the time is the warm-up's, so that one slow update at the start skips nothing. All processes
-        have to do the same, so the time is their mean.
-        """
-        limit, position = self._config.length.time_limit, self.position
-        seconds = result.flags[2] / self._fabric.world_size
-        if limit is None or seconds < WARM_SHARE * limit:
-            return
-        if seconds / position.update * self.total_updates > limit:
-            self._updater.hasten(min(1.0, (seconds / limit - WARM_SHARE) / (1 - WARM_SHARE)))
+        """Let the learning rate fall with the time where the time limit will come before the last update."""
+        share = self._time.share_of_schedule(self.position, result.flags[2] / self._fabric.world_size)
+        if share is not None:
+            self._updater.hasten(share)
 
     def _due(self, every: int | None) -> bool:
         return every is not None and self.position.update % every == 0
@@ -242,9 +206,8 @@ class Trainer(Generic[ChunkT, StateT]):
 
     def _validate(self) -> float:
         """Return the mean held-out loss over all processes; TrainingError when it is not finite."""
-        started = time.monotonic()
-        loss = self._held_out_loss()
-        self._evaluation_took = time.monotonic() - started
+        with self._time.one_evaluation():
+            loss = self._held_out_loss()
         try:
             demand_finite("held-out loss", loss, self._cause_of_held_out)
         except TrainingError as error:
@@ -302,10 +265,7 @@ class Trainer(Generic[ChunkT, StateT]):
         train_loss, clip_rate = None, None
         looked = bool(looks) and looks[-1].update == position.update
         if ending or looked or validation[0] is not None or self._due(self._config.intervals.log_every):
-            train_loss = position.unlogged_loss / max(1, position.unlogged_count)
-            clip_rate = position.unlogged_clipped / max(1, position.unlogged_updates)
-            position.unlogged_loss, position.unlogged_count = 0.0, 0
-            position.unlogged_updates, position.unlogged_clipped = 0, 0
+            train_loss, clip_rate = position.take_unlogged()
         report = Report(
             update=position.update,
             total_updates=self.total_updates,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -19,9 +19,7 @@ from loopcell import cells
 from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
-from loopcell.errors import FileFormatError, InputError, UsageError
-from loopcell.insight import CorpusPart, GradientFlow, Inspection
-from loopcell.insight.treatments import Treatment
+from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
@@ -31,7 +29,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.language_model.corpus import TokenCorpus, count_tokens
 from loopcell.tasks.language_model.earlier import facts_of_today
-from loopcell.tasks.language_model.inspecting import corpus_states, flow_of_text, inspected
+from loopcell.tasks.language_model.inspected import InspectedModel
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.preparation import (
     Prepared,
@@ -65,7 +63,7 @@ if TYPE_CHECKING:
 MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
 
 
-class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
+class LanguageModel(LanguageModelSettings, WritingModel, InspectedModel, Estimator):
     """A recurrent language model: it predicts the next token of a text, and writes.
 
     Its arguments are those of `LanguageModelSettings` in `loopcell.tasks.language_model.settings`, all of them keywords
@@ -261,48 +259,6 @@ class LanguageModel(LanguageModelSettings, WritingModel, Estimator):
         """
         network = self._fitted_network()
         return np.stack([next_probabilities(network, text).numpy() for text in listed(X, "X").values()])
-
-    def inspect(self, x: str) -> Inspection:
-        """Look at what happens inside while the model reads a text.
-
-        Args:
-            x: a text; characters that training never saw are the unknown token.
-
-        Returns:
-            Every named quantity of every layer at every token, with the tokens that are expected next, and as traces
-            the probability and the surprise (in bits) of the token that came.
-
-        Raises:
-            InputError: x is no text, or empty.
-        """
-        network = self._fitted_network()
-        if not isinstance(x, str):
-            raise InputError(f"x is one text to look at, not a {type(x).__name__}")
-        return inspected(network, x, type(self).__name__)
-
-    def gradient_flow(self, x: str, *, treatment: Treatment | None = None) -> GradientFlow:
-        """Look at how the gradient of the loss on the last token of a text flows back to all that came before it.
-
-        Of the last token alone: in training each token has a loss, and so much gradient enters at each step that what
-        flows from one to the next is hidden.
-
-        Args:
-            x: a text of at least two tokens.
-            treatment: try "orthogonal", "chrono" or "clip" on a copy, whose flow is returned with this one beside it.
-
-        Raises:
-            InputError: x is no text, or too short, or the treatment does not fit the cell.
-        """
-        network = self._fitted_network()
-        if not isinstance(x, str):
-            raise InputError(f"x is one text to look at, not a {type(x).__name__}")
-        return flow_of_text(network, x, treatment)
-
-    def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every token of a text, a path or a list of these; see `CorpusReader`."""
-        network = self._fitted_network()
-        with tempfile.TemporaryDirectory() as folder:
-            yield from corpus_states(network, as_sources(corpus, "corpus", Path(folder)), quantities)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +14,14 @@ from torch import nn
 from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
-from loopcell.errors import InputError
-from loopcell.insight import CorpusPart, GradientFlow, Inspection, LayerView, Prediction, look_inside
-from loopcell.insight.treatments import Treatment
-from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
-from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
 from loopcell.tasks.core.estimator.held_out import score_in_time
-from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
+from loopcell.tasks.core.estimator.inspected import InspectedEstimator
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
 from loopcell.tasks.core.frames import as_rows
-from loopcell.tasks.core.inputs import FirstLayer, Input, NumericInput, input_from_json, learn_input
+from loopcell.tasks.core.inputs import FirstLayer, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -39,22 +33,13 @@ Parts = tuple[Part, Part]
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-class SequenceEstimator(Estimator):
-    """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each.
+class SequenceEstimator(InspectedEstimator):
+    """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each."""
 
-    Attributes:
-        input_: how X becomes sequences: a vocabulary, the length of a vector, features of files.
-    """
-
-    input_: Input
     _halves: Split | None = None  # which examples the last `fit` learned from, and which it held out
 
     reads_single_numbers: ClassVar[bool] = False
     """A column of numbers is refused as X where this is false: one number is no sequence."""
-    says_of_a_step: ClassVar[Literal["here", "so far"]] = "so far"
-    """What a prediction at a step is of: the step, or the sequence if it ended there."""
-    notes_of_inspection: ClassVar[tuple[str, ...]] = ()
-    """What a reader of an inspection has to know, such as that a part of the model is not in it."""
     slow_to_evaluate: ClassVar[bool] = False
     """Scoring takes minutes where there are thousands of examples, so it shows its progress."""
 
@@ -112,71 +97,6 @@ class SequenceEstimator(Estimator):
                 random; None where there is no limit.
         """
         return self.evaluate(X, y, training=training)
-
-    def inspect(self, x: Any) -> Inspection:
-        """Look at what happens inside while the model reads one sequence.
-
-        Args:
-            x: one sequence, in the form of those that `fit` was given.
-
-        Returns:
-            Every named quantity of every recurrent layer at every step, with the steps in words and the answer so far.
-            In a notebook it shows itself; `inspection.save("page.html")` writes a page that opens anywhere.
-
-        Raises:
-            DataError: the sequence cannot be used.
-            InputError: it has no step.
-        """
-        sequence, layers = self._looked_into(x)
-        if not len(sequence):
-            raise InputError("nothing to look at: the sequence has no step")
-        predictions, answer = self._said(sequence)
-        return Inspection(
-            title=type(self).__name__,
-            steps=self.input_.step_labels(sequence),
-            layers=layers,
-            traces=traces_of(self.input_, x),
-            predictions=predictions,
-            predicted=self.says_of_a_step,
-            answer=answer,
-            notes=self.notes_of_inspection,
-        )
-
-    def gradient_flow(self, x: Any, y: Any = None, *, treatment: Treatment | None = None) -> GradientFlow:
-        """Look at how a gradient flows back while the model reads one sequence.
-
-        Args:
-            x: one sequence, in the form of those that `fit` was given.
-            y: what is true of it: the gradient is then that of the network's training loss on it; without it that of
-                the reader's last output along a random direction.
-            treatment: try "orthogonal", "chrono" or "clip" on a copy, whose flow is returned with this one beside it.
-
-        Returns:
-            The norms of each state of each layer of the reader, with a verdict; `flow.save("flow.html")` makes a page.
-
-        Raises:
-            DataError: the sequence, or what is true of it, cannot be used.
-            InputError: it has no step, or the treatment does not fit the cell.
-        """
-        network, known = self._fitted(), as_part(self._known_columns([x]), "X")
-        examples = self._examples(known) if y is None else self._examples(known, as_part([y], "y"))
-        (sequence,) = examples.inputs
-        return flow_of_example(network, examples, self.input_.step_labels(sequence), treatment)
-
-    def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
-        """Yield what the layers compute at every step of a corpus, a sequence at a time; see `CorpusReader`."""
-        return corpus_parts(self.input_, map(self._looked_into, corpus), quantities)
-
-    def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
-        """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
-        reader, examples = self._fitted().get_submodule("reader"), self._unlabelled([x])
-        (sequence,) = examples.inputs
-        read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
-        return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
-
-    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
-        """Return what the model says at each step of a sequence as the network reads it, and at its end."""
-        return [], []
 
     def _reader(self, settings: NetworkSettings) -> SequenceReader:
         """Return what reads the sequences: a network has it under the name `reader`."""
@@ -295,6 +215,12 @@ class SequenceEstimator(Estimator):
         """Examples to predict for."""
         self._fitted()
         return self._examples(as_part(self._known_columns(X), "X"))
+
+    def _labelled(self, x: Any, y: Any = None) -> SequenceExamples:
+        if y is None:
+            return self._unlabelled([x])
+        self._fitted()
+        return self._examples(as_part(self._known_columns([x]), "X"), as_part([y], "y"))
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
         """Return examples to score, and what is true of them; errors as `as_pair`."""
