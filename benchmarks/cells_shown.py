@@ -7,6 +7,7 @@ With `--page` the picture of the page of delayed recall is taken too, in Chromiu
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
@@ -22,17 +23,21 @@ from loopcell.files import atomic_write
 DOCS = RESULTS.parents[1] / "docs"
 PICTURE, PAGE = DOCS / "images" / "which-cell.svg", DOCS / "images" / "compare.png"
 COLOURS = {"rnn": "#b34700", "gru": "#2f81c7", "lstm": "#00896c", "min_gru": "#8a56b5", "indrnn": "#7d8590"}
+BACK = "75"
+"""The step nearest to the mark, 80 before the last one, of those of which the results keep the gradient."""
 GREY, MARKS = "#7d8590", "osD^v"
 WORDS = {
     "which-cell.md": {
         "cell": "cell", "reaches": "solved up to, by seed", "none": "none", "parameters": "parameters",
         "training": "training pass", "forward": "forward pass", "saved": "saved for backward",
         "distance": "distance k", "horizon": "horizon found, by seed",
+        "start": "before training", "end": "after training",
     },
     "which-cell.ko.md": {
         "cell": "셀", "reaches": "시드별로 해결한 거리", "none": "없음", "parameters": "파라미터",
         "training": "학습 한 번", "forward": "순전파", "saved": "역전파용 저장",
         "distance": "거리 k", "horizon": "시드별로 찾은 지평",
+        "start": "학습 전", "end": "학습 후",
     },
 }  # fmt: skip
 
@@ -84,6 +89,25 @@ def costs(words: dict[str, str]) -> str:
     return table([words[name] for name in ("cell", "parameters", "training", "forward", "saved")], rows)
 
 
+def gradients(words: dict[str, str]) -> str:
+    """Return how much of the gradient is left `BACK` steps back on delayed recall: the geometric mean of the seeds."""
+    found = latest("recall")
+    rows = []
+    for cell in found["cells"]:
+        row = [cell]
+        for when in ("start", "end"):
+            each = [one["norms back"] for one in found["gradients"] if (one["cell"], one["when"]) == (cell, when)]
+            shares = [norms[BACK] / norms["0"] for norms in each]
+            row.append(share(math.prod(shares) ** (1 / len(shares))))
+        rows.append(row)
+    return table([words["cell"], words["start"], words["end"]], rows)
+
+
+def share(value: float) -> str:
+    """Return a share with one digit: 0.5, 1e-4, 0."""
+    return f"{value:.1g}" if value >= 1e-2 or not value else f"{value:.0e}".replace("e-0", "e-")
+
+
 def memory(words: dict[str, str]) -> str:
     """Return the horizons that were found in trained models."""
     found = latest("memory_length")["rows"]
@@ -108,7 +132,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def tables(page: str) -> dict[str, str]:
     """Return the tables of a page, by the names of their places."""
     words = WORDS[page]
-    return {**{name: scores(name, words) for name in JOBS}, "costs": costs(words), "memory": memory(words)}
+    return {
+        **{name: scores(name, words) for name in JOBS},
+        "costs": costs(words),
+        "gradients": gradients(words),
+        "memory": memory(words),
+    }
 
 
 def picture(path: Path) -> None:
@@ -118,10 +147,10 @@ def picture(path: Path) -> None:
     grey = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
     style: Any = {**grey, "svg.fonttype": "none", "svg.hashsalt": "loopcell", "font.size": 9, "legend.frameon": False}
     with plt.rc_context({**style, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, panels = plt.subplots(1, len(JOBS), figsize=(9.6, 3.2), layout="constrained")
+        figure, panels = plt.subplots(1, len(JOBS), figsize=(9.6, 3.5), layout="constrained")
         for panel, name in zip(panels, JOBS, strict=True):
             draw(panel, name, latest(name))
-        panels[0].legend(loc="center left")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(COLOURS))
         with atomic_write(path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None}, transparent=True)
         plt.close(figure)

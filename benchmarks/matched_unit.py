@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import shutil
 import sys
 import tempfile
@@ -49,6 +50,7 @@ class Experiment:
         shown: a text to inspect, and the part of it that is looked for elsewhere.
         quantity: whose units are looked for, in the last layer.
         language: of the page in the picture.
+        course: a part of the text to look through, at which the unit of the first label is shown step by step.
     """
 
     texts: Callable[[], tuple[str, str]]
@@ -57,6 +59,7 @@ class Experiment:
     shown: tuple[str, str]
     quantity: str
     language: str
+    course: str = ""
 
 
 def shakespeare() -> tuple[str, str]:
@@ -101,6 +104,7 @@ EXPERIMENTS = {
         shown=(SPEECH, "JULIET:"),
         quantity="c",
         language="en-GB",
+        course="below.\n\nANTONIO:\nWhere",
     ),
     "nsmc": Experiment(
         texts=reviews,
@@ -128,6 +132,8 @@ def run(name: str, experiment: Experiment, folder: Path) -> dict[str, Any]:
     text = CorpusText.of_store(store)
     found, looked = _matched(model, store, experiment)
     picture(found, name, experiment.language)
+    tracked = {name: _tracked(store, text, *label) for name, label in experiment.labels.items()}
+    first = next(iter(tracked.values()))["unit"]
     return {
         **facts,
         "states": {
@@ -136,8 +142,9 @@ def run(name: str, experiment: Experiment, folder: Path) -> dict[str, Any]:
             "megabytes": round((folder / f"{name}.arrow").stat().st_size / 1e6, 1),
             "steps a CPU second": round(len(store) / stored),
         },
-        "tracked": {name: _tracked(store, text, *label) for name, label in experiment.labels.items()},
+        "tracked": tracked,
         "matched": looked,
+        "course": _course(model, unseen, experiment.course, first) if experiment.course else None,
     }
 
 
@@ -170,6 +177,15 @@ def _tracked(store: StateStore, text: CorpusText, how: str, expression: str) -> 
         "share of steps": found.share,
         "CPU seconds": round(time.process_time() - began, 2),
     }
+
+
+def _course(model: LanguageModel, text: str, part: str, unit: str) -> dict[str, Any]:
+    """Return what a unit of an LSTM does at each step of a part of a text, read from 400 characters before it."""
+    start = text.index(part)
+    seen = model.inspect(text[max(0, start - 400) : start + len(part)])
+    layer, number = map(int, re.findall(r"\d+", unit))
+    values = {name: seen[name][layer][-len(part) :, number] for name in "cfig"}
+    return {"steps": part, **{name: [round(float(each), 2) for each in value] for name, value in values.items()}}
 
 
 def _matched(model: LanguageModel, store: StateStore, experiment: Experiment) -> tuple[Inspection, dict[str, Any]]:

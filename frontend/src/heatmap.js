@@ -90,7 +90,7 @@ export class HeatMap {
 	#marks(context, colours, rowHeight) {
 		const { width, height } = this.size;
 		const { from, to, layer, quantity, marked } = this.view;
-		if (layer !== marked.layer || quantity !== marked.quantity) return;
+		if (!marked || layer !== marked.layer || quantity !== marked.quantity) return; // a page may have no patterns
 		context.fillStyle = colours.accent;
 		for (const unit of marked.units) {
 			const y = (this.units.indexOf(unit) + 0.5) * rowHeight;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import torch
@@ -61,18 +61,18 @@ def _update(net: Recurrent, x: Tensor, state: State | None = None) -> tuple[int,
         held[tensor.data_ptr()] = max(tensor.nbytes, held.get(tensor.data_ptr(), 0))
         return tensor
 
-    start = perf_counter()
+    start = process_time()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         y, state = net(x, state)
         loss = y.square().mean()
     loss.backward()
-    return sum(held.values()), perf_counter() - start, state.detach()
+    return sum(held.values()), process_time() - start, state.detach()
 
 
 def _costs(net: Recurrent, x: Tensor, cut: int) -> tuple[float, float]:
     """Return the most MiB that were held at once, and the milliseconds until the weights can be updated first.
 
-    Of five times the least: what else the machine does can only add.
+    Processor time, of five times the least: what else the machine does can only add.
     """
     state, most, times = None, 0, [_update(net, x[:cut])[1] for _ in range(5)]
     for start in range(0, len(x), cut):

@@ -60,12 +60,14 @@ class _Reader(nn.Module):
 def train(model: nn.Module, batches: Iterator[tuple[Tensor, ...]], updates: int, rate: float) -> nn.Module:
     """Train a model on as many batches (input, answers, ...) of yes and no; return it."""
     optimizer = torch.optim.Adam(model.parameters(), rate)
+    slower = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, updates)  # so that no last update spoils it
     for _, (x, answers, *_others) in zip(range(updates), batches, strict=False):
         loss = cross_entropy(model(x), answers)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        slower.step()
     return model
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.cells_compared import DELAYS, JOBS, SEEDS, latest, thinned
-from benchmarks.cells_shown import DOCS, WORDS, picture, shown, table, tables
+from benchmarks.cells_shown import DOCS, WORDS, picture, share, shown, table, tables
 
 
 def reached(name, cell):
@@ -71,4 +71,5 @@ def test_how_figures_are_written():
     assert thinned([float(step) for step in range(17)]) == {str(2 * part): 2.0 * part for part in range(9)}
     assert shown({"mean": 0.98, "low": 0.96, "high": 1.0}) == "0.98 (0.96 – 1.00)"
     assert shown({"mean": 0.0101, "low": 0.0101, "high": 0.0101}) == "0.010"
+    assert [share(value) for value in (0.52, 1.3, 0.0012, 3e-11, 0.0)] == ["0.5", "1", "1e-3", "3e-11", "0"]
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"

@@ -6,10 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from loopcell.cli import app
+from tests.comparison.rounds import one_round
 from tests.training.conftest import file_size_limit
 from tests.training.threads import one_thread
 
-__all__ = ["file_size_limit", "loopcell", "one_thread", "run", "text"]
+__all__ = ["file_size_limit", "loopcell", "one_round", "one_thread", "run", "text"]
 
 TEXT = "the cat sat on the mat. the dog ate the cat.\n" * 60
 SMALL = ["--hidden", "12", "--layers", "1", "--batch-size", "4", "--chunk", "16", "--device", "cpu", "--seed", "1"]

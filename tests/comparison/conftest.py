@@ -1,5 +1,5 @@
-"""The tools of the front end, for the test of the page."""
+"""What comparisons in tests have in common."""
 
-from tests.insight.conftest import modules
+from tests.comparison.rounds import one_round
 
-__all__ = ["modules"]
+__all__ = ["one_round"]

@@ -9,7 +9,7 @@ import pytest
 import loopcell
 from loopcell import cell, cells
 from loopcell.comparison import ComparedRun, Comparison, OnProblem, compare
-from loopcell.errors import FileFormatError, InputError, UsageError
+from loopcell.errors import FileFormatError, InputError, TrainingError, UsageError
 
 TINY = {"updates": 3, "hidden_size": 4, "distances": (2, 3), "batch_size": 4}
 
@@ -120,6 +120,15 @@ def test_a_loss_that_is_no_number_is_said(monkeypatch):
     assert run.solved is False
     assert found.farthest("exploding") == [0]
     found.html()
+
+
+def test_a_training_that_fails_names_its_cell_and_seed(monkeypatch):
+    def failing(self, cell, *others):
+        raise TrainingError("the loss is not finite")
+
+    monkeypatch.setattr(OnProblem, "train", failing)
+    with pytest.raises(TrainingError, match=r"^rnn, seed 4: the loss is not finite$"):
+        compare(tiny(), ["rnn", "gru"], seeds=[4])
 
 
 REFUSED = [

@@ -10,6 +10,7 @@ import pytest
 from loopcell import cells
 from loopcell.comparison import CellCost, ComparedRun, Comparison
 from loopcell.errors import FileWriteError
+from tests.browser import serious_violations
 
 NAMES = ("rnn", "gru", "lstm", "min_gru", "indrnn", "sru", "mgu")
 FRONT_END = Path(__file__).parents[2] / "frontend"
@@ -116,9 +117,7 @@ def test_language_and_theme(browser, path):
 def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules, width, height, scheme):
     with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.evaluate((modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-        violations = page.evaluate("axe.run().then((result) => result.violations)")
-        assert [each["id"] for each in violations if each["impact"] in ("serious", "critical")] == []
+        assert serious_violations(page, modules) == {}
 
 
 def test_a_comparison_on_data_has_a_place_for_each_cell(browser, tmp_path):

@@ -91,3 +91,23 @@ def test_the_errors_below_the_picture_were_measured():
     error = {row["cell"]: row["mean squared error"] for row in rows_of(RESULTS / "front_page.json")}
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert f"its mean squared error is {error['gru']:.5f}; the RNN says the mean, {error['rnn']:.3f}." in text
+
+
+@pytest.mark.parametrize("page", ["what-a-gate-learned.md", "what-a-gate-learned.ko.md"])
+def test_the_page_of_what_a_gate_learned_quotes_the_results(page):
+    text = (ROOT / "docs" / "concepts" / page).read_text(encoding="utf-8")
+    results = json.loads((RESULTS / "matched_unit.json").read_text(encoding="utf-8"))
+    found = [row for model in ("shakespeare", "nsmc") for row in results[model]["tracked"].values()]
+    assert len(found) == 7
+    names = ("first half", "second half, held out", "token alone, held out")
+    for row in found:
+        unit = row["unit"].lstrip("-")
+        low = {"": ", low inside", ".ko": ", 안에서 낮음"}[page[len("what-a-gate-learned") : -3]]
+        first, second, token = (f"{row[name]:.4f}" for name in names)
+        shown = re.escape(f"| `{unit}`{low if row['unit'].startswith('-') else ''} | {first} | ")
+        assert re.search(rf"{shown}(\*\*)?{second}(\*\*)? \| {token} \|", text), row
+    course = results["shakespeare"]["course"]
+    for name in "cfig":
+        numbers = " | ".join(f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−") for value in course[name])
+        assert f"| {name} | {numbers} |" in text
+    assert all(re.fullmatch(r"(?s).*\|[A-Z ]+:\|.*", place) for place in results["shakespeare"]["matched"]["best"])

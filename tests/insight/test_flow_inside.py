@@ -110,32 +110,3 @@ def test_what_does_not_fit_is_one_sentence():
         gradient_flow_inside(reader, lambda net: net.layers(net.first(x))[0], "training loss")
     with pytest.raises(InputError, match="not 'prayer'"):
         treat_(loopcell.GRU(2, 3), "prayer", 5)
-
-
-@pytest.fixture(scope="module")
-def texts():
-    return ["so good", "not good", "good", "bad"] * 8, ["+", "-", "+", "-"] * 8
-
-
-def test_an_estimators_loss_is_its_own_where_the_target_is_known(texts):
-    model = loopcell.SequenceClassifier(cell="gru", hidden_size=6, epochs=1, random_state=1).fit(*texts)
-    known = model.gradient_flow("so good", "+", treatment="chrono")
-    assert (known.loss_of, known.treatment, known.untreated.treatment) == ("training loss", "chrono", None)
-    assert list(known.steps) == list("so good")
-    felt = model.gradient_flow("so good")
-    assert felt.loss_of == "last output"
-    assert felt.untreated is None
-    assert felt.loss != known.untreated.loss
-
-
-def test_a_language_models_loss_is_that_of_the_last_token():
-    model = loopcell.LanguageModel(hidden_size=8, num_layers=1, updates=2, batch_size=2, chunk=8, random_state=1)
-    model.fit("the cat sat on the mat. " * 40)
-    flow = model.gradient_flow("the cat")
-    expected = -np.log(model.predict_proba("the ca")[0][model.vocabulary_.encode("t")[0]])
-    assert flow.loss == pytest.approx(expected, rel=1e-5)
-    assert list(flow.steps) == list("the ca")
-    with pytest.raises(InputError, match="fewer than two tokens"):
-        model.gradient_flow("t")
-    with pytest.raises(InputError, match="not a list"):
-        model.gradient_flow(["the cat"])

@@ -200,3 +200,10 @@ def test_what_cannot_be_stored_is_one_sentence(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install \"loopcell\[data\]\""):
         store_states(model, TEXT, path)
+
+
+def test_a_model_without_steps_is_one_sentence(tmp_path):
+    vectors = [np.full(3, at, np.float32) for at in range(12)]
+    captioner = loopcell.Captioner(hidden_size=3, epochs=1).fit(vectors, ["a b"] * 12)
+    with pytest.raises(InputError, match="a Captioner reads no steps"):
+        store_states(captioner, vectors, tmp_path / "s.arrow")

@@ -40,7 +40,7 @@ def chat(
         choice = settings.build(SamplingConfig) if settings.given(SamplingConfig) or seed is not None else None
         early.demand_model(find_model(model), "chat")
         from loopcell.tasks import Chat
-        from loopcell.tasks.seq2seq.estimator import plain
+        from loopcell.tasks.seq2seq.candidates import plain
 
         loaded = Chat.load(find_model(model)).set_params(**settings.given(ChatSettings))
         turns: list[str] = []

@@ -74,7 +74,7 @@ def load_for(path: Path, method: str) -> Any:
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        what = "cannot be looked into" if method == "inspect" else "has no gradient flow to show"
+        what = "has no gradient flow to show" if method == "gradient_flow" else "cannot be looked into"
         raise UsageError(f"a {type(loaded).__name__} {what} yet")
     return loaded
 

@@ -19,7 +19,7 @@ from loopcell.comparison.on_problem import OnProblem
 from loopcell.comparison.results import CellCost, ComparedRun, Comparison
 from loopcell.comparison.store import RunStore
 from loopcell.equations import Cell
-from loopcell.errors import UsageError
+from loopcell.errors import TrainingError, UsageError
 from loopcell.layers import Recurrent
 from loopcell.training.progress import working
 
@@ -48,6 +48,7 @@ def compare(
 
     Raises:
         UsageError: fewer than two cells, an unknown one, no seed, or the folder is that of another comparison.
+        TrainingError: an estimator's loss is not finite; the sentence names the cell and the seed.
         KeyboardInterrupt: it was interrupted; the runs that had ended are in the folder.
     """
     if isinstance(job, str):
@@ -126,10 +127,16 @@ class _Runs:
         if run is None:
             at = "" if distance is None else f", distance {distance}"
             with working(self._console, f"{place}  {cell.name}, seed {seed}{at}"):
-                run = self._job.train(cell, hidden, seed, distance)
+                run = self._trained(cell, hidden, seed, distance)
             self._store.add(cell, run)
             self._say(place, run)
         return run
+
+    def _trained(self, cell: Cell, hidden: int, seed: int, distance: int | None) -> ComparedRun:
+        try:
+            return self._job.train(cell, hidden, seed, distance)
+        except TrainingError as error:
+            raise TrainingError(f"{cell.name}, seed {seed}: {error}") from error
 
     def _hidden_size(self, cell: Cell, first: ComparedRun | None) -> int:
         if cell.name not in self._hidden:

@@ -46,13 +46,14 @@ class MeasuredLayers(NamedTuple):
         torch.autograd.backward(y.sum())
 
 
-def measured(cases: Mapping[str, MeasuredLayers], rounds: int = ROUNDS) -> list[CellCost]:
+def measured(cases: Mapping[str, MeasuredLayers], rounds: int | None = None) -> list[CellCost]:
     """Return what each cell's layers cost, measured in turns.
 
     Args:
         cases: by the cell's name.
-        rounds: turns of each cell.
+        rounds: turns of each cell; None for the usual number.
     """
+    rounds = ROUNDS if rounds is None else rounds
     forward: dict[str, list[float]] = {name: [] for name in cases}
     training: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):

@@ -15,6 +15,7 @@ from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.matches import Match, Matches, match
 from loopcell.insight.memory import MemoryLength, memory_length
 from loopcell.insight.pattern import Condition, Pattern
+from loopcell.insight.state_file import StatesPart
 from loopcell.insight.state_store import StateStore, store_states
 from loopcell.insight.tracking import Tracking, UnitScore, track
 from loopcell.insight.watching import LayerHealth, layer_health
@@ -38,6 +39,7 @@ __all__ = [
     "Pattern",
     "Prediction",
     "StateStore",
+    "StatesPart",
     "StepDynamics",
     "Tracking",
     "UnitScore",

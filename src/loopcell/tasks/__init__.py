@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
+    from loopcell.tasks.seq2seq.candidates import Candidate as Candidate
     from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
     from loopcell.tasks.seq2seq.chat import Chat as Chat
-    from loopcell.tasks.seq2seq.estimator import Candidate as Candidate
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
@@ -45,7 +45,7 @@ _HOMES = {
     "language_model.estimator": ("LanguageModel",),
     "seq2seq.captioner": ("Captioner",),
     "seq2seq.chat": ("Chat",),
-    "seq2seq.estimator": ("Candidate",),
+    "seq2seq.candidates": ("Candidate",),
     "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),

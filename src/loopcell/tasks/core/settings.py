@@ -184,8 +184,7 @@ class TrainingSettings:
         precision: the precision of numbers: 32-true, 64-true, bf16-mixed or bf16-true.
         random_state: a seed, a `numpy.random.RandomState`, or None, which draws a fresh seed; the seed that
             was drawn is `random_state_` after `fit`.
-        watch: the fewest updates from one look at gates, units and gradients to the next, for the run folder; 0 for
-            none.
+        watch: the fewest updates between looks at gates, units and gradients, for the run folder; 0 for none.
         progress: show a bar and the losses on standard error.
         warm_start: go on in `fit` from the weights, the vocabulary, the labels and the scales that there are, instead
             of beginning anew; the network has to be the same.

@@ -11,7 +11,7 @@ from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.estimator import Part, SequenceExamples, as_part
 from loopcell.tasks.core.estimator.parts import PartOrigins
 from loopcell.tasks.core.inputs import learn_input
-from loopcell.tasks.seq2seq.estimator import Candidate, different
+from loopcell.tasks.seq2seq.candidates import Candidate, different
 from loopcell.tasks.seq2seq.metrics import distinct
 from loopcell.tasks.seq2seq.settings import ChatSettings
 from loopcell.tasks.seq2seq.translator import Seq2Seq

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.inputs import learn_input
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
+from loopcell.tasks.seq2seq.candidates import Candidate, different, plain
 from loopcell.tasks.seq2seq.decoder import Encoded
 from loopcell.tasks.seq2seq.decoding import DecodingConfig, Hypothesis, longest_unasked
 from loopcell.tasks.seq2seq.inspecting import decoder_part
@@ -31,22 +32,10 @@ from loopcell.tasks.seq2seq.network import DecodingNetwork
 from loopcell.tasks.seq2seq.scoring import MOST_SCORED, Limits, shown
 from loopcell.tasks.seq2seq.search import Step, beam_search, draw
 from loopcell.tasks.seq2seq.settings import WIDEST_BEAM, WritingSettings
-from loopcell.tasks.seq2seq.target import TargetText, Written
+from loopcell.tasks.seq2seq.target import TargetText
 
 MOST_ANSWERS = 5  # of an inspection
 Search = Callable[[Step, Encoded, DecodingConfig], list[list[Hypothesis]]]
-
-
-class Candidate(NamedTuple):
-    """One answer of a model.
-
-    Attributes:
-        text: a text, or a list of tokens where the targets were such lists.
-        log_probability: in nats, of the whole answer with its end.
-    """
-
-    text: Written
-    log_probability: float
 
 
 class PairExamples(SequenceExamples):
@@ -306,19 +295,6 @@ class WritingEstimator(WritingSettings, SequenceEstimator):
         self.longest_ = learned["longest"]
         if type(self.longest_) is not int or not 0 < self.longest_ < 2**31:
             raise ValueError("its longest target is not a number of tokens")
-
-
-def different(found: Sequence[Candidate]) -> list[Candidate]:
-    """Leave out answers whose text is there already: tokens can spell one text in several ways."""
-    first: dict[Any, Candidate] = {}
-    for one in found:
-        first.setdefault(one.text if isinstance(one.text, str) else tuple(one.text), one)
-    return list(first.values())
-
-
-def plain(text: Any) -> str:
-    """Return a text as it is; a list of tokens as words."""
-    return text if isinstance(text, str) else " ".join(text)
 
 
 def _is_text(example: Any) -> bool:

@@ -17,6 +17,7 @@ from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
 from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
 from loopcell.tasks.core.inputs import Input
+from loopcell.tasks.core.networks.reader import SequenceReader
 
 
 class InspectedEstimator(Estimator):
@@ -93,6 +94,8 @@ class InspectedEstimator(Estimator):
     def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
         """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
         reader, examples = self._fitted().get_submodule("reader"), self._labelled(x)
+        if not isinstance(reader, SequenceReader):
+            raise InputError(f"a {type(self).__name__} reads no steps: there is no recurrent layer to look into")
         (sequence,) = examples.inputs
         read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
         return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
