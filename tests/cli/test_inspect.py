@@ -74,7 +74,7 @@ def test_a_live_page_is_for_language_models_and_their_text(loopcell, run, review
     result = loopcell("inspect", run, "--live", "--part", "0:3", "--no-open")
     assert "it takes --text and --output, not --part" in result.output
     result = loopcell("inspect", reviews / "run", "--live", "--no-open")
-    assert "a SequenceClassifier cannot be looked into yet" in result.output
+    assert "a SequenceClassifier has no live page: --live is for a language model" in result.output
 
 
 @pytest.mark.parametrize(

@@ -59,23 +59,30 @@ def asked_sequence(text: str | None, data: Path | None, row: int) -> AskedSequen
     return None if text is None and data is None else AskedSequence(text, data, row)
 
 
+MISSING = {
+    "inspect": "cannot be looked into",
+    "gradient_flow": "has no gradient flow to show yet",
+    "live_page": "has no live page: --live is for a language model (loopcell train lm)",
+}
+"""What is said of a model that lacks a method."""
+
+
 def load_for(path: Path, method: str) -> Any:
     """Return a model of a file or of a run's folder that can be looked into.
 
     Args:
         path: the file or the folder.
-        method: what the model has to have, such as "inspect".
+        method: what the model has to have: a key of `MISSING`.
 
     Raises:
-        UsageError: it is of a kind that cannot be looked into yet.
+        UsageError: it is of a kind that lacks it.
     """
     early.demand_model(find_model(path))
     from loopcell.tasks.core.models import load_model
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        what = "has no gradient flow to show" if method == "gradient_flow" else "cannot be looked into"
-        raise UsageError(f"a {type(loaded).__name__} {what} yet")
+        raise UsageError(f"a {type(loaded).__name__} {MISSING[method]}")
     return loaded
 
 
