@@ -11,10 +11,11 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -50,12 +51,14 @@ class Result:
         table: the figures beside baselines.
         settings: what the model was told beside defaults.
         facts: what else a reader should know: sizes, splits, the path that ran.
+        part: whether it is a part of the recipe only, which is shown and not written.
     """
 
     figures: dict[str, float]
     table: ScoreTable
     settings: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    part: bool = False
 
 
 class Models:
@@ -124,22 +127,35 @@ def shown(value: float) -> str:
     return f"{value:.4f}" if abs(value) >= SMALL or not value else f"{value:.2g}"
 
 
-def main(run: Callable[[bool], Result], known: Known | None = None) -> None:
-    """Run a recipe from the command line, print its table and write `benchmarks/results/recipes/NAME.json`."""
+def main(
+    run: Callable[..., Result],
+    known: Known | None = None,
+    flags: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> None:
+    """Run a recipe from the command line, print its table and write `benchmarks/results/recipes/NAME.json`.
+
+    Args:
+        run: takes whether it is to be small, and its own flags by name.
+        known: a published figure.
+        flags: the recipe's own, with the arguments of `argparse`.
+    """
     parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
     parser.add_argument("--small", action="store_true", help="little data and time, to see that it works")
     parser.add_argument("--busy", action="store_true", help="say in the result that the machine had other work too")
     parser.add_argument("--keep", type=Path, help="a folder to keep each model in, and to take it from the next time")
+    for flag, about in flags.items():
+        parser.add_argument(flag, **about)
     typed = parser.parse_args()
+    own = {name: getattr(typed, name) for name in (flag.removeprefix("--") for flag in flags)}
     Models.folder, Models.name = typed.keep, Path(sys.argv[0]).stem + ("-small" if typed.small else "")
     started, worked = time.perf_counter(), time.process_time()
-    result = run(typed.small)
+    result = run(typed.small, **own)
     spent = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
     spent = {name: round(value + Models.taken.get(name, 0.0), 1) for name, value in spent.items()}
     print("\n".join(result.table.lines()))
     figures = {name: rounded(value) for name, value in result.figures.items()}
     print(json.dumps({"figures": figures, **spent}))
-    if not typed.small:
+    if not typed.small and not result.part:
         remarks = {"busy": BUSY} if typed.busy else {}
         remarks |= {"kept": KEPT} if Models.taken else {}
         print(f"written: {_write(result, {'figures': figures, **spent, **remarks}, known)}")

@@ -47,7 +47,32 @@ def trained(table, tmp_path_factory):
 def test_every_setting_has_a_flag():
     known = {flag.field for flag in flags_of(ForecasterSettings)}
     fields = {field.name for field in dataclasses.fields(ForecasterSettings)} - {*NO_FLAG, *PYTHON_ONLY}
-    assert known == fields
+    assert known == fields | {"loss"}  # by name; a function has to come from Python
+
+
+def test_segments_and_the_split_of_a_paper_from_the_shell(loopcell, table, tmp_path):
+    run = tmp_path / "run"
+    columns = ["--time", "date", "--target", "all", "--split", "60,30,30"]
+    network = ["--horizon", 3, "--history", 12, "--segment", 4, "--hidden", 6, "--normalize", "window"]
+    training = ["--head", "mean", "--loss", "mae", "--epochs", 1, "--seed", 1, "--device", "cpu", "--run", run]
+    trained = loopcell("train", "forecast", table, *columns, *network, *training)
+    assert trained.exit_code == 0, trained.output
+    assert "28 forecasts of 3 steps" in trained.output  # 30 - 3 + 1, of the last 30 days
+    again = loopcell("eval", run, table, "--start", "2024-03-31", "--end", 120)
+    model_row = next(line for line in again.stdout.splitlines() if line.startswith("model "))
+    assert model_row in trained.output
+    model = load_model(run)
+    assert (model.loss, model.normalise, model.split, model.targets_) == ("mae", "window", [60, 30, 30], ("load",))
+    assert loopcell("resume", run, "--epochs", 2).exit_code == 0  # no file keeps a function, but the name of one
+    for flag, typed, complaint in (
+        ("--split", "60,x", "two or three numbers of rows"),
+        ("--split", "60,30,31", "has 120 steps, and the split asks for 60 + 30 + 31 = 121"),
+        ("--loss", "quantile", 'the quantile loss is that of head="quantiles"'),
+        ("--segment", "5", "take history=10 or history=15"),
+    ):
+        result = loopcell("train", "forecast", table, *columns, *network, *training[:-2], flag, typed)
+        assert result.exit_code in (1, 2)
+        assert complaint in result.stderr
 
 
 def test_a_forecaster_from_a_table_beside_the_naive_ones(trained):

@@ -35,6 +35,9 @@ def evaluate(
     start: Annotated[
         str | None, typer.Option("--start", help="Series: the first time, or number of a step, that counts.")
     ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
+    ] = None,
     stride: Annotated[
         int | None, typer.Option("--stride", help="Series: steps from one forecast to the next, else 1.")
     ] = None,
@@ -52,7 +55,7 @@ def evaluate(
         data = settings.build(FileExamples, files=files)
         files_class(task).demand(data)
         known = settings.build(FileExamples, files=train) if train else None
-        said = {"start": _place(start), "stride": stride}
+        said = {"start": _place(start), "end": _place(end), "stride": stride}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
             save_confusion(table, plot)
@@ -83,5 +86,5 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(start: str | None) -> Any:
-    """Return where in a series scores begin: a time, or a number of a step."""
+    """Return where in a series scores begin or end: a time, or a number of a step."""
     return int(start) if start is not None and re.fullmatch(r"-?\d+", start) else start

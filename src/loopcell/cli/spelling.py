@@ -17,6 +17,7 @@ from loopcell.cli.values import (
     parse_names,
     parse_numbers,
     parse_sizes,
+    parse_split,
     parse_time,
 )
 
@@ -82,6 +83,9 @@ SPELLINGS: dict[str, Spelling] = {
     "past": Spelling("--past", str, parse_names, "COLUMN"),
     "calendar": Spelling("--calendar", str, parse_names, "CYCLE"),
     "quantiles": Spelling("--quantiles", str, parse_numbers, "NUMBERS"),
+    "split": Spelling("--split", str, parse_split, "PARTS"),
+    "normalise": Spelling("--normalise --normalize"),
+    "ForecasterSettings.loss": Spelling("--loss", str),
     "AnomalySettings.label": Spelling("--anomalies", form="COLUMN", earlier="--label"),
     "distances": Spelling("--distances", str, parse_distances, "STEPS,..."),
     "ProblemSettings.updates": Spelling("--updates"),

@@ -65,6 +65,20 @@ def parse_numbers(text: str) -> tuple[float, ...]:
         raise UsageError(f"{text!r} are not numbers; write them like 0.1,0.5,0.9") from error
 
 
+def parse_split(text: str) -> tuple[int | float | str, ...]:
+    """Numbers of rows such as 8640,2880,2880, shares such as 0.6,0.2,0.2, or times: whatever is no number."""
+    return tuple(_number(part.strip()) for part in text.split(","))
+
+
+def _number(text: str) -> int | float | str:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def parse_distances(text: str) -> tuple[int, ...]:
     """Whole numbers of steps with commas between them.
 

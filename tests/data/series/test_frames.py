@@ -97,6 +97,18 @@ def test_a_series_of_pandas_or_polars_is_a_target_with_a_name(data, name, clock)
     assert series_from(data, target="y")[0].target_names == ("y",)
 
 
+def test_all_columns_that_are_nothing_else_are_the_target(tmp_path):
+    table = {"day": ["2024-01-01", "2024-01-02"], "shop": ["x", "x"], "a": [1, 2], "b": [3, 4], "price": [5, 6]}
+    (found,) = series_from(table, target="all", time="day", series="shop", known=["price"])
+    assert (found.target_names, found.target.tolist()) == (("a", "b"), [[1, 3], [2, 4]])
+    (tmp_path / "t.csv").write_text("a,b\n1,3\n2,4\n", encoding="utf-8")
+    assert series_from(tmp_path / "t.csv", target="all")[0].target_names == ("a", "b")
+    assert series_from(np.zeros((3, 2)), target="all")[0].target_names == ("target_1", "target_2")
+    assert series_from({"all": [1, 2], "b": [3, 4]}, target="all")[0].target_names == ("all",)  # a column of that name
+    with pytest.raises(UsageError, match="name the column to forecast"):
+        series_from({"price": [1, 2]}, target="all", known=["price"])
+
+
 def test_a_list_of_arrays_is_several_series():
     found = series_from([np.arange(3.0), np.arange(8.0).reshape(4, 2)[:, :1]])
     assert [(one.name, len(one), one.target_names) for one in found] == [

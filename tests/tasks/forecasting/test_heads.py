@@ -20,6 +20,15 @@ def test_the_mean_is_squared_error():
     assert head.draw(found, torch.ones(1)).tolist() == [2.0]
 
 
+def test_the_mean_has_other_losses_by_name():
+    true, found = torch.tensor([5.0, 2.5]), torch.tensor([[2.0], [2.0]])
+    assert Mean((), "mae").loss(found, true, torch.ones(2)).tolist() == [3.0, 0.5]
+    assert Mean((), "huber").loss(found, true, torch.ones(2)).tolist() == [2.5, 0.125]
+    both = torch.tensor([[2.0, 5.0]])  # a mean that is off by 3, and a median that is right
+    assert Quantiles((0.5,), "mae").loss(both, true[:1], torch.ones(1)).tolist() == [1.5]
+    assert Quantiles((0.5,)).loss(both, true[:1], torch.ones(1)).tolist() == [4.5]
+
+
 def test_quantiles_by_hand():
     head = Quantiles(LEVELS)
     found = torch.tensor([[1.0, 3.0, 0.0, 2.0]])  # the mean, and quantiles that cross

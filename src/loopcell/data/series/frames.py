@@ -19,6 +19,8 @@ from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
 
+ALL = "all"  # as a target: every column that is nothing else
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -80,6 +82,7 @@ class Layout:
     Attributes:
         zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
         like: gives what is known of the step of a series, by its name.
+        other: columns that are something else, which `target="all"` leaves out.
     """
 
     target: str | Sequence[str] | None = None
@@ -91,6 +94,7 @@ class Layout:
     missing: bool = False
     zone: str | None = None
     like: Callable[[str], Step | None] = lambda _: None
+    other: Sequence[str] = ()
 
 
 def series_from(
@@ -110,7 +114,8 @@ def series_from(
         data: whatever `read` takes (a path, several, a polars or pandas frame), `Records`, a mapping of names to
             arrays, or an array `[T]` or `[T, K]`, all of whose columns are the target. A polars or pandas series is a
             target with a name; of a list of arrays each is a series.
-        target: the column or columns to forecast; needed unless `data` is an array or a series.
+        target: the column or columns to forecast, or "all" for those that are nothing else; needed unless `data` is an
+            array or a series.
         time: the column with the times (see `read_times`); None: a pandas index of time stamps or periods has them, and
             else rows are counted.
         series: the column that tells series apart; None: there is one series.
@@ -142,7 +147,7 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     known, past, targets = tuple(layout.known), tuple(layout.past), layout.target
     targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
     data, targets, time = as_table(data, targets, layout.time)
-    columns, targets = _columns(data, targets, (time, layout.series, *known, *past))
+    columns, targets = _columns(data, targets, (time, layout.series, *known, *past), layout.other)
     numbers = {name: numbers_of(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
@@ -176,13 +181,16 @@ def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Serie
 
 
 def _columns(
-    data: Any, targets: tuple[str, ...], others: Sequence[str | None]
+    data: Any, targets: tuple[str, ...], others: Sequence[str | None], left_out: Sequence[str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Return the columns that are asked for, in memory, and the names of the targets."""
     if isinstance(data, np.ndarray):
-        return _of_array(data, targets, others)
-    names = [name for name in (*targets, *others) if name is not None]
+        return _of_array(data, () if targets == (ALL,) else targets, others)
     table = data if isinstance(data, Mapping | Records) else read(data)
+    there = tuple(table) if isinstance(table, Mapping) else table.columns
+    if targets == (ALL,) and ALL not in there:
+        targets = tuple(name for name in there if name not in (*others, *left_out))
+    names = [name for name in (*targets, *others) if name is not None]
     demand_target(targets, table, others)
     twice = twice_in(names)
     if twice is not None:

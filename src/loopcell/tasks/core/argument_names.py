@@ -41,6 +41,11 @@ OTHER_NAMES = {
     "alpha": "weight_decay",
     "input_chunk_length": "history",
     "output_chunk_length": "horizon",
+    "seq_len": "history",
+    "pred_len": "horizon",
+    "seg_len": "segment",
+    "normalize": "normalise",
+    "channels": "multivariate",
 }
 
 

@@ -33,6 +33,9 @@ def _functions(value: object) -> object:
     return value
 
 
+NAMED = ("loss",)
+"""Arguments that are functions, or names of such of the library's: a name has a flag, and files keep it."""
+
 OwnFunction = Annotated[Any, PlainValidator(_function)]
 OwnFunctions = Annotated[Any, PlainValidator(_functions)]
 
@@ -46,7 +49,12 @@ def as_list(callbacks: Any) -> list[Callable[[dict[str, Any]], object]]:
 
 def own_functions(settings: Any) -> list[str]:
     """Return the names of the arguments that are functions of the user's and decide what weights come about."""
-    return [name for name in OWN_FUNCTIONS if getattr(settings, name, None) is not None]
+    return [name for name in OWN_FUNCTIONS if callable(getattr(settings, name, None))]
+
+
+def named_functions(settings: Any) -> tuple[str, ...]:
+    """Return the names of the arguments that could be functions of the user's, and name one of the library's."""
+    return tuple(name for name in NAMED if isinstance(getattr(settings, name, None), str))
 
 
 def demand_same_functions(path: Path, before: object, now: Sequence[str]) -> None:

@@ -224,11 +224,15 @@ class TrainingSettings:
     def pace(self, examples: int) -> Pace:
         """Return the numbers for so many examples to train on: what was given, and the rule for the rest."""
         given = Pace(self.batch_size, self.epochs, self.patience, self.learning_rate, self.warmup)
-        return pace_of(given, self.usual_pace, examples)
+        return pace_of(given, self.usual(), examples)
+
+    def usual(self) -> Pace:
+        """Return the usual numbers of a training, for a large number of examples."""
+        return self.usual_pace
 
     def reading_batch(self) -> int:
         """Return how many examples are read at once where nothing is learned."""
-        return self.usual_pace.batch_size if self.batch_size == AUTO else self.batch_size
+        return self.usual().batch_size if self.batch_size == AUTO else self.batch_size
 
     def training_config(self, seed: int, examples: int) -> TrainingConfig:
         """Return the same in the words of the training engine; an update takes a batch of whole sequences."""

@@ -38,6 +38,7 @@ def read_series(
         DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
         UsageError: no target is named, or a column twice; a calendar without times.
     """
+    label: str | None = getattr(settings, "label", None)
     layout = Layout(
         target=settings.target or None,
         time=settings.time,
@@ -48,6 +49,7 @@ def read_series(
         missing=bool(settings.known) or not settings.regular,  # rows at the end whose target is to come
         zone=settings.zone,
         like=like,
+        other=() if label is None else (label,),
     )
     found = read_layout(data, layout)
     if settings.calendar and found[0].times.dtype.kind != "M":
@@ -59,6 +61,24 @@ def read_series(
 def same_step(one: Step, other: Step) -> bool:
     """Return whether two steps are as good as the same."""
     return one.same_kind(other) and _near(one.size, other.size)
+
+
+def one_step(series: Sequence[Series]) -> Step | None:
+    """Return the step of all series.
+
+    Raises:
+        DataError: two series have different steps.
+    """
+    found = [(one, one.step) for one in series if one.step is not None]
+    if not found:
+        return None
+    first, step = found[0]
+    for one, other in found:
+        if not same_step(other, step):
+            raise DataError(
+                f"{of(first.name)} has steps of {step} and {of(one.name)} of {other}; a model is trained on one"
+            )
+    return step
 
 
 def demand_zone(series: Series, zone: str | None) -> None:

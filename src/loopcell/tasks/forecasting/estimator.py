@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -26,16 +27,16 @@ from loopcell.tasks.forecasting.columns import (
     demand_zone,
     notes_of,
     nothing_known,
+    one_step,
     read_series,
-    same_step,
 )
-from loopcell.tasks.forecasting.examples import SeriesExamples
+from loopcell.tasks.forecasting.examples import SeriesExamples, short_ones
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, inspected
-from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
+from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, demand_steps, inspected
+from loopcell.tasks.forecasting.network import SeriesNetwork, Sizes
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
-from loopcell.tasks.forecasting.settings import SeriesSettings
+from loopcell.tasks.forecasting.settings import ALL_COLUMNS, SeriesSettings
 
 Span = tuple[int, int]
 
@@ -54,7 +55,7 @@ class SeriesEstimator(Estimator):
         zone_: the zone of the times; None where they have none.
     """
 
-    network_: ForecastNetwork
+    network_: SeriesNetwork
     targets_: tuple[str, ...]
     names_: tuple[str, ...]
     scales_: dict[str, Scale]
@@ -106,14 +107,16 @@ class SeriesEstimator(Estimator):
 
         Raises:
             DataError: the table cannot be used, or the series is shorter than `history`.
-            UsageError: there is no such series or target, or several series and none was named.
+            UsageError: there is no such series or target, or several series and none was named; or the network reads
+                segments.
         """
-        found = chosen(self._read_table(data), series)
+        self._fitted()
+        network, found = demand_steps(self.network_), chosen(self._read_table(data), series)
         column = column_of(self.targets_, target)
         one = self._scaled(found[: steps_that_have_been(found)])
         self._demand_history(one)
         said, title = self._says(found, column), type(self).__name__
-        return inspected(self.network_, one, column, said, title=title, named=target is not None)
+        return inspected(network, one, column, said, title=title, named=target is not None)
 
     @abstractmethod
     def _says(self, series: Series, column: int) -> Said:
@@ -154,6 +157,7 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed, before):
             with self._working("preparing the data"):
                 series = self._table(data, settings, nothing_known if before is None else self._known_step)
+                series, self._cuts = self._parted(series, validation, settings)
                 training, held_out = self._learn(series, validation, settings, before)
             self._train(training, held_out, seed, run=run, resumed=resume)
             self._finish(held_out)
@@ -183,6 +187,12 @@ class SeriesEstimator(Estimator):
         self._note([*skipped, *notes_of(found)])
         return found
 
+    def _parted(self, series: list[Series], validation: Any, settings: Any) -> tuple[list[Series], list[int]]:
+        """Return the series as far as training may see them, and of each the first step that is held out."""
+        fraction = 0.0 if validation is not None else settings.validation_fraction
+        steps = [steps_that_have_been(one) for one in series]
+        return series, [step - round(fraction * step) for step in steps]
+
     def _learn(
         self, series: list[Series], validation: Any, settings: SeriesSettings, before: nn.Module | None
     ) -> tuple[SeriesExamples, SeriesExamples | None]:
@@ -190,11 +200,9 @@ class SeriesEstimator(Estimator):
 
         Where training goes on from a network, its names and scales stay; a series that it had not is on its own scale.
         """
-        steps = [steps_that_have_been(one) for one in series]
-        fraction = 0.0 if validation is not None else settings.validation_fraction
-        self._cuts = cuts = [step - round(fraction * step) for step in steps]
+        steps, cuts = [steps_that_have_been(one) for one in series], self._cuts
         if before is None:
-            self.targets_, self.step_, self.zone_ = series[0].target_names, _one_step(series), series[0].zone
+            self.targets_, self.step_, self.zone_ = series[0].target_names, one_step(series), series[0].zone
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
             self.names_ = tuple(one.name for one in series)
         else:
@@ -207,7 +215,7 @@ class SeriesEstimator(Estimator):
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
-        self._note(_short_ones(ready, training))
+        self._note(short_ones(ready, training))
         if validation is not None:
             others = [self._scaled(one) for one in self._table(validation, settings, self._known_step)]
             return training, self._examples(others, [(0, one.steps - f + 1) for one in others])
@@ -219,7 +227,7 @@ class SeriesEstimator(Estimator):
         self, series: Sequence[ScaledSeries], spans: Sequence[Span], *, moving: bool = False
     ) -> SeriesExamples:
         network = self.network_
-        return SeriesExamples(series, spans, network.history, network.steps, moving=moving)
+        return SeriesExamples(series, spans, network.history, network.steps, origins=network.origins, moving=moving)
 
     def _demand_length(
         self, series: Sequence[Series], cuts: Sequence[int], steps: Sequence[int], settings: SeriesSettings
@@ -244,6 +252,8 @@ class SeriesEstimator(Estimator):
         """Read the series of a table that is like the one of training; `like` gives what is known of a step."""
         self._fitted()
         settings = checked(self)
+        if settings.target == ALL_COLUMNS:  # that were there in training, in their order
+            settings = replace(settings, target=self.targets_)
         found = self._table(data, settings, like or self._known_step)
         self._demand_like(found)
         return found
@@ -282,7 +292,7 @@ class SeriesEstimator(Estimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _network(self, settings: Any) -> ForecastNetwork: ...
+    def _network(self, settings: Any) -> SeriesNetwork: ...
 
     def _sizes(self, settings: SeriesSettings) -> Sizes:
         known = len(settings.known) + 2 * len(settings.calendar)
@@ -317,33 +327,3 @@ class SeriesEstimator(Estimator):
         self.steps_ = {str(name): Step.from_json(step) for name, step in learned.get("steps", {}).items()}
         self._wall, zone = "zone" in learned, learned.get("zone")
         self.zone_ = None if zone is None else check_zone(str(zone))
-
-
-def _one_step(series: Sequence[Series]) -> Step | None:
-    """Return the step of all series.
-
-    Raises:
-        DataError: two series have different steps.
-    """
-    found = [(one, one.step) for one in series if one.step is not None]
-    if not found:
-        return None
-    first, step = found[0]
-    for one, other in found:
-        if not same_step(other, step):
-            raise DataError(
-                f"{of(first.name)} has steps of {step} and {of(one.name)} of {other}; a model is trained on one"
-            )
-    return step
-
-
-def _short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> list[str]:
-    """Return a sentence about series that nothing was learned from."""
-    used = {part.series for part in training.segments}
-    short = [one.series.name for number, one in enumerate(series) if number not in used]
-    if not short:
-        return []
-    needed = f"{training.history} + {training.steps} steps"
-    return [
-        f"{len(short):,} of {len(series):,} series are too short to learn from ({needed}), the first is {short[0]!r}"
-    ]

@@ -2,12 +2,13 @@
 
 An example is h steps that are only read, and after each of up to h further ones a forecast that counts ("forking
 sequences": Wen et al.: A Multi-Horizon Quantile Recurrent Forecaster, 2017, arXiv 1711.11053). So an epoch scores every
-step about once, and reads every step twice.
+step about once, and reads every step twice. A network that reads each window anew has one forecast an example instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,7 @@ class SeriesExamples(Examples[SeriesBatch]):
         spans: of each series, the first steps of the futures that count: from, to.
         history: h.
         steps: f, how many steps a forecast has.
+        origins: how many forecasts of a segment count, at most; None for h.
         moving: draw anew each time where a segment begins and ends, as training likes it.
     """
 
@@ -77,13 +79,14 @@ class SeriesExamples(Examples[SeriesBatch]):
         history: int,
         steps: int,
         *,
+        origins: int | None = None,
         moving: bool = False,
     ) -> None:
         self.series, self.history, self.steps, self.moving = series, history, steps, moving
         self.segments = [
             Segment(number, start, stop, start - max(first, history), last - stop)
             for number, (first, last) in enumerate(spans)
-            for start, stop in _pieces(max(first, history), last, history)
+            for start, stop in _pieces(max(first, history), last, origins or history)
         ]
         self.lengths = np.array(
             [history + part.stop - part.start - 1 + steps for part in self.segments], dtype=np.int64
@@ -91,10 +94,8 @@ class SeriesExamples(Examples[SeriesBatch]):
 
     def places(self) -> Iterator[tuple[ScaledSeries, npt.NDArray[np.int64]]]:
         """Yield each series and the first steps of its futures that count."""
-        for number, one in enumerate(self.series):
-            found = [np.arange(part.start, part.stop) for part in self.segments if part.series == number]
-            if found:
-                yield one, np.concatenate(found)
+        for number, parts in groupby(self.segments, lambda part: part.series):
+            yield self.series[number], np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
     def fingerprint(self) -> str:
         """Return a hash of all values and covariates, in their own units, and of where forecasts count."""
@@ -123,6 +124,18 @@ class SeriesExamples(Examples[SeriesBatch]):
             cut = values[part.start - self.history : part.stop - 1 + self.steps]
             found[: len(cut), row] = cut
         return torch.from_numpy(found)
+
+
+def short_ones(series: Sequence[ScaledSeries], training: SeriesExamples) -> list[str]:
+    """Return a sentence about series that nothing was learned from."""
+    used = {part.series for part in training.segments}
+    short = [one.series.name for number, one in enumerate(series) if number not in used]
+    if not short:
+        return []
+    needed = f"{training.history} + {training.steps} steps"
+    return [
+        f"{len(short):,} of {len(series):,} series are too short to learn from ({needed}), the first is {short[0]!r}"
+    ]
 
 
 def _pieces(first: int, last: int, size: int) -> list[tuple[int, int]]:

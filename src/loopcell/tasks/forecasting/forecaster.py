@@ -12,26 +12,31 @@ from torch import nn
 
 from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
-from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.core.estimator.engine import BatchLoss, private_randomness
+from loopcell.errors import DataError, UsageError
+from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.score_table import ScoreTable
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
-from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, moved_to_cover, tracked
-from loopcell.tasks.forecasting.estimator import SeriesEstimator
+from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
+from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
-from loopcell.tasks.forecasting.heads import HEADS, Head
+from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
+from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
-from loopcell.tasks.forecasting.settings import ForecasterSettings
-from loopcell.tasks.forecasting.starts import first_after
+from loopcell.tasks.forecasting.segments import SegmentNetwork
+from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
+from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
+from loopcell.tasks.forecasting.starts import span_between
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
+    flags_at,
     moves_now,
     moving_note,
     never_varied,
@@ -39,7 +44,7 @@ from loopcell.tasks.forecasting.still import (
     staying_note,
     still_columns,
 )
-from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
+from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
 class Forecaster(ForecasterSettings, SeriesEstimator):
@@ -57,7 +62,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     """
 
     task: ClassVar[str] = "forecaster"
-    network_: ForecasterNetwork
+    network_: ForecasterNetwork | SegmentNetwork
     still_: Flags
 
     # --- forecasts -------------------------------------------------------------------------------------------------
@@ -92,7 +97,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
         for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
-            if before is not None and not self._fits(before):
+            if before is not None and not LookAhead(self.network_, self).fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
@@ -105,13 +110,14 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self._note([*staying_note(still), *moving_note(moved)])
         return found, SeriesState(kept)
 
-    def backtest(self, data: Any, *, start: Any = None, stride: int = 1) -> list[Backtest]:
+    def backtest(self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1) -> list[Backtest]:
         """Forecast from place after place of each series, from what was known there, beside what came.
 
         Args:
             data: the series, history included.
             start: the first step that is to be forecast: a time, or a number of steps, from the end if negative. None
                 takes the first one with `history` steps before it.
+            end: the first step after all that are to be forecast, as `start`; None for the end of the series.
             stride: steps from one place to the next.
 
         Raises:
@@ -120,7 +126,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         if stride < 1:
             raise UsageError(f"stride is at least 1, got {stride}")
         series = self._read_table(data)
-        return self._backtests(series, [0 if start is None else first_after(one, start) for one in series], stride)
+        return self._backtests(series, [span_between(one, start, end) for one in series], stride)
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give each forecast step by step, as JSON values."""
@@ -138,15 +144,16 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     # --- scores ----------------------------------------------------------------------------------------------------
 
-    def evaluate(self, data: Any, *, start: Any = None, stride: int = 1) -> ScoreTable:
+    def evaluate(self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1) -> ScoreTable:
         """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
 
         Args:
             data: the series, history included; arguments as in `backtest`.
             start: leave out what training has seen.
+            end: leave out what comes later.
             stride: steps from one place to the next.
         """
-        return self._scored(self.backtest(data, start=start, stride=stride))
+        return self._scored(self.backtest(data, start=start, end=end, stride=stride))
 
     def score(self, data: Any, y: Any = None) -> float:
         """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
@@ -154,23 +161,30 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         return -float(self.evaluate(data).model["scaled MSE"])
 
     def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one."""
+        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one.
+
+        With a `split` of three parts they are those of the test part, which nothing was chosen by.
+        """
         if validation is not None:
             return self.evaluate(validation)
         series = self._read_table(data)
-        steps = [steps_that_have_been(one) for one in series]
-        if not any(step - cut >= int(self.horizon) for step, cut in zip(steps, self._cuts, strict=True)):
+        split = checked(self).split
+        if split is not None:
+            spans = [span_of(one, split, int(self.horizon)) for one in series]
+            return of_part(self._scored(self._backtests(series, spans)), split)
+        spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
+        if not any(end - start >= int(self.horizon) for start, end in spans):
             return None
-        return self._scored(self._backtests(series, self._cuts))
+        return self._scored(self._backtests(series, spans))
 
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
         return scored(found, self.season or usual_season(self.step_))
 
-    def _backtests(self, series: Sequence[Series], firsts: Sequence[int], stride: int = 1) -> list[Backtest]:
+    def _backtests(self, series: Sequence[Series], spans: Sequence[Span], stride: int = 1) -> list[Backtest]:
         history, horizon = self.network_.history, int(self.horizon)
         found = []
-        for one, first in zip(series, firsts, strict=True):
-            steps = steps_that_have_been(one)
+        for one, (first, end) in zip(series, spans, strict=True):
+            steps = min(end, steps_that_have_been(one))
             places = np.arange(max(first, history), steps - horizon + 1, stride)
             if not len(places):
                 continue
@@ -188,10 +202,10 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _head(self, settings: Any) -> Head:
-        return HEADS[settings.head](() if settings.head == "mean" else settings.quantiles)
+        return head_of(settings)
 
     def _own_loss(self, settings: Any) -> BatchLoss | None:
-        if settings.loss is None:
+        if not callable(settings.loss):
             return None
         if settings.head != "mean":
             raise UsageError(f"loss: a loss of your own is for head='mean', and the head is {settings.head!r}")
@@ -205,8 +219,19 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             )
         return 1 if settings.roll_out else int(settings.horizon)
 
-    def _network(self, settings: Any) -> ForecasterNetwork:
-        return ForecasterNetwork(settings, self._sizes(settings), self._head(settings), self._steps(settings))
+    def _network(self, settings: Any) -> ForecasterNetwork | SegmentNetwork:
+        demand_segments(settings)
+        kind = ForecasterNetwork if settings.segment is None else SegmentNetwork
+        return kind(settings, self._sizes(settings), self._head(settings), self._steps(settings))
+
+    def _parted(self, series: list[Series], validation: Any, settings: Any) -> tuple[list[Series], list[int]]:
+        demand_segments(settings)
+        if settings.split is None:
+            return super()._parted(series, validation, settings)
+        if validation is not None:
+            raise UsageError("split says which part is for validation: leave out the other table, or the split")
+        ends = [ends_of(one, settings.split, int(self.horizon)) for one in series]
+        return [one[: end[1]] for one, end in zip(series, ends, strict=True)], [end[0] for end in ends]
 
     def _learn(
         self, series: list[Series], validation: Any, settings: Any, before: nn.Module | None
@@ -223,11 +248,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
-        self.still_ = np.zeros((len(self.names_), len(self.targets_)), np.bool_)
-        for row, column in learned.get("still", []):
-            if not 0 <= row < len(self.names_) or not 0 <= column < len(self.targets_):
-                raise ValueError("its columns that never vary are none")
-            self.still_[row, column] = True
+        self.still_ = flags_at(learned.get("still", []), len(self.names_), len(self.targets_))
 
     def _finish(self, held_out: SeriesExamples | None) -> None:
         """Move each quantile so that the share below it is right in the held-out part."""
@@ -239,11 +260,6 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self.network_.shift.copy_(torch.from_numpy(shift))
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
-
-    def _ahead(self) -> Strategy:
-        if not self.roll_out:
-            return Direct()
-        return RollOut(int(self.horizon), 1 if self.head == "mean" else int(self.paths))
 
     def _forecast_after(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
         """Return the forecast after the last of new rows, and what is to be kept of them and of those before."""
@@ -303,55 +319,4 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
         """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
-        futures, memory, seen = self._moved(one, places, before)
-        if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
-            raise InputError(
-                f"{of(one.series.name)}: the forecast is not a number: a value of the history is far beyond those of "
-                "training, or the weights are damaged"
-            )
-        head = self.network_.head_kind
-        if self.roll_out or head.counts:  # there the mean is that of the very distribution whose quantiles are given
-            return futures, memory, seen
-        return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
-
-    def _moved(
-        self, one: ScaledSeries, places: Places, before: StoredHistory | None
-    ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
-        memory, kept = (None, None) if before is None else (before.memory, before.tracked)
-        with torch.no_grad(), private_randomness(0):
-            if self._follows():
-                return self._followed(one, places, memory, kept or tracked(self._shift()))
-            futures, memory = self._ahead()(self.network_, one, places, memory)
-        quantiles = futures.quantiles + self._shift()
-        return ForecastBatch(futures.mean, np.sort(quantiles, -1)), memory, None
-
-    def _followed(
-        self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
-    ) -> tuple[ForecastBatch, Memory, Tracked]:
-        """Return the same with quantiles that follow the values: so there is a forecast after every step."""
-        first = self.network_.history if memory is None else 1
-        every = np.arange(min(first, int(places[0])), one.steps + 1)
-        found: list[ForecastBatch] = []
-        for here, futures, after in Direct().blocks(self.network_, one, every, memory):
-            memory = after
-            came = one.values[here - 1].astype(np.float64)
-            levels = self.network_.head_kind.levels
-            quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.adapt_rate))
-            wanted = np.isin(here, places)
-            found.append(ForecastBatch(futures.mean[wanted], quantiles[wanted]))
-        assert memory is not None
-        return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
-
-    def _fits(self, before: StoredHistory) -> bool:
-        """Return whether a state could be this model's."""
-        seen = before.tracked is None or before.tracked.shift.shape == self.network_.shift.shape
-        return seen and self.network_.remembers(before.memory)
-
-    def _follows(self) -> bool:
-        head = self.network_.head_kind
-        return self.adapt_rate > 0 and not self.roll_out and not head.counts and len(head.levels) > 1
-
-    def _shift(self) -> Floats:
-        found: Floats = self.network_.shift.double().cpu().numpy()
-        return found
+        return LookAhead(self.network_, self)(one, places, before)

@@ -7,17 +7,36 @@ newest value and adds it. The last axis of every tensor is that of the n numbers
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.tasks.forecasting.settings import HeadName
+from loopcell.errors import UsageError
+from loopcell.tasks.forecasting.settings import POINT_HEADS, ForecasterSettings, HeadName, LossName
 
 LEAST = 1e-3  # the smallest spread of a distribution, of a series with deviation 1
+
+
+def squared(found: Tensor, true: Tensor) -> Tensor:
+    """Return the squared error, which the mean makes least."""
+    return (found - true) ** 2
+
+
+def absolute(found: Tensor, true: Tensor) -> Tensor:
+    """Return the absolute error, which the median makes least."""
+    return (found - true).abs()
+
+
+def huber(found: Tensor, true: Tensor) -> Tensor:
+    """Return half the squared error up to 1 and the absolute error less 1/2 beyond (Huber, 1964)."""
+    return functional.huber_loss(found, true, reduction="none")
+
+
+POINT_LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {"mse": squared, "mae": absolute, "huber": huber}
 
 
 class Head(ABC):
@@ -25,6 +44,7 @@ class Head(ABC):
 
     Args:
         levels: Q levels between 0 and 1, rising.
+        point: the loss of the mean, in heads that have one for it alone.
 
     Attributes:
         numbers: n, how many numbers the network gives for each value.
@@ -36,8 +56,8 @@ class Head(ABC):
     located: int = 1
     counts: ClassVar[bool] = False
 
-    def __init__(self, levels: Sequence[float]) -> None:
-        self.levels = tuple(levels)
+    def __init__(self, levels: Sequence[float], point: LossName = "mse") -> None:
+        self.levels, self.point = tuple(levels), POINT_LOSSES[point]
 
     @abstractmethod
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
@@ -63,13 +83,13 @@ class Head(ABC):
 
 
 class Mean(Head):
-    """The mean alone, by squared error; a draw is the mean."""
+    """The mean alone, by the squared error or another loss of it; a draw is the mean."""
 
     numbers = 1
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """Return the squared error."""
-        return (found[..., 0] - true) ** 2
+        """Return the squared error, or the loss that was chosen."""
+        return self.point(found[..., 0], true)
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
         """Return none."""
@@ -81,21 +101,21 @@ class Mean(Head):
 
 
 class Quantiles(Head):
-    """The mean by squared error, and quantiles by the pinball loss (Koenker and Bassett, 1978).
+    """The mean by squared error or another loss of it, and quantiles by the pinball loss (Koenker and Bassett, 1978).
 
     Quantiles that cross are sorted, which never makes them worse (Chernozhukov, Fernandez-Val, Galichon, 2010).
     """
 
-    def __init__(self, levels: Sequence[float]) -> None:
-        super().__init__(levels)
+    def __init__(self, levels: Sequence[float], point: LossName = "mse") -> None:
+        super().__init__(levels, point)
         self.numbers = self.located = 1 + len(self.levels)
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:
-        """Return half the squared error of the mean, and the mean pinball loss of the levels, twice."""
+        """Return half the squared error (or other loss) of the mean, and the mean pinball loss of the levels, twice."""
         over = true.unsqueeze(-1) - found[..., 1:]
         level = over.new_tensor(self.levels)
         pinball = torch.maximum(level * over, (level - 1) * over).mean(-1)
-        return 0.5 * (found[..., 0] - true) ** 2 + 2 * pinball
+        return 0.5 * self.point(found[..., 0], true) + 2 * pinball
 
     def quantiles(self, found: Tensor, scale: Tensor) -> Tensor:
         """Return the levels' values, sorted."""
@@ -191,3 +211,20 @@ HEADS: dict[HeadName, type[Head]] = {
     "student-t": StudentT,
     "negative-binomial": NegativeBinomial,
 }
+
+
+def head_of(settings: ForecasterSettings) -> Head:
+    """Return the head that settings ask for, with the loss of its mean.
+
+    Raises:
+        UsageError: a loss is named, and the head has one of its own.
+    """
+    levels = () if settings.head == "mean" else settings.quantiles
+    if not isinstance(settings.loss, str):
+        return HEADS[settings.head](levels)
+    if settings.head not in POINT_HEADS:
+        raise UsageError(
+            f"loss={settings.loss!r} is for head='mean' and 'quantiles', and the head is {settings.head!r}, which has "
+            "a loss of its own"
+        )
+    return HEADS[settings.head](levels, cast(LossName, settings.loss))

@@ -10,7 +10,7 @@ import torch
 
 from loopcell.tasks.forecasting.coverage import Flags, Floats
 from loopcell.tasks.forecasting.examples import SeriesExamples
-from loopcell.tasks.forecasting.network import ForecasterNetwork
+from loopcell.tasks.forecasting.network import SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries
 from loopcell.tasks.forecasting.strategies import Direct
 
@@ -18,7 +18,7 @@ Places = npt.NDArray[np.int64]
 
 
 def errors_of_quantiles(
-    network: ForecasterNetwork, held_out: SeriesExamples, still: Callable[[ScaledSeries, Places], Flags]
+    network: SeriesNetwork, held_out: SeriesExamples, still: Callable[[ScaledSeries, Places], Flags]
 ) -> tuple[Floats, Flags]:
     """Return what came less the quantiles of it, [N, f, K, Q], at all places of a held-out part.
 

@@ -16,7 +16,7 @@ from loopcell.errors import UsageError
 from loopcell.insight import Inspection, LayerView, Prediction, look_inside
 from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.estimator.inspecting import MOST_TRACES
-from loopcell.tasks.forecasting.network import ForecastNetwork
+from loopcell.tasks.forecasting.network import ForecastNetwork, SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries
 from loopcell.tasks.forecasting.strategies import ForecastBatch
 
@@ -73,6 +73,13 @@ def column_of(targets: Sequence[str], name: str | None) -> int:
     if name is not None and name not in targets:
         raise UsageError(f"there is no target {name!r}; there is {', '.join(map(repr, targets))}")
     return 0 if name is None else targets.index(name)
+
+
+def demand_steps(network: SeriesNetwork) -> ForecastNetwork:
+    """Return a network that reads step by step; UsageError refuses any other, which has no state at each step."""
+    if not isinstance(network, ForecastNetwork):
+        raise UsageError("this network reads segments, and not step by step: there is no state of each step to look at")
+    return network
 
 
 def inspected(

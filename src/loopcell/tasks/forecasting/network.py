@@ -1,4 +1,6 @@
-"""The network of forecasts: at every step the last values relative to the newest one, read by recurrent layers.
+"""Networks of forecasts: what all have in common, and the one that reads a series step by step.
+
+It sees at every step the last values relative to the newest one, and recurrent layers read these.
 
 For target k at step t, with the last d values on the scale of the series:
 
@@ -12,6 +14,7 @@ al.: LSTNet, 2018, arXiv 1703.07015).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -49,8 +52,93 @@ class Memory(NamedTuple):
     recurrent: State
 
 
-class ForecastNetwork(nn.Module):
-    """Forecasts of the next f steps after every step.
+class SeriesNetwork(nn.Module):
+    """Forecasts of the next f steps after every step: what all networks of them have in common.
+
+    Args:
+        sizes: how many columns there are.
+        head: what is said of a value.
+        settings: how much is read.
+        steps: f.
+
+    Attributes:
+        history: h, steps that are read before the first forecast that counts.
+        lags: d, how many of the last values a forecast goes by at once.
+        origins: the most forecasts of an example in training.
+        multivariate: whether all targets of a series are read at once.
+        columns: of a row: K, or 1.
+    """
+
+    origins: int
+
+    def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__()
+        self.sizes, self.head_kind, self.steps = sizes, head, steps
+        self.history, self.lags = settings.history, settings.lags or settings.history
+        self.origins, self.multivariate = settings.history, settings.multivariate
+        self.columns = sizes.targets if settings.multivariate else 1
+
+    @abstractmethod
+    def start(self, first: Tensor) -> Memory:
+        """Return the memory of series that begin with the values [B, K]: as if they had always been there."""
+
+    @abstractmethod
+    def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
+        """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
+
+        Args:
+            values: T is at least 1.
+            covariates: those known ahead, then the others.
+            memory: of what was read before; None at the beginning.
+
+        Returns:
+            What `forecast` is to know of each step beside the last values at it, [T, ...]; these, [T, B, K, d]; and the
+            memory after the last step.
+        """
+
+    @abstractmethod
+    def forecast(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
+        """Return the n numbers of each value to come, [N, B, K, f, n].
+
+        Args:
+            outputs: of N steps, as `read` gives them.
+            windows: [N, B, K, d], the last values at these.
+            known: [N, B, f, P], what is known of the steps to come.
+        """
+
+    def remembers(self, memory: Memory) -> bool:
+        """Return whether a memory, of one series, could be this network's."""
+        own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
+        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
+        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+
+    # --- training --------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: SeriesBatch, own: Callable[[Tensor, Tensor], Any] | None = None) -> Loss:
+        """Return the head's loss, summed over every value that every forecast of the batch was to say.
+
+        Args:
+            batch: segments of series.
+            own: a function of means [M] and values [M], in place of the head's loss.
+        """
+        first, f = self.history, self.steps
+        read = len(batch.values) - f
+        covariates = torch.cat([batch.known, batch.past], -1)
+        outputs, windows, _ = self.read(batch.values[:read], covariates[:read])
+        known = batch.known[first:].unfold(0, f, 1).transpose(2, 3)  # [m, B, f, P]
+        true = batch.values[first:].unfold(0, f, 1)  # [m, B, K, f]
+        found = self.forecast(outputs[first - 1 :], windows[first - 1 :], known)
+        counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
+        if own is not None:
+            there = counts[..., None, None].expand(true.shape)
+            return counted(own(self.head_kind.mean(found)[there], true[there]), int(there.sum()))
+        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
+        total = (losses * counts[..., None, None]).sum()
+        return Loss(total, int(counts.sum()) * true.shape[2] * f)
+
+
+class ForecastNetwork(SeriesNetwork):
+    """Forecasts by recurrent layers that read a series step by step.
 
     Args:
         settings: the cell and the sizes.
@@ -60,11 +148,7 @@ class ForecastNetwork(nn.Module):
     """
 
     def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
-        super().__init__()
-        self.sizes, self.head_kind, self.steps = sizes, head, steps
-        self.history, self.lags = settings.history, settings.lags or settings.history
-        self.multivariate = settings.multivariate
-        self.columns = sizes.targets if settings.multivariate else 1  # of a row
+        super().__init__(settings, sizes, head, steps)
         self.dropout = nn.Dropout(settings.dropout)
         input_size = self.columns * (self.lags + 1) + sizes.known + sizes.past
         self.recurrent = recurrent_layers(settings, input_size)
@@ -92,12 +176,6 @@ class ForecastNetwork(nn.Module):
         """Return the memory of series that begin with the values [B, K]: as if they had always been there."""
         rows = first.shape[0] * (1 if self.multivariate else first.shape[1])
         return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
-
-    def remembers(self, memory: Memory) -> bool:
-        """Return whether a memory, of one series, could be this network's."""
-        own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
-        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
-        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
@@ -148,30 +226,6 @@ class ForecastNetwork(nn.Module):
         place = newest + precise(self.straight((windows - newest).to(self.straight.weight.dtype)))
         located = self.head_kind.located
         return torch.cat([found[..., :located] + place.unsqueeze(-1), found[..., located:]], -1)
-
-    # --- training --------------------------------------------------------------------------------------------------
-
-    def loss(self, batch: SeriesBatch, own: Callable[[Tensor, Tensor], Any] | None = None) -> Loss:
-        """Return the head's loss, summed over every value that every forecast of the batch was to say.
-
-        Args:
-            batch: segments of series.
-            own: a function of means [M] and values [M], in place of the head's loss.
-        """
-        first, f = self.history, self.steps
-        read = len(batch.values) - f
-        covariates = torch.cat([batch.known, batch.past], -1)
-        outputs, windows, _ = self.read(batch.values[:read], covariates[:read])
-        known = batch.known[first:].unfold(0, f, 1).transpose(2, 3)  # [m, B, f, P]
-        true = batch.values[first:].unfold(0, f, 1)  # [m, B, K, f]
-        found = self.forecast(outputs[first - 1 :], windows[first - 1 :], known)
-        counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
-        if own is not None:
-            there = counts[..., None, None].expand(true.shape)
-            return counted(own(self.head_kind.mean(found)[there], true[there]), int(there.sum()))
-        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
-        total = (losses * counts[..., None, None]).sum()
-        return Loss(total, int(counts.sum()) * true.shape[2] * f)
 
 
 class ForecasterNetwork(ForecastNetwork):

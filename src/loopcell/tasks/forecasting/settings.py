@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
+from loopcell.errors import UsageError
 from loopcell.tasks.core.config import Probability, Size
-from loopcell.tasks.core.own_functions import OwnFunction
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.settings import CellChoice, TrainingSettings
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
+NormaliseName = Literal["last", "window", "none"]
+LossName = Literal["mse", "mae", "huber"]
 Cycle = Literal["day", "week", "year"]
 Steps = Annotated[int, Field(ge=1, le=2**16)]
+
+ALL_COLUMNS = ("all",)  # as a target
+POINT_HEADS = ("mean", "quantiles")  # whose mean has a loss of its own
+ROUNDING = 1e-9  # by which shares of a whole may add up to more than it
+SEGMENT_PACE = Pace(batch_size=64, epochs=10, patience=5, learning_rate=2e-3, warmup=100)
+"""The usual numbers where an example is one window: there are as many of them as steps."""
 
 
 def _names(value: object) -> object:
@@ -35,8 +43,34 @@ def _levels(value: object) -> tuple[float, ...]:
     return tuple(float(level) for level in levels)
 
 
+def _split(value: object) -> object:
+    if value is None:
+        return None
+    parts = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    parts = tuple(part.item() if hasattr(part, "item") else part for part in parts)  # NumPy's numbers and times
+    counts = all(isinstance(part, int) and not isinstance(part, bool) and part > 0 for part in parts)
+    shares = all(isinstance(part, float) and 0 < part < 1 for part in parts) and sum(map(float, parts)) <= 1 + ROUNDING
+    dates = not any(isinstance(part, int | float) for part in parts)
+    if len(parts) not in (2, 3) or not (counts or shares or dates):
+        raise ValueError(
+            "a split is two or three numbers of rows (8640, 2880, 2880), shares of all rows (0.6, 0.2, 0.2), or times "
+            "before which the parts end ('2017-06-26', '2017-10-24', '2018-02-21')"
+        )
+    return tuple(map(str, parts)) if not (counts or shares) else parts
+
+
+def _loss(value: object) -> object:
+    if value == "quantile":
+        raise ValueError('the quantile loss is that of head="quantiles", at the levels of quantiles=')
+    if value is not None and not callable(value) and value not in get_args(LossName):
+        raise ValueError(f"a function was expected, {', '.join(get_args(LossName))}, or None")
+    return value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Levels = Annotated[Any, PlainValidator(_levels)]
+Split = Annotated[Any, PlainValidator(_split)]
+LossChoice = Annotated[Any, PlainValidator(_loss)]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -44,8 +78,8 @@ class SeriesSettings(TrainingSettings):
     """The columns of a table that are time series, and the network that reads them.
 
     Args:
-        target: the column of what is to be learned: of the values to forecast, or several; not needed for arrays, all
-            of whose columns it is.
+        target: the column of what is to be learned: of the values to forecast, or several; "all" for all columns that
+            are nothing else; not needed for arrays, all of whose columns it is.
         time: the column with the times. None: those of a pandas index, where it has some, and else rows are counted.
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
@@ -108,10 +142,19 @@ class ForecasterSettings(SeriesSettings):
             should; not in a roll-out.
         adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
             roll-out.
+        segment: w, steps of a segment, of which `history` is made: the network reads segments in place of steps, and
+            answers for all segments of the horizon side by side (Lin et al.: SegRNN, 2023). An example in training is
+            one forecast then. None for a network that reads step by step.
+        normalise: what is taken off the history before it is read, and added to the forecast, with `segment`: last, its
+            newest value; window, its mean, and it is divided by its deviation; none. None for last.
+        split: the rows of the training, the validation and the test part (8640, 2880, 2880), or their shares, or the
+            times before which they end; two of them leave the rest out. None for `validation_fraction`.
         season: steps of a season, for the seasonal naive baseline and MASE; None for the usual one of the times' step
             (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
-        loss: a function of forecasts and of what came, both [M], on the scale of their series, that returns the loss of
-            each or their mean, in place of the squared error; with head="mean" only. No file keeps it.
+        loss: the loss of the mean: mse, mae or huber (at 1), with which it is a mean, a median or between; for
+            head="mean" and "quantiles". None for mse. Or a function of forecasts and of what came, both [M], on the
+            scale of their series, that returns the loss of each or their mean; with head="mean" only. No file keeps
+            a function.
     """
 
     horizon: Steps = 24
@@ -121,8 +164,15 @@ class ForecasterSettings(SeriesSettings):
     paths: PositiveInt = 100
     calibrate: bool = True
     adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    segment: Steps | None = None
+    normalise: NormaliseName | None = None
+    split: Split = None
     season: PositiveInt | None = None
-    loss: OwnFunction = None
+    loss: LossChoice = None
+
+    def usual(self) -> Pace:
+        """Return the usual numbers of a training: those of single windows, with segments."""
+        return self.usual_pace if self.segment is None else SEGMENT_PACE
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -142,7 +192,29 @@ class AnomalySettings(SeriesSettings):
     label: str | None = None
 
 
+def demand_segments(settings: ForecasterSettings) -> None:
+    """Refuse arguments that do not go together with segments, or without; UsageError says which, and the cure."""
+    length, history = settings.segment, settings.history
+    if length is None:
+        if settings.normalise is not None:
+            raise UsageError(
+                f"normalise={settings.normalise!r} is for a network of segments: name their length (segment=)"
+            )
+        return
+    if history % length:
+        near = [steps for steps in (history - history % length, history + length - history % length) if steps]
+        raise UsageError(
+            f"a history of {history} is no whole number of segments of {length} steps: "
+            f"take history={' or history='.join(map(str, near))}"
+        )
+    if settings.lags is not None:
+        raise UsageError("segments are cut of all of the history: leave out lags, or read step by step (no segment=)")
+    if settings.normalise == "window" and settings.head not in POINT_HEADS:
+        raise UsageError(f"normalise='window' is for head='mean' and 'quantiles', and the head is {settings.head!r}")
+
+
 def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
     """Return all columns of a table that settings ask for by name."""
     single = (settings.time, settings.series, getattr(settings, "label", None))
-    return (*settings.target, *settings.known, *settings.past, *(name for name in single if name is not None))
+    target = () if settings.target == ALL_COLUMNS else settings.target
+    return (*target, *settings.known, *settings.past, *(name for name in single if name is not None))

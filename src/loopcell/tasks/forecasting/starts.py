@@ -28,6 +28,11 @@ def first_after(series: Series, start: Any) -> int:
     return int(np.searchsorted(series.times, time))
 
 
+def span_between(series: Series, start: Any, end: Any) -> tuple[int, int]:
+    """Return the first step from a time on, and the first one from another time on; None for all; errors as above."""
+    return 0 if start is None else first_after(series, start), len(series) if end is None else first_after(series, end)
+
+
 def _instant(start: Any, zone: str | None) -> Any:
     """Return a time to start from, as series have them; without an offset it is on the clock of their zone."""
     start = f"{start}-01-01" if isinstance(start, str) and re.fullmatch(r"\d{4}", start) else start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,16 @@ def still_columns(series: Series) -> Flags:
     """Return which columns of a series never varied in the steps that have been, bool [K]; none without a step."""
     steps = steps_that_have_been(series)
     return never_varied(series.target[:steps])[-1] if steps else np.zeros(series.target.shape[1], np.bool_)
+
+
+def flags_at(places: Iterable[tuple[int, int]], series: int, columns: int) -> Flags:
+    """Return flags [S, K] that are set at some places, as a model file keeps them; ValueError where one is none."""
+    found = np.zeros((series, columns), np.bool_)
+    for row, column in places:
+        if not 0 <= row < series or not 0 <= column < columns:
+            raise ValueError("its columns that never vary are none")
+        found[row, column] = True
+    return found
 
 
 def moves_now(new: Series, before: StoredHistory | None) -> Flags:

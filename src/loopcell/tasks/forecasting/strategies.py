@@ -18,7 +18,7 @@ from torch import Tensor
 
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import device_of
-from loopcell.tasks.forecasting.network import ForecastNetwork, Memory
+from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ class ForecastBatch(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """The network after a step: output [1, R, O], the last values [1, B, K, d], and its memory."""
+    """The network after a step: output [1, R, O] (or [1, B, ...]), the last values [1, B, K, d], and its memory."""
 
     output: Tensor
     window: Tensor
@@ -48,7 +48,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def __call__(
-        self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
+        self, network: SeriesNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> tuple[ForecastBatch, Memory]:
         """Return the futures of rising places, and the memory after the last step that has been."""
 
@@ -58,7 +58,7 @@ class Direct(Strategy):
     """All steps at once."""
 
     def __call__(
-        self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
+        self, network: SeriesNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> tuple[ForecastBatch, Memory]:
         """Make one pass over the series, whatever the number of places."""
         found: list[ForecastBatch] = []
@@ -69,7 +69,7 @@ class Direct(Strategy):
         return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory
 
     def blocks(
-        self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
+        self, network: SeriesNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> Iterator[tuple[Places, ForecastBatch, Memory]]:
         """Yield the same block by block: some of the places, their futures, and the memory after the block."""
         for start in range(0, one.steps, BLOCK):
@@ -94,7 +94,7 @@ class RollOut(Strategy):
     paths: int
 
     def __call__(
-        self, network: ForecastNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
+        self, network: SeriesNetwork, one: ScaledSeries, places: Places, memory: Memory | None = None
     ) -> tuple[ForecastBatch, Memory]:
         """Read up to each place, and go on from there."""
         at_once = max(1, ROWS // self.paths)
@@ -106,9 +106,7 @@ class RollOut(Strategy):
         parts = (np.concatenate([part[which] for part in found]) for which in (0, 1))
         return ForecastBatch(*parts), points[-1].memory
 
-    def _rolled(
-        self, network: ForecastNetwork, one: ScaledSeries, places: Places, points: list[Cursor]
-    ) -> ForecastBatch:
+    def _rolled(self, network: SeriesNetwork, one: ScaledSeries, places: Places, points: list[Cursor]) -> ForecastBatch:
         """Return the futures of some places, each along all paths; rows of the batch are [place, path]."""
         point = _side_by_side([point for point in points for _ in range(self.paths)])
         scale = torch.from_numpy(one.scale.size).to(point.window)
@@ -127,7 +125,7 @@ class RollOut(Strategy):
 
 
 def _read(
-    network: ForecastNetwork, one: ScaledSeries, steps: slice, memory: Memory | None
+    network: SeriesNetwork, one: ScaledSeries, steps: slice, memory: Memory | None
 ) -> tuple[Tensor, Tensor, Memory]:
     """Return some steps of a series as a batch of one."""
     covariates = np.concatenate([one.known[steps], one.past[steps]], axis=1)
@@ -141,7 +139,7 @@ def _last(outputs: Tensor, windows: Tensor, memory: Memory) -> tuple[Tensor, Ten
     return outputs[-1:], windows[-1:], memory
 
 
-def _points(network: ForecastNetwork, one: ScaledSeries, places: list[int], memory: Memory | None) -> Iterator[Cursor]:
+def _points(network: SeriesNetwork, one: ScaledSeries, places: list[int], memory: Memory | None) -> Iterator[Cursor]:
     """Yield the network at each of some rising places."""
     start, point = 0, None
     for place in places:
@@ -165,14 +163,14 @@ def _side_by_side(points: list[Cursor]) -> Cursor:
     )
 
 
-def _known(network: ForecastNetwork, one: ScaledSeries, places: Places) -> Tensor:
+def _known(network: SeriesNetwork, one: ScaledSeries, places: Places) -> Tensor:
     """Return what is known of the f steps after each place, [N, 1, f, P]."""
     # A look past the end of the series is one of which only the first steps are asked for.
     steps = np.minimum(places[:, None] + np.arange(network.steps), len(one) - 1)
     return torch.from_numpy(one.known[steps]).unsqueeze(1).to(device_of(network))
 
 
-def _futures(network: ForecastNetwork, raw: Tensor, one: ScaledSeries) -> ForecastBatch:
+def _futures(network: SeriesNetwork, raw: Tensor, one: ScaledSeries) -> ForecastBatch:
     """Return the mean and quantiles of [N, 1, K, f, n]."""
     head = network.head_kind
     scale = torch.from_numpy(one.scale.size).to(raw).unsqueeze(-1).expand(raw.shape[:-1])

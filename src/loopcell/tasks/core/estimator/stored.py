@@ -27,7 +27,7 @@ from loopcell.tasks.core.estimator.warm_start import network_made_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.model_file import building, fill, read_model, write_model
 from loopcell.tasks.core.model_kind import model_path
-from loopcell.tasks.core.own_functions import PYTHON_ONLY
+from loopcell.tasks.core.own_functions import NAMED, PYTHON_ONLY, named_functions
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import checked, settings_class
 
@@ -121,7 +121,8 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
         """Return the arguments that a file keeps, and the cell's equations."""
         settings = checked(self)
         kind = settings_class(type(self))
-        config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=set(NOT_KEPT))
+        left_out = set(NOT_KEPT) - set(named_functions(settings))
+        config = TypeAdapter(kind).dump_python(settings, mode="json", exclude=left_out)
         cell = {"cell": json.loads(cells.get(settings.cell).to_json())} if hasattr(settings, "cell") else {}
         return {"config": config, **cell}
 
@@ -172,7 +173,7 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """Return an estimator without weights of what `facts` gave; any exception when it was not given by it."""
-        known = {field.name for field in fields(settings_class(cls))} - set(NOT_KEPT)
+        known = {field.name for field in fields(settings_class(cls))} - (set(NOT_KEPT) - set(NAMED))
         config = {EARLIER_NAMES.get(name, name): value for name, value in facts["config"].items()}
         unknown = config.keys() - known
         if unknown:

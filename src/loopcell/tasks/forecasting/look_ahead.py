@@ -1,0 +1,98 @@
+"""LookAhead: the forecasts of a trained network, with quantiles that were calibrated and that follow the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from loopcell.errors import InputError
+from loopcell.tasks.core.estimator.engine import private_randomness
+from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
+from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of
+from loopcell.tasks.forecasting.segments import SegmentNetwork
+from loopcell.tasks.forecasting.settings import ForecasterSettings
+from loopcell.tasks.forecasting.state import StoredHistory
+from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
+
+
+@dataclass(frozen=True)
+class LookAhead:
+    """The futures of places of a series, on its scale.
+
+    Attributes:
+        network: trained.
+        settings: of the forecaster.
+    """
+
+    network: ForecasterNetwork | SegmentNetwork
+    settings: ForecasterSettings
+
+    def __call__(
+        self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
+    ) -> tuple[ForecastBatch, Memory, Tracked | None]:
+        """Return the futures of places, each mean within its interval, and what is to be kept after the last step.
+
+        Raises:
+            InputError: a forecast is no number.
+        """
+        futures, memory, seen = self._moved(one, places, before)
+        if not (np.isfinite(futures.mean).all() and np.isfinite(futures.quantiles).all()):
+            raise InputError(
+                f"{of(one.series.name)}: the forecast is not a number: a value of the history is far beyond those of "
+                "training, or the weights are damaged"
+            )
+        head = self.network.head_kind
+        if self.settings.roll_out or head.counts:  # there the mean is that of the very distribution of the quantiles
+            return futures, memory, seen
+        return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
+
+    def fits(self, before: StoredHistory) -> bool:
+        """Return whether a state could be this model's."""
+        seen = before.tracked is None or before.tracked.shift.shape == self.network.shift.shape
+        return seen and self.network.remembers(before.memory)
+
+    def _moved(
+        self, one: ScaledSeries, places: Places, before: StoredHistory | None
+    ) -> tuple[ForecastBatch, Memory, Tracked | None]:
+        """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
+        memory, kept = (None, None) if before is None else (before.memory, before.tracked)
+        with torch.no_grad(), private_randomness(0):
+            if self._follows():
+                return self._followed(one, places, memory, kept or tracked(self._shift()))
+            futures, memory = self._strategy()(self.network, one, places, memory)
+        quantiles = futures.quantiles + self._shift()
+        return ForecastBatch(futures.mean, np.sort(quantiles, -1)), memory, None
+
+    def _followed(
+        self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
+    ) -> tuple[ForecastBatch, Memory, Tracked]:
+        """Return the same with quantiles that follow the values: so there is a forecast after every step."""
+        first = self.network.history if memory is None else 1
+        every = np.arange(min(first, int(places[0])), one.steps + 1)
+        found: list[ForecastBatch] = []
+        for here, futures, after in Direct().blocks(self.network, one, every, memory):
+            memory = after
+            came = one.values[here - 1].astype(np.float64)
+            levels = self.network.head_kind.levels
+            quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.settings.adapt_rate))
+            wanted = np.isin(here, places)
+            found.append(ForecastBatch(futures.mean[wanted], quantiles[wanted]))
+        assert memory is not None
+        return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept
+
+    def _strategy(self) -> Strategy:
+        settings = self.settings
+        if not settings.roll_out:
+            return Direct()
+        return RollOut(int(settings.horizon), 1 if settings.head == "mean" else int(settings.paths))
+
+    def _follows(self) -> bool:
+        head = self.network.head_kind
+        return self.settings.adapt_rate > 0 and not self.settings.roll_out and not head.counts and len(head.levels) > 1
+
+    def _shift(self) -> Floats:
+        found: Floats = self.network.shift.double().cpu().numpy()
+        return found
