@@ -1,9 +1,10 @@
 """The step as a dynamical system: its Jacobian, the spectral radius, and the largest Lyapunov exponent.
 
-J_t = ds_{t+1}/ds_t of all states of a layer together, [S, S], but those that its cell hands on as they were. A gradient one step back is J_t^T times the one before,
-so over many steps its norm grows by the product of the J_t. Linear theory: where J is the same at every step, by log
-of the spectral radius a step. Along a real sequence: by the largest Lyapunov exponent (Benettin et al., 1980; Vogt,
-Puelma Touzel, Shlizerman, Lajoie: On Lyapunov Exponents for RNNs, 2020, arXiv 2006.14123).
+J_t = ds_{t+1}/ds_t of all states of a layer together, [S, S], but those that its cell hands on as they were. A gradient
+one step back is J_t^T times the one before, so over many steps its norm grows by the product of the J_t. Linear theory:
+where J is the same at every step, by log of the spectral radius a step. Along a real sequence: by the largest Lyapunov
+exponent (Benettin et al., 1980; Vogt, Puelma Touzel, Shlizerman, Lajoie: On Lyapunov Exponents for RNNs, 2020, arXiv
+2006.14123).
 """
 
 from __future__ import annotations

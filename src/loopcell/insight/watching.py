@@ -85,7 +85,8 @@ def _healths(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[Laye
         way = (", forward", ", backward")[direction] if layers.bidirectional else ""
         gates = {gate: (values[place], layers.cell.graph.nodes[known[gate]].op) for gate, values in recorded.items()}
         norms = {state: norms_by_steps_back(one, call.rows) for state, one in gradients[place].items()}
-        flow = FlowOfLayer(layer, 1, norms, None, least_norm(gradients[place].values()))  # 1: in the order of steps back
+        # Direction 1, since the norms are in the order of steps back already.
+        flow = FlowOfLayer(layer, 1, norms, None, least_norm(gradients[place].values()))
         yield LayerHealth(
             name=f"{name or type(layers).__name__}, layer {layer}{way}",
             saturated={gate: _saturated(call.valid(value), op) for gate, (value, op) in gates.items() if op in BOUNDED},
