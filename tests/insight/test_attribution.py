@@ -44,6 +44,18 @@ def test_captum_gives_the_same_numbers_on_our_modules_in_evaluation(model):
     torch.testing.assert_close(found.values, expected.transpose(0, 1), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("dtype", "share"), [(torch.bfloat16, 2e-3), (torch.float16, 2e-4)])
+def test_the_sum_over_points_loses_nothing_in_half_precision(dtype, share):
+    torch.manual_seed(0)
+    half = loopcell.LSTM(3, 8).to(dtype)
+    full = loopcell.LSTM(3, 8)
+    full.load_state_dict({name: weight.float() for name, weight in half.state_dict().items()})
+    x = torch.randn(10, 4, 3).to(dtype)
+    found, expected = attribute(half, x), attribute(full, x.float())
+    assert found.values.dtype == found.answer.dtype == torch.float32
+    assert (found.values - expected.values).abs().max() < share * expected.values.abs().max()
+
+
 def test_gradient_times_input_is_what_it_says(model):
     x = X.clone().requires_grad_()
     model(x)[:, 1].sum().backward()
