@@ -1,5 +1,6 @@
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from torch import nn
 
 import loopcell
@@ -35,9 +36,8 @@ def test_integrated_gradients_explain_the_whole_answer_in_evaluation(model):
 
 
 def test_captum_gives_the_same_numbers_on_our_modules_in_evaluation(model):
-    captum = pytest.importorskip("captum.attr")
     batch_first = lambda x: model(x.transpose(0, 1))  # noqa: E731 - captum takes the rows from the first axis
-    expected = captum.IntegratedGradients(batch_first).attribute(
+    expected = IntegratedGradients(batch_first).attribute(
         X.transpose(0, 1), target=2, n_steps=64, method="riemann_middle"
     )
     found = attribute(model, X, target=2, steps=64)
