@@ -122,8 +122,7 @@ def _matches(seen: Inspection, matches: Matches) -> dict[str, Any]:
 def _said(one: Prediction) -> list[str | float | None]:
     """Return a prediction as JSON has it; a probability that is not finite as null."""
     label, probability = one
-    known = probability is not None and np.isfinite(probability)
-    return [str(label), float(probability) if known else None]
+    return [str(label), float(probability) if probability is not None and np.isfinite(probability) else None]
 
 
 def _plain(values: Any) -> list[float | None]:

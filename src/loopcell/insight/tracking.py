@@ -243,7 +243,7 @@ def _means(store: StateStore, name: str, half: npt.NDArray[np.int8]) -> Floats:
         low[number] = np.minimum(low[number], x.min(0, initial=np.inf))
         high[number] = np.maximum(high[number], x.max(0, initial=-np.inf))
     steps = [[max(1, int((half == number).sum()))] for number in range(2)]
-    return np.clip(sums / np.array(steps), low, high)
+    return np.asarray(np.clip(sums / np.array(steps), low, high))
 
 
 def _labelled(
