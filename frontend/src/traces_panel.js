@@ -30,7 +30,7 @@ class TracesPanel {
 		const heads = names.filter((name) => !names.some((other) => name.startsWith(`${other} `)));
 		this.head = this.alarms ? SCORE : heads[0];
 		this.place = make("div", { class: "chart", role: "img" });
-		this.legend = make("p", { class: "picked" });
+		this.legend = make("p", { class: "beside" });
 		this.chart = new Chart(this.place, 150, choose, move);
 		const options = heads.map((name) => [name, words.trace(name)]);
 		const pick = choice(words.traces, options, this.head, (name) => { this.head = name; this.#show(); });

@@ -63,7 +63,9 @@ def _rows_shown(curves: Mapping[str, Sequence[float | None]]) -> list[int]:
 
 def _verdict(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
     """Return what the terminal says of the model and its best baseline, in parts, for either language."""
-    rows = {name: {key: value for key, value in row.items() if _number(value) is not None} for name, row in scores.items()}
+    rows = {
+        name: {key: value for key, value in row.items() if _number(value) is not None} for name, row in scores.items()
+    }
     found = verdict_of(rows) if MODEL in rows else None
     if found is None:
         return None
