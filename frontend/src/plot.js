@@ -3,7 +3,7 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 58, right: 14, top: 10, bottom: 42 };
-const WORDS = 92; // to the right of the lines that have a word
+const LEAST_WORDS = 92; // to the right of the lines that have a word
 const MARKS = [
 	"M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
 	"M-3.5 -3.5h7v7h-7z",
@@ -80,7 +80,8 @@ export function label(value) {
  * @param rules {y, label}: horizontal lines with a word.
  */
 export function lines({ width, height, x, y, series, rules = [], description }) {
-	const right = width - (rules.length ? WORDS : MARGIN.right);
+	const room = Math.max(LEAST_WORDS, ...rules.map((rule) => textWidth(rule.label) + 12));
+	const right = width - (rules.length ? Math.min(room, width * 0.45) : MARGIN.right);
 	const across = new Axis(x.low, x.high, MARGIN.left + (x.pad ?? 0), right - (x.pad ?? 0), x.log);
 	const up = new Axis(y.low, y.high, height - MARGIN.bottom, MARGIN.top, y.log);
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });
@@ -95,6 +96,11 @@ export function lines({ width, height, x, y, series, rules = [], description }) 
 		picture.append(drawn(one, (value) => across.at(value) + shift, up));
 	});
 	return picture;
+}
+
+/** About how many pixels a text of a chart takes: a letter of Hangul is as wide as two others. */
+function textWidth(text) {
+	return [...text].reduce((sum, letter) => sum + (letter > "\u1100" ? 12.5 : 6.8), 0);
 }
 
 function axes(across, up, x, y, right, height) {

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from loopcell.comparison.budget import own_sizes
+from loopcell.comparison.contents import content_hash
 from loopcell.comparison.gradients import norms_back
 from loopcell.comparison.results import ComparedRun
 from loopcell.equations import Cell
@@ -81,6 +82,10 @@ class OnData:
     def tried(self) -> tuple[None]:
         """No distance."""
         return (None,)
+
+    def contents(self) -> str:
+        """Return a hash of the examples, and of those of the validation."""
+        return content_hash(self.examples, self.validation)
 
     def shared(self) -> dict[str, Any]:
         """Return the arguments of the estimator that all cells share."""

@@ -19,6 +19,7 @@ from loopcell.equations.graph import Graph
 from loopcell.insight.capture import LayersCall, calls_of
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow_of_layer import FlowOfLayer
+from loopcell.insight.norms_back import changing_states, last_outputs, norms_from_the_end
 from loopcell.insight.nudges import NudgedRun
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
@@ -130,31 +131,12 @@ class _Batch:
 
     def gradients(self) -> list[dict[str, Numbers]]:
         """Return of each layer and direction the norms [T] by state, from the step that it reads last back."""
-        states = [state for state in self.layers.cell.states if _changes(self.layers.cell.graph, state)]
-        run = NudgedRun(self.layers, states, self.x, self.rows, self.initial)
+        run = NudgedRun(self.layers, changing_states(self.layers.cell.graph), self.x, self.rows, self.initial)
         every = [nudge for nudges in run.nudges for nudge in nudges.values()]
         with torch.enable_grad():
-            value = self._last_outputs(run.output)
+            value = last_outputs(run.output, self.rows, self.layers.num_directions)
             found = iter(torch.autograd.grad(value, every, allow_unused=True, materialize_grads=True))
-        return [{name: self._norms(next(found)) for name in nudges} for nudges in run.nudges]
-
-    def _last_outputs(self, output: Tensor) -> Tensor:
-        """Return the sum over rows of what each direction gives at the step that it reads last, along one direction."""
-        drawn = torch.randn(output.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        weights = (drawn / drawn.norm()).to(output)
-        ways = torch.chunk(output, self.layers.num_directions, dim=-1)
-        along = torch.chunk(weights, self.layers.num_directions)
-        # Reversed, the last valid step is first; the other direction ends at the first step by itself.
-        last = [self.rows.reverse(ways[0].contiguous())[0], *(way[0] for way in ways[1:])]
-        return torch.stack([torch.sum(one @ part) for one, part in zip(last, along, strict=True)]).sum()
-
-    def _norms(self, gradient: Tensor) -> Numbers:
-        """Return the norms by steps back of a gradient in the order in which its direction reads."""
-        squares = self.rows.reverse(gradient.detach()).double().square().sum(-1)
-        mask = self.rows.mask
-        counts = squares.new_full((len(squares),), squares.shape[1]) if mask is None else mask.sum(1).double()
-        norms: Numbers = (squares.sum(1) / counts.clamp(min=1)).sqrt().cpu().numpy()
-        return norms
+        return [{name: norms_from_the_end(next(found), self.rows) for name in nudges} for nudges in run.nudges]
 
 
 def _saturated(values: Tensor, op: str) -> float:
@@ -172,8 +154,3 @@ def _output_name(graph: Graph) -> str:
     """Return the name of what a cell gives; where that has none, its first state."""
     index = graph.result("output")
     return next((name for name, at in known_names(graph).items() if at == index), graph.states[0])
-
-
-def _changes(graph: Graph, state: str) -> bool:
-    """Tell whether a cell computes a state, and does not hand it on as it was."""
-    return bool(graph.nodes[known_names(graph)[state]].args)
