@@ -109,6 +109,7 @@ const KOREAN = {
 		[/^majority label$/, "가장 흔한 라벨"],
 		[/^n-gram logistic$/, "n-gram 로지스틱"],
 		[/^step logistic$/, "스텝 로지스틱"],
+		[/^token between its neighbours$/, "이웃 사이의 토큰"],
 		[/^mean$/, "평균"],
 		[/^unigram$/, "유니그램"],
 		[/^seasonal naive\b/, "한 계절 전의 값"],

@@ -81,7 +81,8 @@ export function label(value) {
  */
 export function lines({ width, height, x, y, series, rules = [], description }) {
 	const room = Math.max(LEAST_WORDS, ...rules.map((rule) => textWidth(rule.label) + 12));
-	const right = width - (rules.length ? Math.min(room, width * 0.45) : MARGIN.right);
+	const beside = rules.length > 0 && room <= 0.35 * width; // else the words stand on their lines
+	const right = width - (beside ? room : MARGIN.right);
 	const across = new Axis(x.low, x.high, MARGIN.left + (x.pad ?? 0), right - (x.pad ?? 0), x.log);
 	const up = new Axis(y.low, y.high, height - MARGIN.bottom, MARGIN.top, y.log);
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });
@@ -89,7 +90,8 @@ export function lines({ width, height, x, y, series, rules = [], description }) 
 	for (const rule of rules) {
 		const at = up.at(rule.y);
 		picture.append(shape("path", { d: `M${MARGIN.left} ${at}H${right}`, class: "rule" }));
-		picture.append(shape("text", { x: right + 5, y: at + 4, class: "word" }, rule.label));
+		const place = beside ? { x: right + 5, y: at + 4 } : { x: right, y: at - 4, "text-anchor": "end" };
+		picture.append(shape("text", { ...place, class: "word" }, rule.label));
 	}
 	series.forEach((one, place) => {
 		const shift = x.spread ? (place - (series.length - 1) / 2) * Math.min(7, x.spread / series.length) : 0;

@@ -82,7 +82,22 @@ def test_a_hash_tells_contents_apart(tmp_path):
     assert content_hash(tmp_path / "a.txt") == content_hash(tmp_path / "c.txt")
 
 
-HOSTILE = ["../escaped", "/etc/passwd", "a/b", "a\\b", "..", ".", "", "Rnn", "rnn ", "셀", "x" * 300, "a\0b", "a:b", "<b>"]
+HOSTILE = [
+    "../escaped",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "..",
+    ".",
+    "",
+    "Rnn",
+    "rnn ",
+    "셀",
+    "x" * 300,
+    "a\0b",
+    "a:b",
+    "<b>",
+]
 
 
 def test_no_name_leaves_the_folder_and_no_two_meet():

@@ -238,7 +238,7 @@ def _described(path: Path) -> str:
 
 
 def _demand_writable(output: Path) -> None:
-    """Refuse a file of another ending, or in a folder that is not there or cannot be written, before hours of training."""
+    """Refuse a file that could not be written after hours of training: of another ending, or in no such folder."""
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"--output names a file that ends in {', '.join(ENDINGS)}, not {output.name}")
     if not output.resolve().parent.is_dir():

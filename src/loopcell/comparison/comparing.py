@@ -47,7 +47,8 @@ def compare(
         progress: show it on standard error.
 
     Raises:
-        UsageError: fewer than two cells, an unknown one, no seed, or the folder is that of another comparison or on other data.
+        UsageError: fewer than two cells, an unknown one, no seed, or the folder is that of another comparison, or of
+            one on other data.
         FileWriteError: the folder cannot be made, or may not be written.
         FileFormatError: the file of a run in the folder is damaged.
         TrainingError: an estimator's loss is not finite; the sentence names the cell and the seed.
