@@ -69,6 +69,23 @@ def test_what_is_learned_is_the_same_to_the_last_bit(tmp_path):
     assert same(weights(looked), weights(left))
 
 
+class DrawnChunks(ToyChunks):
+    """Chunks of which each is drawn when it is read, as segments of a series are."""
+
+    def chunk(self, index):
+        tokens, targets = super().chunk(index)
+        return tokens.roll(int(torch.randint(4, ())), 1), targets
+
+
+def test_a_batch_that_is_drawn_changes_nothing_either_and_is_the_same_after_a_resumption(tmp_path):
+    seen, _, looked = watched(tmp_path / "looked", chunks=DrawnChunks(64, 4, 8))
+    *_, left = watched(tmp_path / "left", every=0, chunks=DrawnChunks(64, 4, 8))
+    assert same(weights(looked), weights(left))
+    torch.manual_seed(5)
+    later, *_ = watched(tmp_path / "later", chunks=DrawnChunks(64, 4, 8))
+    assert all(torch.equal(tokens, seen[0][0]) for tokens, _ in (*seen, *later))
+
+
 def test_the_columns_and_the_table_and_the_curves(tmp_path):
     *_, trainer = watched(tmp_path / "run", every=5)
     rows = {row["update"]: row for row in read(trainer._run.metrics)}

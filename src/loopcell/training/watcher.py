@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from loopcell.training.checkpoint import Position
-from loopcell.training.randomness import random_state, restore_random_state
+from loopcell.training.randomness import random_state, restore_random_state, seed_everything
 from loopcell.training.step import ChunkT, StateT
 from loopcell.training.watched import LayerLook
 from loopcell.training.work import Work
@@ -34,8 +36,9 @@ class Watcher:
         """Keep the batch, and look at a run that is new; the chunks are afterwards those of the first pass."""
         if self._watch is None:
             return
-        self._work.chunks.begin_epoch(0)
-        self._chunk = self._work.chunks.chunk(0)
+        with self._drawing_apart():  # a batch may be drawn: of a series, where a segment begins
+            self._work.chunks.begin_epoch(0)
+            self._chunk = self._work.chunks.chunk(0)
         if position.update == 0:
             self._look(position)
 
@@ -52,10 +55,18 @@ class Watcher:
 
     def _look(self, position: Position) -> None:
         assert self._watch is not None
-        drawn = random_state(self._fabric.device)
-        with self._fabric.autocast():
+        with self._drawing_apart(), self._fabric.autocast():
             state = self._work.step.initial_state(self._work.chunks.batch_size)
             measures = self._watch(self._chunk, state)
-        restore_random_state(drawn, self._fabric.device)
         self._looks.append(LayerLook(position.update, measures))
         position.watched = position.update
+
+    @contextmanager
+    def _drawing_apart(self) -> Iterator[None]:
+        """Draw the same in each run, also in one that is resumed, and leave the generators as they were."""
+        drawn = random_state(self._fabric.device)
+        seed_everything(0)
+        try:
+            yield
+        finally:
+            restore_random_state(drawn, self._fabric.device)

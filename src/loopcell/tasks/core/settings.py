@@ -6,26 +6,32 @@ stores its arguments as given, as scikit-learn asks. They are checked when `fit`
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import (
     ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     PositiveInt,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
 
 from loopcell.equations import Cell
+from loopcell.tasks.core.argument_types import (
+    AutoCount,
+    AutoFraction,
+    AutoPatience,
+    AutoRate,
+    AutoWarmup,
+    CellChoice,
+    ClassWeight,
+    PoolingChoice,
+    RandomState,
+    drawn_seed,
+)
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
-    MOST_SEEDS,
     DeviceName,
     Fraction,
     Hardware,
@@ -44,62 +50,6 @@ from loopcell.training.config import (
 
 OPTIMIZATION, HARDWARE, INTERVALS, RUN = Optimization(), Hardware(), Intervals(), TrainingConfig()
 """Where the defaults stand that estimators share with every other run."""
-
-
-def _cell(value: object) -> object:
-    if not isinstance(value, str | Cell):
-        raise ValueError("a cell is a name of loopcell.cells or made by @cell")
-    return value
-
-
-def _random_state(value: object) -> object:
-    seed = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_SEEDS
-    if not seed and value is not None and not hasattr(value, "randint"):
-        raise ValueError(f"a random state is a whole number below {MOST_SEEDS}, a numpy.random.RandomState or None")
-    return value
-
-
-def drawn_seed(random_state: Any) -> int:
-    """Return a seed: the given one, the next of a `numpy.random.RandomState`, or of None a fresh one."""
-    if isinstance(random_state, int):
-        return random_state
-    return secrets.randbelow(2**31) if random_state is None else int(random_state.randint(2**31))
-
-
-def _class_weight(value: object) -> object:
-    if isinstance(value, list):  # as JSON keeps it
-        value = dict(value)
-    weights = list(value.values()) if isinstance(value, dict) else []
-    if value not in (None, "balanced") and not (weights and all(_is_weight(weight) for weight in weights)):
-        raise ValueError('class weights are "balanced", None, or a dictionary from labels to numbers of at least 0')
-    return value
-
-
-def _is_weight(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value < float("inf")
-
-
-def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    return value if value == AUTO else check(value)
-
-
-PoolingName = Literal["last", "mean", "max", "attention"]
-PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
-# Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
-_AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
-AutoCount = Annotated[PositiveInt, *_AUTO]
-AutoPatience = Annotated[PositiveInt | None, *_AUTO]
-AutoWarmup = Annotated[Updates, *_AUTO]
-AutoRate = Annotated[Positive, *_AUTO]
-AutoFraction = Annotated[Fraction, *_AUTO]
-CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
-RandomState = Annotated[Any, PlainValidator(_random_state)]
-# JSON would make strings of labels that are numbers, so a model file has pairs.
-ClassWeight = Annotated[
-    Literal["balanced"] | dict[Any, float] | None,
-    PlainValidator(_class_weight),
-    PlainSerializer(lambda value: list(value.items()) if isinstance(value, dict) else value),
-]
 
 
 class RecurrentSettings(Protocol):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
 from loopcell.errors import UsageError
+from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
-from loopcell.tasks.core.settings import CellChoice, TrainingSettings
+from loopcell.tasks.core.settings import TrainingSettings
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
 NormaliseName = Literal["last", "window", "none"]

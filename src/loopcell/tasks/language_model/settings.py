@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, PositiveInt
 
+from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
-from loopcell.tasks.core.settings import CellChoice, TrainingSettings
+from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.config import (
     Hardware,
     Intervals,

@@ -14,6 +14,7 @@ from torch import Tensor
 from loopcell.data import Ragged, split_stratified
 from loopcell.errors import UsageError
 from loopcell.insight import Prediction
+from loopcell.tasks.core.argument_types import PoolingName
 from loopcell.tasks.core.estimator import (
     Loss,
     Naive,
@@ -33,7 +34,7 @@ from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import ClassifierSettings, PoolingName, checked
+from loopcell.tasks.core.settings import ClassifierSettings, checked
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.chance import chance_notes
 from loopcell.tasks.sequences.metrics.classification import confusion

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from loopcell.errors import quoted
+from loopcell.tasks.core.argument_types import PoolingChoice, PoolingName
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.features_in import (
     features_to_json,
@@ -18,7 +19,6 @@ from loopcell.tasks.core.estimator.features_in import (
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.estimator.sequences import SequenceEstimator
 from loopcell.tasks.core.networks.pooling import POOLINGS, chosen_pooling
-from loopcell.tasks.core.settings import PoolingChoice, PoolingName
 
 
 class PooledEstimator(SequenceEstimator):

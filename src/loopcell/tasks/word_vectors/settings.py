@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
+from loopcell.tasks.core.argument_types import RandomState, drawn_seed
 from loopcell.tasks.core.config import Size
-from loopcell.tasks.core.settings import RandomState, drawn_seed
 from loopcell.training.config import NotNegative, Positive
 
 LONGEST_NGRAM = 32

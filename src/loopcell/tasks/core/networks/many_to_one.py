@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from loopcell.tasks.core.argument_types import PoolingName
 from loopcell.tasks.core.networks.pooling import POOLINGS
 from loopcell.tasks.core.networks.reader import SequenceReader
-from loopcell.tasks.core.settings import PoolingName
 
 
 class ManyToOne(nn.Module):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from loopcell.tasks.core.settings import PoolingChoice, PoolingName
+from loopcell.tasks.core.argument_types import PoolingChoice, PoolingName
 
 LONG = 50  # steps over which the gradient of the last output seldom reaches what counts, in a few hundred updates
 
