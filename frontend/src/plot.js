@@ -143,7 +143,7 @@ function drawn(one, at, up) {
 
 /** Horizontal bars with their values in words. */
 export function bars({ width, rows, description }) {
-	const [row, left] = [26, 76];
+	const [row, left] = [26, Math.max(76, ...rows.map((one) => textWidth(one.name) + 12))];
 	const largest = Math.max(...rows.map((one) => one.value), Number.MIN_VALUE);
 	const height = rows.length * row + 4;
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });

@@ -147,7 +147,7 @@ def test_a_comparison_on_data_has_a_place_for_each_cell(browser, tmp_path):
 @pytest.mark.parametrize("width", [1300, 390])
 @pytest.mark.parametrize("locale", ["en-GB", "ko-KR"])
 def test_no_word_of_a_chart_is_cut_off(browser, tmp_path, width, locale):
-    runs = [run(name, 1, None, 0.5, "MSE") for name in ("rnn", "gru")]
+    runs = [run(name, 1, None, 0.5, "MSE") for name in ("rnn", "lstm_projected")]
     comparison(runs, "sequence-regressor", None).save(tmp_path / "page.html")
     with opened(browser, tmp_path / "page.html", width=width, locale=locale) as page:
         beyond = """[...document.querySelectorAll(".chart svg text")].filter((word) => {

@@ -11,11 +11,12 @@ import pytest
 import loopcell
 from loopcell import cell, cells
 from loopcell.comparison import ComparedRun, OnData, OnProblem, compare
-from loopcell.comparison.contents import content_hash
+from loopcell.comparison.contents import content_hash, without_address
 from loopcell.comparison.plain_json import json_of
 from loopcell.comparison.store import RunStore, file_name
 from loopcell.errors import FileFormatError, FileWriteError, UsageError
 from loopcell.files.writable import demand_folder
+from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors
 
 SHAPE = {"input_size": 5, "num_layers": 1, "bidirectional": False, "steps": 7, "batch": 4}
 RNN = cells.get("rnn")
@@ -53,6 +54,22 @@ def test_runs_of_other_data_are_refused(tmp_path):
         compare(regression(1000.0), ["rnn", "gru"], seeds=1, folder=tmp_path / "runs")
     with pytest.raises(UsageError, match="on other data"):
         compare(regression(1.0, validation=([], [])), ["rnn", "gru"], seeds=1, folder=tmp_path / "runs")
+
+
+def test_arguments_that_are_data_count_by_their_content():
+    def job(last):
+        vectors = np.zeros((2000, 3), dtype=np.float32)
+        vectors[1000, 1] = last
+        words = tuple(str(number) for number in range(2000))
+        model = loopcell.SequenceClassifier(embedding=ReadyVectors(words, vectors, lower=True, frozen=False))
+        return OnData(estimator=model, examples=(["a"], ["b"]))
+
+    assert job(1.0).contents() == job(1.0).contents() != job(2.0).contents()
+
+
+def test_a_function_has_no_address():
+    assert without_address(lambda: None).endswith("<lambda>>")
+    assert content_hash(lambda: 1) == content_hash(lambda: 1)
 
 
 def test_other_sizes_are_trained_again(tmp_path):

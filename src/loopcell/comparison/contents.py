@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 PLAIN = (bool, int, float, str, type(None))
+"""What JSON has a form of, and `repr` says as a whole."""
 BLOCK = 2**20
 """Bytes of a file that are read at once."""
 
@@ -65,9 +67,22 @@ def _parts_of_many(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__qualname__} {len(members)} ".encode()
     else:
         members = []
-        yield pickle.dumps(value, protocol=4)
+        yield _pickled(value)
     for member in members:
         yield from _parts(member)
+
+
+def _pickled(value: Any) -> bytes:
+    """Return the bytes of some other object; of one that pickle refuses its words."""
+    try:
+        return pickle.dumps(value, protocol=4)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return without_address(value).encode("utf-8", "surrogatepass")
+
+
+def without_address(value: Any) -> str:
+    """Return `repr(value)` without the address in memory, which is another one in each process."""
+    return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _file(path: Path) -> Iterator[bytes]:
