@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from loopcell.insight.flow_of_layer import norms_by_steps_back
-from loopcell.insight.last_outputs import last_outputs
-from loopcell.insight.nudges import changing_states
 
 import loopcell
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
+from loopcell.insight.flow_of_layer import norms_by_steps_back
+from loopcell.insight.last_outputs import last_outputs
+from loopcell.insight.nudges import changing_states
 
 
 def test_each_row_counts_from_its_own_end():
