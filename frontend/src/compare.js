@@ -50,8 +50,13 @@ function header() {
 }
 
 function about() {
-	const notes = facts.notes.map((note) => make("p", { class: "note" }, note));
-	return [make("p", { class: "about" }, `${words.job}: ${facts.job}. ${words.data}: ${facts.data}.`), ...notes];
+	const notes = facts.notes.map((one) => make("p", { class: "note" }, `${words.run(one)}: ${said(one.note)}`));
+	return [make("p", { class: "about" }, `${words.job}: ${facts.job}. ${words.data}: ${said(facts.data)}.`), ...notes];
+}
+
+/** A sentence of the library in the reader's language: the parts of it that there are words for. */
+function said(text) {
+	return words.parts.reduce((found, [part, translated]) => found.replace(part, translated), text);
 }
 
 function legend() {
@@ -60,7 +65,12 @@ function legend() {
 
 function table(head, rows) {
 	const line = (cells, tag) => make("tr", {}, ...cells.map((cell, place) => make(place && tag === "td" ? "td" : "th", { scope: tag === "td" ? "row" : "col" }, cell)));
-	return make("div", { class: "scroll", tabindex: "0" }, make("table", {}, make("thead", {}, line(head, "th")), make("tbody", {}, ...rows.map((row) => line(row, "td")))));
+	const place = make("div", { class: "scroll", tabindex: "0" }, make("table", {}, make("thead", {}, line(head, "th")), make("tbody", {}, ...rows.map((row) => line(row, "td")))));
+	const hint = make("p", { class: "hint" }, words.scrolls);
+	redraw.push(() => {
+		hint.hidden = place.scrollWidth <= place.clientWidth;
+	});
+	return make("div", {}, hint, place);
 }
 
 // --- scores --------------------------------------------------------------------------------------------------------
@@ -86,7 +96,7 @@ function scoreChart(width, measured) {
 			.filter((score) => score.cell === cell.name && score.mean !== null)
 			.map((score) => ({ x: measured ? score.distance : index, y: score.mean, low: score.low, high: score.high, title: told(score) })),
 	}));
-	const rules = facts.baselines.map(([name, y]) => ({ y, label: words.baseline[name] ?? name }));
+	const rules = facts.baselines.map(([name, y]) => ({ y, label: said(name) }));
 	if (facts.solved !== null) rules.push({ y: facts.solved, label: words.solvedFrom });
 	const x = {
 		low: Math.min(...places), high: Math.max(...places), log: measured, pad: 34, spread: measured ? 40 : 0,
@@ -108,11 +118,16 @@ function scoreAxis(rules) {
 function told(score) {
 	const at = score.distance === null ? "" : ` ${score.distance}`;
 	const solved = score.solved === null ? "" : `, ${words.solvedBy(score.solved, score.seeds)}`;
-	return `${score.cell}${at}: ${facts.metric} ${digits(score.mean)} (${digits(score.low)} – ${digits(score.high)})${solved}`;
+	const diverged = score.diverged ? `, ${words.divergedBy(score.diverged, score.seeds)}` : "";
+	return `${score.cell}${at}: ${facts.metric} ${digits(score.mean)} (${digits(score.low)} – ${digits(score.high)})${solved}${diverged}`;
 }
 
 function scoreTable(measured) {
-	const shown = (score) => (score && score.mean !== null ? `${digits(score.mean)} (${digits(score.low)} – ${digits(score.high)})` : "–");
+	const shown = (score) => {
+		if (!score) return "–";
+		const diverged = score.diverged ? [words.divergedBy(score.diverged, score.seeds)] : [];
+		return [...(score.mean === null ? [] : [`${digits(score.mean)} (${digits(score.low)} – ${digits(score.high)})`]), ...diverged].join(", ");
+	};
 	const columns = measured ? facts.distances : [null];
 	const rows = facts.cells.map((cell) => [
 		cell.name,
@@ -141,7 +156,7 @@ function costs() {
 		const rows = facts.cells.map((cell, index) => ({ index, name: cell.name, value: read(cell.cost), words: shown(read(cell.cost)) }));
 		return make("section", {}, make("h3", {}, words[name]), chart((width) => bars({ width, rows, description: words[name] })));
 	});
-	const rows = facts.cells.map((cell) => [cell.name, String(cell.cost.hidden_size), ...MEASURES.map(([, read, shown]) => shown(read(cell.cost))), cell.start]);
+	const rows = facts.cells.map((cell) => [cell.name, String(cell.cost.hidden_size), ...MEASURES.map(([, read, shown]) => shown(read(cell.cost))), said(cell.start)]);
 	return [
 		make("h2", {}, words.costs),
 		make("p", { class: "about" }, `${facts.budget === "units" ? words.sameUnits : words.sameParameters} ${words.measured(facts.cells[0].cost)}`),
@@ -163,11 +178,24 @@ function gradients() {
 		controls.append(choice(words.at, facts.distances.map((distance) => [String(distance), String(distance)]), String(view.distance), chosen("distance", Number)));
 	}
 	if (whens.length > 1) controls.append(choice(words.when, whens.map((when) => [when, words.whens[when]]), view.when, chosen("when", String)));
-	return [make("h2", {}, words.gradient), make("p", { class: "about" }, words.gradientOf), controls, legend(), picture];
+	return [make("h2", {}, words.gradient), make("p", { class: "about" }, facts.distances.length ? words.gradientOfLoss : words.gradientOfOutput), controls, legend(), picture, counted()];
+}
+
+/** A line that says of how many seeds each mean is: a run that diverged has no gradient. */
+function counted() {
+	const place = make("p", { class: "about counted" });
+	redraw.push(() => {
+		place.textContent = words.meanOf(shownGradients().map((one) => `${one.cell} ${words.ofSeeds(one.counted, one.seeds)}`).join(", "));
+	});
+	return place;
+}
+
+function shownGradients() {
+	return facts.gradients.filter((one) => one.distance === view.distance && one.when === view.when);
 }
 
 function gradientChart(width) {
-	const here = facts.gradients.filter((one) => one.distance === view.distance && one.when === view.when);
+	const here = shownGradients();
 	const series = here.map((one) => ({
 		index: facts.cells.findIndex((cell) => cell.name === one.cell),
 		name: one.cell,

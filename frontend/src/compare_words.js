@@ -25,7 +25,12 @@ const ENGLISH = {
 	measured: (cost) =>
 		`Recurrent layers alone, on ${cost.batch} sequences of ${cost.steps} steps: medians of the processor time of all calls of ${cost.rounds} rounds in which the cells took turns. Saved: bytes of the tensors that autograd holds between the two passes, each storage once, without parameters and input.`,
 	gradient: "How much gradient comes back",
-	gradientOf: "Norm of the loss's gradient with respect to the whole state, as a share of that at the last step; the geometric mean of the seeds.",
+	gradientOfLoss: "Norm of the loss's gradient with respect to the whole state, as a share of that at the last step; the geometric mean of the seeds.",
+	gradientOfOutput:
+		"Norm of the gradient of each sequence's last output, along a random direction, with respect to the whole state, as a share of that at its last step; the geometric mean of the seeds.",
+	scrolls: "The table goes on to the right: scroll →",
+	meanOf: (cells) => `Seeds in the mean: ${cells}.`,
+	ofSeeds: (counted, seeds) => `${counted} of ${seeds}`,
 	gradientChart: "Norm of the gradient of each cell over steps back from the last one, on a logarithmic axis",
 	back: "steps back",
 	share: "share of the gradient",
@@ -37,9 +42,11 @@ const ENGLISH = {
 	scores: "Scores",
 	seeds: "seeds",
 	solvedBy: (solved, seeds) => `${solved} of ${seeds} solved`,
+	divergedBy: (diverged, seeds) => `${diverged} of ${seeds} diverged`,
+	run: ({ cell, seed, distance }) => `${cell}, seed ${seed}${distance === null ? "" : `, distance ${distance}`}`,
 	job: "job",
 	data: "data",
-	baseline: { "no memory": "no memory" },
+	parts: [],
 };
 
 const KOREAN = {
@@ -67,7 +74,12 @@ const KOREAN = {
 	measured: (cost) =>
 		`순환층만 ${cost.steps}스텝 시퀀스 ${cost.batch}개로 쟀습니다. 셀을 번갈아 ${cost.rounds}회 돌리며 모든 호출이 쓴 프로세서 시간의 중앙값을 구했습니다. 저장량은 순전파와 역전파 사이에 autograd가 쥐고 있는 텐서의 바이트이며, 같은 저장 공간은 한 번만 세고 파라미터와 입력은 뺍니다.`,
 	gradient: "얼마나 많은 기울기가 되돌아오는가",
-	gradientOf: "상태 전체에 대한 손실 기울기의 크기를 마지막 스텝의 값으로 나눈 비율입니다. 시드의 기하 평균입니다.",
+	gradientOfLoss: "상태 전체에 대한 손실 기울기의 크기를 마지막 스텝의 값으로 나눈 비율입니다. 시드의 기하 평균입니다.",
+	gradientOfOutput:
+		"각 시퀀스의 마지막 출력을 무작위 방향으로 본 값의, 상태 전체에 대한 기울기 크기를 그 마지막 스텝의 값으로 나눈 비율입니다. 시드의 기하 평균입니다.",
+	scrolls: "표가 오른쪽으로 이어집니다: 옆으로 미세요 →",
+	meanOf: (cells) => `평균에 든 시드: ${cells}.`,
+	ofSeeds: (counted, seeds) => `${seeds}개 중 ${counted}개`,
 	gradientChart: "마지막 스텝에서 거슬러 올라간 스텝에 따른 셀별 기울기 크기, 로그 축",
 	back: "거슬러 올라간 스텝",
 	share: "기울기 비율",
@@ -79,9 +91,30 @@ const KOREAN = {
 	scores: "점수",
 	seeds: "시드",
 	solvedBy: (solved, seeds) => `${seeds}개 중 ${solved}개 해결`,
+	divergedBy: (diverged, seeds) => `${seeds}개 중 ${diverged}개 발산`,
+	run: ({ cell, seed, distance }) => `${cell}, 시드 ${seed}${distance === null ? "" : `, 거리 ${distance}`}`,
 	job: "과제",
 	data: "데이터",
-	baseline: { "no memory": "기억 없음" },
+	parts: [
+		[/^drawn anew for each update\b/, "업데이트마다 새로 뽑음"],
+		[/^the loss was no number any more at update ([\d,]+)$/, "업데이트 $1에서 손실이 더 이상 수가 아니었습니다"],
+		[/^the answers were no numbers any more after update ([\d,]+)$/, "업데이트 $1 뒤에 답이 더 이상 수가 아니었습니다"],
+		[/\(([\d,]+) bytes\)/g, "($1바이트)"],
+		[/^as torch\.nn$/, "torch.nn과 같음"],
+		[/^orthogonal\b/, "직교"],
+		[/\bchrono$/, "크로노"],
+		[/^uniform$/, "균등 분포"],
+		[/^no memory$/, "기억 없음"],
+		[/^majority class$/, "가장 흔한 클래스"],
+		[/^majority label$/, "가장 흔한 라벨"],
+		[/^n-gram logistic$/, "n-gram 로지스틱"],
+		[/^step logistic$/, "스텝 로지스틱"],
+		[/^token between its neighbours$/, "이웃 사이의 토큰"],
+		[/^mean$/, "평균"],
+		[/^unigram$/, "유니그램"],
+		[/^seasonal naive\b/, "한 계절 전의 값"],
+		[/^naive$/, "마지막 값"],
+	],
 };
 
 export const LANGUAGES = { en: ENGLISH, ko: KOREAN };

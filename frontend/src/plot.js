@@ -3,7 +3,7 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 58, right: 14, top: 10, bottom: 42 };
-const WORDS = 92; // to the right of the lines that have a word
+const LEAST_WORDS = 92; // to the right of the lines that have a word
 const MARKS = [
 	"M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
 	"M-3.5 -3.5h7v7h-7z",
@@ -80,7 +80,9 @@ export function label(value) {
  * @param rules {y, label}: horizontal lines with a word.
  */
 export function lines({ width, height, x, y, series, rules = [], description }) {
-	const right = width - (rules.length ? WORDS : MARGIN.right);
+	const room = Math.max(LEAST_WORDS, ...rules.map((rule) => textWidth(rule.label) + 12));
+	const beside = rules.length > 0 && room <= 0.35 * width; // else the words stand on their lines
+	const right = width - (beside ? room : MARGIN.right);
 	const across = new Axis(x.low, x.high, MARGIN.left + (x.pad ?? 0), right - (x.pad ?? 0), x.log);
 	const up = new Axis(y.low, y.high, height - MARGIN.bottom, MARGIN.top, y.log);
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });
@@ -88,13 +90,19 @@ export function lines({ width, height, x, y, series, rules = [], description }) 
 	for (const rule of rules) {
 		const at = up.at(rule.y);
 		picture.append(shape("path", { d: `M${MARGIN.left} ${at}H${right}`, class: "rule" }));
-		picture.append(shape("text", { x: right + 5, y: at + 4, class: "word" }, rule.label));
+		const place = beside ? { x: right + 5, y: at + 4 } : { x: right, y: at - 4, "text-anchor": "end" };
+		picture.append(shape("text", { ...place, class: "word" }, rule.label));
 	}
 	series.forEach((one, place) => {
 		const shift = x.spread ? (place - (series.length - 1) / 2) * Math.min(7, x.spread / series.length) : 0;
 		picture.append(drawn(one, (value) => across.at(value) + shift, up));
 	});
 	return picture;
+}
+
+/** About how many pixels a text of a chart takes: a letter of Hangul is as wide as two others. */
+function textWidth(text) {
+	return [...text].reduce((sum, letter) => sum + (letter > "\u1100" ? 12.5 : 6.8), 0);
 }
 
 function axes(across, up, x, y, right, height) {
@@ -135,7 +143,7 @@ function drawn(one, at, up) {
 
 /** Horizontal bars with their values in words. */
 export function bars({ width, rows, description }) {
-	const [row, left] = [26, 76];
+	const [row, left] = [26, Math.max(76, ...rows.map((one) => textWidth(one.name) + 12))];
 	const largest = Math.max(...rows.map((one) => one.value), Number.MIN_VALUE);
 	const height = rows.length * row + 4;
 	const picture = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description });

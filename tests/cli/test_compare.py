@@ -20,6 +20,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = ["a good film,for", "a bad film,against"] * 20
     (tmp_path / "reviews.csv").write_text("\n".join(["text,opinion", *rows]), encoding="utf-8")
+    (tmp_path / "folder.html").mkdir()
     return tmp_path
 
 
@@ -89,6 +90,8 @@ REFUSED = [
     ("recall --cells rnn,lstm_projected", "cell `lstm_projected` needs one more size: --size proj=..."),
     ("recall --cells rnn,gru --size proj=3", "--size proj=3: no cell of rnn,gru has such a size"),
     ("recall -o page.pdf", "--output names a file that ends in .html, .json, .csv, not page.pdf"),
+    ("recall -o folder.html", "--output folder.html: a folder has that name"),
+    ("recall --run reviews.csv/runs", "reviews.csv/runs: nothing can be written there (not a directory)"),
     ("recall -o no/page.html", "--output no/page.html: its folder does not exist"),
     ("reviews.csv", "'reviews.csv' is no job; say which one with --job: recall, adding, copying, classify"),
     ("reviews.csv --job classfy", "'classfy' is no job"),

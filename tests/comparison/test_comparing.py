@@ -96,7 +96,7 @@ def test_the_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is there and is no comparison"):
         compare(tiny(), ["rnn", "gru"], seeds=1, folder=tmp_path / "other")
     (folder / "rnn-seed-1-distance-2.json").write_text("{}")
-    with pytest.raises(FileFormatError, match="is damaged; remove it"):
+    with pytest.raises(FileFormatError, match="is damaged: equations: field required; remove it, and"):
         compare(tiny(distances=(2,)), ["rnn", "gru"], seeds=1, folder=folder)
     (folder / "rnn-seed-1-distance-2.json").write_text("no JSON")
     with pytest.raises(FileFormatError, match="it is no JSON"):
@@ -114,8 +114,11 @@ def test_a_loss_that_is_no_number_is_said(monkeypatch):
     def exploding(x, h, *, W):
         return 1e30 * h + 1e30 * (W.h @ x)
 
-    found = compare(tiny(distances=(8,), memory=False), [exploding, "rnn"], seeds=1)
+    found = compare(tiny(distances=(8,), long_memory=False), [exploding, "rnn"], seeds=1)
     run = found.runs[0]
+    assert math.isnan(run.score)
+    assert found.scores()[0].diverged == 1
+    assert "1 of 1 diverged" in found.table()
     assert run.note == "the loss was no number any more at update 1"
     assert run.solved is False
     assert found.farthest("exploding") == [0]
@@ -187,8 +190,23 @@ def test_the_farthest_distance_is_the_one_up_to_which_all_are_solved():
 def test_scores_are_means_between_the_least_and_the_largest():
     (score,) = made({("rnn", 5): (0.5, 1.0, 0.9)}).scores()
     assert (score.mean, score.low, score.high, score.seeds, score.solved) == (pytest.approx(0.8), 0.5, 1.0, 3, 1)
-    (score,) = made({("rnn", 5): (math.nan, 0.5)}).scores()
-    assert (score.mean, score.seeds) == (0.5, 2)
+    found = made({("rnn", 5): (math.nan, 0.5), ("gru", 5): (math.nan, math.nan)})
+    rnn, gru = found.scores()
+    assert (rnn.mean, rnn.low, rnn.high, rnn.seeds, rnn.diverged) == (0.5, 0.5, 0.5, 2, 1)
+    assert (math.isnan(gru.mean), gru.seeds, gru.diverged) == (True, 2, 2)
+    assert "0.500 (0.500 to 0.500), 1 of 2 diverged" in found.table()
+    assert found.table().splitlines()[-1].split()[1:5] == ["2", "of", "2", "diverged"]
+
+
+def test_json_has_null_for_what_is_no_number(tmp_path):
+    made({("rnn", 5): (math.nan, 0.5)}).save(tmp_path / "found.json")
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    content = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert [run["score"] for run in content["runs"]] == [None, 0.5]
+    assert content["scores"][0]["diverged"] == 1
 
 
 def test_the_table_has_a_line_for_each_cell(found):

@@ -26,6 +26,7 @@ from loopcell.cli.train_verbs import VERBS, Files, Held, Run, Verb
 from loopcell.cli.values import demand_sizes, find_cell, parse_names
 from loopcell.comparison.settings import ProblemSettings
 from loopcell.errors import UsageError
+from loopcell.files.writable import demand_folder
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import model_class, open_files
 from loopcell.training.run_folder import free_folder
@@ -237,11 +238,14 @@ def _described(path: Path) -> str:
 
 
 def _demand_writable(output: Path) -> None:
-    """Refuse a file of another ending, or in a folder that is not there, before hours of training."""
+    """Refuse a file that could not be written after hours of training: of another ending, or in no such folder."""
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"--output names a file that ends in {', '.join(ENDINGS)}, not {output.name}")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"--output {output}: its folder does not exist")
+    if output.is_dir():
+        raise UsageError(f"--output {output}: a folder has that name")
+    demand_folder(output.resolve().parent)
 
 
 for _name in PROBLEMS:

@@ -89,7 +89,7 @@ SPELLINGS: dict[str, Spelling] = {
     "AnomalySettings.label": Spelling("--anomalies", form="COLUMN", earlier="--label"),
     "distances": Spelling("--distances", str, parse_distances, "STEPS,..."),
     "ProblemSettings.updates": Spelling("--updates"),
-    "memory": Spelling("--long-memory"),
+    "long_memory": Spelling("--long-memory"),
     "ChatSettings.history": Spelling("--turns", earlier="--history"),
     "WordVectorSettings.vector_size": Spelling("--vector-size", earlier="--size"),
     "WordVectorSettings.window": Spelling("--context", earlier="--window"),

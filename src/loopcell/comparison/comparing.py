@@ -47,7 +47,10 @@ def compare(
         progress: show it on standard error.
 
     Raises:
-        UsageError: fewer than two cells, an unknown one, no seed, or the folder is that of another comparison.
+        UsageError: fewer than two cells, an unknown one, no seed, or the folder is that of another comparison, or of
+            one on other data.
+        FileWriteError: the folder cannot be made, or may not be written.
+        FileFormatError: the file of a run in the folder is damaged.
         TrainingError: an estimator's loss is not finite; the sentence names the cell and the seed.
         KeyboardInterrupt: it was interrupted; the runs that had ended are in the folder.
     """
@@ -57,8 +60,12 @@ def compare(
     if budget not in get_args(Budget):
         raise UsageError(f"a budget is 'units' or 'parameters', not {budget!r}")
     first = chosen[0].name if budget == "parameters" else ""
-    heading = {"job": job.name, "data": job.data, "settings": job.shared(), "budget": budget, "first_cell": first}
-    store = RunStore(None if folder is None else Path(folder), heading)
+    kept = Path(folder) if folder is not None else None
+    heading = {
+        "job": job.name, "data": job.data, "settings": job.shared(), "budget": budget, "first_cell": first,
+        "contents": "" if kept is None else job.contents(),
+    }  # fmt: skip
+    store = RunStore(kept, heading)
     runs = _Runs(job, budget, store, Console(stderr=True) if progress else None).all(chosen, numbers)
     return Comparison(
         job=job.name,
@@ -123,12 +130,15 @@ class _Runs:
 
     def _run(self, cell: Cell, seed: int, distance: int | None, place: str, first: ComparedRun | None) -> ComparedRun:
         hidden = self._hidden_size(cell, first)
-        run = self._store.get(cell, seed, distance, hidden)
+        sizes = self._job.sizes or {}
+        run = self._store.get(cell, seed, distance, hidden, sizes)
+        if run is not None and run.note:
+            self._say(place, run)
         if run is None:
             at = "" if distance is None else f", distance {distance}"
             with working(self._console, f"{place}  {cell.name}, seed {seed}{at}"):
                 run = self._trained(cell, hidden, seed, distance)
-            self._store.add(cell, run)
+            self._store.add(cell, run, sizes)
             self._say(place, run)
         return run
 

@@ -42,6 +42,10 @@ class Job(Protocol):
         """The score from which on a run counts as solved; None where there is no such score."""
         ...
 
+    def contents(self) -> str:
+        """Return a hash of the data, by which another content is told; "" where there are no data."""
+        ...
+
     def shared(self) -> dict[str, Any]:
         """Return the settings that all cells share, as JSON has them."""
         ...

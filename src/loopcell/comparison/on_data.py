@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from loopcell.comparison.budget import own_sizes
+from loopcell.comparison.contents import PLAIN, content_hash, without_address
 from loopcell.comparison.gradients import norms_back
 from loopcell.comparison.results import ComparedRun
 from loopcell.equations import Cell
@@ -82,13 +83,25 @@ class OnData:
         """No distance."""
         return (None,)
 
+    def contents(self) -> str:
+        """Return a hash of the examples, of those of the validation, and of arguments that are data: word vectors."""
+        arguments = self._arguments()
+        data = {
+            name: value for name, value in arguments.items() if not isinstance(value, PLAIN) and not callable(value)
+        }
+        return content_hash(self.examples, self.validation, data)
+
     def shared(self) -> dict[str, Any]:
         """Return the arguments of the estimator that all cells share."""
-        names = (field.name for field in fields(settings_class(type(self.estimator))))
-        values = {name: getattr(self.estimator, name) for name in names if name not in PER_RUN}
-        plain = (bool, int, float, str, type(None))
-        shown = {name: value if isinstance(value, plain) else repr(value) for name, value in values.items()}
+        shown = {
+            name: value if isinstance(value, PLAIN) else without_address(value)
+            for name, value in self._arguments().items()
+        }
         return {"hidden_size": self.hidden_size, **shown}
+
+    def _arguments(self) -> dict[str, Any]:
+        names = (field.name for field in fields(settings_class(type(self.estimator))))
+        return {name: getattr(self.estimator, name) for name in names if name not in PER_RUN}
 
     def train(self, cell: Cell, hidden_size: int, seed: int, distance: int | None) -> ComparedRun:
         """Train the estimator once with a cell, and score it on what it held out.

@@ -62,13 +62,15 @@ class Answerer(nn.Module):
         return nn.functional.cross_entropy(said.flatten(0, 1), y.t().flatten())
 
     def score(self, x: Tensor, y: Tensor) -> float:
-        """Return the mean squared error, or the share of classes that are right."""
+        """Return the mean squared error, or the share of classes that are right; NaN where an answer is no number."""
         with torch.no_grad():
             output = self.recurrent(x)[0]
             if y.is_floating_point():
-                return float(self.loss(output, y))
-            said = self.read_out(output[-y.shape[1] :]).argmax(-1)
-        return float((said == y.t()).float().mean())
+                error = float(self.loss(output, y))
+                return error if math.isfinite(error) else math.nan
+            said = self.read_out(output[-y.shape[1] :])
+        # Among answers that are no numbers, argmax gives the first class, which would be right now and then.
+        return float((said.argmax(-1) == y.t()).float().mean()) if bool(said.isfinite().all()) else math.nan
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -117,6 +119,10 @@ class OnProblem(ProblemSettings):
         """The score from which on the problem counts as solved."""
         return self.problem.solved
 
+    def contents(self) -> str:
+        """Return nothing: the seeds say what is drawn."""
+        return ""
+
     def shared(self) -> dict[str, Any]:
         """Return the settings that all cells share, but for the distances."""
         return {name: value for name, value in asdict(self).items() if name not in ("name", "distances")}
@@ -145,14 +151,16 @@ class OnProblem(ProblemSettings):
         """Return a network with its start values, and what these are called."""
         torch.manual_seed(seed)
         net = Answerer(self.problem, cell, hidden_size, self.sizes or {})
-        return net, begin_with_memory(net.recurrent, distance) if self.memory else "as torch.nn"
+        return net, begin_with_memory(net.recurrent, distance) if self.long_memory else "as torch.nn"
 
     def _run(self, net: Answerer, seed: int, distance: int, start: str) -> ComparedRun:
         before, began = self._gradient(net, seed, distance), time.perf_counter()
         updates, note = self._learn(net, seed, distance)
         seconds = time.perf_counter() - began
         x, y = self.draw(TEST, distance, (seed, SCORE))
-        score = net.score(x, y)
+        score = math.nan if note else net.score(x, y)
+        if not note and math.isnan(score):
+            note = f"the answers were no numbers any more after update {updates:,}"
         layers = net.recurrent
         return ComparedRun(
             cell=layers.cell.name,

@@ -28,14 +28,18 @@ def page_of(found: Comparison) -> str:
         "cells": [_cell(cell, found) for cell in found.cells],
         "scores": [_scores(asdict(score)) for score in found.scores()],
         "gradients": [
-            {"distance": distance, "cell": cell.name, "when": when, "norms": norms}
+            {"distance": distance, "cell": cell.name, "when": when, **flow}
             for distance in found.places
             for cell in found.cells
             for when in ("start", "end")
-            if (norms := _norms([run for run in found.runs if (run.cell, run.distance) == (cell.name, distance)], when))
+            if (flow := _flow([run for run in found.runs if (run.cell, run.distance) == (cell.name, distance)], when))
         ],
         "settings": [[name, str(value)] for name, value in found.settings.items()],
-        "notes": [f"{run.cell}, seed {run.seed}: {run.note}" for run in found.runs if run.note],
+        "notes": [
+            {"cell": run.cell, "seed": run.seed, "distance": run.distance, "note": run.note}
+            for run in found.runs
+            if run.note
+        ],
     }
     return document(title, "compare", facts)
 
@@ -47,13 +51,17 @@ def _cell(cell: Cell, found: Comparison) -> dict[str, Any]:
     return {"name": cell.name, "equations": cell.mathml(), "start": start, "reaches": reaches, "cost": cost}
 
 
-def _norms(runs: Sequence[ComparedRun], when: str) -> list[float | None]:
-    """Return the geometric mean over seeds of the norms, as a share of that at the last step; as far as all go."""
+def _flow(runs: Sequence[ComparedRun], when: str) -> dict[str, Any]:
+    """Return the geometric mean over seeds of the norms, as a share of that at the last step, as far as all go.
+
+    A run that diverged has no gradient that arrives: the mean is that of `counted` runs of all the `seeds`.
+    """
     each = [run.gradient.get(when, ()) for run in runs]
-    each = [norms for norms in each if norms and norms[0] > 0]
+    each = [norms for norms in each if norms and 0 < norms[0] < math.inf]
     if not each:
-        return []
-    return [_mean([norms[step] / norms[0] for norms in each]) for step in range(min(map(len, each)))]
+        return {}
+    shares = [_mean([norms[step] / norms[0] for norms in each]) for step in range(min(map(len, each)))]
+    return {"norms": shares, "counted": len(each), "seeds": len(runs)}
 
 
 def _mean(shares: Sequence[float]) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from loopcell.comparison.plain_json import json_of
 from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.files.atomic import atomic_write
@@ -27,7 +27,7 @@ class ComparedRun:
         seed: of the weights and of the data.
         distance: in steps; None for data.
         metric: the name of the score.
-        score: on what it has not learned from.
+        score: on what it has not learned from; NaN where the run diverged: its loss or its answers were no numbers.
         solved: whether the score counts as solved; None for data.
         updates: of the weights.
         seconds: that the training took, on a machine that may have done other work.
@@ -35,8 +35,9 @@ class ComparedRun:
         parameters: of the recurrent layers.
         start: the start values, in words.
         shape: of the recurrent layers and of what they read: input_size, num_layers, bidirectional, steps, batch.
-        gradient: the norm of the loss's gradient with respect to the whole state, from the last step back, before
-            training ("start", problems alone) and after it ("end").
+        gradient: the norm of the loss's gradient (on data: that of the last output along a random direction) with
+            respect to the whole state, from the last step back, before training ("start", problems alone) and after it
+            ("end").
         baselines: scores of what needs no recurrent model, by name.
         note: what else there is to know, such as that the loss was no number any more.
     """
@@ -93,11 +94,12 @@ class CellScore:
     Attributes:
         cell: its name.
         distance: in steps; None for data.
-        mean: of the scores.
+        mean: of the scores of the runs that did not diverge; NaN where all did.
         low: the least of them.
         high: the largest.
-        seeds: how many there are.
+        seeds: how many runs there are, with those that diverged.
         solved: how many of them solved it; None for data.
+        diverged: how many of them diverged, and have no score.
     """
 
     cell: str
@@ -107,6 +109,7 @@ class CellScore:
     high: float
     seeds: int
     solved: int | None
+    diverged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,7 @@ class Comparison:
         return "\n".join([self._title(), *aligned(head, rows)])
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON values."""
+        """Return everything as plain values; `save` writes null for a number that is none, as JSON has no NaN."""
         return {
             "job": self.job,
             "data": self.data,
@@ -272,9 +275,11 @@ def as_range(values: Sequence[int]) -> str:
 
 
 def _together(cell: str, distance: int | None, runs: Sequence[ComparedRun]) -> CellScore:
-    scores = [run.score for run in runs if math.isfinite(run.score)] or [math.nan]
+    finite = [run.score for run in runs if math.isfinite(run.score)]
+    scores = finite or [math.nan]
     solved = None if distance is None else sum(bool(run.solved) for run in runs)
-    return CellScore(cell, distance, statistics.fmean(scores), min(scores), max(scores), len(runs), solved)
+    mean, low, high = statistics.fmean(scores), min(scores), max(scores)
+    return CellScore(cell, distance, mean, low, high, len(runs), solved, len(runs) - len(finite))
 
 
 def _farthest(runs: Sequence[ComparedRun]) -> int:
@@ -289,8 +294,12 @@ def _farthest(runs: Sequence[ComparedRun]) -> int:
 def _shown(score: CellScore | None) -> str:
     if score is None:
         return ""
+    diverged = f"{score.diverged} of {score.seeds} diverged"
+    if score.diverged == score.seeds:
+        return diverged
     places = 3 if abs(score.mean) < 100 else 1
-    return f"{score.mean:.{places}f} ({score.low:.{places}f} to {score.high:.{places}f})"
+    shown = f"{score.mean:.{places}f} ({score.low:.{places}f} to {score.high:.{places}f})"
+    return f"{shown}, {diverged}" if score.diverged else shown
 
 
 def _write_html(found: Comparison, path: Path) -> None:
@@ -298,7 +307,7 @@ def _write_html(found: Comparison, path: Path) -> None:
 
 
 def _write_json(found: Comparison, path: Path) -> None:
-    path.write_text(json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_of(found.to_json()), encoding="utf-8")
 
 
 def _write_csv(found: Comparison, path: Path) -> None:

@@ -26,8 +26,8 @@ class ProblemSettings:
         batch_size: B, sequences that are read side by side: drawn anew for each update.
         learning_rate: the largest learning rate: of Adam, constant.
         clip: the largest norm of the gradient; 0 for any.
-        memory: begin with the start values that are meant for a long memory: orthogonal recurrent matrices, and gates
-            with time scales up to the distance (chrono); else as torch.nn.
+        long_memory: begin with the start values that are meant for a long memory: orthogonal recurrent matrices, and
+            gates with time scales up to the distance (chrono); else as torch.nn.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -39,4 +39,4 @@ class ProblemSettings:
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Positive = 3e-3
     clip: NotNegative = 1.0
-    memory: bool = True
+    long_memory: bool = True

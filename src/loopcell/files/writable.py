@@ -1,0 +1,31 @@
+"""Asking whether a folder can be written, before the hours of work whose result is to stand there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from loopcell.errors import FileWriteError
+
+
+def demand_folder(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written; one that is not there is made for the test, and removed.
+
+    Raises:
+        FileWriteError: it cannot be made, or may not be written.
+    """
+    missing: list[Path] = []
+    try:
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower() if error.errno is None else os.strerror(error.errno).lower()
+        raise FileWriteError(f"{folder}: nothing can be written there ({reason})") from error
+    finally:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
