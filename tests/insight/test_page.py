@@ -102,7 +102,7 @@ def test_units_are_picked_ordered_and_zoomed(browser, path, seen):
         x, y = point_at(page, 20, 2)
         page.mouse.click(x, y)
         assert page.locator(".picked").inner_text() == "i[2]"
-        assert page.locator(".chart .uplot").count() == 2
+        assert page.locator(".chart .uplot").count() == 3  # the trace, the overview and the unit
         page.select_option(".controls select >> nth=1", "slowness")
         page.wait_for_timeout(60)
         point_at(page, 20, 0)

@@ -103,7 +103,7 @@ def test_attention_follows_the_cursor_and_the_cursor_follows_it(browser, path):
         page.wait_for_selector(".legend .bar")
         page.wait_for_timeout(200)
         assert page.locator("[data-part=decoder]").inner_text() == "디코더: 쓰는 쪽"
-        assert page.locator(".attended").inner_text() == "F이(가) 본 곳: f 75.0%, e 25.0%"
+        assert page.locator(".attended").inner_text() == "F → 본 곳: f 75.0%, e 25.0%"
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (390, "dark")])
