@@ -39,7 +39,7 @@ def norms_from_the_end(gradient: Tensor, rows: Lengths) -> npt.NDArray[np.float6
     """Return the root mean square over the rows that are so long of a gradient's norms, from the last step back, [T].
 
     Args:
-        gradient: [T, B, n] in the order in which its direction reads.
+        gradient: [T, B, n] in the order in which its direction reads; zeros past each row's end.
         rows: where rows end.
     """
     squares = rows.reverse(gradient.detach()).double().square().sum(-1)
