@@ -140,8 +140,9 @@ def _extra() -> dict[str, Any]:
 
 
 def _theme(language: str) -> dict[str, Any]:
-    light = {"scheme": "default", "toggle": {"icon": "lucide/sun", "name": "Dark"}}
-    dark = {"scheme": "slate", "toggle": {"icon": "lucide/moon", "name": "Light"}}
+    to_dark, to_light = ("어두운 화면으로", "밝은 화면으로") if language == "ko" else ("Dark", "Light")
+    light = {"scheme": "default", "toggle": {"icon": "lucide/sun", "name": to_dark}}
+    dark = {"scheme": "slate", "toggle": {"icon": "lucide/moon", "name": to_light}}
     modes = {"light": light, "dark": dark}
     return {
         "name": "material",

@@ -7,7 +7,7 @@ const STROKES = { light: ["#0b5cad", "#b34700", "#00735c", "#7a3fa0"], dark: ["#
 // Patterns beside the colours, where lines have to be told apart without them.
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
-// The distances of ticks: of updates and steps; and of logs, which are what a logarithmic scale draws, since uPlot's own
+// The distances of ticks: of updates and steps, which are whole; and of logs, which are what a logarithmic scale draws, since uPlot's own
 // one goes on for ever where numbers are below 1e-16.
 const WHOLE = [1, 2, 5].flatMap((first) => Array.from({ length: 9 }, (_, power) => first * 10 ** power)).sort((a, b) => a - b);
 const DECADES = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
@@ -28,7 +28,7 @@ function options(place, height, colours, labels, select, how) {
 		legend: { show: false },
 		scales: { x: { time: false }, y: { range: how.range } },
 		axes: [
-			{ ...axis, size: 24, ...(how.xName && { label: how.xName, labelSize: 20, labelFont: "11px system-ui", incrs: WHOLE }) },
+			{ ...axis, size: 24, incrs: WHOLE, ...(how.xName && { label: how.xName, labelSize: 20, labelFont: "11px system-ui" }) },
 			{ ...axis, size: how.xName ? 54 : 44, ...(how.log && { incrs: DECADES }), ...(how.xName && { values: (_, splits) => splits.map((value) => tick(value, how.log)) }) },
 		],
 		cursor: { y: false, drag: { x: true, y: false, setScale: false } },

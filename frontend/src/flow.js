@@ -21,11 +21,12 @@ function build() {
 	const [first, last] = [facts.flows[0], facts.flows.at(-1)];
 	page.replaceChildren(
 		head(words.title(facts.title), build),
-		make("p", { class: "facts" }, [words.steps(steps.length), words.loss(first.loss === null ? "–" : digits(first.loss)), words.lossOf[first.lossOf]].join(" · ")),
+		make("p", { class: "facts" }, [words.steps(steps.length), losses(), words.lossOf[first.lossOf]].join(" · ")),
 		...(last.treatment ? [make("p", { class: "note" }, treatment(last))] : []),
 		section(words.verdict, ...facts.flows.map(verdict)),
 		overview(),
 		make("div", { class: "controls" }, picker()),
+		...(last.layers[view.layer].dynamics ? [make("p", { class: "note" }, words.theoryAbout)] : []),
 		make("div", { class: "panels" }, ...norms()),
 		section(words.jacobian, ...panels(jacobian())),
 		slopes(),
@@ -35,6 +36,14 @@ function build() {
 }
 
 const name = (flow) => (flow.treatment ? words.after(flow.treatment) : words.before);
+const number = (value) => (value === null ? "–" : digits(value));
+
+/** The loss; with a treatment that of the copy that begins anew too, which has not learned: clipping changes none. */
+function losses() {
+	const [first, last] = [facts.flows[0], facts.flows.at(-1)];
+	return first === last || last.treatment === "clip" ? words.loss(number(first.loss)) : words.losses(number(first.loss), name(last), number(last.loss));
+}
+
 const placed = (layer) => words.place(layer.layer, layer.direction);
 
 function treatment(flow) {
@@ -104,11 +113,11 @@ const panels = (inside) => (inside.length ? [make("div", { class: "panels" }, ..
 
 function slopes() {
 	const layers = facts.flows.map((flow) => flow.layers[view.layer]);
-	const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
-	const rows = Object.keys(layers[0].states).map((state) => [words.slope(state), ...layers.map((layer) => number(layer.states[state].slope))]);
-	rows.push([words.predicted, ...layers.map((layer) => number(layer.dynamics?.slope))]);
-	rows.push([words.lyapunov, ...layers.map((layer) => number(layer.dynamics?.lyapunov))]);
-	return section(`${words.slopes}, ${placed(layers[0])}`, table(rows, facts.flows.map(name)));
+	const growth = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
+	const rows = Object.keys(layers[0].states).map((state) => [words.slope(state), ...layers.map((layer) => growth(layer.states[state].slope))]);
+	rows.push([words.predicted, ...layers.map((layer) => growth(layer.dynamics?.slope))]);
+	rows.push([words.lyapunov, ...layers.map((layer) => growth(layer.dynamics?.lyapunov))]);
+	return section(`${words.slopes}, ${placed(layers[0])}`, table(rows, facts.flows.map(name)), make("p", { class: "note" }, words.units));
 }
 
 build();

@@ -4,6 +4,7 @@ import { NOT_A_NUMBER } from "./planes.js";
 
 const AXIS = 40; // pixels below the picture, for tokens and predictions
 const ROW = 18;
+const GAP = 3; // pixels between two labels
 
 export class HeatMap {
 	/**
@@ -111,41 +112,52 @@ export class HeatMap {
 	}
 
 	#axis(context, colours) {
-		const predicted = this.predictions.map((step) => step[0] ?? null);
+		const { from, to, cursor } = this.view;
 		context.font = "12px ui-monospace, monospace";
 		context.textAlign = "center";
 		context.textBaseline = "middle";
-		this.#row(context, colours, 0, (step) => [this.steps[step], 1]);
-		if (predicted.length) this.#row(context, colours, 1, (step) => predicted[step]);
+		const rows = [(step) => [shown(this.steps[step]), 1]];
+		if (this.predictions.some((step) => step.length)) rows.push((step) => [shown(this.predictions[step]?.[0]?.[0] ?? ""), this.predictions[step]?.[0]?.[1]]);
+		const [first, last] = [Math.floor(from), Math.min(Math.ceil(to), this.steps.length)];
+		const ends = [first, Math.min(last, first + 400)];
+		let every = this.#every(context, rows[0], ends);
+		if (every > 1 && this.steps.slice(...ends).some((label) => !PLACE.test(label))) {
+			// Some of the tokens read like a text of their own: the steps' numbers say that others stand between them.
+			rows[0] = (step) => [`${step} ${shown(this.steps[step])}`, 1];
+			every = this.#every(context, rows[0], [Math.max(first, last - 400), last]);
+		}
+		rows.forEach((label, row) => {
+			const taken = [];
+			if (row) every = Math.max(every, this.#every(context, label, ends)); // what is predicted stands below its step
+			if (cursor && cursor.step >= from && cursor.step < to) this.#label(context, cursor.step, label, row, colours.accent, taken);
+			for (let step = Math.ceil(first / every) * every; step < last; step += every) {
+				if (step >= from && step !== cursor?.step) this.#label(context, step, label, row, colours.text, taken);
+			}
+		});
 	}
 
-	/** A row of labels below the picture; as many as do not touch. */
-	#row(context, colours, row, at) {
-		const { width, height } = this.size;
-		const { from, to, cursor } = this.view;
-		const [first, last] = [Math.floor(from), Math.min(Math.ceil(to), this.steps.length)];
-		const stepWidth = width / (to - from);
+	/** How many steps a label needs, as a round number: 1 where all of them fit. */
+	#every(context, label, [first, last]) {
+		const stepWidth = this.size.width / (this.view.to - this.view.from);
 		let widest = 8;
-		for (let step = first; step < Math.min(last, first + 400); step++) {
-			widest = Math.max(widest, context.measureText(shown(at(step)?.[0] ?? "")).width);
-		}
-		const least = (widest + 3) / stepWidth;
-		const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((each) => each >= least) ?? 10000;
-		const near = (step) => cursor && cursor.step !== step && Math.abs(cursor.step - step) < least;
-		const y = height + ROW * (row + 0.5) + 2;
-		const write = (step, colour) => {
-			const [label, probability] = at(step) ?? [""];
-			const x = (step - from + 0.5) * stepWidth;
-			const half = context.measureText(shown(label)).width / 2;
-			context.fillStyle = colour;
-			context.globalAlpha = 0.45 + 0.55 * (probability ?? 1);
-			context.fillText(shown(label), Math.min(Math.max(x, half), width - half), y);
-			context.globalAlpha = 1;
-		};
-		for (let step = Math.ceil(first / every) * every; step < last; step += every) {
-			if (step >= from && !near(step)) write(step, colours.text);
-		}
-		if (cursor && cursor.step >= from && cursor.step < to) write(cursor.step, colours.accent);
+		for (let step = first; step < last; step++) widest = Math.max(widest, context.measureText(label(step)[0]).width);
+		const least = (widest + GAP) / stepWidth;
+		return [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((each) => each >= least) ?? 10000;
+	}
+
+	/** Write a label below the picture, where it touches none of those that are there. */
+	#label(context, step, label, row, colour, taken) {
+		const { width, height } = this.size;
+		const [text, probability] = label(step);
+		const half = context.measureText(text).width / 2;
+		const middle = ((step - this.view.from + 0.5) / (this.view.to - this.view.from)) * width;
+		const x = Math.min(Math.max(middle, half), width - half);
+		if (taken.some(([left, right]) => x + half > left && x - half < right)) return;
+		taken.push([x - half - GAP, x + half + GAP]);
+		context.fillStyle = colour;
+		context.globalAlpha = 0.45 + 0.55 * (probability ?? 1);
+		context.fillText(text, x, height + ROW * (row + 0.5) + 2);
+		context.globalAlpha = 1;
 	}
 }
 
@@ -159,6 +171,7 @@ function sign(character) {
 }
 
 const TIME = /^\d{4}-\d\d-\d\d [\d:.+-]{1,24}$/;
+const PLACE = /^-?[\d.]+$|^\d{4}-\d\d-\d\d/; // a label that says where its step is: a number or a time
 
 /** A token as it can be read: blanks, line breaks and controls have signs; a long one is cut, unless it is a time. */
 export function shown(label, longest = 12) {

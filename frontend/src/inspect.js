@@ -4,11 +4,13 @@ import { attentionPanel } from "./attention_panel.js";
 import { Chart, STROKES } from "./charts.js";
 import { colourTable, gradient, pageColours } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
+import { showEquations } from "./equations.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { matchPanel } from "./match_panel.js";
 import { ordered } from "./orders.js";
 import { partButtons, partsOf, wholePart } from "./parts.js";
 import { Plane } from "./planes.js";
+import { tracesPanel } from "./traces_panel.js";
 import { firstLanguage, LANGUAGES } from "./words.js";
 
 const everyPart = partsOf(JSON.parse(document.getElementById("facts").textContent));
@@ -52,18 +54,20 @@ function build() {
 		canvas: make("canvas", { tabindex: "0", role: "img" }),
 		legend: make("div", { class: "legend" }),
 		range: make("span", { class: "range" }),
-		overview: make("div", { class: "chart", role: "img", "aria-label": words.overview, title: words.overview }),
+		overview: make("div", { class: "chart", role: "img", "aria-labelledby": "overview" }),
+		overviewTitle: make("p", { class: "caption", id: "overview" }),
 		course: make("div", { class: "chart", role: "img", "aria-label": words.course }),
 		picked: make("p", { class: "picked" }),
-		equations: make("div", { class: "equations" }),
+		equations: make("div", { class: "equations", tabindex: "0", role: "group", "aria-label": words.equations }),
 		readout: make("div", { class: "readout", "aria-live": "polite" }),
 		tabs: make("div", { class: "tabs", role: "group" }),
 		signal: make("span"),
+		traces: tracesPanel(facts, view, words, choose, (step) => point({ step, row: view.cursor?.row ?? 0 })),
 		attention: attentionPanel(everyPart, facts, view, (step) => point({ step, row: view.cursor?.row ?? 0 })),
 	};
 	page.replaceChildren(
 		make("header", {}, make("h1", {}, facts.title), buttons()),
-		...facts.notes.map((note) => make("p", { class: "note" }, note)),
+		...facts.notes.map((note) => make("p", { class: "note" }, words.said(note))),
 		...answer(),
 		make("div", { class: "controls" }, ...controls()),
 		make("div", { class: "columns" }, main(), aside()),
@@ -94,7 +98,7 @@ function buttons() {
 function answer() {
 	if (!facts.answer.length) return [];
 	const each = facts.answer.map(([label, probability]) =>
-		make("span", { class: "answer" }, probability === null ? label : `${shown(label, 40)} ${(100 * probability).toFixed(1)}%`),
+		make("span", { class: "answer" }, probability === null ? words.said(label) : `${shown(label, 40)} ${(100 * probability).toFixed(1)}%`),
 	);
 	return [make("p", {}, `${words.answer}: `, ...each)];
 }
@@ -128,6 +132,8 @@ function main() {
 		{ class: "picture" },
 		make("div", { class: "above" }, parts.legend, parts.range, all),
 		parts.canvas,
+		...parts.traces.elements,
+		parts.overviewTitle,
 		parts.overview,
 		parts.picked,
 		parts.course,
@@ -154,8 +160,7 @@ function showLayer() {
 			make("button", { type: "button", "data-quantity": each.name, click: () => { view.quantity = index; showQuantity(); } }, each.name),
 		),
 	);
-	// The equations were written by the library, from names that it has checked.
-	parts.equations.innerHTML = layer().equations;
+	showEquations(parts.equations, layer().equations);
 	for (const element of parts.equations.querySelectorAll("[data-value]")) {
 		const index = layer().quantities.findIndex((each) => each.name === element.dataset.value);
 		if (index < 0) continue;
@@ -170,6 +175,7 @@ async function showQuantity() {
 		element.classList.toggle("lit", element.dataset.value === here.name);
 	}
 	parts.canvas.setAttribute("aria-label", words.heatMap(here.name, layer().name));
+	parts.overviewTitle.textContent = words.overview(here.name);
 	parts.legend.textContent = words.reading;
 	const plane = await planeOf(here);
 	if (here !== quantity()) return; // another one was chosen meanwhile
@@ -200,7 +206,7 @@ function showOrder() {
 	if (view.order === "correlation") {
 		const token = facts.steps[view.cursor?.step ?? 0];
 		const signals = [
-			...Object.keys(facts.traces).map((name) => [`trace:${name}`, name]),
+			...Object.keys(facts.traces).map((name) => [`trace:${name}`, words.trace(name)]),
 			["token", words.cursorToken(shown(token))],
 			...(view.picked.length ? [["unit", words.pickedUnit(view.picked.at(-1))]] : []),
 		];
@@ -238,10 +244,10 @@ function showReadout() {
 	const rows = [
 		[words.step, String(at.step)],
 		[words.token, shown(facts.steps[at.step])],
-		...Object.entries(facts.traces).map(([name, values]) => [name, values[at.step] === null ? words.notFinite : digits(values[at.step])]),
+		...Object.entries(facts.traces).map(([name, values]) => [words.trace(name), values[at.step] === null ? words.notFinite : digits(values[at.step])]),
 		...(facts.predictions[at.step] ?? []).map(([label, probability], index) => [
 			index ? "" : words.predicted[facts.predicted],
-			probability === null ? label : `${shown(label)} ${(100 * probability).toFixed(1)}%`,
+			probability === null ? words.said(label) : `${shown(label)} ${(100 * probability).toFixed(1)}%`,
 		]),
 		[words.unit, parts.scores ? `${unit} (${words.perStep(digits(parts.scores[unit]))})` : String(unit)],
 	];
@@ -264,8 +270,7 @@ function draw() {
 	waiting = true;
 	requestAnimationFrame(() => {
 		waiting = false;
-		parts.map.draw(pageColours(view.dark));
-		parts.attention.draw(pageColours(view.dark));
+		for (const panel of [parts.map, parts.attention, parts.traces]) panel.draw(pageColours(view.dark));
 		if (parts.map.plane && !performance.getEntriesByName("heat-map").length) performance.mark("heat-map");
 		parts.range.textContent = words.steps(Math.floor(view.from), Math.ceil(view.to) - 1, count);
 		parts.brush.mark(view.from, view.to);

@@ -3,6 +3,7 @@
 import { STROKES } from "./charts.js";
 import { colourTable, gradient } from "./colours.js";
 import { choice, digits, make } from "./dom.js";
+import { showEquations } from "./equations.js";
 import { colours, head, view } from "./frame.js";
 import { HeatMap, shown } from "./heatmap.js";
 import { LIVE_LANGUAGES } from "./live_words.js";
@@ -183,8 +184,7 @@ function changed() {
 		showQuantity();
 	};
 	parts.tabs.replaceChildren(...quantities.map(({ name }) => make("button", { type: "button", "data-quantity": name, click: pick(name) }, name)));
-	// The equations were written by the library, from names that it has checked.
-	parts.equations.innerHTML = equations;
+	showEquations(parts.equations, equations);
 	for (const element of parts.equations.querySelectorAll("[data-value]")) {
 		if (quantities.some(({ name }) => name === element.dataset.value)) element.addEventListener("click", pick(element.dataset.value));
 	}

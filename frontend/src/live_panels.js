@@ -63,10 +63,10 @@ export class Panels {
 		this.gradient.show([...names, this.words.theory], [...names.map((name) => norms[name].map(Math.log10)), line], this.colours());
 		const measured = names.map((name, place) => {
 			const found = slope(norms[name]);
-			const said = Number.isNaN(found) ? this.words.nothing(name) : this.words.measured(name, digits(found), this.#life(found));
+			const said = Number.isNaN(found) ? this.words.nothing(name) : this.words.measured(name, digits(Math.exp(found)), this.#life(found));
 			return [said, strokes[place % 4]];
 		});
-		const predicted = Number.isFinite(theory) ? this.words.theorySlope(digits(theory)) : this.words.theoryNothing;
+		const predicted = Number.isFinite(theory) ? this.words.theorySlope(digits(Math.exp(theory))) : this.words.theoryNothing;
 		this.gradient.mark([...measured, [predicted, strokes[names.length % 4]]]);
 	}
 

@@ -23,6 +23,7 @@ export function matchPanel(facts, view, build) {
 	const { found, units, count, steps } = matches;
 	const said = found.length ? words.count(found.length, count.toLocaleString(), steps.toLocaleString()) : words.none(steps.toLocaleString());
 	const marks = units.map((each) => make("code", {}, each.text));
+	const drawn = firstView(facts).picked.length;
 	const show = () => {
 		Object.assign(view, firstView(facts));
 		build();
@@ -37,6 +38,7 @@ export function matchPanel(facts, view, build) {
 			make("h2", {}, words.title),
 			make("p", {}, said),
 			make("p", { class: "units" }, ...marks, button),
+			...(units.length > drawn ? [make("p", { class: "hint drawn" }, words.drawn(drawn, units.length))] : []),
 			...(rows.length ? [make("p", { class: "hint" }, words.open), make("ol", {}, ...rows)] : []),
 		),
 	];
@@ -46,7 +48,7 @@ export function matchPanel(facts, view, build) {
 function row(match, units, view, words) {
 	const [before, inside, after] = match.text;
 	const characters = (text) => Array.from(text);
-	const name = words.place(match.sequence, match.start);
+	const name = words.place(match.sequence + 1, match.start);
 	const summary = make(
 		"summary",
 		{ title: name },

@@ -7,6 +7,7 @@ const ENGLISH = {
 	show: "Show the pattern in the picture",
 	open: "Click a place to see its units there.",
 	place: (sequence, start) => `sequence ${sequence}, step ${start}`,
+	drawn: (shown, all) => `The course draws ${shown} of these ${all} units; click a unit in the picture to draw another.`,
 	values: "Values of the pattern's units at this place: a row for each unit, a column for each step; the match is framed.",
 };
 
@@ -17,6 +18,7 @@ const KOREAN = {
 	show: "그림에서 패턴 보기",
 	open: "한 곳을 누르면 그곳의 유닛 값이 나옵니다.",
 	place: (sequence, start) => `시퀀스 ${sequence}, 시점 ${start}`,
+	drawn: (shown, all) => `흐름 그림에는 유닛 ${all}개 가운데 ${shown}개만 그립니다. 다른 유닛은 그림에서 누르면 나옵니다.`,
 	values: "이곳에서 패턴 유닛의 값: 행은 유닛, 열은 시점이며 테두리 안이 찾은 구간입니다.",
 };
 

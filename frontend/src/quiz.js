@@ -1,18 +1,24 @@
 // Questions that the reader answers first; the page measures the answer then, with the model and the text at hand.
 
 import { make } from "./dom.js";
-import { gradientFlow, horizon, memory } from "./measures.js";
+import { gradientFlow, horizon, memory, slope } from "./measures.js";
 
 export const NEEDED = 30; // tokens
-const BACK = 20; // steps
+const BEND = 10; // steps back, before which the course of the gradient is not straight
+const BACK = 40; // steps that are told of the straight part
 const FAR = 40; // steps back at which the memory is looked for
-const ALIKE = 0.02; // a change below this share is none
+const ALIKE = 0.05; // a change below this share is none
 
-/** The gradient of all states together some steps back, as a share of that at the last step. */
-function gradientLeft(model) {
+/**
+ * The share of the gradient of all states that is left after `BACK` steps, by its slope beyond the bend.
+ *
+ * The norm at one step says little: a closed gate makes the first steps larger, and yet the gradient falls faster.
+ */
+export function gradientLeft(model) {
 	const norms = Object.values(gradientFlow(model)[0]);
-	const at = (step) => Math.hypot(...norms.map((each) => each[step]));
-	return at(BACK) / at(0);
+	const together = norms[0].map((_, step) => Math.hypot(...norms.map((each) => each[step])));
+	const found = slope(together.slice(BEND));
+	return Number.isNaN(found) ? 0 : Math.exp(BACK * found); // no gradient arrives there
 }
 
 const others = (model) => model.facts.drawn.slice(0, 3);

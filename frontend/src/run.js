@@ -70,7 +70,7 @@ function curves() {
 	const of = (name) => facts.curves[name];
 	const clip = { note: words.clipAt(facts.clip) };
 	return [
-		...chart(words.loss, words.update, updates, [[words.training, of("train_loss")], [words.validation, of("validation_loss")]]),
+		...chart(words.loss, words.update, updates, [[words.training, of("train_loss")], [words.validation, of("validation_loss")]], { note: words.lossNote }),
 		...chart(words.rate, words.update, updates, [[words.rate, of("learning_rate")]]),
 		...chart(words.norm, words.update, updates, [[words.norm, of("gradient_norm")]], { log: true, ...clip }),
 		...chart(words.clipRate, words.update, updates, [[words.clipRate, of("clip_rate")]], { range: [0, 1], ...clip }),
@@ -119,7 +119,8 @@ function scores() {
 	if (!rows.length) return "";
 	const metrics = [...new Set(rows.flatMap(([, row]) => Object.keys(row)))];
 	const cells = rows.map(([name, row]) => [name, ...metrics.map((metric) => (row[metric] === null || row[metric] === undefined ? "–" : digits(row[metric])))]);
-	return section(words.scores, make("p", { class: "facts" }, facts.scored), table(cells, metrics));
+	const verdict = facts.verdict ? [make("p", { class: "note" }, words.verdict(facts.verdict))] : [];
+	return section(words.scores, make("p", { class: "facts" }, words.scored(facts.scored)), ...verdict, table(cells, metrics));
 }
 
 function sizes() {

@@ -30,6 +30,12 @@ const ENGLISH = {
 	gradientNote: "norm of the gradient with respect to the state so many steps back",
 	after: (update) => `update ${update}`,
 	scores: "Scores at the end",
+	scored: (counts) => counts,
+	verdict: ({ beaten, off, metric, best, own, other }) =>
+		off
+			? `The model is ${beaten ? "better than" : "no better than"} its best baseline, ${best}: ${metric} ${own} against ${other}.`
+			: `Neither the model nor its best baseline, ${best}, is ever off.`,
+	lossNote: "training: the mean since the point before; where that is a few updates, merged with its neighbour",
 	sizes: "Size of the model",
 	all: "all",
 	files: "Files",
@@ -38,6 +44,10 @@ const ENGLISH = {
 	noMachine: "An earlier version did not keep the machine.",
 	sample: "A sample of what the model writes",
 };
+
+// What the library counts in scores.
+const KINDS = { sequences: "시퀀스", characters: "글자", bytes: "바이트", tokens: "토큰", pairs: "쌍", images: "이미지", steps: "스텝", series: "계열", words: "단어", examples: "예", forecasts: "예측" };
+const COUNTED = new RegExp(`([\\d,]+) (${Object.keys(KINDS).join("|")})\\b`, "g");
 
 const KOREAN = {
 	title: (name) => `실행 ${name}`,
@@ -51,14 +61,14 @@ const KOREAN = {
 	noRows: "지표가 한 줄도 없습니다: 첫 줄을 쓰기 전에 학습이 멈췄습니다.",
 	hint: "화살표로 움직이고 Escape로 전체를 봅니다. 끌면 확대, 두 번 누르면 전체.",
 	update: "업데이트",
-	back: "거슬러 간 시점 수",
+	back: "거슬러 간 스텝 수",
 	loss: "손실",
 	training: "학습",
 	validation: "검증",
 	rate: "학습률",
 	norm: "클리핑 전 기울기 노름",
 	clipRate: "클리핑된 업데이트의 비율",
-	clipAt: (clip) => (clip ? `${clip}을(를) 넘으면 클리핑` : "클리핑하지 않음: clip=0"),
+	clipAt: (clip) => (clip ? `노름이 기준값 ${clip}보다 크면 클리핑` : "클리핑하지 않음: clip=0"),
 	layers: "층의 내부",
 	layer: "층",
 	saturated: "포화된 게이트",
@@ -66,9 +76,15 @@ const KOREAN = {
 	dead: "죽은 유닛",
 	deadNote: "배치 전체에서 출력이 변하지 않는 유닛의 비율",
 	gradient: (state) => `마지막 출력의 기울기가 ${state}까지 거슬러 간 크기`,
-	gradientNote: "그만큼 거슬러 간 시점의 상태에 대한 기울기 노름",
+	gradientNote: "그만큼 거슬러 간 스텝의 상태에 대한 기울기 노름",
 	after: (update) => `업데이트 ${update}`,
 	scores: "마지막 점수",
+	scored: (counts) => counts.replace(COUNTED, (_, count, what) => `${KINDS[what]} ${count}개`),
+	verdict: ({ beaten, off, metric, best, own, other }) =>
+		off
+			? `모델이 가장 좋은 기준선(${best})보다 ${beaten ? "낫습니다" : "낫지 않습니다"}: ${metric} ${own}, 기준선 ${other}.`
+			: `모델과 가장 좋은 기준선(${best}) 모두 틀린 적이 없습니다.`,
+	lossNote: "학습: 앞 점부터의 평균. 업데이트가 몇 회뿐인 점은 이웃한 점과 합칩니다",
 	sizes: "모델 크기",
 	all: "전체",
 	files: "파일",

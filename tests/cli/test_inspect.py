@@ -70,6 +70,25 @@ def test_a_language_model_runs_in_a_live_page(loopcell, run, tmp_path):
     assert facts["graphs"][0]["results"].keys() == {"output", "state.h", "state.c"}
 
 
+@pytest.mark.parametrize("flags", [(), ("--gradients",), ("--live",)])
+def test_unknown_tokens_are_said(loopcell, run, tmp_path, flags):
+    page = tmp_path / "page.html"
+    result = loopcell("inspect", run, "--text", "the 한글 모름 cat", *flags, "-o", page, "--no-open")
+    assert result.exit_code == 0, result.output
+    assert "note: 4 tokens were never seen in training and count as unknown" in result.stderr
+    known = loopcell("inspect", run, "--text", "the cat", *flags, "-o", page, "--no-open")
+    assert "never seen" not in known.stderr
+
+
+def test_unknown_tokens_of_a_row_are_said_and_the_title_names_the_run(loopcell, reviews, tmp_path):
+    page = tmp_path / "row.html"
+    result = loopcell("inspect", reviews / "run", "--text", "bad Zoo!", "-o", page, "--no-open")
+    assert result.exit_code == 0, result.output
+    assert "note: 2 tokens were never seen in training and count as unknown" in result.stderr
+    assert _facts(page)["notes"] == ["2 tokens were never seen in training and read as unknown"]
+    assert _facts(page)["title"] == "SequenceClassifier · run"
+
+
 def test_a_live_page_is_for_language_models_and_their_text(loopcell, run, reviews):
     result = loopcell("inspect", run, "--live", "--part", "0:3", "--no-open")
     assert "it takes --text and --output, not --part" in result.output

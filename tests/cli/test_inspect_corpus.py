@@ -35,7 +35,10 @@ def test_a_part_of_the_text_is_found_elsewhere(loopcell, run, corpus, tmp_path):
     start = TEXT.index(word)
     assert facts["matches"]["interval"] == [start, start + len(word)]
     assert 1 <= len(facts["matches"]["found"]) <= 5
-    assert f"«{facts['matches']['found'][0]['text'][1]}»".replace("\n", "⏎") in result.stdout
+    best = facts["matches"]["found"][0]
+    assert f"«{best['text'][1]}»".replace("\n", "⏎") in result.stdout
+    assert f"  sequence 1, step {best['start']:,}  " in result.stdout
+    assert facts["title"] == "LanguageModel · cats"
     # The states are taken from the file; without a text the first place in the corpus is inspected.
     result = loopcell(*arguments, "--find", word, "--quantity", "h")
     assert result.exit_code == 0, result.output
@@ -67,6 +70,17 @@ def test_units_that_track_something_need_no_page(loopcell, run, corpus, tmp_path
     assert _facts(tmp_path / "inspection.html")["matches"] is None
 
 
+def test_a_pattern_that_is_nowhere_writes_no_page_and_says_so(loopcell, run, corpus, tmp_path):
+    page = tmp_path / "page.html"
+    arguments = ("--corpus", corpus, "--find", "layer0.h[0]>1e10", "-o", page, "--no-open")
+    result = loopcell("inspect", run, *arguments)
+    assert result.exit_code == 0, result.output
+    assert "never on together in 1,500 steps" in result.stdout
+    assert "no page is written: the corpus has no place to show" in " ".join(result.stderr.split())
+    assert "Warning" not in result.stderr
+    assert not page.exists()
+
+
 def test_rows_of_a_file_are_a_corpus_too(loopcell, tmp_path):
     words = ["good day", "bad day", "great", "awful", "nice cat", "grim dog"]
     data, page = tmp_path / "reviews.csv", tmp_path / "page.html"
@@ -95,7 +109,16 @@ def test_rows_of_a_file_are_a_corpus_too(loopcell, tmp_path):
         (("--corpus", "CORPUS", "--find", "at", "--threshold", "99"), "off around them at 99: choose another"),
         (("--corpus", "CORPUS", "--find", "at", "--quantity", "q"), "has no value named 'q'"),
         (("--corpus", "CORPUS", "--track", "("), "is no regular expression"),
-        (("--corpus", "CORPUS", "--track", "zebra"), "every step has the label 0 in the first half of the corpus"),
+        (("--corpus", "CORPUS", "--track", "zebra"), "--track 'zebra' matches no character of"),
+        (("--corpus", "CORPUS", "--track", "^"), "--track '^' matches no character of"),
+        (("--corpus", "CORPUS", "--since", "zebra"), "--since 'zebra' matches nowhere in"),
+        (("--corpus", "none.txt", "--track", ""), "--track is empty: give a regular expression"),
+        (("--corpus", "none.txt", "--since", ""), "--since is empty: give a regular expression"),
+        (("--corpus", "none.txt", "--track", "cat", "-o", "page.html"), "--output is of a page, and units that track"),
+        (("--corpus", "none.txt", "--since", "cat", "--npz", "a.npz"), "with --text TEXT, or --data FILE and --row"),
+        (("--corpus", "none.txt", "--since", "cat", "--part", "0:3"), "--part is of a page"),
+        (("--corpus", "CORPUS", "--find", "layer0.h[0]<1e999"), "1e999 is larger than a number can be"),
+        (("--corpus", "CORPUS", "--find", "at", "--threshold", "1e300"), "off around them at 1e+300: choose another"),
         (("--corpus", "CORPUS", "--track", "cat", "--layer", "7"), "no such states are stored; there is layer0.h"),
         (("--corpus", "EMPTY", "--track", "cat"), "is empty"),
         (("--corpus", "none.txt", "--track", "cat"), "there is no file none.txt"),

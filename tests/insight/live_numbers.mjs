@@ -3,6 +3,7 @@
 import { ELEMENTWISE, NUMBERS, OTHERS, Run } from "../../frontend/src/graph.js";
 import { gradientFlow, horizon, memory, predictedSlope, slope } from "../../frontend/src/measures.js";
 import { Model, unpacked } from "../../frontend/src/model.js";
+import { gradientLeft } from "../../frontend/src/quiz.js";
 import { Tokens } from "../../frontend/src/tokens.js";
 
 /** A cell over a sequence, from states, and back from weights on each output and on the final states. */
@@ -45,6 +46,7 @@ async function page({ facts, packed, texts, changes, clip }) {
 			slopes: flows.map((norms) => Object.fromEntries(Object.entries(norms).map(([name, one]) => [name, slope(one)]))),
 			predicted: ids.length > 1 ? model.layers.map((run) => predictedSlope(run, ids.length - 1)) : [],
 			effects,
+			left: ids.length > 30 ? gradientLeft(model) : null,
 			horizon: horizon(effects),
 		};
 	});

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from torch import nn
 
 import loopcell
@@ -35,13 +36,24 @@ def test_integrated_gradients_explain_the_whole_answer_in_evaluation(model):
 
 
 def test_captum_gives_the_same_numbers_on_our_modules_in_evaluation(model):
-    captum = pytest.importorskip("captum.attr")
     batch_first = lambda x: model(x.transpose(0, 1))  # noqa: E731 - captum takes the rows from the first axis
-    expected = captum.IntegratedGradients(batch_first).attribute(
+    expected = IntegratedGradients(batch_first).attribute(
         X.transpose(0, 1), target=2, n_steps=64, method="riemann_middle"
     )
     found = attribute(model, X, target=2, steps=64)
     torch.testing.assert_close(found.values, expected.transpose(0, 1), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "share"), [(torch.bfloat16, 2e-3), (torch.float16, 2e-4)])
+def test_the_sum_over_points_loses_nothing_in_half_precision(dtype, share):
+    torch.manual_seed(0)
+    half = loopcell.LSTM(3, 8).to(dtype)
+    full = loopcell.LSTM(3, 8)
+    full.load_state_dict({name: weight.float() for name, weight in half.state_dict().items()})
+    x = torch.randn(10, 4, 3).to(dtype)
+    found, expected = attribute(half, x), attribute(full, x.float())
+    assert found.values.dtype == found.answer.dtype == torch.float32
+    assert (found.values - expected.values).abs().max() < share * expected.values.abs().max()
 
 
 def test_gradient_times_input_is_what_it_says(model):

@@ -1,6 +1,7 @@
 """The page of a gradient flow in a real browser, and its other forms."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -46,6 +47,12 @@ def test_the_verdict_the_norms_and_the_theory_stand_there_before_and_after(brows
         numbers = [float(number) for number in found.replace(",", " ").split() if number[:1].isdigit()]
         assert found.startswith("step 0 ")
         assert numbers[1:] == pytest.approx([first[0], theory[0], first[1], theory[1]], rel=0.02)
+        told = page.locator(".facts").inner_text()
+        assert [float(number) for number in re.findall(r"-?[0-9.]+(?:e-?[0-9]+)?", told.split("loss ")[1])[:2]] == (
+            pytest.approx([before.loss, after.loss], rel=0.01)
+        )
+        assert page.locator("p.note:has-text('another Jacobian')").count() == 1
+        assert "natural log" in page.locator("section >> nth=-1").inner_text()
         slopes = page.locator("section >> nth=-1").locator("td").all_inner_texts()
         assert slopes[1:3] == [f"{flow.layers[0].slope('h'):.4f}" for flow in (before, after)]
         assert f"{before.layers[0].dynamics.lyapunov:.4f}" in slopes

@@ -6,8 +6,9 @@ import torch
 
 import loopcell
 from loopcell import cell, cells
+from loopcell.equations import tanh
 from loopcell.errors import InputError
-from loopcell.insight import gradient_flow
+from loopcell.insight import gradient_flow, gradient_flow_inside, layer_health
 
 
 @cell
@@ -15,6 +16,27 @@ def linear(x, h, *, W, U):
     """Linear."""
     h = W.h @ x + U.h @ h
     return h  # noqa: RET504 - a state has its name
+
+
+@cell
+def swelling(x, h, *, W):
+    """Half as much again."""
+    h = 1.5 * h + W.a @ x
+    return h  # noqa: RET504 - a state has its name
+
+
+@cell
+def beside(x, k, h, *, W, U, b):
+    """A vanilla network with a state beside it that nothing changes."""
+    h = tanh(W.h @ x + U.h @ h + b.h + k)
+    return h, k, h
+
+
+@cell
+def standing(x, h, *, W):
+    """A step that changes nothing."""
+    y = W.y @ x + h
+    return y, h
 
 
 def _linear(rho, hidden=16):
@@ -43,6 +65,64 @@ def test_the_verdict_says_what_happens_and_the_treatment_makes_it_flat():
         flow = gradient_flow(net, x, treatment="orthogonal")
         assert flow.layers[0].slope("h") == pytest.approx(0, abs=1e-4)
         assert "holds: 1 of it after 59 steps" in flow.verdict()
+
+
+def test_rows_are_counted_from_their_own_ends():
+    lengths = [20, 15, 10, 8, 5, 3, 2, 1]
+    net = loopcell.Recurrent(linear, 2, 4, bidirectional=True)
+    for direction in (0, 1):
+        net.assign(0, direction, "U.h", torch.eye(4))
+    ends = torch.tensor(lengths) - 1
+
+    def loss(y):
+        return y[ends, range(8), 0].sum() + y[0, :, 4].sum()  # what each direction reads last
+
+    flow = gradient_flow(net, torch.randn(23, 8, 2), loss, lengths=lengths)
+    for layer in flow.layers:
+        np.testing.assert_allclose(layer.norms["h"], np.ones(20), rtol=1e-5)  # of the longest row, not of the padding
+        assert layer.slope("h") == pytest.approx(0, abs=1e-6)
+    assert "holds: 1 of it after 19 steps" in gradient_flow(net, torch.randn(20, 8, 2), loss, lengths=lengths).verdict()
+
+
+@pytest.mark.parametrize(("rho", "steps", "dtype"), [(0.8, 600, torch.float32), (0.75, 100, torch.float16)])
+def test_what_the_type_of_numbers_cannot_hold_has_no_slope_and_a_verdict_that_says_so(rho, steps, dtype):
+    flow = gradient_flow(_linear(rho, 4).to(dtype), torch.randn(steps, 2, 3, dtype=dtype))
+    (layer,), (found,) = flow.layers, flow.findings()
+    assert layer.slope("h") == pytest.approx(math.log(rho), rel=0.02)
+    assert (found.fate, found.under) == ("vanishes", True)
+    assert found.factor == pytest.approx(torch.finfo(dtype).tiny * math.sqrt(4), rel=0.01)
+    assert "vanishes: less than" in flow.verdict()
+
+
+def test_a_gradient_that_grows_by_less_than_an_explosion_is_said_to_grow():
+    net = loopcell.Recurrent(swelling, 1, 2)
+    (found,) = gradient_flow(net, torch.randn(8, 1, 1)).findings()
+    assert (found.fate, found.steps) == ("grows", 7)
+    assert found.factor == pytest.approx(1.5**7, rel=1e-5)
+    assert "grows: 17 times as large after 7 steps" in found.sentence()
+
+
+def test_a_state_that_is_handed_on_as_it_was_is_left_out():
+    torch.manual_seed(0)
+    net, x = loopcell.Recurrent(beside, 3, 4, num_layers=2), torch.randn(6, 2, 3)
+    with torch.no_grad():
+        plain = loopcell.Recurrent("rnn", 3, 4, num_layers=2)
+        for layer in (0, 1):
+            for name in ("W.h", "U.h", "b.h"):
+                plain.assign(layer, 0, name, net.weights(layer, 0)[name])
+    expected = gradient_flow(plain, x)
+    for found, right in zip(gradient_flow(net, x).layers, expected.layers, strict=True):
+        assert list(found.norms) == ["h"]
+        np.testing.assert_allclose(found.norms["h"], right.norms["h"], rtol=1e-5)
+        np.testing.assert_allclose(found.dynamics.singular_values, right.dynamics.singular_values, rtol=1e-5)
+        assert found.dynamics.lyapunov == pytest.approx(right.dynamics.lyapunov)
+    inside = [gradient_flow_inside(one, lambda own: own(x)[1].h.sum(), "training loss") for one in (net, plain)]
+    for found, right in zip(inside[0].layers, inside[1].layers, strict=True):
+        np.testing.assert_allclose(found.norms["h"], right.norms["h"], rtol=1e-5)
+    still = loopcell.Recurrent(standing, 3, 4)
+    with pytest.raises(InputError, match="`standing` changes no state"):
+        gradient_flow(still, x)
+    assert layer_health(still, lambda: still(x))[0].gradient == {}
 
 
 def test_norms_are_those_of_autograd_through_a_loop_by_hand():
@@ -83,6 +163,8 @@ def test_what_does_not_fit_is_one_sentence():
         gradient_flow(net, x, lambda y: y.sum(-1))
     with pytest.raises(InputError, match="does not depend"):
         gradient_flow(net, x, lambda y: torch.zeros(()))
+    with pytest.raises(InputError, match="no row has a step"):
+        gradient_flow(net, x, lengths=[0, 0])
     with pytest.raises(InputError, match="with steps in it"):
         gradient_flow(net, x[:0])
     with pytest.raises(InputError, match="'orthogonal', 'chrono' or 'clip'"):

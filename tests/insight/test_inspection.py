@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from xml.dom import minidom
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import loopcell
 from loopcell import cells
 from loopcell.errors import InputError
-from loopcell.insight import Inspection, look_inside
+from loopcell.insight import Inspection, Prediction, look_inside
 from loopcell.insight.planes import encoded
 
 
@@ -143,6 +144,18 @@ def test_a_loop_that_writes_its_steps_into_one_tensor_is_seen_as_it_was():
 
 HOSTILE = ["a\x00b", "\x1b[31m", "\u202eabc", "👩\u200d👩", "x" * 10_000, "$\\frac{$", "_^{", "\n", ""]
 HOSTILE += ["half \ud800", "<!--"]
+
+
+def test_a_probability_that_is_no_number_is_shown_as_none():
+    seen = _seen(loopcell.GRU(2, 3), torch.randn(2, 1, 2))
+    said = [
+        [Prediction("a", float("nan")), Prediction("b", 0.5)],
+        [Prediction("c", np.float32(np.inf)), Prediction("d")],
+    ]
+    page = replace(seen, predictions=said, answer=said[0]).html()
+    facts = json.loads(re.search(r'id="facts">(.*?)</script>', page).group(1))
+    assert facts["predictions"] == [[["a", None], ["b", 0.5]], [["c", None], ["d", None]]]
+    assert facts["answer"] == [["a", None], ["b", 0.5]]
 
 
 def test_labels_and_names_that_no_file_expects_are_written_all_the_same(tmp_path):

@@ -26,6 +26,7 @@ from tests.laws.table import OTHERS, REGISTERED, SINGLE, case
 from tests.tasks.language_model.untrained import model_of, network
 
 PROGRAM = Path(__file__).parent / "live_numbers.mjs"
+LIVE = Path(__file__).parents[2] / "docs" / "live"
 DRAWN = {f"drawn {seed}": case(cell_of(draw(random.Random(seed)))) for seed in range(20)}
 CASES = REGISTERED | OTHERS | {f"{name}, one number": one for name, one in SINGLE.items()} | DRAWN
 ENGLISH = "the cat sat on the mat. the dog ate the cat.\n"
@@ -176,6 +177,24 @@ def test_a_model_reads_a_text_as_in_python(name, tmp_path):
         for layer, view in enumerate(model.inspect(text).layers):
             for quantity, values in view.quantities.items():
                 assert_near(seen["quantities"][layer][quantity], torch.from_numpy(values), 1e-5)
+
+
+def test_a_closed_forget_gate_leaves_less_of_the_gradient(tmp_path):
+    """By the slope beyond the bend: 20 steps back its share is larger than as trained, and yet it falls faster."""
+    model = loopcell.load_model(LIVE / "english.safetensors")
+    text = json.loads((LIVE / "models.json").read_text(encoding="utf-8"))["english"]["first"]
+    job = page_job(model, tmp_path, texts=[text])
+    changes = ({}, {"bias": -3}, {"bias": 3}, {"factor": 0.5})
+    pages = answer(pages=[{**job, "changes": {"bias": 0, "factor": 1, "variant": "", **each}} for each in changes])
+    as_trained, closed, opened, halved = found = [page[0] for page in pages["pages"]]
+    for one in found:
+        norms = np.linalg.norm(list(one["flows"][0].values()), axis=0)[10:]
+        slope, _ = np.polyfit(np.arange(len(norms)), np.log(norms), 1)
+        assert one["left"] == pytest.approx(np.exp(40 * slope), rel=1e-6)
+    near = [one["flows"][0]["c"][20] / one["flows"][0]["c"][0] for one in (as_trained, closed)]
+    assert near[1] > near[0]
+    assert closed["left"] < 0.1 * as_trained["left"]
+    assert halved["left"] < 0.5 * as_trained["left"] < 0.1 * opened["left"]
 
 
 @pytest.mark.parametrize("name", MODELS)

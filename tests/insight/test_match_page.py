@@ -44,6 +44,8 @@ def test_the_page_begins_at_the_pattern_and_lists_the_places(browser, path, seen
         assert page.locator(".matches .units code").all_inner_texts() == [
             str(each) for each in seen.matches.pattern.conditions
         ]
+        said = page.locator(".matches .drawn").inner_text()
+        assert said == f"The course draws 4 of these {len(units)} units; click a unit in the picture to draw another."
         marks = page.locator(".matches mark").all_inner_texts()
         assert marks[0] == "ROMEO:"
         assert {"JULIET:", "PARIS:"} <= set(marks)
@@ -66,7 +68,7 @@ def test_a_place_opens_with_its_units_from_the_keyboard(browser, path, seen):
         page.keyboard.press("Enter")
         page.wait_for_selector(".matches canvas")
         place = seen.matches.found[1]
-        assert page.locator(".matches .place").inner_text() == f"시퀀스 0, 시점 {place.start}"
+        assert page.locator(".matches .place").inner_text() == f"시퀀스 1, 시점 {place.start}"
         assert page.locator(".matches .closer li").count() == len(seen.matches.pattern.conditions)
         size = page.evaluate(
             "(() => { const c = document.querySelector('.matches canvas'); return [c.width, c.height]; })()"

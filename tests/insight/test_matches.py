@@ -125,6 +125,38 @@ def test_what_is_no_pattern_is_refused(wrong):
         Pattern.parse(wrong)
 
 
+@pytest.mark.parametrize("wrong", ["layer0.c[0]<1e999", "layer0.c[0]>-1e400", "layer0.c[1]>0 layer0.c[0]<1e309"])
+def test_an_infinite_threshold_is_refused(wrong):
+    with pytest.raises(UsageError, match=r"is larger than a number can be"):
+        Pattern.parse(wrong)
+    with pytest.raises(InputError, match=r"the threshold of layer0.c\[0\] is nan: give a finite one"):
+        Pattern((Condition("layer0.c", 0, np.nan),))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_threshold_beyond_all_states_is_a_threshold(tmp_path, dtype):
+    states = np.array([[0.0], [5], [-7]], np.float32)
+    store = stored(tmp_path / "s.arrow", ("abc", [{"c": states}]), dtype=dtype)
+    for threshold in ("1e10", "1e300"):
+        below, above = (match(store, Pattern.parse(f"layer0.c[0]{side}{threshold}")) for side in "<>")
+        assert [(place.start, place.end) for place in below.found] == [(0, 3)]
+        assert above.found == []
+        low = match(store, Pattern.parse(f"layer0.c[0]>-{threshold}"))
+        assert [(place.start, place.end) for place in low.found] == [(0, 3)]
+    with pytest.raises(InputError, match=r"off around them at 1e\+300: choose"):
+        Pattern.of(seen_of(states), 1, 2, threshold=1e300)
+    assert Pattern.of(seen_of([[5.0]] * 3), 0, 3).conditions == (Condition("layer0.c", 0, 2.5),)  # it has no spread
+    with pytest.raises(InputError, match="choose another"):  # half way to infinity is no threshold
+        Pattern.of(seen_of([[0.0], [np.inf], [0.0]]), 1, 2)
+
+
+def test_a_place_in_words_counts_sequences_from_1(tmp_path):
+    store = stored(tmp_path / "s.arrow", *(("abc", [{"c": np.array([[0], [at], [0]], np.float32)}]) for at in (0, 1)))
+    (place,) = match(store, Pattern.parse("layer0.c[0]>0.5")).found
+    assert (place.sequence, place.start, str(place)) == (1, 1, "sequence 2, step 1")
+
+
 def test_what_cannot_be_found_is_one_sentence(tmp_path):
     store = stored(tmp_path / "s.arrow", ("abc", [{"c": np.zeros((3, 2), np.float32)}]))
     flat = seen_of(np.zeros((5, 2)))

@@ -39,12 +39,21 @@ def test_an_untrained_vanilla_network_forgets_and_the_usual_lags_reach_the_start
     assert (np.diff(found.lags) > 0).all()
 
 
+def test_by_default_no_lag_slips_through():
+    found = memory_length(lambda x: x[199 - 126], torch.randn(200, 40, 3))
+    assert (found.horizon, found.skipped) == (126, 0)
+    some = memory_length(lambda x: x[199 - 126], torch.randn(200, 40, 3), lags=[0, 100, 199])
+    assert (some.horizon, some.skipped) == (0, 197)
+    assert "3 lags, 197 skipped" in some.plot().get_legend_handles_labels()[1][-1]
+
+
 def test_tokens_repeats_and_batch_first():
     embedding, net = torch.nn.Embedding(9, 4), loopcell.GRU(4, 8, batch_first=True)
     tokens = torch.randint(9, (6, 12))
     found = memory_length(lambda ids: net(embedding(ids))[0], tokens, change="repeat", batch_axis=0)
     assert found.effect.shape == (12,)
-    assert found.effect[-1] == 0  # nothing stands before the first step
+    first = memory_length(lambda x: x[0], torch.randn(6, 20, 3), change="repeat")
+    assert first.horizon == 5  # nothing stands before the first step: it becomes zero
 
 
 def test_what_does_not_fit_is_one_sentence():
@@ -53,6 +62,11 @@ def test_what_does_not_fit_is_one_sentence():
         memory_length(net, x)
     with pytest.raises(InputError, match="between 0 and 4"):
         memory_length(net, x, lags=[5], change="zero")
+    with pytest.raises(InputError, match="whole numbers"):
+        memory_length(net, x, lags=[1.5], change="zero")
+    for share in (float("nan"), -1.0, 1.0):
+        with pytest.raises(InputError, match="share is a part"):
+            memory_length(net, x, change="zero", share=share)
     with pytest.raises(InputError, match="a change is"):
         memory_length(net, x, change="melt")
 

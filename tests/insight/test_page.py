@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_quantities_layers_language_theme_and_keys(browser, path):
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
             page.keyboard.press(key)
         page.wait_for_timeout(60)
-        assert read(page)["시점"] == "2"
+        assert read(page)["스텝"] == "2"
         assert page.locator(".picked").inner_text() == "f[1]"
 
 
@@ -239,3 +240,75 @@ def test_more_steps_than_a_canvas_is_wide_are_refused():
     layer = LayerView("layer 0", cells.get("gru"), {"h": np.zeros((40_000, 1), np.float32)})
     with pytest.raises(InputError, match="32,767 steps fit"):
         Inspection("long", ["x"] * 40_000, [layer]).html()
+
+
+# --- what is written beside the pictures ------------------------------------------------------------------------------
+
+WRITTEN = """
+window.written = [];
+const fill = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  const half = this.measureText(text).width / 2;
+  window.written.push({ text, y: Math.round(y), left: x - half, right: x + half });
+  return fill.call(this, text, x, y);
+};
+const width = Object.getOwnPropertyDescriptor(HTMLCanvasElement.prototype, "width");
+Object.defineProperty(HTMLCanvasElement.prototype, "width", {
+  ...width,
+  set(value) { if (this.tabIndex === 0) window.written.length = 0; width.set.call(this, value); },
+});
+"""
+
+
+def labels(browser, seen, folder, width):
+    """The rows of labels that are written below the heat map, as texts; none of them touches another."""
+    seen.save(folder / "labels.html")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.add_init_script(WRITTEN)
+    page.goto((folder / "labels.html").as_uri())
+    page.wait_for_function("window.written.length > 0")
+    written = page.evaluate("window.written")
+    page.close()
+    rows = {}
+    for one in written:
+        rows.setdefault(one["y"], []).append(one)
+    for row in rows.values():
+        row.sort(key=lambda one: one["left"])
+        assert all(one["right"] < after["left"] for one, after in pairwise(row))
+    return [[one["text"] for one in rows[y]] for y in sorted(rows)]
+
+
+def read_by_gru(steps, **others):
+    net = loopcell.Recurrent(cells.get("gru"), 3, 8)
+    layers = look_inside(net, lambda: net(torch.zeros(len(steps), 1, 3)))
+    return Inspection(title="x", steps=steps, layers=layers, traces=others.pop("traces", {}), predictions=[], **others)
+
+
+def test_labels_that_do_not_all_fit_have_the_number_of_their_step(browser, tmp_path):
+    name = list("JULIET:\nO gentle Romeo, if thou dost love, pronounce it")
+    (wide,) = labels(browser, read_by_gru(name, predicted="next"), tmp_path, 1300)
+    assert "".join(wide) == "".join(name).replace(" ", "␣").replace("\n", "⏎")
+    (narrow,) = labels(browser, read_by_gru(name, predicted="next"), tmp_path, 390)
+    assert narrow[:2] == ["0 J", "5 T"]
+    times = [f"2024-01-{day:02} {hour:02}:00" for day in range(1, 15) for hour in range(24)]
+    times[::24] = [time[:10] for time in times[::24]]
+    for width in (1300, 390):
+        (row,) = labels(browser, read_by_gru(times, predicted="next"), tmp_path, width)
+        assert row[0] == "2024-01-01"
+        assert set(row) <= set(times)
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_scores_and_alarms_are_a_course_and_no_equation_is_cut(browser, tmp_path, width):
+    scores, alarms = np.linspace(0, 3, 50), (np.arange(50) > 45).astype(float)
+    traces = {"load": np.ones(50), "score": scores, "anomaly": alarms}
+    read_by_gru([str(step) for step in range(50)], traces=traces, predicted="here").save(tmp_path / "alarms.html")
+    with opened(browser, tmp_path / "alarms.html", width=width, locale="ko-KR") as page:
+        assert page.locator(".caption select").input_value() == "score"
+        assert page.locator(".beside span").all_inner_texts() == ["점수", "● 경보"]
+        assert "유닛들의 |r| 평균" in page.locator("#overview").inner_text()
+        page.wait_for_timeout(100)
+        whole, seen = page.locator(".equations").evaluate("(place) => [place.scrollWidth, place.clientWidth]")
+        assert whole <= seen
+        page.select_option(".caption select", "load")
+        assert page.locator(".beside span").all_inner_texts() == ["load"]

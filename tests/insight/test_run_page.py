@@ -10,6 +10,7 @@ import pytest
 import loopcell
 from loopcell.errors import FileFormatError, FileWriteError, InputError, TrainingError, UsageError
 from loopcell.tasks import open_run
+from loopcell.tasks.core.learning_curve import evened
 from loopcell.tasks.core.run_page import MOST_POINTS, page_of
 from loopcell.tasks.core.run_record import RunRecord, read_run
 from loopcell.training.watched import LayerLook, Measure
@@ -68,7 +69,7 @@ def test_the_curves_and_the_layers_are_shown(browser, run, tmp_path):
         assert page.locator("h1").inner_text() == "Run speech"
         assert "language-model · lstm · 40 updates" in page.locator(".facts >> nth=0").inner_text()
         losses = lines_of(page, "Loss")
-        assert f"training {record.curves['train_loss'][-1]:.3f}" in losses
+        assert f"training {evened(record.curves['update'], record.curves['train_loss'])[-1]:.3f}" in losses
         assert f"validation {record.curves['validation_loss'][-1]:.3f}" in losses
         assert f"{record.curves['clip_rate'][-1]:.3f}" in lines_of(page, "Share of updates that were clipped")
         last = {(one.layer, one.kind, one.name, one.back): one.value for one in record.looks[-1].measures}
@@ -82,6 +83,25 @@ def test_the_curves_and_the_layers_are_shown(browser, run, tmp_path):
         assert back.startswith("steps back 0 update 0 ")
         assert back.endswith(f"update 40 {last['recurrent, layer 1', 'gradient', 'c', 0]:.3f}")
         assert record.samples[0][:20] in page.locator("pre").inner_text()
+
+
+def test_what_the_page_says_of_auto_of_short_rows_and_of_the_baseline(browser, wild, tmp_path):
+    record = open_run(wild[0])
+    assert record.settings["batch_size"] == "auto"
+    assert record.used["batch_size"] == 4  # of 58 examples: 32, halved until a pass has 8 batches, at least 4
+    curves = {"update": (100.0, 101.0, 200.0), "train_loss": (2.0, 8.0, 1.0)}
+    scores = {"model": {"accuracy": 0.8}, "majority class": {"accuracy": 0.5}, "n-gram": {"accuracy": 0.85}}
+    settings = {"batch_size": "auto", "clip": 1.0}
+    record = RunRecord("a", "b", "c", settings, curves, scores=scores, scored="80 sequences", used={"batch_size": 8})
+    facts = json.loads(re.search(r'id="facts">(.*?)</script>', page_of(record)).group(1))
+    assert facts["curves"]["train_loss"] == [None, pytest.approx(208 / 101, rel=1e-6), 1.0]
+    with opened(browser, saved(record, tmp_path)) as page:
+        said = "The model is no better than its best baseline, n-gram: accuracy 0.8000 against 0.8500."
+        assert said in page.locator(".note").all_inner_texts()
+        assert "8 (auto)" in page.locator("section >> nth=-1").inner_text()
+        page.click("#language")
+        assert "시퀀스 80개" in page.locator(".facts").all_inner_texts()
+        assert "기준선(n-gram)보다 낫지 않습니다" in " ".join(page.locator(".note").all_inner_texts())
 
 
 def test_a_run_that_diverged_says_where_it_began(browser, wild, tmp_path):

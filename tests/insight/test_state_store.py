@@ -155,6 +155,44 @@ def test_another_arrow_file_and_a_compressed_one_are_refused(store, tmp_path):
         StateStore.open(path)
 
 
+@pytest.mark.parametrize(
+    ("sequence", "step"),
+    [
+        ([0, 0, 0], [0, -5, 2]),
+        ([0, 0, 0], [-5, -4, -3]),
+        ([0, 0, 0], [10**12, 10**12 + 1, 10**12 + 2]),
+        ([0, 0, 0], [0, 1, 1]),
+        ([-1, 0, 0], [0, 0, 1]),
+        ([1, 0, 0], [0, 0, 1]),
+        ([0, 1, 1], [0, 1, 2]),
+        ([0, 0, 10**18], [0, 1, 2]),
+    ],
+)
+def test_steps_out_of_order_are_refused_on_opening(tmp_path, sequence, step):
+    good = stored(tmp_path / "good.arrow", ("abc", [{"c": np.ones((3, 2), np.float32)}]))
+    batch = pa.ipc.open_file(pa.memory_map(str(good.file.path))).get_batch(0)
+    for name, values in (("sequence", sequence), ("step", step)):
+        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), pa.array(values))
+    path = tmp_path / "bad.arrow"
+    _write(path, batch)
+    with pytest.raises(FileFormatError, match="is damaged"):
+        StateStore.open(path)
+
+
+def test_the_order_of_steps_goes_on_from_part_to_part(tmp_path, monkeypatch):
+    monkeypatch.setattr("loopcell.insight.state_store.STEPS", 2)
+    one = [{"c": np.ones((5, 2), np.float32)}]
+    parts = [("abcde", one), ("fghij", one)]
+    store = stored(tmp_path / "s.arrow", *parts)
+    assert (len(store.file), store.step.tolist()) == (2, [0, 1, 2, 3, 4] * 2)
+    batch = pa.ipc.open_file(pa.memory_map(str(store.file.path))).get_batch(0)
+    with pa.OSFile(str(tmp_path / "twice.arrow"), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+        writer.write_batch(batch)
+    with pytest.raises(FileFormatError, match="is damaged"):
+        StateStore.open(tmp_path / "twice.arrow")
+
+
 def _write(path, batch, compression=None):
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema, options=options) as writer:

@@ -94,6 +94,46 @@ def test_what_the_token_alone_tells_stands_beside_it(tmp_path):
     assert track(store, position).by_token == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "values", [np.linspace(1e6, 1.0001e6, 80), np.linspace(1, 1.0001, 80), [2e30] * 40 + [3e30] * 40]
+)
+def test_float32_is_compared_in_float32(tmp_path, values, monkeypatch):
+    monkeypatch.setattr("loopcell.insight.tracking.HELD", 81)  # one unit in a pass
+    values = np.asarray(values, np.float32)
+    order = np.concatenate([np.arange(0, 80, 2), np.arange(1, 80, 2)])  # each half has low and high ones
+    states = np.stack([values[order], -values[order], np.ones(80, np.float32)], axis=1)
+    found = track(stored(tmp_path / "s.arrow", ("x" * 80, [{"c": states}])), order >= 40)
+    assert [(each.unit, each.score, each.held_out, each.low) for each in found.units] == [
+        (0, 1.0, 1.0, False),
+        (1, 1.0, 1.0, True),
+        (2, 0.5, 0.5, False),
+    ]
+
+
+def test_areas_of_float32_are_those_of_scikit_learn(states, labels, tmp_path):
+    metrics = pytest.importorskip("sklearn.metrics")
+    store = stored(tmp_path / "s.arrow", ("x" * STEPS, [{"c": states[1]}]))
+    for unit in track(store, labels, most=1000).units:
+        values = states[1, :, unit.unit].astype(float) * (-1 if unit.low else 1)
+        assert unit.score == pytest.approx(metrics.roc_auc_score(labels[:250], values[:250]))
+        assert unit.held_out == pytest.approx(metrics.roc_auc_score(labels[250:], values[250:]))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_unit_that_never_changes_is_correlated_with_nothing_however_large_labels_are(tmp_path, dtype):
+    drawn = np.random.default_rng(0).normal(size=600)
+    states = np.stack([np.full(600, 0.1), np.arange(600) + drawn, np.full(600, 4321.7)], axis=1).astype(np.float32)
+    store = stored(tmp_path / "s.arrow", ("x" * 600, [{"c": states}]), dtype=dtype)
+    labels = np.arange(600) + 1e9
+    found = track(store, labels)
+    values = states[:, 1].astype(dtype).astype(float)
+    assert found.best.unit == 1
+    assert found.best.score == pytest.approx(np.corrcoef(values[:300], labels[:300])[0, 1], rel=1e-9)
+    assert found.best.held_out == pytest.approx(np.corrcoef(values[300:], labels[300:])[0, 1], rel=1e-9)
+    assert [(each.score, each.held_out) for each in found.units[1:]] == [(0.0, 0.0)] * 2
+    assert found.by_token == 0  # all tokens are one
+
+
 def test_labels_that_say_nothing_are_refused(store):
     with pytest.raises(InputError, match="for each of 500 steps was expected, got"):
         track(store, np.zeros(3, bool))
@@ -115,6 +155,18 @@ def test_steps_inside_a_place_and_since_one():
     assert text.find("q") is None
     with pytest.raises(UsageError, match="is no regular expression"):
         text.inside("(")
+
+
+def test_no_number_stands_within_a_place_of_several_steps():
+    text = CorpusText.of(list("xabcXYabcZ"))
+    nan = np.nan
+    np.testing.assert_array_equal(text.since("abc"), [nan, nan, nan, nan, 0, 1, nan, nan, nan, 0])
+    np.testing.assert_array_equal(text.since("Z"), [nan] * 10)  # it ends with the corpus
+    np.testing.assert_array_equal(text.since("(?=abc)"), [nan, 0, 1, 2, 3, 4, 0, 1, 2, 3])  # places without a step
+    jamo = CorpusText.of(["", "", "영", "a", "", "", "영", "b"])  # a character of three steps is a place of three
+    np.testing.assert_array_equal(jamo.since("영"), [nan, nan, nan, 0, nan, nan, nan, 0])
+    whole = CorpusText.of(["xab", "c", "d", "abc", "e"])  # a place in one step, and one that begins within another
+    np.testing.assert_array_equal(whole.since("abc"), [nan, nan, 0, 1, 0])
 
 
 def test_a_step_before_its_character_is_whole_belongs_to_it():

@@ -59,6 +59,20 @@ def test_a_unit_without_weights_is_dead():
     assert (health.output, health.dead) == ("h", 0.25)
 
 
+def test_what_is_no_number_is_neither_saturated_nor_alive():
+    net, x = loopcell.LSTM(3, 4), torch.randn(5, 3, 3)
+    with torch.no_grad():
+        net.weight_ih_l0[0, 0] = torch.nan  # unit 0 of the input gate, and by h all others at later steps
+    (health,) = layer_health(net, lambda: net(x))
+    assert np.isnan([*health.saturated.values(), health.dead, *health.slope.values()]).all()
+
+
+def test_a_batch_without_a_step_is_not_looked_at():
+    net, x = loopcell.LSTM(3, 4), torch.randn(5, 18, 3)
+    assert layer_health(net, lambda: net(x, lengths=[0] * 18)) == ()
+    assert layer_health(net, lambda: net(x, lengths=[0] * 16 + [5, 5])) == ()  # of the rows that are looked at
+
+
 @pytest.mark.parametrize("rho", [0.7, 1.05])
 def test_of_a_linear_network_the_slope_is_the_log_of_the_spectral_radius(rho):
     torch.manual_seed(0)

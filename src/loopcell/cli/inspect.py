@@ -6,6 +6,7 @@ gradient; without one it is that of the run whose folder is named.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from loopcell.cli.inspect_files import files_of, write
 from loopcell.cli.inspect_gradients import asked_flow, demand_gradients
 from loopcell.cli.inspect_live import write_live
 from loopcell.cli.inspect_run import asked_run
-from loopcell.cli.inspect_sequence import asked_sequence, load_for, window_of
+from loopcell.cli.inspect_sequence import asked_sequence, load_for, title_of, window_of
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.errors import UsageError
 
@@ -75,10 +76,13 @@ def inspect(  # noqa: PLR0913 - one argument a flag
             files = files_of({"output": output or Path("run.html")})
             seen = asked_run(model, [name for name, typed in {**beside, "part": window}.items() if typed is not None])
         else:
+            search.demand_shown({"output": output, **beside, "part": window}, sequence)
             part = window_of(window)
             files = files_of({"output": output or Path("inspection.html"), **beside})
-            found = searched(load_for(model, "inspect"), search, sequence)
+            loaded = load_for(model, "inspect")
+            found = searched(loaded, search, sequence)
             if found is None:
                 return
+            found = replace(found, title=title_of(loaded, model))
             seen = found if part is None else found.window(*part)
         write(seen, files, show=show)

@@ -73,6 +73,26 @@ class CorpusSearch(Config):
             raise UsageError(f"--{another} makes a page of its own: give --corpus without it")
         if self.corpus is not None and not {"--find", "--track", "--since"} & set(asked):
             raise UsageError("say what to look for in the corpus: --find TEXT, --track REGEX or --since REGEX")
+        for name in ("track", "since"):
+            if getattr(self, name) == "":
+                raise UsageError(f"--{name} is empty: give a regular expression, such as '^[A-Z]+:'")
+
+    def demand_shown(self, typed: Mapping[str, object], sequence: AskedSequence | None) -> None:
+        """Refuse a file for a page where there is nothing that a page could show.
+
+        Args:
+            typed: flags that say something of a page, by name; None where they were not given.
+            sequence: what was asked to be shown.
+
+        Raises:
+            UsageError: one was given, and there is neither a sequence nor something to find, which has a place.
+        """
+        flag = next((name for name, given in typed.items() if given is not None), None)
+        if flag is not None and sequence is None and self.find is None:
+            raise UsageError(
+                f"--{flag} is of a page, and units that track something need none: name the sequence that it is to "
+                "show with --text TEXT, or --data FILE and --row NUMBER"
+            )
 
     @property
     def explicit(self) -> bool:
@@ -170,10 +190,16 @@ def _tell_tracked(store: StateStore, search: CorpusSearch) -> None:
     columns = _columns(store, search)
     if search.track is not None:
         say(f"steps inside {search.track}")
-        _tell(track(store, text.inside(search.track), columns=columns))
+        inside = text.inside(search.track)
+        if not inside.any():
+            raise UsageError(f"--track {quoted(search.track)} matches no character of {search.corpus}")
+        _tell(track(store, inside, columns=columns))
     if search.since is not None:
         say(f"steps since {search.since}")
-        _tell(track(store, text.since(search.since), columns=columns))
+        since = text.since(search.since)
+        if not (since >= 0).any():
+            raise UsageError(f"--since {quoted(search.since)} matches nowhere in {search.corpus} before its end")
+        _tell(track(store, since, columns=columns))
 
 
 def _columns(store: StateStore, search: CorpusSearch) -> list[str] | None:
@@ -214,7 +240,10 @@ def _found(model: Any, store: StateStore, search: CorpusSearch, sequence: AskedS
         found = match(store, Pattern.parse(search.find or ""), most=search.matches)
         _tell_matches(found)
         x = sequence.of(model) if sequence else _passage(model, store, text, search, _best_rows(store, found))
-        return None if x is None else _inspected(model, x).with_matches(found)
+        if x is None:
+            say_note("no page is written: the corpus has no place to show; --text TEXT shows a sequence of your own")
+            return None
+        return _inspected(model, x).with_matches(found)
     x = sequence.of(model) if sequence else _passage(model, store, text, search, _rows_of_text(text, search))
     seen = _inspected(model, x)
     found = match(store, _pattern(model, x, seen, search), most=search.matches)
@@ -288,5 +317,4 @@ def _tell_matches(found: Matches) -> None:
     say(f"{found.count:,} places in {found.steps:,} steps; the best {len(found.found)}:")
     for place in found.found:
         before, inside, after = (part.replace("\n", "⏎").replace("\t", "⇥") for part in place.parts(found.separator))
-        where = f"{place.sequence:,}:{place.start:,}"
-        say(f"  {place.score:.2f}  {where:>12}  {before[-SHOWN:]:>{SHOWN}}«{inside[: SHOWN * 2]}»{after[:SHOWN]}")
+        say(f"  {place.score:.2f}  {place!s:>24}  {before[-SHOWN:]:>{SHOWN}}«{inside[: SHOWN * 2]}»{after[:SHOWN]}")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.cli.inspect_files import files_of, write
-from loopcell.cli.inspect_sequence import load_for
+from loopcell.cli.inspect_sequence import load_for, title_of
+from loopcell.cli.reporting import say_unknown
 from loopcell.errors import UsageError
 
 
@@ -17,14 +18,15 @@ class LivePage:
     Args:
         model: a language model.
         text: what stands in the page first.
+        title: of the page.
     """
 
-    def __init__(self, model: Any, text: str) -> None:
-        self._model, self._text = model, text
+    def __init__(self, model: Any, text: str, title: str) -> None:
+        self._model, self._text, self._title = model, text, title
 
     def save(self, path: Path) -> None:
         """Write the page."""
-        self._model.live_page(path, text=self._text)
+        self._model.live_page(path, text=self._text, title=self._title)
 
 
 def write_live(model: Path, text: str | None, output: Path, others: Mapping[str, object], *, show: bool) -> None:
@@ -44,4 +46,6 @@ def write_live(model: Path, text: str | None, output: Path, others: Mapping[str,
         if given is not None:
             raise UsageError(f"--live reads what is typed into the page: it takes --text and --output, not --{name}")
     files = files_of({"output": output})
-    write(LivePage(load_for(model, "live_page"), text or ""), files, show=show)
+    loaded = load_for(model, "live_page")
+    say_unknown(loaded.unknown([text or ""]))
+    write(LivePage(loaded, text or "", title_of(loaded, model)), files, show=show)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopcell.cli import early
 from loopcell.cli.predict import is_of_series
-from loopcell.cli.reporting import say_note
+from loopcell.cli.reporting import say_note, say_unknown
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 
@@ -34,12 +34,16 @@ class AskedSequence:
     def of(self, model: Any) -> Any:
         """Return the sequence in the form that the model's `inspect` takes; of a model of time series the table.
 
+        How many of its tokens the model does not have is said on standard error.
+
         Raises:
             UsageError: there is no such row, or a text for a model of time series.
         """
         if is_of_series(model):
             return _table_of(model, self.data)
-        return self.text if self.data is None else _row_of(model, self.data, self.row)
+        x = self.text if self.data is None else _row_of(model, self.data, self.row)
+        say_unknown(model.unknown([x]) if hasattr(model, "unknown") else 0)
+        return x
 
     def inspected_by(self, model: Any) -> Inspection:
         """Look inside a model while it reads the sequence; errors as `of`, and those of the model's `inspect`."""
@@ -84,6 +88,12 @@ def load_for(path: Path, method: str) -> Any:
     if not hasattr(loaded, method):
         raise UsageError(f"a {type(loaded).__name__} {MISSING[method]}")
     return loaded
+
+
+def title_of(model: Any, path: Path) -> str:
+    """Return the title of a page: what the model is, and the name of its run or of its file."""
+    name = path.resolve().name if path.is_dir() else path.stem
+    return f"{type(model).__name__} · {name}"
 
 
 def window_of(typed: str | None) -> tuple[int, int | None] | None:

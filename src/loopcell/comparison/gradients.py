@@ -6,13 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from loopcell.insight.evaluation import in_evaluation
-from loopcell.insight.norms_back import changing_states, last_outputs, norms_from_the_end
-from loopcell.insight.nudges import NudgedRun
-from loopcell.layers.sequences import as_lengths, checked_lengths
+from loopcell.insight import gradient_flow
+from loopcell.insight.nudges import changing_states
 from loopcell.layers.stack import Stack
 
 
@@ -23,22 +20,17 @@ def norms_back(
 
     A cell may carry its memory in another state than its output, as an LSTM does in c, so all states count together;
     but for those that the cell hands on as they were. Rows count from their own last step, each as far as it goes: the
-    root mean square over the rows that are so long.
+    root mean square over the rows that are so long. Of a cell that changes no state there is nothing to return.
 
     Args:
-        layers: recurrent layers; they are read as in evaluation.
-        x: the input, [T, B, I], or [B, T, I] with batch_first.
-        loss: of the output, in the form that the layers give; None for each row's last output along a random direction.
+        layers: recurrent layers.
+        x: as `gradient_flow` takes it.
+        loss: of the output; None for each row's last output along a random direction.
         lengths: steps of each row.
     """
-    given = x.transpose(0, 1) if layers.batch_first else x
-    rows = checked_lengths(given, as_lengths(lengths, given.shape[1]), None)
-    with in_evaluation(layers):
-        run = NudgedRun(layers, changing_states(layers.cell.graph), rows.without_padding(given.detach()), rows)
-    output = run.output.transpose(0, 1) if layers.batch_first else run.output
-    with torch.enable_grad():
-        value = last_outputs(run.output, rows, layers.num_directions) if loss is None else loss(output)
-    nudges = run.nudges[-layers.num_directions].values()
-    found = torch.autograd.grad(value, list(nudges), allow_unused=True, materialize_grads=True)
-    squares = sum(np.square(norms_from_the_end(gradient, rows)) for gradient in found)
+    if not changing_states(layers.cell.graph):
+        return []
+    flow = gradient_flow(layers, x, loss, lengths=lengths, dynamics=False)
+    last = [layer for layer in flow.layers if layer.direction == 0][-1]
+    squares = sum(np.square(last.back(state)) for state in last.norms)
     return [float(f"{norm:.4g}") for norm in np.sqrt(squares)]

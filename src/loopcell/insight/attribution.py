@@ -29,7 +29,8 @@ class Attribution:
     """The share of each number of the input in an answer.
 
     Attributes:
-        values: [T, B, I] (in the form of the input): what each number adds to the answer, against the baseline.
+        values: [T, B, I] (in the form of the input): what each number adds to the answer, against the baseline; in
+            float32 where the input has fewer bits, as `answer` and `base`.
         answer: [B]: the answer for the input.
         base: [B]: the answer for the baseline; None where the method does not ask for it.
         batch_axis: where the rows are in `values`: 1, or 0 with batch_first.
@@ -121,16 +122,21 @@ def attribute(
     x, base = x.detach(), _baseline(baseline, x)
 
     def answer(inputs: Tensor) -> Tensor:
-        return _answer(model(inputs), target, x.shape[batch_axis], batch_axis)
+        return _wide(_answer(model(inputs), target, x.shape[batch_axis], batch_axis))
 
     if method == "gradient_x_input":
         value, gradient = _gradient(answer, x)
-        return Attribution(gradient * x, value, None, batch_axis)
+        return Attribution(_wide(gradient) * _wide(x), value, None, batch_axis)
     if method == "integrated_gradients":
         return _integrated(answer, x, base, steps, batch_axis)
     if method == "occlusion":
         return _occluded(answer, x, base, batch_axis)
     raise InputError(f"a method is integrated_gradients, gradient_x_input or occlusion, not {method!r}")
+
+
+def _wide(value: Tensor) -> Tensor:
+    """Return numbers with at least the bits of float32: a sum of many bfloat16 loses what is added last."""
+    return value.to(torch.promote_types(value.dtype, torch.float32))
 
 
 def _baseline(given: Tensor | float, x: Tensor) -> Tensor:
@@ -146,12 +152,13 @@ def _integrated(
 ) -> Attribution:
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise InputError(f"steps is a whole number of at least 1, not {steps!r}")
-    total = torch.zeros_like(x)
+    start, way = _wide(base), _wide(x) - _wide(base)
+    total = torch.zeros_like(way)
     for number in range(steps):
         share = (number + 0.5) / steps
-        total += _gradient(answer, base + share * (x - base))[1]
+        total += _gradient(answer, (start + share * way).to(x.dtype))[1]
     with torch.no_grad():
-        return Attribution((x - base) * total / steps, answer(x), answer(base), batch_axis)
+        return Attribution(way * total / steps, answer(x), answer(base), batch_axis)
 
 
 def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, batch_axis: int) -> Attribution:
@@ -159,7 +166,7 @@ def _occluded(answer: Callable[[Tensor], Tensor], x: Tensor, base: Tensor, batch
     time = 1 - batch_axis
     with torch.no_grad():
         whole = answer(x)
-        values = torch.zeros_like(x)
+        values = torch.zeros_like(_wide(x))
         for step in range(x.shape[time]):
             without = x.clone()
             without.select(time, step).copy_(base.select(time, step))

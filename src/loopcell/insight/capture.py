@@ -78,6 +78,17 @@ class LayersCall:
         """Say whether it was called with a padded batch: no PackedSequence, no sequence without an axis of rows."""
         return isinstance(self.x, Tensor) and self.x.dim() == 3
 
+    def has_steps(self, most: int | None = None) -> bool:
+        """Say whether it was called with a padded batch in which a row has a step.
+
+        Args:
+            most: rows that are looked at; None for all.
+        """
+        if not self.in_rows or not self.x.numel():
+            return False
+        lengths = as_lengths(self.others["lengths"], self.x.shape[0 if self.layers.batch_first else 1])
+        return lengths is None or bool(lengths[:most].any())
+
     def time_first(self, most: int | None = None) -> tuple[Tensor, Lengths, dict[str, Tensor]]:
         """Return the input [T, B, I] with zeros past each row's end, the rows, and the states before by name.
 

@@ -85,13 +85,25 @@ class CorpusText:
         Raises:
             UsageError: it is no regular expression.
         """
-        ends = np.array([found.end() for found in _compiled(pattern).finditer(self.text)], np.int64)
+        spans = [found.span() for found in _compiled(pattern).finditer(self.text)]
+        starts, ends = np.array(spans, np.int64).reshape(-1, 2).T
         rows = np.searchsorted(self.begin, ends)  # the first step that begins at the end of a place
         count = np.arange(len(self.begin), dtype=np.int64)
         latest = np.searchsorted(rows, count, side="right") - 1
         if not len(rows):
             return np.full(len(count), np.nan)
-        return np.where(latest >= 0, count - rows[latest], np.nan)
+        firsts = np.searchsorted(self.end, starts, side="right")  # the first step that reaches into a place
+        within = _covered(firsts, rows, len(count), least=2)
+        return np.where((latest >= 0) & ~within, count - rows[latest], np.nan)
+
+
+def _covered(firsts: Rows, lasts: Rows, steps: int, least: int) -> Bools:
+    """Return which steps lie in a run from a first step up to a last one that has at least so many steps, [steps]."""
+    long = lasts - firsts >= least
+    marks = np.zeros(steps + 1, np.int64)
+    np.add.at(marks, firsts[long], 1)
+    np.add.at(marks, lasts[long], -1)
+    return np.asarray(marks.cumsum()[:steps] > 0)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

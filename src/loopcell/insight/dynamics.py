@@ -1,9 +1,10 @@
 """The step as a dynamical system: its Jacobian, the spectral radius, and the largest Lyapunov exponent.
 
-J_t = ds_{t+1}/ds_t of all states of a layer together, [S, S]. A gradient one step back is J_t^T times the one before,
-so over many steps its norm grows by the product of the J_t. Linear theory: where J is the same at every step, by log
-of the spectral radius a step. Along a real sequence: by the largest Lyapunov exponent (Benettin et al., 1980; Vogt,
-Puelma Touzel, Shlizerman, Lajoie: On Lyapunov Exponents for RNNs, 2020, arXiv 2006.14123).
+J_t = ds_{t+1}/ds_t of all states of a layer together, [S, S], but those that its cell hands on as they were. A gradient
+one step back is J_t^T times the one before, so over many steps its norm grows by the product of the J_t. Linear theory:
+where J is the same at every step, by log of the spectral radius a step. Along a real sequence: by the largest Lyapunov
+exponent (Benettin et al., 1980; Vogt, Puelma Touzel, Shlizerman, Lajoie: On Lyapunov Exponents for RNNs, 2020, arXiv
+2006.14123).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
+from loopcell.insight.nudges import changing_states
 from loopcell.layers.stack import Stack
 
 MOST_JACOBIANS = 32
@@ -73,19 +75,19 @@ def step_dynamics(net: Stack, layer: int, direction: int, x: Tensor) -> StepDyna
 
 
 class _Step:
-    """One step of a layer in float64, with all its states side by side in one vector [S]."""
+    """One step of a layer in float64, with the states that it computes side by side in one vector [S]."""
 
     def __init__(self, net: Stack, layer: int, direction: int) -> None:
         self._executable = net.executable(layer)
-        self._sizes = list(self._executable.state_sizes.values())
+        self._names = changing_states(net.cell.graph)
+        self._sizes = [self._executable.state_sizes[name] for name in self._names]
         weights = net.sources(layer, direction)
         bases = tuple(base.detach().double() for base in weights.bases)
         self._weights = type(weights)(bases, weights.layout)
 
     def states_before(self, x: Tensor) -> Tensor:
         """Return the state before each step of a sequence [T, I] that begins at rest, [T, S]."""
-        rest = [x.new_zeros(1, size) for size in self._sizes]
-        names = tuple(self._executable.state_sizes)
+        rest, names = list(self._rest(x, 1).values()), tuple(self._names)
         with torch.no_grad():
             _, _, seen, _ = self._executable(
                 x.unsqueeze(1), rest, self._weights, Lengths(len(x)), training=False, record=names
@@ -93,14 +95,20 @@ class _Step:
         after = torch.cat([seen[name].squeeze(1) for name in names], -1)
         return torch.cat([torch.zeros_like(after[:1]), after[:-1]])
 
+    def _rest(self, like: Tensor, rows: int) -> dict[str, Tensor]:
+        """Return all states at rest, [R, n], by name."""
+        return {name: like.new_zeros(rows, size) for name, size in self._executable.state_sizes.items()}
+
     def back(self, states: Tensor, step_input: Tensor, cotangents: Tensor) -> Tensor:
         """Return J^T d for rows of states and cotangents, [R, S] each."""
         with torch.enable_grad():
             states = states.detach().requires_grad_()
             parts = [part.contiguous() for part in torch.split(states, self._sizes, -1)]
+            given = self._rest(states, len(states)) | dict(zip(self._names, parts, strict=True))
             inputs = step_input.expand(1, len(states), -1).contiguous()
-            _, after, *_ = self._executable(inputs, parts, self._weights, Lengths(1), training=False)
-            (gradient,) = torch.autograd.grad((torch.cat(after, -1) * cotangents).sum(), states)
+            _, after, *_ = self._executable(inputs, list(given.values()), self._weights, Lengths(1), training=False)
+            computed = [one for name, one in zip(given, after, strict=True) if name in self._names]
+            (gradient,) = torch.autograd.grad((torch.cat(computed, -1) * cotangents).sum(), states)
         return gradient
 
     def jacobian(self, state: Tensor, step_input: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from loopcell.errors import InputError
 from loopcell.insight.dynamics import step_dynamics
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow_findings import Finding, finding
-from loopcell.insight.flow_of_layer import FlowOfLayer, Numbers
-from loopcell.insight.nudges import NudgedRun
+from loopcell.insight.flow_of_layer import FlowOfLayer, least_norm, norms_by_steps_back
+from loopcell.insight.nudges import NudgedRun, changing_states
 from loopcell.insight.treatments import Treatment, treated
 from loopcell.layers import boundary
 from loopcell.layers.sequences import as_lengths, checked_lengths
@@ -131,21 +131,24 @@ def gradient_flow(
         x: the input, [T, B, I], or [B, T, I] with batch_first.
         loss: from the output (in the form that the network gives) to one number; None: the output of the last step
             along a fixed random direction, which asks how far back anything at all is felt.
-        lengths: steps of each row, as in a call.
+        lengths: steps of each row, as in a call; each row is then counted from its own end (`FlowOfLayer.norms`).
         dynamics: compute the Jacobian's figures too, of the longest row (the first of them).
         treatment: look at a copy of the network that begins anew: "orthogonal" recurrent matrices, or "chrono" gates
             with time scales up to T; or at the gradient after "clip", which scales it down as a whole where the norm
             over all weights is above 1: it bounds the update, and leaves the slope as it is.
 
     Raises:
-        InputError: the input does not fit, the loss is not one number, or the treatment does not fit the cell.
+        InputError: the input does not fit, the loss is not one number, the treatment does not fit the cell, or the cell
+            changes no state.
     """
     inner = _time_first(net, x)
     if treatment is not None:
         net = treated(net, treatment, len(inner))
     rows = checked_lengths(inner, as_lengths(lengths, inner.shape[1]), None)
+    if rows.lengths is not None and not rows.lengths.any():
+        raise InputError("lengths: no row has a step, so there is no gradient to look at")
     with in_evaluation(net):
-        run = NudgedRun(net, net.cell.states, rows.without_padding(inner.detach()), rows)
+        run = NudgedRun(net, demanded_states(net), rows.without_padding(inner.detach()), rows)
     output = run.output.transpose(0, 1) if net.batch_first else run.output
     with torch.enable_grad():
         value = _default_loss(run.output, rows) if loss is None else loss(output)
@@ -167,6 +170,18 @@ class Arriving:
     outputs: Sequence[Tensor]
     gradients: Sequence[Tensor] | None
     loss: float | None = None
+
+
+def demanded_states(net: Stack) -> list[str]:
+    """Return the states that a network's cell computes; a state that it hands on as it was has no gradient to measure.
+
+    Raises:
+        InputError: there is none.
+    """
+    states = changing_states(net.cell.graph)
+    if not states:
+        raise InputError(f"cell `{net.cell.name}` changes no state: no gradient flows through its steps")
+    return states
 
 
 def demand_number(value: object) -> None:
@@ -229,16 +244,12 @@ def _flows(
     steps = rows.steps if rows.lengths is None else int(rows.lengths[row])
     for (layer, direction), nudges, given in zip(net.places(), run.nudges, run.inputs, strict=True):
         gradients = {name: next(found) for name in nudges}
-        norms = {name: _norms(rows.reverse(one) if direction else one) for name, one in gradients.items()}
+        norms = {name: norms_by_steps_back(one, rows) for name, one in gradients.items()}
+        if not direction:
+            norms = {name: one[::-1].copy() for name, one in norms.items()}
         figures = step_dynamics(net, layer, direction, given[:steps, row]) if dynamics and steps else None
-        flows.append(FlowOfLayer(layer, direction, norms, figures))
+        flows.append(FlowOfLayer(layer, direction, norms, figures, least_norm(gradients.values())))
     return flows
-
-
-def _norms(gradient: Tensor) -> Numbers:
-    """Return the root mean square over the rows of the norms, [T] of [T, B, n]."""
-    norms: Numbers = gradient.double().square().sum(-1).mean(1).sqrt().cpu().numpy()
-    return norms
 
 
 def _time_first(net: object, x: object) -> Tensor:

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 from loopcell.errors import InputError
 from loopcell.insight.capture import LayersCall, calls_of
 from loopcell.insight.evaluation import in_evaluation
-from loopcell.insight.flow import Arriving, GradientFlow, LossOf, demand_number, flow_of, gradient_flow
+from loopcell.insight.flow import Arriving, GradientFlow, LossOf, demand_number, demanded_states, flow_of, gradient_flow
 from loopcell.insight.nudges import NudgedRun
 from loopcell.insight.treatments import Treatment, treat_
 from loopcell.layers.stack import Stack
@@ -67,7 +67,7 @@ def _call(model: nn.Module, read: Read, place: str) -> LayersCall:
 
 
 def _first(calls: Sequence[LayersCall]) -> LayersCall:
-    fitting = [call for call in calls if call.in_rows and call.x.numel()]
+    fitting = [call for call in calls if call.has_steps()]
     if not fitting:
         raise InputError("there is no gradient to look at: the model called no layer of loopcell with a batch of steps")
     return fitting[0]
@@ -76,11 +76,13 @@ def _first(calls: Sequence[LayersCall]) -> LayersCall:
 def _from_outputs(call: LayersCall, loss: Tensor, said: tuple[LossOf, Treatment | None]) -> GradientFlow:
     """Return the flow of the gradients that arrive at the output and at the last state of a call."""
     net = call.layers
-    leaves = [leaf for leaf in pytree.tree_leaves(call.result) if isinstance(leaf, Tensor) and leaf.requires_grad]
+    results = [leaf for leaf in pytree.tree_leaves(call.result) if isinstance(leaf, Tensor)]
+    leaves = [leaf for leaf in results if leaf.requires_grad]
     gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
     x, rows, initial = call.time_first()
     with in_evaluation(net):
-        run = NudgedRun(net, net.cell.states, x, rows, initial)
+        run = NudgedRun(net, demanded_states(net), x, rows, initial)
     output = run.output.transpose(0, 1) if net.batch_first else run.output
-    outputs = [output, *run.states.values()][: len(gradients)]
+    found = zip(results, [output, *run.states.values()], strict=False)
+    outputs = [again for leaf, again in found if leaf.requires_grad]
     return flow_of(net, run, rows, Arriving(outputs, gradients, float(loss.detach())), said, dynamics=True)

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
+from loopcell.backends.lengths import Lengths
 from loopcell.insight.dynamics import StepDynamics
 
 Numbers = npt.NDArray[np.float64]
+
+
+def norms_by_steps_back(gradient: Tensor, rows: Lengths) -> Numbers:
+    """Return the norms of a gradient by steps back, from the step that each row reads last, [T] of [T, B, n].
+
+    The root mean square over the rows that are so long; T is that of the longest row.
+
+    Args:
+        gradient: in the order in which its direction reads.
+        rows: where they end.
+    """
+    squares = rows.reverse(gradient.detach()).double().square().sum(-1)
+    if rows.mask is None:
+        means = squares.mean(1)
+    else:
+        counts = rows.mask.sum(1)
+        means = (squares.sum(1) / counts)[counts > 0]
+    norms: Numbers = means.sqrt().cpu().numpy()
+    return norms
+
+
+def least_norm(gradients: Iterable[Tensor]) -> float:
+    """Return the norm below which numbers of the gradients' type lose digits: they are denormal, or 0."""
+    return max((torch.finfo(one.dtype).tiny * one.shape[-1] ** 0.5 for one in gradients), default=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +48,18 @@ class FlowOfLayer:
         layer: its number.
         direction: 0 along the sequence, 1 against it.
         norms: by state, ||dL/ds_t|| [T]: the root mean square over the batch's rows. Every path to the loss counts:
-            later steps, the layers above, the output.
+            later steps, the layers above, the output. Where rows end at different steps, T is that of the longest and
+            each is counted from the step that it reads last: `norms[-1 - k]` (against the sequence `norms[k]`) is that
+            k steps back from there, over the rows that are so long.
         dynamics: the Jacobian's figures along the sequence; None where they were not asked for.
+        least: the norm below which the network's type of numbers loses digits; what is below has no slope.
     """
 
     layer: int
     direction: int
     norms: Mapping[str, Numbers]
     dynamics: StepDynamics | None
+    least: float = float(np.finfo(np.float64).tiny)
 
     def back(self, state: str) -> Numbers:
         """Return the norms of a state against the order in which the direction reads: from the last step back."""
@@ -53,10 +84,11 @@ class FlowOfLayer:
     def slope(self, state: str) -> float:
         """Return the growth of log ||dL/ds_t|| for one step back, fitted over all steps that a gradient reaches.
 
-        0 is a gradient that holds; -0.1 one that loses a tenth at each step back. NaN where none arrives.
+        0 is a gradient that holds; -0.1 one that loses a tenth at each step back. Norms below `least` do not count. NaN
+        where fewer than two are above.
         """
         norms = self.back(state)
-        reached = np.flatnonzero((norms > np.finfo(np.float64).tiny) & np.isfinite(norms))
+        reached = np.flatnonzero((norms > self.least) & np.isfinite(norms))
         if len(reached) < 2:
             return float("nan")
         return float(np.polyfit(reached, np.log(norms[reached]), 1)[0])

@@ -35,6 +35,8 @@ Rows = npt.NDArray[np.int64]
 class Match:
     """A place of a corpus where a pattern lights up, with what stands around it.
 
+    `str` counts sequences from 1, as the rows of a file are counted, and steps from 0, as intervals are.
+
     Attributes:
         sequence: which sequence it is in, from 0.
         start: its first step there.
@@ -54,6 +56,9 @@ class Match:
     tokens: Sequence[str]
     texts: Sequence[str]
     values: npt.NDArray[np.floating[Any]]
+
+    def __str__(self) -> str:
+        return f"sequence {self.sequence + 1:,}, step {self.start:,}"
 
     def parts(self, separator: str = "") -> tuple[str, str, str]:
         """Return the text before the match, of it, and after it; a character of which a step is in it belongs to it."""
@@ -147,7 +152,8 @@ def _on(part: StatesPart, pattern: Pattern) -> Bools:
 
 
 def _side(values: npt.NDArray[Any], threshold: float, *, above: bool) -> Bools:
-    limit = values.dtype.type(threshold)
+    with np.errstate(over="ignore"):  # infinite is beyond every state, as the threshold is
+        limit = values.dtype.type(threshold)
     return np.asarray(values >= limit if above else values < limit)
 
 

@@ -35,6 +35,7 @@ class MemoryLength:
         low: the lower end of a 95% interval of that mean, by resampling the rows, [K].
         high: the upper end, [K].
         share: of the largest effect, from which on a lag counts.
+        skipped: lags of the sequence that were not measured, where some were named; what they matter is not known.
     """
 
     lags: npt.NDArray[np.int64]
@@ -42,12 +43,14 @@ class MemoryLength:
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     share: float
+    skipped: int = 0
 
     @property
     def horizon(self) -> int:
         """The effective horizon: the largest lag whose effect is surely (`low`) above a share of the largest one.
 
-        0 where nothing but the last step counts, or nothing at all does.
+        Of the lags that were measured: where some were `skipped`, the true one may lie among them. 0 where nothing but
+        the last step counts, or nothing at all does.
         """
         above = np.flatnonzero(self.low > self.share * self.effect.max(initial=0.0))
         return int(self.lags[above].max(initial=0))
@@ -69,8 +72,9 @@ class MemoryLength:
             ax.fill_between(self.lags, self.low, self.high, color=BLUE, alpha=0.25, linewidth=0, label="95% interval")
             ax.plot(self.lags, self.effect, color=BLUE, marker="." if len(self.lags) < 60 else "", label="effect")
             bar = self.share * float(self.effect.max(initial=0.0))
+            few = f" of {len(self.lags)} lags, {self.skipped} skipped" if self.skipped else ""
             ax.axhline(bar, color=GREY, linestyle=":", label=f"{self.share:.0%} of the largest")
-            ax.axvline(self.horizon, color=RED, linestyle="--", label=f"horizon: {self.horizon}")
+            ax.axvline(self.horizon, color=RED, linestyle="--", label=f"horizon: {self.horizon}{few}")
             ax.set_xlabel("steps back")
             ax.set_ylabel("effect on the last output")
             ax.legend(fontsize=8)
@@ -90,30 +94,35 @@ def memory_length(
 ) -> MemoryLength:
     """Return how far back a network looks, in evaluation.
 
+    It reads the input once more for each lag, so by default T + 1 times: a second where one reading takes 10 ms and T
+    is 100. Of long sequences name some `lags`, or give the last steps alone.
+
     Args:
         model: a module or function of the input: a `Recurrent`, or anything that gives outputs [T, B, O] or [B, O].
             A module is read in evaluation, and left as it was.
         x: real inputs, [T, B, I], or token ids [T, B]; some tens of rows make the intervals narrow.
-        lags: steps back from the last one; None: every one up to 32, and then about 16 in each doubling.
+        lags: steps back from the last one; None: every one. A lag that matters between two that are named is missed;
+            how many are not measured is in `MemoryLength.skipped`.
         change: what takes the place of the input there: "shuffle", that of another row, which keeps what inputs look
-            like; "zero"; or "repeat", the step before, as if the step had been removed.
+            like; "zero"; or "repeat", the step before, as if the step had been removed (zero at the first step, which
+            has none before it).
         distance: between outputs [B, O], [B]; None: Euclidean.
-        share: of the largest effect, from which on a lag counts for `horizon`.
+        share: of the largest effect, from which on a lag counts for `horizon`; at least 0, below 1.
         batch_axis: where the rows are: 1, or 0 with batch_first.
         seed: of the shuffle and of the intervals.
 
     Raises:
-        InputError: x does not have rows to shuffle or steps to look back, a lag is beyond them, or an output is not
-            finite.
+        InputError: x does not have rows to shuffle or steps to look back, a lag is beyond them or no whole number, the
+            share is none, or an output is not finite.
     """
     if not isinstance(x, Tensor) or x.dim() < 2 or not x.numel() or batch_axis not in (0, 1):
         raise InputError("memory is measured on inputs [T, B, I] or ids [T, B]; with batch_axis=0 on [B, T, ...]")
     steps, rows = x.shape[1 - batch_axis], x.shape[batch_axis]
     if change == "shuffle" and rows < 2:
         raise InputError("a shuffle takes the input of another row: give at least two rows, or change='zero'")
-    chosen = _lags(steps) if lags is None else np.asarray(list(lags), np.int64)
-    if not len(chosen) or chosen.min() < 0 or chosen.max() >= steps:
-        raise InputError(f"lags lie between 0 and {steps - 1} for sequences of {steps} steps")
+    if not 0 <= share < 1:
+        raise InputError(f"share is a part of the largest effect, at least 0 and below 1, not {share}")
+    chosen = _lags(range(steps) if lags is None else lags, steps)
     distance = distance or _euclidean
     with in_evaluation(model), torch.no_grad():
         whole = _last(model(x), batch_axis)
@@ -126,13 +135,15 @@ def memory_length(
     drawn = np.random.default_rng(seed).integers(0, rows, (RESAMPLES, rows))
     means = np.stack([effect[drawn].mean(-1) for effect in effects])  # [K, RESAMPLES]
     low, high = np.quantile(means, [0.025, 0.975], axis=-1)
-    return MemoryLength(chosen, effects.mean(-1), low, high, share)
+    return MemoryLength(chosen, effects.mean(-1), low, high, share, steps - len(np.unique(chosen)))
 
 
-def _lags(steps: int) -> npt.NDArray[np.int64]:
-    far = np.geomspace(32, max(33, steps - 1), 1 + int(16 * max(1.0, np.log2(max(33, steps) / 32))))
-    found = np.unique(np.concatenate([np.arange(min(32, steps)), far.round().astype(np.int64), [steps - 1]]))
-    return found[found < steps]
+def _lags(lags: Sequence[int], steps: int) -> npt.NDArray[np.int64]:
+    """Return the lags as numbers; InputError where one is not in the sequence."""
+    found = np.asarray(list(lags))
+    if not len(found) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= steps:
+        raise InputError(f"lags are whole numbers between 0 and {steps - 1} for sequences of {steps} steps")
+    return found.astype(np.int64)
 
 
 def _changed(x: Tensor, lag: int, change: Change, batch_axis: int) -> Tensor:
@@ -144,7 +155,7 @@ def _changed(x: Tensor, lag: int, change: Change, batch_axis: int) -> Tensor:
     elif change == "zero":
         other = torch.zeros_like(here)
     elif change == "repeat":
-        other = x.select(time, max(at - 1, 0))
+        other = x.select(time, at - 1) if at else torch.zeros_like(here)
     else:
         raise InputError(f"a change is 'shuffle', 'zero' or 'repeat', not {change!r}")
     new.select(time, at).copy_(other)

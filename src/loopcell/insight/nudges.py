@@ -101,6 +101,12 @@ class NudgedRun:
         self.nudges = [nudges for layer in layers for nudges in layer.nudges]
 
 
+def changing_states(graph: Graph) -> list[str]:
+    """Return the states that a cell computes, and does not hand on as they were."""
+    known = known_names(graph)
+    return [state for state in graph.states if graph.nodes[known[state]].op not in LEAVES]
+
+
 @lru_cache(maxsize=64)
 def _nudged(key: ByIdentity, names: tuple[str, ...]) -> Graph:
     graph = key.graph

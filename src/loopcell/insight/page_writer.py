@@ -12,7 +12,7 @@ from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
 from loopcell.insight.corpus_parts import column
 from loopcell.insight.html_document import document
-from loopcell.insight.inspection import Inspection
+from loopcell.insight.inspection import Inspection, Prediction
 from loopcell.insight.matches import Matches
 from loopcell.insight.planes import encoded
 
@@ -32,7 +32,7 @@ def page_of(seen: Inspection) -> str:
     first, *others = (_part(number, one, blocks) for number, one in enumerate(seen.parts.values()))
     facts = first | {
         "title": seen.title,
-        "answer": [list(each) for each in seen.answer],
+        "answer": [_said(each) for each in seen.answer],
         "notes": list(dict.fromkeys(note for one in seen.parts.values() for note in one.notes)),
         "others": others,
     }
@@ -58,7 +58,7 @@ def _part(number: int, seen: Inspection, blocks: list[str]) -> dict[str, Any]:
         "steps": [str(step) for step in seen.steps],
         "layers": layers,
         "traces": {name: _plain(value) for name, value in seen.traces.items()},
-        "predictions": [[list(each) for each in step] for step in seen.predictions],
+        "predictions": [[_said(each) for each in step] for step in seen.predictions],
         "predicted": seen.predicted,
         "attention": None if seen.attention is None else _attention(number, seen.attention, blocks),
         "matches": None if seen.matches is None else _matches(seen, seen.matches),
@@ -117,6 +117,12 @@ def _matches(seen: Inspection, matches: Matches) -> dict[str, Any]:
     interval = matches.pattern.interval
     counts = {"count": matches.count, "steps": matches.steps, "interval": None if interval is None else list(interval)}
     return {"units": units, "found": found, **counts}
+
+
+def _said(one: Prediction) -> list[str | float | None]:
+    """Return a prediction as JSON has it; a probability that is not finite as null."""
+    label, probability = one
+    return [str(label), float(probability) if probability is not None and np.isfinite(probability) else None]
 
 
 def _plain(values: Any) -> list[float | None]:

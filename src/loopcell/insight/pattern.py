@@ -8,6 +8,7 @@ have its own, half way between its values in the interval and around it, and a u
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Pattern:
         bounded: the units were off at the step before and at the step after, which then counts in a match's score.
 
     Raises:
-        InputError: it has no unit.
+        InputError: it has no unit, or a threshold is not finite.
     """
 
     conditions: tuple[Condition, ...]
@@ -80,6 +81,9 @@ class Pattern:
     def __post_init__(self) -> None:
         if not self.conditions:
             raise InputError("a pattern has at least one unit, such as layer1.c[12]>0.5")
+        for each in self.conditions:
+            if not math.isfinite(each.threshold):
+                raise InputError(f"the threshold of {each.column}[{each.unit}] is {each.threshold}: give a finite one")
 
     def __str__(self) -> str:
         return " ".join(map(str, self.conditions))
@@ -94,7 +98,7 @@ class Pattern:
         """Read conditions such as "layer1.c[12]>0.5 layer1.c[3]<-0.2", with blanks or commas between them.
 
         Raises:
-            UsageError: it is not of this form.
+            UsageError: it is not of this form, or a threshold is larger than numbers get.
         """
         conditions, place = [], 0
         while place < len(text):
@@ -104,6 +108,8 @@ class Pattern:
                     f"{quoted(text)} is no pattern; write layer1.c[12]>0.5, and several with blanks between"
                 )
             name, unit, side, threshold = found.groups()
+            if not math.isfinite(float(threshold)):
+                raise UsageError(f"{quoted(text)} is no pattern: {threshold} is larger than a number can be")
             conditions.append(Condition(name, int(unit), float(threshold), side == ">"))
             place = found.end() + (text[found.end() : found.end() + 1] == ",")
         return cls(tuple(conditions))
@@ -174,12 +180,14 @@ def _around(values: npt.NDArray[np.float32], start: int, end: int) -> npt.NDArra
 
 def _above(values: npt.NDArray[np.float32], start: int, end: int, threshold: float) -> Found:
     """Return the units at or above a threshold in an interval and below it around: LSTMVis."""
+    with np.errstate(over="ignore"):  # a threshold that no state can reach
+        limit = np.float32(threshold)
     lowest = values[start:end].min(0)
     highest = _around(values, start, end).max(0, initial=-np.inf)
     spread = _spread(values)
-    on = (lowest >= threshold) & (highest < threshold)
+    on = (lowest >= limit) & (highest < limit)
     return [
-        (float((lowest[unit] - threshold) / spread[unit]), unit, threshold, True)
+        ((float(lowest[unit]) - float(limit)) / spread[unit], unit, threshold, True)
         for unit in np.flatnonzero(on).tolist()
     ]
 
@@ -193,12 +201,17 @@ def _standing_out(values: npt.NDArray[np.float32], start: int, end: int) -> Foun
     for above, sign in ((True, 1), (False, -1)):
         lowest, highest = (sign * inside).min(0), (sign * around).max(0)
         for unit in np.flatnonzero(lowest > highest).tolist():
-            gap = float((lowest[unit] - highest[unit]) / spread[unit])
-            found.append((gap, unit, float(sign * (lowest[unit] + highest[unit]) / 2), above))
+            gap = float(lowest[unit]) - float(highest[unit])
+            with np.errstate(over="ignore"):
+                threshold = float(sign * (lowest[unit] + highest[unit]) / 2)
+            if math.isfinite(threshold):
+                found.append((gap / spread[unit], unit, threshold, above))
     return found
 
 
-def _spread(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _spread(values: npt.NDArray[np.float32]) -> list[float]:
     """Return the standard deviation of each unit, never 0."""
-    found: npt.NDArray[np.float32] = np.maximum(values.std(0), np.finfo(np.float32).tiny)
+    with np.errstate(invalid="ignore"):  # of a unit that is infinite somewhere it is nan
+        deviations = values.std(0, dtype=np.float64)
+    found: list[float] = np.maximum(deviations, np.finfo(np.float32).tiny).tolist()
     return found

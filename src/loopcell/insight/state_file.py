@@ -6,7 +6,8 @@ An Arrow IPC file, uncompressed, so that a part is read by mapping it into memor
 list of float16 or float32. The schema's metadata has under `loopcell` a JSON object with the rest: see `StatesHeader`.
 
 A file may come from a stranger. Nothing in it is run; a compressed part, which could become far more than the file
-holds, is refused before it is read; each part is checked whole by Arrow, and its columns against the schema.
+holds, is refused before it is read; each part is checked whole by Arrow, and its columns against the schema; the
+order of all steps is checked when a file is opened.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ class StatesFile:
         dtype: float16 or float32.
 
     Raises:
-        FileFormatError: it is missing, torn, compressed, or no file of states.
+        FileFormatError: it is missing, torn, compressed, or no file of states, or its steps are not in order.
     """
 
     def __init__(self, path: Path) -> None:
@@ -187,6 +188,7 @@ class StatesFile:
             self.header = StatesHeader.unpacked(self.schema.metadata, path)
             self.widths, self.dtype = self._columns()
             self._messages = [self._uncompressed(message) for message in messages]
+            self._check_order()
             self._lengths: dict[int, int] = {}  # of the parts that were read
 
     def __len__(self) -> int:
@@ -234,6 +236,26 @@ class StatesFile:
         if not self.schema.equals(schema_of(self.header, widths, dtype)):
             raise FileFormatError(f"{self.path} is damaged: its columns are not those of a file of states")
         return widths, dtype
+
+    def _check_order(self) -> None:
+        """Raise a ValueError where sequences do not come one after the other with steps 0, 1, 2, ...
+
+        Of each part these two columns alone are read.
+        """
+        last = (-1, 0)
+        for message in self._messages:
+            batch = arrow().ipc.read_record_batch(message, self.schema)
+            columns = [batch.column(name) for name in ("sequence", "step")]
+            for column in columns:
+                column.validate()
+            sequence, step = (
+                np.concatenate([[before], column.to_numpy()]) for before, column in zip(last, columns, strict=True)
+            )
+            same = sequence[1:] == sequence[:-1]
+            later = (sequence[1:] > sequence[:-1]) & (step[1:] == 0)
+            if not bool((later | (same & (step[1:] == step[:-1] + 1))).all()):
+                raise ValueError("its steps are not in order")
+            last = (int(sequence[-1]), int(step[-1]))
 
     def _uncompressed(self, message: Any) -> Any:
         if is_compressed(message.metadata.to_pybytes()):

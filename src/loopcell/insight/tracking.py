@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import InputError
-from loopcell.insight.state_file import StatesPart
 from loopcell.insight.state_store import StateStore
 
 CODES = 1 << 16
 """Numbers that float16 has: a unit's values are counted by them, so that ranks need no memory for the corpus."""
 UNITS = 32
 """Units that are counted in one pass: each has four times CODES counters of 4 bytes."""
+HELD = 1 << 25
+"""Values of float32, which has too many numbers to count, that are held in one pass: those of at least one unit."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,7 +87,7 @@ def track(
 
     Returns:
         The units, the best on the first half of the labelled steps first, with their scores on the second half too.
-        Values are compared in float16.
+        Values are compared as they are stored.
 
     Raises:
         InputError: there is not a label for each step, or a half has steps of one kind alone.
@@ -102,7 +103,8 @@ def track(
     found: list[UnitScore] = []
     for name in tuple(store.columns) if columns is None else columns:
         store.demand(name)
-        first, second = score(store, name, numbers, half)
+        with np.errstate(invalid="ignore"):  # a unit that is infinite somewhere is correlated with nothing
+            first, second = score(store, name, numbers, half)
         low = first < (0.5 if of_kinds else 0)
         if of_kinds:
             first, second = np.where(low, 1 - first, first), np.where(low, 1 - second, second)
@@ -124,10 +126,14 @@ def _by_token(tokens: Sequence[str], numbers: Floats, half: npt.NDArray[np.int8]
     counts, sums = (np.bincount(codes[first], weights, codes.max() + 1) for weights in (None, numbers[first]))
     guess = np.where(counts > 0, sums / np.maximum(counts, 1), numbers[first].mean())[codes[second]]
     if not of_kinds:
-        return float(np.corrcoef(guess, numbers[second])[0, 1]) if guess.std() else 0.0
-    _, ranks, sizes = np.unique(guess, return_inverse=True, return_counts=True)
-    middle = np.cumsum(sizes) - (sizes - 1) / 2  # equal guesses have the mean of their ranks
-    true = numbers[second] > 0
+        return float(np.corrcoef(guess, numbers[second])[0, 1]) if guess.min() != guess.max() else 0.0
+    return _area_of(guess, numbers[second] > 0)
+
+
+def _area_of(values: npt.NDArray[np.floating[Any]], true: npt.NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve of values [T] for labels [T], by the ranks of the values."""
+    _, ranks, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(sizes) - (sizes - 1) / 2  # equal values have the mean of their ranks
     area = middle[ranks][true].sum() - true.sum() * (true.sum() + 1) / 2
     return float(area / (true.sum() * (~true).sum()))
 
@@ -150,13 +156,26 @@ def _demand_both(numbers: Floats, half: npt.NDArray[np.int8]) -> None:
 
 def _areas(store: StateStore, name: str, numbers: Floats, half: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
     """Return the area under the ROC curve of every unit on each half, ties counted half."""
+    if store.file.dtype == "float32":
+        return _exact_areas(store, name, numbers, half)
     group = np.where(half < 0, -1, 2 * half + (numbers > 0)).astype(np.int64)
-    areas = [_area(_counts(store, name, group, units)) for units in _blocks(store.columns[name])]
+    areas = [_area(_counts(store, name, group, units)) for units in _blocks(store.columns[name], UNITS)]
     return np.concatenate([area[0] for area in areas]), np.concatenate([area[1] for area in areas])
 
 
-def _blocks(units: int) -> Iterator[slice]:
-    return (slice(start, min(units, start + UNITS)) for start in range(0, units, UNITS))
+def _exact_areas(store: StateStore, name: str, numbers: Floats, half: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
+    """Return the areas as `_areas`, of the values themselves; as many units at once as their values may be held."""
+    sides = [(half == number, numbers[half == number] > 0) for number in range(2)]
+    areas: list[list[float]] = []
+    for units in _blocks(store.columns[name], max(1, HELD // len(store))):
+        held = np.concatenate([np.ascontiguousarray(part.states[name][:, units].T) for part in store.parts([name])], 1)
+        areas += [[_area_of(values[mine], true) for mine, true in sides] for values in held]
+    first, second = np.array(areas, np.float64).reshape(-1, 2).T
+    return first, second
+
+
+def _blocks(units: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(units, start + size)) for start in range(0, units, size))
 
 
 def _counts(store: StateStore, name: str, group: npt.NDArray[Any], units: slice) -> npt.NDArray[np.int32]:
@@ -200,21 +219,38 @@ def _area(counts: npt.NDArray[np.int32]) -> tuple[Floats, Floats]:
 
 def _correlations(store: StateStore, name: str, numbers: Floats, half: npt.NDArray[np.int8]) -> tuple[Floats, Floats]:
     """Return Pearson's correlation of every unit with the label on each half; 0 for a unit that never changes."""
-    sums = np.zeros((2, 5, store.columns[name]))
-    for part in store.parts([name]):
-        for number in range(2):
-            sums[number] += _moments(part, name, numbers, half, number)
-    steps, x, y, xx, xy = sums[:, 0, :1], *(sums[:, at] for at in range(1, 5))
-    yy = np.array([[np.square(numbers[half == number]).sum()] for number in range(2)])
-    varied = np.maximum(xx - x * x / steps, 0) * np.maximum(yy - y * y / steps, 0)
-    found = np.where(varied > 0, (xy - x * y / steps) / np.sqrt(np.where(varied > 0, varied, 1)), 0)
+    means, units = _means(store, name, half), store.columns[name]
+    sides = [numbers[half == number] for number in range(2)]
+    middles = [float(np.clip(side.mean(), side.min(), side.max())) for side in sides]
+    xx, xy = np.zeros((2, units)), np.zeros((2, units))
+    for number, rows, values in _labelled(store, name, half):
+        x = values - means[number]
+        y = numbers[rows][half[rows] == number, None] - middles[number]
+        xx[number] += (x * x).sum(0)
+        xy[number] += (x * y).sum(0)
+    yy = np.array([[np.square(side - middle).sum()] for side, middle in zip(sides, middles, strict=True)])
+    varied = xx * yy
+    found = np.where(varied > 0, xy / np.sqrt(np.where(varied > 0, varied, 1)), 0)
     return found[0], found[1]
 
 
-def _moments(part: StatesPart, name: str, numbers: Floats, half: npt.NDArray[np.int8], number: int) -> Floats:
-    """Return for each unit the number of steps, and the sums of x, y, x x and x y."""
-    rows = slice(part.first, part.first + len(part.step))
-    mine = half[rows] == number
-    x, y = part.states[name][mine].astype(np.float64), numbers[rows][mine, None]
-    steps = np.full(x.shape[1], len(x))
-    return np.stack([steps, x.sum(0), np.broadcast_to(y.sum(), x.shape[1:]), (x * x).sum(0), (x * y).sum(0)])
+def _means(store: StateStore, name: str, half: npt.NDArray[np.int8]) -> Floats:
+    """Return the mean of every unit on each half, [2, n]: of one that never changes exactly its value."""
+    units = store.columns[name]
+    sums, low, high = np.zeros((2, units)), np.full((2, units), np.inf), np.full((2, units), -np.inf)
+    for number, _, x in _labelled(store, name, half):
+        sums[number] += x.sum(0)
+        low[number] = np.minimum(low[number], x.min(0, initial=np.inf))
+        high[number] = np.maximum(high[number], x.max(0, initial=-np.inf))
+    steps = [[max(1, int((half == number).sum()))] for number in range(2)]
+    return np.asarray(np.clip(sums / np.array(steps), low, high))
+
+
+def _labelled(
+    store: StateStore, name: str, half: npt.NDArray[np.int8]
+) -> Iterator[tuple[int, slice, npt.NDArray[np.float64]]]:
+    """Yield each half's number, the rows of a part, and the values there that belong to that half, [T, n]."""
+    for part in store.parts([name]):
+        rows = slice(part.first, part.first + len(part.step))
+        for number in range(2):
+            yield number, rows, part.states[name][half[rows] == number].astype(np.float64)

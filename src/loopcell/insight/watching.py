@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -18,14 +16,11 @@ from loopcell.backends.lengths import Lengths
 from loopcell.equations.graph import Graph
 from loopcell.insight.capture import LayersCall, calls_of
 from loopcell.insight.evaluation import in_evaluation
-from loopcell.insight.flow_of_layer import FlowOfLayer
-from loopcell.insight.norms_back import changing_states, last_outputs, norms_from_the_end
-from loopcell.insight.nudges import NudgedRun
+from loopcell.insight.flow_of_layer import FlowOfLayer, Numbers, least_norm, norms_by_steps_back
+from loopcell.insight.nudges import NudgedRun, changing_states
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
 from loopcell.runtime.programs import known_names
-
-Numbers = npt.NDArray[np.float64]
 
 LOW, HIGH = 0.05, 0.95
 """A sigmoid gate is saturated below and above; a candidate of tanh where its absolute value is above `HIGH`."""
@@ -42,9 +37,11 @@ class LayerHealth:
 
     Attributes:
         name: what the model calls it, such as "reader.recurrent, layer 0".
-        saturated: by gate, the share of its values, over steps, rows and units, at an end of its range.
+        saturated: by gate, the share of its values, over steps, rows and units, at an end of its range; NaN where
+            one is no number.
         output: what the cell's output is called.
-        dead: the share of units whose output is the same number at all steps of all rows.
+        dead: the share of units whose output is the same number at all steps of all rows; NaN where one has
+            no number.
         gradient: by state, ||dy/ds|| for the last output y along a fixed random direction of length 1: at the step that
             is read last, one step back, two steps back, ... [T]; the root mean square over the rows that are so long.
         slope: by state, the growth of the log of that for one step back; NaN where no gradient arrives.
@@ -67,7 +64,7 @@ def layer_health(model: nn.Module, read: Callable[[], object]) -> tuple[LayerHea
 
     Returns:
         One entry for each layer and direction of each `loopcell.Recurrent`, `LSTM`, `GRU` or `RNN` that was called. Of
-        several calls the longest counts; one with a PackedSequence or without an axis of rows does not.
+        several calls the longest counts; one with a PackedSequence, without an axis of rows or without a step does not.
     """
     names = {module: name for name, module in model.named_modules() if isinstance(module, Stack)}
     with in_evaluation(model):
@@ -77,7 +74,7 @@ def layer_health(model: nn.Module, read: Callable[[], object]) -> tuple[LayerHea
 
 
 def _healths(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[LayerHealth]:
-    own = [call for call in calls if call.layers is layers and call.in_rows and call.x.numel()]
+    own = [call for call in calls if call.layers is layers and call.has_steps(MOST_ROWS)]
     if not own:
         return
     longest = max(own, key=lambda one: int(one.x.shape[int(layers.batch_first)]))
@@ -87,14 +84,16 @@ def _healths(layers: Stack, name: str, calls: list[LayersCall]) -> Iterator[Laye
     for place, (layer, direction) in enumerate(layers.places()):
         way = (", forward", ", backward")[direction] if layers.bidirectional else ""
         gates = {gate: (values[place], layers.cell.graph.nodes[known[gate]].op) for gate, values in recorded.items()}
-        flow = FlowOfLayer(layer, 1, gradients[place], None)  # already in the order from the last step back
+        norms = {state: norms_by_steps_back(one, call.rows) for state, one in gradients[place].items()}
+        # Direction 1, since the norms are in the order of steps back already.
+        flow = FlowOfLayer(layer, 1, norms, None, least_norm(gradients[place].values()))
         yield LayerHealth(
             name=f"{name or type(layers).__name__}, layer {layer}{way}",
             saturated={gate: _saturated(call.valid(value), op) for gate, (value, op) in gates.items() if op in BOUNDED},
             output=output,
             dead=_dead(call.valid(recorded[output][place])),
-            gradient=gradients[place],
-            slope={state: flow.slope(state) for state in gradients[place]},
+            gradient=norms,
+            slope={state: flow.slope(state) for state in norms},
         )
 
 
@@ -129,25 +128,39 @@ class _Batch:
         mask = self.rows.mask
         return value.flatten(0, 1) if mask is None else value[mask]
 
-    def gradients(self) -> list[dict[str, Numbers]]:
-        """Return of each layer and direction the norms [T] by state, from the step that it reads last back."""
-        run = NudgedRun(self.layers, changing_states(self.layers.cell.graph), self.x, self.rows, self.initial)
+    def gradients(self) -> list[dict[str, Tensor]]:
+        """Return of each layer and direction the gradients [T, B, n] by state, in the order in which it reads."""
+        states = changing_states(self.layers.cell.graph)
+        if not states:
+            return [{} for _ in self.layers.places()]
+        run = NudgedRun(self.layers, states, self.x, self.rows, self.initial)
         every = [nudge for nudges in run.nudges for nudge in nudges.values()]
         with torch.enable_grad():
-            value = last_outputs(run.output, self.rows, self.layers.num_directions)
+            value = self._last_outputs(run.output)
             found = iter(torch.autograd.grad(value, every, allow_unused=True, materialize_grads=True))
-        return [{name: norms_from_the_end(next(found), self.rows) for name in nudges} for nudges in run.nudges]
+        return [{name: next(found) for name in nudges} for nudges in run.nudges]
+
+    def _last_outputs(self, output: Tensor) -> Tensor:
+        """Return the sum over rows of what each direction gives at the step that it reads last, along one direction."""
+        drawn = torch.randn(output.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        weights = (drawn / drawn.norm()).to(output)
+        ways = torch.chunk(output, self.layers.num_directions, dim=-1)
+        along = torch.chunk(weights, self.layers.num_directions)
+        # Reversed, the last valid step is first; the other direction ends at the first step by itself.
+        last = [self.rows.reverse(ways[0].contiguous())[0], *(way[0] for way in ways[1:])]
+        return torch.stack([torch.sum(one @ part) for one, part in zip(last, along, strict=True)]).sum()
 
 
 def _saturated(values: Tensor, op: str) -> float:
     """Return the share of a gate's values at an end of its range."""
     ends = (values < LOW) | (values > HIGH) if op == "sigmoid" else values.abs() > HIGH
-    return float(ends.double().mean())
+    return float(ends.double().masked_fill(values.isnan(), torch.nan).mean())
 
 
 def _dead(values: Tensor) -> float:
     """Return the share of units without a range."""
-    return float((values.amax(0) - values.amin(0) <= DEAD).double().mean())
+    ranges = values.amax(0) - values.amin(0)
+    return float((ranges <= DEAD).double().masked_fill(ranges.isnan(), torch.nan).mean())
 
 
 def _output_name(graph: Graph) -> str:

@@ -104,6 +104,11 @@ class RunFolder:
         return self.path / "machine.json"
 
     @property
+    def pace(self) -> Path:
+        """The numbers that were used where a setting is "auto", as JSON."""
+        return self.path / "pace.json"
+
+    @property
     def score(self) -> Path:
         """The scores at the end, as JSON."""
         return self.path / "score.json"

@@ -49,7 +49,8 @@ def test_the_first_metric_that_both_have_decides(rows, beaten, sentence):
 
 def test_where_both_are_never_off_no_other_run_is_recommended():
     found = verdict_of({"model": {"MSE": 0.0}, "naive": {"MSE": 0.0}})
-    assert found == Verdict(False, "neither the model nor its best baseline, naive, is ever off", improvable=False)
+    sentence = "neither the model nor its best baseline, naive, is ever off"
+    assert found == Verdict(False, sentence, improvable=False, metric="MSE", best="naive")
     assert verdict_of({"model": {"MSE": 1e-9}, "naive": {"MSE": 0.0}}).improvable
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 def plot_history(history: Rows | str | PathLike[str], ax: Any = None) -> Any:
     """Draw the losses of a training over its updates, and mark the lowest one on held-out data.
+
+    The training loss of rows of few updates is merged with that of their neighbour (`evened`).
 
     Args:
         history: `history_` of an estimator, or the folder of a run, which may still be going on.
@@ -37,14 +40,62 @@ def plot_history(history: Rows | str | PathLike[str], ax: Any = None) -> Any:
     with style():
         ax = axes_on(ax)
         for name, label, colour in (("train_loss", "training", GREY), ("validation_loss", "held out", BLUE)):
-            points = [(row["update"], row[name]) for row in rows if row.get(name) is not None]
+            points = _points(rows, name)
             if points:
                 ax.plot(*zip(*points, strict=True), color=colour, label=label, marker="." if len(points) < 40 else "")
         _mark_best(ax, rows)
         ax.set_xlabel("update")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_ylabel("loss")
         ax.legend(fontsize=8)
     return ax
+
+
+def evened(updates: Sequence[float], losses: Sequence[float | None]) -> list[float | None]:
+    """Merge the training loss of rows of few updates with their neighbour, so that they are no spikes.
+
+    A row's loss is the mean since the row before; where a pass ends just after a row, that is the mean of one or two
+    batches. A row of less than half the usual interval is merged with the one before, or the first with the next.
+
+    Args:
+        updates: at which a row was written, rising, [R].
+        losses: the mean of the updates since the row before, [R]; None where there is none.
+
+    Returns:
+        The means weighted by the updates, [R], each at the last row of those merged; None at the others.
+    """
+    spans = [now - before for before, now in pairwise((0.0, *updates))]
+    usual = _usual(spans)
+    found: list[float | None] = [None] * len(losses)
+    total = weight = 0.0
+    last: int | None = None
+    for at, (span, loss) in enumerate(zip(spans, losses, strict=True)):
+        if loss is None:
+            continue
+        if last is not None and (min(span, weight) < usual / 2):
+            total, weight, found[last] = total + span * loss, weight + span, None
+        else:
+            total, weight = span * loss, span
+        last, found[at] = at, total / weight if weight else loss
+    return found
+
+
+def _usual(spans: Sequence[float]) -> float:
+    """Return the interval that an update usually lies in: the median, by the number of updates."""
+    half, passed = sum(spans) / 2, 0.0
+    for span in sorted(spans):
+        passed += span
+        if passed >= half:
+            return span
+    return 0.0
+
+
+def _points(rows: Rows, name: str) -> list[tuple[float, float]]:
+    """Return the points of a curve: updates and losses."""
+    updates, losses = [row["update"] for row in rows], [row.get(name) for row in rows]
+    if name == "train_loss":
+        losses = evened(updates, losses)
+    return [(update, loss) for update, loss in zip(updates, losses, strict=True) if loss is not None]
 
 
 def _mark_best(ax: Any, rows: Rows) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loopcell.insight.html_document import document
+from loopcell.tasks.core.learning_curve import evened
 from loopcell.tasks.core.run_record import RunRecord
+from loopcell.tasks.core.verdict import MODEL, number, verdict_of
 from loopcell.training.watched import LayerLook
 
 MOST_POINTS = 4_000
@@ -17,33 +19,65 @@ MOST_POINTS = 4_000
 
 def page_of(record: RunRecord) -> str:
     """Return the page of a run."""
-    rows = len(record.curves["update"])
-    stride = max(1, math.ceil(rows / MOST_POINTS))
-    kept = sorted({*range(0, rows, stride), *([rows - 1] if rows else [])})
-    kept = sorted({*kept, *(at for at, loss in enumerate(_column(record, "validation_loss")) if loss is not None)})
+    curves = _evened(record.curves)
+    kept = _rows_shown(curves)
     facts = {
         "title": record.name,
         "task": record.task,
         "cell": record.cell,
         "failure": record.failure,
         "failedAt": record.failed_at,
-        "curves": {name: _plain(values[at] for at in kept) for name, values in record.curves.items()},
+        "curves": {name: _plain(values[at] for at in kept) for name, values in curves.items()},
         "missing": list(record.missing),
         "layers": _layers(record.looks),
         "scores": {name: {key: _number(value) for key, value in row.items()} for name, row in record.scores.items()},
         "scored": record.scored,
+        "verdict": _verdict(record.scores),
         "machine": {name: str(value) for name, value in record.machine.items()},
         "parameters": dict(record.parameters),
         "files": dict(record.files),
-        "settings": {name: _shown(value) for name, value in record.settings.items() if value is not None},
+        "settings": _settings(record),
         "clip": record.settings.get("clip"),
         "samples": list(record.samples),
     }
     return document(record.name, "run", facts)
 
 
-def _column(record: RunRecord, name: str) -> Sequence[float | None]:
-    return record.curves.get(name, ())
+def _evened(curves: Mapping[str, Sequence[float | None]]) -> dict[str, Sequence[float | None]]:
+    """Return the curves, with the training loss of rows of few updates merged with that of their neighbour."""
+    updates, losses = curves["update"], curves.get("train_loss")
+    if losses is None:
+        return dict(curves)
+    return {**curves, "train_loss": evened([update or 0.0 for update in updates], losses)}
+
+
+def _rows_shown(curves: Mapping[str, Sequence[float | None]]) -> list[int]:
+    """Return the numbers of the rows that the page has: all, or of many some, and all that have a held-out loss."""
+    rows = range(len(curves["update"]))
+    if len(rows) <= MOST_POINTS:
+        return list(rows)
+    there = [at for at in rows if curves["train_loss"][at] is not None] if "train_loss" in curves else list(rows)
+    held_out = [at for at, loss in enumerate(curves.get("validation_loss", ())) if loss is not None]
+    return sorted({*there[:: math.ceil(len(there) / MOST_POINTS)], rows[-1], *held_out})
+
+
+def _verdict(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
+    """Return what the terminal says of the model and its best baseline, in parts, for either language."""
+    rows = {
+        name: {key: value for key, value in row.items() if _number(value) is not None} for name, row in scores.items()
+    }
+    found = verdict_of(rows) if MODEL in rows else None
+    if found is None:
+        return None
+    own, other = (number(rows[name][found.metric]) for name in (MODEL, found.best))
+    facts = {"metric": found.metric, "best": found.best, "own": own, "other": other}
+    return {"beaten": found.beaten, "off": found.improvable, **facts}
+
+
+def _settings(record: RunRecord) -> dict[str, str]:
+    """Return the settings as a reader would type them; beside "auto" what was used."""
+    found = {name: _shown(value) for name, value in record.settings.items() if value is not None}
+    return found | {name: f"{_shown(value)} ({found[name]})" for name, value in record.used.items()}
 
 
 def _layers(looks: Sequence[LayerLook]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.files.atomic import atomic_write
 from loopcell.files.tensors import read_tensor_shapes
 from loopcell.tasks.core.model_kind import MODEL
+from loopcell.tasks.core.pace import AUTO
 from loopcell.training.metrics import COLUMNS
 from loopcell.training.run_folder import RunFolder
 from loopcell.training.watched import LayerLook, Measure
@@ -32,6 +33,7 @@ class RunRecord:
         task: the kind of model, such as "language-model".
         cell: its name; "" where the model has none.
         settings: what was asked for, the seed and the hardware among it.
+        used: what was used where a setting is "auto", as far as the run keeps it.
         curves: the columns of metrics.csv by name, [R] each: None where a row has no number, and infinite or NaN where
             it has one that is not finite. A column that an earlier version did not write is not there.
         looks: at the layers, in order; none where the run was not watched.
@@ -59,6 +61,7 @@ class RunRecord:
     parameters: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
     samples: Sequence[str] = ()
+    used: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         updates = self.curves["update"][-1:] or (0,)
@@ -117,11 +120,12 @@ def read_run(folder: str | PathLike[str]) -> RunRecord:
             f"{run.path} has no row of metrics yet: it is a run that has only begun, or of a kind that writes none"
         )
     score = run.read_json(run.score) if run.score.is_file() else {}
+    settings = _settings_of(config)
     return RunRecord(
         name=run.path.resolve().name,
         task=str(config.get("task", "")),
         cell=_cell_of(config),
-        settings=_settings_of(config),
+        settings=settings,
         curves=curves,
         looks=_looks(run.watched),
         failure=str(failure.get("message", "")),
@@ -131,6 +135,7 @@ def read_run(folder: str | PathLike[str]) -> RunRecord:
         machine=run.read_json(run.machine) if run.machine.is_file() else {},
         parameters=_parameters(run.model),
         files=_sizes(run.path),
+        used={name: value for name, value in _used(run, config).items() if settings.get(name) == AUTO},
     )
 
 
@@ -144,6 +149,16 @@ def _settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was asked for, in one table: of the arguments, the seed and the hardware."""
     parts = (config.get("config"), config.get("hardware"), {"seed": config.get("seed")})
     return {name: value for part in parts if isinstance(part, Mapping) for name, value in part.items()}
+
+
+def _used(run: RunFolder, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run used, of the settings that may be "auto"; less of a run that an earlier version made."""
+    pace = run.read_json(run.pace) if run.pace.is_file() else {}
+    machine = run.read_json(run.machine) if run.machine.is_file() else {}
+    learned = config.get("learned")
+    pooling = learned.get("pooling") if isinstance(learned, Mapping) else None
+    found = {**pace, "device": machine.get("device"), "pooling": pooling}
+    return {name: value for name, value in found.items() if value is not None or name in pace}
 
 
 def _curves(path: Path) -> dict[str, Curve]:

@@ -33,11 +33,15 @@ class Verdict:
         beaten: whether the model is better.
         sentence: says so, with the figures.
         improvable: whether another run might do better: not where both are never off.
+        metric: by which they are held against each other.
+        best: the name of the best baseline.
     """
 
     beaten: bool
     sentence: str
     improvable: bool = True
+    metric: str = ""
+    best: str = ""
 
 
 def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
@@ -54,11 +58,12 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
         if known:
             best = max(known, key=lambda name: sign * known[name])
             if metric in ERRORS and own == known[best] == 0:
-                return Verdict(False, f"neither the model nor its best baseline, {best}, is ever off", improvable=False)
+                sentence = f"neither the model nor its best baseline, {best}, is ever off"
+                return Verdict(False, sentence, improvable=False, metric=metric, best=best)
             beaten = sign * own > sign * known[best]
             how = "better than" if beaten else "no better than"
             figures = f"{metric} {number(own)} against {number(known[best])}"
-            return Verdict(beaten, f"the model is {how} its best baseline, {best}: {figures}")
+            return Verdict(beaten, f"the model is {how} its best baseline, {best}: {figures}", metric=metric, best=best)
     return None
 
 

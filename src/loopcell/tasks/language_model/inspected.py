@@ -1,4 +1,4 @@
-"""The part of a language model that is looked into: `inspect`, `gradient_flow`, `corpus_states`."""
+"""The part of a language model that is looked into: `inspect`, `gradient_flow`, `corpus_states`, `unknown`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from loopcell.errors import InputError
 from loopcell.insight import CorpusPart, GradientFlow, Inspection
 from loopcell.insight.treatments import Treatment
+from loopcell.tasks.core.inputs.text import unknown_among
 from loopcell.tasks.language_model.inspecting import corpus_states, flow_of_text, inspected
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.texts import as_sources
@@ -62,6 +63,18 @@ class InspectedModel:
         if not isinstance(x, str):
             raise InputError(f"x is one text to look at, not a {type(x).__name__}")
         return flow_of_text(network, x, treatment)
+
+    def unknown(self, X: Sequence[str]) -> int:
+        """Return how many tokens of some texts were never seen in training.
+
+        Raises:
+            InputError: one is no text.
+        """
+        vocabulary = self._fitted_network().vocabulary
+        for x in X:
+            if not isinstance(x, str):
+                raise InputError(f"x is one text to look at, not a {type(x).__name__}")
+        return sum(int(unknown_among(vocabulary, vocabulary.encode(x, unknown="replace")).sum()) for x in X)
 
     def corpus_states(self, corpus: Any, quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
         """Yield what the layers compute at every token of a text, a path or a list of these; see `CorpusReader`."""

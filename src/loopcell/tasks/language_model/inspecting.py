@@ -19,7 +19,7 @@ from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.treatments import Treatment
 from loopcell.layers import State
 from loopcell.tasks.core.estimator.gradient_flows import flow_in
-from loopcell.tasks.core.inputs.text import token_labels, unknown_among
+from loopcell.tasks.core.inputs.text import token_labels, unknown_among, unknown_notes
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 
 SHOWN = 5  # expected tokens of a step
@@ -53,6 +53,7 @@ def inspected(network: LanguageModelNetwork, text: str, title: str) -> Inspectio
         },
         predictions=_best(network, expected),
         predicted="next",
+        notes=unknown_notes(int(unknown_among(network.vocabulary, ids).sum())),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from loopcell.insight.live import LiveModel, live_page
-from loopcell.tasks.core.inputs.text import token_labels
+from loopcell.tasks.core.inputs.text import token_labels, unknown_among, unknown_notes
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 
 
@@ -17,6 +17,7 @@ def page_of(network: LanguageModelNetwork, title: str, text: str, notes: Sequenc
     if vocabulary.unknown_id is not None:  # nobody wants to read it
         counts[vocabulary.unknown_id] = 0
     drawn = [token for token in counts.argsort(descending=True, stable=True).tolist() if counts[token]]
+    unknown = int(unknown_among(vocabulary, vocabulary.encode(text, unknown="replace")).sum())
     return live_page(
         LiveModel(
             title=title,
@@ -28,6 +29,6 @@ def page_of(network: LanguageModelNetwork, title: str, text: str, notes: Sequenc
             labels=token_labels(vocabulary, np.arange(len(vocabulary))),
             drawn=drawn or list(range(len(vocabulary))),
             text=text,
-            notes=notes,
+            notes=(*notes, *(f"in the text that the page begins with, {note}" for note in unknown_notes(unknown))),
         )
     )

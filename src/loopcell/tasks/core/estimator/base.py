@@ -121,11 +121,13 @@ class Estimator(StoredEstimator):
         """Train `network_` and keep how that ended in `outcome_`."""
         settings = checked(self)
         own_loss = self._own_loss(settings)
+        self.pace_ = settings.pace(len(training))
         with ExitStack() as stack:
             folder = None if run is None else RunFolder(Path(run))
             if folder is not None:
                 stack.enter_context(only_process(folder))
                 self._prepare_run(folder, {"seed": seed, "fingerprint": self._fingerprint(training)}, resumed)
+                folder.write_json(folder.pace, self.pace_._asdict())
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
             options = options._replace(
@@ -133,7 +135,6 @@ class Estimator(StoredEstimator):
             )
             self.outcome_ = optimise(self.network_, training, held_out, options)
         self.history_ = self.outcome_.history
-        self.pace_ = settings.pace(len(training))
         naive = None if held_out is None or options.loss is not None else self._naive(held_out)
         self._note(notes_of(self.outcome_, settings, self.pace_, naive))
 

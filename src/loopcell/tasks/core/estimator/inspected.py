@@ -17,6 +17,7 @@ from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
 from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
 from loopcell.tasks.core.inputs import Input
+from loopcell.tasks.core.inputs.text import unknown_notes
 from loopcell.tasks.core.networks.reader import SequenceReader
 
 
@@ -64,7 +65,7 @@ class InspectedEstimator(Estimator):
             predictions=predictions,
             predicted=self.says_of_a_step,
             answer=answer,
-            notes=self.notes_of_inspection,
+            notes=(*self.notes_of_inspection, *unknown_notes(int(self.input_.unknown_steps(sequence).sum()))),
         )
 
     def gradient_flow(self, x: Any, y: Any = None, *, treatment: Treatment | None = None) -> GradientFlow:

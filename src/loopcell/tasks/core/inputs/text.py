@@ -84,6 +84,14 @@ def unknown_among(vocabulary: Vocabulary, ids: npt.NDArray[Any]) -> npt.NDArray[
     return np.zeros(len(ids), np.bool_) if unknown is None else np.asarray(ids == unknown)
 
 
+def unknown_notes(count: int) -> tuple[str, ...]:
+    """Return what a reader has to know where so many tokens of a sequence are unknown: a sentence, or nothing."""
+    if not count:
+        return ()
+    many = f"{count:,} tokens were" if count > 1 else "1 token was"
+    return (f"{many} never seen in training and read as unknown",)
+
+
 def _texts(X: Sequence[Any]) -> Iterator[str]:
     for index, text in enumerate(X):
         if not isinstance(text, str):
