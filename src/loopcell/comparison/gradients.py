@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from loopcell.insight import gradient_flow
-from loopcell.insight.nudges import changing_states
+from loopcell.insight.evaluation import in_evaluation
+from loopcell.insight.flow_of_layer import norms_by_steps_back
+from loopcell.insight.last_outputs import last_outputs
+from loopcell.insight.nudges import NudgedRun, changing_states
+from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
 
@@ -23,14 +27,22 @@ def norms_back(
     root mean square over the rows that are so long. Of a cell that changes no state there is nothing to return.
 
     Args:
-        layers: recurrent layers.
-        x: as `gradient_flow` takes it.
-        loss: of the output; None for each row's last output along a random direction.
+        layers: recurrent layers; they are read as in evaluation.
+        x: the input, [T, B, I], or [B, T, I] with batch_first.
+        loss: of the output, in the form that the layers give; None for each row's last output along a random direction.
         lengths: steps of each row.
     """
-    if not changing_states(layers.cell.graph):
+    states = changing_states(layers.cell.graph)
+    if not states:
         return []
-    flow = gradient_flow(layers, x, loss, lengths=lengths, dynamics=False)
-    last = [layer for layer in flow.layers if layer.direction == 0][-1]
-    squares = sum(np.square(last.back(state)) for state in last.norms)
+    given = x.transpose(0, 1) if layers.batch_first else x
+    rows = checked_lengths(given, as_lengths(lengths, given.shape[1]), None)
+    with in_evaluation(layers):
+        run = NudgedRun(layers, states, rows.without_padding(given.detach()), rows)
+    output = run.output.transpose(0, 1) if layers.batch_first else run.output
+    with torch.enable_grad():
+        value = last_outputs(run.output, rows, layers.num_directions) if loss is None else loss(output)
+    nudges = run.nudges[-layers.num_directions].values()
+    found = torch.autograd.grad(value, list(nudges), allow_unused=True, materialize_grads=True)
+    squares = sum(np.square(norms_by_steps_back(gradient, rows)) for gradient in found)
     return [float(f"{norm:.4g}") for norm in np.sqrt(squares)]

@@ -17,6 +17,7 @@ from loopcell.equations.graph import Graph
 from loopcell.insight.capture import LayersCall, calls_of
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow_of_layer import FlowOfLayer, Numbers, least_norm, norms_by_steps_back
+from loopcell.insight.last_outputs import last_outputs
 from loopcell.insight.nudges import NudgedRun, changing_states
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
@@ -136,19 +137,9 @@ class _Batch:
         run = NudgedRun(self.layers, states, self.x, self.rows, self.initial)
         every = [nudge for nudges in run.nudges for nudge in nudges.values()]
         with torch.enable_grad():
-            value = self._last_outputs(run.output)
+            value = last_outputs(run.output, self.rows, self.layers.num_directions)
             found = iter(torch.autograd.grad(value, every, allow_unused=True, materialize_grads=True))
         return [{name: next(found) for name in nudges} for nudges in run.nudges]
-
-    def _last_outputs(self, output: Tensor) -> Tensor:
-        """Return the sum over rows of what each direction gives at the step that it reads last, along one direction."""
-        drawn = torch.randn(output.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        weights = (drawn / drawn.norm()).to(output)
-        ways = torch.chunk(output, self.layers.num_directions, dim=-1)
-        along = torch.chunk(weights, self.layers.num_directions)
-        # Reversed, the last valid step is first; the other direction ends at the first step by itself.
-        last = [self.rows.reverse(ways[0].contiguous())[0], *(way[0] for way in ways[1:])]
-        return torch.stack([torch.sum(one @ part) for one, part in zip(last, along, strict=True)]).sum()
 
 
 def _saturated(values: Tensor, op: str) -> float:
