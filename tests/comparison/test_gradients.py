@@ -49,6 +49,12 @@ def test_a_state_that_is_handed_on_is_left_out():
 
     net = loopcell.Recurrent(carrying, 3, 5)
     assert norms_back(net, torch.randn(3, 2, 3)) == pytest.approx([1.0, 0.5, 0.25], rel=1e-3)
+
+    @loopcell.cell
+    def resting(x, h, *, W):
+        return W.h @ x + h, h
+
+    assert norms_back(loopcell.Recurrent(resting, 3, 5), torch.randn(3, 2, 3)) == []
     found = compare(OnProblem(name="recall", updates=1, hidden_size=4, distances=(2,)), ["rnn", carrying], seeds=1)
     assert len(found.runs[1].gradient["end"]) == found.runs[1].shape["steps"]
 

@@ -12,7 +12,7 @@ from loopcell.insight.nudges import changing_states
 
 
 def test_each_row_counts_from_its_own_end():
-    gradient = torch.tensor([[3.0, 4.0], [1.0, 2.0], [5.0, 99.0]]).unsqueeze(-1)  # [T = 3, B = 2, 1]; 99 is padding
+    gradient = torch.tensor([[3.0, 4.0], [1.0, 2.0], [5.0, 0.0]]).unsqueeze(-1)  # [T = 3, B = 2, 1]; 0 is padding
     found = norms_by_steps_back(gradient, Lengths(3, torch.tensor([3, 2])))
     # One step back from its end the first row has 1 and the second 4; two steps back there is the first alone.
     assert found == pytest.approx([((25 + 4) / 2) ** 0.5, ((1 + 16) / 2) ** 0.5, 3.0])

@@ -24,7 +24,7 @@ def norms_back(
 
     A cell may carry its memory in another state than its output, as an LSTM does in c, so all states count together;
     but for those that the cell hands on as they were. Rows count from their own last step, each as far as it goes: the
-    root mean square over the rows that are so long.
+    root mean square over the rows that are so long. Of a cell that changes no state there is nothing to return.
 
     Args:
         layers: recurrent layers; they are read as in evaluation.
@@ -32,10 +32,13 @@ def norms_back(
         loss: of the output, in the form that the layers give; None for each row's last output along a random direction.
         lengths: steps of each row.
     """
+    states = changing_states(layers.cell.graph)
+    if not states:
+        return []
     given = x.transpose(0, 1) if layers.batch_first else x
     rows = checked_lengths(given, as_lengths(lengths, given.shape[1]), None)
     with in_evaluation(layers):
-        run = NudgedRun(layers, changing_states(layers.cell.graph), rows.without_padding(given.detach()), rows)
+        run = NudgedRun(layers, states, rows.without_padding(given.detach()), rows)
     output = run.output.transpose(0, 1) if layers.batch_first else run.output
     with torch.enable_grad():
         value = last_outputs(run.output, rows, layers.num_directions) if loss is None else loss(output)
