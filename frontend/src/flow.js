@@ -3,7 +3,7 @@
 
 import { choice, digits, make } from "./dom.js";
 import { head, section, table, view } from "./frame.js";
-import { LANGUAGES } from "./flowWords.js";
+import { LANGUAGES } from "./flow_words.js";
 import { Panel } from "./panels.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);

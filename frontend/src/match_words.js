@@ -13,13 +13,13 @@ const ENGLISH = {
 
 const KOREAN = {
 	title: "같은 패턴이 나오는 곳",
-	count: (shown, all, steps) => `말뭉치 ${steps}시점에서 이 유닛들이 대부분 함께 켜지는 ${all}곳 가운데 가장 비슷한 ${shown}곳입니다:`,
-	none: (steps) => `말뭉치 ${steps}시점에서 이 유닛들이 함께 켜지는 곳은 없습니다:`,
+	count: (shown, all, steps) => `말뭉치 ${steps}스텝에서 이 유닛들이 대부분 함께 켜지는 ${all}곳 가운데 가장 비슷한 ${shown}곳입니다:`,
+	none: (steps) => `말뭉치 ${steps}스텝에서 이 유닛들이 함께 켜지는 곳은 없습니다:`,
 	show: "그림에서 패턴 보기",
 	open: "한 곳을 누르면 그곳의 유닛 값이 나옵니다.",
-	place: (sequence, start) => `시퀀스 ${sequence}, 시점 ${start}`,
+	place: (sequence, start) => `시퀀스 ${sequence}, 스텝 ${start}`,
 	drawn: (shown, all) => `흐름 그림에는 유닛 ${all}개 가운데 ${shown}개만 그립니다. 다른 유닛은 그림에서 누르면 나옵니다.`,
-	values: "이곳에서 패턴 유닛의 값: 행은 유닛, 열은 시점이며 테두리 안이 찾은 구간입니다.",
+	values: "이곳에서 패턴 유닛의 값: 행은 유닛, 열은 스텝이며 테두리 안이 찾은 구간입니다.",
 };
 
 export const MATCH_LANGUAGES = { en: ENGLISH, ko: KOREAN };

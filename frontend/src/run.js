@@ -3,7 +3,7 @@
 import { choice, digits, make } from "./dom.js";
 import { head, section, table, view } from "./frame.js";
 import { Panel } from "./panels.js";
-import { LANGUAGES } from "./runWords.js";
+import { LANGUAGES } from "./run_words.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const page = document.getElementById("page");

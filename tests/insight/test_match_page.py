@@ -68,7 +68,7 @@ def test_a_place_opens_with_its_units_from_the_keyboard(browser, path, seen):
         page.keyboard.press("Enter")
         page.wait_for_selector(".matches canvas")
         place = seen.matches.found[1]
-        assert page.locator(".matches .place").inner_text() == f"시퀀스 1, 시점 {place.start}"
+        assert page.locator(".matches .place").inner_text() == f"시퀀스 1, 스텝 {place.start}"
         assert page.locator(".matches .closer li").count() == len(seen.matches.pattern.conditions)
         size = page.evaluate(
             "(() => { const c = document.querySelector('.matches canvas'); return [c.width, c.height]; })()"
