@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,24 @@ def modules():
     if not MODULES.is_dir():
         missing("this test needs the front end's tools: npm ci --prefix frontend")
     return MODULES
+
+
+@contextmanager
+def opened(browser, path, *, width=1300, height=900, locale="en-GB", scheme="light", fragment="", wait):
+    """A page of the library, with a check that it said nothing to the console and asked nobody for anything.
+
+    `wait` is called with the page, and returns when it is drawn.
+    """
+    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
+    page.goto(path.as_uri() + fragment)
+    wait(page)
+    yield page
+    assert complaints == []
+    context.close()
 
 
 def serious_violations(page, modules):

@@ -96,25 +96,6 @@ def test_a_live_page_is_for_language_models_and_their_text(loopcell, run, review
     assert "a SequenceClassifier has no live page: --live is for a language model" in result.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
-        (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
-        (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
-        (("--text", "cat", "-o", "x.pdf"), "ends in .html"),
-        (("--text", ""), "the text is empty"),
-        (("--text", "cat", "-o", "none/x.html"), "folder does not exist"),
-    ],
-)
-def test_what_cannot_be_done_is_one_sentence(loopcell, run, arguments, sentence, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    result = loopcell("inspect", run, *arguments, "--no-open")
-    assert result.exit_code != 0
-    assert sentence in " ".join(result.stderr.split())
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_row_that_is_not_there(loopcell, reviews, tmp_path):
     data = reviews / "reviews.csv"
     result = loopcell("inspect", reviews / "run", "--data", data, "--row", "99", "--no-open", "-o", tmp_path / "x.html")

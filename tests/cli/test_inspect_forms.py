@@ -70,6 +70,12 @@ def test_of_a_text_it_is_that_of_the_last_token(loopcell, run, tmp_path):
         (("--part", "0:2"), "--part says nothing to the page of a run"),
         (("-o", "none/x.html"), "folder does not exist"),
         (("-o", "x.pdf"), "ends in .html"),
+        (("--text", "a", "--data", "b.csv"), "give --text TEXT, or --data FILE"),
+        (("--text", "cat", "--part", "3"), "write 0:500, 100: or :50"),
+        (("--text", "cat", "--png", "x.svg"), "--png names a file that ends in .png"),
+        (("--text", "cat", "-o", "x.pdf"), "ends in .html"),
+        (("--text", ""), "the text is empty"),
+        (("--text", "cat", "-o", "none/x.html"), "folder does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(loopcell, run, arguments, sentence, monkeypatch, tmp_path):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from loopcell import cells
 from loopcell.comparison import CellCost, ComparedRun, Comparison
 from loopcell.errors import FileWriteError
-from tests.browser import serious_violations
+from tests.browser import opened as opened_page, serious_violations
 
 NAMES = ("rnn", "gru", "lstm", "min_gru", "indrnn", "sru", "mgu")
 START, DATA = "orthogonal, chrono", "drawn anew for each update; Le and Jaitly <b>2015</b>"
@@ -53,19 +53,7 @@ def path(found, tmp_path_factory):
     return written
 
 
-@contextmanager
-def opened(browser, path, *, width=1200, height=900, locale="en-GB", scheme="light"):
-    """The page, with a check that it said nothing to the console and asked nobody for anything."""
-    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme)
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
-    page.goto(path.as_uri())
-    page.wait_for_selector(".chart svg")
-    yield page
-    assert complaints == []
-    context.close()
+opened = partial(opened_page, width=1200, wait=lambda page: page.wait_for_selector(".chart svg"))
 
 
 def row(page, table, cell):

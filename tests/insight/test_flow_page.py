@@ -12,7 +12,8 @@ from loopcell.errors import FileWriteError, InputError
 from loopcell.insight import gradient_flow
 from loopcell.insight.flow_files import COLUMNS
 from loopcell.insight.plots import style
-from tests.insight.pages import lines_of, opened, serious_violations
+from tests.browser import serious_violations
+from tests.insight.pages import lines_of, opened
 
 STEPS = 50
 
@@ -76,7 +77,7 @@ def test_another_layer_language_and_theme(browser, path, flow):
 def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, path, modules, width, height, scheme):
     with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert serious_violations(page, modules) == []
+        assert serious_violations(page, modules) == {}
 
 
 def test_numbers_that_are_not_finite_and_steps_with_hostile_names(browser, tmp_path):

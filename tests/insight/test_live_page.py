@@ -2,7 +2,7 @@
 
 import math
 import re
-from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ import torch
 import loopcell
 from loopcell.data import CharVocabulary, JamoVocabulary, WordVocabulary
 from loopcell.errors import FileWriteError, InputError
-from tests.browser import serious_violations
+from tests.browser import opened as opened_page, serious_violations
 from tests.insight.test_live_numbers import ENGLISH, KOREAN, untrained
 
 TEXT = "the cat sat on the mat. the dog ate the"
@@ -35,19 +35,7 @@ def path(model, tmp_path_factory):
     return found
 
 
-@contextmanager
-def opened(browser, path, *, width=1300, height=900, locale="en-GB", scheme="light", fragment=""):
-    """The page, with a check that it said nothing to the console and asked nobody for anything."""
-    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme)
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
-    page.goto(path.as_uri() + fragment)
-    page.wait_for_selector(".marks span")
-    yield page
-    assert complaints == []
-    context.close()
+opened = partial(opened_page, wait=lambda page: page.wait_for_selector(".marks span"))
 
 
 def check_shares(page, model, text):

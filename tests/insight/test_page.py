@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import loopcell
 from loopcell import cells
 from loopcell.errors import FileWriteError, InputError
 from loopcell.insight import Inspection, LayerView, Prediction, look_inside
-from tests.browser import serious_violations
+from tests.browser import opened as opened_page, serious_violations
 
 STEPS = 60
 FRONT_END = Path(__file__).parents[2] / "frontend"
@@ -50,19 +50,7 @@ def path(seen, tmp_path_factory):
     return found
 
 
-@contextmanager
-def opened(browser, path, *, width=1300, height=900, locale="en-GB", scheme="light"):
-    """The page, with a check that it said nothing to the console and asked nobody for anything."""
-    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, color_scheme=scheme)
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
-    page.goto(path.as_uri())
-    page.wait_for_selector(".legend .bar")
-    yield page
-    assert complaints == []
-    context.close()
+opened = partial(opened_page, wait=lambda page: page.wait_for_selector(".legend .bar"))
 
 
 def point_at(page, step, row, rows=16):

@@ -14,7 +14,8 @@ from loopcell.tasks.core.learning_curve import evened
 from loopcell.tasks.core.run_page import MOST_POINTS, page_of
 from loopcell.tasks.core.run_record import RunRecord, read_run
 from loopcell.training.watched import LayerLook, Measure
-from tests.insight.pages import lines_of, opened, serious_violations
+from tests.browser import serious_violations
+from tests.insight.pages import lines_of, opened
 
 EARLIER = 8  # columns of metrics.csv that runs of before 0.1 have
 
@@ -127,7 +128,7 @@ def test_nothing_is_cut_off_and_axe_finds_nothing_serious(browser, run, wild, mo
         path = saved(open_run(folder), tmp_path)
         with opened(browser, path, width=width, height=height, locale="ko-KR", scheme=scheme) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert serious_violations(page, modules) == []
+            assert serious_violations(page, modules) == {}
 
 
 def test_a_run_of_an_earlier_version_is_shown_and_says_what_it_lacks(browser, run, tmp_path):

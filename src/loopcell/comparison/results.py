@@ -14,7 +14,7 @@ from typing import Any
 from loopcell.comparison.plain_json import json_of
 from loopcell.equations import Cell
 from loopcell.errors import InputError
-from loopcell.files.atomic import atomic_write
+from loopcell.insight.has_page import HasPage, save_by_ending
 from loopcell.tasks.core.verdict import LOSSES, aligned
 
 
@@ -113,7 +113,7 @@ class CellScore:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(HasPage):
     """Cells on one job under the same budget.
 
     Attributes:
@@ -235,18 +235,7 @@ class Comparison:
             InputError: another ending.
             FileWriteError: the folder is missing or may not be written, or the disk is full.
         """
-        target = Path(path)
-        write = WRITERS.get(target.suffix.lower())
-        if write is None:
-            raise InputError(f"{target.name}: a comparison is saved as {', '.join(WRITERS)}")
-        with atomic_write(target) as temporary:
-            write(self, temporary)
-
-    def _repr_html_(self) -> str:
-        """Show the page in a notebook, in a frame of its own."""
-        from html import escape
-
-        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
+        save_by_ending(self, path, "a comparison", {".json": _write_json, ".csv": _write_csv})
 
     def _title(self) -> str:
         same = "hidden size" if self.budget == "units" else "number of parameters"
@@ -302,21 +291,13 @@ def _shown(score: CellScore | None) -> str:
     return f"{shown}, {diverged}" if score.diverged else shown
 
 
-def _write_html(found: Comparison, path: Path) -> None:
-    path.write_text(found.html(), encoding="utf-8")
-
-
-def _write_json(found: Comparison, path: Path) -> None:
+def _write_json(found: Comparison, path: Path, _: str) -> None:
     path.write_text(json_of(found.to_json()), encoding="utf-8")
 
 
-def _write_csv(found: Comparison, path: Path) -> None:
+def _write_csv(found: Comparison, path: Path, _: str) -> None:
     rows = found.records()
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-
-WRITERS = {".html": _write_html, ".json": _write_json, ".csv": _write_csv}
-"""The forms of a comparison, by the ending of its file."""

@@ -22,6 +22,7 @@ from loopcell.insight.dynamics import step_dynamics
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.insight.flow_findings import Finding, finding
 from loopcell.insight.flow_of_layer import FlowOfLayer, least_norm, norms_by_steps_back
+from loopcell.insight.has_page import HasPage
 from loopcell.insight.nudges import NudgedRun, changing_states
 from loopcell.insight.treatments import Treatment, treated
 from loopcell.layers import boundary
@@ -36,7 +37,7 @@ CLIP = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class GradientFlow:
+class GradientFlow(HasPage):
     """The flow of a loss's gradient back through a network.
 
     Attributes:
@@ -107,12 +108,6 @@ class GradientFlow:
         from loopcell.insight.flow_files import save
 
         save(self, path)
-
-    def _repr_html_(self) -> str:
-        """Show the page in a notebook, in a frame of its own."""
-        from html import escape
-
-        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
 
 
 def gradient_flow(

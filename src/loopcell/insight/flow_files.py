@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.errors import InputError
-from loopcell.files.atomic import atomic_write
 from loopcell.insight.flow import GradientFlow
 from loopcell.insight.flow_of_layer import FlowOfLayer
+from loopcell.insight.has_page import save_by_ending
 from loopcell.insight.html_document import document
 from loopcell.insight.plots import axes_on, brief, style
 
@@ -25,13 +24,8 @@ MOST_PANELS = 24
 
 def save(flow: GradientFlow, path: str | PathLike[str]) -> None:
     """Write a flow as `GradientFlow.save` says."""
-    writers = {".html": _save_html, ".npz": _save_npz, ".csv": _save_csv, ".png": _save_picture, ".svg": _save_picture}
-    target = Path(path)
-    write = writers.get(target.suffix.lower())
-    if write is None:
-        raise InputError(f"{target.name}: a gradient flow is saved as {', '.join(writers)}")
-    with atomic_write(target) as temporary:
-        write(flow, temporary, target.suffix.lower())
+    writers = {".npz": _save_npz, ".csv": _save_csv, ".png": _save_picture, ".svg": _save_picture}
+    save_by_ending(flow, path, "a gradient flow", writers)
 
 
 def _each(flow: GradientFlow) -> Iterator[GradientFlow]:
@@ -100,10 +94,6 @@ def _plain(values: npt.NDArray[Any] | None) -> list[float | None]:
 def _number(value: float) -> float | None:
     """Return a number as JSON has it, with six digits; None for what is not finite."""
     return float(f"{value:.6g}") if np.isfinite(value) else None
-
-
-def _save_html(flow: GradientFlow, path: Path, _: str) -> None:
-    path.write_text(page_of(flow), encoding="utf-8")
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import InputError
-from loopcell.files.atomic import atomic_write
 from loopcell.insight.attention_map import AttentionMap
 from loopcell.insight.capture import LayerView
+from loopcell.insight.has_page import HasPage, save_by_ending
 
 if TYPE_CHECKING:
     from loopcell.insight.matches import Matches
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
+class Inspection(HasPage):
     """One sequence as a model saw it.
 
     Attributes:
@@ -155,14 +155,8 @@ class Inspection:
             InputError: another ending.
             FileWriteError: the folder is missing or may not be written, or the disk is full.
         """
-        writers = {".html": _save_html, ".npz": _save_npz, ".png": _save_picture, ".svg": _save_picture}
-        writers |= {".parquet": _save_table, ".csv": _save_table}
-        target = Path(path)
-        write = writers.get(target.suffix.lower())
-        if write is None:
-            raise InputError(f"{target.name}: an inspection is saved as {', '.join(writers)}")
-        with atomic_write(target) as temporary:
-            write(self, temporary, target.suffix.lower())
+        writers = {".npz": _save_npz, ".png": _save_picture, ".svg": _save_picture}
+        save_by_ending(self, path, "an inspection", {**writers, ".parquet": _save_table, ".csv": _save_table})
 
     def to_table(self) -> Any:
         """Return a pyarrow.Table with a row for every value: layer, quantity, step, token, unit, value.
@@ -175,12 +169,6 @@ class Inspection:
 
         tables = [_rows(one, *named, pa) for one in self.parts.values() for named in _matrices(one)]
         return pa.concat_tables(tables)
-
-    def _repr_html_(self) -> str:
-        """Show the page in a notebook, in a frame of its own."""
-        from html import escape
-
-        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
 
 
 def _matrices(seen: Inspection) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
@@ -209,10 +197,6 @@ def _rows(seen: Inspection, layer: str, name: str, value: npt.NDArray[Any], pa: 
 def _as_text(label: str) -> str:
     """Return a label as UTF-8 can have it: of half of a character, a question mark."""
     return str(label).encode("utf-8", "replace").decode("utf-8")
-
-
-def _save_html(seen: Inspection, path: Path, _: str) -> None:
-    path.write_text(seen.html(), encoding="utf-8")
 
 
 def _save_npz(seen: Inspection, path: Path, _: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from loopcell.errors import FileFormatError, InputError, UsageError
 from loopcell.files.atomic import atomic_write
 from loopcell.files.tensors import read_tensor_shapes
+from loopcell.insight.has_page import HasPage
 from loopcell.tasks.core.model_kind import MODEL
 from loopcell.tasks.core.pace import AUTO
 from loopcell.training.metrics import COLUMNS
@@ -25,7 +26,7 @@ _LAYER = re.compile(r"(.*\bl\d+(?:_reverse)?)\.")
 
 
 @dataclass(frozen=True, eq=False)
-class RunRecord:
+class RunRecord(HasPage):
     """A run, finished, failed or under way.
 
     Attributes:
@@ -91,12 +92,6 @@ class RunRecord:
             raise InputError(f"{target.name}: a run is saved as .html; its numbers are in metrics.csv and watched.csv")
         with atomic_write(target) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
-
-    def _repr_html_(self) -> str:
-        """Show the page in a notebook, in a frame of its own."""
-        from html import escape
-
-        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:720px;border:0"></iframe>'
 
 
 def read_run(folder: str | PathLike[str]) -> RunRecord:
