@@ -11,68 +11,17 @@ import numpy.typing as npt
 
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in
+from loopcell.data.series.categories import covariates_of
+from loopcell.data.series.gaps import Filled, fill_gaps
 from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
 from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
-from loopcell.data.series.showing import shown
+from loopcell.data.series.series import Series
 from loopcell.data.series.stamps import Stamps, read_stamps
-from loopcell.data.series.steps import Step, Times
+from loopcell.data.series.steps import Step
 from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
 
 ALL = "all"  # as a target: every column that is nothing else
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """One time series of T steps.
-
-    Attributes:
-        name: the value of its id column; "" where there is one series only.
-        times: datetime64[us] (or [ns], where microseconds do not tell them apart), in UTC if they have a zone; int64 or
-            float64 for numbers. `[T]`, rising.
-        step: what lies between two times; None if that was not asked for, or there is one time only.
-        target: float64 `[T, K]`, what is to be forecast.
-        known: float64 `[T, P]`, covariates whose future is known (a holiday, a price that is set).
-        past: float64 `[T, Q]`, covariates that are known up to now only.
-        target_names: K names; `known_names` and `past_names` likewise.
-        zone: the name of the times' zone, or their offset; None where they have none.
-        notes: sentences about how the times were read, which the user should know.
-    """
-
-    name: str
-    times: Times
-    step: Step | None
-    target: Floats
-    known: Floats
-    past: Floats
-    target_names: tuple[str, ...]
-    known_names: tuple[str, ...] = ()
-    past_names: tuple[str, ...] = ()
-    zone: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        """Return the number of steps, T."""
-        return len(self.times)
-
-    def __getitem__(self, part: slice) -> Series:
-        """Return a segment of the series, as views."""
-        if not isinstance(part, slice) or part.step not in (None, 1):
-            raise UsageError("a series is cut by a slice of neighbouring steps, such as series[:100]")
-        return replace(
-            self, times=self.times[part], target=self.target[part], known=self.known[part], past=self.past[part]
-        )
-
-    def __repr__(self) -> str:
-        step = f" every {self.step}" if self.step else ""
-        span = f", {shown(self.times[0], self.zone)} to {shown(self.times[-1], self.zone)}" if len(self) else ""
-        return f"<series {self.name!r}: {len(self):,} steps{step}{span}; {', '.join(self.target_names)}>"
-
-    def future_times(self, count: int) -> Times:
-        """Return the `count` times that follow the last one; UsageError where no step is known."""
-        if self.step is None:
-            raise UsageError(f"the series {self.name!r} has no regular step, so its future times are not known")
-        return self.step.after(self.times[-1], count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +32,10 @@ class Layout:
         zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
         like: gives what is known of the step of a series, by its name.
         other: columns that are something else, which `target="all"` leaves out.
+        static: columns that hold one value for each series.
+        categories: columns of names, among the covariates; those of words are so in any case.
+        fill_gaps: let rows that are missing among regular times be there, without values.
+        ahead: let rows at the end without a target be steps that are to come. False: their values are missing.
     """
 
     target: str | Sequence[str] | None = None
@@ -95,6 +48,10 @@ class Layout:
     zone: str | None = None
     like: Callable[[str], Step | None] = lambda _: None
     other: Sequence[str] = ()
+    static: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    fill_gaps: bool = False
+    ahead: bool = False
 
 
 def series_from(
@@ -144,22 +101,60 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     arrays = arrays_of(data)
     if arrays is not None:
         return _of_arrays(arrays, layout)
-    known, past, targets = tuple(layout.known), tuple(layout.past), layout.target
-    targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
+    covariates = tuple(tuple(names) for names in (layout.known, layout.past, layout.static))
+    targets = (layout.target,) if isinstance(layout.target, str) else tuple(layout.target or ())
     data, targets, time = as_table(data, targets, layout.time)
-    columns, targets = _columns(data, targets, (time, layout.series, *known, *past), layout.other)
-    numbers = {name: numbers_of(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
+    columns, targets = _columns(data, targets, (time, layout.series, *sum(covariates, ())), layout.other)
+    numbers, labels = covariates_of(sum(covariates, ()), columns, layout.categories, missing=layout.missing)
+    numbers |= {name: numbers_of(name, columns[name], missing=layout.missing) for name in targets}
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
     )
-    stamps = _stamps(columns[time] if time else None, layout.zone)
-    found = []
+    stamps, found = _stamps(columns[time] if time else None, layout.zone), []
     for name, rows in groups.items():
         named = _namer(columns[targets[0]], rows, name)
-        here, step, notes = _times(stamps, rows, named, layout.like(name) if layout.regular else None, layout.regular)
-        parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
-        numbered = (parts["t"], parts["k"], parts["p"], targets, known, past)
-        found.append(Series(name, here, step, *numbered, stamps.zone if stamps else None, notes))
+        at = _times(stamps, rows, named, layout, name)
+        target, known, past = (at.spread(_stack(numbers, some, rows)) for some in (targets, *covariates[:2]))
+        one = Series(name, at.times, at.step, target, known, past, targets, covariates[0], covariates[1])
+        static = _one_value(_stack(numbers, covariates[2], rows), covariates[2], labels, named)
+        found.append(
+            replace(
+                one,
+                zone=stamps.zone if stamps else None,
+                notes=at.notes,
+                ahead=_empty_at_the_end(target) if layout.ahead else 0,
+                static=static,
+                static_names=covariates[2],
+                categories=labels,
+            )
+        )
+    return found
+
+
+def _empty_at_the_end(target: Floats) -> int:
+    """Return how many rows at the end have no target [T, K]."""
+    there = np.flatnonzero(np.isfinite(target).any(1))
+    return len(target) - (int(there[-1]) + 1 if len(there) else 0)
+
+
+def _one_value(values: Floats, names: Sequence[str], labels: Mapping[str, tuple[str, ...]], named: Namer) -> Floats:
+    """Return the one value of each static column [T, S], missing ones aside; DataError says where there are two."""
+    found = np.full(len(names), np.nan)
+    for column, name in enumerate(names):
+        there = np.flatnonzero(np.isfinite(values[:, column]))
+        if not len(there):
+            continue
+        first = values[there[0], column]
+        other = there[values[there, column] != first]
+        if len(other):
+            one, two = (
+                labels[name][int(code)] if name in labels else f"{code:g}" for code in (first, values[other[0], column])
+            )
+            raise DataError(
+                f"{named(int(other[0]))}: {name!r} is {two}, and {one} before in the same series; what is static has "
+                "one value in each: name it as known or past"
+            )
+        found[column] = first
     return found
 
 
@@ -194,7 +189,9 @@ def _columns(
     demand_target(targets, table, others)
     twice = twice_in(names)
     if twice is not None:
-        raise UsageError(f"the column {twice!r} is used twice; each is one of target, time, series, known or past")
+        raise UsageError(
+            f"the column {twice!r} is used twice; each is one of target, time, series, known, past or static"
+        )
     if isinstance(table, Mapping):
         return _of_mapping(table, names), targets
     return dict(zip(names, table.load(*names), strict=True)), targets
@@ -260,17 +257,21 @@ def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
     return read_stamps(values if plain else _Rows(list(values), np.arange(len(values))), zone)
 
 
-def _times(
-    stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, like: Step | None, regular: bool
-) -> tuple[Times, Step | None, tuple[str, ...]]:
+def _times(stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, layout: Layout, name: str) -> Filled:
+    every = np.arange(len(rows))
     if stamps is None:
-        return np.arange(len(rows)), Step(1, clock=False), ()
+        return Filled(every, every, Step(1, clock=False))
     here = stamps._replace(times=stamps.times[rows])
-    if not regular:
+    if not layout.regular:
         check_rising(here.times, named, here.zone)
-        return here.times, None, stamps.notes
-    found = find_step(here, named, like)
-    return here.times, found.step, (*stamps.notes, *found.notes)
+        return Filled(here.times, every, None, stamps.notes)
+    like = layout.like(name)
+    if layout.fill_gaps:
+        found = fill_gaps(here, named, like)
+    else:
+        step, notes = find_step(here, named, like)
+        found = Filled(here.times, every, step, notes)
+    return found._replace(notes=(*stamps.notes, *found.notes))
 
 
 class _Rows(list[Any]):

@@ -60,7 +60,7 @@ def follow(
     Args:
         before: what was kept.
         quantiles: [N, f, K, Q] as the network gives them.
-        came: [N, K], the value just before each place.
+        came: [N, K], the value just before each place; NaN where it is missing: then nothing is moved.
         levels: Q levels.
         rate: r.
 
@@ -74,7 +74,7 @@ def follow(
         old = waiting[ahead, ahead]  # [f, K, Q]: of the place j + 1 steps back its step j, which is the value that came
         width = rate * (old[..., -1:] - old[..., :1])
         step = width * (level - (value[:, None] <= old + shift))
-        shift += np.where(np.isfinite(old), step, 0.0)
+        shift += np.where(np.isfinite(old) & np.isfinite(value)[:, None], step, 0.0)
         moved[number] = said + shift
         waiting = np.concatenate([said[None], waiting[:-1]])
     return np.sort(moved, -1), Tracked(shift, waiting)
@@ -86,14 +86,14 @@ def moved_to_cover(errors: Floats, still: Flags, levels: Sequence[float]) -> Flo
     Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), each level on its own.
 
     Args:
-        errors: [N, f, K, Q], what came less the quantiles of it.
+        errors: [N, f, K, Q], what came less the quantiles of it; NaN where it is missing.
         still: [N, K], which columns are forecast to stay there: their quantiles are not the network's.
         levels: Q levels.
     """
     found = np.zeros(errors.shape[1:])
     for column in range(errors.shape[2]):
         there = errors[~still[:, column], :, column]
-        if len(there) >= LEAST_TO_CALIBRATE:
+        if len(there) and np.isfinite(there).sum(0).min() >= LEAST_TO_CALIBRATE:
             for at, level in enumerate(levels):
-                found[:, column, at] = np.quantile(there[..., at], level, axis=0)
+                found[:, column, at] = np.nanquantile(there[..., at], level, axis=0)
     return found

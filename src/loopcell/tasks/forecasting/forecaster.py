@@ -17,6 +17,7 @@ from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
+from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -24,6 +25,7 @@ from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
+from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
@@ -275,7 +277,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
-        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still, one.newest)
         return with_history(forecast, series, one.steps), kept
 
     def _in_units(
@@ -283,7 +285,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     ) -> ForecastBatch:
         """Return the futures of places in the units of a series; what never varied stays as it is."""
         found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
-        return stay(found, one.series.target[places - 1], self._still(one, places, before))
+        first = one.series.target[:0] if before is None else before.scale.undo(before.memory.recent[-1].cpu().numpy())
+        newest = last_there(np.concatenate([first, one.series.target]))[places - 1 + len(first)]
+        return stay(found, newest, self._still(one, places, before))
 
     def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:
         """Say which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
@@ -313,7 +317,10 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     def _ready(self, series: Series, before: StoredHistory | None) -> ScaledSeries:
         """Return a series with the steps to come."""
         longer = with_future(series, steps_that_have_been(series), int(self.horizon))
-        return self._scaled(longer, None if before is None else before.scale)
+        if before is None:
+            return self._scaled(longer)
+        newest = before.newest if len(before.newest) else np.full(len(self.known) + len(self.past), np.nan)
+        return self._scaled(longer, before.scale, Before(before.time, newest))
 
     def _look(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None

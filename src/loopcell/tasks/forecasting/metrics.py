@@ -15,7 +15,7 @@ class Forecasts(NamedTuple):
     """Forecasts of one series and what came.
 
     Attributes:
-        true: [N, f, K].
+        true: [N, f, K]; NaN where a value is missing, which is not scored.
         mean: [N, f, K].
         quantiles: [N, f, K, Q]; None where there are none.
         size: [K], the deviation by which errors are divided to be comparable between targets.
@@ -79,8 +79,11 @@ def _pinball(part: Forecasts, levels: Sequence[float]) -> Floats:
 def _covered(part: Forecasts) -> Floats:
     assert part.quantiles is not None
     inside = (part.true >= part.quantiles[..., 0]) & (part.true <= part.quantiles[..., -1])
-    return inside.astype(np.float64)
+    return np.asarray(np.where(np.isnan(part.true), np.nan, inside))
 
 
 def _all(arrays: Iterable[Floats]) -> Floats:
-    return np.concatenate([array.ravel() for array in arrays])
+    """Return all numbers of some arrays, but for those of missing values."""
+    found: Floats = np.concatenate([array.ravel() for array in arrays])
+    there: Floats = found[~np.isnan(found)]
+    return there
