@@ -1,8 +1,8 @@
 """Covariates: what a network is given beside the targets, from the columns of a table and from its times.
 
-Those known ahead are, in this order: columns of the table, cycles of the calendar, parts of the date, holidays, the time
-since the row before, which columns are missing; and at last what is static. Columns of categories are codes: 0 for what
-was never seen or is missing, and from 1 on what training had.
+Those known ahead are, in this order: columns of the table, cycles of the calendar, parts of the date, holidays, the
+time since the row before, which columns are missing; and at last what is static. Columns of categories are codes: 0 for
+what was never seen or is missing, and from 1 on what training had.
 """
 
 from __future__ import annotations

@@ -165,6 +165,7 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed, before):
             with self._working("preparing the data"):
                 series = self._table(data, settings, nothing_known if before is None else self._known_step)
+                self._note(missing_note(series))
                 series, self._cuts = self._parted(series, validation, settings)
                 training, held_out = self._learn(series, validation, settings, before)
             self._train(training, held_out, seed, run=run, resumed=resume)
@@ -192,7 +193,7 @@ class SeriesEstimator(Estimator):
         """Read the series of a table, and note how their times were read and what was left out of it."""
         found = read_series(data, settings, like)
         skipped = [str(data.skipped)] if isinstance(data, Records) and data.skipped else []
-        self._note([*skipped, *notes_of(found), *missing_note(found)])
+        self._note([*skipped, *notes_of(found)])
         return found
 
     def _parted(self, series: list[Series], validation: Any, settings: Any) -> tuple[list[Series], list[int]]:
@@ -252,7 +253,7 @@ class SeriesEstimator(Estimator):
             data, replace(settings, categories=tuple(self.covariates_.categories)), like or self._known_step
         )
         self._demand_like(found)
-        self._note(unseen(found, self.covariates_))
+        self._note([*unseen(found, self.covariates_), *(missing_note(found) if like is None else ())])
         return found
 
     def _demand_like(self, series: Sequence[Series]) -> None:

@@ -97,7 +97,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         """
         kept = dict(state or {})
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
-        for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
+        for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not LookAhead(self.network_, self).fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")

@@ -99,7 +99,7 @@ class SeriesSettings(TrainingSettings):
         fill: what is read in place of a missing value: mask, nothing, and the network is told that it is missing and
             how long ago the last one came; ffill, the value before; interpolate, a straight line between those around
             it that are known at that time. What is missing is never learned to be forecast, nor scored.
-        mask_inputs: tell the network which values are missing; None where the training part has such.
+        mask_inputs: tell the network which values are missing; None: where the training part has such.
         fill_gaps: let rows that are missing among regular times be rows without values.
         regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
             steps, whatever their times, and the time since the row before is a covariate; forecasts then have no times,
