@@ -170,10 +170,9 @@ class Cell:
         others = self.inputs[1:]
         if len(further) != len(others) + len(self.states):
             wanted = f"{'the inputs ' * bool(others)}{', '.join(others)}{' and ' * bool(others)}"
-            states, came = ", ".join(self.states), len(further)
-            raise TraceError(x.builder.located(f"cell `{self.name}` takes {wanted}the states {states}; {came} came"))
-        inputs, states = (x, *further[: len(others)]), further[len(others) :]
-        return inline(self.graph, inputs, states, namespaces)
+            wanted += f"the states {', '.join(self.states)}"
+            raise TraceError(x.builder.located(f"cell `{self.name}` takes {wanted}; {len(further)} came"))
+        return inline(self.graph, (x, *further[: len(others)]), further[len(others) :], namespaces)
 
     def _demand_equal_sizes(self, known: Mapping[str, int]) -> None:
         for node in self.graph.nodes:

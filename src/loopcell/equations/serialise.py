@@ -25,7 +25,7 @@ _READABLE_LEAVES = {"input", "state", "parameter", "random", "constant", "size"}
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
-    """Return a graph as JSON-able data, with the sizes of its states, and of inputs that are not as long as the first."""
+    """Return a graph as JSON-able data, with the sizes of its states, and of inputs that are no [input]."""
     return {
         "name": graph.name,
         "nodes": [_node_to_json(node) for node in graph.nodes],
@@ -85,7 +85,7 @@ def _read(data: Any) -> Graph:
     for written in data["nodes"]:
         values.append(_read_node(builder, written, values))
     results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
-    sizes = {key: "input" for key in (node.key for node in builder.nodes if node.op == "input")}
+    sizes = dict.fromkeys((node.key for node in builder.nodes if node.op == "input"), "input")
     sizes |= {_sized_key(key, sizes): _size(key, size) for key, size in data["sizes"].items()}
     states = {key for key in sizes if key.kind == "state"}
     if OUTPUT not in results or set(results) - {OUTPUT} != states or not states:

@@ -234,7 +234,7 @@ def demand_read(graph: Graph, inputs: Collection[str]) -> None:
     """
     idle = [name for name in inputs if name not in graph.inputs]
     if len(inputs) > 1 and idle:
-        raise TraceError(f"cell `{graph.name}`: nothing reads the input `{idle[0]}`; leave it out of the arguments")
+        raise TraceError(f"cell `{graph.name}`: nothing reads the input `{idle[0]}`, which a call would have to pass")
 
 
 def named_results(builder: TraceBuilder, signature: Signature, returned: object) -> dict[Key, Value]:

@@ -146,9 +146,10 @@ def _unpacked(spec: StackSpec, name: str, came: object, packed: PackedSequence, 
 
 def _packed_alike(one: PackedSequence, other: PackedSequence) -> bool:
     """Say whether two are packed with the same lengths, their rows in the same order."""
-    orders = one.sorted_indices, other.sorted_indices
-    same_order = orders[0] is orders[1] or (None not in orders and bool((orders[0] == orders[1]).all()))
-    return same_order and one.batch_sizes.equal(other.batch_sizes)
+    order, other_order = one.sorted_indices, other.sorted_indices
+    if order is None or other_order is None:
+        return order is other_order and one.batch_sizes.equal(other.batch_sizes)
+    return order.equal(other_order) and one.batch_sizes.equal(other.batch_sizes)
 
 
 def _check_kind(name: str, tensor: Tensor, x: Tensor) -> None:

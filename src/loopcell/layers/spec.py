@@ -63,7 +63,7 @@ def make_executables(
     """Make a cell ready to run in every layer; all but the first read the outputs of both directions.
 
     Raises:
-        InputError: a size is missing, unknown or below 1; or layers would share what is as long as the first one's input.
+        InputError: a size is missing, unknown or below 1; or layers would share what is as long as the first's input.
     """
 
     def made(input_size: int) -> Executable:
@@ -89,6 +89,6 @@ def _check_shared(first: Executable, input_size: int, between: int) -> None:
     states = [key.name for key, size in graph.declared_sizes.items() if key.kind == "state" and size == "input"]
     if states and between != input_size:
         raise InputError(
-            f"state `{states[0]}` of cell `{first.cell.name}` is as long as the input, which is {input_size} for the first "
-            f"layer and {between} for the others: use num_layers=1, and another network on its output"
+            f"state `{states[0]}` of cell `{first.cell.name}` is as long as the input, which is {input_size} for the "
+            f"first layer and {between} for the others: use num_layers=1, and another network on its output"
         )

@@ -28,7 +28,6 @@ from loopcell.runtime import (
 )
 from loopcell.runtime.half import widened_dtype, widened_weights
 
-
 _NO_INPUTS: Mapping[str, Tensor] = MappingProxyType({})
 
 

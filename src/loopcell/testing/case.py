@@ -28,8 +28,9 @@ class JoinedInputs(Recurrent):
         """Run over a batch of sequences; arguments and results as of `Recurrent`."""
         widths = [self.input_size, *(width for _, width in self.spec.further.values())]
         data = x if isinstance(x, Tensor) else x.data
-        parts = [part if isinstance(x, Tensor) else x._replace(data=part) for part in data.split(widths, -1)]
-        return super().forward(parts[0], state, **options, **dict(zip(self.spec.further, parts[1:], strict=True)))
+        parts = [part if isinstance(x, Tensor) else x._replace(data=part) for part in torch.split(data, widths, -1)]
+        inputs: dict[str, Any] = dict(zip(self.spec.further, parts[1:], strict=True))
+        return super().forward(parts[0], state, **options, **inputs)
 
 
 @dataclass(frozen=True, init=False)
@@ -116,8 +117,7 @@ class Case:
     @property
     def is_stackable(self) -> bool:
         """Whether a second layer may read the outputs of a first one: nothing but x is as long as the input."""
-        first, *others = self.cell.graph.declared_sizes.values()
-        return "input" not in others
+        return list(self.cell.graph.declared_sizes.values()).count("input") < 2
 
     @property
     def joined_size(self) -> int:
