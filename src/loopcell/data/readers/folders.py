@@ -123,4 +123,3 @@ class FolderRecords(Records):
                 "class folders stand alone"
             )
         return files
-

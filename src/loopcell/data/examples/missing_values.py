@@ -1,0 +1,118 @@
+"""Values that are not there: the usual words for them, and those that a user names."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.examples.arrays import as_number, number_of_text
+from loopcell.errors import UsageError, quoted
+
+Doubles = npt.NDArray[np.float64]
+
+# What a cell of numbers says where there is none, in any case of letters: those of R, pandas, SQL, Excel, UCI's archive.
+USUAL = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "#n/a", "<na>"})
+
+
+@dataclass(frozen=True)
+class MissingValues:
+    """Words and numbers that stand for what is not there, beside the usual words.
+
+    Attributes:
+        words: as cells have them.
+        numbers: compared by their values, so that -999 is -999.0 too.
+    """
+
+    words: frozenset[str] = frozenset()
+    numbers: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, named: Sequence[str | float]) -> MissingValues:
+        """Read what a user named: words, and numbers or texts of numbers.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        if isinstance(named, str) or not all(isinstance(one, str | int | float) for one in named):
+            raise UsageError(f"missing values are words and numbers, such as (-999, 'unknown'), got {quoted(named)}")
+        numbers = [_as_number(one) for one in named]
+        texts = frozenset(one.strip() for one in named if isinstance(one, str))
+        return cls(texts, tuple(number for number in numbers if number is not None))
+
+    def in_numbers(self, cell: Any) -> bool:
+        """Return whether a cell of a column of numbers says that there is none."""
+        if not isinstance(cell, str):
+            return cell is None or (isinstance(cell, int | float) and (cell != cell or cell in self.numbers))
+        text = cell.strip()
+        return text.casefold() in USUAL or text in self.words or self._is_number(text)
+
+    def in_texts(self, cell: Any) -> bool:
+        """Return whether a cell of texts or labels says that there is none: it is empty, or has one of the named."""
+        if not isinstance(cell, str):
+            return self.in_numbers(cell)
+        return not cell.strip() or cell.strip() in self.words or self._is_number(cell.strip())
+
+    def as_nan(self, found: Doubles) -> Doubles:
+        """Return an array with NaN in place of the numbers that are named; the same one where there are none."""
+        wrong = np.isin(found, self.numbers) if self.numbers else np.zeros(0, bool)
+        return np.where(wrong, np.nan, found) if wrong.any() else found
+
+    def number(self, cell: Any) -> float:
+        """Read a cell as a number, NaN for what is not there; ValueError says what else it is."""
+        if self.in_numbers(cell):
+            return float("nan")
+        return number_of_text(cell) if isinstance(cell, str) else as_number(cell)
+
+    def _is_number(self, text: str) -> bool:
+        return bool(self.numbers) and _as_number(text) in self.numbers
+
+
+NONE_NAMED = MissingValues()
+
+
+class MissingCounts:
+    """Counts the values of columns, and those that are not there.
+
+    Attributes:
+        values: what stands for them.
+    """
+
+    def __init__(self, values: MissingValues = NONE_NAMED) -> None:
+        self.values = values
+        self._all: Counter[str] = Counter()
+        self._missing: Counter[str] = Counter()
+
+    def number(self, cell: Any, name: str) -> float:
+        """Read a cell of a column as a number, NaN for what is not there; ValueError says what else it is."""
+        found = self.values.number(cell)
+        self._all[name] += 1
+        self._missing[name] += math.isnan(found)
+        return found
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each column that lacks values."""
+        return [missing_note(name, count, self._all[name]) for name, count in self._missing.items() if count]
+
+
+def missing_note(name: str, missing: int, count: int) -> str:
+    """Return the sentence on a column that lacks values; "" for one that lacks none."""
+    if not missing:
+        return ""
+    if missing == count:
+        return f"no value of {name} is there: all {count:,} are missing"
+    return f"{missing:,} of {count:,} values of {name} {'is' if missing == 1 else 'are'} missing"
+
+
+def _as_number(one: str | float) -> float | None:
+    """Return the number that was named; None for a word, and for NaN, which is missing anyway."""
+    try:
+        found = float(one)
+    except (ValueError, OverflowError):
+        return None
+    return None if math.isnan(found) else found
