@@ -63,7 +63,9 @@ def test_text_reads_back_as_the_same_cell(name):
     if "size(" in printed.text():
         pytest.skip("means are printed as sum / size, which equations do not spell")
     spaces = sorted({parameter.partition(".")[0] for parameter in printed.graph.parameters})
-    states = [f'{state}: "{printed.graph.size_of(Key("state", state))}"' for state in printed.states]
+    states = [
+        f'{state}: "{printed.graph.size_of(Key("state", state))}"' for state in printed.states
+    ]
     returned = ", ".join(printed.states)
     if printed.graph.result("output") not in [printed.graph.result("state", state) for state in printed.states]:
         returned = f"h, {returned}"

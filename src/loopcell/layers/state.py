@@ -216,3 +216,4 @@ pytree.register_pytree_node(
         tuple(state),
     ),
 )
+

@@ -16,7 +16,7 @@ from loopcell.errors import UsageError, quoted
 
 Doubles = npt.NDArray[np.float64]
 
-# What a cell of numbers says where there is none, in any case of letters: those of R, pandas, SQL, Excel, UCI's archive.
+# Cells of columns of numbers that have none, in any case of letters: of R, pandas, SQL, Excel and UCI's archive.
 USUAL = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "#n/a", "<na>"})
 
 
@@ -48,7 +48,7 @@ class MissingValues:
     def in_numbers(self, cell: Any) -> bool:
         """Return whether a cell of a column of numbers says that there is none."""
         if not isinstance(cell, str):
-            return cell is None or (isinstance(cell, int | float) and (cell != cell or cell in self.numbers))
+            return cell is None or (isinstance(cell, int | float) and (math.isnan(cell) or cell in self.numbers))
         text = cell.strip()
         return text.casefold() in USUAL or text in self.words or self._is_number(text)
 

@@ -123,3 +123,4 @@ class FolderRecords(Records):
                 "class folders stand alone"
             )
         return files
+

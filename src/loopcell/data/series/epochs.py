@@ -61,11 +61,9 @@ def looks_like_epochs(times: Times) -> tuple[str, ...]:
         return ()
     for name, unit in UNITS.items():
         first, last = (float(time) / _A_SECOND[unit] for time in (times[0], times[-1]))
-        if _SINCE <= min(first, last) and max(first, last) <= _UNTIL:
+        if min(first, last) >= _SINCE and max(first, last) <= _UNTIL:
             then = shown(np.datetime64(round(first), "s"))
             what = f"{times[0]:.15g}" if times.dtype.kind == "f" else str(times[0])
-            return (
-                f"the times are read as numbers; time_format={unit!r} reads them as {name} since 1970 ({what} is "
-                f"{then} in UTC)",
-            )
+            note = f"the times are read as numbers; time_format={unit!r} reads them as {name} since 1970"
+            return (f"{note} ({what} is {then} in UTC)",)
     return ()

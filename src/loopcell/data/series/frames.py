@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Records, missing_column, twice_in
+from loopcell.data.readers.records import Records, missing_column, twice_in
 from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target, names_of
 from loopcell.data.series.lacking import missing_in
 from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
@@ -107,7 +107,7 @@ class Layout:
     missing_values: Sequence[str | float] = ()
 
 
-def series_from(
+def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
     data: Any,
     *,
     target: str | Sequence[str] | None = None,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing_values import NONE_NAMED
 from loopcell.data.readers.records import Column, Origin, where
 from loopcell.data.series.basic_dates import days_and_clock
 from loopcell.data.series.one_stamp import as_whole
@@ -44,7 +45,9 @@ def read_time_columns(
         columns: one, as `read_stamps` takes it, or several: whole numbers for the parts of a time, or texts that make
             one with a blank between them.
         names: of the columns.
-        zone: as for `read_stamps`; `time_format` and `order` likewise.
+        zone: of whose wall clock times without an offset are.
+        time_format: how times are written, as for `read_stamps`; that of several columns with blanks between them.
+        order: what stands first in dates, for columns that do not tell.
 
     Raises:
         DataError: a part is missing or no whole number, or the parts are no date; the message names file and row.
@@ -114,8 +117,7 @@ def _whole_numbers(column: Sequence[Any], name: str) -> Ints:
     wrong = next((at for at, number in enumerate(found) if number is None), None)
     if wrong is not None:
         cell = column[wrong]
-        empty = cell in (None, "") or cell != cell
-        what = "the cell is empty" if empty else f"{quoted(str(cell), 40)} is no whole number"
+        what = "the cell is empty" if NONE_NAMED.in_numbers(cell) else f"{quoted(str(cell), 40)} is no whole number"
         raise DataError(f"{where(column, wrong)}, column {name!r}: {what}, and it is a part of the time")
     return np.array(found, np.int64)
 
@@ -142,10 +144,10 @@ def _at_the_origins(cells: list[Any], column: Sequence[Any]) -> Sequence[Any]:
 
 
 def _text(cell: Any) -> str:
-    if cell is None or cell != cell:
-        return ""
+    if isinstance(cell, str):
+        return cell.strip()
     number = _whole(cell)
-    return str(cell).strip() if number is None or isinstance(cell, str) else str(number)
+    return "" if NONE_NAMED.in_numbers(cell) else str(cell if number is None else number)
 
 
 def with_rows(column: Sequence[Any]) -> Sequence[Any]:

@@ -18,7 +18,6 @@ from loopcell.data.series.written_dates import written_dates
 from loopcell.data.series.zones import (
     UTC_NAME,
     check_zone,
-    has_changes,
     instants,
     is_left_out,
     is_zone,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Annotated, Any, Literal
 
@@ -56,7 +57,7 @@ def _missing(value: object) -> object:
     named = tuple(one.item() if isinstance(one, np.generic) else one for one in named)
     if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
         raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
-    return tuple(one for one in named if not (isinstance(one, float) and one != one))  # NaN is one anyway
+    return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway
 
 
 PoolingName = Literal["last", "mean", "max", "attention"]
