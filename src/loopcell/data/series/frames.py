@@ -218,6 +218,7 @@ def _columns(
     table = data if isinstance(data, Mapping | Records) else read(data)
     there = tuple(table) if isinstance(table, Mapping) else table.columns
     if targets == (ALL,) and ALL not in there:
+        left_out = (*left_out, *(table.placed if isinstance(table, Records) else ()))
         targets = tuple(name for name in there if name not in (*others, *left_out))
     names = [name for name in (*targets, *others) if name is not None]
     demand_target(targets, table, others)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from loopcell.data.readers.patterns import expanded
 from loopcell.training.config import Config
 
 
@@ -56,7 +57,7 @@ class FileExamples(Columns):
     """Files, and what is read in them.
 
     Attributes:
-        files: tables, JSON lines, archives, a folder of class folders, ...
+        files: tables, JSON lines, archives, a folder of class folders, ...; a pattern (`data/*.csv`) is its files.
         encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
         kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None for what is found.
@@ -78,6 +79,11 @@ class FileExamples(Columns):
     vectors: Path | None = None
     frozen: bool = False
     digits: bool = False
+
+    @field_validator("files")
+    @classmethod
+    def _expanded(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(expanded(files))
 
     @model_validator(mode="after")
     def _two(self) -> Self:
