@@ -49,7 +49,7 @@ class FolderRecords(Records):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the first file, and those of its place."""
-        return (*self._open_first().columns, *self.placed)
+        return tuple(dict.fromkeys([*self._open_first().columns, *self.placed]))
 
     @property
     def placed(self) -> tuple[str, ...]:
@@ -100,10 +100,12 @@ class FolderRecords(Records):
         if at and not self._by_class:
             demand_same_columns(*self._chosen.readers[at], found.columns, self._open_first().columns)
         for record in found.rows:
-            both = next((name for name in added if name in record.values), None)
-            if both is not None:
-                raise DataError(f"{record.origin}: the file has a column {both!r}, which its place in the folder gives")
-            yield Record({**record.values, **added}, record.origin)
+            for name in added:
+                if name in record.values and not (self._partitions and _same(record.values[name], added[name])):
+                    raise DataError(
+                        f"{record.origin}: the file has a column {name!r}, which its place in the folder gives"
+                    )
+            yield Record({**added, **record.values}, record.origin)
 
     def _of_place(self, path: Path) -> dict[str, str | None]:
         """Return the values of the columns that a file's place gives."""
@@ -151,3 +153,7 @@ class FolderRecords(Records):
             )
         return files
 
+
+def _same(value: object, written: str | None) -> bool:
+    """Return whether a cell is the value that its folder's name gives; some programs write it in both places."""
+    return value is None if written is None else str(value) == written

@@ -1,4 +1,4 @@
-"""Folders that are named `name=value`, as Hive, Spark, Dask and pandas write tables in parts: their names are columns."""
+"""Folders that are named `name=value`, as Hive, Spark and Dask write the parts of a table: their names are columns."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _header(path: Path, text: Iterator[tuple[int, str]]) -> _Header:
             dates.append(rest[1].lower() == "date")
         elif word.lower() == "@frequency" and len(rest) == 1:
             every = _frequency(path, number, rest[0])
-        elif word and not word.startswith(("#", "@")) or (word.lower() in ("@attribute", "@frequency")):
+        elif word.lower() in ("@attribute", "@frequency") or (word and not word.startswith(("#", "@"))):
             raise DataError(f"{path} line {number} is not a header of .tsf: {quoted(line.strip(), 40)}")
     raise DataError(f"{path} is not .tsf: it has no line @data")
 
@@ -88,7 +88,8 @@ def _frequency(path: Path, number: int, name: str) -> tuple[int, str]:
         count, unit = _UNITS[counted[2]]
         return count * int(counted[1]), unit
     if plain not in _NAMED:
-        raise DataError(f"{path} line {number}: there is no frequency {quoted(name, 40)}: {', '.join(_NAMED)}, 10_minutes")
+        there = ", ".join(_NAMED)
+        raise DataError(f"{path} line {number}: there is no frequency {quoted(name, 40)}: {there}, 10_minutes, ...")
     return _NAMED[plain]
 
 
