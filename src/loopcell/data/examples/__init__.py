@@ -13,6 +13,7 @@ from loopcell.data.examples.splits import (
     split_in_time,
     split_random,
     split_stratified,
+    split_stretches,
     stratified_folds,
 )
 from loopcell.data.examples.tables import column_names, columns_by_name, is_table
@@ -47,5 +48,6 @@ __all__ = [
     "split_in_time",
     "split_random",
     "split_stratified",
+    "split_stretches",
     "stratified_folds",
 ]
