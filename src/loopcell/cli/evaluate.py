@@ -54,7 +54,8 @@ def evaluate(
         task = early.demand_model(find_model(model))
         data = settings.build(FileExamples, files=files)
         files_class(task).demand(data)
-        known = settings.build(FileExamples, files=train) if train else None
+        # Labels of units, and the choice of the last window, are of what is scored.
+        known = settings.build(FileExamples, files=train, last=False, unit_labels=None) if train else None
         said = {"start": _place(start), "end": _place(end), "stride": _of_forecasts(data.stride, task)}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:

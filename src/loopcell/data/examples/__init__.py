@@ -12,8 +12,8 @@ from loopcell.data.examples.splits import (
     split_groups,
     split_in_time,
     split_random,
+    split_segments,
     split_stratified,
-    split_stretches,
     stratified_folds,
 )
 from loopcell.data.examples.tables import column_names, columns_by_name, is_table
@@ -48,6 +48,6 @@ __all__ = [
     "split_in_time",
     "split_random",
     "split_stratified",
-    "split_stretches",
+    "split_segments",
     "stratified_folds",
 ]

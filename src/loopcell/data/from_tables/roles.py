@@ -14,7 +14,7 @@ REMAINING = "remaining"
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
-    """How a table becomes sequences.
+    """The roles of columns, and which rows make a sequence.
 
     Attributes:
         input: the columns that make a step; where rows are examples, those that make the sequence of a row.

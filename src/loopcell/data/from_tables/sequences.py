@@ -58,14 +58,14 @@ class LongTable:
 
     Attributes:
         notes: what the user should know of the last pass.
-        longest: the rows of its longest unit.
+        rows: how many rows it had.
     """
 
     records: Records
     roles: Roles
     given: Given = None
     notes: list[str] = field(default_factory=list, init=False)
-    longest: int = field(default=0, init=False)
+    rows: int = field(default=0, init=False)
 
     def cuts(self) -> Iterator[Cut]:
         """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
@@ -84,7 +84,7 @@ class LongTable:
                 if not targets.leaves_out(target):
                     yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles))
         targets.check_all_taken()
-        self.longest = max(sizes, default=0)
+        self.rows = sum(sizes)
         self.notes = [*found.notes(), *_shorter(sizes, self.roles), *targets.notes()]
 
 

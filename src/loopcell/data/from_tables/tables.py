@@ -98,21 +98,29 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     records = table if isinstance(table, Records) else read(table)
     demand_columns(records, roles.input)
     records.check_columns(roles.read(records.columns))
-    return cut_units(LongTable(records, roles, unit_labels)) if roles.of_steps else _examples(records, roles)
+    if not roles.of_steps:
+        return _examples(records, roles)
+    found = cut_units(LongTable(records, roles, unit_labels))
+    demand_long_enough(found.units, window)
+    return found
 
 
 def cut_units(table: LongTable) -> TableSequences:
-    """Return all sequences of a long table, for training; errors as `sequences_from_table`."""
+    """Return all sequences of a long table; DataError where there are none."""
     cuts = list(table.cuts())
-    if not cuts:
-        raise table.records.no_rows() if not table.longest else DataError("no window has a label in its last row")
-    window = table.roles.window
-    if window is not None and window > table.longest and not table.roles.each_step:
+    if cuts:
+        return of_cuts(cuts, table)
+    raise table.records.no_rows() if not table.rows else DataError("no window has a label in its last row")
+
+
+def demand_long_enough(units: Units | None, window: int | None) -> None:
+    """Refuse a window that is longer than every unit, to learn from; UsageError."""
+    longest = 0 if units is None else int(units.spans[:, 1].max())
+    if units is not None and window is not None and window > longest:
         raise UsageError(
-            f"a window of {window:,} rows is longer than every unit: the longest has {table.longest:,}; say fewer "
+            f"a window of {window:,} rows is longer than every unit: the longest has {longest:,}; say fewer "
             "(window), or none for a sequence of each whole unit"
         )
-    return of_cuts(cuts, table)
 
 
 def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:

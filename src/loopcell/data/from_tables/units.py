@@ -71,7 +71,7 @@ class Unit(NamedTuple):
 
 @dataclass
 class Found:
-    """What a pass over a long table met, for the user to know."""
+    """Units of which the user should know something, after a pass over a long table."""
 
     units: int = 0
     sorted: list[str] = field(default_factory=list)
@@ -168,7 +168,7 @@ def _key(row: Record, by: Sequence[str]) -> Key:
 def _comes_again(key: Key, before: Origin, again: Origin) -> DataError:
     return DataError(
         f"{again}: {named(key)} comes again, after other units and its rows up to {before}; say with time (--time "
-        "COLUMN) in which order its rows belong together, or give each stretch a name of its own"
+        "COLUMN) in which order its rows belong together, or give each part a name of its own"
     )
 
 
@@ -176,13 +176,13 @@ def _in_time(unit: Unit, roles: Roles, found: Found) -> Unit:
     """Return a unit with its rows in the order of time."""
     (name,) = roles.time
     times = read_times(unit.column(name))
-    steps = np.diff(times)
-    if (steps == np.zeros(1, steps.dtype)[:1]).any():
+    order = np.argsort(times, kind="stable")
+    if (times[order][1:] == times[order][:-1]).any():
         found.simultaneous.append(unit.title)
-    if (steps >= np.zeros(1, steps.dtype)).all():
+    if (order == np.arange(len(order))).all():
         return unit
     found.sorted.append(unit.title)
-    return unit.reordered(np.argsort(times, kind="stable"))
+    return unit.reordered(order)
 
 
 def _units(names: Sequence[str], count: int) -> str:

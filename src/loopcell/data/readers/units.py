@@ -31,7 +31,7 @@ class Units:
 
     @property
     def count(self) -> int:
-        """How many units there are."""
+        """The number of units."""
         return len(np.unique(self.numbers))
 
     def take(self, places: Sequence[int] | Ints) -> Units:

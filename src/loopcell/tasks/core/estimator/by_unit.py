@@ -1,4 +1,4 @@
-"""What is held out of sequences that were cut from units: whole units, so that no row is learned from and scored on."""
+"""The halves of sequences that were cut from units: whole units are held out, so that no row is in both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples import split_stretches
+from loopcell.data.examples import split_segments
 from loopcell.data.readers import Units
 from loopcell.errors import DataError
 from loopcell.tasks.core.estimator.parts import Part, as_pair
@@ -58,7 +58,7 @@ def as_units(groups: Any, count: int) -> Units:
 
 
 def halves_by_unit(y: Part, units: Units, share: float, split: Splitter, seed: int) -> Halves:
-    """Hold out whole units, drawn as a task draws examples; of a single unit stretches of it.
+    """Hold out whole units, drawn as a task draws examples; of a single unit segments of it.
 
     Args:
         y: the targets.
@@ -72,10 +72,10 @@ def halves_by_unit(y: Part, units: Units, share: float, split: Splitter, seed: i
     fraction = held_out_share(share, count)
     if not fraction or count < 2:
         return Halves(None)
-    fraction = min(max(fraction, 0.51 / count), 1 - 0.51 / count)  # one at least in both parts
+    fraction = min(max(fraction, 1 / count), 1 - 1 / count)  # one at least in both parts
     try:
         if len(firsts) == 1:
-            return Halves(split_stretches(units.spans, fraction, seed))
+            return Halves(split_segments(units.spans, fraction, seed))
         _, held_out = split(y.take(firsts), fraction, seed)
     except DataError as error:
         return Halves(None, f"nothing is held out: {error}; name other files for it (--val, validation=)")

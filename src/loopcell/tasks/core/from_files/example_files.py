@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
+from loopcell.data.from_tables import demand_long_enough
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.examples import (
     Loaded,
@@ -14,6 +15,7 @@ from loopcell.tasks.core.from_files.examples import (
     demand_sequences,
     load_opened,
     open_examples,
+    units_of,
 )
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
@@ -52,6 +54,8 @@ class ExampleFiles(OpenedFiles):
             vectors = ready_vectors(self.spec.vectors, self.tell, frozen=self.spec.frozen)
             estimator.set_params(embedding=vectors)
         found = self.load()
+        if not self._each_step:
+            demand_long_enough(units_of(found.X), self.spec.window)
         if not (self.spec.digits or estimator.reads_single_numbers):
             demand_sequences(found.X)
         return found

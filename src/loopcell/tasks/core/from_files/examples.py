@@ -17,6 +17,7 @@ import numpy as np
 
 from loopcell.data import Column, Records, pair, store
 from loopcell.data.from_tables import LongTable, WideRows, cut_units, statics, wide_row
+from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
 from loopcell.data.readers.choosing import Choice
@@ -192,8 +193,14 @@ def blocks(
 
 def told_by(X: Any, index: int) -> dict[str, Any]:
     """Return what a sequence that was cut from a unit is told by: its unit, its last time; nothing of others."""
-    units = getattr(getattr(X, "X", X), "units", None)
+    units = units_of(X)
     return {} if units is None else units.told_by(index)
+
+
+def units_of(X: Any) -> Units | None:
+    """Return the units that sequences were cut from; None where rows are examples."""
+    units: Units | None = getattr(getattr(X, "X", X), "units", None)
+    return units
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
