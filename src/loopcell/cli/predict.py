@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, READING, STEPS
+from loopcell.cli.columns import INPUT, LAST, NAMES, READING, STATIC, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, *NAMES, *INPUT, *STEPS, *STATIC, *LAST)
 
 
 @with_flags(FLAGS)
@@ -137,12 +137,19 @@ def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path |
 
 def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.core.from_files.examples import as_whole, blocks, in_training, open_records, tell_all
+    from loopcell.tasks.core.from_files.examples import (
+        as_read,
+        blocks,
+        in_training,
+        open_records,
+        tell_all,
+        told_by,
+    )
 
     if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
     columns = model.columns_
-    records = open_records(spec if columns is None else as_whole(spec, columns))
+    records = open_records(spec if columns is None else as_read(spec, columns))
     if columns is not None:
         records.expect(columns.named)
         _say_where_lines_are_texts(columns.named, records)
@@ -150,12 +157,12 @@ def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
-    for X in blocks(records, spec, ROWS_AT_ONCE):
+    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=model.labels_each_step):
         empty = False
         unknown.look_at(X)
-        for origin, found in zip(X.origins, model.predict_records(X), strict=True):
+        for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
             place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield json.dumps(place | found, ensure_ascii=False) + "\n"
+            yield json.dumps(place | told_by(X, index) | found, ensure_ascii=False, default=str) + "\n"
     if empty:
         raise records.no_rows()
     unknown.tell()

@@ -6,7 +6,6 @@ import math
 import secrets
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
 
 from loopcell.equations import Cell
@@ -54,7 +53,7 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
 def _missing(value: object) -> object:
     """Return one word or number, or several, as a tuple."""
     named = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
-    named = tuple(one.item() if isinstance(one, np.generic) else one for one in named)
+    named = tuple(one.item() if hasattr(one, "item") else one for one in named)  # NumPy's numbers
     if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
         raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
     return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway

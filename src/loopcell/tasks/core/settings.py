@@ -95,6 +95,8 @@ class NetworkSettings:
 
     pairs_of_texts: ClassVar[bool] = False
     """Whether two files of lines are sequences and what is known of them, line beside line."""
+    labels_each_step: ClassVar[bool] = False
+    """Whether the steps of a sequence have a label each, and not all of it one."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -271,6 +273,8 @@ class TaggerSettings(NetworkSettings, TrainingSettings, MissingSettings):
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
             CRF.
     """
+
+    labels_each_step: ClassVar[bool] = True
 
     crf: bool = False
     class_weight: ClassWeight = None

@@ -8,8 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
-from loopcell.data.series.formats import problem_of
-from loopcell.data.series.given import names_of
 from loopcell.errors import UsageError
 from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
@@ -71,6 +69,8 @@ def _loss(value: object) -> object:
 
 
 def _time_format(value: str | None) -> str | None:
+    from loopcell.data.series.formats import problem_of  # loads NumPy; flags do not
+
     problem = "" if value is None else problem_of(value)
     if problem:
         raise ValueError(problem)
@@ -241,6 +241,7 @@ def demand_segments(settings: ForecasterSettings) -> None:
 
 def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
     """Return all columns of a table that settings ask for by name."""
-    single = (*names_of(settings.time), settings.series, getattr(settings, "label", None))
+    times = (settings.time,) if isinstance(settings.time, str) else tuple(settings.time or ())
+    single = (*times, settings.series, getattr(settings, "label", None))
     target = () if settings.target == ALL_COLUMNS else settings.target
     return (*target, *settings.known, *settings.past, *(name for name in single if name is not None))

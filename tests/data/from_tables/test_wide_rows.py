@@ -10,6 +10,7 @@ import pytest
 
 from loopcell import SequenceClassifier
 from loopcell.data import Origin
+from loopcell.data.from_tables import wide_row
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files import examples as file_examples
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
@@ -21,7 +22,6 @@ from loopcell.tasks.core.from_files.examples import (
     open_examples,
     open_records,
 )
-from loopcell.tasks.core.from_files.wide_tables import wide_row
 
 
 @pytest.fixture

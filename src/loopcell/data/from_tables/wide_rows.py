@@ -7,8 +7,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from loopcell.data import Column, Origin
 from loopcell.data.examples.arrays import as_doubles, as_number, number_of_text
+from loopcell.data.readers.records import Column, Origin
 from loopcell.errors import DataError
 
 
