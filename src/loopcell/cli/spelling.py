@@ -78,6 +78,7 @@ SPELLINGS: dict[str, Spelling] = {
     "names": Spelling("--columns", str, parse_names, "NAMES"),
     "static": Spelling("--static", str, parse_names, "COLUMN"),
     "FileExamples.time": Spelling("--time", str, parse_names, "COLUMN"),
+    "carried": Spelling("--id", str, parse_names, "COLUMN"),
     "unit_labels": Spelling("--unit-labels", form="FILE"),
     "FileExamples.target": Spelling("--label --target", form="COLUMN"),
     "target": Spelling("--target", str, parse_names, "COLUMN"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.arrays import as_number, number_of_text
 from loopcell.errors import UsageError, quoted
 
 Doubles = npt.NDArray[np.float64]
@@ -52,52 +50,22 @@ class MissingValues:
         text = cell.strip()
         return text.casefold() in USUAL or text in self.words or self._is_number(text)
 
-    def in_texts(self, cell: Any) -> bool:
-        """Return whether a cell of texts or labels says that there is none: it is empty, or has one of the named."""
-        if not isinstance(cell, str):
-            return self.in_numbers(cell)
-        return not cell.strip() or cell.strip() in self.words or self._is_number(cell.strip())
+    def is_named(self, cell: Any) -> bool:
+        """Return whether a cell of any column has one of the named words or numbers."""
+        if isinstance(cell, str):
+            return cell.strip() in self.words or self._is_number(cell.strip())
+        return isinstance(cell, int | float) and not isinstance(cell, bool) and cell in self.numbers
 
     def as_nan(self, found: Doubles) -> Doubles:
         """Return an array with NaN in place of the numbers that are named; the same one where there are none."""
         wrong = np.isin(found, self.numbers) if self.numbers else np.zeros(0, bool)
         return np.where(wrong, np.nan, found) if wrong.any() else found
 
-    def number(self, cell: Any) -> float:
-        """Read a cell as a number, NaN for what is not there; ValueError says what else it is."""
-        if self.in_numbers(cell):
-            return float("nan")
-        return number_of_text(cell) if isinstance(cell, str) else as_number(cell)
-
     def _is_number(self, text: str) -> bool:
         return bool(self.numbers) and _as_number(text) in self.numbers
 
 
 NONE_NAMED = MissingValues()
-
-
-class MissingCounts:
-    """Counts the values of columns, and those that are not there.
-
-    Attributes:
-        values: what stands for them.
-    """
-
-    def __init__(self, values: MissingValues = NONE_NAMED) -> None:
-        self.values = values
-        self._all: Counter[str] = Counter()
-        self._missing: Counter[str] = Counter()
-
-    def number(self, cell: Any, name: str) -> float:
-        """Read a cell of a column as a number, NaN for what is not there; ValueError says what else it is."""
-        found = self.values.number(cell)
-        self._all[name] += 1
-        self._missing[name] += math.isnan(found)
-        return found
-
-    def notes(self) -> list[str]:
-        """Return a sentence for each column that lacks values."""
-        return [missing_note(name, count, self._all[name]) for name, count in self._missing.items() if count]
 
 
 def missing_note(name: str, missing: int, count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
@@ -128,6 +128,8 @@ class FileExamples(Columns):
         frozen: the vectors of `vectors` stay as they are.
         digits: a column of numbers is text, which is read digit by digit.
         last: of each unit only the last window.
+        missing: words and numbers that stand for what is not there, as the model's settings have them.
+        carried: columns of the input that predictions have as well, as they are there, so that both can be joined.
         unit_labels: a file with what is to be learned of each unit, a row for each in their order, or a table with the
             column of `by`. Where the target is what remains, it is what a unit still had after its last row.
     """
@@ -143,6 +145,8 @@ class FileExamples(Columns):
     frozen: bool = False
     digits: bool = False
     last: bool = False
+    missing: tuple[str | float, ...] = ()
+    carried: Names = ()
     unit_labels: Path | None = None
 
     @field_validator("files")
@@ -157,6 +161,15 @@ class FileExamples(Columns):
         if self.paired and len(self.files) != 2:
             raise ValueError(f"a file of sources and one of targets were expected, got {len(self.files)}")
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All names of columns that are said, with those that are carried over."""
+        return (*super().named, *self.carried)
+
+    def missing_as(self, settings: Any) -> Self:
+        """Return the files with the missing values of an estimator's settings; of some there are none."""
+        return self.model_copy(update={"missing": tuple(getattr(settings, "missing", ()) or ())})
 
     @property
     def columns(self) -> Columns:
