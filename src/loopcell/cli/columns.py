@@ -6,8 +6,14 @@ from loopcell.cli.flags import flags_of
 from loopcell.tasks.core.from_files.config import FileExamples
 
 READING = flags_of(FileExamples, "encoding", "kind", "header", "delimiter", "quote")
+NAMES = flags_of(FileExamples, "names")
 INPUT = flags_of(FileExamples, "input")
 LABEL = flags_of(FileExamples, "target")
 SEPARATOR = flags_of(FileExamples, "separator")
-STEPS = flags_of(FileExamples, "by", "window")
+STATIC = flags_of(FileExamples, "static")
+STEPS = flags_of(FileExamples, "by", "time", "window", "stride")
+LAST = flags_of(FileExamples, "last")
+CAP = flags_of(FileExamples, "cap")
+UNIT_LABELS = flags_of(FileExamples, "unit_labels")
+CARRIED = flags_of(FileExamples, "carried")
 VECTORS = flags_of(FileExamples, "vectors", "frozen")

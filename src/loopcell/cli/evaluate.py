@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, NAMES, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -21,7 +21,10 @@ from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS)
+FLAGS: tuple[Flag, ...] = (
+    *(*READING, *NAMES, *INPUT, *LABEL, *SEPARATOR),
+    *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+)
 
 
 @with_flags(FLAGS)
@@ -38,9 +41,6 @@ def evaluate(
     end: Annotated[
         str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
     ] = None,
-    stride: Annotated[
-        int | None, typer.Option("--stride", help="Series: steps from one forecast to the next, else 1.")
-    ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
@@ -54,8 +54,9 @@ def evaluate(
         task = early.demand_model(find_model(model))
         data = settings.build(FileExamples, files=files)
         files_class(task).demand(data)
-        known = settings.build(FileExamples, files=train) if train else None
-        said = {"start": _place(start), "end": _place(end), "stride": stride}
+        # Labels of units, and the choice of the last window, are of what is scored.
+        known = settings.build(FileExamples, files=train, last=False, unit_labels=None) if train else None
+        said = {"start": _place(start), "end": _place(end), "stride": _of_forecasts(data.stride, task)}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
             save_confusion(table, plot)
@@ -83,6 +84,13 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
             flag = "--train" if name == "training" else f"--{name}"
             raise UsageError(f"{flag} says nothing to a {type(model).__name__}; leave it out")
     return there
+
+
+def _of_forecasts(stride: int | None, task: str) -> int | None:
+    """Return the rows from one forecast to the next; None for those from one window of examples to the next."""
+    from loopcell.tasks.core.from_files.example_files import ExampleFiles
+
+    return None if issubclass(files_class(task), ExampleFiles) else stride
 
 
 def _place(start: str | None) -> Any:

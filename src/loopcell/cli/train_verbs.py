@@ -12,7 +12,18 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
+from loopcell.cli.columns import (
+    CAP,
+    INPUT,
+    LABEL,
+    NAMES,
+    READING,
+    SEPARATOR,
+    STATIC,
+    STEPS,
+    UNIT_LABELS,
+    VECTORS,
+)
 from loopcell.cli.finish import report
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
@@ -58,19 +69,19 @@ VERBS = {
     "classify": Verb(
         "sequence-classifier",
         ClassifierSettings,
-        (*READING, *INPUT, *LABEL, *SEPARATOR, *VECTORS),
-        "Train a classifier: a label, or several, for each sequence.",
+        (*READING, *NAMES, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_LABELS, *VECTORS),
+        "Train a classifier: a label, or several, for each sequence. A row is a sequence, or a step of one.",
     ),
     "regress": Verb(
         "sequence-regressor",
         RegressorSettings,
-        (*READING, *INPUT, *LABEL, *VECTORS),
-        "Train a regressor: a number for each sequence.",
+        (*READING, *NAMES, *INPUT, *LABEL, *STEPS, *STATIC, *CAP, *UNIT_LABELS, *VECTORS),
+        "Train a regressor: a number for each sequence. A row is a sequence, or a step of one.",
     ),
     "tag": Verb(
         "sequence-tagger",
         TaggerSettings,
-        (*READING, *INPUT, *LABEL, *STEPS, *VECTORS),
+        (*READING, *NAMES, *INPUT, *LABEL, *STEPS, *VECTORS),
         "Train a tagger: a label for each step. A row has lists of steps and labels, or is a step.",
     ),
     "translate": Verb(

@@ -12,6 +12,7 @@ from loopcell.data.examples.splits import (
     split_groups,
     split_in_time,
     split_random,
+    split_segments,
     split_stratified,
     stratified_folds,
 )
@@ -47,5 +48,6 @@ __all__ = [
     "split_in_time",
     "split_random",
     "split_stratified",
+    "split_segments",
     "stratified_folds",
 ]

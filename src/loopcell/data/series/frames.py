@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in
+from loopcell.data.readers.records import Records, missing_column, twice_in
 from loopcell.data.series.categories import covariates_of
 from loopcell.data.series.gaps import Filled, fill_gaps
-from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
+from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target, names_of
+from loopcell.data.series.lacking import missing_in
 from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
 from loopcell.data.series.series import Series
-from loopcell.data.series.stamps import Stamps, read_stamps
+from loopcell.data.series.several_columns import read_time_columns, with_rows
+from loopcell.data.series.stamps import Stamps
+from loopcell.data.series.static import one_value
 from loopcell.data.series.steps import Step
 from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
@@ -36,34 +40,41 @@ class Layout:
         categories: columns of names, among the covariates; those of words are so in any case.
         fill_gaps: let rows that are missing among regular times be there, without values.
         ahead: let rows at the end without a target be steps that are to come. False: their values are missing.
+        date_order: what stands first in dates, for columns that do not tell.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones.
     """
 
     target: str | Sequence[str] | None = None
-    time: str | None = None
+    time: str | Sequence[str] | None = None
     series: str | None = None
     known: Sequence[str] = ()
     past: Sequence[str] = ()
     regular: bool = True
     missing: bool = False
     zone: str | None = None
+    time_format: str | None = None
     like: Callable[[str], Step | None] = lambda _: None
     other: Sequence[str] = ()
     static: Sequence[str] = ()
     categories: Sequence[str] = ()
     fill_gaps: bool = False
     ahead: bool = False
+    date_order: str = ""
+    missing_values: Sequence[str | float] = ()
 
 
-def series_from(
+def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
     data: Any,
     *,
     target: str | Sequence[str] | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     series: str | None = None,
     known: Sequence[str] = (),
     past: Sequence[str] = (),
     regular: bool = True,
     missing: bool = False,
+    time_format: str | None = None,
+    missing_values: Sequence[str | float] = (),
 ) -> list[Series]:
     """Make time series of a table.
 
@@ -73,13 +84,16 @@ def series_from(
             target with a name; of a list of arrays each is a series.
         target: the column or columns to forecast, or "all" for those that are nothing else; needed unless `data` is an
             array or a series.
-        time: the column with the times (see `read_times`); None: a pandas index of time stamps or periods has them, and
-            else rows are counted.
+        time: the column with the times (see `read_times`), or several: year, month, day, hour, ..., or a date and a
+            time of the day. None: a pandas index of time stamps or periods has them, and else rows are counted.
         series: the column that tells series apart; None: there is one series.
         known: covariates whose future is known.
         past: covariates known up to now only.
         regular: times have to be evenly spaced, in hours or in the calendar. False: they only have to rise.
-        missing: let values that are not there be NaN.
+        missing: let values that are not there be NaN: empty cells, and the usual words for them (NA, null, -, ?, ...).
+        time_format: how times are written, where they are not as above: as `datetime.strptime` has it
+            (`%d.%m.%y %H:%M`), or s, ms, us or ns for numbers since 1970. Several columns are one text, with blanks.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones: -999.
 
     Returns:
         The series in the order in which they first come.
@@ -89,10 +103,18 @@ def series_from(
             gap. The message names the file and the row.
         UsageError: no target, or a column is used twice.
     """
-    return read_layout(
-        data,
-        Layout(target=target, time=time, series=series, known=known, past=past, regular=regular, missing=missing),
+    layout = Layout(
+        target=target,
+        time=time,
+        series=series,
+        known=known,
+        past=past,
+        regular=regular,
+        missing=missing,
+        time_format=time_format,
+        missing_values=missing_values,
     )
+    return read_layout(data, layout)
 
 
 def read_layout(data: Any, layout: Layout) -> list[Series]:
@@ -101,61 +123,45 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     arrays = arrays_of(data)
     if arrays is not None:
         return _of_arrays(arrays, layout)
-    covariates = tuple(tuple(names) for names in (layout.known, layout.past, layout.static))
     targets = (layout.target,) if isinstance(layout.target, str) else tuple(layout.target or ())
-    data, targets, time = as_table(data, targets, layout.time)
-    columns, targets = _columns(data, targets, (time, layout.series, *sum(covariates, ())), layout.other)
-    numbers, labels = covariates_of(sum(covariates, ()), columns, layout.categories, missing=layout.missing)
-    numbers |= {name: numbers_of(name, columns[name], missing=layout.missing) for name in targets}
+    roles = tuple(tuple(names) for names in (layout.known, layout.past, layout.static))
+    covariates = sum(roles, ())
+    data, targets, times = as_table(data, targets, names_of(layout.time))
+    columns, targets = _columns(data, targets, (*times, layout.series, *covariates), layout.other)
+    values = MissingValues.of(layout.missing_values)
+    numbers = {name: numbers_of(name, columns[name], missing=layout.missing, values=values) for name in targets}
+    more, labels = covariates_of(covariates, columns, layout.categories, missing=layout.missing, values=values)
+    numbers |= more
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
     )
-    stamps, found = _stamps(columns[time] if time else None, layout.zone), []
+    stamps = _stamps([columns[name] for name in times], times, layout)
+    found = []
     for name, rows in groups.items():
         named = _namer(columns[targets[0]], rows, name)
         at = _times(stamps, rows, named, layout, name)
-        target, known, past = (at.spread(_stack(numbers, some, rows)) for some in (targets, *covariates[:2]))
-        one = Series(name, at.times, at.step, target, known, past, targets, covariates[0], covariates[1])
-        static = _one_value(_stack(numbers, covariates[2], rows), covariates[2], labels, named)
+        target, known, past = (at.spread(_stack(numbers, some, rows)) for some in (targets, *roles[:2]))
+        one = Series(name, at.times, at.step, target, known, past, targets, roles[0], roles[1])
         found.append(
             replace(
                 one,
                 zone=stamps.zone if stamps else None,
                 notes=at.notes,
+                date_order=stamps.order if stamps else "",
                 ahead=_empty_at_the_end(target) if layout.ahead else 0,
-                static=static,
-                static_names=covariates[2],
+                static=one_value(_stack(numbers, roles[2], rows), roles[2], labels, named),
+                static_names=roles[2],
                 categories=labels,
             )
         )
-    return found
+    lacking = missing_in(found)
+    return [replace(one, notes=(*one.notes, *lacking)) for one in found] if lacking else found
 
 
 def _empty_at_the_end(target: Floats) -> int:
     """Return how many rows at the end have no target [T, K]."""
     there = np.flatnonzero(np.isfinite(target).any(1))
     return len(target) - (int(there[-1]) + 1 if len(there) else 0)
-
-
-def _one_value(values: Floats, names: Sequence[str], labels: Mapping[str, tuple[str, ...]], named: Namer) -> Floats:
-    """Return the one value of each static column [T, S], missing ones aside; DataError says where there are two."""
-    found = np.full(len(names), np.nan)
-    for column, name in enumerate(names):
-        there = np.flatnonzero(np.isfinite(values[:, column]))
-        if not len(there):
-            continue
-        first = values[there[0], column]
-        other = there[values[there, column] != first]
-        if len(other):
-            one, two = (
-                labels[name][int(code)] if name in labels else f"{code:g}" for code in (first, values[other[0], column])
-            )
-            raise DataError(
-                f"{named(int(other[0]))}: {name!r} is {two}, and {one} before in the same series; what is static has "
-                "one value in each: name it as known or past"
-            )
-        found[column] = first
-    return found
 
 
 def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Series]:
@@ -184,6 +190,7 @@ def _columns(
     table = data if isinstance(data, Mapping | Records) else read(data)
     there = tuple(table) if isinstance(table, Mapping) else table.columns
     if targets == (ALL,) and ALL not in there:
+        left_out = (*left_out, *(table.placed if isinstance(table, Records) else ()))
         targets = tuple(name for name in there if name not in (*others, *left_out))
     names = [name for name in (*targets, *others) if name is not None]
     demand_target(targets, table, others)
@@ -246,15 +253,15 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
     return {name: np.array(found) for name, found in rows.items()}
 
 
-def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
+def _stamps(columns: Sequence[Sequence[Any]], names: Sequence[str], layout: Layout) -> Stamps | None:
     """Return all times of a table at once, so that they are read in one way; None where rows are counted."""
-    if zone is not None and column is None:
-        raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
-    if column is None or isinstance(column, Column):
-        return None if column is None else read_stamps(column, zone)
-    values: Any = np.asarray(column)
-    plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
-    return read_stamps(values if plain else _Rows(list(values), np.arange(len(values))), zone)
+    for argument, value in (("zone", layout.zone), ("time_format", layout.time_format)):
+        if value is not None and not columns:
+            raise UsageError(f"{argument}={value!r} is for time stamps: name their column (time=)")
+    if not columns:
+        return None
+    cells = [with_rows(column) for column in columns]
+    return read_time_columns(cells, names, layout.zone, layout.time_format, layout.date_order)
 
 
 def _times(stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, layout: Layout, name: str) -> Filled:
@@ -272,14 +279,6 @@ def _times(stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, lay
         step, notes = find_step(here, named, like)
         found = Filled(here.times, every, step, notes)
     return found._replace(notes=(*stamps.notes, *found.notes))
-
-
-class _Rows(list[Any]):
-    """Some rows of an array, which remember where they stood."""
-
-    def __init__(self, values: list[Any], rows: npt.NDArray[np.int64]) -> None:
-        super().__init__(values)
-        self.origins = [Origin("data", int(row) + 1) for row in rows]
 
 
 def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:

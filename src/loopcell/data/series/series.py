@@ -27,7 +27,8 @@ class Series:
         past: float64 `[T, Q]`, covariates that are known up to now only.
         target_names: K names; `known_names` and `past_names` likewise.
         zone: the name of the times' zone, or their offset; None where they have none.
-        notes: sentences about how the times were read, which the user should know.
+        notes: sentences about how the times were read, and on values that are not there, which the user should know.
+        date_order: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
         ahead: how many of the steps, at the end, are still to come: of them covariates may be known, and no target is.
         static: float64 `[S]`, what does not change within the series; `static_names` likewise.
         categories: of each categorical column the texts that its numbers count, from 0; the same for all series.
@@ -46,6 +47,7 @@ class Series:
     past_names: tuple[str, ...] = ()
     zone: str | None = None
     notes: tuple[str, ...] = ()
+    date_order: str = ""
     ahead: int = 0
     static: Floats = field(default_factory=lambda: np.empty(0))
     static_names: tuple[str, ...] = ()

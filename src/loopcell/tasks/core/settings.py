@@ -24,6 +24,7 @@ from loopcell.tasks.core.argument_types import (
     AutoWarmup,
     CellChoice,
     ClassWeight,
+    MissingWords,
     PoolingChoice,
     RandomState,
     drawn_seed,
@@ -94,6 +95,8 @@ class NetworkSettings:
 
     pairs_of_texts: ClassVar[bool] = False
     """Whether two files of lines are sequences and what is known of them, line beside line."""
+    labels_each_step: ClassVar[bool] = False
+    """Whether the steps of a sequence have a label each, and not all of it one."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -205,7 +208,19 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(NetworkSettings, TrainingSettings):
+class MissingSettings:
+    """The values that stand for what is not there.
+
+    Args:
+        missing: words and numbers that stand for what is not there, beside empty cells and the usual ones (NA, null,
+            -, ?), such as -999.
+    """
+
+    missing: MissingWords = ()
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
@@ -227,7 +242,7 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(NetworkSettings, TrainingSettings):
+class RegressorSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
@@ -249,7 +264,7 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NetworkSettings, TrainingSettings):
+class TaggerSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:
@@ -258,6 +273,8 @@ class TaggerSettings(NetworkSettings, TrainingSettings):
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
             CRF.
     """
+
+    labels_each_step: ClassVar[bool] = True
 
     crf: bool = False
     class_weight: ClassWeight = None

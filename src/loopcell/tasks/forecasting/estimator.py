@@ -14,6 +14,7 @@ from torch import nn
 from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
 from loopcell.data.series import check_zone, read_days
+from loopcell.data.series.written_dates import check_order
 from loopcell.errors import DataError, UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Estimator
@@ -27,7 +28,6 @@ from loopcell.tasks.forecasting.columns import (
     demand_like,
     demand_values,
     demand_zone,
-    missing_note,
     notes_of,
     nothing_known,
     one_step,
@@ -60,6 +60,7 @@ class SeriesEstimator(Estimator):
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
         covariates_: what was learned of the covariates: their categories, and which of them have holes.
+        date_order_: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
     """
 
     network_: SeriesNetwork
@@ -70,6 +71,7 @@ class SeriesEstimator(Estimator):
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
     covariates_: Covariates
+    date_order_: str = ""
     _cuts: Sequence[int] = ()  # of each series that the last `fit` read, the first step that it held out
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
@@ -165,7 +167,6 @@ class SeriesEstimator(Estimator):
         with self._fitting(seed, before):
             with self._working("preparing the data"):
                 series = self._table(data, settings, nothing_known if before is None else self._known_step)
-                self._note(missing_note(series))
                 series, self._cuts = self._parted(series, validation, settings)
                 training, held_out = self._learn(series, validation, settings, before)
             self._train(training, held_out, seed, run=run, resumed=resume)
@@ -191,7 +192,7 @@ class SeriesEstimator(Estimator):
 
     def _read_series(self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None]) -> list[Series]:
         """Read the series of a table, and note how their times were read and what was left out of it."""
-        found = read_series(data, settings, like)
+        found = read_series(data, settings, like, "" if like is nothing_known else self.date_order_)
         skipped = [str(data.skipped)] if isinstance(data, Records) and data.skipped else []
         self._note([*skipped, *notes_of(found)])
         return found
@@ -212,6 +213,7 @@ class SeriesEstimator(Estimator):
         steps, cuts = [steps_that_have_been(one) for one in series], self._cuts
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, one_step(series), series[0].zone
+            self.date_order_ = series[0].date_order
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
             self.names_ = tuple(one.name for one in series)
             demand_values(series)
@@ -253,7 +255,7 @@ class SeriesEstimator(Estimator):
             data, replace(settings, categories=tuple(self.covariates_.categories)), like or self._known_step
         )
         self._demand_like(found)
-        self._note([*unseen(found, self.covariates_), *(missing_note(found) if like is None else ())])
+        self._note(unseen(found, self.covariates_))
         return found
 
     def _demand_like(self, series: Sequence[Series]) -> None:
@@ -315,7 +317,8 @@ class SeriesEstimator(Estimator):
         if not self._wall:
             return found
         steps = {name: step.to_json() for name, step in self.steps_.items()}
-        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {})
+        order = {"date_order": self.date_order_} if self.date_order_ else {}
+        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {}) | order
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         targets, names = learned["targets"], learned["series"]
@@ -328,3 +331,4 @@ class SeriesEstimator(Estimator):
         self.steps_ = {str(name): Step.from_json(step) for name, step in learned.get("steps", {}).items()}
         self._wall, zone = "zone" in learned, learned.get("zone")
         self.zone_ = None if zone is None else check_zone(str(zone))
+        self.date_order_ = check_order(learned.get("date_order", ""))
