@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, wit
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
+from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
@@ -64,6 +66,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     task: ClassVar[str] = "forecaster"
     network_: ForecasterNetwork | SegmentNetwork
     still_: Flags
+    _seen: Mapping[str, Seen] = MappingProxyType({})  # what training saw of each series; of old models nothing is known
 
     # --- forecasts -------------------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
         for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
-            if before is not None and not LookAhead(self.network_, self).fits(before):
+            if before is not None and not self._looking().fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
@@ -240,14 +243,16 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             self.still_ = np.stack([still_columns(one) for one in series])
             quiet = [(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]
             self._note(staying_note(quiet))
+        self._seen = {**({} if before is None else self._seen), **seen_parts(series)}
         return super()._learn(series, validation, settings, before)
 
     def _learned(self) -> dict[str, Any]:
-        found = super()._learned()
+        found = super()._learned() | {"seen": {name: part.to_json() for name, part in self._seen.items()}}
         return found | {"still": np.argwhere(self.still_).tolist()} if self.still_.any() else found
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
+        self._seen = seen_from_json(learned.get("seen", {}))
         self.still_ = flags_at(learned.get("still", []), len(self.names_), len(self.targets_))
 
     def _finish(self, held_out: SeriesExamples | None) -> None:
@@ -275,7 +280,8 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
-        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        trained_on = self._looking().trained_on(one, before)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still, trained_on)
         return with_history(forecast, series, one.steps), kept
 
     def _in_units(
@@ -319,4 +325,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
         """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
-        return LookAhead(self.network_, self)(one, places, before)
+        return self._looking()(one, places, before)
+
+    def _looking(self) -> LookAhead:
+        return LookAhead(self.network_, self, self._seen)

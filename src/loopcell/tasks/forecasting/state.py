@@ -36,6 +36,7 @@ class StoredHistory(NamedTuple):
         memory: of the network, a batch of one.
         tracked: of quantiles that follow the values; None where they do not.
         still: bool [K], which columns never varied when the state was begun, so that they have no scale.
+        trained_on: whether the series is one that training had.
     """
 
     time: Any
@@ -44,6 +45,7 @@ class StoredHistory(NamedTuple):
     memory: Memory
     tracked: Tracked | None
     still: npt.NDArray[np.bool_]
+    trained_on: bool = False
 
 
 class SeriesState(Mapping[str, StoredHistory]):
@@ -85,6 +87,7 @@ class SeriesState(Mapping[str, StoredHistory]):
                 tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
             still = np.flatnonzero(kept.still).tolist()
             facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept), "still": still})
+            facts[-1]["trained_on"] = kept.trained_on
         contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
 
@@ -118,7 +121,7 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
         raise ValueError("its quantiles do not fit each other")
     tracked = seen if seen.shift.size else None
     still = np.isin(np.arange(len(mean)), np.array(facts.get("still", []), np.int64))
-    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, tracked, still)
+    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, tracked, still, facts.get("trained_on", False) is True)
 
 
 def _time_to_json(kept: StoredHistory) -> dict[str, Any]:
