@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class LookAhead:
 
     network: ForecasterNetwork | SegmentNetwork
     settings: ForecasterSettings
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def __call__(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
@@ -73,8 +73,9 @@ class LookAhead:
                 unseen = first_unseen(one.series, self.seen[one.series.name]) if self.trained_on(one, before) else 0
                 return self._followed(one, places, memory, kept or tracked(self._shift()), unseen)
             futures, memory = self._strategy()(self.network, one, places, memory)
-        quantiles = futures.quantiles + self._shift()
-        return ForecastBatch(futures.mean, np.sort(quantiles, -1)), memory, None
+        if self.settings.roll_out:  # of any number of steps, and never calibrated
+            return futures, memory, None
+        return ForecastBatch(futures.mean, np.sort(futures.quantiles + self._shift(), -1)), memory, None
 
     def _followed(
         self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked, unseen: int
@@ -88,7 +89,8 @@ class LookAhead:
         found: list[ForecastBatch] = []
         for here, futures, after in Direct().blocks(self.network, one, every, memory):
             memory = after
-            came = np.where((here > unseen)[:, None], one.values[here - 1].astype(np.float64), np.nan)
+            there = np.isfinite(one.series.target[here - 1]) & (here > unseen)[:, None]
+            came = np.where(there, one.values[here - 1].astype(np.float64), np.nan)
             levels = self.network.head_kind.levels
             quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.settings.adapt_rate))
             wanted = np.isin(here, places)
