@@ -37,6 +37,9 @@ def predict(
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
     ] = None,
+    ahead: Annotated[
+        int | None, typer.Option("--ahead", min=1, help="Forecasts: how many steps, else the horizon of training.")
+    ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
@@ -49,8 +52,9 @@ def predict(
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
+        _demand_ahead(loaded, ahead)
         demand_series(loaded, plot, series=is_of_series(loaded))
-        lines = _series_lines(loaded, spec, state, plot) if is_of_series(loaded) else _lines(loaded, spec)
+        lines = _series_lines(loaded, spec, (state, ahead), plot) if is_of_series(loaded) else _lines(loaded, spec)
         if output is None or output == STANDARD:
             sys.stdout.writelines(lines)
         else:
@@ -99,7 +103,17 @@ def _demand_state(model: Any, state: Path | None) -> None:
     raise UsageError(f"--state is for forecasts: a {name} keeps no state")
 
 
-def _series_lines(model: Any, spec: FileExamples, state: Path | None, plot: Path | None) -> Iterator[str]:
+def _demand_ahead(model: Any, ahead: int | None) -> None:
+    """Refuse a number of steps for a model that forecasts none."""
+    from loopcell.errors import UsageError
+
+    if ahead is not None and not hasattr(model, "backtest"):
+        raise UsageError(f"--ahead is for forecasts: a {type(model).__name__} makes none")
+
+
+def _series_lines(
+    model: Any, spec: FileExamples, said: tuple[Path | None, int | None], plot: Path | None
+) -> Iterator[str]:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     (source,) = SeriesFiles.open_for(spec, model, say_note).load()
@@ -108,7 +122,7 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None, plot: Path
         if plot is not None:
             save_anomalies(model, source, plot)
     else:
-        rows = _forecast_rows(model, source, state, plot)
+        rows = _forecast_rows(model, source, said, plot)
     told, without = False, 0
     for row in rows:
         if not told:
@@ -121,12 +135,15 @@ def _series_lines(model: Any, spec: FileExamples, state: Path | None, plot: Path
         say_note(f"{without:,} rows have no score: so many steps are read before the first one (history)")
 
 
-def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path | None) -> list[dict[str, Any]]:
+def _forecast_rows(
+    model: Any, source: Records, said: tuple[Path | None, int | None], plot: Path | None
+) -> list[dict[str, Any]]:
     """Return the rows of forecasts, after their picture and their state are written."""
     from loopcell.tasks import SeriesState
 
+    state, ahead = said
     before = None if state is None or not state.exists() else SeriesState.load(state)
-    found, after = model.predict_next(source, before)
+    found, after = model.predict_next(source, before, steps=ahead)
     rows = [row for forecast in found for row in forecast.rows()]
     if plot is not None:
         save_forecasts(found, plot)

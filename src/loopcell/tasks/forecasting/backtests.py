@@ -16,6 +16,8 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import usual_season
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
+from loopcell.tasks.forecasting.explaining import Explanation, demand_step, explained
+from loopcell.tasks.forecasting.inspecting import chosen, column_of
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, joined
 from loopcell.tasks.forecasting.scaled import ScaledSeries, steps_that_have_been
@@ -81,7 +83,15 @@ class BacktestedEstimator(SeriesEstimator):
         return joined([found for part in parts for found in part])
 
     def evaluate(
-        self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1, windows: int | None = None
+        self,
+        data: Any,
+        *,
+        start: Any = None,
+        end: Any = None,
+        stride: int = 1,
+        windows: int | None = None,
+        refit: Refit | None = None,
+        refit_every: int = 1,
     ) -> ScoreTable:
         """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
 
@@ -91,8 +101,43 @@ class BacktestedEstimator(SeriesEstimator):
             end: leave out what comes later.
             stride: steps from one place to the next.
             windows: only the last so many places of each series.
+            refit: train a copy anew before a place: "warm" or "full".
+            refit_every: places from one training to the next.
         """
-        return self._scored(self.backtest(data, start=start, end=end, stride=stride, windows=windows))
+        found = self.backtest(
+            data, start=start, end=end, stride=stride, windows=windows, refit=refit, refit_every=refit_every
+        )
+        return self._scored(found)
+
+    def explain(
+        self,
+        data: Any,
+        *,
+        series: str | int | None = None,
+        target: str | None = None,
+        step: int | None = None,
+        places: int = 16,
+    ) -> Explanation:
+        """Say which columns and which lags the last forecasts of a series stand on.
+
+        Args:
+            data: the series, as `predict` takes it.
+            series: the name of the series, or its number in the table from 0; None where there is one only.
+            target: the column that is forecast; None takes the first.
+            step: how far ahead, from 1; None for the mean over the horizon.
+            places: from so many of the last places, at most, of which each has its future in the table.
+
+        Raises:
+            DataError: there is no place with `history` steps before it and `horizon` after it.
+            UsageError: there is no such series, target or step.
+        """
+        if places < 1:
+            raise UsageError(f"places is at least 1, got {places}")
+        self._fitted()
+        found, column = chosen(self._read_table(data), series), column_of(self.targets_, target)
+        demand_step(step, self.network_.steps)
+        (here,) = self._places([found], [(0, len(found))], windows=places)
+        return explained(self.network_, self._scaled(found), here, column, step)
 
     def score(self, data: Any, y: Any = None) -> float:
         """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""

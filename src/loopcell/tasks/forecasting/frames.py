@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
 from html import escape
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.extras import require
-from loopcell.errors import UsageError
+from loopcell.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from loopcell.tasks.forecasting.results import Forecast
@@ -32,10 +32,11 @@ def to_frame(forecasts: Sequence[Forecast], library: Library | None, origins: Co
         UsageError: the library is neither.
         MissingExtraError: it is not installed.
     """
-    tool = _library(library)
+    tool = library_of(library)
     columns, zone = _columns(forecasts, origins), forecasts[0].zone
     times = [name for name in ("origin", "time") if name in columns and columns[name].dtype.kind == "M"]
-    frame = tool.DataFrame({name: column.tolist() if column.dtype == object else column for name, column in columns.items()})
+    plain = {name: column.tolist() if column.dtype == object else column for name, column in columns.items()}
+    frame = tool.DataFrame(plain)
     if zone is None:
         return frame
     if tool.__name__ == "pandas":
@@ -57,12 +58,14 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
 
 
-def _library(name: Library | None) -> Any:
+def library_of(name: Library | None) -> Any:
+    """Return pandas or polars: the one named, or the first that is installed; errors as `Forecast.to_frame`."""
     if name is not None and name not in get_args(Library):
         raise UsageError(f"library is 'pandas' or 'polars', got {name!r}")
-    if name is None:
-        name = "polars" if importlib.util.find_spec("pandas") is None and importlib.util.find_spec("polars") else "pandas"
-    return require(name, "test", "a data frame needs")
+    for found in get_args(Library) if name is None else (name,):
+        if importlib.util.find_spec(found) is not None:
+            return importlib.import_module(found)
+    raise MissingExtraError(f"a data frame needs {name or 'pandas or polars'}: pip install {name or 'pandas'}")
 
 
 def _columns(forecasts: Sequence[Forecast], origins: Column | None) -> dict[str, Column]:
