@@ -91,6 +91,7 @@ def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
         past: covariates known up to now only.
         regular: times have to be evenly spaced, in hours or in the calendar. False: they only have to rise.
         missing: let values that are not there be NaN: empty cells, and the usual words for them (NA, null, -, ?, ...).
+            Rows at the end without any target are steps to come then.
         time_format: how times are written, where they are not as above: as `datetime.strptime` has it
             (`%d.%m.%y %H:%M`), or s, ms, us or ns for numbers since 1970. Several columns are one text, with blanks.
         missing_values: words and numbers that stand for what is not there, beside the usual ones: -999.
@@ -111,6 +112,7 @@ def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
         past=past,
         regular=regular,
         missing=missing,
+        ahead=missing,
         time_format=time_format,
         missing_values=missing_values,
     )

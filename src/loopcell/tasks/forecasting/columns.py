@@ -28,7 +28,7 @@ def nothing_known(_: str) -> Step | None:
 def read_series(
     data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known, date_order: str = ""
 ) -> list[Series]:
-    """Make the series of a table, a file, a frame or an array.
+    """Make the series of a table, a file, a frame or an array; a list of series is given back.
 
     Args:
         data: it.
@@ -40,6 +40,8 @@ def read_series(
         DataError: a column is not there, a time is missing or there twice; it names file and row.
         UsageError: no target is named, or a column twice; a calendar without times.
     """
+    if isinstance(data, list) and data and all(isinstance(one, Series) for one in data):
+        return data
     label: str | None = getattr(settings, "label", None)
     layout = Layout(
         target=settings.target or None,

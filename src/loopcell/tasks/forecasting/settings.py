@@ -211,7 +211,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
     segment: Steps | None = None
     normalise: NormaliseName | None = None
     split: Split = None

@@ -36,6 +36,7 @@ class StoredHistory(NamedTuple):
         memory: of the network, a batch of one.
         tracked: of quantiles that follow the values; None where they do not.
         still: bool [K], which columns never varied when the state was begun, so that they have no scale.
+        trained_on: whether the series is one that training had.
         newest: the newest number of each covariate that is a column, NaN where none came; empty where there is none.
     """
 
@@ -45,6 +46,7 @@ class StoredHistory(NamedTuple):
     memory: Memory
     tracked: Tracked | None
     still: npt.NDArray[np.bool_]
+    trained_on: bool = False
     newest: npt.NDArray[np.float64] = np.empty(0)
 
 
@@ -89,6 +91,7 @@ class SeriesState(Mapping[str, StoredHistory]):
                 tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
             still = np.flatnonzero(kept.still).tolist()
             facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept), "still": still})
+            facts[-1]["trained_on"] = kept.trained_on
         contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
 
@@ -125,7 +128,15 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
     newest = tensors.get(f"{number}.newest", torch.empty(0)).double().numpy()
     if newest.ndim != 1:
         raise ValueError("its covariates are none")
-    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, tracked, still, newest)
+    return StoredHistory(
+        *_time_from_json(facts),
+        Scale(mean, size),
+        memory,
+        tracked,
+        still,
+        facts.get("trained_on", False) is True,
+        newest,
+    )
 
 
 def _time_to_json(kept: StoredHistory) -> dict[str, Any]:
