@@ -26,6 +26,7 @@ from loopcell.tasks.core.estimator import Loss
 from loopcell.tasks.core.estimator.own_loss import counted
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
+from loopcell.tasks.forecasting.asked import Steps, inputs_asked, inputs_of
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
@@ -128,9 +129,13 @@ class SeriesNetwork(nn.Module):
 
     def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> Carried:
         """Return the values in `memory` and after them [T, B, K] without holes, and their ages."""
-        column = self.sizes.passed
-        passed = None if column is None else covariates[..., column].exp()
+        passed = None if self.sizes.passed is None else self.passed(covariates)
         return carried_on(Carried(memory.recent, memory.ages), values, passed)
+
+    def passed(self, covariates: Tensor) -> Tensor:
+        """Return the time from the step before, [T, B], from covariates [T, B, P + Q]; 1 where times are even."""
+        column = self.sizes.passed
+        return covariates.new_ones(covariates.shape[:-1]) if column is None else covariates[..., column].exp()
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -169,8 +174,9 @@ class ForecastNetwork(SeriesNetwork):
     def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
         super().__init__(settings, sizes, head, steps)
         self.dropout = nn.Dropout(settings.dropout)
-        told = self.lags + 1 if sizes.masked else 0
-        input_size = self.columns * (self.lags + 1 + told) + self.known_width + self.past_in.width
+        self.asked = inputs_asked(settings.cell)
+        self.told = self.lags + 1 if sizes.masked and "mask" not in self.asked else 0
+        input_size = self.columns * (self.lags + 1 + self.told) + self.known_width + self.past_in.width
         self.recurrent = recurrent_layers(settings, input_size)
         self.straight = nn.Linear(self.lags, steps)
         nn.init.zeros_(self.straight.weight)  # it begins as the naive forecast
@@ -214,17 +220,23 @@ class ForecastNetwork(SeriesNetwork):
         seen = self.carried(memory, values, covariates)
         windows, ages = windows_of(seen, self.lags, self.fill)
         inputs = self.dropout(self._inputs(windows, ages, self.encoded(covariates))).to(self.straight.weight.dtype)
-        outputs, recurrent = self.recurrent(inputs, memory.recurrent)
+        beside = self._beside(seen, inputs, covariates) if self.asked else {}
+        outputs, recurrent = self.recurrent(inputs, memory.recurrent, **beside)
         return self.dropout(outputs), windows, Memory(seen.values[-self.lags :], recurrent, seen.last_ages(self.lags))
 
     def _inputs(self, windows: Tensor, ages: Tensor | None, covariates: Tensor) -> Tensor:
         """Return [T, R, I] of windows [T, B, K, d], the ages of their values, and covariates [T, B, C]."""
         newest = windows[..., -1:]
-        found = torch.cat([windows - newest, newest, *([told(ages, windows)] if self.sizes.masked else [])], -1)
+        found = torch.cat([windows - newest, newest, *([told(ages, windows)] if self.told else [])], -1)
         if self.multivariate:
             return torch.cat([found.flatten(2), covariates], -1)
         spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
         return torch.cat([found, spread], -1).flatten(1, 2)
+
+    def _beside(self, seen: Carried, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
+        """Return the further inputs of the cell, for inputs [T, R, I]."""
+        steps = Steps(seen, self.lags, self.passed(covariates), self.columns, self.told, inputs.shape[-1])
+        return inputs_of(self.asked, steps, inputs)
 
     def forecast(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
         """Return the n numbers of each value to come, [N, B, K, f, n].

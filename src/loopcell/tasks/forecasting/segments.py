@@ -22,9 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from loopcell import cells
+from loopcell.errors import UsageError
 from loopcell.layers import State
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
+from loopcell.tasks.forecasting.asked import inputs_asked
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.holes import Carried, begun, logged, windows_of
 from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
@@ -85,6 +88,11 @@ class SegmentNetwork(SeriesNetwork):
     def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
         super().__init__(settings, sizes, head, steps)
         assert settings.segment is not None
+        if inputs_asked(settings.cell):
+            raise UsageError(
+                f"cell `{cells.get(settings.cell).name}` reads what is known of each step, and segments are many steps "
+                "at once: leave out segment, or take another cell"
+            )
         self.segment, self.origins = settings.segment, 1
         self.normalised: NormaliseName = settings.normalise or "last"
         self.normalise = NORMALISATIONS[self.normalised]
