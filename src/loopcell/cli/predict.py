@@ -32,7 +32,7 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
     output: Annotated[
-        Path | None, typer.Option("--output", "--out", "-o", help="The file to write, else standard output.")
+        Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
     ] = None,
     form: Annotated[
         str | None,
