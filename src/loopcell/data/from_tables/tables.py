@@ -128,6 +128,7 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
     units = Units(
         np.array([cut.unit for cut in cuts], np.int64),
         np.array([cut.span for cut in cuts], np.int64),
+        np.array([cut.last.row for cut in cuts], np.int64),
         {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])

@@ -19,11 +19,13 @@ class Units:
     Attributes:
         numbers: which unit each sequence is of, int64 [N], from 0.
         spans: its first row in the unit, and the row after its last, int64 [N, 2], from 0.
+        last_rows: the number of its last row in the table, int64 [N], from 1.
         ids: what it is told by, N values by column: its unit, its last time, what was carried over.
     """
 
     numbers: Ints
     spans: Ints
+    last_rows: Ints
     ids: Mapping[str, Sequence[Any]]
 
     def __len__(self) -> int:
@@ -38,8 +40,9 @@ class Units:
         """Return those of some of the sequences."""
         chosen = np.asarray(places, np.int64)
         ids = {name: [values[place] for place in chosen.tolist()] for name, values in self.ids.items()}
-        return Units(self.numbers[chosen], self.spans[chosen], ids)
+        return Units(self.numbers[chosen], self.spans[chosen], self.last_rows[chosen], ids)
 
     def told_by(self, index: int) -> dict[str, Any]:
         """Return what one sequence is told by."""
-        return {name: values[index] for name, values in self.ids.items()}
+        ids = {name: values[index] for name, values in self.ids.items()}
+        return {"last_row": int(self.last_rows[index]), **ids}
