@@ -54,7 +54,7 @@ def as_units(groups: Any, count: int) -> Units:
     numbers: dict[Hashable, int] = {}
     codes = np.array([numbers.setdefault(group, len(numbers)) for group in given], np.int64)
     places = np.arange(count)
-    return Units(codes, np.stack([places, places + 1], axis=1), places + 1, {})
+    return Units(codes, np.stack([places, places + 1], axis=1), {})
 
 
 def halves_by_unit(y: Part, units: Units, share: float, split: Splitter, seed: int) -> Halves:
