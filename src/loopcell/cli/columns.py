@@ -5,8 +5,7 @@ from __future__ import annotations
 from loopcell.cli.flags import flags_of
 from loopcell.tasks.core.from_files.config import FileExamples
 
-READING = flags_of(FileExamples, "encoding", "kind", "header", "delimiter", "quote")
-NAMES = flags_of(FileExamples, "names")
+READING = flags_of(FileExamples, "encoding", "kind", "header", "delimiter", "quote", "names")
 INPUT = flags_of(FileExamples, "input")
 LABEL = flags_of(FileExamples, "target")
 SEPARATOR = flags_of(FileExamples, "separator")

@@ -129,6 +129,7 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
         np.array([cut.unit for cut in cuts], np.int64),
         np.array([cut.span for cut in cuts], np.int64),
         {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
+        np.array([cut.last.row for cut in cuts], np.int64),
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
     X = Column([cut.steps for cut in cuts], first, units=units)

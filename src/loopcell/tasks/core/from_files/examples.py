@@ -77,13 +77,18 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
-    if not spec.of_steps and (spec.stride is not None or spec.last):
-        flag = "--last" if spec.last else "--stride"
-        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
+    demand_windows(spec)
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
     target = target_column(records, spec)
     inputs = step_columns(records, spec, target) if spec.of_steps else input_columns(records, spec)
     return OpenedExamples(records, inputs, target)
+
+
+def demand_windows(spec: FileExamples) -> None:
+    """Refuse what is said of windows where there are none; UsageError."""
+    if spec.window is None and (spec.stride is not None or spec.last):
+        flag = "--last" if spec.last else "--stride"
+        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
 
 
 def load_examples(spec: FileExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
@@ -180,6 +185,7 @@ def blocks(
 
     Of a long table a unit is in memory at a time; all of them where they are put into the order of time.
     """
+    demand_windows(spec)
     if spec.of_steps:
         roles = roles_of(spec, step_columns(records, spec, None), None, each_step=each_step)
         for found in blocks_of(LongTable(records, roles), size, tell):
