@@ -30,6 +30,7 @@ class TableSequences:
         X: the sequences: arrays [T, I], or lists of tokens. Estimators hold out whole units of them, never a part.
         y: what is known of each; None where no target was named.
         static: what is known of the unit of each, [N, S]: numbers where all are, else objects; None for no columns.
+        times: of the steps of each, [T]: numbers, or datetime64; None where no column has them.
         units: which unit each is cut from; None where rows are examples.
         notes: what the user should know of how the table was read.
     """
@@ -37,6 +38,7 @@ class TableSequences:
     X: Column
     y: Column | None
     static: Statics | None
+    times: list[npt.NDArray[Any]] | None
     units: Units | None
     notes: tuple[str, ...] = ()
 
@@ -137,7 +139,8 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
     y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
     known = bool(target) or table.given is not None
     static = statics([cut.static for cut in cuts]) if table.roles.static else None
-    return TableSequences(X, y if known else None, static, units, tuple(table.notes))
+    times = [cut.times for cut in cuts if cut.times is not None] or None
+    return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))
 
 
 def _examples(records: Records, roles: Roles) -> TableSequences:
@@ -146,7 +149,7 @@ def _examples(records: Records, roles: Roles) -> TableSequences:
     columns = [loaded[name] for name in roles.input]
     X = Column(WideRows(columns), columns[0].origins)
     static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
-    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None)
+    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None, None)
 
 
 def statics(rows: Iterable[Sequence[Any]]) -> Statics:
