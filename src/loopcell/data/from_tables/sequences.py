@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing_values import missing_note
 from loopcell.data.from_tables.labels import Given, Targets
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.from_tables.units import STATIC, Found, Unit, label_of, units_of
@@ -34,7 +36,8 @@ class Cut(NamedTuple):
         span: its first row in the unit, and the row after its last.
         first: where its first row came from.
         last: where its last row came from.
-        ids: what it is told by: its unit, its last time, and the last cells of columns that are carried over.
+        ids: what it is told by: its unit, its last time, and the last cells of columns that are carried over, or those
+            of all its rows where each has a label.
         times: of its steps, [T], numbers or datetime64; None where no column has them.
     """
 
@@ -77,20 +80,23 @@ class LongTable:
         Raises:
             DataError: a cell or a unit cannot be used; the sentence names the row.
         """
-        found, sizes = Found(), list[int]()
+        found, sizes, lacking = Found(), list[int](), Counter[str]()
         targets = Targets(self.roles, self.records.columns, self.given)
         tokens = are_words(self.records, self.roles.input)
         for number, unit in enumerate(units_of(self.records, self.roles, found)):
             sizes.append(len(unit))
             spans = windows(len(unit), self.roles)
             steps, static = _steps(unit, self.roles, tokens=tokens), _static(unit, self.roles.static)
+            if not tokens:
+                lacking.update(dict(zip(self.roles.input, np.isnan(steps).sum(0).tolist(), strict=True)))
             for span, target in zip(spans, targets.of(unit, spans), strict=True):
                 if not targets.leaves_out(target):
                     times = None if unit.times is None else unit.times[span]
                     yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
         targets.check_all_taken()
         self.rows, self.uneven = sum(sizes), found.uneven
-        self.notes = [*found.notes(), *_shorter(sizes, self.roles), *targets.notes()]
+        missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
+        self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
 
 
 def are_words(records: Records, columns: Sequence[str]) -> bool:
@@ -119,7 +125,9 @@ def _static(unit: Unit, names: Sequence[str]) -> tuple[Any, ...]:
 def _place(unit: Unit, span: slice, roles: Roles) -> tuple[tuple[int, int], Origin, Origin, dict[str, Any]]:
     """Return where a sequence stands in its unit and in the table, and what it is told by."""
     ids = dict(zip(roles.by, unit.key, strict=True))
-    ids |= {name: unit.cells[name][span.stop - 1] for name in (*roles.time, *roles.carried)}
+    ids |= {name: unit.cells[name][span.stop - 1] for name in roles.time}
+    # Where steps have labels, a prediction is of each of them, and so is what is carried over to it.
+    ids |= {name: unit.cells[name][span if roles.each_step else span.stop - 1] for name in roles.carried}
     return (span.start, span.stop), unit.origins[span.start], unit.origins[span.stop - 1], ids
 
 

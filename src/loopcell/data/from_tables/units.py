@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.readers.records import Column, Origin, Origins, Record, Records
-from loopcell.data.series.times import read_times
+from loopcell.data.series.several_columns import read_time_columns
 from loopcell.errors import DataError, quoted
 
 Key = tuple[Any, ...]
@@ -178,8 +178,7 @@ def _comes_again(key: Key, before: Origin, again: Origin) -> DataError:
 
 def _in_time(unit: Unit, roles: Roles, found: Found) -> Unit:
     """Return a unit with its rows in the order of time."""
-    (name,) = roles.time
-    times = read_times(unit.column(name))
+    times = read_time_columns([unit.column(name) for name in roles.time], roles.time).times
     order = np.argsort(times, kind="stable")
     if (times[order][1:] == times[order][:-1]).any():
         found.simultaneous.append(unit.title)

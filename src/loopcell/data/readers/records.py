@@ -79,6 +79,11 @@ class Records(ABC):
         return ()
 
     @property
+    def placed(self) -> tuple[str, ...]:
+        """The columns that do not stand in files: their places in a folder give them."""
+        return ()
+
+    @property
     def of_whole_texts(self) -> bool:
         """True if the rows are texts of whole files, as in class folders."""
         return False

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in
-from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
+from loopcell.data.readers.records import Records, missing_column, twice_in
+from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target, names_of
+from loopcell.data.series.lacking import missing_in
 from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
+from loopcell.data.series.several_columns import read_time_columns, with_rows
 from loopcell.data.series.showing import shown
-from loopcell.data.series.stamps import Stamps, read_stamps
+from loopcell.data.series.stamps import Stamps
 from loopcell.data.series.steps import Step, Times
 from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
@@ -36,7 +39,8 @@ class Series:
         past: float64 `[T, Q]`, covariates that are known up to now only.
         target_names: K names; `known_names` and `past_names` likewise.
         zone: the name of the times' zone, or their offset; None where they have none.
-        notes: sentences about how the times were read, which the user should know.
+        notes: sentences about how the times were read, and on values that are not there, which the user should know.
+        date_order: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Series:
     past_names: tuple[str, ...] = ()
     zone: str | None = None
     notes: tuple[str, ...] = ()
+    date_order: str = ""
 
     def __len__(self) -> int:
         """Return the number of steps, T."""
@@ -83,30 +88,37 @@ class Layout:
         zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
         like: gives what is known of the step of a series, by its name.
         other: columns that are something else, which `target="all"` leaves out.
+        date_order: what stands first in dates, for columns that do not tell.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones.
     """
 
     target: str | Sequence[str] | None = None
-    time: str | None = None
+    time: str | Sequence[str] | None = None
     series: str | None = None
     known: Sequence[str] = ()
     past: Sequence[str] = ()
     regular: bool = True
     missing: bool = False
     zone: str | None = None
+    time_format: str | None = None
     like: Callable[[str], Step | None] = lambda _: None
     other: Sequence[str] = ()
+    date_order: str = ""
+    missing_values: Sequence[str | float] = ()
 
 
-def series_from(
+def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
     data: Any,
     *,
     target: str | Sequence[str] | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     series: str | None = None,
     known: Sequence[str] = (),
     past: Sequence[str] = (),
     regular: bool = True,
     missing: bool = False,
+    time_format: str | None = None,
+    missing_values: Sequence[str | float] = (),
 ) -> list[Series]:
     """Make time series of a table.
 
@@ -116,13 +128,16 @@ def series_from(
             target with a name; of a list of arrays each is a series.
         target: the column or columns to forecast, or "all" for those that are nothing else; needed unless `data` is an
             array or a series.
-        time: the column with the times (see `read_times`); None: a pandas index of time stamps or periods has them, and
-            else rows are counted.
+        time: the column with the times (see `read_times`), or several: year, month, day, hour, ..., or a date and a
+            time of the day. None: a pandas index of time stamps or periods has them, and else rows are counted.
         series: the column that tells series apart; None: there is one series.
         known: covariates whose future is known.
         past: covariates known up to now only.
         regular: times have to be evenly spaced, in hours or in the calendar. False: they only have to rise.
-        missing: let values that are not there be NaN.
+        missing: let values that are not there be NaN: empty cells, and the usual words for them (NA, null, -, ?, ...).
+        time_format: how times are written, where they are not as above: as `datetime.strptime` has it
+            (`%d.%m.%y %H:%M`), or s, ms, us or ns for numbers since 1970. Several columns are one text, with blanks.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones: -999.
 
     Returns:
         The series in the order in which they first come.
@@ -132,10 +147,18 @@ def series_from(
             gap. The message names the file and the row.
         UsageError: no target, or a column is used twice.
     """
-    return read_layout(
-        data,
-        Layout(target=target, time=time, series=series, known=known, past=past, regular=regular, missing=missing),
+    layout = Layout(
+        target=target,
+        time=time,
+        series=series,
+        known=known,
+        past=past,
+        regular=regular,
+        missing=missing,
+        time_format=time_format,
+        missing_values=missing_values,
     )
+    return read_layout(data, layout)
 
 
 def read_layout(data: Any, layout: Layout) -> list[Series]:
@@ -146,21 +169,27 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
         return _of_arrays(arrays, layout)
     known, past, targets = tuple(layout.known), tuple(layout.past), layout.target
     targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
-    data, targets, time = as_table(data, targets, layout.time)
-    columns, targets = _columns(data, targets, (time, layout.series, *known, *past), layout.other)
-    numbers = {name: numbers_of(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
+    data, targets, times = as_table(data, targets, names_of(layout.time))
+    columns, targets = _columns(data, targets, (*times, layout.series, *known, *past), layout.other)
+    values = MissingValues.of(layout.missing_values)
+    numbers = {
+        name: numbers_of(name, columns[name], missing=layout.missing, values=values)
+        for name in (*targets, *known, *past)
+    }
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
     )
-    stamps = _stamps(columns[time] if time else None, layout.zone)
+    stamps = _stamps([columns[name] for name in times], times, layout)
     found = []
     for name, rows in groups.items():
         named = _namer(columns[targets[0]], rows, name)
         here, step, notes = _times(stamps, rows, named, layout.like(name) if layout.regular else None, layout.regular)
         parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
         numbered = (parts["t"], parts["k"], parts["p"], targets, known, past)
-        found.append(Series(name, here, step, *numbered, stamps.zone if stamps else None, notes))
-    return found
+        zone, order = (stamps.zone, stamps.order) if stamps else (None, "")
+        found.append(Series(name, here, step, *numbered, zone, notes, order))
+    lacking = missing_in(found)
+    return [replace(one, notes=(*one.notes, *lacking)) for one in found] if lacking else found
 
 
 def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Series]:
@@ -189,6 +218,7 @@ def _columns(
     table = data if isinstance(data, Mapping | Records) else read(data)
     there = tuple(table) if isinstance(table, Mapping) else table.columns
     if targets == (ALL,) and ALL not in there:
+        left_out = (*left_out, *(table.placed if isinstance(table, Records) else ()))
         targets = tuple(name for name in there if name not in (*others, *left_out))
     names = [name for name in (*targets, *others) if name is not None]
     demand_target(targets, table, others)
@@ -249,15 +279,15 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
     return {name: np.array(found) for name, found in rows.items()}
 
 
-def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
+def _stamps(columns: Sequence[Sequence[Any]], names: Sequence[str], layout: Layout) -> Stamps | None:
     """Return all times of a table at once, so that they are read in one way; None where rows are counted."""
-    if zone is not None and column is None:
-        raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
-    if column is None or isinstance(column, Column):
-        return None if column is None else read_stamps(column, zone)
-    values: Any = np.asarray(column)
-    plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
-    return read_stamps(values if plain else _Rows(list(values), np.arange(len(values))), zone)
+    for argument, value in (("zone", layout.zone), ("time_format", layout.time_format)):
+        if value is not None and not columns:
+            raise UsageError(f"{argument}={value!r} is for time stamps: name their column (time=)")
+    if not columns:
+        return None
+    cells = [with_rows(column) for column in columns]
+    return read_time_columns(cells, names, layout.zone, layout.time_format, layout.date_order)
 
 
 def _times(
@@ -271,14 +301,6 @@ def _times(
         return here.times, None, stamps.notes
     found = find_step(here, named, like)
     return here.times, found.step, (*stamps.notes, *found.notes)
-
-
-class _Rows(list[Any]):
-    """Some rows of an array, which remember where they stood."""
-
-    def __init__(self, values: list[Any], rows: npt.NDArray[np.int64]) -> None:
-        super().__init__(values)
-        self.origins = [Origin("data", int(row) + 1) for row in rows]
 
 
 def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:

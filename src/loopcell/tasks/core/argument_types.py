@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,15 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
 
+def _missing(value: object) -> object:
+    """Return one word or number, or several, as a tuple."""
+    named = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    named = tuple(one.item() if hasattr(one, "item") else one for one in named)  # NumPy's numbers
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
+        raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
+    return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway
+
+
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
@@ -59,6 +69,7 @@ AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+MissingWords = Annotated[Any, PlainValidator(_missing)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
 ClassWeight = Annotated[

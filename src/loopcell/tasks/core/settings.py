@@ -24,6 +24,7 @@ from loopcell.tasks.core.argument_types import (
     AutoWarmup,
     CellChoice,
     ClassWeight,
+    MissingWords,
     PoolingChoice,
     RandomState,
     drawn_seed,
@@ -207,7 +208,19 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(NetworkSettings, TrainingSettings):
+class MissingSettings:
+    """The values that stand for what is not there.
+
+    Args:
+        missing: words and numbers that stand for what is not there, beside empty cells and the usual ones (NA, null,
+            -, ?), such as -999.
+    """
+
+    missing: MissingWords = ()
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
@@ -229,7 +242,7 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(NetworkSettings, TrainingSettings):
+class RegressorSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
@@ -251,7 +264,7 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NetworkSettings, TrainingSettings):
+class TaggerSettings(NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 
 from loopcell.data import Series, Step
 from loopcell.data.series import Layout, read_layout, shown
+from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings
@@ -25,7 +26,7 @@ def nothing_known(_: str) -> Step | None:
 
 
 def read_series(
-    data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
+    data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known, date_order: str = ""
 ) -> list[Series]:
     """Make the series of a table, a file, a frame or an array.
 
@@ -33,6 +34,7 @@ def read_series(
         data: it.
         settings: which columns it has.
         like: gives what is known of the step of a series, by its name.
+        date_order: what stands first in dates, for columns that do not tell.
 
     Raises:
         DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
@@ -48,12 +50,19 @@ def read_series(
         regular=settings.regular,
         missing=bool(settings.known) or not settings.regular,  # rows at the end whose target is to come
         zone=settings.zone,
+        time_format=settings.time_format,
+        date_order=date_order,
+        missing_values=settings.missing,
         like=like,
         other=() if label is None else (label,),
     )
     found = read_layout(data, layout)
     if settings.calendar and found[0].times.dtype.kind != "M":
-        has = f", and column {settings.time!r} has numbers" if settings.time else ": name their column (time=)"
+        has = (
+            f", and column {', '.join(names_of(settings.time))!r} has numbers"
+            if settings.time
+            else ": name their column (time=)"
+        )
         raise UsageError(f"calendar needs time stamps{has}")
     return found
 

@@ -14,6 +14,7 @@ from torch import nn
 from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
 from loopcell.data.series import check_zone
+from loopcell.data.series.written_dates import check_order
 from loopcell.errors import DataError, UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Estimator
@@ -53,6 +54,7 @@ class SeriesEstimator(Estimator):
         scales_: of the targets of each of them, [S, K], and of the covariates that are columns of the table.
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
+        date_order_: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
     """
 
     network_: SeriesNetwork
@@ -62,6 +64,7 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
+    date_order_: str = ""
     _cuts: Sequence[int] = ()  # of each series that the last `fit` read, the first step that it held out
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
@@ -182,7 +185,7 @@ class SeriesEstimator(Estimator):
 
     def _read_series(self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None]) -> list[Series]:
         """Read the series of a table, and note how their times were read and what was left out of it."""
-        found = read_series(data, settings, like)
+        found = read_series(data, settings, like, "" if like is nothing_known else self.date_order_)
         skipped = [str(data.skipped)] if isinstance(data, Records) and data.skipped else []
         self._note([*skipped, *notes_of(found)])
         return found
@@ -203,6 +206,7 @@ class SeriesEstimator(Estimator):
         steps, cuts = [steps_that_have_been(one) for one in series], self._cuts
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, one_step(series), series[0].zone
+            self.date_order_ = series[0].date_order
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
             self.names_ = tuple(one.name for one in series)
         else:
@@ -315,7 +319,8 @@ class SeriesEstimator(Estimator):
         if not self._wall:
             return found
         steps = {name: step.to_json() for name, step in self.steps_.items()}
-        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {})
+        order = {"date_order": self.date_order_} if self.date_order_ else {}
+        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {}) | order
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         targets, names = learned["targets"], learned["series"]
@@ -327,3 +332,4 @@ class SeriesEstimator(Estimator):
         self.steps_ = {str(name): Step.from_json(step) for name, step in learned.get("steps", {}).items()}
         self._wall, zone = "zone" in learned, learned.get("zone")
         self.zone_ = None if zone is None else check_zone(str(zone))
+        self.date_order_ = check_order(learned.get("date_order", ""))

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
 from loopcell.errors import UsageError
 from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
-from loopcell.tasks.core.settings import TrainingSettings
+from loopcell.tasks.core.settings import MissingSettings, TrainingSettings
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
 NormaliseName = Literal["last", "window", "none"]
@@ -68,20 +68,44 @@ def _loss(value: object) -> object:
     return value
 
 
+def _time_format(value: str | None) -> str | None:
+    from loopcell.data.series.formats import problem_of  # loads NumPy; flags do not
+
+    problem = "" if value is None else problem_of(value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _times(value: object) -> object:
+    """Return one name as it is, and several as a tuple."""
+    if value is None or isinstance(value, str):
+        return value
+    names = tuple(value) if isinstance(value, Sequence) else (value,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("the times are a column, or several: ('year', 'month', 'day', 'hour')")
+    return names if len(names) > 1 else names[0]
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+TimeColumns = Annotated[Any, PlainValidator(_times)]
+TimeFormat = Annotated[str | None, AfterValidator(_time_format)]
 Levels = Annotated[Any, PlainValidator(_levels)]
 Split = Annotated[Any, PlainValidator(_split)]
 LossChoice = Annotated[Any, PlainValidator(_loss)]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class SeriesSettings(TrainingSettings):
+class SeriesSettings(TrainingSettings, MissingSettings):
     """The columns of a table that are time series, and the network that reads them.
 
     Args:
         target: the column of what is to be learned: of the values to forecast, or several; "all" for all columns that
             are nothing else; not needed for arrays, all of whose columns it is.
-        time: the column with the times. None: those of a pandas index, where it has some, and else rows are counted.
+        time: the column with the times; or several: year,month,day,hour, or a date and a time of the day. None: those
+            of a pandas index, where it has some, and else rows are counted.
+        time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
+            numbers since 1970; None for what is found: ISO 8601, and dates that tell the day from the month.
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
@@ -110,7 +134,8 @@ class SeriesSettings(TrainingSettings):
     usual_pace: ClassVar[Pace] = TrainingSettings.usual_pace._replace(batch_size=8, epochs=40, patience=10)
 
     target: Names = ()
-    time: str | None = None
+    time: TimeColumns = None
+    time_format: TimeFormat = None
     series: str | None = None
     known: Names = ()
     past: Names = ()
@@ -216,6 +241,7 @@ def demand_segments(settings: ForecasterSettings) -> None:
 
 def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
     """Return all columns of a table that settings ask for by name."""
-    single = (settings.time, settings.series, getattr(settings, "label", None))
+    times = (settings.time,) if isinstance(settings.time, str) else tuple(settings.time or ())
+    single = (*times, settings.series, getattr(settings, "label", None))
     target = () if settings.target == ALL_COLUMNS else settings.target
     return (*target, *settings.known, *settings.past, *(name for name in single if name is not None))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from loopcell.errors import UsageError
 from loopcell.training.config import Config
@@ -119,7 +119,7 @@ class FileExamples(Columns):
     """Files, and what is read in them.
 
     Attributes:
-        files: tables, JSON lines, archives, a folder of class folders, ...
+        files: tables, JSON lines, archives, a folder of class folders, ...; a pattern (`data/*.csv`) is its files.
         encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
         kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None for what is found.
@@ -130,6 +130,8 @@ class FileExamples(Columns):
         frozen: the vectors of `vectors` stay as they are.
         digits: a column of numbers is text, which is read digit by digit.
         last: of each unit only the last window.
+        missing: words and numbers that stand for what is not there, as the model's settings have them.
+        carried: columns of the input that predictions have as well, as they are there, so that both can be joined.
         unit_labels: a file with what is to be learned of each unit, a row for each in their order, or a table with the
             column of `by`. Where the target is what remains, it is what a unit still had after its last row.
     """
@@ -145,13 +147,31 @@ class FileExamples(Columns):
     frozen: bool = False
     digits: bool = False
     last: bool = False
+    missing: tuple[str | float, ...] = ()
+    carried: Names = ()
     unit_labels: Path | None = None
+
+    @field_validator("files")
+    @classmethod
+    def _expanded(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        from loopcell.data.readers.patterns import expanded  # loads NumPy, as above
+
+        return tuple(expanded(files))
 
     @model_validator(mode="after")
     def _two(self) -> Self:
         if self.paired and len(self.files) != 2:
             raise ValueError(f"a file of sources and one of targets were expected, got {len(self.files)}")
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All names of columns that are said, with those that are carried over."""
+        return (*super().named, *self.carried)
+
+    def missing_as(self, settings: Any) -> Self:
+        """Return the files with the missing values of an estimator's settings; of some there are none."""
+        return self.model_copy(update={"missing": tuple(getattr(settings, "missing", ()) or ())})
 
     @property
     def columns(self) -> Columns:

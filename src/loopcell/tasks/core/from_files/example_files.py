@@ -37,13 +37,13 @@ class ExampleFiles(OpenedFiles):
     @classmethod
     def open(cls, spec: FileExamples, settings: Any, tell: Tell = untold) -> Self:
         """Open files and find the columns of sequences and targets, without reading rows."""
-        spec = as_pair(spec, texts=settings.pairs_of_texts)
+        spec = as_pair(spec.missing_as(settings), texts=settings.pairs_of_texts)
         return cls(spec, tell, open_examples(spec, tell), each_step=settings.labels_each_step)
 
     @classmethod
     def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
         """Open files like those that a model learned from."""
-        spec = as_pair(as_trained(spec, model.columns_), texts=model.pairs_of_texts)
+        spec = as_pair(as_trained(spec.missing_as(model), model.columns_), texts=model.pairs_of_texts)
         return cls(spec, tell, open_examples(spec, tell), each_step=model.labels_each_step)
 
     def load(self) -> Loaded:
