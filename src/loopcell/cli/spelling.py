@@ -82,6 +82,7 @@ SPELLINGS: dict[str, Spelling] = {
     "known": Spelling("--known", str, parse_names, "COLUMN"),
     "past": Spelling("--past", str, parse_names, "COLUMN"),
     "calendar": Spelling("--calendar", str, parse_names, "CYCLE"),
+    "categories": Spelling("--categories", str, parse_names, "COLUMN"),
     "quantiles": Spelling("--quantiles", str, parse_numbers, "NUMBERS"),
     "split": Spelling("--split", str, parse_split, "PARTS"),
     "normalise": Spelling("--normalise --normalize"),

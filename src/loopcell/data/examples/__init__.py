@@ -7,6 +7,7 @@ from loopcell.data.examples.batches import Batches
 from loopcell.data.examples.missing import filled_forward, interpolated, time_since_value
 from loopcell.data.examples.ragged import Ragged
 from loopcell.data.examples.scale import Moments, Scale, moments_of, scale_of, within_rounding
+from loopcell.data.examples.sequence_data import SequenceData, with_beside
 from loopcell.data.examples.sequences import as_numbers, as_sequence, as_sequences, check_finite
 from loopcell.data.examples.splits import (
     Split,
@@ -31,6 +32,7 @@ __all__ = [
     "Padded",
     "Ragged",
     "Scale",
+    "SequenceData",
     "Split",
     "as_array",
     "as_doubles",
@@ -47,6 +49,7 @@ __all__ = [
     "pad",
     "scale_of",
     "time_since_value",
+    "with_beside",
     "within_rounding",
     "split_groups",
     "split_in_time",

@@ -49,6 +49,7 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
 
+FillName = Literal["mask", "ffill", "interpolate"]
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.

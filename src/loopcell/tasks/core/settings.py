@@ -29,6 +29,7 @@ from loopcell.tasks.core.argument_types import (
     drawn_seed,
 )
 from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.number_settings import NumberSettings, StaticSettings
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
@@ -205,7 +206,7 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(NetworkSettings, TrainingSettings):
+class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
@@ -227,7 +228,7 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(NetworkSettings, TrainingSettings):
+class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
@@ -249,7 +250,7 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NetworkSettings, TrainingSettings):
+class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopcell.data import Ragged
-from loopcell.data.examples import Scale, scale_of, within_rounding
+from loopcell.data.examples import Scale, scale_of, with_beside, within_rounding
 from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
@@ -23,7 +23,6 @@ from loopcell.tasks.core.estimator import (
     Part,
     SequenceBatch,
     SequenceExamples,
-    as_pair,
     stacked,
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
@@ -51,11 +50,12 @@ class RegressorNetwork(ManyToOne):
         reader: reads the sequences.
         pooling: last, mean, max or attention.
         outputs: K.
+        static: reads what holds for a whole sequence; None where nothing does.
     """
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the squared error of targets on a scale on which they have deviation 1."""
-        given = self(batch.inputs, batch.lengths)
+        given = self(batch.inputs, batch.lengths, batch.static)
         if batch.weights is None:
             return Loss(functional.mse_loss(given, batch.targets, reduction="sum"), batch.targets.numel())
         total = weigh(functional.mse_loss(given, batch.targets, reduction="none"), batch.weights)
@@ -89,11 +89,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     outputs_: int | None
     target_scale_: Scale
 
-    def predict(self, X: Sequence[Any]) -> Any:
+    def predict(self, X: Sequence[Any], *, static: Any = None, times: Any = None) -> Any:
         """Give the numbers of each sequence, float64 [N] or [N, K].
 
         Of a series or frame of pandas it is a series or frame with the same index, of polars a series or frame.
         """
+        X = with_beside(X, static, times)
         return like(X, self._predicted(X))
 
     def _predicted(self, X: Sequence[Any]) -> Numbers:
@@ -101,19 +102,29 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
         return rows if self.outputs_ else rows[:, 0]
 
-    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        static: Any = None,
+        times: Any = None,
+    ) -> float:
         """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2.
 
         Args:
             X: sequences.
             y: their numbers.
             sample_weight: how much each sequence counts, [N]; None counts all alike.
+            static: as in `fit`.
+            times: as in `fit`.
 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
         """
         self._fitted()
-        X, y = self._pair(X, y)
+        X, y = self._pair(with_beside(X, static, times), y)
         true = as_number_rows(y, self.outputs_ or 1)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(r2_score(true, self._predicted(X).reshape(true.shape), sample_weight=weights))
@@ -136,15 +147,16 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         mean = self.target_scale_.mean
         given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
-            name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
+            inputs, targets = self._pair(*training)
+            name, numbers = ridge(self.input_, (inputs, as_number_rows(targets)), X, self.static_)
             given[name] = numbers.reshape(true.shape)
         rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
         no_spread = " (no R2: all numbers are the mean of training)" if bool((true == mean).all()) else ""
         shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
         return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
 
-    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
-        return prefix_predictions(sequence, self._in_words)
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(examples, self._in_words)
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         rows = self.target_scale_.undo(self._scaled(examples))
@@ -181,7 +193,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
     def _network(self, settings: RegressorSettings) -> RegressorNetwork:
-        return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
+        return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1, self._static_reader())
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate or self.loss is not None:  # what another loss gives need be no mean
@@ -193,7 +205,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _scaled(self, examples: SequenceExamples) -> Numbers:
         """Return the network's numbers for examples, float64 [N, K]."""
-        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        parts = self._read(examples, lambda b: self.network_(b.inputs, b.lengths, b.static))
         return stacked(len(examples), parts, self.outputs_ or 1)
 
     def _scales(self) -> dict[str, Scale]:

@@ -180,8 +180,8 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         for labels in self._predicted(X):
             yield {"labels": labels.tolist()}
 
-    def _said(self, sequence: Array) -> tuple[list[list[Prediction]], list[Prediction]]:
-        (rows,) = self._rows(SequenceExamples(Ragged.of([sequence])), TaggerNetwork.probabilities)
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        (rows,) = self._rows(examples, TaggerNetwork.probabilities)
         return [best(row, self.classes_) for row in rows], []
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
