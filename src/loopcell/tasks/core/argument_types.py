@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
 
 from loopcell.equations import Cell
 from loopcell.tasks.core.pace import AUTO
@@ -45,10 +45,17 @@ def _is_weight(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < float("inf")
 
 
+def _number_loss(value: object) -> object:
+    if value is not None and not callable(value) and value not in get_args(NumberLossName):
+        raise ValueError(f"a function was expected, {', '.join(get_args(NumberLossName))}, or None")
+    return value
+
+
 def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
 
+NumberLossName = Literal["mse", "mae", "huber", "quantile"]
 FillName = Literal["mask", "ffill", "interpolate"]
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
@@ -59,6 +66,8 @@ AutoPatience = Annotated[PositiveInt | None, *_AUTO]
 AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
+Level = Annotated[float, Field(gt=0.0, lt=1.0)]
+NumberLoss = Annotated[Any, PlainValidator(_number_loss)]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
