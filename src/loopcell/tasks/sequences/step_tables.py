@@ -56,9 +56,7 @@ def step_table(
     return (_of_sets if targets.several else _of_labels)(targets, tagged, answer(tagged.examples), training)
 
 
-def _of_labels(
-    targets: StepLabels, tagged: Tagged, answers: Answers, training: SequenceExamples | None
-) -> ScoreTable:
+def _of_labels(targets: StepLabels, tagged: Tagged, answers: Answers, training: SequenceExamples | None) -> ScoreTable:
     classes = targets.labels.values
     true = [list(label_steps(tagged.y, index)) for index in range(len(tagged.y))]
     given: dict[str, Sequence[Any]] = {"model": [targets.decoded(row) for row in answers.best]}
@@ -92,5 +90,3 @@ def _learned_from(training: SequenceExamples) -> tuple[Ragged, Ragged]:
 def _counted(examples: SequenceExamples, lacking: int) -> str:
     left_out = f" ({lacking:,} without a label left out)" if lacking else ""
     return f"{len(examples):,} sequences, {int(examples.lengths.sum()):,} steps{left_out}"
-
-

@@ -105,7 +105,11 @@ def test_masked_steps_are_labels_that_nobody_knows():
         (SequenceTagger, np.zeros((12, 2, 1)), "y[0] has the shape [T, 1]: give one label a step, y[:, 0]"),
         (SequenceTagger, np.zeros((12, 3, 2)), "y[0] has labels for 3 steps, and the sequence has 2"),
         (SequenceTagger, KINDS, "y[0]: a sequence of labels was expected, one per step, not 0"),
-        (SequenceRegressor, np.ma.array(NUMBERS, mask=[0, 1] + [0] * 10), "y[1] is nothing: every example needs a number"),
+        (
+            SequenceRegressor,
+            np.ma.array(NUMBERS, mask=[0, 1] + [0] * 10),
+            "y[1] is nothing: every example needs a number",
+        ),
         (SequenceRegressor, [1j] * 12, "y[0]: 1j is not a number"),
         (SequenceRegressor, [2**70 + 1] * 12, "y[0]: the whole number 1180591620717411303425, which"),
         (SequenceRegressor, np.array(["2024-01-01"] * 12, "M8[D]"), "y[0]: np.datetime64('2024-01-01') is not"),

@@ -58,7 +58,8 @@ class Part(Sequence[Any]):
 
     def times_of(self, index: int, steps: int) -> npt.NDArray[np.float64] | None:
         """Return the times of an example's steps; errors as `SequenceData.times_of`."""
-        return self.values.times_of(int(self.indices[index]), steps)
+        found: npt.NDArray[np.float64] | None = self.values.times_of(int(self.indices[index]), steps)
+        return found
 
     @property
     def static(self) -> npt.NDArray[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ class ArrayInput(NumericInput):
 
     Attributes:
         gaps: what the network reads of missing values and of times.
+        mask_inputs: whether it is told of gaps; None where training has some.
     """
 
     kind: ClassVar[str] = "array"
@@ -58,7 +59,7 @@ class ArrayInput(NumericInput):
     ) -> None:
         self.input_size, self.columns, self.axes = input_size, None if columns is None else list(columns), axes
         self.steps, self.gaps = steps, Gaps(input_size)
-        self._mask_inputs: bool | None = None
+        self.mask_inputs: bool | None = None
 
     @classmethod
     def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:
@@ -69,18 +70,12 @@ class ArrayInput(NumericInput):
         if is_table(X[first]):
             columns = column_names(X[first], where(X, first))
             _demand_same_columns(X, first, set(columns))
-            return cls(len(columns), columns)._with(settings)
+            return _settled(cls(len(columns), columns), settings)
         steps = getattr(settings, "steps", None)
         array = _in_steps(as_doubles(X[first], where(X, first)), where(X, first), steps)
         _demand_steps(array, where(X, first))
         width = as_sequence(array, where(X, first), missing=cls.missing).shape[1]
-        return cls(width, axes=array.ndim, steps=steps)._with(settings)
-
-    def _with(self, settings: Any) -> Self:
-        """Take over what the settings say of missing values, of a task that has such settings."""
-        self.gaps = Gaps(self.input_size, getattr(settings, "fill", "mask"))
-        self._mask_inputs = getattr(settings, "mask_inputs", None)
-        return self
+        return _settled(cls(width, axes=array.ndim, steps=steps), settings)
 
     @property
     def names(self) -> list[str]:
@@ -139,11 +134,13 @@ class ArrayInput(NumericInput):
         self.gaps.demand_no_look_ahead(scaled)
         now = self._times(data, 0, len(array))
         if before is not None and now is not None and len(now) and now[0] < before.time[0]:
-            raise DataError(f"{name} go back in time: the step before was at {before.time[0]:g}, and this at {now[0]:g}")
+            raise DataError(
+                f"{name} go back in time: the step before was at {before.time[0]:g}, and this at {now[0]:g}"
+            )
         return self.gaps.encode(scaled, now, before)
 
     def _learned_gaps(self, X: Sequence[Any], holes: npt.NDArray[np.bool_]) -> Gaps:
-        told = holes if self._mask_inputs is None else np.full(self.input_size, self._mask_inputs)
+        told = holes if self.mask_inputs is None else np.full(self.input_size, self.mask_inputs)
         unit = _mean_interval(X) if getattr(X, "timed", False) else None
         masked = tuple(int(column) for column in np.flatnonzero(told))
         return replace(self.gaps, masked=masked, timed=unit is not None, unit=unit or 1.0)
@@ -224,6 +221,16 @@ class ArrayInput(NumericInput):
         found = cls(size, columns, axes, steps)
         found.gaps = Gaps.from_json(stored, size, stored.get("fill", "mask"))
         return found
+
+
+_ArrayInputT = TypeVar("_ArrayInputT", bound=ArrayInput)
+
+
+def _settled(reads: _ArrayInputT, settings: Any) -> _ArrayInputT:
+    """Take over what the settings say of missing values, of a task that has such settings."""
+    reads.gaps = Gaps(reads.input_size, getattr(settings, "fill", "mask"))
+    reads.mask_inputs = getattr(settings, "mask_inputs", None)
+    return reads
 
 
 def _in_steps(array: npt.NDArray[np.float64], name: str, steps: int | None) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Steps of numbers with missing values, as a network reads them: what stands in their place, and what is told of them."""
+"""Steps of numbers with missing values: what a network reads in their place, and what it is told of them."""
 
 from __future__ import annotations
 
@@ -99,8 +99,9 @@ class Gaps:
             values = interpolated(values, times)
         return np.nan_to_num(values, copy=True, nan=0.0)
 
-    def _read(self, times: Floats) -> Floats:
-        return np.log1p(times / self.unit)
+    def _read(self, times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        found: npt.NDArray[np.floating] = np.log1p(times / self.unit)
+        return found
 
     def _left(self, values: Floats32, times: Floats, before: Carried | None) -> Carried | None:
         if not len(values):

@@ -163,8 +163,8 @@ class StaticReader(nn.Module):
         )
         self.output_size = numbers + sum(widths)
         for embedding in self.embeddings:
-            if embedding.weight.device.type != "meta":
-                nn.init.zeros_(embedding.weight[0].detach())
+            if embedding.get_parameter("weight").device.type != "meta":
+                nn.init.zeros_(embedding.get_parameter("weight")[0].detach())
 
     def forward(self, rows: StaticRows) -> Tensor:
         """Return [B, `output_size`] of numbers [B, A] and categories [B, C]."""

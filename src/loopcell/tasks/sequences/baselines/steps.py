@@ -50,7 +50,7 @@ def sets_without_history(
     """
     steps, labels = (np.concatenate(list(part)) for part in training)
     tokens = sequences[0].ndim == 1
-    model: Any = TokenShares() if tokens else make_pipeline(StandardScaler(), StepLogits())
+    model: TokenShares | StepLogits = TokenShares() if tokens else StepLogits()
     name = "token by itself" if tokens else "step logistic"
     return name, model.fit(steps, labels).predict_proba(np.concatenate(list(sequences)))
 
@@ -78,7 +78,8 @@ class StepLogits:
 
     def fit(self, steps: npt.NDArray[Any], labels: npt.NDArray[Any]) -> StepLogits:
         """Learn labels [S, K] of numbers [S, I]."""
-        self._models = [self._model(steps, column) for column in labels.T]
+        self._scaler = StandardScaler().fit(steps)
+        self._models = [self._model(self._scaler.transform(steps), column) for column in labels.T]
         return self
 
     def _model(self, steps: npt.NDArray[Any], column: npt.NDArray[Any]) -> Any:
@@ -91,8 +92,9 @@ class StepLogits:
 
     def predict_proba(self, steps: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return probabilities [S, K]."""
+        scaled = self._scaler.transform(steps)
         columns = [
-            np.full(len(steps), model) if np.isscalar(model) else model.predict_proba(steps)[:, 1]
+            np.full(len(steps), model) if np.isscalar(model) else model.predict_proba(scaled)[:, 1]
             for model in self._models
         ]
         return np.stack(columns, axis=1)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, segments, span_f1
 from loopcell.tasks.core.estimator import IGNORED
+from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, segments, span_f1
 from loopcell.tasks.sequences.metrics.classification import LEAST, Numbers, class_metrics
 
 

@@ -185,7 +185,8 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
 
 def is_missing(value: Any) -> bool:
     """Say whether a label, or a number to predict, is not there: None, NaN, or NA of pandas."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(isinstance(value, float) and value != value)
+    no_number = isinstance(value, float) and math.isnan(value)
+    return value is None or no_number or type(value).__name__ in ("NAType", "NaTType")
 
 
 def demand_all(y: Sequence[Any], what: str) -> None:
