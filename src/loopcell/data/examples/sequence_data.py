@@ -1,8 +1,9 @@
-"""Sequences, and what stands beside each of them: values that hold for the whole sequence, and the times of its steps."""
+"""Sequences, and what stands beside each: values that hold for the whole sequence, and the times of its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any, overload
 
 import numpy as np
@@ -156,12 +157,25 @@ def _in_order(times: Any) -> Any:
 def _as_times(given: Any, name: str) -> Doubles:
     """Return times as numbers; dates as seconds since 1970, NaN where there is none."""
     found = np.asarray(given)
-    if found.dtype.kind == "O" and found.size and all(hasattr(one, "isoformat") for one in found.flat):
-        found = np.array([one.replace(tzinfo=None) for one in found.flat], "M8[us]")
+    if found.dtype.kind == "O" and found.size and all(isinstance(one, date) for one in found.flat):
+        return np.array([_seconds(one) for one in found.flat])
+    if found.dtype.kind == "U":
+        try:
+            found = found.astype("M8[us]")
+        except ValueError as error:
+            raise DataError(f"{name} cannot be read: {error}; write them as 2024-05-01T12:00") from error
     if found.dtype.kind == "M":
         seconds = found.astype("M8[us]").astype(np.int64) / 1e6
         return np.where(np.isnat(found), np.nan, seconds)
     return as_doubles(given, name)
+
+
+def _seconds(one: date) -> float:
+    """Return the seconds of a date since 1970; without a zone it is taken for one of UTC."""
+    if one != one:  # noqa: PLR0124 - NaT of pandas is a date that is not itself
+        return float("nan")
+    moment = one if isinstance(one, datetime) else datetime(one.year, one.month, one.day, tzinfo=UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _entry(X: Any, index: int) -> Any:

@@ -41,7 +41,7 @@ from loopcell.tasks.sequences.chance import chance_notes
 from loopcell.tasks.sequences.metrics.classification import confusion
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
-from loopcell.tasks.sequences.targets import Classes, classes_from_json, label_weights, learn_classes
+from loopcell.tasks.sequences.targets import Classes, classes_from_json, demand_all, label_weights, learn_classes
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
 Probabilities = npt.NDArray[np.float64]
@@ -222,6 +222,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _own_loss(self, settings: ClassifierSettings) -> BatchLoss | None:
         return None if settings.loss is None else own_loss(self.network_, settings.loss, single=False)
+
+    def _demand_targets(self, y: Part) -> None:
+        demand_all(y, "a label")
 
     def _learn(self, y: Part) -> None:
         if self.loss is not None and self.class_weight is not None:

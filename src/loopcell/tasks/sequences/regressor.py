@@ -38,7 +38,7 @@ from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
-from loopcell.tasks.sequences.targets import as_number_rows
+from loopcell.tasks.sequences.targets import as_number_rows, demand_all
 
 Numbers = npt.NDArray[np.float64]
 
@@ -178,6 +178,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             return None
         return own_loss(self.network_, settings.loss, single=self.outputs_ is None)
 
+    def _demand_targets(self, y: Part) -> None:
+        demand_all(y, "a number")
+
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
         rows = as_number_rows(y)
@@ -234,7 +237,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         if self._still.all():  # there was nothing to learn
             return None
         targets = torch.from_numpy(np.asarray(held_out.targets, dtype=np.float64))
-        losses = self.network_.losses(torch.from_numpy(self._same), targets).numpy()
+        losses = self.network_.losses(torch.from_numpy(self._same).expand_as(targets), targets).numpy()
         return Naive(f"saying {self._named_constant()}", float(np.average(losses.mean(1), weights=held_out.weights)))
 
     def _named_constant(self) -> str:

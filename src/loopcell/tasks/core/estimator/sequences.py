@@ -57,6 +57,9 @@ class SequenceEstimator(InspectedEstimator):
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
         """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
 
+    def _demand_targets(self, y: Part) -> None:
+        """Refuse targets that cannot be used, before they are divided into parts; DataError says which."""
+
     def _learn_beside(self, X: Part) -> None:
         """Look at what stands beside the sequences of the training part."""
 
@@ -152,6 +155,7 @@ class SequenceEstimator(InspectedEstimator):
         with self._fitting(seed, before):
             with self._working("preparing the data"):
                 pair = as_pair(X, y)
+                self._demand_targets(pair[1])
                 self._halves = None if validation is not None else self._halves_of(pair[1], seed)
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from loopcell.data.examples import Scale, check_finite, moments_of
+from loopcell.data.examples import Scale, moments_of
 from loopcell.data.examples.arrays import as_number
 from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
@@ -127,7 +127,9 @@ class StaticInput:
                 except ValueError as error:
                     name = f"{where(X, index)}: the static value {self.names[at]!r} is"
                     raise DataError(f"{name} {error}; is it one of categories=?") from None
-        check_finite(found, "static", missing=True)
+        if np.isinf(found).any():
+            index, place = (int(one) for one in np.argwhere(np.isinf(found))[0])
+            raise DataError(f"{where(X, index)}: the static value {self.names[self.columns[place]]!r} is infinite")
         return found
 
     def _ids(self, column: npt.NDArray[Any], at: int) -> npt.NDArray[np.int64]:

@@ -280,7 +280,6 @@ KINDS: dict[str, type[Classes]] = {kind.kind: kind for kind in (OneLabel, LabelS
 
 def learn_classes(y: Sequence[Any]) -> Classes:
     """Learn the labels of the training part: sets where the first example has a list of labels or y is a matrix."""
-    demand_all(y, "a label")
     sets = as_matrix(y) is not None or _is_collection(y[0])
     return LabelSets.learn(y) if sets else OneLabel.learn(y)
 

@@ -199,7 +199,7 @@ def demand_all(y: Sequence[Any], what: str) -> None:
     Raises:
         DataError: there are such; the sentence says which.
     """
-    lacking = [index for index in range(len(y)) if is_missing(y[index])]
+    lacking = [index for index in range(len(y)) if _lacks(y[index])]
     if not lacking:
         return
     named = ", ".join(where(y, index) for index in lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
@@ -208,6 +208,13 @@ def demand_all(y: Sequence[Any], what: str) -> None:
         f"{where(y, lacking[0])} is nothing: every example needs {what}; {have} none of {len(y):,}"
         f"{f' ({named})' if len(lacking) > 1 else ''}: leave these examples out"
     )
+
+
+def _lacks(target: Any) -> bool:
+    """Say whether a target, or one of several numbers of it, is missing."""
+    if isinstance(target, np.ndarray) and target.dtype.kind == "f":
+        return bool(np.isnan(target).any())
+    return is_missing(target)
 
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:
