@@ -50,6 +50,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     target: str | None = None,
     by: Names = (),
     time: Names = (),
+    time_format: str | None = None,
     static: Names = (),
     window: int | None = None,
     stride: int | None = None,
@@ -70,7 +71,9 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
             window that of its last row. "remaining", where no column has that name: the rows that the unit still has
             after the sequence.
         by: the columns that tell units apart: a machine, a wearer, a sentence.
-        time: the column with the times; the rows of a unit are put in its order. () leaves them as they are.
+        time: the column with the times, or several (year, month, day), in whose order the rows of a unit are put. ()
+            leaves them as they are.
+        time_format: how times are written: as `datetime.strptime` has it, or s, ms, us or ns for numbers since 1970.
         static: columns with one value for each unit.
         window: the rows of a sequence; a unit with fewer is one shorter sequence. None for all rows of a unit.
         stride: rows from one window to the next; None for 1, and with `each_step` for `window`.
@@ -90,6 +93,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         target=target,
         by=as_names(by),
         time=as_names(time),
+        time_format=time_format,
         static=as_names(static),
         window=window,
         stride=stride,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from loopcell.data import Column, read
+from loopcell.data import Column, SequenceData, read
 from loopcell.data.from_tables import LongTable, Roles, TableSequences, demand_columns, of_cuts
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.errors import DataError, UsageError
@@ -21,6 +21,7 @@ def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *,
         target=target,
         by=spec.units,
         time=spec.time,
+        time_format=spec.time_format,
         static=spec.static,
         carried=spec.carried,
         window=spec.window,
@@ -33,9 +34,12 @@ def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *,
 
 def with_beside(spec: FileExamples, X: Column, static: Any, times: Any = None) -> Any:
     """Return sequences with what stands beside them: static values, and the times of steps where they are asked for."""
-    if static is not None or (spec.time_input and times is not None):
-        raise UsageError("no estimator takes static columns or times yet")
-    return X
+    times = times if spec.time_input else None
+    if static is None and times is None:
+        return X
+    found = SequenceData(X, static=static, times=times)
+    found.static_names = spec.static or None
+    return found
 
 
 def uneven_notes(table: LongTable, spec: FileExamples) -> Iterator[str]:
