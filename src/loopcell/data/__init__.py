@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loopcell.data.examples import (
     Batches,
     Ragged,
+    SequenceData,
     Split,
     as_sequences,
     split_groups,
@@ -78,6 +79,7 @@ __all__ = [
     "Batches",
     "Padded",
     "Ragged",
+    "SequenceData",
     "Split",
     "as_sequences",
     "pad",

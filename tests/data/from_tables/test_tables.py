@@ -199,6 +199,20 @@ def test_what_makes_no_sequences_is_said(tmp_path, text, asked, sentence):
     assert sentence in str(error.value).replace(f"{tmp_path}/", "")
 
 
+@pytest.mark.parametrize("kind", ["numbers", "dates"])
+def test_times_of_steps_go_with_their_windows(frame, kind):
+    start = np.datetime64("2024-01-01")
+    frame["time"] = frame["time"] ** 2 if kind == "numbers" else start + np.array(frame["time"] ** 2, "timedelta64[D]")
+    found = sequences_from_table(frame, input="a", by="unit", time="time", window=3)
+    rows = {tuple(part["a"]): list(part["time"]) for _, part in frame.sort_values("time").groupby("unit")}
+    wanted = [times[at : at + 3] for a, times in rows.items() for at in range(len(a) - 2)]
+    assert sorted(map(tuple, wanted)) == sorted(tuple(pd.Series(times)) for times in found.times)
+    assert [times[-1] for times in found.times] == [
+        np.asarray(last, times.dtype) for last, times in zip(found.units.ids["time"], found.times, strict=True)
+    ]
+    assert sequences_from_table(frame.sort_values("unit"), input="a", by="unit").times is None
+
+
 def test_rows_of_one_time_are_said(frame):
     frame.loc[frame["time"] == 2, "time"] = 1
     found = sequences_from_table(frame, input="a", by="unit", time="time")

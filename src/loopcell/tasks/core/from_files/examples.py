@@ -30,7 +30,7 @@ from loopcell.data.readers.without_missing import without_missing
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
-from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, unit_labels
+from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, uneven_notes, unit_labels, with_beside
 from loopcell.tasks.core.from_files.opened import Tell, untold
 
 ARRAY = ("values",)  # of the kinds npy and idx
@@ -112,30 +112,24 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
     records, inputs, target = opened
     if spec.of_steps:
         roles = roles_of(spec, inputs, target, each_step=each_step)
-        found = cut_units(LongTable(records, roles, unit_labels(spec)))
-        for note in found.notes:
+        table = LongTable(records, roles, unit_labels(spec))
+        found = cut_units(table)
+        for note in (*found.notes, *uneven_notes(table, spec)):
             tell(note)
         _tell_skipped(records, tell)
         assert found.y is not None
-        return Loaded(with_static(found.X, found.static), found.y)
+        return Loaded(with_beside(spec, found.X, found.static, found.times), found.y)
     assert target is not None
     parts = _columns(records, spec.files, *dict.fromkeys([*inputs, *spec.static, target]))
     by_name = {column.name: column for column in parts}
     y = by_name[target]
     static = statics(zip(*(by_name[name] for name in spec.static), strict=True)) if spec.static else None
-    X = with_static(_sequences([by_name[name] for name in inputs], tell), static)
+    X = with_beside(spec, _sequences([by_name[name] for name in inputs], tell), static)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
     _tell_skipped(records, tell)
     return Loaded(X, y)
-
-
-def with_static(X: Column, static: Any) -> Any:
-    """Return sequences with what is static beside them."""
-    if static is not None:
-        raise UsageError("static columns are not taken yet")
-    return X
 
 
 def demand_sequences(X: Column) -> None:
@@ -189,7 +183,7 @@ def blocks(
     if spec.of_steps:
         roles = roles_of(spec, step_columns(records, spec, None), None, each_step=each_step)
         for found in blocks_of(LongTable(records, roles), size, tell):
-            yield with_static(found.X, found.static)
+            yield with_beside(spec, found.X, found.static, found.times)
         return
     names = input_columns(records, spec)
     for rows in in_blocks(records.read(tuple(dict.fromkeys([*names, *spec.static, *spec.carried]))), size):
@@ -197,7 +191,7 @@ def blocks(
         static = [[row.get(name) for name in spec.static] for row in rows]
         ids = {name: [row.get(name) for row in rows] for name in spec.carried}
         X = Column(values, [row.origin for row in rows], units=_of_rows(len(rows), ids) if ids else None)
-        yield with_static(X, statics(static) if spec.static else None)
+        yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
 def _of_rows(count: int, ids: Mapping[str, Sequence[Any]]) -> Units:
