@@ -347,7 +347,7 @@ def test_a_column_of_single_numbers_is_no_text(loopcell, tmp_path, verb, numbers
     assert result.exit_code == 2
     said = " ".join(result.output.split())
     assert f"column 'age' has one number in each row ({numbers[0]}), and a sequence was expected: " in said
-    assert "--by COLUMN or --window STEPS" in said
+    assert "--by COLUMN (a unit each) or --window ROWS" in said
     assert not (tmp_path / "run").exists()
     assert loopcell(*asked, "--tokens", "char").exit_code == 0
 

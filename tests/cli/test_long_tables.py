@@ -144,14 +144,14 @@ def test_a_column_that_has_changed_since_training_is_said(loopcell, engines, lif
     ("asked", "sentence"),
     [
         (["--window", 500], "a window of 500 rows is longer than every unit"),
-        (["--stride", 3], "stride is about windows"),
+        (["--stride", 3], "--stride is about windows"),
         (["--columns", "unit,cycle"], "has no column 'op1'; it has unit, cycle"),
         (["--columns", COLUMNS + ",s22"], "row 1: it has 26 cells and there are 27 columns"),
         (["--columns", COLUMNS.replace("s1..s21", "s21..s1")], "'s21..s1' goes down; write s1..s21"),
         (["--columns", COLUMNS.replace("op1..op3", "op1,op2,s3")], "has two columns 's3'"),
         (["--by", "machine"], "has no column 'machine'"),
         (["--target", "life"], "has no column 'life'"),
-        (["--window", 30, "--unit-labels", "none.txt"], "none.txt"),
+        (["--window", 30, "--unit-labels", "none.txt"], "--unit-labels none.txt: there is no such file"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_sentence(loopcell, engines, tmp_path, asked, sentence):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, NAMES, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -22,7 +22,7 @@ from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 
 FLAGS: tuple[Flag, ...] = (
-    *(*READING, *NAMES, *INPUT, *LABEL, *SEPARATOR),
+    *(*READING, *INPUT, *LABEL, *SEPARATOR),
     *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
 )
 
@@ -62,11 +62,14 @@ def evaluate(
         files, train = as_files(files, train)
         settings = Settings(FLAGS, typed)
         task = early.demand_model(find_model(model))
-        data = settings.build(FileExamples, files=files)
+        stride = settings.given(FileExamples).get("stride")
+        of_forecasts = {} if files_class(task).cuts_windows else {"stride": None}
+        data = settings.build(FileExamples, files=files, **of_forecasts)
         files_class(task).demand(data)
         # Labels of units, and the choice of the last window, are of what is scored.
-        known = settings.build(FileExamples, files=train, last=False, unit_labels=None) if train else None
-        said = {"start": _place(start), "end": _place(end), "stride": _of_forecasts(data.stride, task)}
+        of_scored = {"last": False, "unit_labels": None}
+        known = settings.build(FileExamples, files=train, **of_forecasts, **of_scored) if train else None
+        said = {"start": _place(start), "end": _place(end), "stride": stride if of_forecasts else None}
         said |= {"windows": windows, "refit": refit, "refit_every": refit_every}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
@@ -95,13 +98,6 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
             flag = "--train" if name == "training" else f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} says nothing to a {type(model).__name__}; leave it out")
     return there
-
-
-def _of_forecasts(stride: int | None, task: str) -> int | None:
-    """Return the rows from one forecast to the next; None for those from one window of examples to the next."""
-    from loopcell.tasks.core.from_files.example_files import ExampleFiles
-
-    return None if issubclass(files_class(task), ExampleFiles) else stride
 
 
 def _place(start: str | None) -> Any:

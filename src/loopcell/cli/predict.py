@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import CARRIED, INPUT, LAST, NAMES, READING, STATIC, STEPS
+from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.predictions import Prediction, Row, form_of, write
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, *NAMES, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED)
 
 
 @with_flags(FLAGS)
@@ -32,7 +32,7 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
     output: Annotated[
-        Path | None, typer.Option("--output", "--out", "-o", help="The file to write, else standard output.")
+        Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
     ] = None,
     form: Annotated[
         str | None,

@@ -194,7 +194,8 @@ def _write_parquet(predictions: Iterable[Prediction], output: Path) -> None:
     from loopcell.data.extras import require
     from loopcell.files import atomic_write
 
-    pyarrow, parquet = (require(name, "data", "Parquet files need") for name in ("pyarrow", "pyarrow.parquet"))
+    pyarrow = require("pyarrow", "data", "Parquet files need")
+    parquet = require("pyarrow.parquet", "data", "Parquet files need")
     blocks = _blocks(predictions)
     names, first = next(blocks, ([], []))
     schema = pyarrow.schema([(name, _type_of(pyarrow, [row.get(name) for row in first])) for name in names])

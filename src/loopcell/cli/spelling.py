@@ -95,6 +95,7 @@ SPELLINGS: dict[str, Spelling] = {
     "split": Spelling("--split", str, parse_split, "PARTS"),
     "normalise": Spelling("--normalise --normalize"),
     "ForecasterSettings.loss": Spelling("--loss", str),
+    "RegressorSettings.loss": Spelling("--loss", str),
     "AnomalySettings.label": Spelling("--anomalies", form="COLUMN", earlier="--label"),
     "distances": Spelling("--distances", str, parse_distances, "STEPS,..."),
     "ProblemSettings.updates": Spelling("--updates"),

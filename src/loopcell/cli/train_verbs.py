@@ -16,7 +16,6 @@ from loopcell.cli.columns import (
     CAP,
     INPUT,
     LABEL,
-    NAMES,
     READING,
     SEPARATOR,
     STATIC,
@@ -28,6 +27,7 @@ from loopcell.cli.finish import report
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import as_training_files
+from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import model_class, open_files
 from loopcell.tasks.core.settings import ClassifierSettings, RegressorSettings, TaggerSettings
@@ -69,19 +69,19 @@ VERBS = {
     "classify": Verb(
         "sequence-classifier",
         ClassifierSettings,
-        (*READING, *NAMES, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_LABELS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_LABELS, *VECTORS),
         "Train a classifier: a label, or several, for each sequence. A row is a sequence, or a step of one.",
     ),
     "regress": Verb(
         "sequence-regressor",
         RegressorSettings,
-        (*READING, *NAMES, *INPUT, *LABEL, *STEPS, *STATIC, *CAP, *UNIT_LABELS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *STEPS, *STATIC, *CAP, *UNIT_LABELS, *VECTORS),
         "Train a regressor: a number for each sequence. A row is a sequence, or a step of one.",
     ),
     "tag": Verb(
         "sequence-tagger",
         TaggerSettings,
-        (*READING, *NAMES, *INPUT, *LABEL, *STEPS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *STEPS, *VECTORS),
         "Train a tagger: a label for each step. A row has lists of steps and labels, or is a step.",
     ),
     "translate": Verb(
@@ -147,6 +147,9 @@ def _train(
     early.demand_settings(checked)
     spec = settings.build(FileExamples, files=data, digits="tokens" in settings.given(verb.settings))
     early.demand_there(spec.vectors, "--vectors")
+    early.demand_there(spec.unit_labels, "--unit-labels")
+    if val and spec.unit_labels is not None:
+        raise UsageError("--unit-labels is of one set of files, and there is --val too: put the labels into the tables")
     held_out = settings.build(FileExamples, files=val) if val else None
     opened = open_files(verb.task, checked, spec, held_out, say_note)
     early.demand_free(folder)

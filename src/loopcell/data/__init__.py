@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loopcell.data.examples import (
     Batches,
     Ragged,
+    SequenceData,
     Split,
     as_sequences,
     split_groups,
@@ -30,7 +31,18 @@ from loopcell.data.features import (
 )
 from loopcell.data.from_tables import TableSequences, sequences_from_table
 from loopcell.data.public import Fetched, PublicFile, PublicSet, fetch, public_sets
-from loopcell.data.readers import Column, Delimited, Origin, Record, Records, open_store, pair, read, store
+from loopcell.data.readers import (
+    Column,
+    Delimited,
+    Origin,
+    Record,
+    Records,
+    Units,
+    open_store,
+    pair,
+    read,
+    store,
+)
 from loopcell.data.series import Series, Step, calendar, series_from
 from loopcell.data.text import (
     BpeVocabulary,
@@ -62,10 +74,12 @@ __all__ = [
     "store",
     # rows into sequences, batches and parts
     "TableSequences",
+    "Units",
     "sequences_from_table",
     "Batches",
     "Padded",
     "Ragged",
+    "SequenceData",
     "Split",
     "as_sequences",
     "pad",

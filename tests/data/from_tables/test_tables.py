@@ -199,7 +199,35 @@ def test_what_makes_no_sequences_is_said(tmp_path, text, asked, sentence):
     assert sentence in str(error.value).replace(f"{tmp_path}/", "")
 
 
+@pytest.mark.parametrize("kind", ["numbers", "dates"])
+def test_times_of_steps_go_with_their_windows(frame, kind):
+    start = np.datetime64("2024-01-01")
+    frame["time"] = frame["time"] ** 2 if kind == "numbers" else start + np.array(frame["time"] ** 2, "timedelta64[D]")
+    found = sequences_from_table(frame, input="a", by="unit", time="time", window=3)
+    rows = {tuple(part["a"]): list(part["time"]) for _, part in frame.sort_values("time").groupby("unit")}
+    wanted = [times[at : at + 3] for a, times in rows.items() for at in range(len(a) - 2)]
+    assert sorted(map(tuple, wanted)) == sorted(tuple(pd.Series(times)) for times in found.times)
+    assert [times[-1] for times in found.times] == [
+        np.asarray(last, times.dtype) for last, times in zip(found.units.ids["time"], found.times, strict=True)
+    ]
+    assert sequences_from_table(frame.sort_values("unit"), input="a", by="unit").times is None
+
+
 def test_rows_of_one_time_are_said(frame):
     frame.loc[frame["time"] == 2, "time"] = 1
     found = sequences_from_table(frame, input="a", by="unit", time="time")
     assert "4 more of 5 units have rows of the same time" in found.notes[1]
+
+
+def test_the_rows_of_a_unit_are_put_in_order_by_times_in_several_columns():
+    days = pd.date_range("2023-12-30", periods=4, freq="D")
+    frame = pd.DataFrame({"unit": "a", "year": days.year, "month": days.month, "day": days.day, "x": [0.0, 1, 2, 3]})
+    found = sequences_from_table(frame.iloc[::-1], input="x", by="unit", time=("year", "month", "day"))
+    assert found.X[0][:, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_missing_numbers_of_steps_are_counted():
+    frame = {"unit": ["a", "a", "b"], "x": ["1", "NA", "?"], "z": ["-", "4", "5"]}
+    found = sequences_from_table(pd.DataFrame(frame), input=("x", "z"), by="unit")
+    assert np.isnan(found.X[0]).tolist() == [[False, True], [True, False]]
+    assert found.notes == ("2 of 3 values of x are missing", "1 of 3 values of z is missing")

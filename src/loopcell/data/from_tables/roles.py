@@ -21,6 +21,7 @@ class Roles:
         target: the column of what is to be learned; None for nothing.
         by: the columns that tell units apart: a machine, a wearer, a sentence. () where all rows are one unit.
         time: the columns with the times, in whose order the rows of a unit are put; () for the order of the table.
+        time_format: how times are written, as for `read_stamps`; None for what is found.
         static: columns with one value for each unit.
         carried: columns of which each sequence keeps the value in its last row, to be told by.
         window: the rows of a sequence; None for all rows of a unit.
@@ -34,6 +35,7 @@ class Roles:
     target: str | None = None
     by: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
+    time_format: str | None = None
     static: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
     window: int | None = None

@@ -38,6 +38,7 @@ class Cut(NamedTuple):
         last: where its last row came from.
         ids: what it is told by: its unit, its last time, and the last cells of columns that are carried over, or those
             of all its rows where each has a label.
+        times: of its steps, [T], numbers or datetime64; None where no column has them.
     """
 
     steps: Doubles | list[str]
@@ -48,6 +49,7 @@ class Cut(NamedTuple):
     first: Origin
     last: Origin
     ids: dict[str, Any]
+    times: npt.NDArray[Any] | None
 
 
 @dataclass
@@ -62,6 +64,7 @@ class LongTable:
     Attributes:
         notes: what the user should know of the last pass.
         rows: how many rows it had.
+        uneven: units whose rows are not evenly spaced in time.
     """
 
     records: Records
@@ -69,6 +72,7 @@ class LongTable:
     given: Given = None
     notes: list[str] = field(default_factory=list, init=False)
     rows: int = field(default=0, init=False)
+    uneven: list[str] = field(default_factory=list, init=False)
 
     def cuts(self) -> Iterator[Cut]:
         """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
@@ -87,9 +91,10 @@ class LongTable:
                 lacking.update(dict(zip(self.roles.input, np.isnan(steps).sum(0).tolist(), strict=True)))
             for span, target in zip(spans, targets.of(unit, spans), strict=True):
                 if not targets.leaves_out(target):
-                    yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles))
+                    times = None if unit.times is None else unit.times[span]
+                    yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
         targets.check_all_taken()
-        self.rows = sum(sizes)
+        self.rows, self.uneven = sum(sizes), found.uneven
         missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
         self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
 

@@ -30,6 +30,7 @@ class TableSequences:
         X: the sequences: arrays [T, I], or lists of tokens. Estimators hold out whole units of them, never a part.
         y: what is known of each; None where no target was named.
         static: what is known of the unit of each, [N, S]: numbers where all are, else objects; None for no columns.
+        times: of the steps of each, [T]: numbers, or datetime64; None where no column has them.
         units: which unit each is cut from; None where rows are examples.
         notes: what the user should know of how the table was read.
     """
@@ -37,6 +38,7 @@ class TableSequences:
     X: Column
     y: Column | None
     static: Statics | None
+    times: list[npt.NDArray[Any]] | None
     units: Units | None
     notes: tuple[str, ...] = ()
 
@@ -48,6 +50,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     target: str | None = None,
     by: Names = (),
     time: Names = (),
+    time_format: str | None = None,
     static: Names = (),
     window: int | None = None,
     stride: int | None = None,
@@ -68,7 +71,9 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
             window that of its last row. "remaining", where no column has that name: the rows that the unit still has
             after the sequence.
         by: the columns that tell units apart: a machine, a wearer, a sentence.
-        time: the column with the times; the rows of a unit are put in its order. () leaves them as they are.
+        time: the column with the times, or several (year, month, day), in whose order the rows of a unit are put. ()
+            leaves them as they are.
+        time_format: how times are written: as `datetime.strptime` has it, or s, ms, us or ns for numbers since 1970.
         static: columns with one value for each unit.
         window: the rows of a sequence; a unit with fewer is one shorter sequence. None for all rows of a unit.
         stride: rows from one window to the next; None for 1, and with `each_step` for `window`.
@@ -88,6 +93,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         target=target,
         by=as_names(by),
         time=as_names(time),
+        time_format=time_format,
         static=as_names(static),
         window=window,
         stride=stride,
@@ -129,6 +135,7 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
         np.array([cut.unit for cut in cuts], np.int64),
         np.array([cut.span for cut in cuts], np.int64),
         {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
+        np.array([cut.last.row for cut in cuts], np.int64),
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
     X = Column([cut.steps for cut in cuts], first, units=units)
@@ -136,7 +143,8 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
     y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
     known = bool(target) or table.given is not None
     static = statics([cut.static for cut in cuts]) if table.roles.static else None
-    return TableSequences(X, y if known else None, static, units, tuple(table.notes))
+    times = [cut.times for cut in cuts if cut.times is not None] or None
+    return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))
 
 
 def _examples(records: Records, roles: Roles) -> TableSequences:
@@ -145,7 +153,7 @@ def _examples(records: Records, roles: Roles) -> TableSequences:
     columns = [loaded[name] for name in roles.input]
     X = Column(WideRows(columns), columns[0].origins)
     static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
-    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None)
+    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None, None)
 
 
 def statics(rows: Iterable[Sequence[Any]]) -> Statics:

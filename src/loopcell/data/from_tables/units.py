@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.readers.records import Column, Origin, Origins, Record, Records
-from loopcell.data.series.times import read_times
+from loopcell.data.series.several_columns import read_time_columns
 from loopcell.errors import DataError, quoted
 
 Key = tuple[Any, ...]
 LABEL, STATIC = "label for its one sequence", "value of what is static"
 
 
-class Unit(NamedTuple):
+@dataclass(frozen=True)
+class Unit:
     """The rows of one unit.
 
     Attributes:
         key: its value in each of the columns that tell units apart; () where there are none.
         origins: where its rows came from.
         cells: its columns, by name.
+        times: of its rows, [T], never falling; None where no column has them.
     """
 
     key: Key
     origins: Origins
     cells: dict[str, list[Any]]
+    times: npt.NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -75,6 +78,7 @@ class Found:
 
     units: int = 0
     sorted: list[str] = field(default_factory=list)
+    uneven: list[str] = field(default_factory=list)
     simultaneous: list[str] = field(default_factory=list)
 
     def notes(self) -> Iterator[str]:
@@ -174,15 +178,16 @@ def _comes_again(key: Key, before: Origin, again: Origin) -> DataError:
 
 def _in_time(unit: Unit, roles: Roles, found: Found) -> Unit:
     """Return a unit with its rows in the order of time."""
-    (name,) = roles.time
-    times = read_times(unit.column(name))
+    times = read_time_columns([unit.column(name) for name in roles.time], roles.time).times
     order = np.argsort(times, kind="stable")
     if (times[order][1:] == times[order][:-1]).any():
         found.simultaneous.append(unit.title)
+    if len(np.unique(np.diff(times[order]))) > 1:
+        found.uneven.append(unit.title)
     if (order == np.arange(len(order))).all():
-        return unit
+        return replace(unit, times=times)
     found.sorted.append(unit.title)
-    return unit.reordered(order)
+    return replace(unit.reordered(order), times=times[order])
 
 
 def _units(names: Sequence[str], count: int) -> str:

@@ -33,8 +33,9 @@ class SeriesFiles(OpenedFiles):
     @classmethod
     def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
         """Open tables for a model, which knows its columns; UsageError when some were named."""
-        if spec.columns != Columns():
-            raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
+        if spec.columns != Columns(names=spec.names):
+            flags = "--input, --label, --by, --time, --window, ..."
+            raise UsageError(f"a model of time series knows its columns: leave out what says others ({flags})")
         spec = spec.missing_as(checked(model))
         return cls(spec, tell, open_records(spec, tell, columns_named(checked(model))))
 

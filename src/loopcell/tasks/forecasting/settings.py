@@ -108,7 +108,7 @@ class SeriesSettings(TrainingSettings, MissingSettings):
     Args:
         target: the column of what is to be learned: of the values to forecast, or several; "all" for all columns that
             are nothing else; not needed for arrays, all of whose columns it is.
-        time: the column with the times, or several: year,month,day,hour, or a date and a time of the day. None: those
+        time: the column with the times; or several: year,month,day,hour, or a date and a time of the day. None: those
             of a pandas index, where it has some, and else rows are counted.
         time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
             numbers since 1970; None for what is found: ISO 8601, and dates that tell the day from the month.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, strided
 
-from loopcell.data.examples import as_array
+from loopcell.data.examples import SequenceData, as_array
 from loopcell.data.readers import Units, where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator.examples import Indices
@@ -60,6 +60,27 @@ class Part(Sequence[Any]):
         units: Units | None = self.groups or getattr(values, "units", None)
         return None if units is None else units.take(self.indices)
 
+    @property
+    def timed(self) -> bool:
+        """Whether the steps of the examples have times."""
+        return isinstance(self.values, SequenceData) and self.values.timed
+
+    def times_of(self, index: int, steps: int) -> npt.NDArray[np.float64] | None:
+        """Return the times of an example's steps; errors as `SequenceData.times_of`."""
+        found: npt.NDArray[np.float64] | None = self.values.times_of(int(self.indices[index]), steps)
+        return found
+
+    @property
+    def static(self) -> npt.NDArray[Any] | None:
+        """The static values beside the examples, [N, S]; None where there are none."""
+        known = self.values.static if isinstance(self.values, SequenceData) else None
+        return None if known is None else known[self.indices]
+
+    @property
+    def static_names(self) -> tuple[str, ...] | None:
+        """The names of the static values, where they came in a frame."""
+        return self.values.static_names if isinstance(self.values, SequenceData) else None
+
     def whole(self) -> Part:
         """All that the user gave and this is a part of."""
         return Part(self.values, self.name)
@@ -74,6 +95,8 @@ class Part(Sequence[Any]):
 
 def _indexed(values: Any, name: str) -> Any:
     """Return what a user gave as something that has an entry for each number 0, 1, ..."""
+    if isinstance(values, SequenceData):
+        return values.of(_indexed(values.X, name))
     library = type(values).__module__.partition(".")[0]
     if library == "polars":
         return values.to_list()

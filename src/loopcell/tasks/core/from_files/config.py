@@ -58,7 +58,11 @@ class Columns(Config):
         separator: what stands between the labels of one cell, where an example has several.
         names: the names of the columns of a table that has no header, such as unit,cycle,s1..s21.
         by: rows are steps, and a sequence is made of those with one value in this column, or in several.
-        time: the column with the times; where rows are steps, those of a sequence are put in its order.
+        time: the column with the times; or several: year,month,day,hour, or a date and a time of the day. Where rows
+            are steps, those of a sequence are put in this order.
+        time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
+            numbers since 1970; None for what is found.
+        time_input: where rows are steps, the network is told the time from each row to the next, which may vary.
         static: columns with one value for each series, unit or example.
         window: rows are steps, and a sequence has at most so many.
         stride: rows from one window to the next, or from one forecast of a series to the next; None for 1, and for a
@@ -74,6 +78,8 @@ class Columns(Config):
     names: Names = ()
     by: str | None = None
     time: Names = ()
+    time_format: str | None = None
+    time_input: bool = False
     static: Names = ()
     window: PositiveInt | None = None
     stride: PositiveInt | None = None
@@ -189,8 +195,8 @@ class FileExamples(Columns):
         learned = training.target in there or training.target_counts_down
         names = ["target", "separator", "cap"] if learned else []
         if self.input is not None or training.inputs_in(there):
-            names += ["input", "by", "time", "static", "window", "stride"]
-        known = {name: getattr(training, name) for name in names if getattr(self, name) in (None, ())}
+            names += ["input", "by", "time", "time_format", "time_input", "static", "window", "stride"]
+        known = {name: getattr(training, name) for name in names if getattr(self, name) in (None, (), False)}
         if sorted(self.inputs) == sorted(training.inputs):
             known["input"] = training.input
         return self.model_copy(update=known)

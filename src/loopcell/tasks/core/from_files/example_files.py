@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from loopcell.data.from_tables import demand_long_enough
 from loopcell.tasks.core.from_files.config import FileExamples
@@ -22,6 +22,8 @@ from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
 class ExampleFiles(OpenedFiles):
     """Tables, JSON lines, archives, class folders, pairs of files: a row is an example, or a step of one."""
+
+    cuts_windows: ClassVar[bool] = True
 
     def __init__(self, spec: FileExamples, tell: Tell, opened: OpenedExamples, *, each_step: bool = False) -> None:
         """Take opened files; `each_step`: where rows are steps, each has a label."""

@@ -30,7 +30,7 @@ from loopcell.data.readers.without_missing import without_missing
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
-from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, unit_labels
+from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, uneven_notes, unit_labels, with_beside
 from loopcell.tasks.core.from_files.opened import Tell, untold
 
 ARRAY = ("values",)  # of the kinds npy and idx
@@ -77,13 +77,18 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
-    if not spec.of_steps and (spec.stride is not None or spec.last):
-        flag = "--last" if spec.last else "--stride"
-        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
+    demand_windows(spec)
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
     target = target_column(records, spec)
     inputs = step_columns(records, spec, target) if spec.of_steps else input_columns(records, spec)
     return OpenedExamples(records, inputs, target)
+
+
+def demand_windows(spec: FileExamples) -> None:
+    """Refuse what is said of windows where there are none; UsageError."""
+    if spec.window is None and (spec.stride is not None or spec.last):
+        flag = "--last" if spec.last else "--stride"
+        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
 
 
 def load_examples(spec: FileExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
@@ -107,30 +112,24 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
     records, inputs, target = opened
     if spec.of_steps:
         roles = roles_of(spec, inputs, target, each_step=each_step)
-        found = cut_units(LongTable(records, roles, unit_labels(spec)))
-        for note in found.notes:
+        table = LongTable(records, roles, unit_labels(spec))
+        found = cut_units(table)
+        for note in (*found.notes, *uneven_notes(table, spec)):
             tell(note)
         _tell_skipped(records, tell)
         assert found.y is not None
-        return Loaded(with_static(found.X, found.static), found.y)
+        return Loaded(with_beside(spec, found.X, found.static, found.times), found.y)
     assert target is not None
     parts = _columns(records, spec.files, *dict.fromkeys([*inputs, *spec.static, target]))
     by_name = {column.name: column for column in parts}
     y = by_name[target]
     static = statics(zip(*(by_name[name] for name in spec.static), strict=True)) if spec.static else None
-    X = with_static(_sequences([by_name[name] for name in inputs], tell), static)
+    X = with_beside(spec, _sequences([by_name[name] for name in inputs], tell), static)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
     _tell_skipped(records, tell)
     return Loaded(X, y)
-
-
-def with_static(X: Column, static: Any) -> Any:
-    """Return sequences with what is static beside them."""
-    if static is not None:
-        raise UsageError("static columns are not taken yet")
-    return X
 
 
 def demand_sequences(X: Column) -> None:
@@ -180,10 +179,11 @@ def blocks(
 
     Of a long table a unit is in memory at a time; all of them where they are put into the order of time.
     """
+    demand_windows(spec)
     if spec.of_steps:
         roles = roles_of(spec, step_columns(records, spec, None), None, each_step=each_step)
         for found in blocks_of(LongTable(records, roles), size, tell):
-            yield with_static(found.X, found.static)
+            yield with_beside(spec, found.X, found.static, found.times)
         return
     names = input_columns(records, spec)
     for rows in in_blocks(records.read(tuple(dict.fromkeys([*names, *spec.static, *spec.carried]))), size):
@@ -191,7 +191,7 @@ def blocks(
         static = [[row.get(name) for name in spec.static] for row in rows]
         ids = {name: [row.get(name) for row in rows] for name in spec.carried}
         X = Column(values, [row.origin for row in rows], units=_of_rows(len(rows), ids) if ids else None)
-        yield with_static(X, statics(static) if spec.static else None)
+        yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
 def _of_rows(count: int, ids: Mapping[str, Sequence[Any]]) -> Units:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from loopcell.data import read
+from loopcell.data import Column, SequenceData, read
 from loopcell.data.from_tables import LongTable, Roles, TableSequences, demand_columns, of_cuts
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.errors import DataError, UsageError
@@ -21,6 +21,7 @@ def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *,
         target=target,
         by=spec.units,
         time=spec.time,
+        time_format=spec.time_format,
         static=spec.static,
         carried=spec.carried,
         window=spec.window,
@@ -29,6 +30,25 @@ def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *,
         each_step=each_step,
         cap=spec.cap,
     )
+
+
+def with_beside(spec: FileExamples, X: Column, static: Any, times: Any = None) -> Any:
+    """Return sequences with what stands beside them: static values, and the times of steps where they are asked for."""
+    times = times if spec.time_input else None
+    if static is None and times is None:
+        return X
+    found = SequenceData(X, static=static, times=times)
+    found.static_names = spec.static or None
+    return found
+
+
+def uneven_notes(table: LongTable, spec: FileExamples) -> Iterator[str]:
+    """Yield a sentence where rows are unevenly spaced in time, which nobody is told of."""
+    if table.uneven and not spec.time_input:
+        yield (
+            f"the rows of {len(table.uneven):,} units are not evenly spaced in time (the first is {table.uneven[0]}), "
+            "which the model does not see; --time-input tells it the time from row to row"
+        )
 
 
 def blocks_of(table: LongTable, size: int, tell: Tell) -> Iterator[TableSequences]:
