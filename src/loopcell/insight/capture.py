@@ -57,7 +57,7 @@ class LayersCall:
         layers: which were called.
         x: the input.
         state: the state given, if one was.
-        others: lengths and reset.
+        others: lengths and reset, and the cell's further inputs by name.
         result: what the call returned.
     """
 
@@ -71,7 +71,8 @@ class LayersCall:
     def of(cls, layers: Stack, given: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> LayersCall:
         """Return the call that a forward hook was told of."""
         x, state, lengths, reset = _arguments(*given, **named)
-        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
+        further = {name: named[name] for name in layers.cell.inputs[1:] if name in named}
+        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset, **further}, result)
 
     @property
     def in_rows(self) -> bool:

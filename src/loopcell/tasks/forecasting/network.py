@@ -190,7 +190,7 @@ class ForecastNetwork(SeriesNetwork):
     def _ahead(self, settings: SeriesSettings) -> nn.Module:
         """Return the n numbers, from what is known of a step to come and the context of its place in the horizon."""
         return nn.Sequential(
-            nn.ReLU(),
+            _RectifiedContext(settings.hidden_size) if self.sizes.signed else nn.ReLU(),
             nn.Linear(settings.hidden_size + self.known_width, settings.hidden_size),
             nn.ReLU(),
             nn.Linear(settings.hidden_size, self.columns * self.head_kind.numbers),
@@ -261,6 +261,18 @@ class ForecastNetwork(SeriesNetwork):
         place = newest + precise(self.straight((windows - newest).to(self.straight.weight.dtype)))
         located = self.head_kind.located
         return torch.cat([found[..., :located] + place.unsqueeze(-1), found[..., located:]], -1)
+
+
+class _RectifiedContext(nn.Module):
+    """ReLU of the first numbers [..., :size], the context; what is known of a step to come keeps its sign."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Rectify the context."""
+        return torch.cat([numbers[..., : self.size].relu(), numbers[..., self.size :]], -1)
 
 
 class ForecasterNetwork(ForecastNetwork):
