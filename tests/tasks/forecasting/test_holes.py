@@ -12,7 +12,7 @@ from loopcell.tasks.forecasting.asked import Steps, inputs_asked
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.errors import UsualErrors
-from loopcell.tasks.forecasting.holes import Carried, begun, carried_on, told, windows_of
+from loopcell.tasks.forecasting.holes import NewestValues, begun, carried_on, told, windows_of
 from loopcell.tasks.forecasting.missing import last_there
 
 numbers = st.lists(st.one_of(st.none(), st.floats(-9, 9, width=32)), min_size=1, max_size=24)
@@ -39,7 +39,7 @@ def test_values_and_ages_are_carried_on(values, lags, cut, even):
     passed = torch.ones(len(values), 1) if even else torch.linspace(0.5, 2, len(values))[:, None]
     expected = in_a_loop(series[:, 0, 0].numpy(), passed[:, 0].numpy())
     first = carried_on(begun(series[0], lags), series[:cut], passed[:cut]) if cut else begun(series[0], lags)
-    kept = Carried(first.values[-lags:], first.last_ages(lags))
+    kept = NewestValues(first.values[-lags:], first.last_ages(lags))
     second = carried_on(kept, series[cut:], None if even else passed[cut:]) if cut < len(values) else None
     for part, rows in ((first, expected[:cut]), (second, expected[cut:])):
         if part is not None:

@@ -16,7 +16,7 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
+from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -234,10 +234,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             name: [_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
             for name, (scores, _) in rows.items()
         }
-        found = {name: _metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+        found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
         if labels is not None:
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = _metrics(every, labels, 0.0)
+            found["every step"] = detector_metrics(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
@@ -327,11 +327,3 @@ def _from(scores: Floats, first: int) -> Floats:
     found = scores.copy()
     found[:first] = np.nan
     return found
-
-
-def _metrics(scores: list[Floats], labels: list[Floats] | None, threshold: float) -> dict[str, float]:
-    if labels is not None:
-        return anomaly_metrics(labels, scores, threshold)
-    flat = np.concatenate(scores)
-    flat = flat[np.isfinite(flat)]
-    return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}

@@ -10,13 +10,13 @@ from torch import Tensor
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import UsageError
-from loopcell.tasks.forecasting.holes import OLDEST, Carried
+from loopcell.tasks.forecasting.holes import OLDEST, NewestValues
 
 GIVEN = ("mask", "dt")
 
 
 class Steps(NamedTuple):
-    """What was read at T steps of B series.
+    """The values read at T steps of B series.
 
     Attributes:
         seen: the values without holes, those before the first step too, [d + T, B, K], and their ages.
@@ -27,7 +27,7 @@ class Steps(NamedTuple):
         width: I, of a row's inputs.
     """
 
-    seen: Carried
+    seen: NewestValues
     lags: int
     passed: Tensor
     columns: int

@@ -31,7 +31,7 @@ MISSING = 0  # the code of what was never seen or is missing
 
 
 class Before(NamedTuple):
-    """What is known of the row before the first one: its time, and the newest numbers of the columns, [P + Q]."""
+    """The row before the first one: its time, and the newest numbers of the columns, [P + Q]."""
 
     time: Any
     newest: Floats
@@ -59,7 +59,7 @@ class _Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class Covariates:
-    """What training learned of the covariates.
+    """The covariates as training found them.
 
     Attributes:
         known: names of columns; `past`, `static` likewise.

@@ -1,4 +1,4 @@
-"""What training learns of covariates: categories, which columns have holes, scales."""
+"""Learn of covariates what their training part has: categories, holes, scales."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from loopcell.tasks.forecasting.asked import Steps, inputs_asked, inputs_of
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.holes import Carried, begun, carried_on, told, windows_of
+from loopcell.tasks.forecasting.holes import NewestValues, begun, carried_on, told, windows_of
 from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
 from loopcell.tasks.forecasting.sizes import Sizes
 
@@ -127,10 +127,10 @@ class SeriesNetwork(nn.Module):
         varying, static = torch.split(known, [self.sizes.known - self.sizes.static, self.sizes.static], -1)
         return torch.cat([self.known_in(varying), self.static_in(static)], -1)
 
-    def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> Carried:
+    def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> NewestValues:
         """Return the values in `memory` and after them [T, B, K] without holes, and their ages."""
         passed = None if self.sizes.passed is None else self.passed(covariates)
-        return carried_on(Carried(memory.recent, memory.ages), values, passed)
+        return carried_on(NewestValues(memory.recent, memory.ages), values, passed)
 
     def passed(self, covariates: Tensor) -> Tensor:
         """Return the time from the step before, [T, B], from covariates [T, B, P + Q]; 1 where times are even."""
@@ -233,7 +233,7 @@ class ForecastNetwork(SeriesNetwork):
         spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
         return torch.cat([found, spread], -1).flatten(1, 2)
 
-    def _beside(self, seen: Carried, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
+    def _beside(self, seen: NewestValues, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
         """Return the further inputs of the cell, for inputs [T, R, I]."""
         steps = Steps(seen, self.lags, self.passed(covariates), self.columns, self.told, inputs.shape[-1])
         return inputs_of(self.asked, steps, inputs)
