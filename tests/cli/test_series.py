@@ -149,7 +149,6 @@ def test_a_run_is_resumed_and_one_of_other_data_is_not(loopcell, trained, table,
         (None, ["--quantiles", "0.9,0.1"], "--quantiles: quantiles are numbers between 0 and 1 that rise"),
         ("2024-01-20", [], "row 20 (line 21): a gap: between 2024-01-19 and 2024-01-21 1 time is missing"),
         ("2024-01-20,x", [], "row 20 (line 21), column 'load': 'x' is not a number"),
-        ("2024-01-20,", [], "row 20 (line 21), column 'load': the value is missing"),
         ("2024-01-19,7", [], "row 20 (line 21): the time 2024-01-19 is there twice"),
     ],
 )  # fmt: skip
