@@ -13,12 +13,12 @@ from loopcell.tasks.core.from_files.examples import (
     as_pair,
     as_trained,
     column_of,
-    demand_sequences,
     load_opened,
     open_examples,
     units_of,
 )
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
+from loopcell.tasks.core.from_files.single_numbers import demand_sequences
 
 
 class ExampleFiles(OpenedFiles):
