@@ -41,7 +41,7 @@ def test_the_best_trial_is_the_model_that_is_kept(folder, data):
     again = model(**found.best_settings, random_state=0).fit(*data)
     assert again.score_held_out(*data).model["MSE"] == pytest.approx(found.best.score)
     for kept in (load_model(path / "model.safetensors"), found.best_estimator):
-        assert kept.predict(data[0]) == pytest.approx(again.predict(data[0]), rel=1e-5)
+        assert kept.predict(data[0]) == pytest.approx(again.predict(data[0]), rel=1e-4)
     assert found.best_estimator.callbacks is None  # the one of the search is not the model's
 
 
@@ -51,8 +51,8 @@ def test_a_search_that_goes_on_makes_the_choices_of_one(folder, data, tmp_path):
         parts = tune(model(), *data, space=SPACE, trials=count, folder=tmp_path / "run")
     for one, other in zip(whole.trials, parts.trials, strict=True):
         assert (one.choices, one.settings, one.state) == (other.choices, other.settings, other.state)
-        assert other.score == pytest.approx(one.score, rel=1e-5)
-    assert parts.best_estimator.predict(data[0]) == pytest.approx(whole.best_estimator.predict(data[0]), rel=1e-5)
+        assert other.score == (None if one.score is None else pytest.approx(one.score, rel=1e-4))
+    assert parts.best_estimator.predict(data[0]) == pytest.approx(whole.best_estimator.predict(data[0]), rel=1e-4)
     assert [file.suffix for file in (tmp_path / "run").glob("*.safetensors")] == [".safetensors"]
 
 
@@ -65,8 +65,11 @@ def test_a_trial_that_is_behind_ends_early(data):
     assert {trial.state for trial in every.trials} == {"finished"}
     pruned = [trial for trial in found.trials if trial.state == "pruned"]
     assert pruned
-    assert all(trial.number >= 5 and len(trial.figures) < 6 and trial.score is None for trial in pruned)
-    assert found.best.score == pytest.approx(every.best.score, rel=1e-5)
+    assert all(trial.number >= 5 and 4 <= len(trial.figures) <= 6 and trial.score is None for trial in pruned)
+    for trial in pruned:  # the least loss so far is above the median of the last ones of those that had finished
+        at = len(trial.figures) - 1
+        before = [one.figures[at] for one in found.trials[: trial.number] if one.state == "finished"]
+        assert min(trial.figures) > np.median(before)
 
 
 def test_no_choice_is_made_twice_and_a_search_ends_when_all_are_made(data):

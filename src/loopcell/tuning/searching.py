@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from rich.console import Console
 
 from loopcell.comparison.contents import PLAIN, content_hash, without_address
@@ -28,6 +29,7 @@ from loopcell.tuning.space import (
     Names,
     Space,
     checked_space,
+    count_of,
     joined,
     names_of,
     settings_of,
@@ -36,8 +38,9 @@ from loopcell.tuning.space import (
 from loopcell.tuning.trials import Trial, TrialStore
 
 USUAL_TRIALS = 20
-ATTEMPTS = 50  # at choices that were not made yet, before every choice is taken for made
+ATTEMPTS = 10  # of the sampler at a choice that was not made yet, before it is drawn at random
 DRAWN = 5  # the first trials, which are drawn at random and not pruned: there is nothing to learn from yet
+FIRST_PASSES = 3  # that no trial ends in: the rate still rises, and the first losses tell little
 NOTHING_HELD_OUT = (
     "settings are chosen by what is held out, and nothing is; try validation_fraction=..., or validation=..."
 )
@@ -201,19 +204,30 @@ class _Search:
     # --- one trial -------------------------------------------------------------------------------------------------
 
     def _drawn(self, number: int) -> tuple[Drawing, dict[str, int | float]] | None:
-        """Draw choices that were not made yet; None where every attempt gives some that were."""
+        """Draw choices that were not made yet; None where every one was."""
         made = [trial.choices for trial in self._trials]
-        for attempt in range(ATTEMPTS):
-            drawing: Drawing = self._study(number * ATTEMPTS + attempt).ask()
+        if len(made) >= count_of(self._space):
+            return None
+        attempt = 0
+        while True:
+            drawing: Drawing = self._study((self._seed + number, attempt)).ask()
             choices = {joined(key): _draw(drawing, joined(key), choices) for key, choices in self._space.items()}
             if choices not in made:
                 return drawing, choices
-        return None
+            attempt += 1
 
-    def _study(self, draw: int) -> Any:
+    def _study(self, draw: tuple[int, int]) -> Any:
+        """Return a study that has the trials so far.
+
+        Args:
+            draw: the seed of the next choice, and how many choices before it had been made already: after some of them
+                the sampler draws at random, since it would go on to say what did best.
+        """
         optuna = self._optuna
-        sampler = optuna.samplers.TPESampler(seed=(self._seed + draw) % 2**32, n_startup_trials=DRAWN)
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=DRAWN) if self._prune else optuna.pruners.NopPruner()
+        seed, attempt = int(np.random.SeedSequence(draw).generate_state(1)[0]), draw[1]
+        at_random = DRAWN if attempt < ATTEMPTS else len(self._trials) + 1
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=at_random)
+        pruner = optuna.pruners.MedianPruner(DRAWN, FIRST_PASSES) if self._prune else optuna.pruners.NopPruner()
         study = optuna.create_study(direction="minimize", sampler=sampler, pruner=pruner)
         ranges = {joined(key): self._distribution(choices) for key, choices in self._space.items()}
         for trial in self._trials:

@@ -143,6 +143,18 @@ def settings_of(key: Names, value: Any) -> dict[str, Any]:
     return {key: value} if isinstance(key, str) else dict(zip(key, value, strict=True))
 
 
+def count_of(space: Space) -> float:
+    """Return how many choices there are of a space; infinite where an interval is not of whole numbers."""
+    return math.prod(
+        len(choices)
+        if not isinstance(choices, Interval)
+        else choices.high - choices.low + 1
+        if choices.whole
+        else math.inf
+        for choices in space.values()
+    )
+
+
 def is_choice(number: float, choices: Choices) -> bool:
     """Return whether a number is one of an interval, or the place of a value in a list."""
     if isinstance(choices, Interval):
