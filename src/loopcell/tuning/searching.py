@@ -53,7 +53,7 @@ class _PrunedError(Exception):
 
 
 class Drawing(Protocol):
-    """What is used of an Optuna trial."""
+    """An Optuna trial, as far as it is used here."""
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Choose one of a list."""

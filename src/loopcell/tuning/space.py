@@ -1,4 +1,4 @@
-"""What a search chooses settings from: values that are listed, or the numbers of an interval."""
+"""Spaces of a search: values that are listed, or the numbers of an interval, by argument."""
 
 from __future__ import annotations
 
