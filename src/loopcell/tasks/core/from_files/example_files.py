@@ -12,6 +12,7 @@ from loopcell.tasks.core.from_files.examples import (
     OpenedExamples,
     as_pair,
     as_trained,
+    column_of,
     demand_sequences,
     load_opened,
     open_examples,
@@ -59,7 +60,7 @@ class ExampleFiles(OpenedFiles):
         if not self._each_step:
             demand_long_enough(units_of(found.X), self.spec.window)
         if not (self.spec.digits or estimator.reads_single_numbers):
-            demand_sequences(found.X)
+            demand_sequences(column_of(found.X))
         return found
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data import Column, Records, pair, store
+from loopcell.data import Column, Records, SequenceData, pair, store
 from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
 from loopcell.data.from_tables import LongTable, WideRows, cut_units, statics, wide_row
 from loopcell.data.readers import Units
@@ -208,8 +208,13 @@ def told_by(X: Any, index: int) -> dict[str, Any]:
 
 def units_of(X: Any) -> Units | None:
     """Return the units that sequences were cut from; None where rows are examples."""
-    units: Units | None = getattr(getattr(X, "X", X), "units", None)
-    return units
+    return column_of(X).units
+
+
+def column_of(X: Any) -> Column:
+    """Return sequences without what stands beside them."""
+    found: Column = X.X if isinstance(X, SequenceData) else X
+    return found
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
