@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -21,7 +21,10 @@ from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS)
+FLAGS: tuple[Flag, ...] = (
+    *(*READING, *INPUT, *LABEL, *SEPARATOR),
+    *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+)
 
 
 @with_flags(FLAGS)
@@ -37,9 +40,6 @@ def evaluate(
     ] = None,
     end: Annotated[
         str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option("--stride", help="Series: steps from one forecast to the next, else 1.")
     ] = None,
     windows: Annotated[
         int | None, typer.Option("--windows", help="Series: only the last so many forecasts of each.")
@@ -62,10 +62,14 @@ def evaluate(
         files, train = as_files(files, train)
         settings = Settings(FLAGS, typed)
         task = early.demand_model(find_model(model))
-        data = settings.build(FileExamples, files=files)
+        stride = settings.given(FileExamples).get("stride")
+        of_forecasts = {} if files_class(task).cuts_windows else {"stride": None}
+        data = settings.build(FileExamples, files=files, **of_forecasts)
         files_class(task).demand(data)
-        known = settings.build(FileExamples, files=train) if train else None
-        said = {"start": _place(start), "end": _place(end), "stride": stride}
+        # Labels of units, and the choice of the last window, are of what is scored.
+        of_scored = {"last": False, "unit_labels": None}
+        known = settings.build(FileExamples, files=train, **of_forecasts, **of_scored) if train else None
+        said = {"start": _place(start), "end": _place(end), "stride": stride if of_forecasts else None}
         said |= {"windows": windows, "refit": refit, "refit_every": refit_every}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:

@@ -21,6 +21,7 @@ from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.backtests import BacktestedEstimator
 from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
+from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -28,6 +29,7 @@ from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
+from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
@@ -107,7 +109,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
         """
         kept, count = dict(state or {}), demand_count(steps, checked(self))
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
-        for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
+        for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._looking().fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
@@ -128,7 +130,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
             yield from forecast.rows()
 
     def _says(self, series: Series, column: int) -> Said:
-        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar))
+        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar or self.holidays))
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
@@ -200,9 +202,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 
-    def _forecast_after(
-        self, new: Series, before: StoredHistory | None, count: int
-    ) -> tuple[Forecast, StoredHistory]:
+    def _forecast_after(self, new: Series, before: StoredHistory | None, count: int) -> tuple[Forecast, StoredHistory]:
         """Return the forecast of some steps after new rows, and what is to be kept of them and of those before."""
         one = self._ready(new, before, max(count, int(self.horizon)))
         if before is None:
@@ -219,7 +219,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
         trained_on = self._looking().trained_on(one, before)
-        kept = StoredHistory(last, series.step, one.scale, memory, seen, still, trained_on)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still, trained_on, one.newest)
         return with_history(forecast, series, one.steps), kept
 
     def _in_units(
@@ -227,7 +227,9 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
     ) -> ForecastBatch:
         """Return the futures of places in the units of a series; what never varied stays as it is."""
         found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
-        return stay(found, one.series.target[places - 1], self._still(one, places, before))
+        first = one.series.target[:0] if before is None else before.scale.undo(before.memory.recent[-1].cpu().numpy())
+        newest = last_there(np.concatenate([first, one.series.target]))[places - 1 + len(first)]
+        return stay(found, newest, self._still(one, places, before))
 
     def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:
         """Say which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
@@ -257,7 +259,10 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
     def _ready(self, series: Series, before: StoredHistory | None, count: int) -> ScaledSeries:
         """Return a series with some steps to come."""
         longer = with_future(series, steps_that_have_been(series), count)
-        return self._scaled(longer, None if before is None else before.scale)
+        if before is None:
+            return self._scaled(longer)
+        newest = before.newest if len(before.newest) else np.full(len(self.known) + len(self.past), np.nan)
+        return self._scaled(longer, before.scale, Before(before.time, newest))
 
     def _look(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None, count: int | None = None

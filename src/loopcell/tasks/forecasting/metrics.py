@@ -126,10 +126,11 @@ def _of_piece(true: Floats, low: float, high: float, first: Floats, last: Floats
 def _covered(part: Forecasts) -> Floats:
     assert part.quantiles is not None
     inside = (part.true >= part.quantiles[..., 0]) & (part.true <= part.quantiles[..., -1])
-    return np.where(np.isfinite(part.true), inside, np.nan)
+    return np.asarray(np.where(np.isnan(part.true), np.nan, inside))
 
 
 def _all(arrays: Iterable[Floats]) -> Floats:
-    """Return all numbers of arrays; what stands on a missing value is left out."""
-    found = np.concatenate([array.ravel() for array in arrays])
-    return found[~np.isnan(found)]
+    """Return all numbers of some arrays, but for those of missing values."""
+    found: Floats = np.concatenate([array.ravel() for array in arrays])
+    there: Floats = found[~np.isnan(found)]
+    return there
