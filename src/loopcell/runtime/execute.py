@@ -18,6 +18,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
+from loopcell.errors import InputError
 from loopcell.runtime.dispatch import (
     Route,
     autocast_dtype,
@@ -134,7 +135,12 @@ class Executable:
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
             that gave them, where calls on other tensors of the same form may repeat it, else None.
+
+        Raises:
+            InputError: further inputs are missing.
         """
+        if len(further) != len(self.further):  # a kernel would read from nowhere
+            raise InputError(f"cell `{self.cell.name}` also reads {', '.join(self.further)}; {len(further)} came")
         compute = partial(self._compute, training=training, record=record, segment=segment)
         inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
         half = narrow_results(x.dtype, x.device)
