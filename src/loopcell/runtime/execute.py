@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -32,30 +31,13 @@ from loopcell.runtime.dispatch import (
     operator_runs,
     route,
 )
+from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
-
-
-class FurtherInput(NamedTuple):
-    """An input of a step that a call gives by name.
-
-    Attributes:
-        size: the name of its length; "" where it is one number.
-        width: its length, 1 of one number.
-    """
-
-    size: str
-    width: int
-
-    @classmethod
-    def of(cls, node: Node, sizes: Mapping[str, int]) -> FurtherInput:
-        """Return what a leaf of a cell's graph is, where sizes are known."""
-        size = "".join(node.dims)
-        return cls(size, sizes[size] if size else 1)
 
 
 class Executable:
