@@ -116,7 +116,7 @@ def test_a_number_that_never_varies_is_predicted_as_it_is(value, settings, tmp_p
     assert (SequenceRegressor.load(tmp_path / "m.safetensors").predict(X) == value).all()
     table = model.evaluate(X, np.full(60, value))
     assert table.data == "60 sequences (no R2: all numbers are the mean of training)"
-    assert table.rows["model"] == table.rows["mean"] == {"MSE": 0.0, "MAE": 0.0}
+    assert table.rows["model"] == table.rows["mean"] == {"MSE": 0.0, "RMSE": 0.0, "MAE": 0.0}
 
 
 def test_one_number_that_never_varies_leaves_the_others_to_be_learned():

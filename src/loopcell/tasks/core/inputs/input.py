@@ -35,6 +35,8 @@ class Input(ABC):
     kind: ClassVar[str]
     scale: Scale | None = None
     """Of the numbers of a step, learned from the training part; None for tokens, and before training."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the examples that `sequences` or `training_sequences` gave last, for the user to see."""
     separator: ClassVar[str] = " "
     """What stands between the texts of two steps."""
 

@@ -45,9 +45,13 @@ class NumericInput(Input):
         return scale_of((np.asarray(one, np.float64) for one in sequences), self.step_size)
 
     def _scaled(self, X: Sequence[Any], sequences: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-        scale = self.scale or Scale(np.zeros(self.step_size), np.ones(self.step_size))
+        scale = self._scale_or_none()
         for index, sequence in enumerate(sequences):
             yield scale.read(sequence, where(X, index))
+
+    def _scale_or_none(self) -> Scale:
+        """Return the scale; before training one that changes nothing."""
+        return self.scale or Scale(np.zeros(self.step_size), np.ones(self.step_size))
 
 
 class Numbers(FirstLayer):
