@@ -14,6 +14,7 @@ from loopcell.data.examples.splits import (
     split_groups,
     split_in_time,
     split_random,
+    split_segments,
     split_stratified,
     stratified_folds,
 )
@@ -55,5 +56,6 @@ __all__ = [
     "split_in_time",
     "split_random",
     "split_stratified",
+    "split_segments",
     "stratified_folds",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Annotated, Any, Literal, get_args
 
@@ -55,6 +56,15 @@ def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
 
+def _missing(value: object) -> object:
+    """Return one word or number, or several, as a tuple."""
+    named = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    named = tuple(one.item() if hasattr(one, "item") else one for one in named)  # NumPy's numbers
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
+        raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
+    return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway
+
+
 NumberLossName = Literal["mse", "mae", "huber", "quantile"]
 FillName = Literal["mask", "ffill", "interpolate"]
 PoolingName = Literal["last", "mean", "max", "attention"]
@@ -69,6 +79,7 @@ AutoFraction = Annotated[Fraction, *_AUTO]
 Level = Annotated[float, Field(gt=0.0, lt=1.0)]
 NumberLoss = Annotated[Any, PlainValidator(_number_loss)]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+MissingWords = Annotated[Any, PlainValidator(_missing)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
 ClassWeight = Annotated[

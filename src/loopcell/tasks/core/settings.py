@@ -25,6 +25,7 @@ from loopcell.tasks.core.argument_types import (
     CellChoice,
     ClassWeight,
     Level,
+    MissingWords,
     NumberLoss,
     PoolingChoice,
     RandomState,
@@ -97,6 +98,8 @@ class NetworkSettings:
 
     pairs_of_texts: ClassVar[bool] = False
     """Whether two files of lines are sequences and what is known of them, line beside line."""
+    labels_each_step: ClassVar[bool] = False
+    """Whether the steps of a sequence have a label each, and not all of it one."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -208,7 +211,19 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings):
+class MissingSettings:
+    """The values that stand for what is not there.
+
+    Args:
+        missing: words and numbers that stand for what is not there, beside empty cells and the usual ones (NA, null,
+            -, ?), such as -999.
+    """
+
+    missing: MissingWords = ()
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
@@ -230,7 +245,7 @@ class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, Traini
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings):
+class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
@@ -255,7 +270,7 @@ class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, Trainin
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings):
+class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:
@@ -264,6 +279,8 @@ class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings):
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
             CRF.
     """
+
+    labels_each_step: ClassVar[bool] = True
 
     crf: bool = False
     class_weight: ClassWeight = None

@@ -165,13 +165,11 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return float(np.average(right.astype(np.float64), weights=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
-        probabilities = self._probabilities(X)
+        """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""
+        probabilities, classes = self._probabilities(X), [str(label) for label in self.classes_]
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
-            if isinstance(label, list):
-                yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
-            else:
-                yield {"label": label, "probability": float(row.max())}
+            said = {"labels": label} if isinstance(label, list) else {"label": label, "probability": float(row.max())}
+            yield said | {"probabilities": dict(zip(classes, row.tolist(), strict=True))}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Measure accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.

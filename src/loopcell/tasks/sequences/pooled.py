@@ -51,7 +51,7 @@ class PooledEstimator(SequenceEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
-    def fit(
+    def fit(  # noqa: PLR0913 - one for each thing that stands beside a sequence
         self,
         X: Sequence[Any],
         y: Sequence[Any],
@@ -59,6 +59,7 @@ class PooledEstimator(SequenceEstimator):
         *,
         static: Any = None,
         times: Any = None,
+        groups: Any = None,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
@@ -71,6 +72,7 @@ class PooledEstimator(SequenceEstimator):
             sample_weight: how much each example counts, [N].
             static: values that hold for a whole sequence, [N, S]: numbers, texts, a frame; None for none.
             times: of each sequence the times of its steps, [T], numbers or dates; None where steps are evenly spaced.
+            groups: the group of each example, [N], of which whole ones are held out.
             validation: (X, y) to choose the best weights by, X a `SequenceData` where there are static values or times.
             run: a new folder for checkpoints, curves and the model; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -82,7 +84,7 @@ class PooledEstimator(SequenceEstimator):
             KeyboardInterrupt: it was interrupted; the estimator has what training came to.
         """
         X = with_beside(X, static, times)
-        return super().fit(X, y, sample_weight, validation=validation, run=run, resume=resume)
+        return super().fit(X, y, sample_weight, groups=groups, validation=validation, run=run, resume=resume)
 
     def _learn_columns(self, X: Any) -> Any:
         return X.of(learn_features(self, X.X)) if isinstance(X, SequenceData) else learn_features(self, X)

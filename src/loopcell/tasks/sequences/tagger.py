@@ -76,6 +76,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         sample_weight: npt.ArrayLike | None = None,
         *,
         times: Any = None,
+        groups: Any = None,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
@@ -87,6 +88,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             y: the labels of the steps of each.
             sample_weight: how much each example counts, [N].
             times: of each sequence the times of its steps, [T], numbers or dates; None where steps are evenly spaced.
+            groups: the group of each example, [N], of which whole ones are held out.
             validation: (X, y) to choose the best weights by, X a `SequenceData` where there are times.
             run: a new folder for checkpoints, curves and the model; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -98,7 +100,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             KeyboardInterrupt: it was interrupted; the estimator has what training came to.
         """
         X = with_beside(X, None, times)
-        return super().fit(X, y, sample_weight, validation=validation, run=run, resume=resume)
+        return super().fit(X, y, sample_weight, groups=groups, validation=validation, run=run, resume=resume)
 
     def predict(self, X: Sequence[Any], *, times: Any = None) -> Any:
         """Give the labels of each sequence in the form in which training had them, such as an array [T] each.

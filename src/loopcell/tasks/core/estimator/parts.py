@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import Tensor, strided
 
 from loopcell.data.examples import SequenceData, as_array
-from loopcell.data.readers import where
+from loopcell.data.readers import Units, where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator.examples import Indices
 
@@ -25,9 +25,11 @@ class Part(Sequence[Any]):
 
     Attributes:
         weights: how much each of the part's examples counts, float64 [N]; None where all count alike.
+        groups: which group each of all examples is of, where that was said; None for the units that they know.
     """
 
     weights: npt.NDArray[np.float64] | None = None
+    groups: Units | None = None
 
     def __init__(self, values: Any, name: str, indices: Indices | None = None) -> None:
         self.values = _indexed(values, name)
@@ -50,6 +52,13 @@ class Part(Sequence[Any]):
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         return _plain(self.values[int(self.indices[index])])
+
+    @property
+    def units(self) -> Units | None:
+        """Return which unit each example is of, so that none is in two parts; None where examples are their own."""
+        values = getattr(self.values, "X", self.values)
+        units: Units | None = self.groups or getattr(values, "units", None)
+        return None if units is None else units.take(self.indices)
 
     @property
     def timed(self) -> bool:
@@ -80,6 +89,7 @@ class Part(Sequence[Any]):
         """Return some of the part's examples."""
         taken = Part(self.values, self.name, self.indices[indices])
         taken.weights = None if self.weights is None else self.weights[indices]
+        taken.groups = self.groups
         return taken
 
 

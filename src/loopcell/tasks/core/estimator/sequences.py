@@ -15,6 +15,7 @@ from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale, SequenceData
 from loopcell.data.readers import where
 from loopcell.errors import InputError, UsageError
+from loopcell.tasks.core.estimator.by_unit import as_grouped_pair, halves_by_unit
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.inspected import InspectedEstimator
@@ -126,6 +127,7 @@ class SequenceEstimator(InspectedEstimator):
         y: Sequence[Any],
         sample_weight: npt.ArrayLike | None = None,
         *,
+        groups: Any = None,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
@@ -139,6 +141,9 @@ class SequenceEstimator(InspectedEstimator):
             sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal
                 weights do. An example of weight 0 is as if it were not there. Weights go with the examples into the
                 held-out part.
+            groups: the group of each example, [N]: a speaker, a machine. Whole groups are held out, so that none is
+                both learned from and scored on. None for the units that X was cut from (`sequences_from_table`); of
+                other X each example is held out by itself.
             validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -152,13 +157,14 @@ class SequenceEstimator(InspectedEstimator):
         settings, self.notes_ = checked(self), []
         X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
+        X, y = as_grouped_pair(X, y, groups)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
         before = self._before(settings)
         with self._fitting(seed, before):
             with self._working("preparing the data"):
-                pair = as_pair(X, y)
-                self._demand_targets(pair[1])
+                pair = X, y
+                self._demand_targets(y)
                 self._halves = None if validation is not None else self._halves_of(pair[1], seed)
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
@@ -172,14 +178,16 @@ class SequenceEstimator(InspectedEstimator):
                 self._finish(held_out)
         return self._ended(run)
 
-    def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
+    def parts(
+        self, X: Sequence[Any], y: Sequence[Any], *, groups: Any = None, validation: Pair | None = None
+    ) -> tuple[Pair, Pair | None]:
         """Return the examples that `fit` learns from, and those that it holds out to choose the best weights by.
 
         Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
         seed = checked(self).seed() if drawn is None else drawn
-        pair = as_pair(_rows_of(X), as_rows(y, "y", fewest=2))
+        pair = as_grouped_pair(_rows_of(X), as_rows(y, "y", fewest=2), groups)
         return _divided(pair, None if validation is not None else self._halves_of(pair[1], seed), validation)
 
     def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
@@ -194,6 +202,11 @@ class SequenceEstimator(InspectedEstimator):
 
     def _halves_of(self, y: Part, seed: int) -> Split | None:
         """Numbers of the examples to train on and of those to hold out; None where nothing is to be held out."""
+        units = y.units
+        if units is not None and units.count < len(units):
+            halves = halves_by_unit(y, units, self.validation_fraction, self._split, seed)
+            self._note([halves.note] if halves.note else [])
+            return halves.split
         fraction = held_out_share(self.validation_fraction, len(y))
         return self._split(y, fraction, seed) if 0 < round(fraction * len(y)) < len(y) else None
 
