@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from loopcell import cell, tanh
 from loopcell.data import SequenceData
+from loopcell.data.examples import time_since_value
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator import as_part
 from loopcell.tasks.core.inputs import ArrayInput, learn_input
@@ -116,7 +119,8 @@ def test_what_is_missing_is_said_once_with_counts():
     X, _ = with_holes()
     reads, _ = learned([*X, np.full((4, 3), NAN)])
     missing, count = sum(np.isnan(x[:, :2]).sum() for x in X) + 8, 2 * (sum(map(len, X)) + 4)
-    assert reads.notes[0].startswith(f"{missing + 4} of {count // 2 * 3:,} values of x0, x1, x2 are missing: the network")
+    counted = f"{missing + 4} of {count // 2 * 3:,} values of x0, x1, x2 are missing"
+    assert reads.notes[0].startswith(f"{counted}: the network reads the mean there, and a mask")
     reads, _ = learned([x * [1, NAN, 1] for x in X])
     assert reads.notes[1] == "x1 has no value at all in training: the network reads 0 there"
     reads.sequences([[[1.0, 2.0, NAN]]])
@@ -164,3 +168,49 @@ def test_a_file_keeps_the_form_of_a_step():
 def test_a_form_that_is_none_is_refused(change):
     with pytest.raises(ValueError, match="its "):
         ArrayInput.from_json({"kind": "array", "input_size": 3, **change})
+
+
+# --- cells that read mask and dt in their equations -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_cell_gets_the_mask_and_the_time_since_that_it_reads(timed):
+    X, times = with_holes()
+    reads, sequences = learned(SequenceData(X, times=times) if timed else X, cell="gru_d")
+    assert (reads.gaps.masked, reads.gaps.width, reads.gaps.size) == ((), 3, 9)
+    layer = reads.first_layer(TaggerSettings())
+    unit = np.mean(np.concatenate([np.diff(one) for one in times])) if timed else 1.0
+    for x, time, found in zip(X, times, sequences, strict=True):
+        inputs = torch.from_numpy(found)[:, None]
+        beside = layer.beside(inputs)
+        np.testing.assert_array_equal(layer(inputs)[:, 0], found[:, :3])
+        np.testing.assert_array_equal(beside["mask"][:, 0], ~np.isnan(x))
+        since = time_since_value(~np.isnan(x), time if timed else np.arange(len(x)) * 1.0) / unit
+        np.testing.assert_allclose(beside["dt"][:, 0], since, atol=1e-5)
+
+
+def test_a_cell_of_one_time_a_step_gets_that_of_the_step_and_the_mask_stays_behind_the_numbers():
+    X, times = with_holes()
+    reads, sequences = learned(SequenceData(X, times=times), cell="gru_decay")
+    assert (reads.gaps.masked, reads.gaps.width, reads.gaps.size) == ((0, 1), 7, 8)
+    for time, found in zip(times, sequences, strict=True):
+        np.testing.assert_allclose(found[:, 7], np.diff(time, prepend=time[0]) / reads.gaps.unit, atol=1e-5)
+    assert ArrayInput.from_json(reads.to_json()).gaps == reads.gaps
+
+
+def test_what_tells_of_gaps_is_there_itself_for_a_cell_that_is_told_twice():
+    reads, sequences = learned(with_holes()[0], cell="gru_d", mask_inputs=True)
+    assert reads.gaps.width == 9
+    masks = np.concatenate(list(sequences))[:, 9:18]
+    assert (masks[:, 3:] == 1).all()
+
+
+def test_a_cell_that_reads_something_else_is_refused():
+    @cell
+    def warm(x, heat, /, h, *, W, U, b):
+        return tanh(W.h @ x + U.h @ h + b.h * heat)
+
+    with pytest.raises(UsageError, match="cell `warm` reads 'heat', which no data have"):
+        learned(with_holes()[0], cell=warm)
+    with pytest.raises(UsageError, match=r"cell `gru_d` reads mask and dt beside x, which sequences of numbers \[T, I\]"):
+        learned(["ab", "c"], cell="gru_d")
