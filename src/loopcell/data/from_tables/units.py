@@ -92,6 +92,13 @@ class Found:
             )
 
 
+    @property
+    def uneven_note(self) -> str:
+        """A sentence on rows that are not evenly spaced in time; "" where all are."""
+        units = _units(self.uneven, self.units) if self.uneven else ""
+        return units and f"the rows of {units} are not evenly spaced in time"
+
+
 def units_of(records: Records, roles: Roles, found: Found) -> Iterator[Unit]:
     """Yield the units of a long table, in the order in which they first come.
 
