@@ -41,6 +41,16 @@ def evaluate(
     end: Annotated[
         str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
     ] = None,
+    windows: Annotated[
+        int | None, typer.Option("--windows", help="Series: only the last so many forecasts of each.")
+    ] = None,
+    refit: Annotated[
+        str | None,
+        typer.Option("--refit", help="Series: train a copy anew before a forecast: warm (from its weights) or full."),
+    ] = None,
+    refit_every: Annotated[
+        int | None, typer.Option("--refit-every", help="Series: forecasts from one training to the next, else 1.")
+    ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
@@ -60,6 +70,7 @@ def evaluate(
         of_scored = {"last": False, "unit_labels": None}
         known = settings.build(FileExamples, files=train, **of_forecasts, **of_scored) if train else None
         said = {"start": _place(start), "end": _place(end), "stride": stride if of_forecasts else None}
+        said |= {"windows": windows, "refit": refit, "refit_every": refit_every}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
             save_confusion(table, plot)
@@ -84,7 +95,7 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
     there = {name: value for name, value in said.items() if value is not None}
     for name in there:
         if name not in inspect.signature(model.evaluate).parameters:
-            flag = "--train" if name == "training" else f"--{name}"
+            flag = "--train" if name == "training" else f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} says nothing to a {type(model).__name__}; leave it out")
     return there
 

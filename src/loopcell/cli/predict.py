@@ -43,6 +43,9 @@ def predict(
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
     ] = None,
+    ahead: Annotated[
+        int | None, typer.Option("--ahead", min=1, help="Forecasts: how many steps, else the horizon of training.")
+    ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
@@ -56,8 +59,9 @@ def predict(
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
+        _demand_ahead(loaded, ahead)
         demand_series(loaded, plot, series=is_of_series(loaded))
-        found = _of_series(loaded, spec, state, plot) if is_of_series(loaded) else _of_examples(loaded, spec)
+        found = _of_series(loaded, spec, (state, ahead), plot) if is_of_series(loaded) else _of_examples(loaded, spec)
         write(found, output, form)
 
 
@@ -80,7 +84,17 @@ def _demand_state(model: Any, state: Path | None) -> None:
     raise UsageError(f"--state is for forecasts: a {name} keeps no state")
 
 
-def _of_series(model: Any, spec: FileExamples, state: Path | None, plot: Path | None) -> Iterator[Prediction]:
+def _demand_ahead(model: Any, ahead: int | None) -> None:
+    """Refuse a number of steps for a model that forecasts none."""
+    from loopcell.errors import UsageError
+
+    if ahead is not None and not hasattr(model, "backtest"):
+        raise UsageError(f"--ahead is for forecasts: a {type(model).__name__} makes none")
+
+
+def _of_series(
+    model: Any, spec: FileExamples, said: tuple[Path | None, int | None], plot: Path | None
+) -> Iterator[Prediction]:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     (source,) = SeriesFiles.open_for(spec, model, say_note).load()
@@ -91,7 +105,7 @@ def _of_series(model: Any, spec: FileExamples, state: Path | None, plot: Path | 
             save_anomalies(model, source, plot)
         found = _with_ids(model, source, spec, rows, ahead=False)
     else:
-        found = _with_ids(model, source, spec, _forecast_rows(model, source, state, plot), ahead=True)
+        found = _with_ids(model, source, spec, _forecast_rows(model, source, said, plot), ahead=True)
     told, without = False, 0
     for one in found:
         if not told:
@@ -113,12 +127,15 @@ def _with_ids(
     return ids.of_the_future(rows) if ahead else ids.of_steps(rows)
 
 
-def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path | None) -> list[dict[str, Any]]:
+def _forecast_rows(
+    model: Any, source: Records, said: tuple[Path | None, int | None], plot: Path | None
+) -> list[dict[str, Any]]:
     """Return the rows of forecasts, after their picture and their state are written."""
     from loopcell.tasks import SeriesState
 
+    state, ahead = said
     before = None if state is None or not state.exists() else SeriesState.load(state)
-    found, after = model.predict_next(source, before)
+    found, after = model.predict_next(source, before, steps=ahead)
     rows = [row for forecast in found for row in forecast.rows()]
     if plot is not None:
         save_forecasts(found, plot)

@@ -209,9 +209,7 @@ def flow_of(
     weights = [weight for weight in net.parameters() if weight.requires_grad] if said[1] == "clip" else []
     nudges = [nudge for nudges in run.nudges for nudge in nudges.values()]
     every = [*nudges, *weights]
-    found = torch.autograd.grad(
-        arriving.outputs, every, arriving.gradients, allow_unused=True, materialize_grads=True
-    )
+    found = torch.autograd.grad(arriving.outputs, every, arriving.gradients, allow_unused=True, materialize_grads=True)
     scaled = _clipping(found[len(nudges) :])
     return GradientFlow(
         layers=_flows(net, run, rows, (one * scaled for one in found), dynamics=dynamics),
@@ -230,9 +228,7 @@ def _clipping(gradients: Sequence[Tensor]) -> float:
     return min(1.0, CLIP / norm) if norm > 0 else 1.0
 
 
-def _flows(
-    net: Stack, run: NudgedRun, rows: Lengths, found: Iterator[Tensor], *, dynamics: bool
-) -> list[FlowOfLayer]:
+def _flows(net: Stack, run: NudgedRun, rows: Lengths, found: Iterator[Tensor], *, dynamics: bool) -> list[FlowOfLayer]:
     """Return the gradient in each layer and direction, of the gradients of its nudges in their order."""
     flows = []
     row = 0 if rows.lengths is None else int(rows.lengths.argmax())

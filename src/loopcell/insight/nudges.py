@@ -28,6 +28,7 @@ from loopcell.runtime.execute import Executable
 from loopcell.runtime.programs import known_names, named_values
 
 _PREFIX = "nudge_"
+_NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class NudgedExecutable(Executable):
@@ -48,7 +49,9 @@ class NudgedExecutable(Executable):
     def __init__(self, own: Executable, names: Sequence[str]) -> None:
         self._nudged = nudged(own.cell.graph, tuple(names))
         super().__init__(
-            replace(own.cell, graph=self._nudged), own.sizes, beside=tuple(_PREFIX + name for name in names)
+            replace(own.cell, graph=self._nudged),
+            own.sizes,
+            further=(*own.further, *(_PREFIX + name for name in names)),
         )
         known = known_names(self._nudged)
         dims = {name: self._nudged.nodes[known[name]].dims for name in names}
@@ -56,14 +59,14 @@ class NudgedExecutable(Executable):
         self.inputs: list[Tensor] = []
         self.nudges: list[dict[str, Tensor]] = []
 
-    def __call__(self, x: Tensor, *given: Any, **options: Any) -> Any:
+    def __call__(self, x: Tensor, *given: Any, further: Mapping[str, Tensor] = _NONE, **options: Any) -> Any:
         """Run the cell over a sequence with nudges of its own; arguments and results as of `Executable`."""
         rows = x.shape[:2]
         nudges = {name: x.new_zeros((*rows, width)).requires_grad_() for name, width in self._widths.items()}
         self.inputs.append(x.detach())
         self.nudges.append(nudges)
-        beside = {_PREFIX + name: tensor for name, tensor in nudges.items()}
-        return super().__call__(x, *given, beside=beside, **options)
+        further = {**further, **{_PREFIX + name: tensor for name, tensor in nudges.items()}}
+        return super().__call__(x, *given, further=further, **options)
 
 
 class NudgedRun:

@@ -18,13 +18,14 @@ from loopcell.runtime.dispatch import (
     refuse_fallback,
     transformation,
 )
-from loopcell.runtime.execute import Executable
+from loopcell.runtime.execute import Executable, FurtherInput
 from loopcell.runtime.kernels import KernelCall
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
     "BACKENDS",
     "Executable",
+    "FurtherInput",
     "FusedSteps",
     "KernelCall",
     "Lengths",

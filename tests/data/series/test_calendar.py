@@ -128,7 +128,7 @@ def test_a_holiday_is_a_gap_of_business_days():
         found(instants(times[times != "2023-12-25"]))
     assert str(caught.value) == (
         "row 17: a gap: between 2023-12-22 and 2023-12-26 1 time is missing (the usual step is 1 business day). Fill "
-        "them, or say regular=False to count rows as steps"
+        "them, let them be rows without values (fill_gaps=True), or say regular=False to count rows as steps"
     )
 
 

@@ -163,7 +163,8 @@ def _irregular(times: Times, fit: Fit, zone: str | None, named: Callable[[int], 
         what = f"an uneven time: {between} are not one step apart"
     more = f"; there are {len(wrong):,} such places" if len(wrong) > 1 else ""
     hint = summer_hint(times[at - 1], times[at], zone)
+    rows = ", let them be rows without values (fill_gaps=True)" if missing >= 1 else ""
     return DataError(
-        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them, or say regular=False to count rows as "
+        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them{rows}, or say regular=False to count rows as "
         f"steps{hint}"
     )

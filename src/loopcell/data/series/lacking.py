@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loopcell.data.examples.missing_values import missing_note
-
-if TYPE_CHECKING:
-    from loopcell.data.series.frames import Series
+from loopcell.data.series.series import Series
 
 
 def missing_in(series: Sequence[Series]) -> tuple[str, ...]:
     """Return a sentence for each column that lacks values; rows at the end without any target are still to come."""
-    been = [_been(one) for one in series]
+    been = [one.steps for one in series]
     found = []
     for role in ("target", "known", "past"):
         for column, name in enumerate(getattr(series[0], f"{role}_names")):
@@ -25,8 +22,3 @@ def missing_in(series: Sequence[Series]) -> tuple[str, ...]:
             ]
             found.append(missing_note(name, sum(int(np.isnan(part).sum()) for part in rows), sum(map(len, rows))))
     return tuple(note for note in found if note)
-
-
-def _been(series: Series) -> int:
-    there = np.flatnonzero(~np.isnan(series.target).all(axis=1))
-    return int(there[-1]) + 1 if len(there) else 0

@@ -15,7 +15,7 @@ UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a b
 # Metrics of which less is better.
 LOSSES = (
     "log loss", "NLL/step", "MSE", "RMSE", "MAE", "pinball", "scaled MSE", "scaled MAE", "MASE", "quantile loss",
-    "perplexity", "bits/char", "bits/byte",
+    "WQL", "CRPS", "perplexity", "bits/char", "bits/byte",
 )  # fmt: skip
 ERRORS = ("MSE", "RMSE", "MAE", "scaled MSE", "scaled MAE")  # of which 0 is the least
 # What says of no model that it is better: parts of a metric, what depends on a threshold, and shares that are good

@@ -17,7 +17,8 @@ from loopcell.tasks.core.settings import MissingSettings, TrainingSettings
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
 NormaliseName = Literal["last", "window", "none"]
 LossName = Literal["mse", "mae", "huber"]
-Cycle = Literal["day", "week", "year"]
+FillName = Literal["mask", "ffill", "interpolate"]
+Cycle = Literal["day", "week", "year", "hour", "weekday", "month", "dayofyear"]
 Steps = Annotated[int, Field(ge=1, le=2**16)]
 
 ALL_COLUMNS = ("all",)  # as a target
@@ -32,6 +33,11 @@ def _names(value: object) -> object:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _days(value: object) -> object:
+    """Return a file, one day or several, as texts."""
+    return tuple(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else (str(value),)
 
 
 def _levels(value: object) -> tuple[float, ...]:
@@ -109,9 +115,19 @@ class SeriesSettings(TrainingSettings, MissingSettings):
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
-        calendar: cycles of the time stamps that become covariates: day, week, year.
+        static: covariates that have one value for all of a series.
+        categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
+        calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
+            weekday and month, of which each has a learned vector; dayofyear, how far the year is.
+        holidays: days such as 2024-12-25, or a file with one in each line: whether it is one becomes a covariate.
+        fill: what is read in place of a missing value: mask, nothing, and the network is told that it is missing and
+            how long ago the last one came; ffill, the value before; interpolate, a straight line between those around
+            it that are known at that time. What is missing is never learned to be forecast, nor scored.
+        mask_inputs: tell the network which values are missing; None: where the training part has such.
+        fill_gaps: let rows that are missing among regular times be rows without values.
         regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
-            steps, whatever their times; forecasts then have no times, but those of rows at the end without a target.
+            steps, whatever their times, and the time since the row before is a covariate; forecasts then have no times,
+            but those of rows at the end without a target.
         zone: on whose wall clock times without an offset are, such as Europe/Berlin, and on whose the calendar is read;
             None: as the times say.
         history: steps that are read before the first forecast that counts in training.
@@ -139,7 +155,13 @@ class SeriesSettings(TrainingSettings, MissingSettings):
     series: str | None = None
     known: Names = ()
     past: Names = ()
+    static: Names = ()
+    categories: Names = ()
     calendar: Annotated[tuple[Cycle, ...], BeforeValidator(_names)] = ()
+    holidays: Annotated[tuple[str, ...], BeforeValidator(_days)] = ()
+    fill: FillName = "mask"
+    mask_inputs: bool | None = None
+    fill_gaps: bool = False
     regular: bool = True
     zone: str | None = None
     history: Steps = 96
@@ -189,7 +211,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
     segment: Steps | None = None
     normalise: NormaliseName | None = None
     split: Split = None
@@ -244,4 +266,4 @@ def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
     times = (settings.time,) if isinstance(settings.time, str) else tuple(settings.time or ())
     single = (*times, settings.series, getattr(settings, "label", None))
     target = () if settings.target == ALL_COLUMNS else settings.target
-    return (*target, *settings.known, *settings.past, *(name for name in single if name is not None))
+    return (*target, *settings.known, *settings.past, *settings.static, *(name for name in single if name is not None))

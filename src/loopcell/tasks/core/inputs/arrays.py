@@ -19,6 +19,7 @@ from loopcell.data.examples import (
     is_table,
     moments_of,
 )
+from loopcell.data.examples.missing_values import NONE_NAMED, MissingValues
 from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.inputs.gaps import Carried, Gaps, Holes
@@ -43,6 +44,7 @@ class ArrayInput(NumericInput):
 
     Attributes:
         gaps: what the network reads of missing values and of times.
+        named_missing: numbers that stand for missing values.
         mask_inputs: whether it is told of gaps; None where training has some.
     """
 
@@ -59,6 +61,7 @@ class ArrayInput(NumericInput):
     ) -> None:
         self.input_size, self.columns, self.axes = input_size, None if columns is None else list(columns), axes
         self.steps, self.gaps = steps, Gaps(input_size)
+        self.named_missing = NONE_NAMED
         self.mask_inputs: bool | None = None
 
     @classmethod
@@ -183,7 +186,7 @@ class ArrayInput(NumericInput):
         _demand_steps(array, name)
         if not array.size:  # an empty list does not know its I
             return np.zeros((0, self.input_size))
-        array = as_sequence(array, name, missing=self.missing)
+        array = self.named_missing.as_nan(as_sequence(array, name, missing=self.missing))
         if array.shape[1] != self.input_size:
             hint = f"; {ONE}" if array.shape == (self.input_size, 1) else ""  # the step of one sequence, as a sequence
             raise DataError(
@@ -199,7 +202,8 @@ class ArrayInput(NumericInput):
     def to_json(self) -> dict[str, Any]:
         """Return how many numbers a step has, the names of their columns, and what is known of gaps."""
         fill = None if self.gaps.fill == "mask" else self.gaps.fill
-        more = {"columns": self.columns, "axes": self.axes, "steps": self.steps, "fill": fill}
+        named = list(self.named_missing.numbers) or None
+        more = {"columns": self.columns, "axes": self.axes, "steps": self.steps, "fill": fill, "missing": named}
         known = {name: value for name, value in more.items() if value is not None}
         return {"kind": self.kind, "input_size": self.input_size, **known, **self.gaps.to_json()}
 
@@ -220,6 +224,7 @@ class ArrayInput(NumericInput):
             raise ValueError(f"its sequences have {quoted(steps)} steps")
         found = cls(size, columns, axes, steps)
         found.gaps = Gaps.from_json(stored, size, stored.get("fill", "mask"))
+        found.named_missing = MissingValues.of([float(number) for number in stored.get("missing", [])])
         return found
 
 
@@ -230,6 +235,7 @@ def _settled(reads: _ArrayInputT, settings: Any) -> _ArrayInputT:
     """Take over what the settings say of missing values, of a task that has such settings."""
     reads.gaps = Gaps(reads.input_size, getattr(settings, "fill", "mask"))
     reads.mask_inputs = getattr(settings, "mask_inputs", None)
+    reads.named_missing = MissingValues.of(getattr(settings, "missing", ()))
     return reads
 
 
