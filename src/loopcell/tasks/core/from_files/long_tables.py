@@ -96,12 +96,17 @@ def unit_labels(spec: FileExamples) -> Mapping[Any, Any] | list[Any] | None:
         raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
     records = read(spec.unit_labels)
     if len(records.columns) == 1:
-        return list(records.column(records.columns[0]))
+        return [_stripped(cell) for cell in records.column(records.columns[0])]
     demand_columns(records, spec.units)
     rest = [name for name in records.columns if name not in spec.units]
     name = spec.target if spec.target in rest else rest[-1]
     *keys, found = records.load(*spec.units, name)
-    return _by_unit(spec.unit_labels, list(zip(*keys, strict=True)), list(found))
+    return _by_unit(spec.unit_labels, list(zip(*keys, strict=True)), [_stripped(cell) for cell in found])
+
+
+def _stripped(cell: Any) -> Any:
+    """Return a label without the blanks that a line has at its end."""
+    return cell.strip() if isinstance(cell, str) else cell
 
 
 def _by_unit(path: Path, keys: list[tuple[Any, ...]], found: list[Any]) -> Mapping[Any, Any]:
