@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from loopcell.data.from_tables import demand_long_enough
+from loopcell.tasks.core.from_files.column_choice import demand_sequences
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.examples import (
     Loaded,
     OpenedExamples,
     as_pair,
     as_trained,
-    column_of,
-    demand_sequences,
     load_opened,
     open_examples,
-    units_of,
 )
+from loopcell.tasks.core.from_files.long_tables import column_of, units_of
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
 
