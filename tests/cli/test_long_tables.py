@@ -169,7 +169,7 @@ def test_static_columns_and_times_are_read_beside_the_steps(loopcell, patients, 
         *SMALL,
     ]
     result = loopcell(*asked, "--epochs", 1, "--run", tmp_path / "no")
-    assert "the rows of 20 units are not evenly spaced in time" in result.stderr
+    assert "the rows of unit '2' and 19 more of 40 units are not evenly spaced in time" in result.stderr
     more = ["--static", "ward", "--time-input", "--epochs", 60, "--run", tmp_path / "run"]
     result = loopcell(*asked, *more)
     assert result.exit_code == 0, result.output

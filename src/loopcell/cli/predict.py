@@ -152,8 +152,8 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
         in_training,
         open_records,
         tell_all,
-        told_by,
     )
+    from loopcell.tasks.core.from_files.long_tables import told_by
 
     if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")

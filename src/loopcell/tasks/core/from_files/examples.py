@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loopcell.data import Column, Records, SequenceData, pair, store
+from loopcell.data import Column, Records, pair, store
 from loopcell.data.from_tables import LongTable, WideRows, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
@@ -23,10 +23,17 @@ from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
 from loopcell.data.readers.records import listed
 from loopcell.data.readers.without_missing import without_missing
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
-from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, uneven_notes, unit_labels, with_beside
+from loopcell.tasks.core.from_files.long_tables import (
+    blocks_of,
+    demand_windows,
+    roles_of,
+    uneven_notes,
+    unit_labels,
+    with_beside,
+)
 from loopcell.tasks.core.from_files.opened import Tell, untold
 
 ARRAY = ("values",)  # of the kinds npy and idx
@@ -77,13 +84,6 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
     target = target_column(records, spec)
     inputs = step_columns(records, spec, target) if spec.of_steps else input_columns(records, spec)
     return OpenedExamples(records, inputs, target)
-
-
-def demand_windows(spec: FileExamples) -> None:
-    """Refuse what is said of windows where there are none; UsageError."""
-    if spec.window is None and (spec.stride is not None or spec.last):
-        flag = "--last" if spec.last else "--stride"
-        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
 
 
 def load_examples(spec: FileExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
@@ -167,21 +167,6 @@ def blocks(
         yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
-def told_by(X: Any, index: int) -> dict[str, Any]:
-    """Return what a sequence that was cut from a unit is told by: its unit, its last time; nothing of others."""
-    units = units_of(X)
-    return {} if units is None else units.told_by(index)
-
-
-def units_of(X: Any) -> Units | None:
-    """Return the units that sequences were cut from; None where rows are examples."""
-    return column_of(X).units
-
-
-def column_of(X: Any) -> Column:
-    """Return sequences without what stands beside them."""
-    found: Column = X.X if isinstance(X, SequenceData) else X
-    return found
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
