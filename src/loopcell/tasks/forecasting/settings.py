@@ -115,7 +115,7 @@ class SeriesSettings(TrainingSettings, MissingSettings):
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
-        static: covariates that have one value for all of a series.
+        static: columns with one value for each series or unit.
         categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
         calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
             weekday and month, of which each has a learned vector; dayofyear, how far the year is.
