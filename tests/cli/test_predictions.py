@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loopcell.cli import app
-from loopcell.cli.predictions import Prediction, form_of, write
+from loopcell.cli.predictions import PredictedRow, form_of, write
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks import Forecaster, SequenceClassifier
 from tests.cli.conftest import one_thread
@@ -194,7 +194,7 @@ def test_a_detector_has_a_row_for_each_row_in_their_order(loopcell, forecasts, t
 
 
 def failing(count):
-    yield from (Prediction({"row": at}, {"value": float(at)}) for at in range(count))
+    yield from (PredictedRow({"row": at}, {"value": float(at)}) for at in range(count))
     raise DataError("row 5 is bad")
 
 
@@ -216,7 +216,7 @@ def test_rows_of_a_table_before_an_error_are_kept(tmp_path):
 
 def test_cells_with_delimiters_quotes_newlines_and_nothing_come_back(tmp_path):
     cells = ["a,b", 'say "hi"', "two\nlines", "007", None, "한글", " x "]
-    rows = [Prediction({"id": cell}, {"value": 0.1 + at, "ok": at % 2 == 0}) for at, cell in enumerate(cells)]
+    rows = [PredictedRow({"id": cell}, {"value": 0.1 + at, "ok": at % 2 == 0}) for at, cell in enumerate(cells)]
     for form in ("csv", "tsv", "parquet"):
         write(rows, tmp_path / f"p.{form}", form)
     for form in ("csv", "tsv"):
@@ -230,17 +230,17 @@ def test_cells_with_delimiters_quotes_newlines_and_nothing_come_back(tmp_path):
 
 
 def test_parquet_of_many_blocks_and_of_cells_of_several_types(tmp_path):
-    rows = [Prediction({"id": at if at < 2000 else "x", "n": None}, {"value": float(at)}) for at in range(3000)]
+    rows = [PredictedRow({"id": at if at < 2000 else "x", "n": None}, {"value": float(at)}) for at in range(3000)]
     with pytest.raises(DataError, match="the column 'id' begins with values of type int64, and has others later"):
         write(rows, tmp_path / "p.parquet", "parquet")
-    mixed = [Prediction({"id": ("x", 1)[at % 2]}, {"value": at}) for at in range(3000)]
+    mixed = [PredictedRow({"id": ("x", 1)[at % 2]}, {"value": at}) for at in range(3000)]
     write(mixed, tmp_path / "p.parquet", "parquet")
     assert pl.read_parquet(tmp_path / "p.parquet")["id"].to_list() == ["x", "1"] * 1500
 
 
 def test_many_rows_take_little_memory(tmp_path):
     tracemalloc.start()
-    write((Prediction({"row": at}, {"value": 0.5}) for at in range(200_000)), tmp_path / "p.csv", "csv")
+    write((PredictedRow({"row": at}, {"value": 0.5}) for at in range(200_000)), tmp_path / "p.csv", "csv")
     assert tracemalloc.get_traced_memory()[1] < 5 << 20
     tracemalloc.stop()
 

@@ -180,6 +180,8 @@ def _beginning(texts: Any) -> str:
 def _gradient(call: LayersCall) -> list[float]:
     """Return the norms over some of the sequences that are read first."""
     axis = 0 if call.layers.batch_first else 1
-    x, lengths = call.x.narrow(axis, 0, min(LOOK_AT, call.x.shape[axis])), call.others["lengths"]
+    count, lengths = min(LOOK_AT, call.x.shape[axis]), call.others["lengths"]
+    further = {name: call.others[name].narrow(axis, 0, count) for name in call.layers.spec.further}
+    lengths = None if lengths is None else torch.as_tensor(lengths)[:LOOK_AT]
     with torch.enable_grad():
-        return norms_back(call.layers, x, None, None if lengths is None else torch.as_tensor(lengths)[:LOOK_AT])
+        return norms_back(call.layers, call.x.narrow(axis, 0, count), None, lengths, further)

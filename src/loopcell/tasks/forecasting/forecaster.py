@@ -107,7 +107,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
         Raises:
             DataError: the rows do not follow those that were read before.
         """
-        kept, count = dict(state or {}), demand_count(steps, self)
+        kept, count = dict(state or {}), demand_count(steps, checked(self))
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
         for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
@@ -121,7 +121,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
             still.append((new, after.still & ~moves))
             moved.append((new, moves))
             kept[series.name] = after
-        self._note([*further_note(count, self), *staying_note(still), *moving_note(moved)])
+        self._note([*further_note(count, checked(self)), *staying_note(still), *moving_note(moved)])
         return found, SeriesState(kept)
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:

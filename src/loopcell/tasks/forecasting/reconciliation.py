@@ -25,7 +25,7 @@ from loopcell.tasks.forecasting.results import Backtest, Forecast
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["bottom-up", "ols", "mint"]
-Structure = Mapping[str, Any]
+Structure = Any
 
 FEWEST = 3  # errors that a covariance is estimated from
 
@@ -35,7 +35,7 @@ class Hierarchy:
     """How series add up.
 
     Attributes:
-        names: of the m series, of which the last b are the bottom ones.
+        names: of the m series.
         bottom: of these b.
         sums: [m, b], of each series what it is of the bottom ones.
     """
@@ -50,11 +50,14 @@ def hierarchy_of(structure: Structure) -> Hierarchy:
 
     Args:
         structure: of each total the names of its parts, which may be totals themselves; or with their weights, as
-            {"net": {"sold": 1, "returned": -1}}.
+            {"net": {"sold": 1, "returned": -1}}; or a summing matrix S, a pandas frame whose index has all series and
+            whose columns are the bottom ones.
 
     Raises:
-        UsageError: it is no such mapping, empty, or a series is a part of itself.
+        UsageError: it is neither, empty, or a series is a part of itself.
     """
+    if hasattr(structure, "columns") and hasattr(structure, "index"):
+        return _of_matrix(structure)
     parts = {str(total): _weights(total, found) for total, found in _mapping(structure).items()}
     bottom = tuple(dict.fromkeys(name for some in parts.values() for name in some if name not in parts))
     rows: dict[str, Floats] = {name: row for name, row in zip(bottom, np.eye(len(bottom)), strict=True)}
@@ -85,7 +88,8 @@ def reconcile(
         forecasts: of each series of the structure, by the name of its `series`; of one model or of several. They have
             the same targets, which are reconciled each on its own, and the same times. "bottom-up" needs no totals.
         structure: of each total the names of its parts, {"all": ["north", "south"], "north": ["a", "b"]}, or with
-            weights, {"net": {"sold": 1, "returned": -1}}.
+            weights, {"net": {"sold": 1, "returned": -1}}; or a summing matrix, a pandas frame whose index has all
+            series and whose columns the bottom ones.
         method: "mint" by the errors of forecasts, "ols" by the structure alone, or "bottom-up".
         backtests: of each series, for "mint": forecasts of the past that were not learned from, from the same places.
 
@@ -197,7 +201,17 @@ def _demand_alike(given: Sequence[Forecast]) -> None:
             raise DataError(f"forecasts of {first.series!r} and {one.series!r} are of different times")
 
 
-def _mapping(structure: Structure) -> Structure:
+def _of_matrix(frame: Any) -> Hierarchy:
+    names, bottom = tuple(map(str, frame.index)), tuple(map(str, frame.columns))
+    if len(set(names)) < len(names) or not set(bottom) <= set(names):
+        raise UsageError("structure: the index of a summing matrix names each series once, the bottom ones too")
+    sums = np.asarray(frame, np.float64)
+    if not np.array_equal(sums[[names.index(name) for name in bottom]], np.eye(len(bottom))):
+        raise UsageError("structure: in a summing matrix the row of a bottom series is 1 in its column and else 0")
+    return Hierarchy(names, bottom, sums)
+
+
+def _mapping(structure: Structure) -> Mapping[str, Any]:
     if not isinstance(structure, Mapping) or not structure:
         raise UsageError("structure: totals and their parts were expected, such as {'all': ['north', 'south']}")
     return structure

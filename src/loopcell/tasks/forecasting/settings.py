@@ -186,10 +186,10 @@ class ForecasterSettings(SeriesSettings):
             is for counts.
         quantiles: the levels that forecasts are given at, between 0 and 1.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
-        calibrate: correct the answers by the held-out part: move the quantiles so that as much of it lies below them as
-            should; not in a roll-out.
-        adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
-            roll-out.
+        calibrate: correct the answers by the held-out part: widen or narrow intervals so that as much of it lies in
+            them as should; not in a roll-out.
+        adapt_rate: go on with that while values come, by this share of their width at each value after those that
+            training saw; 0 leaves them; not in a roll-out.
         segment: w, steps of a segment, of which `history` is made: the network reads segments in place of steps, and
             answers for all segments of the horizon side by side (Lin et al.: SegRNN, 2023). An example in training is
             one forecast then. None for a network that reads step by step.
@@ -211,7 +211,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.03
     segment: Steps | None = None
     normalise: NormaliseName | None = None
     split: Split = None
