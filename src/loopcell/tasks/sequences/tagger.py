@@ -202,6 +202,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             training: (X, y) for a baseline that sees a step, and of tokens their neighbours, but no history: the most
                 frequent label of the token between its neighbours, or logistic regression on a step's numbers.
         """
+        self._fitted()
         X, y = as_pair(X, y)
         known = None if training is None else self._examples(*as_pair(*training))
         return step_table(self.targets_, Tagged(self._examples(X), y), self._answers, known)
