@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from loopcell.data.series import Layout, read_layout, shown
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings
-from loopcell.tasks.forecasting.state import StoredHistory
 
 JITTER = 0.1  # of a step, by which times may be off
 SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
@@ -138,7 +137,19 @@ def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | N
             raise DataError(f"{of(one.name)} has steps of {one.step}, and the model was trained on steps of {step}")
 
 
-def continued(series: Series, kept: StoredHistory) -> Series:
+class LastRead(Protocol):
+    """What new rows of a series follow: the time of the last step, and what lies between two times."""
+
+    @property
+    def time(self) -> Any:
+        """Of the last step that was read."""
+
+    @property
+    def step(self) -> Step | None:
+        """What lies between two times; None where that was not asked for."""
+
+
+def continued(series: Series, kept: LastRead) -> Series:
     """Continue a series that was read before by new rows, with its step; rows that were only counted count on.
 
     Raises:

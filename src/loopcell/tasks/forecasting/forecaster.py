@@ -20,6 +20,7 @@ from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
+from loopcell.tasks.forecasting.forecast_stream import ForecastSteps, flat_names
 from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
@@ -30,6 +31,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
+from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
 from loopcell.tasks.forecasting.starts import span_between
@@ -37,17 +39,16 @@ from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
-    moves_now,
-    moving_note,
     never_varied,
     stay,
     staying_note,
     still_columns,
+    still_notes,
 )
 from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
-class Forecaster(ForecasterSettings, SeriesEstimator):
+class Forecaster(ForecasterSettings, SeriesEstimator, StreamedSeries[StoredHistory, Forecast]):
     """The next f steps of time series, with how far to trust them: loads, sales, sensors, counts.
 
     Its arguments are those of `TrainingSettings`, `SeriesSettings` and `ForecasterSettings` in `loopcell.tasks`, all of
@@ -94,7 +95,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             DataError: the rows do not follow those that were read before.
         """
         kept = dict(state or {})
-        found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
+        found, read = list[Forecast](), list[tuple[Series, StoredHistory | None, StoredHistory]]()
         for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not LookAhead(self.network_, self).fits(before):
@@ -102,12 +103,10 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
             forecast, after = self._forecast_after(new, before)
-            moves = moves_now(new, before)
             found.append(forecast)
-            still.append((new, after.still & ~moves))
-            moved.append((new, moves))
+            read.append((new, before, after))
             kept[series.name] = after
-        self._note([*staying_note(still), *moving_note(moved)])
+        self._note(still_notes(read))
         return found, SeriesState(kept)
 
     def backtest(self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1) -> list[Backtest]:
@@ -258,6 +257,17 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             return
         shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
+
+    # --- streams ---------------------------------------------------------------------------------------------------
+
+    def _stream_steps(self) -> ForecastSteps:
+        names = flat_names(self.targets_, int(self.horizon), self.network_.head_kind.levels)
+        return ForecastSteps(names, self._next, LookAhead(self.network_, self).fits)
+
+    def _next(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
+        forecast, after = self._forecast_after(new, before)
+        self._note(still_notes([(new, before, after)]))
+        return forecast, after
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 
