@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,12 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import INPUT, READING, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.live import Live, answer_live
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
-from loopcell.cli.standard_input import STANDARD, as_files
-from loopcell.cli.values import find_model
+from loopcell.cli.standard_input import STANDARD, as_files, is_standard
+from loopcell.cli.values import find_model, parse_names
+from loopcell.data.readers.live_rows import Said
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 
@@ -24,6 +27,22 @@ if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
+
+
+class OnError(StrEnum):
+    """What is done at a line of a stream that cannot be read."""
+
+    stop = "stop"
+    skip = "skip"
+
+
+class Form(StrEnum):
+    """The form of live answers."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
 FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
 
 
@@ -35,16 +54,45 @@ def predict(
         Path | None, typer.Option("--output", "-o", help="The file to write: JSON lines, else standard output.")
     ] = None,
     state: Annotated[
-        Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
+        Path | None,
+        typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
+    ] = None,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--no-live", help="Answer each line of standard input at once.  [default: with --state]"),
+    ] = None,
+    state_every: Annotated[
+        int | None, typer.Option("--state-every", min=1, help="Live: write the state after so many rows, too.")
+    ] = None,
+    on_error: Annotated[
+        OnError, typer.Option("--on-error", help="Live: at a line that cannot be read, stop; or say so and skip it.")
+    ] = OnError.stop,
+    form: Annotated[
+        Form, typer.Option("--format", help="Live: write JSON lines, or a table with a header.")
+    ] = Form.jsonl,
+    columns: Annotated[
+        str | None, typer.Option("--columns", help="Live: all columns in order, a,b,..., where there is no header.")
     ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
+    """Write a line of JSON for every sequence, in order; any number of them takes little memory.
+
+    With --live (or --state) each line of standard input is a row of a stream, and answered at once: `tail -f FILE |
+    loopcell predict MODEL - --state S`. Without, standard input is read to its end, as a file is.
+    """
     with reporting(debug):
         demand_plot(plot)
+        if _is_live(files, live, state):
+            _demand_live(files, output, plot)
+            spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+            said = Said(spec.kind, spec.header, spec.delimiter, spec.quote, parse_names(columns or ""))
+            how = Live(state, state_every, on_error is OnError.skip, form is Form.csv, spec.encoding, said)
+            early.demand_model(find_model(model))
+            answer_live(load_model(find_model(model)), how)
+            return
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
@@ -55,6 +103,23 @@ def predict(
             sys.stdout.writelines(lines)
         else:
             _write(lines, output)
+
+
+def _is_live(files: Sequence[Path], live: bool | None, state: Path | None) -> bool:
+    """Say whether lines are answered as they come: where that is asked for, or a state of standard input."""
+    standard = any(is_standard(path) for path in files)
+    return standard and state is not None if live is None else live
+
+
+def _demand_live(files: Sequence[Path], output: Path | None, plot: Path | None) -> None:
+    """Refuse what does not go together with live answers; UsageError."""
+    from loopcell.errors import UsageError
+
+    if len(files) != 1 or not is_standard(files[0]):
+        raise UsageError("--live answers the lines of standard input: name it, - (tail -f FILE | loopcell predict ...)")
+    if output not in (None, STANDARD) or plot is not None:
+        flag = "--plot" if plot is not None else "--output"
+        raise UsageError(f"{flag} is for what has an end; live answers go to standard output, as they come (>> FILE)")
 
 
 def _write(lines: Iterator[str], output: Path) -> None:

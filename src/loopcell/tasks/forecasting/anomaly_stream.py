@@ -71,7 +71,7 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
     threshold: float
     still: list[int]
 
-    names = ("score", "anomaly")
+    names = fields = ("score", "anomaly")
 
     def begin(self, series: Series) -> tuple[None, Watched]:
         """Read the first rows, of which none has a score."""

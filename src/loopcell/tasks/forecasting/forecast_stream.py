@@ -19,14 +19,16 @@ class ForecastSteps(SeriesSteps[StoredHistory, Forecast]):
     """The steps of a forecaster.
 
     Attributes:
-        names: of the numbers of a forecast.
+        fields: the names of the numbers of a forecast.
         after: gives the forecast after new rows, and what is kept, from what was kept before.
         fits: says whether something kept could be the model's.
     """
 
-    names: tuple[str, ...]
+    fields: tuple[str, ...]
     after: Callable[[Series, StoredHistory | None], tuple[Forecast, StoredHistory]]
     fits: Callable[[StoredHistory], bool]
+
+    names = ("forecast",)
 
     def begin(self, series: Series) -> tuple[Forecast, StoredHistory]:
         """Read the first rows."""
@@ -56,7 +58,7 @@ class ForecastSteps(SeriesSteps[StoredHistory, Forecast]):
     def flat(self, result: Forecast | None) -> list[Any]:
         """Return the mean and the quantiles of each target, step after step."""
         if result is None:
-            return [None] * len(self.names)
+            return [None] * len(self.fields)
         return [
             number
             for step in range(len(result.mean))

@@ -16,7 +16,7 @@ from loopcell.data.series import shown
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.streaming.rows import RowRecords, as_cell
-from loopcell.tasks.core.streaming.stream import Owner, Start, Stream
+from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record
 from loopcell.tasks.forecasting.columns import continued
 from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
@@ -25,7 +25,6 @@ from loopcell.tasks.forecasting.state import below, time_from_json, time_to_json
 KeptT = TypeVar("KeptT")
 ResultT = TypeVar("ResultT")
 ReadRows: TypeAlias = Callable[[Records, Callable[[str], Step | None]], Series]
-NAME = "the stream"
 MOST_AHEAD = 1 << 16  # rows without a target that wait for their time: as many as the longest horizon
 
 
@@ -33,10 +32,11 @@ class SeriesSteps(ABC, Generic[KeptT, ResultT]):
     """The work of a model for one series: its first rows together, and then row after row.
 
     Attributes:
-        names: of what `flat` gives.
+        names: of what `record` gives; fields: of what `flat` gives.
     """
 
     names: tuple[str, ...]
+    fields: tuple[str, ...]
 
     @abstractmethod
     def begin(self, series: Series) -> tuple[ResultT | None, KeptT]:
@@ -60,7 +60,7 @@ class SeriesSteps(ABC, Generic[KeptT, ResultT]):
 
     @abstractmethod
     def flat(self, result: ResultT | None) -> list[Any]:
-        """Return a result as cells, for `names`."""
+        """Return a result as cells, for `fields`."""
 
 
 class Announced(NamedTuple):
@@ -112,11 +112,12 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         announces: bool,
     ) -> None:
         super().__init__(owner)
-        self._read, self._steps, self._announces = read, steps, announces
+        self._series_of, self._steps, self._announces = read, steps, announces
         self._targets, self._history = settings.target, settings.history
         others = (settings.time, settings.series, *settings.known, *settings.past)
         self.columns = (*(name for name in others if name is not None), *settings.target)
-        self.fields = steps.names
+        self.read = frozenset((*settings.target, *settings.known, *settings.past))
+        self.names, self.fields = steps.names, steps.fields
         self._followed: dict[str, Followed[KeptT]] = {}
 
     # --- rows ------------------------------------------------------------------------------------------------------
@@ -136,23 +137,22 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
 
     def _record(self, row: Any) -> Record:
         """Return a row by the names of its columns, with its place in the stream."""
-        if isinstance(row, Record):
-            return row
-        named = row.to_dict() if hasattr(row, "to_dict") else row._asdict() if hasattr(row, "_asdict") else row
-        origin = Origin(NAME, self.rows + 1)
-        if isinstance(named, Mapping):
-            return Record(named, origin)
+        record = as_record(row, self.rows + 1)
+        if ROW not in record.values:
+            return record
         if self.columns != self._targets:
-            raise InputError(
-                f"a row of this model is a mapping with {', '.join(map(repr, self.columns))}, got a {type(row).__name__}"
-            )
-        values = as_doubles(row, str(origin)).reshape(-1)
+            names = ", ".join(map(repr, self.columns))
+            raise InputError(f"{record.origin}: a row is a mapping with {names}, got a {type(row).__name__}")
+        values = as_doubles(row, str(record.origin)).reshape(-1)
         if len(values) != len(self._targets):
-            raise InputError(f"a row has {len(self._targets)} numbers ({', '.join(self._targets)}), got {len(values)}")
-        return Record(dict(zip(self._targets, values, strict=True)), origin)
+            raise InputError(
+                f"{record.origin}: a row has {len(self._targets)} numbers ({', '.join(self._targets)}), "
+                f"got {len(values)}"
+            )
+        return Record(dict(zip(self._targets, values, strict=True)), record.origin)
 
     def _series(self, rows: Sequence[Record]) -> Series:
-        return self._read(RowRecords(rows), self._step_of)
+        return self._series_of(RowRecords(rows), self._step_of)
 
     def _step_of(self, name: str) -> Step | None:
         """Return what rows have told of the step of a series; None leaves it to training."""

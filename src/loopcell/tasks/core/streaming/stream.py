@@ -11,10 +11,13 @@ from typing import Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 from torch import Tensor
 
+from loopcell.data import Origin, Record
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.layers import State
 from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.core.streaming.state import StreamState
+
+ROW = ""  # the column of a row that has no columns
 
 ResultT = TypeVar("ResultT")
 Start: TypeAlias = StreamState | str | PathLike[str] | None
@@ -46,11 +49,16 @@ class Stream(ABC, Generic[ResultT]):
         rows: how many were read, those before a stop included.
         layout: how the lines of a text were cut into rows, as JSON values; kept with the state, for `loopcell predict`.
         columns: the names that a row has to have; none where a row is no mapping.
-        fields: the names of `flat`.
+        read: those of them that an answer does not repeat; the others, such as the time, tell which row it is of.
+        names: of `record`; fields: of `flat`.
+        line_end: what ends a row of a text, where that is a part of it.
     """
 
     columns: tuple[str, ...] = ()
+    read: frozenset[str] = frozenset((ROW,))
+    names: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    line_end: str = ""
 
     def __init__(self, owner: Owner) -> None:
         self._owner, self.rows = owner, 0
@@ -141,6 +149,19 @@ class Stream(ABC, Generic[ResultT]):
         """Write the state to the file that `stream(state=FILE)` named, also after an error: rows so far are read."""
         if self._path is not None:
             self.save(self._path)
+
+
+def as_record(row: Any, number: int) -> Record:
+    """Return a row of a stream: by the names of its columns, or without any as its column `ROW`.
+
+    Args:
+        row: a `Record`, a mapping, a row of a frame, or anything else.
+        number: its number in the stream, from 1.
+    """
+    if isinstance(row, Record):
+        return row
+    named = row.to_dict() if hasattr(row, "to_dict") else row._asdict() if hasattr(row, "_asdict") else row
+    return Record(named if isinstance(named, Mapping) else {ROW: named}, Origin("the stream", number))
 
 
 def demand_state(found: Mapping[str, Tensor], own: State) -> State:

@@ -1,0 +1,155 @@
+"""SequenceTagger.stream: the label of each step as soon as it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from loopcell.data import Column, Record
+from loopcell.data.examples import as_doubles
+from loopcell.data.readers.live_rows import NUMBERED
+from loopcell.data.series.numbers import numbers_of
+from loopcell.errors import DataError, InputError, UsageError
+from loopcell.layers import State
+from loopcell.tasks.core.from_files.config import Columns
+from loopcell.tasks.core.inputs import FeatureInput, Input, NumericInput, TextInput
+from loopcell.tasks.core.streaming.rows import as_cell
+from loopcell.tasks.core.streaming.stream import ROW, Owner, Stream, as_record, demand_state
+
+NOT_FINITE = "its weights, or the numbers of the input, are too large"
+Floats32 = npt.NDArray[np.float32]
+
+
+class Tagged(NamedTuple):
+    """What a tagger says of a step.
+
+    Attributes:
+        label: the most probable one.
+        probabilities: [K], in the order of `classes_`.
+    """
+
+    label: Any
+    probabilities: Floats32
+
+
+class StepColumns(NamedTuple):
+    """The columns of a table whose rows are steps.
+
+    Attributes:
+        inputs: what makes a step; none where a row is a token or numbers alone.
+        by: tells sequences apart.
+    """
+
+    inputs: tuple[str, ...] = ()
+    by: str | None = None
+
+
+class TagStream(Stream[Tagged]):
+    """A stream of steps; see `Stream`.
+
+    A row is the numbers [I] of a step, or a token; or a mapping of the columns that training had. With a column that
+    tells sequences apart (by), each goes on from its own last row.
+
+    Args:
+        owner: the tagger.
+        input_: what reads a step.
+        columns: of the rows that are mappings.
+        scores: gives the scores [T, K] of one sequence, and the state after it.
+        start: the state at rest.
+        classes: the labels [K].
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        input_: Input,
+        columns: StepColumns,
+        scores: Callable[[Column, State | None], tuple[Tensor, State]],
+        start: State,
+        classes: npt.NDArray[Any],
+    ) -> None:
+        super().__init__(owner)
+        self._input, self._names, self._scores = input_, columns, scores
+        self._start, self._classes = start, classes
+        self.columns = (*(() if columns.by is None else (columns.by,)), *columns.inputs)
+        self.read, self.names = frozenset((ROW, *columns.inputs)), ("label", "probabilities")
+        self.fields = ("label", *(f"p_{label}" for label in classes))
+        self._states: dict[str, State] = {}
+
+    def step(self, row: Any) -> Tagged:
+        """Label a step; see `Stream.step`."""
+        record = as_record(row, self.rows + 1)
+        key = "" if self._names.by is None else str(record.get(self._names.by))
+        scores, after = self._scores(Column([self._one_step(record)], [record.origin]), self._states.get(key))
+        if len(scores) != 1:
+            raise DataError(f"{record.origin}: a row is one step, and this is {len(scores)} of them")
+        probabilities = scores[0].softmax(-1).cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            raise InputError(f"{record.origin}: the model gives scores that are not finite: {NOT_FINITE}")
+        self._states[key] = after
+        self.rows += 1
+        return Tagged(self._classes[probabilities.argmax()], probabilities)
+
+    def _one_step(self, record: Record) -> Any:
+        """Return a row as a sequence of one step, as the tagger's other methods take it."""
+        given = record.values.get(ROW)
+        if given is None and not self._names.inputs:
+            raise DataError(f"{record.origin}: a row is a token, not columns with names")
+        if not isinstance(self._input, NumericInput):
+            token = given if given is not None else record.get(self._names.inputs[0])
+            return token if isinstance(self._input, TextInput) else [token]
+        if given is not None:
+            return as_doubles(given, str(record.origin)).reshape(1, -1)
+        cells = (Column([record.get(name)], [record.origin], name) for name in self._names.inputs)
+        return np.stack([numbers_of(cell.name, cell, missing=False) for cell in cells], axis=1)
+
+    # --- results ---------------------------------------------------------------------------------------------------
+
+    def record(self, result: Tagged | None) -> dict[str, Any]:
+        """Return the label and the probabilities by label."""
+        assert result is not None  # each step has a label
+        shares = zip(self._classes, result.probabilities.tolist(), strict=True)
+        return {"label": as_cell(result.label), "probabilities": {str(label): share for label, share in shares}}
+
+    def flat(self, result: Tagged | None) -> list[Any]:
+        """Return the label and the probabilities as cells."""
+        assert result is not None
+        return [as_cell(result.label), *result.probabilities.tolist()]
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        tensors = {
+            f"{number}.{name}": tensor.contiguous().cpu()
+            for number, state in enumerate(self._states.values())
+            for name, tensor in state.items()
+        }
+        return {"sequences": list(self._states)}, tensors
+
+    def _take(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        names = facts["sequences"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError("its sequences have no names")
+        states = ({name: tensors[f"{number}.{name}"] for name in self._start} for number in range(len(names)))
+        self._states = {name: demand_state(state, self._start) for name, state in zip(names, states, strict=True)}
+
+
+def step_columns(input_: Input, known: Columns | None) -> StepColumns:
+    """Return the columns of a tagger's steps: those of the files or tables of training, or numbered ones.
+
+    Raises:
+        UsageError: it has no rows; the sentence says what to do.
+    """
+    if isinstance(input_, FeatureInput):
+        raise UsageError(
+            "this tagger makes its steps of whole sounds or images, of which there are no rows: make the features "
+            "yourself, fit on their arrays [T, I], and give the stream one row of these after the other"
+        )
+    named = known.inputs if known is not None else tuple(getattr(input_, "columns", None) or ())
+    if not named and isinstance(input_, NumericInput):
+        named = tuple(f"{NUMBERED}{number}" for number in range(1, input_.step_size + 1))
+    return StepColumns(named, known and known.by)
