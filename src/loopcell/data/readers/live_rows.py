@@ -132,7 +132,7 @@ class LiveRows:
                 "order (columns=)"
             )
         self.notes.append(
-            f"the first line is no header: its cells are taken as {listed(self._needed)}; columns= says otherwise"
+            f"the first line is no header: its cells are taken as {listed(self._needed)}; columns=... says otherwise"
         )
         return self._needed
 

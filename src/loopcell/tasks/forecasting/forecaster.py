@@ -13,7 +13,7 @@ from torch import nn
 from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.core.estimator.engine import BatchLoss
+from loopcell.tasks.core.estimator.engine import BatchLoss, device_of
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
@@ -262,7 +262,7 @@ class Forecaster(ForecasterSettings, SeriesEstimator, StreamedSeries[StoredHisto
 
     def _stream_steps(self) -> ForecastSteps:
         names = flat_names(self.targets_, int(self.horizon), self.network_.head_kind.levels)
-        return ForecastSteps(names, self._next, LookAhead(self.network_, self).fits)
+        return ForecastSteps(names, self._next, LookAhead(self.network_, self).fits, device_of(self.network_))
 
     def _next(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
         forecast, after = self._forecast_after(new, before)

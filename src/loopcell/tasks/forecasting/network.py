@@ -109,8 +109,9 @@ class SeriesNetwork(nn.Module):
     def remembers(self, memory: Memory) -> bool:
         """Return whether a memory, of one series, could be this network's."""
         own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
-        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
-        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+        looks = ({name: (one.shape, one.dtype) for name, one in each.recurrent.items()} for each in (own, memory))
+        recent = own.recent.shape == memory.recent.shape and memory.recent.dtype == torch.float32
+        return recent and next(looks) == next(looks)
 
     # --- training --------------------------------------------------------------------------------------------------
 

@@ -120,9 +120,9 @@ class Stream(ABC, Generic[ResultT]):
     def _go_to(self, state: StreamState, name: str) -> None:
         owner = self._owner
         if state.task != owner.task:
-            raise UsageError(f"{name} is of a stream of a {state.task}, and this is one of a {owner.task}")
+            raise UsageError(f"{name} is the state of another kind of model ({state.task}), and this is a {owner.task}")
         if state.model != owner.fingerprint:
-            raise UsageError(f"{name} is of another {owner.name}: its weights are not those of this one")
+            raise UsageError(f"{name} is the state of another {owner.name}, whose weights are not those of this one")
         try:
             self._take(state.facts, state.tensors)
         except HOSTILE as error:
