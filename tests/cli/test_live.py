@@ -26,8 +26,6 @@ SMALL = ["--history", HISTORY, "--horizon", 2, "--hidden", 4, "--epochs", 1, "--
 COMMAND = [sys.executable, "-c", "from loopcell.cli.app import main; main()"]
 
 
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The runs of a forecaster and of a detector, on the rows."""
@@ -160,14 +158,17 @@ def test_without_a_header(trained, live, tmp_path):
     refused = live(trained / "forecast", lines)
     assert refused.exit_code == 2
     assert refused.stderr.splitlines()[-1] == (
-        "error: standard input line 1 is no header, and has 4 cells where the model reads 3 columns (date, shop, load): "
-        "begin with the header, or name all columns in order (--columns)"
+        "error: standard input line 1 is no header, and has 4 cells where the model reads 3 columns (date, shop, load)"
+        ": begin with the header, or name all columns in order (--columns)"
     )
     live(trained / "forecast", [HEADER, *lines[:5]], "--state", state)  # the state knows the columns
     rest = live(trained / "forecast", lines[5:], "--state", state)
     assert rest.stdout == "".join(expected.splitlines(keepends=True)[5:])
     guessed = live(trained / "forecast", [",".join(row.split(",")[i] for i in (1, 3, 2)) for row in lines])
-    assert "note: the first line is no header: its cells are taken as date, shop, load; --columns ... says" in guessed.stderr
+    assert (
+        "note: the first line is no header: its cells are taken as date, shop, load; --columns ... says"
+        in guessed.stderr
+    )
     assert [json.loads(line).get("forecast") for line in guessed.stdout.splitlines()] == [
         json.loads(line).get("forecast") for line in expected.splitlines()
     ]
@@ -182,14 +183,16 @@ BAD = {
     ),
     "going back": (
         "1,2024-01-01T02:00,5,b",
-        "standard input row 11 (line 12): series 'b': the new rows begin at 2024-01-01 02:00, and it was read up to "
-        "2024-01-01 04:00 already",
+        (
+            "standard input row 11 (line 12): series 'b': the new rows begin at 2024-01-01 02:00, and it was read up "
+            "to 2024-01-01 04:00 already"
+        ),
     ),
     "a gap": ("1,2024-01-01T09:00,5,b", "series 'b': a gap: it was read up to 2024-01-01 04:00"),
     "no time": ("1,soon,5,b", "standard input row 11 (line 12): 'soon' is no time"),
     "no series": ("1,2024-01-01T05:00,5,", "the row does not say which series it belongs to"),
     "no UTF-8": (b"1,2024-01-01T05:00,\xff,b", "standard input line 12 is not utf-8 text: byte 0xff"),
-    "an open quote": ('1,"2024,5,b', "standard input line 12: a quote \" opens here and never closes"),
+    "an open quote": ('1,"2024,5,b', 'standard input line 12: a quote " opens here and never closes'),
     "a megabyte": (LONG, "standard input line 12: it has 2 cells and there are 4 columns"),
     "infinite": ("1,2024-01-01T05:00,inf,b", "the value is infinite"),
 }
@@ -207,7 +210,8 @@ def test_a_line_that_cannot_be_read_stops_or_is_skipped(trained, live, tmp_path,
     assert stopped.exit_code == 1
     assert stopped.stdout == "".join(expected.splitlines(keepends=True)[:10])
     error = stopped.stderr.splitlines()[-1]
-    assert error.startswith("error: ") and sentence in error
+    assert error.startswith("error: ")
+    assert sentence in error
     assert len(error) < 2100
     rest = live(trained / "forecast", lines[11:], "--state", state)  # the state is that before the line
     assert stopped.stdout + rest.stdout == expected
@@ -234,7 +238,10 @@ def test_a_state_that_is_none_of_the_model_stays_as_it_is(trained, live, tmp_pat
     assert live(trained / "anomaly", lines, "--state", state).exit_code == 0
     before = state.read_bytes()
     cases = [
-        (before, f"error: {state} is the state of another kind of model (anomaly-detector), and this is a forecaster\n"),
+        (
+            before,
+            f"error: {state} is the state of another kind of model (anomaly-detector), and this is a forecaster\n",
+        ),
         (before[:-7], f"error: {state} is not a loopcell state of a stream, or not a whole one\n"),
         (b"", f"error: {state} is not a loopcell state of a stream, or not a whole one\n"),
         ((trained / "forecast/model.safetensors").read_bytes(), f"error: {state} is not a loopcell state of a stream"),
@@ -255,7 +262,9 @@ def test_what_does_not_go_together_is_refused(trained, live, loopcell, run, tmp_
     assert "--output is for what has an end" in live(model, lines, "--live", "-o", tmp_path / "out").stderr
     assert "nothing can be written there" in live(model, lines, "--state", "/proc/nowhere/s").stderr
     assert "no single byte ends a line" in live(model, lines, "--live", "--encoding", "utf-16").stderr
-    whole = live(model, [HEADER, *hourly(20)], "--no-live", "--state", tmp_path / "series")  # one forecast of each
+    whole = live(
+        model, [HEADER, *hourly(20)], "--no-live", "--kind", "csv", "--state", tmp_path / "series"
+    )  # one forecast of each
     assert whole.stdout.count("\n") == 4
     wrong = live(model, lines, "--state", tmp_path / "series")
     assert "its format is 'loopcell-series-state', not 'loopcell-stream-state'" in wrong.stderr
@@ -281,7 +290,7 @@ def started(model, *flags):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "LOOPCELL_BACKEND": "reference"}
     words = [str(word) for word in (*COMMAND, "predict", model, "-", *flags)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)  # noqa: S603 - our own words
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 
 
 def give(process, lines):
@@ -304,7 +313,9 @@ def test_each_answer_comes_at_once_and_a_signal_ends_in_order(trained, live, tmp
     assert process.returncode == 128 + number
     assert errors.decode().endswith(f"note: 10 rows answered; the state after 10 is in {state}\n")
     rest = live(trained / "forecast", lines[11:], "--state", state)
-    numbers = [[json.loads(line).get("forecast") for line in part] for part in ([*found, *rest.stdout.splitlines()], expected)]
+    numbers = [
+        [json.loads(line).get("forecast") for line in part] for part in ([*found, *rest.stdout.splitlines()], expected)
+    ]
     assert numbers[0] == numbers[1]
 
 
@@ -318,5 +329,6 @@ def test_a_reader_that_has_enough_is_a_quiet_end(trained, tmp_path):
     give(process, hourly(6)[4:])
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert b"Traceback" not in errors and b"error" not in errors
+    assert b"Traceback" not in errors
+    assert b"error" not in errors
     assert state.exists()

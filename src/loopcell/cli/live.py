@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from loopcell.cli.reporting import as_sentence, say, say_note, say_notes
+from loopcell.cli.values import parse_names
 
 if TYPE_CHECKING:
     from loopcell.data import Record
     from loopcell.data.readers.live_lines import LiveLine
-    from loopcell.data.readers.live_rows import Said
+    from loopcell.tasks.core.from_files.config import FileExamples
+    from loopcell.tasks.core.streaming.config import LiveAnswers
     from loopcell.tasks.core.streaming.stream import Stream
 
 NAME, ROW = "standard input", ""  # ROW is the column of a row without columns
@@ -32,19 +34,13 @@ class Live(NamedTuple):
 
     Attributes:
         state: the file of its state; None keeps none.
-        every: rows after which it is written, beside the end; None for the end alone.
-        skip: go on after a row that cannot be read.
-        table: write a table of text in place of JSON lines.
-        encoding: of the lines.
-        said: what the user says of how these are cut.
+        answers: what is written, and what is done at a bad line.
+        lines: how these are cut into rows.
     """
 
     state: Path | None
-    every: int | None
-    skip: bool
-    table: bool
-    encoding: str
-    said: Said
+    answers: LiveAnswers
+    lines: FileExamples
 
 
 def answer_live(model: Any, live: Live) -> None:
@@ -149,11 +145,13 @@ class _Session:
     """
 
     def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: _Wait) -> None:
-        from loopcell.data.readers.live_rows import LiveRows
+        from loopcell.data.readers.live_rows import LiveRows, Said
 
+        lines, names = live.lines, parse_names(live.answers.columns or "")
+        said = Said(lines.kind, lines.header, lines.delimiter, lines.quote, names)
         self._model, self._stream, self._live, self._wait = model, stream, live, wait
-        self._rows = LiveRows(NAME, stream.columns, live.said, stream.layout) if stream.columns else None
-        self._write = _Answers(stream, table=live.table)
+        self._rows = LiveRows(NAME, stream.columns, said, stream.layout) if stream.columns else None
+        self._write = _Answers(stream, table=live.answers.format == "csv")
         self._blank = self._skipped = 0
         self._begun = self._kept = stream.rows
 
@@ -161,11 +159,12 @@ class _Session:
         """Answer each line."""
         from loopcell.data.readers.live_lines import live_lines
 
-        for line in self._wait.each(live_lines(sys.stdin.buffer, NAME, self._live.encoding)):
+        every = self._live.answers.state_every or sys.maxsize
+        for line in self._wait.each(live_lines(sys.stdin.buffer, NAME, self._live.lines.encoding)):
             if not line.ended:
                 say_note(f"{NAME} line {line.number} has no end: it is read as it stands")
             self._answer(line)
-            if self._live.every is not None and self._stream.rows - self._kept >= self._live.every:
+            if self._live.state is not None and self._stream.rows - self._kept >= every:
                 self._save()
 
     def _answer(self, line: LiveLine) -> None:
@@ -177,7 +176,7 @@ class _Session:
                 return
             result = self._stream.step(row)
         except (DataError, InputError) as error:
-            if not self._live.skip:
+            if self._live.answers.on_error == "stop":
                 raise
             self._skipped += 1
             say(f"skipped: {as_sentence(error)}", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,37 +12,22 @@ import typer
 
 from loopcell.cli import early
 from loopcell.cli.columns import INPUT, READING, STEPS
-from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.live import Live, answer_live
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.standard_input import STANDARD, as_files, is_standard
-from loopcell.cli.values import find_model, parse_names
-from loopcell.data.readers.live_rows import Said
+from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
+from loopcell.tasks.core.streaming.config import LiveAnswers
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
 
-
-class OnError(StrEnum):
-    """What is done at a line of a stream that cannot be read."""
-
-    stop = "stop"
-    skip = "skip"
-
-
-class Form(StrEnum):
-    """The form of live answers."""
-
-    jsonl = "jsonl"
-    csv = "csv"
-
-
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *flags_of(LiveAnswers))
 
 
 @with_flags(FLAGS)
@@ -57,22 +41,6 @@ def predict(
         Path | None,
         typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
     ] = None,
-    live: Annotated[
-        bool | None,
-        typer.Option("--live/--no-live", help="Answer each line of standard input at once.  [default: with --state]"),
-    ] = None,
-    state_every: Annotated[
-        int | None, typer.Option("--state-every", min=1, help="Live: write the state after so many rows, too.")
-    ] = None,
-    on_error: Annotated[
-        OnError, typer.Option("--on-error", help="Live: at a line that cannot be read, stop; or say so and skip it.")
-    ] = OnError.stop,
-    form: Annotated[
-        Form, typer.Option("--format", help="Live: write JSON lines, or a table with a header.")
-    ] = Form.jsonl,
-    columns: Annotated[
-        str | None, typer.Option("--columns", help="Live: all columns in order, a,b,..., where there is no header.")
-    ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
@@ -85,13 +53,12 @@ def predict(
     """
     with reporting(debug):
         demand_plot(plot)
-        if _is_live(files, live, state):
+        answers = Settings(FLAGS, typed).build(LiveAnswers)
+        if _is_live(files, answers.live, state):
             _demand_live(files, output, plot)
-            spec = Settings(FLAGS, typed).build(FileExamples, files=files)
-            said = Said(spec.kind, spec.header, spec.delimiter, spec.quote, parse_names(columns or ""))
-            how = Live(state, state_every, on_error is OnError.skip, form is Form.csv, spec.encoding, said)
             early.demand_model(find_model(model))
-            answer_live(load_model(find_model(model)), how)
+            spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+            answer_live(load_model(find_model(model)), Live(state, answers, spec))
             return
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)

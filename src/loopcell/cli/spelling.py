@@ -75,6 +75,7 @@ SPELLINGS: dict[str, Spelling] = {
     "delimiter": Spelling("--delimiter", str, parse_delimiter, words=_DELIMITER),
     "quote": Spelling("--quote", words=_QUOTE),
     "by": Spelling("--by", form="COLUMN"),
+    "LiveAnswers.columns": Spelling("--columns", form="NAMES"),
     "FileExamples.target": Spelling("--label --target", form="COLUMN"),
     "target": Spelling("--target", str, parse_names, "COLUMN"),
     "time": Spelling("--time", form="COLUMN"),

@@ -247,8 +247,8 @@ def test_states_of_other_models_and_damaged_ones(tmp_path):
     path.write_bytes(before[:100])
     with pytest.raises(FileFormatError, match="not a whole one"):
         model.stream(path)
+    path.write_bytes(before.replace(b'"task"', b'"tusk"'))
     with pytest.raises(FileFormatError, match="is damaged: its 'task' is None"):
-        path.write_bytes(before.replace(b'"task"', b'"tusk"'))
         model.stream(path)
 
 

@@ -65,11 +65,13 @@ def stay(futures: ForecastBatch, newest: Floats, still: Flags) -> ForecastBatch:
 
 
 def still_notes(read: Sequence[tuple[Series, StoredHistory | None, StoredHistory]]) -> list[str]:
-    """Return sentences about columns that stay and that no longer do, of new rows with what was kept before and after.
-    """
+    """Return sentences about columns that stay and that no longer do, of new rows, with what was kept."""
     moves = [moves_now(new, before) for new, before, _ in read]
     staying = [(new, after.still & ~moving) for (new, _, after), moving in zip(read, moves, strict=True)]
-    return [*staying_note(staying), *_moving_note([(new, moving) for (new, *_), moving in zip(read, moves, strict=True)])]
+    return [
+        *staying_note(staying),
+        *_moving_note([(new, moving) for (new, *_), moving in zip(read, moves, strict=True)]),
+    ]
 
 
 def staying_note(still: Sequence[tuple[Series, Flags]]) -> list[str]:

@@ -77,11 +77,11 @@ class TextStream(Stream[NextToken]):
         given = record.values.get(ROW)
         if isinstance(given, str):
             return [int(token) for token in self._network.vocabulary.encode(given, unknown="replace")]
-        whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
-        if not whole or not 0 <= given < len(self._all):
+        number = given if isinstance(given, int | np.integer) and not isinstance(given, bool) else -1
+        if not 0 <= number < len(self._all):
             expected = f"a text was expected, or the number of a token from 0 to {len(self._all) - 1}"
             raise InputError(f"{record.origin}: {expected}, got {quoted(row)}")
-        return [int(given)]
+        return [int(number)]
 
     # --- results ---------------------------------------------------------------------------------------------------
 

@@ -152,4 +152,4 @@ def step_columns(input_: Input, known: Columns | None) -> StepColumns:
     named = known.inputs if known is not None else tuple(getattr(input_, "columns", None) or ())
     if not named and isinstance(input_, NumericInput):
         named = tuple(f"{NUMBERED}{number}" for number in range(1, input_.step_size + 1))
-    return StepColumns(named, known and known.by)
+    return StepColumns(named, None if known is None else known.by)

@@ -170,4 +170,3 @@ def demand_state(found: Mapping[str, Tensor], own: State) -> State:
     if looks[0] != looks[1]:
         raise ValueError("its tensors are not those of this network's state")
     return State.of({name: found[name].to(tensor.device) for name, tensor in own.items()})
-

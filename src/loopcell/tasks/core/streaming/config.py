@@ -1,0 +1,27 @@
+"""How a stream is answered from the shell. No torch here, so that flags are fast."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from loopcell.training.config import Config
+
+
+class LiveAnswers(Config):
+    """How the lines of standard input are answered.
+
+    Attributes:
+        live: answer each line of standard input as it comes; None for when a state of it is kept.
+        state_every: live, write the state after so many rows, too; None for at the end alone.
+        on_error: live, stop at a line that cannot be read, or skip it and say so.
+        format: live, write jsonl, JSON lines, or csv, a table with a header.
+        columns: live, the names of all columns in order, a,b,..., where there is no header; None for what is found.
+    """
+
+    live: bool | None = None
+    state_every: PositiveInt | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+    format: Literal["jsonl", "csv"] = "jsonl"
+    columns: str | None = None
