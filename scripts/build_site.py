@@ -29,7 +29,7 @@ HOW_TO = (
     "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training", "compare-cells", "read-data",
     "sound-and-images", "time-series-data", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
-    "learn-word-vectors", "scikit-learn",
+    "live-streams", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",

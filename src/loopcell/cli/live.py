@@ -145,10 +145,10 @@ class _Session:
     """
 
     def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: _Wait) -> None:
-        from loopcell.data.readers.live_rows import LiveRows, Said
+        from loopcell.data.readers.live_rows import LineForm, LiveRows
 
         lines, names = live.lines, parse_names(live.answers.columns or "")
-        said = Said(lines.kind, lines.header, lines.delimiter, lines.quote, names)
+        said = LineForm(lines.kind, lines.header, lines.delimiter, lines.quote, names)
         self._model, self._stream, self._live, self._wait = model, stream, live, wait
         self._rows = LiveRows(NAME, stream.columns, said, stream.layout) if stream.columns else None
         self._write = _Answers(stream, table=live.answers.format == "csv")

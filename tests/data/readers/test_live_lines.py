@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from loopcell.data.readers.live_lines import live_lines
-from loopcell.data.readers.live_rows import LiveRows, Said
+from loopcell.data.readers.live_rows import LineForm, LiveRows
 from loopcell.errors import DataError, UsageError
 
 LONG = "is longer than 100 bytes: this is no text; to allow more, set LOOPCELL_LONGEST_LINE in the environment"
@@ -17,7 +17,7 @@ LONG = "is longer than 100 bytes: this is no text; to allow more, set LOOPCELL_L
 
 def test_a_line_comes_before_the_next_one_is_written():
     reading, writing = os.pipe()
-    with open(reading, "rb") as stream:
+    with os.fdopen(reading, "rb") as stream:
         lines = live_lines(stream, "x")
         for text in ("one", "two\r", "\ufeffthree", ""):
             os.write(writing, f"{text}\n".encode())
@@ -59,7 +59,7 @@ def test_encodings():
 
 
 def rows_of(lines, needed=("b", "a"), layout=None, **said):
-    cut = LiveRows("x", needed, Said(**said), layout or {})
+    cut = LiveRows("x", needed, LineForm(**said), layout or {})
     found = [cut.row(number, line) for number, line in enumerate(lines, 1)]
     return [dict(row.values) for row in found if row is not None], cut
 

@@ -14,7 +14,7 @@ JSON_LINES, TABLE = "jsonl", "table"
 NUMBERED = "column_"
 
 
-class Said(NamedTuple):
+class LineForm(NamedTuple):
     """What the user says of a stream's lines; None and nothing are found out.
 
     Attributes:
@@ -46,7 +46,7 @@ class LiveRows:
         layout: what a later stream has to know, as JSON values.
     """
 
-    def __init__(self, name: str, needed: Sequence[str], said: Said, layout: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, needed: Sequence[str], said: LineForm, layout: Mapping[str, Any]) -> None:
         self._name, self._needed, self._said = name, tuple(needed), said
         self._known, self._begun, self._rows = dict(layout), False, 0
         self._names: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class LiveRows:
 
     @property
     def _by_place(self) -> bool:
-        """Whether the columns that are asked for have numbers in place of names."""
+        """True if the columns that are asked for have numbers in place of names."""
         return all(name.startswith(NUMBERED) for name in self._needed)
 
     def _named(self, number: int, cells: Sequence[str], *, header: bool) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Detection(NamedTuple):
-    """What a detector says of a step.
+    """The answer of a detector to a step.
 
     Attributes:
         score: how far off its forecasts were, 1 being usual.
@@ -38,7 +38,7 @@ class Detection(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """What a detector keeps of one series.
+    """The memory of one series.
 
     Attributes:
         scale: of its targets.

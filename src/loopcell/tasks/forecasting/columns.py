@@ -138,7 +138,7 @@ def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | N
 
 
 class LastRead(Protocol):
-    """What new rows of a series follow: the time of the last step, and what lies between two times."""
+    """The end of what was read of a series: the time of the last step, and what lies between two times."""
 
     @property
     def time(self) -> Any:
@@ -146,7 +146,7 @@ class LastRead(Protocol):
 
     @property
     def step(self) -> Step | None:
-        """What lies between two times; None where that was not asked for."""
+        """The distance of two times; None where that was not asked for."""
 
 
 def continued(series: Series, kept: LastRead) -> Series:

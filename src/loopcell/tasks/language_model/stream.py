@@ -24,7 +24,7 @@ SHOWN = 3  # of the next tokens
 
 
 class NextToken(NamedTuple):
-    """What a language model says after a piece of text.
+    """The answer of a language model to a piece of text.
 
     Attributes:
         probabilities: float64 [V], of each token to be the next.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,17 +16,19 @@ from loopcell.data.readers.live_rows import NUMBERED
 from loopcell.data.series.numbers import numbers_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.layers import State
+from loopcell.tasks.core.estimator import Part, as_part
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import FeatureInput, Input, NumericInput, TextInput
 from loopcell.tasks.core.streaming.rows import as_cell
-from loopcell.tasks.core.streaming.stream import ROW, Owner, Stream, as_record, demand_state
+from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record, demand_state
+from loopcell.tasks.sequences.aligned import Aligned
 
 NOT_FINITE = "its weights, or the numbers of the input, are too large"
 Floats32 = npt.NDArray[np.float32]
 
 
 class Tagged(NamedTuple):
-    """What a tagger says of a step.
+    """The answer of a tagger to a step.
 
     Attributes:
         label: the most probable one.
@@ -153,3 +156,50 @@ def step_columns(input_: Input, known: Columns | None) -> StepColumns:
     if not named and isinstance(input_, NumericInput):
         named = tuple(f"{NUMBERED}{number}" for number in range(1, input_.step_size + 1))
     return StepColumns(named, None if known is None else known.by)
+
+
+class StreamedTagger(ABC):
+    """The part of a tagger that reads on, step by step."""
+
+    input_: Input
+    network_: Aligned
+    columns_: Columns | None
+    classes_: npt.NDArray[Any]
+
+    @abstractmethod
+    def _owner(self) -> Owner:
+        """Return what tells this model from others."""
+
+    @abstractmethod
+    def _demand_causal(self) -> None:
+        """Refuse a tagger whose labels depend on more than what has come."""
+
+    @abstractmethod
+    def _next_scores(self, steps: Part, state: State | None) -> tuple[Tensor, State]:
+        """Return the scores [T, K] of a piece of one sequence, and the state after it."""
+
+    def stream(self, state: Start = None) -> TagStream:
+        """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
+
+        Args:
+            state: where another stream stood: its `state`, or a file. The file need not be there yet, and is written
+                when the block ends. None begins anew.
+
+        Returns:
+            A `Stream`. Its `step` takes the numbers [I] of a step, a token, or a mapping of the columns that training
+            had, and returns its label and the probabilities of all labels. Steps one by one have the labels that they
+            have at once.
+
+        Raises:
+            FileFormatError: the file is damaged, or no state of a stream.
+            UsageError: as `predict_next`; or it is the state of another model.
+        """
+        self._demand_causal()
+        columns = step_columns(self.input_, self.columns_)
+        start, temperature = self.network_.reader.recurrent.initial_state(1), self.network_.get_buffer("temperature")
+
+        def scores(step: Column, before: State | None) -> tuple[Tensor, State]:
+            found, after = self._next_scores(as_part(step, "the stream"), before)
+            return found / temperature, after
+
+        return TagStream(self._owner(), self.input_, columns, scores, start, self.classes_).begin(state)

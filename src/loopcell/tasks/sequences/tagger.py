@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from loopcell.data import Column, Ragged
+from loopcell.data import Ragged
 from loopcell.errors import DataError, UsageError
 from loopcell.insight import Prediction
 from loopcell.layers import State
@@ -35,12 +35,11 @@ from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
-from loopcell.tasks.core.streaming.stream import Start
 from loopcell.tasks.sequences.aligned import Aligned
 from loopcell.tasks.sequences.baselines.steps import tags_without_history
 from loopcell.tasks.sequences.crf import LinearChainCRF
 from loopcell.tasks.sequences.metrics.tagging import tag_confusion, tag_metrics
-from loopcell.tasks.sequences.tag_stream import TagStream, step_columns
+from loopcell.tasks.sequences.tag_stream import StreamedTagger
 from loopcell.tasks.sequences.targets import Labels, label_sequences, label_steps, label_weights, sequence_labels
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
@@ -111,7 +110,7 @@ def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None, rows
     return weigh(losses.reshape(labels.shape).T, rows)
 
 
-class SequenceTagger(TaggerSettings, SequenceEstimator):
+class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     """A label for each step of a sequence: a word's part of speech, speech or silence in a frame, a place of a splice.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `TaggerSettings` in
@@ -168,32 +167,6 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         """
         scores, after = self._next_scores(as_part([steps], "steps"), state)
         return self.labels_.decoded(scores.argmax(-1).cpu().numpy()), after
-
-    def stream(self, state: Start = None) -> TagStream:
-        """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
-
-        Args:
-            state: where another stream stood: its `state`, or a file. The file need not be there yet, and is written
-                when the block ends. None begins anew.
-
-        Returns:
-            A `Stream`. Its `step` takes the numbers [I] of a step, a token, or a mapping of the columns that training
-            had, and returns its label and the probabilities of all labels. Steps one by one have the labels that they
-            have at once.
-
-        Raises:
-            FileFormatError: the file is damaged, or no state of a stream.
-            UsageError: as `predict_next`; or it is the state of another model.
-        """
-        self._demand_causal()
-        columns = step_columns(self.input_, self.columns_)
-        start, temperature = self.network_.reader.recurrent.initial_state(1), self.network_.temperature
-
-        def scores(step: Column, before: State | None) -> tuple[Tensor, State]:
-            found, after = self._next_scores(as_part(step, "the stream"), before)
-            return found / temperature, after
-
-        return TagStream(self._owner(), self.input_, columns, scores, start, self.classes_).begin(state)
 
     def _next_scores(self, steps: Part, state: State | None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""

@@ -1,4 +1,4 @@
-"""How a stream is answered from the shell. No torch here, so that flags are fast."""
+"""The settings of live answers in the shell. No torch here, so that flags are fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loopcell.training.config import Config
 
 
 class LiveAnswers(Config):
-    """How the lines of standard input are answered.
+    """The answers to the lines of standard input.
 
     Attributes:
         live: answer each line of standard input as it comes; None for when a state of it is kept.

@@ -93,7 +93,7 @@ class Stream(ABC, Generic[ResultT]):
 
     @property
     def state(self) -> StreamState:
-        """Where the stream stands, as a value; setting it goes there, and refuses the state of another model."""
+        """The place where the stream stands, as a value; setting it goes there, if it is of this model."""
         return StreamState(self._owner.task, self._owner.fingerprint, self.rows, dict(self.layout), *self._parts())
 
     @state.setter
