@@ -1,7 +1,7 @@
 """Measure what a row of a live stream costs: `python -m benchmarks.streams`, into streams.json.
 
-For each estimator with its usual sizes: a model is trained for a pass (its weights do not change what a row costs), some
-rows are held against what the model says of them at once, and then every `stream.step` is timed, a row in and the
+For each estimator with its usual sizes: a model is trained for a pass (its weights do not change what a row costs),
+some rows are held against what the model says of them at once, and then every `stream.step` is timed, a row in and the
 result out, on one thread.
 """
 

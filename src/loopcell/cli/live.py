@@ -30,7 +30,7 @@ STOPPED = 128  # and the number of the signal, as shells have it
 
 
 class Live(NamedTuple):
-    """How a stream is read and answered.
+    """The choices of one command.
 
     Attributes:
         state: the file of its state; None keeps none.

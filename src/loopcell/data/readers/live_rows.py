@@ -15,7 +15,7 @@ NUMBERED = "column_"
 
 
 class LineForm(NamedTuple):
-    """What the user says of a stream's lines; None and nothing are found out.
+    """The form of a stream's lines, as the user says it; None and nothing are found out.
 
     Attributes:
         kind: jsonl, or a table.
@@ -55,7 +55,7 @@ class LiveRows:
 
     @property
     def layout(self) -> dict[str, Any]:
-        """What a later stream has to know."""
+        """The form of the lines, for a later stream."""
         return {"kind": self._kind, "names": list(self._names), "delimiter": self._delimiter} if self._begun else {}
 
     def row(self, number: int, line: str) -> Record | None:
