@@ -27,7 +27,8 @@ PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "one-step-at-a-time", "kernels-and-compilers",
     "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training", "compare-cells", "read-data",
-    "sound-and-images", "time-series-data", "public-data", "train-a-language-model", "classify-sequences",
+    "sound-and-images", "long-tables", "time-series-data", "predictions", "public-data", "train-a-language-model",
+    "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
     "live-streams", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip

@@ -48,7 +48,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell sample runs/novel --length 200 --temperature 0.7 --seed 1",
     ),
     "predict": (
-        "loopcell predict runs/reviews new.csv --output opinions.jsonl",
+        "loopcell predict runs/reviews new.csv --id text --output opinions.csv",
         "loopcell predict runs/loads - --state loads.state < loads.csv",
     ),
     "eval": (

@@ -7,7 +7,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from loopcell.cli.predictions import DELIMITERS
 from loopcell.cli.reporting import as_sentence, say, say_note, say_notes
-from loopcell.cli.values import parse_names
 
 if TYPE_CHECKING:
     from loopcell.data import Record
@@ -35,12 +35,14 @@ class Live(NamedTuple):
     Attributes:
         state: the file of its state; None keeps none.
         answers: what is written, and what is done at a bad line.
-        lines: how these are cut into rows.
+        lines: how these are cut into rows, and which columns are carried over.
+        form: of the answers: jsonl, csv or tsv.
     """
 
     state: Path | None
     answers: LiveAnswers
     lines: FileExamples
+    form: str
 
 
 def answer_live(model: Any, live: Live) -> None:
@@ -147,11 +149,11 @@ class _Session:
     def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: _Wait) -> None:
         from loopcell.data.readers.live_rows import LineForm, LiveRows
 
-        lines, names = live.lines, parse_names(live.answers.columns or "")
-        said = LineForm(lines.kind, lines.header, lines.delimiter, lines.quote, names)
+        lines = live.lines
+        said = LineForm(lines.kind, lines.header, lines.delimiter, lines.quote, lines.names)
         self._model, self._stream, self._live, self._wait = model, stream, live, wait
         self._rows = LiveRows(NAME, stream.columns, said, stream.layout) if stream.columns else None
-        self._write = _Answers(stream, table=live.answers.format == "csv")
+        self._write = _Answers(stream, live.lines.carried, DELIMITERS.get(live.form))
         self._blank = self._skipped = 0
         self._begun = self._kept = stream.rows
 
@@ -226,45 +228,42 @@ class _Answers:
 
     Args:
         stream: whose answers.
-        table: as a table of text with a header; else as JSON lines.
+        wanted: the columns that are carried over; none for all that the model does not read.
+        delimiter: of a table with a header; None writes JSON lines.
     """
 
-    def __init__(self, stream: Stream[Any], *, table: bool) -> None:
-        self._stream, self._table = stream, table
-        self._line: Callable[[Mapping[str, Any], Any], str] = self._cells if table else self._json
+    def __init__(self, stream: Stream[Any], wanted: Sequence[str], delimiter: str | None) -> None:
+        self._stream, self._wanted, self._delimiter = stream, wanted, delimiter
         self._carried: tuple[str, ...] | None = None
 
     def __call__(self, row: Record, result: Any) -> None:
         """Write the answer to a row, so that it is there at once."""
         if self._carried is None:
-            self._carried = self._begin(row.values)
-        sys.stdout.write(self._line(row.values, result))
+            self._carried = self._begin(row)
+        carried = {name: row.values.get(name) for name in self._carried}
+        if self._delimiter is not None:
+            sys.stdout.write(_line([*carried.values(), *self._stream.flat(result)], self._delimiter))
+        else:
+            sys.stdout.write(json.dumps(carried | self._stream.record(result), ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
-    def _begin(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+    def _begin(self, row: Record) -> tuple[str, ...]:
         """Return the names of what is carried over; a table begins with its header."""
         own = (*self._stream.fields, *self._stream.names)
-        free = [name for name in row if name not in self._stream.read]
+        for name in self._wanted:
+            row.get(name)  # says that there is none
+        free = self._wanted or [name for name in row.values if name not in self._stream.read]
         for name in free:
             if name in own:
                 say_note(f"the column {name!r} is not carried over: the answer has one of that name")
         carried = tuple(name for name in free if name not in own)
-        if self._table:
-            sys.stdout.write(_csv([*carried, *self._stream.fields]))
+        if self._delimiter is not None:
+            sys.stdout.write(_line([*carried, *self._stream.fields], self._delimiter))
         return carried
 
-    def _json(self, row: Mapping[str, Any], result: Any) -> str:
-        assert self._carried is not None
-        carried = {name: row[name] for name in self._carried if name in row}
-        return json.dumps(carried | self._stream.record(result), ensure_ascii=False, allow_nan=False) + "\n"
 
-    def _cells(self, row: Mapping[str, Any], result: Any) -> str:
-        assert self._carried is not None
-        return _csv([*(row.get(name) for name in self._carried), *self._stream.flat(result)])
-
-
-def _csv(cells: list[Any]) -> str:
+def _line(cells: list[Any], delimiter: str) -> str:
     """Return a line of a table; what is not there is an empty cell."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
     return line.getvalue()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
     from loopcell.tasks.forecasting.anomaly_stream import Detection as Detection
+    from loopcell.tasks.forecasting.explaining import Explanation as Explanation
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
+    from loopcell.tasks.forecasting.reconciliation import reconcile as reconcile
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
-    from loopcell.tasks.sequences.tag_stream import Tagged as Tagged
+    from loopcell.tasks.sequences.tag_stream import TaggedStep as TaggedStep
     from loopcell.tasks.sequences.tagger import SequenceTagger as SequenceTagger
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
@@ -48,6 +50,8 @@ _HOMES = {
     "forecasting.anomaly_detector": ("AnomalyDetector",),
     "forecasting.anomaly_stream": ("Detection",),
     "forecasting.forecaster": ("Forecaster",),
+    "forecasting.explaining": ("Explanation",),
+    "forecasting.reconciliation": ("reconcile",),
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
     "language_model.estimator": ("LanguageModel",),
@@ -58,7 +62,7 @@ _HOMES = {
     "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),
-    "sequences.tag_stream": ("Tagged",),
+    "sequences.tag_stream": ("TaggedStep",),
     "sequences.tagger": ("SequenceTagger",),
     "word_vectors.estimator": ("WordVectors",),
 }

@@ -157,7 +157,7 @@ def test_several_series_and_times():
         ({"label": "bad"}, {"x": rhythm()[:, 0], "bad": np.arange(500)}, DataError,
          "the series at 2: 'bad' is 2, and has to be 0 or 1"),
         ({}, {"x": rhythm(9)[:, 0]}, DataError, "has 9 steps, and the model reads 12 before it says anything"),
-        ({}, {"x": np.full(50, np.nan)}, DataError, "data row 1, column 'x': the value is missing; so are 49 more"),
+        ({}, {"x": np.full(50, np.nan)}, DataError, "there is no step with a score: the first"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_scored_is_one_sentence(settings, table, error, complaint):

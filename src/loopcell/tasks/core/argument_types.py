@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
 
 from loopcell.equations import Cell
 from loopcell.tasks.core.pace import AUTO
@@ -45,10 +46,27 @@ def _is_weight(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < float("inf")
 
 
+def _number_loss(value: object) -> object:
+    if value is not None and not callable(value) and value not in get_args(NumberLossName):
+        raise ValueError(f"a function was expected, {', '.join(get_args(NumberLossName))}, or None")
+    return value
+
+
 def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
 
+def _missing(value: object) -> object:
+    """Return one word or number, or several, as a tuple."""
+    named = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    named = tuple(one.item() if hasattr(one, "item") else one for one in named)  # NumPy's numbers
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
+        raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
+    return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway
+
+
+NumberLossName = Literal["mse", "mae", "huber", "quantile"]
+FillName = Literal["mask", "ffill", "interpolate"]
 PoolingName = Literal["last", "mean", "max", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
@@ -58,7 +76,10 @@ AutoPatience = Annotated[PositiveInt | None, *_AUTO]
 AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
+Level = Annotated[float, Field(gt=0.0, lt=1.0)]
+NumberLoss = Annotated[Any, PlainValidator(_number_loss)]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+MissingWords = Annotated[Any, PlainValidator(_missing)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
 ClassWeight = Annotated[

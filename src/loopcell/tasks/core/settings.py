@@ -24,11 +24,15 @@ from loopcell.tasks.core.argument_types import (
     AutoWarmup,
     CellChoice,
     ClassWeight,
+    Level,
+    MissingWords,
+    NumberLoss,
     PoolingChoice,
     RandomState,
     drawn_seed,
 )
 from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.number_settings import NumberSettings, StaticSettings
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
 from loopcell.training.config import (
@@ -94,6 +98,8 @@ class NetworkSettings:
 
     pairs_of_texts: ClassVar[bool] = False
     """Whether two files of lines are sequences and what is known of them, line beside line."""
+    labels_each_step: ClassVar[bool] = False
+    """Whether the steps of a sequence have a label each, and not all of it one."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -205,7 +211,19 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(NetworkSettings, TrainingSettings):
+class MissingSettings:
+    """The values that stand for what is not there.
+
+    Args:
+        missing: words and numbers that stand for what is not there, beside empty cells and the usual ones (NA, null,
+            -, ?), such as -999.
+    """
+
+    missing: MissingWords = ()
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
@@ -227,7 +245,7 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(NetworkSettings, TrainingSettings):
+class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
@@ -236,20 +254,23 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
-            held-out examples (under 240) do not tell them from chance; not with a loss of your own.
-        loss: a function of predictions and targets, in the form of y, [B] or [B, K], on the scale on which the training
-            part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean,
-            in place of the squared error. No file keeps it.
+            held-out examples (under 240) do not tell them from chance; not with another loss than mse.
+        loss: what is made least: mse, mae, huber (at 1) or quantile, on the scale on which the training part's targets
+            have mean 0 and deviation 1; None for mse. With it a prediction is a mean, a median, between, or the
+            quantile at `quantile`. Or a function of predictions and targets, in the form of y, [B] or [B, K], that
+            returns the loss of each number or example, or their mean. No file keeps a function.
+        quantile: the level of the quantile that loss="quantile" predicts, between 0 and 1.
     """
 
     pooling: PoolingChoice = AUTO
     validation_fraction: AutoFraction = AUTO
     calibrate: bool = True
-    loss: OwnFunction = None
+    loss: NumberLoss = None
+    quantile: Level = 0.5
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NetworkSettings, TrainingSettings):
+class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:
@@ -258,6 +279,8 @@ class TaggerSettings(NetworkSettings, TrainingSettings):
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
             CRF.
     """
+
+    labels_each_step: ClassVar[bool] = True
 
     crf: bool = False
     class_weight: ClassWeight = None

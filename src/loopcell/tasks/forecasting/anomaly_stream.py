@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +13,15 @@ from torch import Tensor
 
 from loopcell.data import Series
 from loopcell.data.examples import Scale
-from loopcell.errors import DataError, InputError
+from loopcell.errors import InputError
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.streaming.stream import demand_state
+from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
 from loopcell.tasks.forecasting.series_stream import SeriesSteps
+from loopcell.tasks.forecasting.state import memory_of_parts, memory_parts, time_from_json, time_to_json
 from loopcell.tasks.forecasting.strategies import read_steps
 
 Floats = npt.NDArray[np.float64]
@@ -43,12 +45,15 @@ class Watched(NamedTuple):
     Attributes:
         scale: of its targets.
         memory: of the network, a batch of one.
+        time: of the last step; newest: the newest number of each covariate that is a column.
         outputs: [n, R, O], of the last n <= f steps, the newest first.
         windows: [n, 1, K, d], the last values at these.
     """
 
     scale: Scale
     memory: Memory
+    time: Any
+    newest: Floats
     outputs: Tensor
     windows: Tensor
 
@@ -66,7 +71,7 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
     """
 
     network: SeriesNetwork
-    scaled: Callable[[Series, Scale | None], ScaledSeries]
+    scaled: Callable[[Series, Scale | None, Before | None], ScaledSeries]
     distance: Callable[[Floats], Floats]
     threshold: float
     still: list[int]
@@ -75,33 +80,39 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
 
     def begin(self, series: Series) -> tuple[None, Watched]:
         """Read the first rows, of which none has a score."""
-        one = self.scaled(series, None)
+        one = self.scaled(replace(series, ahead=0), None, None)
         with torch.no_grad():
             outputs, windows, memory = read_steps(self.network, one, slice(0, one.steps), None)
-        return None, Watched(one.scale, memory, outputs[-1:], windows[-1:])
+        return None, Watched(one.scale, memory, series.times[-1], one.newest, outputs[-1:], windows[-1:])
 
     def go_on(self, new: Series, kept: Watched) -> tuple[Detection | None, Watched]:
-        """Score a row, and read it."""
-        one = self.scaled(new, kept.scale)
-        if one.steps != 1:
-            raise DataError(f"{named(new, 0)}: the value is missing")
+        """Score rows, of which the last one counts, and read them."""
+        one = self.scaled(replace(new, ahead=0), kept.scale, Before(kept.time, kept.newest))
+        result, outputs, windows, memory = None, kept.outputs, kept.windows, kept.memory
         with torch.no_grad():
-            found = self._scored(one, kept) if len(kept.outputs) == self.network.steps else None
-            outputs, windows, memory = read_steps(self.network, one, slice(0, 1), kept.memory)
-        last = [torch.cat(pair)[: self.network.steps] for pair in ((outputs, kept.outputs), (windows, kept.windows))]
-        return found, Watched(kept.scale, memory, *last)
+            for at in range(one.steps):
+                full = len(outputs) == self.network.steps
+                result = self._scored(one, at, outputs, windows) if full else None
+                output, window, memory = read_steps(self.network, one, slice(at, at + 1), memory)
+                outputs, windows = (
+                    torch.cat(pair)[: self.network.steps] for pair in ((output, outputs), (window, windows))
+                )
+        return result, Watched(kept.scale, memory, new.times[-1], one.newest, outputs, windows)
 
-    def _scored(self, one: ScaledSeries, kept: Watched) -> Detection:
-        """Hold a step against the forecasts of it: of the place j + 1 steps back that of its step j."""
-        network, f = self.network, self.network.steps
-        known = torch.from_numpy(one.known).to(kept.windows.device).expand(f, 1, f, -1)
-        ahead = network.head_kind.mean(network.forecast(kept.outputs, kept.windows, known))[:, 0]  # [f, K, f]
+    def _scored(self, one: ScaledSeries, at: int, outputs: Tensor, windows: Tensor) -> Detection | None:
+        """Hold a step against the forecasts of it: of the place j + 1 steps back that of its step j; None of no value.
+        """
+        network, f, value = self.network, self.network.steps, one.values[at].astype(np.float64)
+        known = torch.from_numpy(one.known[at : at + 1]).to(windows.device).expand(f, 1, f, -1)
+        ahead = network.head_kind.mean(network.forecast(outputs, windows, known))[:, 0]  # [f, K, f]
         forecasts = ahead.diagonal(dim1=0, dim2=2).double().cpu().numpy().T.copy()  # [f, K]
         forecasts[:, self.still] = 0.0
-        score = float(self.distance((one.values[0].astype(np.float64) - forecasts).reshape(1, -1))[0])
+        score = float(self.distance((value - forecasts).reshape(1, -1))[0])
+        if np.isnan(one.series.target[at]).all():
+            return None
         if not np.isfinite(score):
             raise InputError(
-                f"{named(one.series, 0)}: the score is not a number: a value there or before is far beyond those of "
+                f"{named(one.series, at)}: the score is not a number: a value there or before is far beyond those of "
                 "training, or the weights are damaged"
             )
         return Detection(score, score > self.threshold)
@@ -110,34 +121,32 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
 
     def parts(self, kept: Watched) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what is kept as JSON values and tensors."""
-        scale = {f"scale.{name}": torch.from_numpy(values) for name, values in kept.scale._asdict().items()}
-        states = {f"state.{name}": tensor for name, tensor in kept.memory.recurrent.items()}
-        more = {"recent": kept.memory.recent, "outputs": kept.outputs, "windows": kept.windows}
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in {**scale, **states, **more}.items()}
-        return {"states": list(kept.memory.recurrent)}, tensors
+        facts, tensors = memory_parts(kept.memory, kept.scale, kept.newest)
+        more = {"outputs": kept.outputs.contiguous().cpu(), "windows": kept.windows.contiguous().cpu()}
+        return facts | time_to_json(kept.time, None), tensors | more
 
     def of_parts(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Watched:
         """Return what `parts` gave; ValueError or KeyError for what is another model's."""
+        memory, scale, newest = memory_of_parts(facts, tensors)
         own = self._example()
-        scale = Scale(*(tensors[f"scale.{name}"].double().numpy() for name in Scale._fields))
-        recurrent = demand_state({name: tensors[f"state.{name}"] for name in facts["states"]}, own.memory.recurrent)
-        (recent,) = demand_state({"recent": tensors["recent"]}, State(recent=own.memory.recent)).values()
+        if not self.network.remembers(memory):
+            raise ValueError("its tensors are not those of this network's state")
         count = len(tensors["outputs"])
-        like = State(outputs=own.outputs, windows=own.windows)
-        last = [demand_state({name: tensors[name][at : at + 1] for name in like}, like) for at in range(count)]
-        if not 1 <= count <= self.network.steps or len(tensors["windows"]) != count or not _same(scale, own.scale):
+        last = [demand_state({name: tensors[name][at : at + 1] for name in own}, own) for at in range(count)]
+        if not 1 <= count <= self.network.steps or len(tensors["windows"]) != count:
             raise ValueError("its tensors do not fit each other")
-        outputs, windows = (torch.cat([one[name] for one in last]) for name in like)
-        return Watched(scale, Memory(recent, recurrent), outputs, windows)
+        outputs, windows = (torch.cat([one[name] for one in last]) for name in own)
+        time, _ = time_from_json(facts)
+        return Watched(scale, self.network.moved(memory), time, newest, outputs, windows)
 
-    def _example(self) -> Watched:
-        """Return the same after one step of zeros."""
+    def _example(self) -> State:
+        """Return the output and the window of one step of zeros."""
         sizes, device = self.network.sizes, device_of(self.network)
         values = torch.zeros(1, 1, sizes.targets, device=device)
+        covariates = torch.zeros(1, 1, sizes.known + sizes.past, device=device)
         with torch.no_grad():
-            covariates = torch.zeros(1, 1, sizes.known + sizes.past, device=device)
-            outputs, windows, memory = self.network.read(values, covariates)
-        return Watched(Scale(*np.zeros((2, sizes.targets))), memory, outputs, windows)
+            outputs, windows, _ = self.network.read(values, covariates)
+        return State(outputs=outputs, windows=windows)
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -149,6 +158,3 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
         """Return the score and the alarm as cells."""
         return [None, False] if result is None else list(result)
 
-
-def _same(scale: Scale, own: Scale) -> bool:
-    return all(one.shape == like.shape for one, like in zip(scale, own, strict=True))

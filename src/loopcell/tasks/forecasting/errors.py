@@ -44,25 +44,52 @@ class UsualErrors(nn.Module):
         The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
 
         Args:
-            errors: [N, D].
+            errors: [N, D]; NaN where a value is missing: the covariance is that of errors in whose place the mean
+                stands, on the scale of those that are there.
             alarms: the share.
             floor: [D], the least spread of each number, which is that of rounding; None for `NOISE`.
         """
-        mean = errors.mean(0)
+        there = np.isfinite(errors)
+        share = np.maximum(there.sum(0), 1) / len(errors)
+        mean = np.where(there, errors, 0.0).mean(0) / share
         least = np.full(len(mean), NOISE) if floor is None else floor
-        still = errors.std(0) <= least
+        apart = np.where(there, errors - mean, 0.0) / np.sqrt(share)
+        still = (errors.std(0) if there.all() else np.sqrt((apart**2).mean(0))) <= least
         self.mean.copy_(torch.from_numpy(mean))
-        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(errors - mean, still, least)))))
-        found = np.sort(self.distance(errors))[::-1][int(alarms * len(errors))]
+        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(apart, still, least)))))
+        distances = self.distance(errors)
+        distances = distances[np.isfinite(distances)]
+        found = np.sort(distances)[::-1][int(alarms * len(distances))]
         if still.all():  # then half a step of the data's resolution in one of the numbers is an alarm
             found = max(found, 0.5 / np.sqrt(len(mean)))
         self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
 
     def distance(self, errors: Floats) -> Floats:
-        """Return the distance of errors [N, D] from the usual, [N]: 1 is to be expected."""
+        """Return the distance of errors [N, D] from the usual, [N]: 1 is to be expected.
+
+        Of an error that is missing, NaN, nothing is known, and the others' distance is theirs alone; without any it is
+        NaN.
+        """
         mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
-        found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
+        there = ~np.isnan(errors)
+        if there.all():
+            found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
+            return found
+        found = np.full(len(errors), np.nan)
+        patterns, which = np.unique(there, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows = which.ravel() == number
+            if pattern.any():
+                own = whiten if pattern.all() else _whiten_some(whiten, pattern)
+                found[rows] = np.sqrt((((errors[rows] - mean)[:, pattern] @ own.T) ** 2).mean(-1))
         return found
+
+
+def _whiten_some(whiten: Floats, pattern: npt.NDArray[np.bool_]) -> Floats:
+    """Return what whitens some of the errors alone."""
+    root = np.linalg.inv(whiten)
+    covariance = root @ root.T
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(pattern, pattern)])))
 
 
 def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floats:
@@ -81,6 +108,7 @@ def resolution(values: Floats) -> Floats:
     """Return the smallest difference between two values of each column [T, K]; 0 for a column that never changes."""
     found = np.zeros(values.shape[1])
     for column in range(values.shape[1]):
-        steps = np.diff(np.unique(values[:, column]))
+        there = values[:, column][np.isfinite(values[:, column])]
+        steps = np.diff(np.unique(there))
         found[column] = steps.min() if len(steps) else 0.0
     return found

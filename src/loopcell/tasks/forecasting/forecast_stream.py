@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from loopcell.data import Series
 from loopcell.tasks.forecasting.network import Memory
 from loopcell.tasks.forecasting.results import Forecast
 from loopcell.tasks.forecasting.series_stream import SeriesSteps
+from loopcell.tasks.forecasting.settings import SeriesSettings
 from loopcell.tasks.forecasting.state import StoredHistory, of_parts, parts_of
 
 
@@ -24,15 +24,19 @@ class ForecastSteps(SeriesSteps[StoredHistory, Forecast]):
         fields: the names of the numbers of a forecast.
         after: gives the forecast after new rows, and what is kept, from what was kept before.
         fits: says whether something kept could be the model's.
-        device: where the network is.
+        moved: puts a memory where the network is.
     """
 
     fields: tuple[str, ...]
     after: Callable[[Series, StoredHistory | None], tuple[Forecast, StoredHistory]]
     fits: Callable[[StoredHistory], bool]
-    device: torch.device
+    moved: Callable[[Memory], Memory]
 
     names = ("forecast",)
+
+    def announces(self, settings: SeriesSettings) -> bool:
+        """Return whether a row with an empty target tells of a time to come: where covariates or times need it."""
+        return bool(settings.known) or not settings.regular
 
     def begin(self, series: Series) -> tuple[Forecast, StoredHistory]:
         """Read the first rows."""
@@ -51,8 +55,7 @@ class ForecastSteps(SeriesSteps[StoredHistory, Forecast]):
         found = of_parts(facts, tensors)
         if not self.fits(found):
             raise ValueError("its tensors are not those of this network's state")
-        recent, recurrent = found.memory
-        return found._replace(memory=Memory(recent.to(self.device), recurrent.to(self.device)))
+        return found._replace(memory=self.moved(found.memory))
 
     def record(self, result: Forecast | None) -> dict[str, Any]:
         """Return the steps to come, each with its time; nothing while there is no forecast."""

@@ -13,13 +13,14 @@ from torch import Tensor
 from loopcell.data import Origin, Record, Records, Series, Step
 from loopcell.data.examples import as_doubles
 from loopcell.data.series import shown
+from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.streaming.rows import RowRecords, as_cell
 from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record
 from loopcell.tasks.forecasting.columns import continued
 from loopcell.tasks.forecasting.scaled import of
-from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
+from loopcell.tasks.forecasting.settings import SeriesSettings
 from loopcell.tasks.forecasting.state import below, time_from_json, time_to_json
 
 KeptT = TypeVar("KeptT")
@@ -37,6 +38,10 @@ class SeriesSteps(ABC, Generic[KeptT, ResultT]):
 
     names: tuple[str, ...]
     fields: tuple[str, ...]
+
+    def announces(self, settings: SeriesSettings) -> bool:
+        """Return whether a row with an empty target tells of a time to come; else its value is missing."""
+        return False
 
     @abstractmethod
     def begin(self, series: Series) -> tuple[ResultT | None, KeptT]:
@@ -114,9 +119,10 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         super().__init__(owner)
         self._series_of, self._steps, self._announces = read, steps, announces
         self._targets, self._history = settings.target, settings.history
-        others = (settings.time, settings.series, *settings.known, *settings.past)
-        self.columns = (*(name for name in others if name is not None), *settings.target)
-        self.read = frozenset((*settings.target, *settings.known, *settings.past))
+        places = (*names_of(settings.time), *(() if settings.series is None else (settings.series,)))
+        covariates = (*settings.known, *settings.past, *settings.static)
+        self.columns = (*places, *covariates, *settings.target)
+        self.read = frozenset((*settings.target, *covariates))
         self.names, self.fields = steps.names, steps.fields
         self._followed: dict[str, Followed[KeptT]] = {}
 
@@ -257,12 +263,8 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
         """Return what tells this model from others."""
 
     @abstractmethod
-    def _table(self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None]) -> list[Series]:
-        """Read the series of a table."""
-
-    @abstractmethod
-    def _demand_like(self, series: Sequence[Series]) -> None:
-        """Refuse series that are not like those of training."""
+    def _read_table(self, data: Any, like: Callable[[str], Step | None]) -> list[Series]:
+        """Read the series of a table that is like the one of training."""
 
     @abstractmethod
     def _known_step(self, name: str) -> Step | None:
@@ -288,9 +290,8 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
         settings = replace(checked(cast("SeriesSettings", self)), target=self.targets_)
 
         def read(rows: Records, like: Callable[[str], Step | None]) -> Series:
-            (one,) = self._table(rows, settings, lambda name: like(name) or self._known_step(name))
-            self._demand_like([one])
+            (one,) = self._read_table(rows, lambda name: like(name) or self._known_step(name))
             return one
 
-        announces = bool(settings.known) and isinstance(settings, ForecasterSettings)
-        return SeriesStream(owner, settings, read, self._stream_steps(), announces=announces).begin(state)
+        steps = self._stream_steps()
+        return SeriesStream(owner, settings, read, steps, announces=steps.announces(settings)).begin(state)

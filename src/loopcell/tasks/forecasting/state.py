@@ -21,6 +21,7 @@ from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
 
+Floats = npt.NDArray[np.float64]
 NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow
 
 _KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
@@ -36,6 +37,8 @@ class StoredHistory(NamedTuple):
         memory: of the network, a batch of one.
         tracked: of quantiles that follow the values; None where they do not.
         still: bool [K], which columns never varied when the state was begun, so that they have no scale.
+        trained_on: whether the series is one that training had.
+        newest: the newest number of each covariate that is a column, NaN where none came; empty where there is none.
     """
 
     time: Any
@@ -44,6 +47,8 @@ class StoredHistory(NamedTuple):
     memory: Memory
     tracked: Tracked | None
     still: npt.NDArray[np.bool_]
+    trained_on: bool = False
+    newest: npt.NDArray[np.float64] = np.empty(0)
 
 
 class SeriesState(Mapping[str, StoredHistory]):
@@ -108,29 +113,47 @@ def below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def parts_of(kept: StoredHistory) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return what is kept of one series as JSON values and tensors."""
-    tensors = {f"state.{name}": tensor for name, tensor in kept.memory.recurrent.items()}
-    tensors |= {"recent": kept.memory.recent}
-    tensors |= {f"scale.{name}": torch.from_numpy(values) for name, values in kept.scale._asdict().items()}
+    facts, tensors = memory_parts(kept.memory, kept.scale, kept.newest)
     for name, array in (kept.tracked or NOTHING)._asdict().items():
         tensors[f"tracked.{name}"] = torch.from_numpy(array)
-    facts = {"states": list(kept.memory.recurrent), **time_to_json(kept.time, kept.step)}
+    still = np.flatnonzero(kept.still).tolist()
+    facts |= {**time_to_json(kept.time, kept.step), "still": still, "trained_on": kept.trained_on}
+    return facts, tensors
+
+
+def memory_parts(memory: Memory, scale: Scale, newest: Floats) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what a network keeps of one series as JSON values and tensors."""
+    tensors = {f"state.{name}": tensor for name, tensor in memory.recurrent.items()}
+    tensors |= {"recent": memory.recent} | ({} if memory.ages is None else {"ages": memory.ages})
+    tensors |= {f"scale.{name}": torch.from_numpy(values) for name, values in scale._asdict().items()}
+    tensors |= {"newest": torch.from_numpy(newest)} if len(newest) else {}
     contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    return {**facts, "still": np.flatnonzero(kept.still).tolist()}, contiguous
+    return {"states": list(memory.recurrent)}, contiguous
 
 
 def of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> StoredHistory:
     """Return what `parts_of` gave; ValueError, TypeError or KeyError for anything else."""
-    recurrent = State(**{str(name): tensors[f"state.{name}"] for name in facts["states"]})
-    memory = Memory(tensors["recent"], recurrent)
-    mean, size = (tensors[f"scale.{name}"].double().numpy() for name in ("mean", "size"))
-    if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
-        raise ValueError("its tensors do not fit each other")
+    memory, scale, newest = memory_of_parts(facts, tensors)
     seen = Tracked(*(tensors[f"tracked.{name}"].double().numpy() for name in Tracked._fields))
     if seen.open.shape[1:] != seen.shift.shape or len(seen.open) != len(seen.shift):
         raise ValueError("its quantiles do not fit each other")
     tracked = seen if seen.shift.size else None
-    still = np.isin(np.arange(len(mean)), np.array(facts.get("still", []), np.int64))
-    return StoredHistory(*time_from_json(facts), Scale(mean, size), memory, tracked, still)
+    still = np.isin(np.arange(len(scale.mean)), np.array(facts.get("still", []), np.int64))
+    trained_on = facts.get("trained_on", False) is True
+    return StoredHistory(*time_from_json(facts), scale, memory, tracked, still, trained_on, newest)
+
+
+def memory_of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Memory, Scale, Floats]:
+    """Return what `memory_parts` gave; ValueError, TypeError or KeyError for anything else."""
+    recurrent = State(**{str(name): tensors[f"state.{name}"] for name in facts["states"]})
+    memory = Memory(tensors["recent"], recurrent, tensors.get("ages"))
+    mean, size = (tensors[f"scale.{name}"].double().numpy() for name in ("mean", "size"))
+    if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
+        raise ValueError("its tensors do not fit each other")
+    newest = tensors.get("newest", torch.empty(0)).double().numpy()
+    if newest.ndim != 1:
+        raise ValueError("its covariates are none")
+    return memory, Scale(mean, size), newest
 
 
 def time_to_json(time: Any, step: Step | None) -> dict[str, Any]:

@@ -16,12 +16,8 @@ class LiveAnswers(Config):
         live: answer each line of standard input as it comes; None for when a state of it is kept.
         state_every: live, write the state after so many rows, too; None for at the end alone.
         on_error: live, stop at a line that cannot be read, or skip it and say so.
-        format: live, write jsonl, JSON lines, or csv, a table with a header.
-        columns: live, the names of all columns in order, a,b,..., where there is no header; None for what is found.
     """
 
     live: bool | None = None
     state_every: PositiveInt | None = None
     on_error: Literal["stop", "skip"] = "stop"
-    format: Literal["jsonl", "csv"] = "jsonl"
-    columns: str | None = None
