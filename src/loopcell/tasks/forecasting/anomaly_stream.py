@@ -100,8 +100,7 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
         return result, Watched(kept.scale, memory, new.times[-1], one.newest, outputs, windows)
 
     def _scored(self, one: ScaledSeries, at: int, outputs: Tensor, windows: Tensor) -> Detection | None:
-        """Hold a step against the forecasts of it: of the place j + 1 steps back that of its step j; None of no value.
-        """
+        """Hold a step against its forecasts, of the place j + 1 steps back that of its step j; None without a value."""
         network, f, value = self.network, self.network.steps, one.values[at].astype(np.float64)
         known = torch.from_numpy(one.known[at : at + 1]).to(windows.device).expand(f, 1, f, -1)
         ahead = network.head_kind.mean(network.forecast(outputs, windows, known))[:, 0]  # [f, K, f]

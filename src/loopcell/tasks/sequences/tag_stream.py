@@ -182,8 +182,8 @@ def step_columns(input_: Input, known: Columns | None) -> StepColumns:
     """
     if isinstance(input_, ArrayInput) and input_.gaps.timed:
         raise UsageError(
-            "this tagger reads the time from step to step: give its rows to predict_next(steps, state, times=...), or fit "
-            "one without times"
+            "this tagger reads the time from step to step: give its rows to predict_next(steps, state, times=...), "
+            "or fit one without times"
         )
     if isinstance(input_, FeatureInput):
         raise UsageError(
@@ -201,9 +201,17 @@ class StreamedTagger(ABC):
 
     input_: Input
     network_: TaggerNetwork
-    columns_: Columns | None
-    classes_: npt.NDArray[Any]
     targets_: StepLabels
+
+    @property
+    @abstractmethod
+    def columns_(self) -> Columns | None:
+        """The columns of the files that the shell trained it on."""
+
+    @property
+    @abstractmethod
+    def classes_(self) -> npt.NDArray[Any]:
+        """The labels [K], sorted."""
 
     @abstractmethod
     def _owner(self) -> Owner:
