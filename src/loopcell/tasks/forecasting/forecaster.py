@@ -104,13 +104,8 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
         Raises:
             DataError: the rows do not follow those that were read before.
         """
-<<<<<<< HEAD
-        kept, count = dict(state or {}), demand_count(steps, self)
-        found, read = list[Forecast](), list[tuple[Series, StoredHistory | None, StoredHistory]]()
-=======
         kept, count = dict(state or {}), demand_count(steps, checked(self))
-        found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
->>>>>>> main
+        found, read = list[Forecast](), list[tuple[Series, StoredHistory | None, StoredHistory]]()
         for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._looking().fits(before):
@@ -121,11 +116,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             found.append(forecast)
             read.append((new, before, after))
             kept[series.name] = after
-<<<<<<< HEAD
-        self._note([*further_note(count, self), *still_notes(read)])
-=======
-        self._note([*further_note(count, checked(self)), *staying_note(still), *moving_note(moved)])
->>>>>>> main
+        self._note([*further_note(count, checked(self)), *still_notes(read)])
         return found, SeriesState(kept)
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
