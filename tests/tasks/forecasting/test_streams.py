@@ -269,3 +269,24 @@ def test_memory_does_not_grow_with_the_rows():
     tracemalloc.stop()
     assert grown < 20_000
     assert stream.rows == 3500
+
+
+@pytest.mark.parametrize("settings", [{}, {"fill": "ffill"}, {"cell": "gru_d"}, {"segment": 4}])
+def test_missing_values_come_row_by_row_too(settings, tmp_path):
+    data = table()
+    holes = np.random.default_rng(1).random(120) < 0.2
+    data["a"][holes] = np.nan
+    data["wind"][holes[::-1]] = np.nan
+    model = Forecaster(**QUICK, **settings, target=("a", "b"), past="wind").fit(data)
+    with model.stream() as stream:
+        found = [stream.step(row) for row in rows(data, 0, STOP)]
+        stream.save(tmp_path / "state")
+        found += [stream.step(row) for row in rows(data, STOP, END)]
+    for end in (STOP, END):
+        same(found[end - 1], model.predict(cut(data, 0, end))[0])
+    with model.stream(tmp_path / "state") as again:
+        assert [(again.step(row).mean == one.mean).all() for row, one in zip(rows(data, STOP, END), found[STOP:], strict=True)]
+    detector = AnomalyDetector(**QUICK, target=("a", "b"), past="wind").fit(data)
+    stream = detector.stream()
+    scores = np.array([np.nan if one is None else one.score for one in map(stream.step, rows(data, 0, END))])
+    np.testing.assert_allclose(scores, detector.score_samples(cut(data, 0, END))[0], rtol=1e-4, atol=1e-4)
