@@ -65,7 +65,18 @@ def test_other_networks_are_explained_too(settings):
     found = model.explain(data)
     assert np.abs(found.gap).max() < 0.05 * np.abs(found.answer - found.base).max() + 1e-3
     if "past" in settings:
-        assert found.columns == ("load", "calendar", "other")
+        assert found.columns == ("load", "day", "other")
+
+
+def test_what_is_missing_and_what_is_a_category_stay_as_they_are():
+    data = made(300)
+    data["load"] = np.where(np.arange(300) % 7 == 3, np.nan, data["load"])
+    data["wind"] = np.where(np.arange(300) % 2, "north", "south")
+    model = Forecaster(target="load", known=("price", "wind"), categories="wind", epochs=1, **SETTINGS).fit(data)
+    found = model.explain(data, places=3)
+    assert np.abs(found.gap).max() < 0.05 * np.abs(found.answer - found.base).max() + 1e-3
+    assert found.by_column["wind"] == 0
+    assert np.isfinite(found.values).all()
 
 
 def test_it_is_a_frame_and_a_picture(model):

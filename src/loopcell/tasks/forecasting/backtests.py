@@ -137,7 +137,8 @@ class BacktestedEstimator(SeriesEstimator):
         found, column = chosen(self._read_table(data), series), column_of(self.targets_, target)
         demand_step(step, self.network_.steps)
         (here,) = self._places([found], [(0, len(found))], windows=places)
-        return explained(self.network_, self._scaled(found), here, column, step)
+        names = [*self.covariates_.of_known(), *self.covariates_.of_static(), *self.covariates_.of_past()]
+        return explained(self.network_, self._scaled(found), here, names, (column, step))
 
     def score(self, data: Any, y: Any = None) -> float:
         """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
