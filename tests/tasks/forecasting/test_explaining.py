@@ -11,7 +11,15 @@ from tests.tasks.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-SETTINGS = dict(horizon=4, history=30, hidden_size=16, dropout=0.0, learning_rate=5e-3, random_state=1, device="cpu")
+SETTINGS = {
+    "horizon": 4,
+    "history": 30,
+    "hidden_size": 16,
+    "dropout": 0.0,
+    "learning_rate": 5e-3,
+    "random_state": 1,
+    "device": "cpu",
+}
 
 
 def made(steps=1200):
@@ -21,7 +29,12 @@ def made(steps=1200):
     y = np.zeros(steps)
     for step in range(steps):
         y[step] = (0.8 * y[step - 24] if step >= 24 else random.normal()) + 0.8 * price[step] + 0.3 * noise[step]
-    return {"load": 100 + 20 * y, "price": price, "other": other, "time": np.datetime64("2024-01-01", "h") + np.arange(steps)}
+    return {
+        "load": 100 + 20 * y,
+        "price": price,
+        "other": other,
+        "time": np.datetime64("2024-01-01", "h") + np.arange(steps),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +70,15 @@ def test_the_answer_is_the_forecast_of_the_history_alone(model):
     assert model.backtest(part)[0].mean[0, 1, 0] == pytest.approx(found.answer[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"segment": 6}, {"head": "student-t"}, {"multivariate": True}, {"past": "other", "calendar": "day", "time": "time"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"segment": 6},
+        {"head": "student-t"},
+        {"multivariate": True},
+        {"past": "other", "calendar": "day", "time": "time"},
+    ],
+)
 def test_other_networks_are_explained_too(settings):
     data = made(300)
     arguments = {"target": ("load", "price") if "multivariate" in settings else "load"} | settings

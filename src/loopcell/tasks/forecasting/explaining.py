@@ -1,9 +1,10 @@
 """Explanation: which columns and which lags forecasts stand on, by integrated gradients.
 
-A forecast goes by the last h values, the covariates of these steps and what is known of the steps to come. Each of these
-numbers gets a share of the difference between the forecast and the one of a quiet history, where every number is the
-mean of training (categories and what is missing stay as they are, and get no share): integrated gradients (Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, 2017,
-arXiv 1703.01365), whose shares add up to that difference. The gradients are those of the library's own backward pass.
+A forecast goes by the last h values, the covariates of these steps and what is known of the steps to come. Each of
+these numbers gets a share of the difference between the forecast and the one of a quiet history, where every number is
+the mean of training (categories and what is missing stay as they are, and get no share): integrated gradients
+(Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, 2017, arXiv 1703.01365), whose shares add up to that
+difference. The gradients are those of the library's own backward pass.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SHOWN = 8  # columns and lags of a picture or a text
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What forecasts of one target of one series stand on, in its units.
+    """Shares that past and known numbers have in forecasts of one target of one series, in its units.
 
     Attributes:
         series: its name; target: the one that is forecast.
@@ -57,7 +58,7 @@ class Explanation:
 
     @property
     def by_column(self) -> dict[str, float]:
-        """Return what matters of each column: the mean absolute share of its numbers, summed over lags, largest first."""
+        """Return what matters of each column: the mean absolute shares, summed over lags, largest first."""
         return _falling(self.columns, np.abs(self.values).mean(0).sum(0))
 
     @property
@@ -195,4 +196,6 @@ def _falling(names: Sequence[Any], values: Floats) -> dict[Any, float]:
 
 def _named(shares: dict[Any, float]) -> str:
     whole = sum(shares.values()) or 1.0
-    return ", ".join(f"{'value' if name == '' else name} {share / whole:.0%}" for name, share in list(shares.items())[:SHOWN])
+    return ", ".join(
+        f"{'value' if name == '' else name} {share / whole:.0%}" for name, share in list(shares.items())[:SHOWN]
+    )

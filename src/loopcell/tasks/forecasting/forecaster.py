@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -16,14 +16,12 @@ from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.backtests import BacktestedEstimator
 from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
-from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
+from loopcell.tasks.forecasting.columns import continued, notes_of
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
-from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
@@ -31,15 +29,13 @@ from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
+from loopcell.tasks.forecasting.results import Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
-from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
-from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
-from loopcell.tasks.forecasting.starts import span_between
+from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
