@@ -69,7 +69,8 @@ class Explanation:
     @property
     def gap(self) -> Floats:
         """Return what the shares do not explain of answer - base, [N]: near 0."""
-        return self.answer - self.base - self.values.sum((1, 2))
+        found: Floats = self.answer - self.base - self.values.sum((1, 2))
+        return found
 
     def lines(self) -> list[str]:
         """Return in words which columns and which lags matter most."""

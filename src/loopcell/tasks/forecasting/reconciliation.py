@@ -168,7 +168,8 @@ def _spreads(method: Method, tree: Hierarchy, backtests: Sequence[Backtest] | No
 def _regular(spread: Floats) -> Floats:
     """Return a covariance that can be inverted: a series that was never off is taken to be hardly ever."""
     least = 1e-9 * max(float(np.diag(spread).max()), np.finfo(float).tiny)
-    return spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    found: Floats = spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    return found
 
 
 def _moved(given: Forecast | None, template: Forecast, name: str, mean: Floats) -> Forecast:
