@@ -12,7 +12,7 @@ from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
-from loopcell.cli.predictions import Prediction, Row, form_of, write
+from loopcell.cli.predictions import PredictedRow, Row, form_of, write
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.series_ids import SeriesIds
 from loopcell.cli.standard_input import as_files
@@ -94,7 +94,7 @@ def _demand_ahead(model: Any, ahead: int | None) -> None:
 
 def _of_series(
     model: Any, spec: FileExamples, said: tuple[Path | None, int | None], plot: Path | None
-) -> Iterator[Prediction]:
+) -> Iterator[PredictedRow]:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     (source,) = SeriesFiles.open_for(spec, model, say_note).load()
@@ -119,10 +119,10 @@ def _of_series(
 
 def _with_ids(
     model: Any, source: Records, spec: FileExamples, rows: Iterable[Row], *, ahead: bool
-) -> Iterable[Prediction]:
+) -> Iterable[PredictedRow]:
     """Return predictions with the columns that are carried over, those of steps that have been in the table's order."""
     if not spec.carried and (ahead or model.series is None):
-        return (Prediction({}, row) for row in rows)
+        return (PredictedRow({}, row) for row in rows)
     ids = SeriesIds(model, source, spec.carried)
     return ids.of_the_future(rows) if ahead else ids.of_steps(rows)
 
@@ -144,7 +144,7 @@ def _forecast_rows(
     return rows
 
 
-def _of_examples(model: Any, spec: FileExamples) -> Iterator[Prediction]:
+def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     from loopcell.errors import UsageError
     from loopcell.tasks.core.from_files.examples import (
         as_read,
@@ -152,8 +152,8 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[Prediction]:
         in_training,
         open_records,
         tell_all,
-        told_by,
     )
+    from loopcell.tasks.core.from_files.long_tables import told_by
 
     if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
@@ -172,7 +172,7 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[Prediction]:
         unknown.look_at(X)
         for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
             place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield Prediction(place | told_by(X, index), found, model.labels_each_step)
+            yield PredictedRow(place | told_by(X, index), found, model.labels_each_step)
     if empty:
         raise records.no_rows()
     unknown.tell()

@@ -213,6 +213,23 @@ def test_times_of_steps_go_with_their_windows(frame, kind):
     assert sequences_from_table(frame.sort_values("unit"), input="a", by="unit").times is None
 
 
+def test_times_in_another_form_and_in_several_columns_give_the_same_order(frame):
+    asked = {"input": "a", "by": "unit"}
+    days = pd.to_datetime("2024-01-28") + pd.to_timedelta(frame["time"], unit="D")  # over the end of a month
+    wanted = sequences_from_table(frame, time="time", **asked)
+    written = frame.assign(when=days.dt.strftime("%d.%m.%y"))
+    parts = frame.assign(year=days.dt.year, month=days.dt.month, day=days.dt.day)
+    for table, more in (
+        (written, {"time": "when", "time_format": "%d.%m.%y"}),
+        (parts, {"time": ("year", "month", "day")}),
+        (frame.assign(when=days.dt.strftime("%d/%m/%Y")), {"time": "when"}),  # some say that the day is first
+    ):
+        found = sequences_from_table(table, **more, **asked)
+        assert [x.tolist() for x in found.X] == [x.tolist() for x in wanted.X]
+    with pytest.raises(DataError, match="frame row"):
+        sequences_from_table(written, time="when", time_format="%Y-%m-%d", **asked)
+
+
 def test_rows_of_one_time_are_said(frame):
     frame.loc[frame["time"] == 2, "time"] = 1
     found = sequences_from_table(frame, input="a", by="unit", time="time")

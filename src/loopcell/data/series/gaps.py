@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.series.frequency import JITTER
+from loopcell.data.series.jitter import FILL_GAPS
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps
 from loopcell.data.series.steps import DAY, Step, Times
@@ -56,12 +57,12 @@ def fill_gaps(stamps: Stamps, named: Namer, like: Step | None) -> Filled:
     try:
         found = find_step(stamps, named, like)
         return Filled(stamps.times, every, found.step, found.notes)
-    except DataError:
+    except DataError as error:
         check_rising(stamps.times, named, stamps.zone)
         tried = [_on(stamps.times, step) for step in _steps(stamps, like)]
         there = [one for one in tried if one is not None]
         if not there:
-            raise
+            raise DataError(str(error).replace(FILL_GAPS, "")) from error
     best = min(there, key=lambda one: len(one.times))
     return best._replace(notes=(_said(best, stamps.zone),))
 

@@ -28,8 +28,7 @@ def last_there(values: Floats, apart: int = 1) -> Floats:
     places = np.where(np.isnan(values), -1, steps)
     for first in range(min(apart, len(values))):
         places[first::apart] = np.maximum.accumulate(places[first::apart])
-    found: Floats = np.take_along_axis(values, places.clip(0), 0)
-    return found
+    return np.where(places < 0, np.nan, np.take_along_axis(values, places.clip(0), 0))
 
 
 def first_there(values: Floats) -> Floats:

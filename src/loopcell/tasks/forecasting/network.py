@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import Loss
 from loopcell.tasks.core.estimator.own_loss import counted
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
-from loopcell.tasks.forecasting.asked import Steps, inputs_asked, inputs_of
+from loopcell.tasks.forecasting.asked import Steps, inputs_of
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head

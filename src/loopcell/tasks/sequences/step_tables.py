@@ -26,7 +26,7 @@ class Tagged(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a tagger says of examples.
+    """Answers of a tagger to examples.
 
     Attributes:
         best: the most probable labels as numbers [T], or zeros and ones [T, K], of each.

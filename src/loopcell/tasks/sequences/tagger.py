@@ -240,6 +240,12 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             kind = "labels of steps are" if self.targets_.several else "steps have a label that is"
             self._note([f"{lacking:,} of {numbers.size:,} {kind} not known: nothing is learned from them"])
 
+    def _begin(self, training: SequenceExamples) -> None:
+        """Begin with how frequent labels are where a step has several: most of many labels are rare."""
+        if self.targets_.several:
+            with torch.no_grad():
+                self.network_.head.bias.copy_(self.network_.prior_scores())
+
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         assert isinstance(held_out.targets, Ragged)
         true = torch.from_numpy(np.asarray(held_out.targets.values))
