@@ -240,6 +240,25 @@ class AnomalySettings(SeriesSettings):
     label: str | None = None
 
 
+RefitName = Literal["warm", "full"]
+
+
+@dataclass(kw_only=True)
+class BacktestChoice:
+    """The forecasts of a backtest that are made, and by what.
+
+    Args:
+        windows: of a forecaster, only the last so many forecasts of each series.
+        refit: of a forecaster, train a copy anew before a forecast, on all that stands before it: warm (from its
+            weights) or full. None leaves the model as it is.
+        refit_every: with `refit`, forecasts from one training to the next, else 1.
+    """
+
+    windows: PositiveInt | None = None
+    refit: RefitName | None = None
+    refit_every: PositiveInt | None = None
+
+
 def demand_segments(settings: ForecasterSettings) -> None:
     """Refuse arguments that do not go together with segments, or without; UsageError says which, and the cure."""
     length, history = settings.segment, settings.history

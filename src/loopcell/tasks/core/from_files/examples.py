@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.data import Column, Records, pair, store
-from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
 from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
