@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -34,6 +35,15 @@ def life(engines, tmp_path_factory):
     return run, CliRunner().invoke(app, [str(one) for one in typed])
 
 
+def mse(table):
+    """The squared error of each row of a printed table of scores."""
+    lines = table.splitlines()[1:]
+    names = re.split(r"  +", lines[0].strip())
+    return {
+        line.rsplit(None, len(names))[0]: float(line.split()[names.index("MSE") - len(names)]) for line in lines[1:]
+    }
+
+
 def test_remaining_life_is_learned_in_one_command(loopcell, engines, life):
     run, trained = life
     assert trained.exit_code == 0, trained.output
@@ -44,7 +54,7 @@ def test_remaining_life_is_learned_in_one_command(loopcell, engines, life):
     result = loopcell(*scores)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("15 sequences")
-    rows = {row.rsplit(None, 3)[0]: float(row.split()[-3]) for row in result.stdout.splitlines()[2:]}
+    rows = mse(result.stdout)
     assert rows["model"] < rows["summary ridge"] < rows["mean"]
 
 
@@ -55,7 +65,7 @@ def test_a_line_for_each_engine_says_which_one_it_is_of(loopcell, engines, life)
     left = np.array([float(row) for row in engines.left.read_text().split()])
     given = np.array([line["value"] for line in lines])
     scored = loopcell("eval", run, engines.test, "--unit-labels", engines.left, "--last").stdout
-    assert float(scored.splitlines()[2].split()[1]) == pytest.approx(((given - left) ** 2).mean(), rel=1e-3)
+    assert mse(scored)["model"] == pytest.approx(((given - left) ** 2).mean(), rel=1e-3)
     every = [json.loads(line) for line in loopcell("predict", run, engines.test, "--stride", 1).stdout.splitlines()]
     assert len(every) > 15 * 10
     assert every[-1]["value"] == pytest.approx(lines[-1]["value"], abs=1e-4)
@@ -125,6 +135,81 @@ def test_a_class_for_each_unit_whose_rows_are_mixed(loopcell, houses, tmp_path):
     lines = [json.loads(line) for line in loopcell("predict", tmp_path / "run", houses).stdout.splitlines()]
     assert [(line["house"], line["day"]) for line in lines] == [(str(house), "2024-01-14") for house in range(12)]
     assert [line["label"] for line in lines] == ["stove", "pump"] * 6
+
+
+@pytest.fixture
+def patients(tmp_path):
+    """Forty patients of two readings at any hour: what is known of one before (its ward), and when, tell its class."""
+    drawn = np.random.default_rng(0)
+    rows, kinds = [], {}
+    for patient in range(40):
+        ward, gap = "AB"[patient % 2], 1 + 9 * (patient // 2 % 2)
+        kinds[str(patient)] = f"{ward}{'long' if gap > 1 else 'short'}"
+        rows += [(patient, ward, hour, drawn.normal(), kinds[str(patient)]) for hour in (0, gap, gap + 1)]
+    path = tmp_path / "patients.csv"
+    text = [",".join(map(str, row)) for row in rows]
+    path.write_text("patient,ward,hour,pulse,kind\n" + "\n".join(text) + "\n")
+    return path, kinds
+
+
+def test_static_columns_and_times_are_read_beside_the_steps(loopcell, patients, tmp_path):
+    path, kinds = patients
+    asked = [
+        "train",
+        "classify",
+        path,
+        "--by",
+        "patient",
+        "--input",
+        "pulse",
+        "--label",
+        "kind",
+        "--time",
+        "hour",
+        *SMALL,
+    ]
+    result = loopcell(*asked, "--epochs", 1, "--run", tmp_path / "no")
+    assert "the rows of unit '2' and 19 more of 40 units are not evenly spaced in time" in result.stderr
+    more = ["--static", "ward", "--time-input", "--epochs", 60, "--run", tmp_path / "run"]
+    result = loopcell(*asked, *more)
+    assert result.exit_code == 0, result.output
+    assert "evenly" not in result.stderr
+    lines = [json.loads(line) for line in loopcell("predict", tmp_path / "run", path).stdout.splitlines()]
+    assert {line["patient"]: line["label"] for line in lines} == kinds
+    assert "accuracy" in loopcell("eval", tmp_path / "run", path).stdout
+
+    without = tmp_path / "without.csv"
+    without.write_text(path.read_text().replace("ward", "room"))
+    result = loopcell("predict", tmp_path / "run", without)
+    assert result.exit_code == 1
+    assert "ward" in result.stderr
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("note: ")]) == 1
+
+
+def test_static_columns_of_a_table_whose_rows_are_examples(loopcell, tmp_path):
+    drawn = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{'AB'[at % 2]},{'AB'[at % 2]}{int(a > 0)}"
+        for at, (a, b) in enumerate(drawn.normal(size=(80, 2)))
+    ]
+    (tmp_path / "t.csv").write_text("a,b,ward,kind\n" + "\n".join(rows) + "\n")
+    asked = ["train", "classify", tmp_path / "t.csv", "--input", "a,b", "--static", "ward", "--label", "kind", *SMALL]
+    result = loopcell(*asked, "--epochs", 40, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in loopcell("predict", tmp_path / "run", tmp_path / "t.csv").stdout.splitlines()]
+    right = [line["label"] == row.rpartition(",")[2] for line, row in zip(lines, rows, strict=True)]
+    assert np.mean(right) > 0.85
+
+
+def test_a_cap_and_labels_of_units_where_rows_are_examples(loopcell, tmp_path):
+    rows = [f"{at % 7},{at % 5},{at}" for at in range(60)]
+    (tmp_path / "t.csv").write_text("a,b,left\n" + "\n".join(rows) + "\n")
+    asked = ["train", "regress", tmp_path / "t.csv", "--input", "a,b", "--target", "left", *SMALL, "--epochs", 1]
+    result = loopcell(*asked, "--cap", 49, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "note: 10 of 60 targets are larger than the cap, and read as 49" in result.stderr
+    result = loopcell(*asked, "--unit-labels", tmp_path / "t.csv", "--run", tmp_path / "no")
+    assert (result.exit_code, result.stderr.count("(--unit-labels) go with --by")) == (2, 1)
 
 
 def test_a_column_that_has_changed_since_training_is_said(loopcell, engines, life, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loopcell.cli import app, predict
-from loopcell.cli.predictions import Prediction
+from loopcell.cli.predictions import PredictedRow
 from tests.cli.conftest import one_thread
 from tests.tasks.small import words
 
@@ -50,7 +50,7 @@ def test_rows_before_a_bad_one_are_kept(loopcell, trained, tmp_path, ending):
 
 def test_rows_before_ctrl_c_are_kept(loopcell, trained, tmp_path, monkeypatch):
     def interrupted(model, spec):
-        yield Prediction({}, {})
+        yield PredictedRow({}, {})
         raise KeyboardInterrupt
 
     monkeypatch.setattr(predict, "_of_examples", interrupted)

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loopcell.cli import app
-from loopcell.cli.predictions import Prediction, form_of, write
+from loopcell.cli.predictions import PredictedRow, form_of, write
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks import Forecaster, SequenceClassifier
 from tests.cli.conftest import one_thread
@@ -121,7 +121,7 @@ def test_a_tagger_has_a_row_for_each_step(loopcell, tmp_path):
     run = trained(tmp_path, "tag", tmp_path / "t.csv", "--input", "x", "--label", "y", "--by", "unit")
     assert loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.csv", "--id", "t,x").exit_code == 0
     found = pd.read_csv(tmp_path / "p.csv", dtype={"t": str})
-    assert list(found) == ["row", "unit", "t", "x", "step", "label"]
+    assert list(found) == ["row", "last_row", "unit", "t", "x", "step", "label"]
     for name in ("unit", "t", "x"):
         assert found[name].tolist() == frame[name].tolist()
     assert found["step"].tolist() == [*range(1, 21)] * 3
@@ -139,7 +139,7 @@ def test_a_regressor_has_its_value_and_its_unit(loopcell, tmp_path):
     run = trained(tmp_path, "regress", tmp_path / "t.csv", "--input", "x", "--target", "y", "--by", "unit")
     assert loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.parquet", "--id", "name").exit_code == 0
     found = pl.read_parquet(tmp_path / "p.parquet")
-    assert found.columns == ["row", "unit", "name", "value"]
+    assert found.columns == ["row", "last_row", "unit", "name", "value"]
     assert found["name"].to_list() == [f"u{unit:02d}" for unit in range(12)]
     assert found["value"].dtype == pl.Float64
 
@@ -171,7 +171,11 @@ def test_forecasts_have_times_quantiles_and_what_their_series_are_told_by(loopce
     expected = [
         row for one in Forecaster.load(run / "model.safetensors").predict(forecasts / "t.csv") for row in one.rows()
     ]
-    pd.testing.assert_frame_equal(found.drop(columns=["code", "n"]), pd.DataFrame(expected))
+    times = pd.to_datetime(found["time"])  # of one form, as JSON lines need not have
+    pd.testing.assert_frame_equal(
+        found.drop(columns=["code", "n", "time"]), pd.DataFrame(expected).drop(columns="time")
+    )
+    assert times.tolist() == pd.to_datetime([row["time"] for row in expected], format="ISO8601").tolist()
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "p.parquet").astype(text), found)
 
 
@@ -194,7 +198,7 @@ def test_a_detector_has_a_row_for_each_row_in_their_order(loopcell, forecasts, t
 
 
 def failing(count):
-    yield from (Prediction({"row": at}, {"value": float(at)}) for at in range(count))
+    yield from (PredictedRow({"row": at}, {"value": float(at)}) for at in range(count))
     raise DataError("row 5 is bad")
 
 
@@ -216,7 +220,7 @@ def test_rows_of_a_table_before_an_error_are_kept(tmp_path):
 
 def test_cells_with_delimiters_quotes_newlines_and_nothing_come_back(tmp_path):
     cells = ["a,b", 'say "hi"', "two\nlines", "007", None, "한글", " x "]
-    rows = [Prediction({"id": cell}, {"value": 0.1 + at, "ok": at % 2 == 0}) for at, cell in enumerate(cells)]
+    rows = [PredictedRow({"id": cell}, {"value": 0.1 + at, "ok": at % 2 == 0}) for at, cell in enumerate(cells)]
     for form in ("csv", "tsv", "parquet"):
         write(rows, tmp_path / f"p.{form}", form)
     for form in ("csv", "tsv"):
@@ -230,17 +234,17 @@ def test_cells_with_delimiters_quotes_newlines_and_nothing_come_back(tmp_path):
 
 
 def test_parquet_of_many_blocks_and_of_cells_of_several_types(tmp_path):
-    rows = [Prediction({"id": at if at < 2000 else "x", "n": None}, {"value": float(at)}) for at in range(3000)]
+    rows = [PredictedRow({"id": at if at < 2000 else "x", "n": None}, {"value": float(at)}) for at in range(3000)]
     with pytest.raises(DataError, match="the column 'id' begins with values of type int64, and has others later"):
         write(rows, tmp_path / "p.parquet", "parquet")
-    mixed = [Prediction({"id": ("x", 1)[at % 2]}, {"value": at}) for at in range(3000)]
+    mixed = [PredictedRow({"id": ("x", 1)[at % 2]}, {"value": at}) for at in range(3000)]
     write(mixed, tmp_path / "p.parquet", "parquet")
     assert pl.read_parquet(tmp_path / "p.parquet")["id"].to_list() == ["x", "1"] * 1500
 
 
 def test_many_rows_take_little_memory(tmp_path):
     tracemalloc.start()
-    write((Prediction({"row": at}, {"value": 0.5}) for at in range(200_000)), tmp_path / "p.csv", "csv")
+    write((PredictedRow({"row": at}, {"value": 0.5}) for at in range(200_000)), tmp_path / "p.csv", "csv")
     assert tracemalloc.get_traced_memory()[1] < 5 << 20
     tracemalloc.stop()
 
@@ -251,3 +255,21 @@ def test_forms():
     assert form_of(None, None) == "jsonl"
     with pytest.raises(UsageError):
         form_of(None, "parquet")
+
+
+DAY = "2024-03-03"
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([DAY, f"{DAY} 01:00"], [f"{DAY} 00:00", f"{DAY} 01:00"]),
+        ([DAY, f"{DAY} 00:00:30", f"{DAY} 00:01"], [f"{DAY} 00:00:00", f"{DAY} 00:00:30", f"{DAY} 00:01:00"]),
+        ([DAY, "2024-03-04"], [DAY, "2024-03-04"]),
+        ([f"{DAY} 00:00+01:00", f"{DAY} 00:00:30+01:00"], [f"{DAY} 00:00:00+01:00", f"{DAY} 00:00:30+01:00"]),
+        ([1, 2], ["1", "2"]),
+    ],
+)
+def test_times_of_a_table_have_one_form(tmp_path, times, expected):
+    write([PredictedRow({}, {"time": time}) for time in times], tmp_path / "p.csv", "csv")
+    assert (tmp_path / "p.csv").read_text(encoding="utf-8").split("\n")[1:-1] == expected

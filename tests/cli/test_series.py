@@ -300,7 +300,8 @@ def test_air_with_holes_and_winds_by_one_command(loopcell, tmp_path):
     for number, (time, value) in enumerate(zip(hours, dust, strict=True), 1):
         year, month, day, hour = str(time).replace("T", "-").split("-")
         shown = "NA" if drawn.random() < 0.1 else f"{value:.0f}"
-        rows.append(f"{number},{year},{int(month)},{int(day)},{int(hour)},{shown},{drawn.normal():.1f},{wind[number - 1]}")
+        date = f"{year},{int(month)},{int(day)},{int(hour)}"
+        rows.append(f"{number},{date},{shown},{drawn.normal():.1f},{wind[number - 1]}")
     path = tmp_path / "air.csv"
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     columns = ["--time", "year,month,day,hour", "--target", "pm2.5", "--past", "DEWP,cbwd", "--calendar", "hour"]

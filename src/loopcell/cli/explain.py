@@ -65,7 +65,7 @@ def _forecasts(path: Path, settings: Settings, files: list[Path], asked: dict[st
     Raises:
         UsageError: the model is no forecaster.
     """
-    from loopcell.cli.plot_file import demand_plot, save_plot
+    from loopcell.cli.plot_file import demand_plot
     from loopcell.errors import UsageError
     from loopcell.tasks.core.models import files_class, load_model
 
@@ -81,7 +81,9 @@ def _forecasts(path: Path, settings: Settings, files: list[Path], asked: dict[st
     say_notes(model.notes_)
     typer.echo("\n".join(found.lines()))
     if picture is not None:
-        save_plot(found.plot(), picture)
+        from loopcell.insight.plots import save_figure
+
+        save_figure(found.plot().figure, picture)
 
 
 def _write(cell: Cell, picture: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -26,9 +27,10 @@ PACKED = (".gz", ".zst")
 ROWS_AT_ONCE = 1024
 
 Row = dict[str, Any]
+_TIME = re.compile(r"(?P<day>\d{4,}-\d\d-\d\d)(?P<clock> \d\d:\d\d(?::\d\d)?)?(?P<offset>[+-]\d\d:\d\d(?::\d\d)?)?")
 
 
-class Prediction(NamedTuple):
+class PredictedRow(NamedTuple):
     """The prediction of one example, or of one step of a series.
 
     Attributes:
@@ -58,7 +60,7 @@ def form_of(output: Path | None, named: str | None) -> str:
     return form
 
 
-def write(predictions: Iterable[Prediction], output: Path | None, form: str) -> None:
+def write(predictions: Iterable[PredictedRow], output: Path | None, form: str) -> None:
     """Write predictions, to standard output where no file is named; errors as reading them, and FileWriteError."""
     if form == "parquet":
         assert output is not None
@@ -78,13 +80,13 @@ def _plain(output: Path) -> Path:
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _json_line(prediction: Prediction) -> str:
+def _json_line(prediction: PredictedRow) -> str:
     place, found, _ = _named_apart(prediction, prediction.found)
     there = {name: value for name, value in (place | found).items() if value is not None or name in place}
     return json.dumps(there, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
-def _rows(prediction: Prediction) -> Iterator[Row]:
+def _rows(prediction: PredictedRow) -> Iterator[Row]:
     """Yield the rows of a prediction in a table: one, or one for each step."""
     found = prediction.found
     if not prediction.each_step or not isinstance(found.get("labels"), list):
@@ -121,7 +123,7 @@ def _of_step(value: Any, step: int) -> Any:
     return value[step] if isinstance(value, list) and step < len(value) else value
 
 
-def _named_apart(prediction: Prediction, found: Row) -> Prediction:
+def _named_apart(prediction: PredictedRow, found: Row) -> PredictedRow:
     """Return a prediction in which no column that was carried over hides one of the model, and say so."""
     both = [name for name in prediction.place if name in found]
     if not both:
@@ -135,12 +137,29 @@ def _named_apart(prediction: Prediction, found: Row) -> Prediction:
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
-def _blocks(predictions: Iterable[Prediction]) -> Iterator[tuple[list[str], list[Row]]]:
+def _even_times(block: list[PredictedRow]) -> Iterator[PredictedRow]:
+    """Yield predictions with times in one form, by which programs know a column of times: of hours, midnight has them.
+
+    As a line of JSON has it, a time is as short as it can be.
+    """
+    found = [_TIME.fullmatch(one.found["time"]) if isinstance(one.found.get("time"), str) else None for one in block]
+    clocks = {len(time["clock"] or "") for time in found if time is not None}
+    tail = " 00:00:00"[: max(clocks, default=0)] if len(clocks) > 1 else ""
+    for one, time in zip(block, found, strict=True):
+        if time is None or not tail or len(time["clock"] or "") >= len(tail):
+            yield one
+        else:
+            clock = (time["clock"] or "") + tail[len(time["clock"] or "") :]
+            yield one._replace(found=one.found | {"time": time["day"] + clock + (time["offset"] or "")})
+
+
+def _blocks(predictions: Iterable[PredictedRow]) -> Iterator[tuple[list[str], list[Row]]]:
     """Yield rows in blocks, with the columns, which are those of the first block."""
     from loopcell.data.readers.blocks import in_blocks
 
     names: list[str] = []
-    for block in in_blocks(chain.from_iterable(map(_rows, predictions)), ROWS_AT_ONCE):
+    even = chain.from_iterable(map(_even_times, in_blocks(predictions, ROWS_AT_ONCE)))
+    for block in in_blocks(chain.from_iterable(map(_rows, even)), ROWS_AT_ONCE):
         names = names or list(dict.fromkeys(name for row in block for name in row))
         for row in block:
             if not row.keys() <= set(names):
@@ -149,7 +168,7 @@ def _blocks(predictions: Iterable[Prediction]) -> Iterator[tuple[list[str], list
         yield names, block
 
 
-def _csv_lines(predictions: Iterable[Prediction], delimiter: str) -> Iterator[str]:
+def _csv_lines(predictions: Iterable[PredictedRow], delimiter: str) -> Iterator[str]:
     buffer, begun = io.StringIO(), False
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
     for names, block in _blocks(predictions):
@@ -190,7 +209,7 @@ def _tell_kept(part: Path, *, packed: bool) -> None:
     say_note(f"the {rows} in {part}")
 
 
-def _write_parquet(predictions: Iterable[Prediction], output: Path) -> None:
+def _write_parquet(predictions: Iterable[PredictedRow], output: Path) -> None:
     from loopcell.data.extras import require
     from loopcell.files import atomic_write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from loopcell.cli.predictions import Prediction, Row
+from loopcell.cli.predictions import PredictedRow, Row
 
 if TYPE_CHECKING:
     from loopcell.data import Records
@@ -52,19 +52,19 @@ class SeriesIds:
             else:
                 yield name, time_row(self._stamps.times[row], self._stamps.zone)["time"]
 
-    def of_steps(self, rows: Iterable[Row]) -> list[Prediction]:
+    def of_steps(self, rows: Iterable[Row]) -> list[PredictedRow]:
         """Return predictions of steps that have been, in the order of the table."""
-        placed: list[tuple[int, Prediction]] = []
+        placed: list[tuple[int, PredictedRow]] = []
         for row in rows:
             at = self._rows.get((row.get("series", ""), row.get("time")))
             if at is None:  # a row that was missing among regular times: it stands behind the one before it
-                placed.append((placed[-1][0] if placed else -1, Prediction(dict.fromkeys(self._names), row)))
+                placed.append((placed[-1][0] if placed else -1, PredictedRow(dict.fromkeys(self._names), row)))
             else:
-                placed.append((at, Prediction(self._cells[at], row)))
+                placed.append((at, PredictedRow(self._cells[at], row)))
         return [prediction for _, prediction in sorted(placed, key=lambda one: one[0])]
 
-    def of_the_future(self, rows: Iterable[Row]) -> Iterator[Prediction]:
+    def of_the_future(self, rows: Iterable[Row]) -> Iterator[PredictedRow]:
         """Yield forecasts, with the cells of the last row of their series."""
         ends = {name: row for row, name in enumerate(self._series)}
         for row in rows:
-            yield Prediction(self._cells[ends[row.get("series", "")]], row)
+            yield PredictedRow(self._cells[ends[row.get("series", "")]], row)

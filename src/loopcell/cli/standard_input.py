@@ -26,7 +26,8 @@ STANDARD = Path("-")
 def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tuple[list[Path], list[Path] | None]:
     """Put what can be read once only into files: standard input (`-`, `/dev/stdin`) and pipes (`<(zcat a.gz)`).
 
-    Files are read more than once, to know them, for each pass. The copies go away with the process.
+    Files are read more than once, to know them, for each pass. The copies go away with the process. A pattern that was
+    quoted is its files.
 
     Args:
         files: what was typed.
@@ -36,12 +37,13 @@ def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tup
         Both, with the paths of copies in place of what is no regular file.
 
     Raises:
-        DataError: it cannot be read or written.
+        DataError: it cannot be read or written, or a pattern matches no file.
         UsageError: standard input is asked for twice.
     """
     from loopcell.errors import UsageError
 
-    if sum(_is_standard(path) for path in (*files, *(others or ()))) > 1:
+    files, others = _expanded(files), None if others is None else _expanded(others)
+    if sum(is_standard(path) for path in (*files, *(others or ()))) > 1:
         raise UsageError("standard input can be read once: name it for one file only")
     return [_as_file(path) for path in files], None if others is None else [_as_file(path) for path in others]
 
@@ -50,25 +52,33 @@ def as_training_files(
     files: Sequence[Path], others: Sequence[Path] | None = None
 ) -> tuple[list[Path], list[Path] | None]:
     """Return the same for the files of a run, with a note where it could not be resumed; arguments as `as_files`."""
-    found = as_files(files, others)
-    if found != (list(files), None if others is None else list(others)):
+    typed = _expanded(files), None if others is None else _expanded(others)
+    found = as_files(*typed)
+    if found != typed:
         say_note("what comes from standard input or a pipe is not kept: this run cannot be resumed")
     return found
 
 
-def _is_standard(path: Path) -> bool:
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    from loopcell.data.readers.patterns import expanded
+
+    return expanded(paths)
+
+
+def is_standard(path: Path) -> bool:
+    """Say whether a path is standard input."""
     return path == STANDARD or str(path) in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def _as_file(path: Path) -> Path:
-    if not _is_standard(path) and not path.is_fifo():
+    if not is_standard(path) and not path.is_fifo():
         return path
     folder = Path(tempfile.mkdtemp(prefix="loopcell-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    copy = folder / ("standard-input" if _is_standard(path) else path.name)
-    call(copy, "standard input" if _is_standard(path) else str(path))
+    copy = folder / ("standard-input" if is_standard(path) else path.name)
+    call(copy, "standard input" if is_standard(path) else str(path))
     with copy.open("wb") as file:
-        if _is_standard(path):
+        if is_standard(path):
             shutil.copyfileobj(sys.stdin.buffer, file)
         else:
             with path.open("rb") as pipe:

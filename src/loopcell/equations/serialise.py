@@ -87,7 +87,7 @@ def _read(data: Any) -> Graph:
     results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
     sizes = dict.fromkeys((node.key for node in builder.nodes if node.op == "input"), "input")
     sizes |= {_sized_key(key, sizes): _size(key, size) for key, size in data["sizes"].items()}
-    states = {key for key in sizes if key.kind == "state"}
+    states = {key for key in sizes if key.kind != "input"}
     if OUTPUT not in results or set(results) - {OUTPUT} != states or not states:
         raise ValueError("outputs and states do not match")
     graph = verify(builder.build(_title(data["name"]), results), sizes)

@@ -39,7 +39,7 @@ class NudgedExecutable(Executable):
         names: of values of the cell; a state's name is the state after the step.
 
     Attributes:
-        inputs: what each call read, [T, B, I], without gradients.
+        inputs: what each call read, [T, B, I], without gradients; the cell's own further inputs behind it.
         nudges: the nudges of each call, zeros [T, B, n] that require a gradient, by name.
 
     Raises:
@@ -63,7 +63,7 @@ class NudgedExecutable(Executable):
         """Run the cell over a sequence with nudges of its own; arguments and results as of `Executable`."""
         rows = x.shape[:2]
         nudges = {name: x.new_zeros((*rows, width)).requires_grad_() for name, width in self._widths.items()}
-        self.inputs.append(x.detach())
+        self.inputs.append(torch.cat([x, *further.values()], -1).detach())
         self.nudges.append(nudges)
         further = {**further, **{_PREFIX + name: tensor for name, tensor in nudges.items()}}
         return super().__call__(x, *given, further=further, **options)
@@ -78,6 +78,7 @@ class NudgedRun:
         x: the input [T, B, I].
         rows: where rows end and start afresh.
         initial: the states before the first step, [L * D, B, n], by name; zeros for those that are not there.
+        further: the cell's further inputs [T, B, n], by name.
 
     Attributes:
         output: [T, B, D * O].
@@ -92,13 +93,14 @@ class NudgedRun:
         names: Sequence[str],
         x: Tensor,
         rows: Lengths,
-        initial: Mapping[str, Tensor] = MappingProxyType({}),
+        initial: Mapping[str, Tensor] = _NONE,
+        further: Mapping[str, Tensor] = _NONE,
     ) -> None:
         layers = tuple(NudgedExecutable(executable, names) for executable in net.spec.executables)
         spec = replace(net.spec, executables=layers, dropout=0.0, checkpoint_steps=None)
         states = {**net.initial_state(x.shape[1], device=x.device, dtype=x.dtype), **initial}
         with torch.enable_grad():
-            results = run_layers(net, spec, x, states, rows)
+            results = run_layers(net, spec, x, states, rows, further=further)
         self.output, self.states = results.output, results.states
         self.inputs = [given for layer in layers for given in layer.inputs]
         self.nudges = [nudges for layer in layers for nudges in layer.nudges]

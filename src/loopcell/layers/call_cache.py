@@ -69,7 +69,7 @@ class CachedCall:
         x: Tensor,
         state: State | None,
         weights_of: Callable[[int, int], Weights],
-        further: Sequence[Tensor] | None = None,
+        further: Sequence[Tensor] = (),
     ) -> tuple[Tensor, list[list[Tensor]]] | None:
         """Run all layers.
 
@@ -77,7 +77,7 @@ class CachedCall:
             x: the input [T, B, I].
             state: as the caller gave it.
             weights_of: returns the parameters of a layer and direction.
-            further: the inputs [T, B, n] beside x, in the cell's order; None where there are none.
+            further: the inputs [T, B, n] beside x, in the cell's order.
 
         Returns:
             The output and the final states of each layer. None where the kernels cannot read something where it lies,
@@ -96,7 +96,7 @@ class CachedCall:
             for base in weights.bases:
                 if not _readable(base, dtype):
                     return None
-            tensors = [x, *initial, *weights.bases] if further is None else [x, *further, *initial, *weights.bases]
+            tensors = [x, *further, *initial, *weights.bases]
             if self.half is None:
                 x, after, _ = call.run(tensors)
             else:

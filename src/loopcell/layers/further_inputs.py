@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from loopcell.errors import InputError, TensorError
+from loopcell.errors import ArgumentError, InputError, TensorError
 from loopcell.layers.boundary import described
 from loopcell.layers.sequences import unpack
 from loopcell.layers.spec import StackSpec
@@ -41,7 +41,7 @@ def read_inputs(
 
     Raises:
         TensorError: one is missing, or its shape, device or dtype is off.
-        InputError: the cell reads no input of that name.
+        ArgumentError: the cell reads no input of that name.
     """
     check_names(spec, given)
     return {name: _read(spec, name, given[name], x, unbatched=unbatched) for name in spec.further}
@@ -54,7 +54,7 @@ def unpacked_inputs(
 
     Raises:
         TensorError: one is missing, is not packed so, or its device or dtype is off.
-        InputError: the cell reads no input of that name.
+        ArgumentError: the cell reads no input of that name.
     """
     check_names(spec, given)
     return {name: _unpacked(spec, name, given[name], packed, x) for name in spec.further}
@@ -65,7 +65,7 @@ def read_step(spec: StackSpec, given: Mapping[str, object], x: Tensor) -> dict[s
 
     Raises:
         TensorError: one is missing, or its shape, device or dtype is off.
-        InputError: the cell reads no input of that name.
+        ArgumentError: the cell reads no input of that name.
     """
     check_names(spec, given)
     return {name: _of_step(name, wanted, given[name], x) for name, wanted in spec.further.items()}
@@ -76,14 +76,12 @@ def check_names(spec: StackSpec, given: Mapping[str, object]) -> None:
 
     Raises:
         TensorError: it is missing.
-        InputError: it is not known.
+        ArgumentError: it is not known.
     """
-    for name in given:
-        if name not in spec.further:
-            others = f"its further inputs are {', '.join(spec.further)}" if spec.further else "it has one input"
-            raise InputError(
-                f"a call takes no argument {name!r}: cell `{spec.cell.name}` has no input of that name, {others}"
-            )
+    unknown = [name for name in given if name not in spec.further]
+    if unknown:
+        taken = ", ".join(("state", "lengths", "reset", *spec.further))
+        raise ArgumentError(f"a call of cell `{spec.cell.name}` takes {taken}, and no argument {unknown[0]!r}")
     missing = [name for name in spec.further if given.get(name) is None]
     if missing:
         wanted = ", ".join(f"{name}=..." for name in missing)

@@ -108,7 +108,7 @@ class Recurrent(Stack):
         """
         if isinstance(x, Proxy):
             return as_leaf(self, x, state, lengths=lengths, reset=reset, **inputs)
-        y, states, _ = self.run(x, state, lengths, reset, inputs=inputs)
+        y, states, _ = self.run(x, state, lengths, reset, (), inputs)
         return y, State.of(states)
 
     def reset_parameters(self) -> None:

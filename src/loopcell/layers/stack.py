@@ -130,8 +130,7 @@ class Stack(StackSettings):
         """
         if isinstance(x, PackedSequence):
             raise InputError("a recording takes a padded tensor and lengths=, not a PackedSequence")
-        names = names or self.spec.executables[0].names
-        y, states, values = self.run(x, state, lengths, reset, names, inputs)
+        y, states, values = self.run(x, state, lengths, reset, names or self.spec.executables[0].names, inputs)
         assert isinstance(y, Tensor)  # a tensor went in
         return Recording(y, State.of(states), values)
 
@@ -171,14 +170,6 @@ class Stack(StackSettings):
     ) -> tuple[Tensor | PackedSequence, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]:
         """Run every layer, as an earlier call ran or after all checks.
 
-        Args:
-            x: the input, as of a call.
-            state: as of a call.
-            lengths: as of a call.
-            reset: as of a call.
-            record: names of values to return at every step.
-            inputs: the further inputs by name, as of a call.
-
         Returns:
             The output in the form of the input, the final states by name, and what was recorded.
         """
@@ -207,12 +198,8 @@ class Stack(StackSettings):
         if cached is None:
             return None
         x = x.transpose(0, 1) if spec.batch_first else x
-        further = None
-        if inputs or spec.further:
-            further = readable_inputs(spec, inputs, x)
-            if further is None:
-                return None
-        results = cached.run(x, state, self.sources, further)
+        further = readable_inputs(spec, inputs, x) if inputs or spec.further else ()
+        results = None if further is None else cached.run(x, state, self.sources, further)
         if results is None:
             return None
         y, finals = results
@@ -261,12 +248,16 @@ class Stack(StackSettings):
         boundary.check_input(spec, packed.data, x, weight)
         initial = boundary.initial_state(spec, state, x, weight)
         if state is not None:
-            initial = _in_order(initial, packed.sorted_indices)
+            initial = boundary.in_order(initial, packed.sorted_indices)
         further = unpacked_inputs(spec, inputs, packed, x) if inputs or spec.further else _NO_INPUTS
         rows = checked_lengths(x, packed_lengths, None)
         results = run_layers(self, spec, x, initial, rows, packed=True, further=further)
         # Rows were sorted by length for packing, and the caller's state is not.
-        return repack(results.output, packed_lengths, packed), _in_order(results.states, packed.unsorted_indices), {}
+        return (
+            repack(results.output, packed_lengths, packed),
+            boundary.in_order(results.states, packed.unsorted_indices),
+            {},
+        )
 
 
 def run_layers(
@@ -341,8 +332,3 @@ def _in_callers_form(spec: StackSpec, results: LayersResults, *, unbatched: bool
     states = {name: tensor.squeeze(1) if unbatched else tensor for name, tensor in results.states.items()}
     recorded = {name: tuple(map(outer, values)) for name, values in results.recorded.items()}
     return outer(results.output), states, recorded
-
-
-def _in_order(state: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, Tensor]:
-    """Return a state [L * D, B, n] with its rows in another order; None leaves them as they are."""
-    return {name: tensor if rows is None else tensor[:, rows] for name, tensor in state.items()}

@@ -138,14 +138,16 @@ class Stepper:
         Raises:
             InputError: a shape, dtype or device is off, or a further input is missing or unknown.
         """
-        if inputs or self._further:
+        if inputs:
             return self._step_of_several(x, inputs)
         if not isinstance(x, Tensor):
             raise InputError(f"a step takes a tensor, {self._dtype} {list(self._shape)}; got {type(x).__name__}")
         alike = x.shape == self._shape and x.dtype is self._dtype
         plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
-        if self._steps is not None and alike and plain and nothing_at_work():
-            return self._step_of_kernels(self._steps, x)
+        if self._alone is not None and alike and plain and nothing_at_work():
+            return self._step_of_kernels(self._alone, x)
+        if self._further:
+            return self._step_of_several(x, inputs)
         if not alike or x.device != self._device:
             raise InputError(
                 f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
@@ -172,7 +174,7 @@ class Stepper:
         if self._steps is None:
             return self._step_of_network(x, further)
         for name, tensor in further.items():
-            self._further[name].copy_(self._checked(tensor))
+            self._further[name].copy_(self._checked(tensor).detach())
         return self._step_of_kernels(self._steps, self._checked(x))
 
     def _step_of_kernels(self, steps: FusedSteps, x: Tensor) -> Tensor:
@@ -213,6 +215,8 @@ class Stepper:
         layers = self._layers()
         if layers is not None:
             self._steps = FusedSteps(layers)
+        # What may run at once on the first input, all there is in most cells; further inputs are looked at before.
+        self._alone = None if self._further else self._steps
         for buffer, tensor in zip(self._buffers.values(), state, strict=True):
             buffer[self._now].copy_(tensor)
 

@@ -18,7 +18,8 @@ from loopcell.runtime.dispatch import (
     refuse_fallback,
     transformation,
 )
-from loopcell.runtime.execute import Executable, FurtherInput
+from loopcell.runtime.execute import Executable
+from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall
 from loopcell.runtime.plan import Plan, choose
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,6 +17,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
+from loopcell.errors import InputError
 from loopcell.runtime.dispatch import (
     Route,
     autocast_dtype,
@@ -31,30 +31,13 @@ from loopcell.runtime.dispatch import (
     operator_runs,
     route,
 )
+from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
-
-
-class FurtherInput(NamedTuple):
-    """An input of a step that a call gives by name.
-
-    Attributes:
-        size: the name of its length; "" where it is one number.
-        width: its length, 1 of one number.
-    """
-
-    size: str
-    width: int
-
-    @classmethod
-    def of(cls, node: Node, sizes: Mapping[str, int]) -> FurtherInput:
-        """Return what a leaf of a cell's graph is, where sizes are known."""
-        size = "".join(node.dims)
-        return cls(size, sizes[size] if size else 1)
 
 
 class Executable:
@@ -134,7 +117,12 @@ class Executable:
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
             that gave them, where calls on other tensors of the same form may repeat it, else None.
+
+        Raises:
+            InputError: further inputs are missing.
         """
+        if len(further) != len(self.further):  # a kernel would read from nowhere
+            raise InputError(f"cell `{self.cell.name}` also reads {', '.join(self.further)}; {len(further)} came")
         compute = partial(self._compute, training=training, record=record, segment=segment)
         inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
         half = narrow_results(x.dtype, x.device)

@@ -116,7 +116,7 @@ class Case:
 
     @property
     def is_stackable(self) -> bool:
-        """Whether a second layer may read the outputs of a first one: nothing but x is as long as the input."""
+        """True if a second layer may read the outputs of a first one: nothing but x is as long as the input."""
         return list(self.cell.graph.declared_sizes.values()).count("input") < 2
 
     @property

@@ -235,7 +235,7 @@ def test_a_cell_that_asks_for_something_else():
         h = tanh(W.h @ x + U.h @ h + V.h @ wind + b.h)
         return h  # noqa: RET504 - the name of the state
 
-    with pytest.raises(UsageError, match="cell `windy` reads 'wind', which no table of series has"):
+    with pytest.raises(UsageError, match="cell `windy` reads 'wind', which no data have"):
         Forecaster(**QUICK, cell=windy).fit(holes()[0])
 
 

@@ -5,6 +5,7 @@ A row of a long table is a step: `roles.py` says what each column is for, `units
 pass. A row of a wide table is an example: `wide_rows.py`. `tables.py` has the one function for users.
 """
 
+from loopcell.data.from_tables.labels import capped
 from loopcell.data.from_tables.roles import REMAINING, Roles, demand_columns
 from loopcell.data.from_tables.sequences import LongTable
 from loopcell.data.from_tables.tables import (
@@ -16,7 +17,7 @@ from loopcell.data.from_tables.tables import (
     sequences_from_table,
     statics,
 )
-from loopcell.data.from_tables.wide_rows import WideRows, wide_row
+from loopcell.data.from_tables.wide_rows import WideRows, lacking, wide_row
 
 __all__ = [
     "REMAINING",
@@ -25,9 +26,11 @@ __all__ = [
     "TableSequences",
     "WideRows",
     "as_names",
+    "capped",
     "cut_units",
     "demand_columns",
     "demand_long_enough",
+    "lacking",
     "of_cuts",
     "sequences_from_table",
     "statics",

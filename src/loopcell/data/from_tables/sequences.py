@@ -64,7 +64,7 @@ class LongTable:
     Attributes:
         notes: what the user should know of the last pass.
         rows: how many rows it had.
-        uneven: units whose rows are not evenly spaced in time.
+        uneven_note: a sentence on its units whose rows are not evenly spaced in time; "" where all are.
     """
 
     records: Records
@@ -72,7 +72,7 @@ class LongTable:
     given: Given = None
     notes: list[str] = field(default_factory=list, init=False)
     rows: int = field(default=0, init=False)
-    uneven: list[str] = field(default_factory=list, init=False)
+    uneven_note: str = field(default="", init=False)
 
     def cuts(self) -> Iterator[Cut]:
         """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
@@ -94,7 +94,7 @@ class LongTable:
                     times = None if unit.times is None else unit.times[span]
                     yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
         targets.check_all_taken()
-        self.rows, self.uneven = sum(sizes), found.uneven
+        self.rows, self.uneven_note = sum(sizes), found.uneven_note
         missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
         self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
 

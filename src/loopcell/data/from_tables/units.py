@@ -91,6 +91,12 @@ class Found:
                 "table; are these several units of one name?"
             )
 
+    @property
+    def uneven_note(self) -> str:
+        """A sentence on rows that are not evenly spaced in time; "" where all are."""
+        units = _units(self.uneven, self.units) if self.uneven else ""
+        return units and f"the rows of {units} are not evenly spaced in time"
+
 
 def units_of(records: Records, roles: Roles, found: Found) -> Iterator[Unit]:
     """Yield the units of a long table, in the order in which they first come.
@@ -105,8 +111,7 @@ def units_of(records: Records, roles: Roles, found: Found) -> Iterator[Unit]:
             do not stand together; or a time cannot be read. The sentence names the row.
     """
     rows = records.read(roles.read(records.columns))
-    units = _together(rows, roles) if not roles.time else (_in_time(unit, roles, found) for unit in _all(rows, roles))
-    for unit in units:
+    for unit in _in_time(_all(rows, roles), roles, found) if roles.time else _together(rows, roles):
         found.units += 1
         yield unit
 
@@ -176,13 +181,23 @@ def _comes_again(key: Key, before: Origin, again: Origin) -> DataError:
     )
 
 
-def _in_time(unit: Unit, roles: Roles, found: Found) -> Unit:
-    """Return a unit with its rows in the order of time."""
-    times = read_time_columns([unit.column(name) for name in roles.time], roles.time).times
+def _in_time(units: Sequence[Unit], roles: Roles, found: Found) -> Iterator[Unit]:
+    """Yield units with their rows in the order of time. All times are read at once: some tell how others are meant."""
+    if not units:
+        return
+    origins = Origins([origin for unit in units for origin in unit.origins])
+    columns = [Column([cell for unit in units for cell in unit.cells[name]], origins, name) for name in roles.time]
+    times = read_time_columns(columns, roles.time, time_format=roles.time_format).times
+    for unit, own in zip(units, np.split(times, np.cumsum([len(unit) for unit in units])[:-1]), strict=True):
+        yield _ordered(unit, own, found)
+
+
+def _ordered(unit: Unit, times: npt.NDArray[Any], found: Found) -> Unit:
     order = np.argsort(times, kind="stable")
-    if (times[order][1:] == times[order][:-1]).any():
+    steps = np.diff(times[order])
+    if (steps == np.zeros(1, steps.dtype)).any():
         found.simultaneous.append(unit.title)
-    if len(np.unique(np.diff(times[order]))) > 1:
+    if len(np.unique(steps)) > 1:
         found.uneven.append(unit.title)
     if (order == np.arange(len(order))).all():
         return replace(unit, times=times)

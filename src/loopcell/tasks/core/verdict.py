@@ -67,6 +67,17 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
     return None
 
 
+def headline(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the first metric by which the model and a baseline are held against each other; else the model's first.
+
+    Args:
+        rows: as of `verdict_of`.
+    """
+    judged = [name for name in rows[MODEL] if name not in UNJUDGED]
+    shared = (name for name in judged if any(name in row for other, row in rows.items() if other != MODEL))
+    return next(shared, next(iter(rows[MODEL])))
+
+
 def aligned(head: Sequence[str], rows: Mapping[str, Sequence[str]], narrow: int = NARROW) -> list[str]:
     """Rows of cells under a head, each column as wide as its widest cell, with two blanks before it.
 

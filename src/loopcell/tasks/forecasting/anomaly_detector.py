@@ -16,7 +16,8 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics
+from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics, scored_from
+from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -26,6 +27,7 @@ from loopcell.tasks.forecasting.missing import first_there, last_there
 from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
+from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
 from loopcell.tasks.forecasting.starts import first_after
@@ -57,7 +59,7 @@ class AnomalyNetwork(ForecastNetwork):
         self.jumps = UsualErrors(sizes.targets)
 
 
-class AnomalyDetector(AnomalySettings, SeriesEstimator):
+class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, Detection]):
     """Steps that nobody could expect who knows the series: a machine that shakes, a sensor that sticks.
 
     It learns to forecast quiet series; the score of a step is how far its forecasts were off, measured by how far they
@@ -231,7 +233,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
                 "nor have those without a value"
             )
         parts = {
-            name: [_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
+            name: [scored_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
             for name, (scores, _) in rows.items()
         }
         found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
@@ -239,6 +241,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
             found["every step"] = detector_metrics(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
+
+    def _stream_steps(self) -> DetectionSteps:
+        network = self.network_
+        return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
@@ -319,11 +325,4 @@ def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence
                 f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
                 "changes (validation=)"
             )
-    return found
-
-
-def _from(scores: Floats, first: int) -> Floats:
-    """Drop the scores before a step."""
-    found = scores.copy()
-    found[:first] = np.nan
     return found

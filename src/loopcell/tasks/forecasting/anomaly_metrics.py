@@ -52,3 +52,10 @@ def detector_metrics(scores: list[Floats], labels: list[Floats] | None, threshol
     flat = np.concatenate(scores)
     flat = flat[np.isfinite(flat)]
     return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}
+
+
+def scored_from(scores: Floats, first: int) -> Floats:
+    """Drop the scores before a step."""
+    found = scores.copy()
+    found[:first] = np.nan
+    return found

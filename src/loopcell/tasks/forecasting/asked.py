@@ -7,12 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from loopcell import cells
-from loopcell.equations import Cell
-from loopcell.errors import UsageError
 from loopcell.tasks.forecasting.holes import OLDEST, NewestValues
-
-GIVEN = ("mask", "dt")
 
 
 class Steps(NamedTuple):
@@ -58,24 +53,6 @@ class Steps(NamedTuple):
     def _ages(self) -> Tensor:
         ages = torch.zeros_like(self.seen.values) if self.seen.ages is None else self.seen.ages
         return ages.unfold(0, self.lags, 1)
-
-
-def inputs_asked(cell: str | Cell) -> dict[str, bool]:
-    """Return the further inputs of a cell by name, and whether each is as long as the input, or one number.
-
-    Raises:
-        UsageError: the cell reads something else.
-    """
-    found = cells.get(cell)
-    sizes = {node.name: "".join(node.dims) for _, node in found.graph.leaves("input")}
-    asked = {name: sizes[name] for name in found.inputs[1:]}
-    for name, size in asked.items():
-        if name not in GIVEN or size not in ("", "input"):
-            raise UsageError(
-                f"cell `{found.name}` reads {name!r}, which no table of series has; what there is beside x is mask, "
-                "which of its numbers were observed, and dt, the time since then"
-            )
-    return {name: bool(size) for name, size in asked.items()}
 
 
 def inputs_of(asked: dict[str, bool], steps: Steps, like: Tensor) -> dict[str, Tensor]:

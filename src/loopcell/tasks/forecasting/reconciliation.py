@@ -25,17 +25,17 @@ from loopcell.tasks.forecasting.results import Backtest, Forecast
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["bottom-up", "ols", "mint"]
-Structure = Mapping[str, Any]
+Structure = Any
 
 FEWEST = 3  # errors that a covariance is estimated from
 
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
-    """How series add up.
+    """Series that add up.
 
     Attributes:
-        names: of the m series, of which the last b are the bottom ones.
+        names: of the m series.
         bottom: of these b.
         sums: [m, b], of each series what it is of the bottom ones.
     """
@@ -50,14 +50,17 @@ def hierarchy_of(structure: Structure) -> Hierarchy:
 
     Args:
         structure: of each total the names of its parts, which may be totals themselves; or with their weights, as
-            {"net": {"sold": 1, "returned": -1}}.
+            {"net": {"sold": 1, "returned": -1}}; or a summing matrix S, a pandas frame whose index has all series and
+            whose columns are the bottom ones.
 
     Raises:
-        UsageError: it is no such mapping, empty, or a series is a part of itself.
+        UsageError: it is neither, empty, or a series is a part of itself.
     """
+    if hasattr(structure, "columns") and hasattr(structure, "index"):
+        return _of_matrix(structure)
     parts = {str(total): _weights(total, found) for total, found in _mapping(structure).items()}
     bottom = tuple(dict.fromkeys(name for some in parts.values() for name in some if name not in parts))
-    rows: dict[str, Floats] = {name: row for name, row in zip(bottom, np.eye(len(bottom)), strict=True)}
+    rows: dict[str, Floats] = dict(zip(bottom, np.eye(len(bottom)), strict=True))
 
     def row(name: str, above: tuple[str, ...]) -> Floats:
         if name in above:
@@ -85,7 +88,8 @@ def reconcile(
         forecasts: of each series of the structure, by the name of its `series`; of one model or of several. They have
             the same targets, which are reconciled each on its own, and the same times. "bottom-up" needs no totals.
         structure: of each total the names of its parts, {"all": ["north", "south"], "north": ["a", "b"]}, or with
-            weights, {"net": {"sold": 1, "returned": -1}}.
+            weights, {"net": {"sold": 1, "returned": -1}}; or a summing matrix, a pandas frame whose index has all
+            series and whose columns the bottom ones.
         method: "mint" by the errors of forecasts, "ols" by the structure alone, or "bottom-up".
         backtests: of each series, for "mint": forecasts of the past that were not learned from, from the same places.
 
@@ -164,13 +168,16 @@ def _spreads(method: Method, tree: Hierarchy, backtests: Sequence[Backtest] | No
 def _regular(spread: Floats) -> Floats:
     """Return a covariance that can be inverted: a series that was never off is taken to be hardly ever."""
     least = 1e-9 * max(float(np.diag(spread).max()), np.finfo(float).tiny)
-    return spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    found: Floats = spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    return found
 
 
 def _moved(given: Forecast | None, template: Forecast, name: str, mean: Floats) -> Forecast:
     """Return a forecast with another mean, and its quantiles moved along; one that was not given has none."""
     if given is None:
-        return Forecast(name, template.times, template.target_names, mean, (), np.empty((*mean.shape, 0)), template.zone)
+        return Forecast(
+            name, template.times, template.target_names, mean, (), np.empty((*mean.shape, 0)), template.zone
+        )
     return replace(given, mean=mean, quantiles=given.quantiles + (mean - given.mean)[..., None])
 
 
@@ -184,7 +191,9 @@ def _by_name(given: Sequence[Any], wanted: Sequence[str], what: str) -> dict[str
         found[name] = one
     for name in wanted:
         if name not in found:
-            raise DataError(f"structure: series {name!r} has no {what}; there is {', '.join(map(repr, found)) or 'none'}")
+            raise DataError(
+                f"structure: series {name!r} has no {what}; there is {', '.join(map(repr, found)) or 'none'}"
+            )
     return found
 
 
@@ -197,7 +206,17 @@ def _demand_alike(given: Sequence[Forecast]) -> None:
             raise DataError(f"forecasts of {first.series!r} and {one.series!r} are of different times")
 
 
-def _mapping(structure: Structure) -> Structure:
+def _of_matrix(frame: Any) -> Hierarchy:
+    names, bottom = tuple(map(str, frame.index)), tuple(map(str, frame.columns))
+    if len(set(names)) < len(names) or not set(bottom) <= set(names):
+        raise UsageError("structure: the index of a summing matrix names each series once, the bottom ones too")
+    sums = np.asarray(frame, np.float64)
+    if not np.array_equal(sums[[names.index(name) for name in bottom]], np.eye(len(bottom))):
+        raise UsageError("structure: in a summing matrix the row of a bottom series is 1 in its column and else 0")
+    return Hierarchy(names, bottom, sums)
+
+
+def _mapping(structure: Structure) -> Mapping[str, Any]:
     if not isinstance(structure, Mapping) or not structure:
         raise UsageError("structure: totals and their parts were expected, such as {'all': ['north', 'south']}")
     return structure

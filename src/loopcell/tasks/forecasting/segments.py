@@ -25,9 +25,9 @@ from torch.nn import functional
 from loopcell import cells
 from loopcell.errors import UsageError
 from loopcell.layers import State
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
-from loopcell.tasks.forecasting.asked import inputs_asked
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.holes import NewestValues, begun, logged, windows_of
 from loopcell.tasks.forecasting.network import Memory, SeriesNetwork

@@ -115,7 +115,7 @@ class SeriesSettings(TrainingSettings, MissingSettings):
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
-        static: covariates that have one value for all of a series.
+        static: columns with one value for each series or unit.
         categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
         calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
             weekday and month, of which each has a learned vector; dayofyear, how far the year is.
@@ -186,10 +186,10 @@ class ForecasterSettings(SeriesSettings):
             is for counts.
         quantiles: the levels that forecasts are given at, between 0 and 1.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
-        calibrate: correct the answers by the held-out part: move the quantiles so that as much of it lies below them as
-            should; not in a roll-out.
-        adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
-            roll-out.
+        calibrate: correct the answers by the held-out part: widen or narrow intervals so that as much of it lies in
+            them as should; not in a roll-out.
+        adapt_rate: go on with that while values come, by this share of their width at each value after those that
+            training saw; 0 leaves them; not in a roll-out.
         segment: w, steps of a segment, of which `history` is made: the network reads segments in place of steps, and
             answers for all segments of the horizon side by side (Lin et al.: SegRNN, 2023). An example in training is
             one forecast then. None for a network that reads step by step.
@@ -211,7 +211,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.03
     segment: Steps | None = None
     normalise: NormaliseName | None = None
     split: Split = None
@@ -238,6 +238,25 @@ class AnomalySettings(SeriesSettings):
     horizon: Steps = 1
     alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
     label: str | None = None
+
+
+RefitName = Literal["warm", "full"]
+
+
+@dataclass(kw_only=True)
+class BacktestChoice:
+    """The forecasts of a backtest that are made, and by what.
+
+    Args:
+        windows: of a forecaster, only the last so many forecasts of each series.
+        refit: of a forecaster, train a copy anew before a forecast, on all that stands before it: warm (from its
+            weights) or full. None leaves the model as it is.
+        refit_every: with `refit`, forecasts from one training to the next, else 1.
+    """
+
+    windows: PositiveInt | None = None
+    refit: RefitName | None = None
+    refit_every: PositiveInt | None = None
 
 
 def demand_segments(settings: ForecasterSettings) -> None:

@@ -13,10 +13,10 @@ from loopcell.data import pad
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import as_part
 from loopcell.tasks.core.inputs import ArrayInput, Input
-from loopcell.tasks.core.inputs.gaps import Carried
+from loopcell.tasks.core.inputs.gaps import LastSeen
 
 # In a state beside those of the cell, float64 [1, 1, n]: the last values, when they were, the time of the last step.
-NAMES = dict(zip(Carried._fields, ("last_value", "last_seen", "last_time"), strict=True))
+NAMES = dict(zip(LastSeen._fields, ("last_value", "last_seen", "last_time"), strict=True))
 
 
 def read_piece(
@@ -42,14 +42,14 @@ def read_piece(
     return pad([sequence]).values, lambda after: _joined(after, carried), own
 
 
-def _divided(state: State | None) -> tuple[Carried | None, State | None]:
+def _divided(state: State | None) -> tuple[LastSeen | None, State | None]:
     if state is None or NAMES["time"] not in state:
         return None, state
-    carried = Carried(*(state[name][0, 0].double().cpu().numpy() for name in NAMES.values()))
+    carried = LastSeen(*(state[name][0, 0].double().cpu().numpy() for name in NAMES.values()))
     return carried, State.of({name: tensor for name, tensor in state.items() if name not in NAMES.values()})
 
 
-def _joined(state: State, carried: Carried | None) -> State:
+def _joined(state: State, carried: LastSeen | None) -> State:
     if carried is None:
         return state
     more = {NAMES[name]: torch.from_numpy(np.array(part))[None, None] for name, part in carried._asdict().items()}

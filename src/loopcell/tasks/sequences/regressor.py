@@ -155,7 +155,11 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         level = self.quantile if self.loss == "quantile" else None
         rows = {name: regression_metrics(true, numbers, mean, level) for name, numbers in given.items()}
         no_spread = " (no R2: all numbers are the mean of training)" if bool((true == mean).all()) else ""
-        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+        own = {"mae": "MAE", "quantile": "pinball"}.get(self.loss if isinstance(self.loss, str) else "", "MSE")
+        shown = {
+            name: {key: one for key, one in ({own: row[own]} | row).items() if not np.isnan(one)}
+            for name, row in rows.items()
+        }
         return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
 
     def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:

@@ -73,6 +73,9 @@ class SequenceEstimator(InspectedEstimator):
     def _prepare(self, training: SequenceExamples) -> None:
         """Put what the network keeps of the training part into it, such as counts of labels."""
 
+    def _begin(self, training: SequenceExamples) -> None:
+        """Give new weights a better start than a random one; it follows `_prepare`."""
+
     def _finish(self, held_out: SequenceExamples) -> None:
         """Do what follows training, with the help of the held-out part, such as calibration."""
 
@@ -166,9 +169,10 @@ class SequenceEstimator(InspectedEstimator):
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
+                self._prepare(training)
                 if before is None:
                     self.input_.prepare(_first_layer(self.network_))
-                self._prepare(training)
+                    self._begin(training)
             self._train(training, held_out, seed, run=run, resumed=resume)
             if held_out is not None:
                 self._finish(held_out)

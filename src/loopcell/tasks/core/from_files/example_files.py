@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from loopcell.data.from_tables import demand_long_enough
+from loopcell.tasks.core.from_files.column_choice import demand_sequences
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.examples import (
     Loaded,
     OpenedExamples,
     as_pair,
     as_trained,
-    demand_sequences,
     load_opened,
     open_examples,
-    units_of,
 )
+from loopcell.tasks.core.from_files.long_tables import column_of, units_of
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
 
@@ -58,8 +58,7 @@ class ExampleFiles(OpenedFiles):
         found = self.load()
         if not self._each_step:
             demand_long_enough(units_of(found.X), self.spec.window)
-        if not (self.spec.digits or estimator.reads_single_numbers):
-            demand_sequences(found.X)
+            demand_sequences(column_of(found.X))
         return found
 
 

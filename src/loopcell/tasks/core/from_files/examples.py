@@ -5,19 +5,15 @@ A row is an example, or, where `by` or `window` says so, a step of one.
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from loopcell.data import Column, Records, pair, store
-from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
-from loopcell.data.from_tables import LongTable, WideRows, cut_units, statics, wide_row
+from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
@@ -27,14 +23,20 @@ from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
 from loopcell.data.readers.records import listed
 from loopcell.data.readers.without_missing import without_missing
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import DataError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
-from loopcell.tasks.core.from_files.long_tables import blocks_of, roles_of, uneven_notes, unit_labels, with_beside
+from loopcell.tasks.core.from_files.long_tables import (
+    blocks_of,
+    demand_windows,
+    roles_of,
+    uneven_notes,
+    unit_labels,
+    with_beside,
+)
 from loopcell.tasks.core.from_files.opened import Tell, untold
 
 ARRAY = ("values",)  # of the kinds npy and idx
-_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 LOOKED_AT = 100  # values of a column
 
@@ -84,13 +86,6 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
     return OpenedExamples(records, inputs, target)
 
 
-def demand_windows(spec: FileExamples) -> None:
-    """Refuse what is said of windows where there are none; UsageError."""
-    if spec.window is None and (spec.stride is not None or spec.last):
-        flag = "--last" if spec.last else "--stride"
-        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
-
-
 def load_examples(spec: FileExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
     """Open files and read all of them; arguments as `load_opened`, errors too."""
     return load_opened(spec, open_examples(spec, tell), tell, each_step=each_step)
@@ -128,30 +123,11 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
+    y, note = capped(y, spec.cap)
+    if note:
+        tell(note)
     _tell_skipped(records, tell)
     return Loaded(X, y)
-
-
-def demand_sequences(X: Column) -> None:
-    """Refuse a column with one number in each row: read as text it would be a sequence of digits.
-
-    Raises:
-        UsageError: it is one; the sentence says how rows become sequences, and how digits are read as text.
-    """
-    if all(_is_one_number(value) for value in X.values):
-        raise UsageError(
-            f"column {X.name!r} has one number in each row ({X.values[0]}), and a sequence was expected: where rows "
-            "are the steps of sequences, say --by COLUMN (a unit each) or --window ROWS, or "
-            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as "
-            "text, say --tokens char"
-        )
-
-
-def _is_one_number(value: Any) -> bool:
-    """Say whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
-    if isinstance(value, str):
-        return _NUMBER.fullmatch(value.strip()) is not None
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None = None) -> Column:
@@ -190,26 +166,10 @@ def blocks(
         values = [wide_row([row.get(name) for name in names], names, row.origin) for row in rows]
         static = [[row.get(name) for name in spec.static] for row in rows]
         ids = {name: [row.get(name) for row in rows] for name in spec.carried}
-        X = Column(values, [row.origin for row in rows], units=_of_rows(len(rows), ids) if ids else None)
+        X = Column(values, [row.origin for row in rows], units=Units.of_rows(len(rows), ids) if ids else None)
         yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
-def _of_rows(count: int, ids: Mapping[str, Sequence[Any]]) -> Units:
-    """Return examples that are a row each as units of their own, which are told by cells of their rows."""
-    every = np.arange(count, dtype=np.int64)
-    return Units(every, np.stack([every * 0, every * 0 + 1], axis=1), ids)
-
-
-def told_by(X: Any, index: int) -> dict[str, Any]:
-    """Return what a sequence that was cut from a unit is told by: its unit, its last time; nothing of others."""
-    units = units_of(X)
-    return {} if units is None else units.told_by(index)
-
-
-def units_of(X: Any) -> Units | None:
-    """Return the units that sequences were cut from; None where rows are examples."""
-    units: Units | None = getattr(getattr(X, "X", X), "units", None)
-    return units
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
@@ -303,9 +263,8 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
 def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     """Return the sequences of one column, or of several side by side."""
     if len(columns) > 1:
-        for note in map(_lacking, columns):
-            if note:
-                tell(note)
+        for note in lacking(columns):
+            tell(note)
         return Column(WideRows(columns), columns[0].origins)
     (found,) = columns
     some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
@@ -315,12 +274,6 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
             "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
         )
     return found
-
-
-def _lacking(column: Column) -> str:
-    """Return a sentence on the numbers that a column in memory lacks; "" for none."""
-    cells = column.values if isinstance(column.values, list) else []
-    return missing_note(column.name, sum(map(NONE_NAMED.in_numbers, cells)), len(cells))
 
 
 def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from loopcell.data import Column, SequenceData, read
 from loopcell.data.from_tables import LongTable, Roles, TableSequences, demand_columns, of_cuts
+from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
@@ -42,13 +43,36 @@ def with_beside(spec: FileExamples, X: Column, static: Any, times: Any = None) -
     return found
 
 
+def told_by(X: Any, index: int) -> dict[str, Any]:
+    """Return what a sequence that was cut from a unit is told by: its unit, its last time; nothing of others."""
+    units = units_of(X)
+    return {} if units is None else units.told_by(index)
+
+
+def units_of(X: Any) -> Units | None:
+    """Return the units that sequences were cut from; None where rows are examples."""
+    return column_of(X).units
+
+
+def column_of(X: Any) -> Column:
+    """Return sequences without what stands beside them."""
+    found: Column = X.X if isinstance(X, SequenceData) else X
+    return found
+
+
+def demand_windows(spec: FileExamples) -> None:
+    """Refuse what is said of units or windows where there are none; UsageError."""
+    if spec.unit_labels is not None and not spec.of_steps:
+        raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
+    if spec.window is None and (spec.stride is not None or spec.last):
+        flag = "--last" if spec.last else "--stride"
+        raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
+
+
 def uneven_notes(table: LongTable, spec: FileExamples) -> Iterator[str]:
     """Yield a sentence where rows are unevenly spaced in time, which nobody is told of."""
-    if table.uneven and not spec.time_input:
-        yield (
-            f"the rows of {len(table.uneven):,} units are not evenly spaced in time (the first is {table.uneven[0]}), "
-            "which the model does not see; --time-input tells it the time from row to row"
-        )
+    if table.uneven_note and not spec.time_input:
+        yield f"{table.uneven_note}, which the model does not see; --time-input tells it the time from row to row"
 
 
 def blocks_of(table: LongTable, size: int, tell: Tell) -> Iterator[TableSequences]:
@@ -66,20 +90,22 @@ def unit_labels(spec: FileExamples) -> Mapping[Any, Any] | list[Any] | None:
 
     Raises:
         DataError: it cannot be read as that, or has two labels for one unit.
-        UsageError: the examples are not cut from units.
     """
     if spec.unit_labels is None:
         return None
-    if not spec.of_steps:
-        raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
     records = read(spec.unit_labels)
     if len(records.columns) == 1:
-        return list(records.column(records.columns[0]))
+        return [_stripped(cell) for cell in records.column(records.columns[0])]
     demand_columns(records, spec.units)
     rest = [name for name in records.columns if name not in spec.units]
     name = spec.target if spec.target in rest else rest[-1]
     *keys, found = records.load(*spec.units, name)
-    return _by_unit(spec.unit_labels, list(zip(*keys, strict=True)), list(found))
+    return _by_unit(spec.unit_labels, list(zip(*keys, strict=True)), [_stripped(cell) for cell in found])
+
+
+def _stripped(cell: Any) -> Any:
+    """Return a label without the blanks that a line has at its end."""
+    return cell.strip() if isinstance(cell, str) else cell
 
 
 def _by_unit(path: Path, keys: list[tuple[Any, ...]], found: list[Any]) -> Mapping[Any, Any]:

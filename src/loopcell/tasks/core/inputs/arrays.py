@@ -22,7 +22,8 @@ from loopcell.data.examples import (
 from loopcell.data.examples.missing_values import NONE_NAMED, MissingValues
 from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
-from loopcell.tasks.core.inputs.gaps import Carried, Gaps, Holes
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
+from loopcell.tasks.core.inputs.gaps import Gaps, Holes, LastSeen
 from loopcell.tasks.core.inputs.input import FirstLayer
 from loopcell.tasks.core.inputs.numbers import Numbers, NumericInput
 from loopcell.tasks.core.settings import NetworkSettings
@@ -117,8 +118,8 @@ class ArrayInput(NumericInput):
         return found
 
     def piece(
-        self, steps: Any, name: str, times: Any = None, before: Carried | None = None
-    ) -> tuple[npt.NDArray[np.float32], Carried | None]:
+        self, steps: Any, name: str, times: Any = None, before: LastSeen | None = None
+    ) -> tuple[npt.NDArray[np.float32], LastSeen | None]:
         """Return the next steps of a stream as the network reads them, and what the piece after them goes on from.
 
         Args:
@@ -143,7 +144,8 @@ class ArrayInput(NumericInput):
         return self.gaps.encode(scaled, now, before)
 
     def _learned_gaps(self, X: Sequence[Any], holes: npt.NDArray[np.bool_]) -> Gaps:
-        told = holes if self.mask_inputs is None else np.full(self.input_size, self.mask_inputs)
+        usual = holes & ~self.gaps.told  # a cell that reads the mask itself is not told twice
+        told = usual if self.mask_inputs is None else np.full(self.input_size, self.mask_inputs)
         unit = _mean_interval(X) if getattr(X, "timed", False) else None
         masked = tuple(int(column) for column in np.flatnonzero(told))
         return replace(self.gaps, masked=masked, timed=unit is not None, unit=unit or 1.0)
@@ -164,7 +166,7 @@ class ArrayInput(NumericInput):
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """Nothing more to do for a network: the numbers are on their scale."""
-        return Numbers(self.gaps.size)
+        return Numbers(self.gaps.width, {name: self.gaps.width if long else 1 for name, long in self.gaps.asked})
 
     def _demand_several(self, X: Sequence[Any]) -> None:
         """Refuse one sequence [T, 1], which looks like T sequences of one step, after training on sequences [T, 1]."""
@@ -233,7 +235,8 @@ _ArrayInputT = TypeVar("_ArrayInputT", bound=ArrayInput)
 
 def _settled(reads: _ArrayInputT, settings: Any) -> _ArrayInputT:
     """Take over what the settings say of missing values, of a task that has such settings."""
-    reads.gaps = Gaps(reads.input_size, getattr(settings, "fill", "mask"))
+    asked = tuple(inputs_asked(settings.cell).items())
+    reads.gaps = Gaps(reads.input_size, getattr(settings, "fill", "mask"), asked=asked)
     reads.mask_inputs = getattr(settings, "mask_inputs", None)
     reads.named_missing = MissingValues.of(getattr(settings, "missing", ()))
     return reads

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor, nn
 
 from loopcell.data import Ragged
 from loopcell.data.examples import Scale
@@ -23,6 +23,10 @@ class FirstLayer(nn.Module):
     """
 
     output_size: int
+
+    def beside(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return what the cell reads beside x by name, [T, B, n] each; nothing where steps are no numbers."""
+        return {}
 
 
 class Input(ABC):

@@ -34,7 +34,7 @@ class StaticRows(NamedTuple):
 
 
 class StaticInput:
-    """What the training part teaches of static values.
+    """Static values of a training part: their names, categories, scale and gaps.
 
     Args:
         names: of the S values.

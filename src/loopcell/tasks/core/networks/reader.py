@@ -44,7 +44,8 @@ class SequenceReader(nn.Module):
             Outputs [T, B, O], zero past each row's end, and the state after its last step.
         """
         vectors = self.dropout(self.first(inputs)).to(self._dtype())
-        outputs, state = self.recurrent(vectors, state, lengths=lengths)
+        beside = {name: part.to(vectors.dtype) for name, part in self.first.beside(inputs).items()}
+        outputs, state = self.recurrent(vectors, state, lengths=lengths, **beside)
         return self.dropout(outputs), state
 
     def _dtype(self) -> torch.dtype:
