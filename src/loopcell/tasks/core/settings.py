@@ -17,10 +17,13 @@ from pydantic import (
 
 from loopcell.equations import Cell
 from loopcell.tasks.core.argument_types import (
+    Augmentations,
+    AutoBool,
     AutoCount,
     AutoFraction,
     AutoPatience,
     AutoRate,
+    AutoStride,
     AutoWarmup,
     CellChoice,
     ClassWeight,
@@ -205,12 +208,38 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(NetworkSettings, TrainingSettings):
+class SmallDataSettings:
+    """Arguments that get more out of few sequences.
+
+    Args:
+        ensemble: k networks in one model: each learns without one of k folds of the examples and has its best weights
+            chosen by that fold, and their answers are averaged. The held-out score is that of every example by the
+            network that did not see it. It takes k times the time and the memory; 1 for one network and
+            `validation_fraction`.
+        augment: what is changed at random in each training batch of numbers, with a strength each where it is not the
+            usual one: jitter=0.03 (noise of so many deviations), scale=0.1 (each column times a number around 1),
+            crop=0.9 (a segment of at least this share of a sequence), warp=0.2 (time runs faster here and slower
+            there).
+    """
+
+    ensemble: Annotated[int, Field(ge=1, le=100)] = 1
+    augment: Augmentations = ()
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ClassifierSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
-        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes by
-            the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
+            attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
+            steps, else "last"; with a stride "max-mean".
+        stride: how many steps convolutions take in at once, before the recurrent layers read what they found: a power
+            of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer than
+            128 steps, what leaves half of them 128.
+        summaries: bring the answers together with those of a linear model of summaries (mean, deviation, least,
+            largest, first and last value of each column, and the length), as far as held-out examples speak for it;
+            not with a loss of your own or several labels an example. "auto": for fewer than 2,400 sequences of numbers.
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
@@ -221,18 +250,27 @@ class ClassifierSettings(NetworkSettings, TrainingSettings):
     """
 
     pooling: PoolingChoice = AUTO
+    stride: AutoStride = AUTO
+    summaries: AutoBool = AUTO
     class_weight: ClassWeight = None
     calibrate: bool = True
     loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(NetworkSettings, TrainingSettings):
+class RegressorSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
-        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes
-            by the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
+            attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
+            steps, else "last"; with a stride "max-mean".
+        stride: how many steps convolutions take in at once, before the recurrent layers read what they found: a power
+            of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer than
+            128 steps, what leaves half of them 128.
+        summaries: bring the answers together with those of a linear model of summaries (mean, deviation, least,
+            largest, first and last value of each column, and the length), as far as held-out examples speak for it;
+            not with a loss of your own or several labels an example. "auto": for fewer than 2,400 sequences of numbers.
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
@@ -243,13 +281,15 @@ class RegressorSettings(NetworkSettings, TrainingSettings):
     """
 
     pooling: PoolingChoice = AUTO
+    stride: AutoStride = AUTO
+    summaries: AutoBool = AUTO
     validation_fraction: AutoFraction = AUTO
     calibrate: bool = True
     loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NetworkSettings, TrainingSettings):
+class TaggerSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:

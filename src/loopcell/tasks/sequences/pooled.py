@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import quoted
@@ -17,8 +18,14 @@ from loopcell.tasks.core.estimator.features_in import (
     restore_features,
 )
 from loopcell.tasks.core.estimator.parts import Part
+from loopcell.tasks.core.estimator.reading import stacked
 from loopcell.tasks.core.estimator.sequences import SequenceEstimator
+from loopcell.tasks.core.inputs.numbers import NumericInput
+from loopcell.tasks.core.networks.front import STRIDES, chosen_stride
 from loopcell.tasks.core.networks.pooling import POOLINGS, chosen_pooling
+from loopcell.tasks.core.networks.reader import SequenceReader
+from loopcell.tasks.core.settings import NetworkSettings
+from loopcell.tasks.sequences.linear import LinearOfSummaries, wants_linear
 
 
 class PooledEstimator(SequenceEstimator):
@@ -26,12 +33,19 @@ class PooledEstimator(SequenceEstimator):
 
     Attributes:
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
+        stride_: how many steps convolutions make one of, in the same way; 1 where there are none.
+        summaries_: whether a linear model of summaries stands beside the network, in the same way.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
         feature_names_in_: their names, where it is a frame.
     """
 
     pooling: PoolingChoice
     pooling_: PoolingName
+    stride: int | str
+    stride_: int
+    summaries: bool | str
+    summaries_: bool
+    loss: Any
     n_features_in_: int
     feature_names_in_: npt.NDArray[Any]
 
@@ -57,11 +71,31 @@ class PooledEstimator(SequenceEstimator):
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         examples = super()._training_examples(X, y)
-        self.pooling_ = chosen_pooling(self.pooling, examples.lengths)
+        numbers = isinstance(self.input_, NumericInput)
+        self.summaries_ = wants_linear(self.summaries, examples=len(examples), numbers=numbers and self.loss is None)
+        self.stride_ = chosen_stride(self.stride, examples.lengths, numbers=numbers)
+        self.pooling_ = chosen_pooling(self.pooling, examples.lengths, self.stride_)
         return examples
 
+    def _reader(self, settings: NetworkSettings) -> SequenceReader:
+        return SequenceReader(self.input_.first_layer(settings), settings, self.stride_)
+
+    def _linear(self, outputs: int) -> LinearOfSummaries | None:
+        """Make the linear model that stands beside a network, where there is to be one."""
+        if not self.summaries_:
+            return None
+        assert isinstance(self.input_, NumericInput)
+        return LinearOfSummaries(self.input_.step_size, outputs)
+
+    def _beside(self, examples: SequenceExamples) -> npt.NDArray[np.float64]:
+        """Return what the linear model says of examples, float64 [N, K]."""
+        linear = self.network_.get_submodule("beside")
+        parts = self._read(examples, lambda batch: linear(batch.inputs, batch.lengths))
+        return stacked(len(examples), parts, len(linear.get_buffer("bias")))
+
     def _learned(self) -> dict[str, Any]:
-        return {**super()._learned(), "pooling": self.pooling_}
+        more = ({"stride": self.stride_} if self.stride_ > 1 else {}) | ({"summaries": True} if self.summaries_ else {})
+        return {**super()._learned(), "pooling": self.pooling_, **more}
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
@@ -69,3 +103,12 @@ class PooledEstimator(SequenceEstimator):
         if found not in POOLINGS:
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
+        self.summaries_ = learned.get("summaries", False) is True
+        self.stride_ = _demand_stride(learned.get("stride", 1))
+
+
+def _demand_stride(stored: object) -> int:
+    """Return a stride that a file holds; ValueError when it is none."""
+    if type(stored) is not int or stored not in STRIDES:
+        raise ValueError(f"its stride is {quoted(stored)}")
+    return stored

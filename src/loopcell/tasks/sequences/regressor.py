@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +36,8 @@ from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
+from loopcell.tasks.sequences.ensembles import RegressorEnsemble
+from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, shared_notes
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
@@ -55,7 +58,7 @@ class RegressorNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the squared error of targets on a scale on which they have deviation 1."""
-        given = self(batch.inputs, batch.lengths)
+        given = self.read(batch.inputs, batch.lengths)
         if batch.weights is None:
             return Loss(functional.mse_loss(given, batch.targets, reduction="sum"), batch.targets.numel())
         total = weigh(functional.mse_loss(given, batch.targets, reduction="none"), batch.weights)
@@ -85,7 +88,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     """
 
     task: ClassVar[str] = "sequence-regressor"
-    network_: RegressorNetwork
+    network_: RegressorNetwork | RegressorEnsemble
     outputs_: int | None
     target_scale_: Scale
 
@@ -175,18 +178,35 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _prepare(self, training: SequenceExamples) -> None:
         """Begin with the mean for numbers that never vary: there the gradient is zero, and training leaves them so."""
+        assert isinstance(self.network_, RegressorNetwork)
         self.network_.draw_to_mean(torch.from_numpy(np.where(self._still, 0.0, 1.0)))
+        if isinstance(self.network_.beside, LinearOfSummaries):
+            learn_numbers(self.network_.beside, training)
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[np.float32]:
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
-    def _network(self, settings: RegressorSettings) -> RegressorNetwork:
-        return RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1)
+    def _network(self, settings: RegressorSettings) -> RegressorNetwork | RegressorEnsemble:
+        if settings.ensemble == 1:
+            return self._one_network(settings)
+        return RegressorEnsemble(partial(self._one_network, settings), settings.ensemble)
+
+    def _one_network(self, settings: RegressorSettings) -> RegressorNetwork:
+        outputs = self.outputs_ or 1
+        return RegressorNetwork(self._reader(settings), self.pooling_, outputs, self._linear(outputs))
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate or self.loss is not None:  # what another loss gives need be no mean
             return
-        shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
+        given, true = self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64)
+        assert isinstance(self.network_, RegressorNetwork)
+        linear = self.network_.beside
+        if isinstance(linear, LinearOfSummaries) and linear.weight.any():
+            beside = self._beside(held_out)
+            linear.share.copy_(torch.from_numpy(kept_shares(given - beside, true - beside)))
+            self._note(shared_notes(linear.share))
+            return
+        shares = kept_shares(given, true)
         self.network_.draw_to_mean(torch.from_numpy(shares))
         if not (varying := shares[~self._still]).all():
             self._note([_only_the_mean(varying, len(held_out))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +39,7 @@ from loopcell.tasks.core.settings import TaggerSettings
 from loopcell.tasks.sequences.aligned import Aligned
 from loopcell.tasks.sequences.baselines.steps import tags_without_history
 from loopcell.tasks.sequences.crf import LinearChainCRF
+from loopcell.tasks.sequences.ensembles import TaggerEnsemble
 from loopcell.tasks.sequences.metrics.tagging import tag_confusion, tag_metrics
 from loopcell.tasks.sequences.targets import Labels, label_sequences, label_steps, label_weights, sequence_labels
 from loopcell.tasks.sequences.temperature import fitted_temperature
@@ -126,7 +128,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     task: ClassVar[str] = "sequence-tagger"
     reads_single_numbers = True
     says_of_a_step = "here"
-    network_: TaggerNetwork
+    network_: TaggerNetwork | TaggerEnsemble
     labels_: Labels
 
     @property
@@ -161,13 +163,18 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             The labels [T], and the state to go on from. Pieces of any size give the labels that the whole gives.
 
         Raises:
-            UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet. Or it
-                reads n-grams, and a piece does not know the tokens before it.
+            UsageError: the tagger reads both ways or has a CRF: its labels depend on what has not come yet. Or it is an
+                ensemble, or reads n-grams, and a piece does not know the tokens before it.
         """
         self._fitted()
         if self.crf or self.bidirectional:
             how = "has a CRF" if self.crf else "reads both ways"
             raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
+        if self.ensemble > 1:
+            raise UsageError(
+                f"this tagger is an ensemble of {self.ensemble} networks, which have no common state: fit one with "
+                "ensemble=1 for a stream"
+            )
         if self.ngrams > 1:
             raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
         batch = self._examples(as_part([steps], "steps")).batch(np.zeros(1, dtype=np.int64))
@@ -240,15 +247,23 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     def _learn(self, y: Part) -> None:
         if self.crf and self.class_weight is not None:
             raise UsageError("a CRF scores a whole sequence, so it has no class_weight; leave out one of the two")
+        if self.crf and self.ensemble > 1:
+            raise UsageError("a CRF's best labels of several networks have no mean; leave out crf or ensemble")
         self.labels_ = sequence_labels(y.whole())
 
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
         return label_sequences(y, self.labels_, inputs.lengths)
 
-    def _network(self, settings: TaggerSettings) -> TaggerNetwork:
+    def _network(self, settings: TaggerSettings) -> TaggerNetwork | TaggerEnsemble:
+        if settings.ensemble == 1:
+            return self._one_network(settings)
+        return TaggerEnsemble(partial(self._one_network, settings), settings.ensemble)
+
+    def _one_network(self, settings: TaggerSettings) -> TaggerNetwork:
         return TaggerNetwork(self._reader(settings), len(self.labels_), crf=settings.crf)
 
     def _prepare(self, training: SequenceExamples) -> None:
+        assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(training.targets, Ragged)
         numbers = training.targets.values
         counts = np.bincount(numbers[numbers >= 0], minlength=len(self.labels_)).astype(np.int64)
@@ -258,6 +273,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         self.network_.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
+        assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(held_out.targets, Ragged)
         true = torch.from_numpy(np.asarray(held_out.targets.values))
         true = true[true != IGNORED]

@@ -14,14 +14,18 @@ from torch import nn
 from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale
 from loopcell.data.readers import where
+from loopcell.errors import UsageError
+from loopcell.tasks.core.augmentations import strengths_of
+from loopcell.tasks.core.estimator.augment import Augmentation
+from loopcell.tasks.core.estimator.ensembles import EnsembledEstimator, demand_free_of_others, folds_of
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
-from loopcell.tasks.core.estimator.inspected import InspectedEstimator
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
 from loopcell.tasks.core.frames import as_rows
 from loopcell.tasks.core.inputs import FirstLayer, NumericInput, input_from_json, learn_input
+from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -33,7 +37,7 @@ Parts = tuple[Part, Part]
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-class SequenceEstimator(InspectedEstimator):
+class SequenceEstimator(EnsembledEstimator):
     """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each."""
 
     _halves: Split | None = None  # which examples the last `fit` learned from, and which it held out
@@ -135,23 +139,39 @@ class SequenceEstimator(InspectedEstimator):
         settings, self.notes_ = checked(self), []
         X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
+        several = getattr(settings, "ensemble", 1) > 1
+        if several:
+            demand_free_of_others(settings, validation)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
         before = self._before(settings)
         with self._fitting(seed, before):
             with self._working("preparing the data"):
                 pair = as_pair(X, y)
-                self._halves = None if validation is not None else self._halves_of(pair[1], seed)
+                self._folds = folds_of(self._strata(pair[1]), settings.ensemble, seed) if several else None
+                self._halves = None if several or validation is not None else self._halves_of(pair[1], seed)
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
                 if before is None:
-                    self.input_.prepare(_first_layer(self.network_))
+                    for layer in _first_layers(self.network_):
+                        self.input_.prepare(layer)
+            if self._folds is not None:
+                self._train_ensemble(training, run, resumed=resume)
+            else:
                 self._prepare(training)
-            self._train(training, held_out, seed, run=run, resumed=resume)
-            if held_out is not None:
-                self._finish(held_out)
+                self._train(training, held_out, seed, run=run, resumed=resume)
+                if held_out is not None:
+                    self._finish(held_out)
         return self._ended(run)
+
+    def _change(self, settings: Any, seed: int, training: SequenceExamples) -> Augmentation | None:
+        strengths = strengths_of(getattr(settings, "augment", ()))
+        if not strengths:
+            return None
+        if not isinstance(self.input_, NumericInput):
+            raise UsageError("augment changes numbers, and X is text or tokens; token_dropout is for these")
+        return Augmentation(strengths, seed, per_step=isinstance(training.targets, Ragged))
 
     def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
         """Return the examples that `fit` learns from, and those that it holds out to choose the best weights by.
@@ -170,6 +190,8 @@ class SequenceEstimator(InspectedEstimator):
             data: X and y.
             validation: as it was given to `fit`.
         """
+        if self._folds is not None:
+            return self._score_out_of_fold(*as_pair(*data))
         training, held_out = _divided(as_pair(*data), self._halves, validation)
         return None if held_out is None else score_in_time(self, training, held_out)
 
@@ -266,10 +288,12 @@ def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tupl
     return train, rest
 
 
-def _first_layer(network: nn.Module) -> FirstLayer:
-    first = network.get_submodule("reader").get_submodule("first")
-    assert isinstance(first, FirstLayer)
-    return first
+def _first_layers(network: nn.Module) -> Iterator[FirstLayer]:
+    """Yield the layer that reads a step, or of an ensemble that of each member."""
+    for one in network.members if isinstance(network, Ensemble) else (network,):
+        first = one.get_submodule("reader").get_submodule("first")
+        assert isinstance(first, FirstLayer)
+        yield first
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
