@@ -17,7 +17,7 @@ from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
-from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
+from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
@@ -166,7 +166,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         found = np.full(one.steps, np.nan)
         errors = self._errors(one)
         first = one.steps - len(errors)
-        found[first:] = self.network_.usual.distance(errors)
+        found[first:] = smoothed(self.network_.usual.distance(errors), int(self.smooth))
         wrong = np.flatnonzero(~np.isfinite(found[first:]))
         if len(wrong):
             raise InputError(
@@ -194,6 +194,11 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         values = one.values[: one.steps].astype(np.float64)
         return np.concatenate([np.full((1, values.shape[1]), np.nan), np.diff(values, axis=0)])
 
+    def _smoothed_jumps(self, series: Series) -> Floats:
+        found = self.network_.jumps.distance(self._jumps(series))
+        found[1:] = smoothed(found[1:], int(self.smooth))
+        return found
+
     def _labelled(self, data: Any) -> tuple[list[Series], list[Floats] | None]:
         """Return the series and, where a column says so, which of their steps are anomalous."""
         settings = checked(self)
@@ -213,7 +218,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         jumps, history = self.network_.jumps, self.network_.history
         rows = {
             "model": ([self._scores(one) for one in series], self.threshold_),
-            "jump": ([jumps.distance(self._jumps(one)) for one in series], float(jumps.threshold)),
+            "jump": ([self._smoothed_jumps(one) for one in series], float(jumps.threshold)),
         }
         count = sum(int(np.isfinite(part[first:]).sum()) for part, first in zip(rows["model"][0], firsts, strict=True))
         if not count:
@@ -283,8 +288,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        self.network_.usual.learn(np.concatenate(errors), float(self.alarm_rate), np.tile(floor, self.network_.steps))
-        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarm_rate), floor)
+        alarms, smooth = float(self.alarm_rate), int(self.smooth)
+        self.network_.usual.learn(errors, alarms, np.tile(floor, self.network_.steps), smooth)
+        self.network_.jumps.learn(jumps, alarms, floor, smooth)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
 
 

@@ -6,6 +6,8 @@ Mahalanobis distance in place of a density: the order is the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -38,22 +40,25 @@ class UsualErrors(nn.Module):
         self.register_buffer("whiten", torch.eye(size))
         self.register_buffer("threshold", torch.ones(()))
 
-    def learn(self, errors: Floats, alarms: float, floor: Floats | None = None) -> None:
+    def learn(self, parts: Sequence[Floats], alarms: float, floor: Floats | None = None, smooth: int = 1) -> None:
         """Learn what is usual; a share of `alarms` of the distances will lie above the threshold, of few errors none.
 
         The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
 
         Args:
-            errors: [N, D].
+            parts: errors [N, D] of consecutive steps, of each series.
             alarms: the share.
             floor: [D], the least spread of each number, which is that of rounding; None for `NOISE`.
+            smooth: steps over which distances are averaged.
         """
+        errors = np.concatenate(parts)
         mean = errors.mean(0)
         least = np.full(len(mean), NOISE) if floor is None else floor
         still = errors.std(0) <= least
         self.mean.copy_(torch.from_numpy(mean))
         self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(errors - mean, still, least)))))
-        found = np.sort(self.distance(errors))[::-1][int(alarms * len(errors))]
+        distances = np.concatenate([smoothed(self.distance(part), smooth) for part in parts])
+        found = np.sort(distances)[::-1][int(alarms * len(errors))]
         if still.all():  # then half a step of the data's resolution in one of the numbers is an alarm
             found = max(found, 0.5 / np.sqrt(len(mean)))
         self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
@@ -63,6 +68,15 @@ class UsualErrors(nn.Module):
         mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
         found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
         return found
+
+
+def smoothed(scores: Floats, steps: int) -> Floats:
+    """Return the mean of scores [T] over so many steps around each; at both ends over those that there are."""
+    sums = np.concatenate([[0.0], np.cumsum(scores)])
+    at = np.arange(len(scores))
+    first, end = np.maximum(at - (steps - 1) // 2, 0), np.minimum(at + steps // 2 + 1, len(scores))
+    found: Floats = scores if steps == 1 else (sums[end] - sums[first]) / (end - first)
+    return found
 
 
 def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floats:

@@ -204,7 +204,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         if isinstance(linear, LinearOfSummaries) and linear.weight.any():
             beside = self._beside(held_out)
             linear.share.copy_(torch.from_numpy(kept_shares(given - beside, true - beside)))
-            self._note(shared_notes(linear.share))
+            self._note(shared_notes(linear.share[torch.from_numpy(~self._still)]))
             return
         shares = kept_shares(given, true)
         self.network_.draw_to_mean(torch.from_numpy(shares))

@@ -136,12 +136,14 @@ class EnsembledEstimator(InspectedEstimator):
         """Train one network, with its share of the time limit and in its own folder."""
         share = None if self.time_limit is None else float(self.time_limit) / self.ensemble
         member, path = self._member(number), None if run is None else run.path / f"{run.MEMBER}{number + 1}"
-        own = {"_spoken_of": f"member {number + 1} of {self.ensemble}: ", "notes_": [], "time_limit": share}
+        spoken_of = f"member {number + 1} of {self.ensemble}: "
+        own: dict[str, Any] = {"_spoken_of": spoken_of, "notes_": [], "time_limit": share}
         if number:  # reading the data was a part of the first one's time
             own["_started"] = time.monotonic()
-        vars(member).update(own, _context=replace(self._context, source=None))
+        member.__dict__.update(own, _context=replace(self._context, source=None))
+        training, held_out = map(examples.take, fold)
         with private_randomness(member.random_state_):
-            member._learn_fold(*map(examples.take, fold), path, resumed=resumed)  # noqa: SLF001 - a copy of its own
+            member._learn_fold(training, held_out, path, resumed=resumed)  # noqa: SLF001 - a copy of its own
         return member
 
     def _learn_fold(
