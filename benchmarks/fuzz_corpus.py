@@ -37,6 +37,10 @@ CSV = b'a,b\n1,"x y"\n2,z\n'
 SERIES = b"date,x,y\n" + b"".join(b"2020-01-%02d,%d,0.5\n" % (day, day) for day in range(1, 29))
 MONTHS = b"date,x,y\n" + b"".join(b"%d-%02d,%d,\n" % (1900 + at // 12, at % 12 + 1, at) for at in range(30))
 ARFF = b"@relation x\n@attribute r relational\n@attribute a numeric\n@end r\n@attribute c {x}\n@data\n'1,2\\n3,4',x\n"
+TSF = (
+    b"@relation x\n@attribute name string\n@attribute start date\n@frequency monthly\n@data\n"
+    b"a:2000-01-31 00-00-00:1,?,3\nb:1999-12-01 00-00-00:4\n"
+)
 VECTORS = b"3 2\nthe 0.5 1\nof -1 2e-3\na 0 0\n"
 BINARY_VECTORS = b"2 2\nthe " + np.ones(2, "<f4").tobytes() + b"\nof " + np.zeros(2, "<f4").tobytes() + b"\n"
 REAL_BYTES, MOST_REAL = 1 << 12, 40
@@ -63,11 +67,13 @@ MAKERS: dict[str, Maker] = {
     "a.txt": _bytes(b"one\ntwo\n"),
     "a.fa": _bytes(b">a b\nACGT\n>c\nAA\n"),
     "a.ts": _bytes(b"@problemName x\n@classLabel true a\n@data\n1,2:3,4:a\n"),
+    "a.tsf": _bytes(TSF),
     "a.arff": _bytes(ARFF),
     "X_TRAIN.tsv": _bytes(b"1\t2\t3\n1\t2\tNaN\n"),
     "a.npz": lambda path: np.savez_compressed(path, X=np.arange(12.0).reshape(3, 4), y=np.arange(3)),
     "a.npy": lambda path: np.save(path, np.arange(12.0).reshape(3, 4)),
     "a.mat": lambda path: scipy.io.savemat(path, {"X": np.arange(12.0).reshape(3, 4), "y": np.arange(3)[:, None]}),
+    "packed.mat": lambda path: scipy.io.savemat(path, {"X": np.arange(12.0).reshape(3, 4)}, do_compression=True),
     "a.idx": _bytes(b"\0\0\x08\x02\0\0\0\2\0\0\0\3abcdef"),
     "a.parquet": lambda path: pyarrow.parquet.write_table(TABLE, path),
     "a.feather": lambda path: pyarrow.feather.write_feather(TABLE, path),

@@ -34,9 +34,7 @@ def network_of(module: nn.Module, lengths: Tensor | None = None) -> Network:
 class Job(Protocol):
     """Makes an entry: a name, a module with its weights, how it is called, what to do, and what should come."""
 
-    def __call__(
-        self, name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None
-    ) -> Entry:
+    def __call__(self, name: str, module: nn.Module, network: Network, task: Task, truth: Observed | None) -> Entry:
         """Make it."""
         ...
 

@@ -125,8 +125,10 @@ def main(arguments: list[str]) -> int:
     imports = [item for name, tree in trees.items() for item in imports_of(name, tree, known)]
     refused = circles(graph_of(imports, {TOP, TYPES}))
     with_functions = circles(graph_of(imports, {TOP, TYPES, FUNCTION}))
-    print(f"{len(known)} modules, circles of imports: {len(circles(graph_of(imports, {TOP})))} at the top, "
-          f"{len(refused)} with those for types, {len(with_functions)} with those inside functions")
+    print(
+        f"{len(known)} modules, circles of imports: {len(circles(graph_of(imports, {TOP})))} at the top, "
+        f"{len(refused)} with those for types, {len(with_functions)} with those inside functions"
+    )
     print("\n".join(f"  inside functions: {', '.join(group)}" for group in with_functions if group not in refused))
     wrong = [f"a circle of imports: {', '.join(group)}" for group in refused if group not in BEING_CUT]
     wrong += twins(trees)

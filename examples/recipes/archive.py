@@ -113,7 +113,7 @@ def _to_some(one: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
     padded = np.zeros((len(others), longest, one.shape[1]), np.float32)
     for row, other in enumerate(others):
         padded[row, : len(other)] = other
-    # best[r][:, i + 1] is the cell (i, diagonal - i) of the last two diagonals; what is outside of the table is infinite.
+    # Column i + 1 is the cell (i, diagonal - i) of the last two diagonals; outside of the table all is infinite.
     before, last = (np.full((len(others), steps + 1), np.inf, np.float32) for _ in range(2))
     found = np.zeros(len(others), np.float32)
     for diagonal in range(steps + longest - 1):

@@ -31,7 +31,6 @@ SETTINGS: dict[str, Any] = {
     "learning_rate": 1e-2,
     "warmup": 20,
     "validation_fraction": 0.25,
-    "calibrate": False,
 }
 LEARNED = 108
 

@@ -33,6 +33,9 @@ SOURCES = {
     "min_lstm": ("Feng", 2024, "2410.01201"),
     "sru": ("Lei", 2018, "1709.02755"),
     "ugrnn": ("Collins", 2016, "1611.09913"),
+    "gru_decay": ("Che", 2018, "1606.01865"),
+    "gru_d": ("Che", 2018, "1606.01865"),
+    "lstm_time_aware": ("Baytas", 2017, None),
 }
 FILES = [file for file in FOLDER.glob("*.py") if file.name not in ("__init__.py", "registry.py", "modifiers.py")]
 

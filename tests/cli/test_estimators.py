@@ -253,7 +253,7 @@ def test_a_table_whose_rows_are_steps(loopcell, tmp_path):
     table.write_text(table.read_text(encoding="utf-8").replace("3,1,1,walk", "3,one,1,walk"), encoding="utf-8")
     result = loopcell("predict", run, table, *columns)
     assert result.exit_code == 1
-    assert "row 29 (line 30): column 't' has 'one', which is not a number" in result.stderr
+    assert "row 29 (line 30), column 't': 'one' is not a number" in result.stderr
     result = loopcell("train", "tag", table, "--by", "wearer", "--run", tmp_path / "r")
     assert "say with --input which columns make a step, such as --input t,level" in result.stderr
 
@@ -347,7 +347,7 @@ def test_a_column_of_single_numbers_is_no_text(loopcell, tmp_path, verb, numbers
     assert result.exit_code == 2
     said = " ".join(result.output.split())
     assert f"column 'age' has one number in each row ({numbers[0]}), and a sequence was expected: " in said
-    assert "--by COLUMN or --window STEPS" in said
+    assert "--by COLUMN (a unit each) or --window ROWS" in said
     assert not (tmp_path / "run").exists()
     assert loopcell(*asked, "--tokens", "char").exit_code == 0
 

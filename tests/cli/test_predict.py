@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loopcell.cli import app, predict
+from loopcell.cli.predictions import PredictedRow
 from tests.cli.conftest import one_thread
 from tests.tasks.small import words
 
@@ -49,10 +50,10 @@ def test_rows_before_a_bad_one_are_kept(loopcell, trained, tmp_path, ending):
 
 def test_rows_before_ctrl_c_are_kept(loopcell, trained, tmp_path, monkeypatch):
     def interrupted(model, spec):
-        yield "{}\n"
+        yield PredictedRow({}, {})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predict, "_lines", interrupted)
+    monkeypatch.setattr(predict, "_of_examples", interrupted)
     (tmp_path / "in.jsonl").write_text(GOOD[0], encoding="utf-8")
     result = loopcell("predict", trained, tmp_path / "in.jsonl", "-o", tmp_path / "out")
     assert result.exit_code == 130
@@ -72,7 +73,7 @@ def test_lines_say_which_row_they_are_of(loopcell, trained, tmp_path):
     result = loopcell("predict", trained, paths[0])
     assert [json.loads(line)["row"] for line in result.stdout.splitlines()] == [1, 2]
     assert result.stderr == f"note: 1 row skipped (blank lines: 1, first at {paths[0]} line 1)\n"
-    assert list(json.loads(result.stdout.partition("\n")[0])) == ["row", "label", "probability"]
+    assert list(json.loads(result.stdout.partition("\n")[0])) == ["row", "label", "probability", "probabilities"]
     for files in (paths, [tmp_path]):  # a folder's files, too
         lines = [json.loads(line) for line in loopcell("predict", trained, *files).stdout.splitlines()]
         assert [(line["file"], line["row"]) for line in lines] == [(path, row) for path in paths for row in (1, 2)]

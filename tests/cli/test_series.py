@@ -289,3 +289,31 @@ def test_a_score_that_does_not_exist_says_why(loopcell, tmp_path):
     assert "86 forecasts of 3 steps (no MASE: all before it is as it was one season earlier):" in result.stdout
     assert "nan" not in result.stdout
     assert "NaN" not in (tmp_path / "run" / "score.json").read_text(encoding="utf-8")
+
+
+def test_air_with_holes_and_winds_by_one_command(loopcell, tmp_path):
+    """Four columns of times, NA, and a wind that is a word: a table as the archives have it."""
+    drawn = np.random.default_rng(0)
+    hours = [np.datetime64("2010-01-01T00") + hour for hour in range(300)]
+    wind = drawn.choice(["NW", "NE", "SE", "cv"], 300)
+    dust = 80 + 20 * (wind == "SE") + drawn.normal(0, 5, 300)
+    rows = ["No,year,month,day,hour,pm2.5,DEWP,cbwd"]
+    for number, (time, value) in enumerate(zip(hours, dust, strict=True), 1):
+        year, month, day, hour = str(time).replace("T", "-").split("-")
+        shown = "NA" if drawn.random() < 0.1 else f"{value:.0f}"
+        rows.append(f"{number},{year},{int(month)},{int(day)},{int(hour)},{shown},{drawn.normal():.1f},{wind[number - 1]}")
+    path = tmp_path / "air.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    columns = ["--time", "year,month,day,hour", "--target", "pm2.5", "--past", "DEWP,cbwd", "--calendar", "hour"]
+    small = ["--horizon", 3, "--history", 12, "--hidden", 6, "--epochs", 1, "--seed", 1, "--device", "cpu"]
+    trained = loopcell("train", "forecast", path, *columns, *small, "--run", tmp_path / "run")
+    assert trained.exit_code == 0, trained.output
+    missing = sum(",NA," in row for row in rows)
+    assert f"note: {missing} of 300 values of pm2.5 are missing" in trained.output + trained.stderr
+    predicted = loopcell("predict", tmp_path / "run", path)
+    assert predicted.exit_code == 0, predicted.output
+    first = json.loads(predicted.stdout.splitlines()[0])
+    assert first["time"] == "2010-01-13 12:00"
+    model = load_model(tmp_path / "run")
+    assert model.covariates_.categories == {"cbwd": ("NE", "NW", "SE", "cv")}
+    assert model.covariates_.masked

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from loopcell import cells
+from loopcell import Recurrent, cells
 from loopcell.testing import TOLERANCES, Case, assert_all_close
 from loopcell.testing.case import observe
 
@@ -29,7 +29,15 @@ def compiled_equals_eager(tried, backend, **form):
     assert_all_close(observe(net, compiled, x, state), expected, tolerance=10 * TOLERANCES[torch.float32])
 
 
-@pytest.mark.parametrize(("name", "form"), [("gru", {"num_layers": 2, "bidirectional": True}), ("lstm_layer_norm", {})])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("gru", {"num_layers": 2, "bidirectional": True}),
+        ("lstm_layer_norm", {}),
+        ("gru_decay", {"num_layers": 2}),
+        ("gru_d", {"bidirectional": True}),
+    ],
+)
 def test_fullgraph(name, form):
     compiled_equals_eager(Case(cells.get(name), steps=T), "aot_eager", **form)
 
@@ -49,3 +57,13 @@ def test_fullgraph_with_lengths_and_reset():
 @pytest.mark.skipif(not COMPILER, reason="torch's compiler needs a C++ compiler, and there is none")
 def test_fullgraph_to_machine_code():
     compiled_equals_eager(Case(cells.get("lstm"), steps=T), "inductor")
+
+
+def test_an_exported_program_takes_further_inputs_by_name():
+    net = Case("gru_d").net(dtype=torch.float32)
+    plain = Recurrent("gru_d", 3, 5).eval()
+    plain.load_state_dict(net.state_dict())
+    x, given = torch.randn(T, 2, 3), {"mask": torch.ones(T, 2, 3), "dt": torch.rand(T, 2, 3)}
+    program = torch.export.export(plain, (x,), given).module()
+    other = {"mask": (torch.rand(T, 2, 3) < 0.5).float(), "dt": torch.rand(T, 2, 3)}
+    assert_all_close({"y": program(x, **other)[0]}, {"y": plain(x, **other)[0]})

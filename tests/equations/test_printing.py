@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 from dataclasses import replace
 
@@ -56,6 +57,14 @@ def test_parentheses_stand_where_they_matter(written, printed):
     assert one.text() == f"h = {printed}"
 
 
+WORDS = ("sigmoid", "tanh", "relu", "softplus", "exp", "log", "where")
+
+
+def _size(one, name):
+    size = one.graph.declared_sizes[Key("input", name)]
+    return f'"{size}"' if size else 1
+
+
 @pytest.mark.parametrize("name", cells.names())
 def test_text_reads_back_as_the_same_cell(name):
     """What is printed is Python: read as a cell's body it gives the same equations."""
@@ -63,17 +72,18 @@ def test_text_reads_back_as_the_same_cell(name):
     if "size(" in printed.text():
         pytest.skip("means are printed as sum / size, which equations do not spell")
     spaces = sorted({parameter.partition(".")[0] for parameter in printed.graph.parameters})
-    states = [
-        f'{state}: "{printed.graph.size_of(Key("state", state))}"' for state in printed.states
-    ]
+    states = [f'{state}: "{printed.graph.size_of(Key("state", state))}"' for state in printed.states]
     returned = ", ".join(printed.states)
     if printed.graph.result("output") not in [printed.graph.result("state", state) for state in printed.states]:
         returned = f"h, {returned}"
     body = "\n    ".join(printed.text().splitlines())
-    source = f"def again(x, {', '.join(states)}, *, {', '.join(spaces)}):\n    {body}\n    return {returned}\n"
+    inputs = ", ".join(f"{name}: {_size(printed, name)}" for name in printed.inputs)
+    source = (
+        f"def again({inputs}, /, {', '.join(states)}, *, {', '.join(spaces)}):\n    {body}\n    return {returned}\n"
+    )
     import loopcell
 
-    namespace = dict(vars(loopcell)) | {f: getattr(loopcell, f) for f in ("sigmoid", "tanh", "relu", "softplus", "exp")}
+    namespace = dict(vars(loopcell)) | {"greater": operator.gt} | {f: getattr(loopcell, f) for f in WORDS}
     exec(source.replace("output =", "h ="), namespace)
     assert cell(namespace["again"]).fingerprint == printed.fingerprint
 

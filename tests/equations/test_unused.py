@@ -154,7 +154,8 @@ def test_modifiers_say_nothing():
         for name in cells.names():
             one = cells.get(name)
             cells.zoneout(cells.recurrent_dropout(cells.weight_dropout(one, 0.5), 0.5), 0.1)
-            cells.without(one, next(iter(one.graph.parameters)).partition(".")[0])
+            spaces = (name.partition(".")[0] for name in one.graph.parameters)
+            cells.without(one, next(space for space in spaces if space != "G"))  # without it nothing would read dt
 
 
 def test_the_librarys_cells_say_nothing():

@@ -22,9 +22,7 @@ def test_every_cell_is_drawn_and_nothing_stands_on_anything_else(name):
     svg = picture(graph)
     assert {f"{state}ₜ" for state in graph.states} <= set(_texts(svg))
     places = _places(svg)
-    assert all(
-        abs(a - c) > 50 or abs(b - d) > 40 for at, (a, b) in enumerate(places) for c, d in places[at + 1 :]
-    )
+    assert all(abs(a - c) > 50 or abs(b - d) > 40 for at, (a, b) in enumerate(places) for c, d in places[at + 1 :])
     assert min(x for x, _ in places) > 0
     assert min(y for _, y in places) > 0
 

@@ -29,6 +29,7 @@ PROGRAM = Path(__file__).parent / "live_numbers.mjs"
 LIVE = Path(__file__).parents[2] / "docs" / "live"
 DRAWN = {f"drawn {seed}": case(cell_of(draw(random.Random(seed)))) for seed in range(20)}
 CASES = REGISTERED | OTHERS | {f"{name}, one number": one for name, one in SINGLE.items()} | DRAWN
+CASES = {name: one for name, one in CASES.items() if len(one.cell.inputs) < 2}  # a language model has no further input
 ENGLISH = "the cat sat on the mat. the dog ate the cat.\n"
 KOREAN = "고양이가 매트 위에 앉았다. ㅋㅋ 정말 좋은 영화였습니다.\n"
 

@@ -17,13 +17,16 @@ def _gradients(name, lengths=None):
     torch.manual_seed(1)
     net = loopcell.Recurrent(cell, N, H, sizes=sizes or None).double().eval()
     x = torch.randn(T, B, N, dtype=torch.float64)
+    further = {
+        key: torch.rand(T, B, found.width, dtype=torch.float64) for key, found in net.executable(0).further.items()
+    }
     layer = NudgedExecutable(net.executable(0), net.executable(0).names)
     rest = [torch.zeros(B, size, dtype=torch.float64) for size in net.executable(0).state_sizes.values()]
     rows = Lengths(T, None if lengths is None else torch.tensor(lengths))
-    y, after, *_ = layer(x, rest, net.sources(0, 0), rows, training=False)
+    y, after, *_ = layer(x, rest, net.sources(0, 0), rows, training=False, further=further)
     (nudges,) = layer.nudges
     loss = (y * y).sum() + sum((state**3).sum() for state in after)
-    return y, net(x, lengths=lengths)[0], torch.autograd.grad(loss, list(nudges.values()))
+    return y, net(x, lengths=lengths, **further)[0], torch.autograd.grad(loss, list(nudges.values()))
 
 
 @pytest.mark.parametrize("lengths", [None, [6, 2, 4]])

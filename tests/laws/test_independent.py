@@ -30,7 +30,7 @@ KINDS = {
 }
 
 
-def by_hand(net, step, state_type, **masks):
+def by_hand(net, step, state_type, **options):
     """The run of a network's own parameters by the plain runner, to be differentiated by autograd."""
     names = [
         f"l{layer}{suffix}." for layer in range(net.num_layers) for suffix in ("", "_reverse")[: net.num_directions]
@@ -43,7 +43,7 @@ def by_hand(net, step, state_type, **masks):
             for prefix in names
         ]
         size = net.output_size // net.num_directions
-        y, final = run_stack(step, x, dict(state), layers, output_size=size, bidirectional=net.bidirectional, **masks)
+        y, final = run_stack(step, x, dict(state), layers, output_size=size, bidirectional=net.bidirectional, **options)
         return y, state_type(**final)
 
     return how
@@ -52,7 +52,9 @@ def by_hand(net, step, state_type, **masks):
 def compare(tried, step, *, dtype=torch.float64, num_layers=1, bidirectional=False, lengths=None, reset=None):
     net = tried.net(num_layers=num_layers, bidirectional=bidirectional, dtype=dtype)
     x, state = tried.inputs().to(dtype), tried.state(net).to(dtype)
-    expected = observe(net, by_hand(net, step, type(state), lengths=lengths, reset=reset), x, state)
+    further = tried.joined_size - tried.input_size
+    how = by_hand(net, step, type(state), lengths=lengths, reset=reset, further=further)
+    expected = observe(net, how, x, state)
     assert_all_close(observe(net, run(net, lengths=lengths, reset=reset), x, state), expected)
 
 

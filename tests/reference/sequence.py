@@ -34,9 +34,13 @@ def run_layer(step, x, states, p, *, lengths, reset, reverse, output_size):
     return torch.stack(columns, dim=1), tuple(torch.stack(rows) for rows in zip(*finals, strict=True))
 
 
-def run_stack(step, x, states, layers, *, output_size, bidirectional=False, lengths=None, reset=None):
-    """A whole network: states by name, each [L*D, B, H]; layers: parameters of each layer and direction."""
-    T, B, _ = x.shape
+def run_stack(step, x, states, layers, *, output_size, bidirectional=False, lengths=None, reset=None, further=0):
+    """A whole network: states by name, each [L*D, B, H]; layers: parameters of each layer and direction.
+
+    The last `further` columns of x are read by every layer.
+    """
+    T, B, width = x.shape
+    beside = x[..., width - further :]
     lengths = [T] * B if lengths is None else [int(n) for n in lengths]
     reset = [[False] * T] * B if reset is None else reset.T.tolist()
     directions = 2 if bidirectional else 1
@@ -58,6 +62,7 @@ def run_stack(step, x, states, layers, *, output_size, bidirectional=False, leng
             )
             halves.append(half)
             finals.append(final)
-        x = torch.cat(halves, dim=-1)
+        y = torch.cat(halves, dim=-1)
+        x = torch.cat([y, beside], dim=-1)
     stacked = (torch.stack(parts) for parts in zip(*finals, strict=True))
-    return x, dict(zip(states, stacked, strict=True))
+    return y, dict(zip(states, stacked, strict=True))

@@ -1,6 +1,6 @@
 """The independent steps by the name of the cell that each is the truth of."""
 
-from tests.reference import elman, grus, lstms
+from tests.reference import decays, elman, grus, lstms
 
 STEPS = {
     step.__name__: step
@@ -24,5 +24,8 @@ STEPS = {
         grus.light_gru,
         grus.min_gru,
         grus.ugrnn,
+        decays.gru_decay,
+        decays.gru_d,
+        decays.lstm_time_aware,
     )
 }

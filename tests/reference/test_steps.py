@@ -233,3 +233,46 @@ def test_layer_normed_gru_of_gain_zero_has_the_gates_of_its_shifts():
     p |= {name: torch.zeros_like(value) for name, value in p.items() if name.startswith("gain.")}
     z = torch.sigmoid(p["shift.z"])
     close(STEPS["gru_layer_norm"](x, (h,), p)[0], (1 - z) * torch.tanh(p["shift.n"]) + z * h)
+
+
+def test_without_time_that_passed_nothing_fades():
+    p = parameters(*"rzn") | {"d.n": drawn(HIDDEN), "G.h": drawn(HIDDEN), "b.h": -drawn(HIDDEN).abs()}
+    x, h, c = drawn(BATCH, INPUT), drawn(BATCH, HIDDEN), drawn(BATCH, HIDDEN)
+    now = torch.cat([x, torch.zeros(BATCH, 1, dtype=torch.float64)], -1)
+    close(STEPS["gru_decay"](now, (h,), p)[0], STEPS["gru"](x, (h,), p)[0])
+    p = parameters(*"ifgo", "d")
+    for ours, theirs in zip(STEPS["lstm_time_aware"](now, (h, c), p)[1], STEPS["lstm"](x, (h, c), p)[1], strict=True):
+        close(ours, theirs)
+
+
+def test_after_a_long_time_nothing_of_the_state_is_left():
+    p = parameters(*"rzn") | {"d.n": drawn(HIDDEN), "G.h": drawn(HIDDEN).abs() + 1, "b.h": drawn(HIDDEN)}
+    x, h = drawn(BATCH, INPUT), drawn(BATCH, HIDDEN)
+    later = torch.cat([x, torch.full((BATCH, 1), 1e3, dtype=torch.float64)], -1)
+    close(STEPS["gru_decay"](later, (h,), p)[0], STEPS["gru"](x, (0 * h,), p)[0])
+
+
+def gru_d_parameters():
+    p = parameters(*"rzn") | {f"V.{gate}": drawn(HIDDEN, INPUT) for gate in "rzn"}
+    return p | {"G.x": drawn(INPUT).abs() + 1, "b.x": drawn(INPUT), "G.h": drawn(HIDDEN, INPUT), "b.h": drawn(HIDDEN)}
+
+
+def test_gru_d_of_what_was_all_observed_is_a_gru_with_a_faded_state_and_the_masks_weights_in_its_biases():
+    p, x, h, last = gru_d_parameters(), drawn(BATCH, INPUT), drawn(BATCH, HIDDEN), drawn(BATCH, INPUT)
+    delta = drawn(BATCH, INPUT).abs()
+    _, (new, kept) = STEPS["gru_d"](torch.cat([x, torch.ones_like(x), delta], -1), (h, last), p)
+    biased = p | {f"b.{gate}": p[f"b.{gate}"] + p[f"V.{gate}"].sum(-1) for gate in "rzn"}
+    left = torch.exp(-torch.relu(delta @ p["G.h"].T + p["b.h"]))
+    close(new, STEPS["gru_lets_before"](x, (left * h,), biased)[0])
+    close(kept, x)
+
+
+def test_gru_d_of_what_is_missing_reads_the_last_value_at_first_and_the_mean_in_the_end():
+    p, x, h, last = gru_d_parameters(), drawn(BATCH, INPUT), drawn(BATCH, HIDDEN), drawn(BATCH, INPUT)
+    none = torch.zeros_like(x)
+    p |= {"G.h": torch.zeros(HIDDEN, INPUT, dtype=torch.float64), "b.x": -p["b.x"].abs()}
+    left = torch.exp(-torch.relu(p["b.h"])) * h
+    for delta, read in ((none, last), (none + 1e3, none)):
+        _, (new, kept) = STEPS["gru_d"](torch.cat([x, none, delta], -1), (h, last), p)
+        close(new, STEPS["gru_lets_before"](read, (left,), p)[0])
+        close(kept, last)

@@ -16,7 +16,7 @@ from loopcell.equations.functions import bernoulli, sized
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.rewrite import Rewrite, copy_into
-from loopcell.equations.trace import TraceBuilder
+from loopcell.equations.trace import TraceBuilder, demand_read
 from loopcell.equations.verify import verify
 from loopcell.errors import UsageError
 
@@ -109,7 +109,9 @@ def residual(cell: str | Cell) -> Cell:
     """
     cell = get(cell)
     size = cell.graph.size_of(OUTPUT)
-    (x,) = (node.key for _, node in cell.graph.leaves("input"))
+    if not cell.inputs:
+        raise UsageError(f"cell `{cell.name}` reads no input that could be added to its output")
+    x = Key("input", cell.inputs[0])
 
     def apply(old: Results, new: Results) -> Results:
         return {**new, OUTPUT: new[OUTPUT] + sized(old[x], size)}
@@ -157,9 +159,9 @@ def _modified(
     new = results(old, {key: values[index] for key, index in cell.graph.results.items()})
     for key, value in new.items():
         _relabel(builder, key, values[cell.graph.results[key]], value)
-    sizes = {key: cell.graph.size_of(key) for key in cell.graph.results if key != OUTPUT}
-    sizes.update((node.key, "input") for _, node in cell.graph.leaves("input"))
-    return replace(cell, graph=verify(builder.build(name, new), sizes))
+    graph = builder.build(name, new)
+    demand_read(graph, cell.inputs)
+    return replace(cell, graph=verify(graph, cell.graph.declared_sizes))
 
 
 def _relabel(builder: TraceBuilder, key: Key, inner: Value, outer: Value) -> None:

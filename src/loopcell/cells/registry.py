@@ -6,12 +6,14 @@ import difflib
 from inspect import isfunction
 
 from loopcell.cells.gru import gru, gru_keeps_before, gru_lets_after, gru_lets_before
+from loopcell.cells.gru_decay import gru_d, gru_decay
 from loopcell.cells.gru_layer_norm import gru_layer_norm
 from loopcell.cells.indrnn import indrnn
 from loopcell.cells.light_gru import light_gru
 from loopcell.cells.lstm import lstm, lstm_coupled, lstm_peephole
 from loopcell.cells.lstm_layer_norm import lstm_layer_norm
 from loopcell.cells.lstm_projected import lstm_projected
+from loopcell.cells.lstm_time_aware import lstm_time_aware
 from loopcell.cells.mgu import mgu
 from loopcell.cells.minimal import min_gru, min_lstm
 from loopcell.cells.rnn import rnn, rnn_relu
@@ -30,11 +32,14 @@ CELLS: dict[str, Cell] = {
         lstm_coupled,
         lstm_projected,
         lstm_layer_norm,
+        lstm_time_aware,
         gru,
         gru_keeps_before,
         gru_lets_before,
         gru_lets_after,
         gru_layer_norm,
+        gru_decay,
+        gru_d,
         mgu,
         light_gru,
         indrnn,

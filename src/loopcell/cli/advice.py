@@ -25,6 +25,7 @@ FLAGS = {
     "series": "--series",
     "target": "--target",
     "time": "--time",
+    "time_format": "--time-format",
     "time_limit": "--time-limit",
     "updates": "--steps",
     "validation": "--val",

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from loopcell.cli import cells, chat, compare, evaluate, explain, inspect, predict, resume, sample, train, translate
+from loopcell.cli import (
+    cells,
+    chat,
+    compare,
+    evaluate,
+    explain,
+    inspect,
+    predict,
+    resume,
+    sample,
+    train,
+    translate,
+    tune,
+)
 from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 
@@ -28,6 +41,7 @@ app.command("resume", epilog=epilog("resume"))(resume.resume)
 app.command("cells", epilog=epilog("cells"))(cells.cells)
 app.command("explain", epilog=epilog("explain"))(explain.explain)
 app.add_typer(compare.app, name="compare")
+app.add_typer(tune.app, name="tune")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 

@@ -16,19 +16,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from loopcell.cli import early
 from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 from loopcell.cli.flags import Settings, flags_of, with_flags
-from loopcell.cli.reporting import INTERRUPTED, Debug, reporting, say, say_note
+from loopcell.cli.job_files import checked_settings, demand_output, read_job
+from loopcell.cli.reporting import INTERRUPTED, Debug, reporting, say
 from loopcell.cli.standard_input import as_files
 from loopcell.cli.train_verbs import VERBS, Files, Held, Run, Verb
 from loopcell.cli.values import demand_sizes, find_cell, parse_names
 from loopcell.comparison.settings import ProblemSettings
 from loopcell.errors import UsageError
-from loopcell.files.writable import demand_folder
-from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.tasks.core.models import model_class, open_files
 from loopcell.training.run_folder import free_folder
 
 if TYPE_CHECKING:
@@ -159,23 +156,11 @@ def _on_files(
     verb: Verb, settings: Settings, cells: str, paths: tuple[list[Path], list[Path] | None]
 ) -> tuple[list[Cell], OnData]:
     """Open files as `loopcell train` does, and read them once for all runs."""
-    files, val = paths
-    checked = settings.build(verb.settings)
-    chosen = _cells(cells, checked)
-    early.demand_settings(replace(checked, sizes=None))
-    spec = settings.build(FileExamples, files=files, digits="tokens" in settings.given(verb.settings))
-    early.demand_there(spec.vectors, "--vectors")
-    held_out = settings.build(FileExamples, files=val) if val else None
-    data, validation = open_files(verb.task, replace(checked, sizes=None), spec, held_out, say_note)
+    chosen = _cells(cells, checked_settings(verb, settings))
+    job = read_job(verb, settings, *paths)
     from loopcell.comparison import OnData
 
-    estimator = model_class(verb.task)(**settings.given(verb.settings))
-    return chosen, OnData(
-        estimator=estimator,
-        examples=data.load_training(estimator),
-        validation=None if validation is None else validation.load_validation(),
-        data=", ".join(_described(path) for path in (*files, *(val or ()))),
-    )
+    return chosen, OnData(estimator=job.estimator, examples=job.examples, validation=job.validation, data=job.data)
 
 
 def _cells(names: str, settings: Any) -> list[Cell]:
@@ -233,19 +218,11 @@ def _report(found: Comparison, folder: Path) -> None:
     say(f"runs:  {folder}")
 
 
-def _described(path: Path) -> str:
-    return f"{path.name} ({path.stat().st_size:,} bytes)" if path.is_file() else path.name
-
-
 def _demand_writable(output: Path) -> None:
     """Refuse a file that could not be written after hours of training: of another ending, or in no such folder."""
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"--output names a file that ends in {', '.join(ENDINGS)}, not {output.name}")
-    if not output.resolve().parent.is_dir():
-        raise UsageError(f"--output {output}: its folder does not exist")
-    if output.is_dir():
-        raise UsageError(f"--output {output}: a folder has that name")
-    demand_folder(output.resolve().parent)
+    demand_output(output)
 
 
 for _name in PROBLEMS:

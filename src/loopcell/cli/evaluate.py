@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -21,7 +21,10 @@ from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS)
+FLAGS: tuple[Flag, ...] = (
+    *(*READING, *INPUT, *LABEL, *SEPARATOR),
+    *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+)
 
 
 @with_flags(FLAGS)
@@ -38,8 +41,15 @@ def evaluate(
     end: Annotated[
         str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
     ] = None,
-    stride: Annotated[
-        int | None, typer.Option("--stride", help="Series: steps from one forecast to the next, else 1.")
+    windows: Annotated[
+        int | None, typer.Option("--windows", help="Series: only the last so many forecasts of each.")
+    ] = None,
+    refit: Annotated[
+        str | None,
+        typer.Option("--refit", help="Series: train a copy anew before a forecast: warm (from its weights) or full."),
+    ] = None,
+    refit_every: Annotated[
+        int | None, typer.Option("--refit-every", help="Series: forecasts from one training to the next, else 1.")
     ] = None,
     plot: Plot = None,
     *,
@@ -52,10 +62,15 @@ def evaluate(
         files, train = as_files(files, train)
         settings = Settings(FLAGS, typed)
         task = early.demand_model(find_model(model))
-        data = settings.build(FileExamples, files=files)
+        stride = settings.given(FileExamples).get("stride")
+        of_forecasts = {} if files_class(task).cuts_windows else {"stride": None}
+        data = settings.build(FileExamples, files=files, **of_forecasts)
         files_class(task).demand(data)
-        known = settings.build(FileExamples, files=train) if train else None
-        said = {"start": _place(start), "end": _place(end), "stride": stride}
+        # Labels of units, and the choice of the last window, are of what is scored.
+        of_scored = {"last": False, "unit_labels": None}
+        known = settings.build(FileExamples, files=train, **of_forecasts, **of_scored) if train else None
+        said = {"start": _place(start), "end": _place(end), "stride": stride if of_forecasts else None}
+        said |= {"windows": windows, "refit": refit, "refit_every": refit_every}
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
             save_confusion(table, plot)
@@ -80,7 +95,7 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
     there = {name: value for name, value in said.items() if value is not None}
     for name in there:
         if name not in inspect.signature(model.evaluate).parameters:
-            flag = "--train" if name == "training" else f"--{name}"
+            flag = "--train" if name == "training" else f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} says nothing to a {type(model).__name__}; leave it out")
     return there
 

@@ -48,7 +48,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell sample runs/novel --length 200 --temperature 0.7 --seed 1",
     ),
     "predict": (
-        "loopcell predict runs/reviews new.csv --output opinions.jsonl",
+        "loopcell predict runs/reviews new.csv --id text --output opinions.csv",
         "loopcell predict runs/loads loads.csv",
     ),
     "eval": (
@@ -70,6 +70,26 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "cells": (
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
+    ),
+    "tune classify": (
+        "loopcell tune classify reviews.csv --input text --label opinion --search hidden_size=16,32 --trials 3",
+        "loopcell tune classify X.npy y.npy --trials 2 --epochs 2 -o tuning.csv",
+    ),
+    "tune regress": (
+        "loopcell tune regress machines.jsonl --input readings --label hours --search dropout=0..0.5 --trials 2",
+        "loopcell tune regress boxes.csv --input width,height,depth --target weight --trials 2 --epochs 2",
+    ),
+    "tune tag": (
+        "loopcell tune tag sentences.jsonl --input tokens --label tags --search cell=gru,lstm --trials 2",
+        "loopcell tune tag steps.csv --by wearer --window 64 --input x,y,z --label freezing --trials 2 --epochs 2",
+    ),
+    "tune lm": (
+        "loopcell tune lm novel.txt --search learning_rate=1e-3..1e-2 --trials 2 --epochs 1",
+        "loopcell tune lm novel.txt --cell gru --search hidden_size=16,32 --trials 2 --epochs 1",
+    ),
+    "tune forecast": (
+        "loopcell tune forecast loads.csv --time date --target load --horizon 14 --trials 2 --epochs 2",
+        "loopcell tune forecast sales.csv --time date --series shop --target sold --search history=28,56 --trials 2",
     ),
     "compare recall": (
         "loopcell compare recall --distances 10,20,40,80 --cells rnn,gru,lstm --seeds 3 -o recall.html",

@@ -131,7 +131,7 @@ def _blocks(model: Any, file: Path) -> Iterator[Any]:
     from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
 
     spec = as_trained(FileExamples(files=(file,)), getattr(model, "columns_", None))
-    return blocks(open_records(spec), spec, 1024)
+    return blocks(open_records(spec), spec, 1024, each_step=model.labels_each_step)
 
 
 def _row_of(model: Any, file: Path, row: int) -> Any:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, READING, STEPS
+from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS
 from loopcell.cli.flags import Flag, Settings, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
+from loopcell.cli.predictions import PredictedRow, Row, form_of, write
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
-from loopcell.cli.standard_input import STANDARD, as_files
+from loopcell.cli.series_ids import SeriesIds
+from loopcell.cli.standard_input import as_files
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED)
 
 
 @with_flags(FLAGS)
@@ -32,52 +32,37 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write: JSON lines, else standard output.")
+        Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="What is written: jsonl, csv, tsv or parquet; else by the file's ending, or jsonl."
+        ),
     ] = None,
     state: Annotated[
         Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
+    ] = None,
+    ahead: Annotated[
+        int | None, typer.Option("--ahead", min=1, help="Forecasts: how many steps, else the horizon of training.")
     ] = None,
     plot: Plot = None,
     *,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Write a line of JSON for every sequence, in order; any number of them takes little memory."""
+    """Write a line of JSON for every sequence, or the rows of a table, in order; any number takes little memory."""
     with reporting(debug):
         demand_plot(plot)
+        form = form_of(output, form)
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
         _demand_state(loaded, state)
+        _demand_ahead(loaded, ahead)
         demand_series(loaded, plot, series=is_of_series(loaded))
-        lines = _series_lines(loaded, spec, state, plot) if is_of_series(loaded) else _lines(loaded, spec)
-        if output is None or output == STANDARD:
-            sys.stdout.writelines(lines)
-        else:
-            _write(lines, output)
-
-
-def _write(lines: Iterator[str], output: Path) -> None:
-    """Write the lines to a file; where they end in an error or with Ctrl-C, say where those so far are."""
-    from loopcell.files import write_in_parts
-
-    with write_in_parts(output) as part:
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.writelines(lines)
-        except BaseException:
-            _tell_kept(part)
-            raise
-
-
-def _tell_kept(part: Path) -> None:
-    with part.open("rb") as file:
-        count = sum(line.endswith(b"\n") for line in file)
-    if not count:
-        part.unlink()
-        return
-    rows = f"first {count:,} rows are" if count > 1 else "first row is"
-    say_note(f"the {rows} in {part}")
+        found = _of_series(loaded, spec, (state, ahead), plot) if is_of_series(loaded) else _of_examples(loaded, spec)
+        write(found, output, form)
 
 
 def is_of_series(model: Any) -> bool:
@@ -99,34 +84,58 @@ def _demand_state(model: Any, state: Path | None) -> None:
     raise UsageError(f"--state is for forecasts: a {name} keeps no state")
 
 
-def _series_lines(model: Any, spec: FileExamples, state: Path | None, plot: Path | None) -> Iterator[str]:
+def _demand_ahead(model: Any, ahead: int | None) -> None:
+    """Refuse a number of steps for a model that forecasts none."""
+    from loopcell.errors import UsageError
+
+    if ahead is not None and not hasattr(model, "backtest"):
+        raise UsageError(f"--ahead is for forecasts: a {type(model).__name__} makes none")
+
+
+def _of_series(
+    model: Any, spec: FileExamples, said: tuple[Path | None, int | None], plot: Path | None
+) -> Iterator[PredictedRow]:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     (source,) = SeriesFiles.open_for(spec, model, say_note).load()
+    source.check_columns(spec.carried)
     if not hasattr(model, "predict_next"):
         rows = model.predict_records(source)
         if plot is not None:
             save_anomalies(model, source, plot)
+        found = _with_ids(model, source, spec, rows, ahead=False)
     else:
-        rows = _forecast_rows(model, source, state, plot)
+        found = _with_ids(model, source, spec, _forecast_rows(model, source, said, plot), ahead=True)
     told, without = False, 0
-    for row in rows:
+    for one in found:
         if not told:
             say_notes(model.notes_)
         told = True
-        there = {name: value for name, value in row.items() if value is not None}
-        without += len(there) < len(row)
-        yield json.dumps(there, ensure_ascii=False, allow_nan=False) + "\n"
+        without += None in one.found.values()
+        yield one
     if without:
         say_note(f"{without:,} rows have no score: so many steps are read before the first one (history)")
 
 
-def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path | None) -> list[dict[str, Any]]:
+def _with_ids(
+    model: Any, source: Records, spec: FileExamples, rows: Iterable[Row], *, ahead: bool
+) -> Iterable[PredictedRow]:
+    """Return predictions with the columns that are carried over, those of steps that have been in the table's order."""
+    if not spec.carried and (ahead or model.series is None):
+        return (PredictedRow({}, row) for row in rows)
+    ids = SeriesIds(model, source, spec.carried)
+    return ids.of_the_future(rows) if ahead else ids.of_steps(rows)
+
+
+def _forecast_rows(
+    model: Any, source: Records, said: tuple[Path | None, int | None], plot: Path | None
+) -> list[dict[str, Any]]:
     """Return the rows of forecasts, after their picture and their state are written."""
     from loopcell.tasks import SeriesState
 
+    state, ahead = said
     before = None if state is None or not state.exists() else SeriesState.load(state)
-    found, after = model.predict_next(source, before)
+    found, after = model.predict_next(source, before, steps=ahead)
     rows = [row for forecast in found for row in forecast.rows()]
     if plot is not None:
         save_forecasts(found, plot)
@@ -135,27 +144,35 @@ def _forecast_rows(model: Any, source: Records, state: Path | None, plot: Path |
     return rows
 
 
-def _lines(model: Any, spec: FileExamples) -> Iterator[str]:
+def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     from loopcell.errors import UsageError
-    from loopcell.tasks.core.from_files.examples import as_whole, blocks, in_training, open_records, tell_all
+    from loopcell.tasks.core.from_files.examples import (
+        as_read,
+        blocks,
+        in_training,
+        open_records,
+        tell_all,
+    )
+    from loopcell.tasks.core.from_files.long_tables import told_by
 
     if not hasattr(model, "predict_records"):
         raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
-    columns = model.columns_
-    records = open_records(spec if columns is None else as_whole(spec, columns))
+    columns, spec = model.columns_, spec.missing_as(model)
+    records = open_records(spec if columns is None else as_read(spec, columns))
     if columns is not None:
         records.expect(columns.named)
         _say_where_lines_are_texts(columns.named, records)
         spec = in_training(spec, columns, records)
+    records.check_columns(spec.carried)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
-    for X in blocks(records, spec, ROWS_AT_ONCE):
+    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=model.labels_each_step):
         empty = False
         unknown.look_at(X)
-        for origin, found in zip(X.origins, model.predict_records(X), strict=True):
+        for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
             place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield json.dumps(place | found, ensure_ascii=False) + "\n"
+            yield PredictedRow(place | told_by(X, index), found, model.labels_each_step)
     if empty:
         raise records.no_rows()
     unknown.tell()

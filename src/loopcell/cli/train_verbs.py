@@ -12,11 +12,22 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import INPUT, LABEL, READING, SEPARATOR, STEPS, VECTORS
+from loopcell.cli.columns import (
+    CAP,
+    INPUT,
+    LABEL,
+    READING,
+    SEPARATOR,
+    STATIC,
+    STEPS,
+    UNIT_LABELS,
+    VECTORS,
+)
 from loopcell.cli.finish import report
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import as_training_files
+from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import model_class, open_files
 from loopcell.tasks.core.settings import ClassifierSettings, RegressorSettings, TaggerSettings
@@ -58,14 +69,14 @@ VERBS = {
     "classify": Verb(
         "sequence-classifier",
         ClassifierSettings,
-        (*READING, *INPUT, *LABEL, *SEPARATOR, *VECTORS),
-        "Train a classifier: a label, or several, for each sequence.",
+        (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_LABELS, *VECTORS),
+        "Train a classifier: a label, or several, for each sequence. A row is a sequence, or a step of one.",
     ),
     "regress": Verb(
         "sequence-regressor",
         RegressorSettings,
-        (*READING, *INPUT, *LABEL, *VECTORS),
-        "Train a regressor: a number for each sequence.",
+        (*READING, *INPUT, *LABEL, *STEPS, *STATIC, *CAP, *UNIT_LABELS, *VECTORS),
+        "Train a regressor: a number for each sequence. A row is a sequence, or a step of one.",
     ),
     "tag": Verb(
         "sequence-tagger",
@@ -136,6 +147,9 @@ def _train(
     early.demand_settings(checked)
     spec = settings.build(FileExamples, files=data, digits="tokens" in settings.given(verb.settings))
     early.demand_there(spec.vectors, "--vectors")
+    early.demand_there(spec.unit_labels, "--unit-labels")
+    if val and spec.unit_labels is not None:
+        raise UsageError("--unit-labels is of one set of files, and there is --val too: put the labels into the tables")
     held_out = settings.build(FileExamples, files=val) if val else None
     opened = open_files(verb.task, checked, spec, held_out, say_note)
     early.demand_free(folder)

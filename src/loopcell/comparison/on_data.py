@@ -21,7 +21,7 @@ from loopcell.insight.capture import LayersCall
 from loopcell.layers.stack import Stack
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import settings_class
-from loopcell.tasks.core.verdict import MODEL, UNJUDGED
+from loopcell.tasks.core.verdict import MODEL, headline
 
 LOOK_AT = 32
 """Sequences over which the gradient is taken."""
@@ -142,8 +142,7 @@ def first_call(network: nn.Module) -> Iterator[list[LayersCall]]:
 
 
 def _run(estimator: Any, table: ScoreTable, call: LayersCall, seed: int) -> ComparedRun:
-    metric = next((name for name in table.model if name not in UNJUDGED and _has_baseline(table, name)), None)
-    metric = next(iter(table.model)) if metric is None else metric
+    metric = headline(table.rows)
     layers, position = call.layers, estimator.outcome_.position
     return ComparedRun(
         cell=layers.cell.name,
@@ -161,10 +160,6 @@ def _run(estimator: Any, table: ScoreTable, call: LayersCall, seed: int) -> Comp
         gradient={"end": _gradient(call)},
         baselines={name: row[metric] for name, row in table.rows.items() if name != MODEL and metric in row},
     )
-
-
-def _has_baseline(table: ScoreTable, metric: str) -> bool:
-    return any(metric in row for name, row in table.rows.items() if name != MODEL)
 
 
 def _shape(estimator: Any, layers: Stack, steps: int) -> dict[str, Any]:
@@ -185,6 +180,8 @@ def _beginning(texts: Any) -> str:
 def _gradient(call: LayersCall) -> list[float]:
     """Return the norms over some of the sequences that are read first."""
     axis = 0 if call.layers.batch_first else 1
-    x, lengths = call.x.narrow(axis, 0, min(LOOK_AT, call.x.shape[axis])), call.others["lengths"]
+    count, lengths = min(LOOK_AT, call.x.shape[axis]), call.others["lengths"]
+    further = {name: call.others[name].narrow(axis, 0, count) for name in call.layers.spec.further}
+    lengths = None if lengths is None else torch.as_tensor(lengths)[:LOOK_AT]
     with torch.enable_grad():
-        return norms_back(call.layers, x, None, None if lengths is None else torch.as_tensor(lengths)[:LOOK_AT])
+        return norms_back(call.layers, call.x.narrow(axis, 0, count), None, lengths, further)

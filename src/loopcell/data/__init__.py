@@ -1,7 +1,7 @@
 """Text, tables, series, sounds and images into sequences; public data sets.
 
 These are the names for users. What the library itself needs besides is in the rooms: `readers`, `text`, `features`,
-`series`, `examples`, `public`.
+`series`, `examples`, `from_tables`, `public`.
 """
 
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loopcell.data.examples import (
     Batches,
     Ragged,
+    SequenceData,
     Split,
     as_sequences,
     split_groups,
@@ -28,8 +29,20 @@ from loopcell.data.features import (
     audio_chunks,
     read_audio,
 )
+from loopcell.data.from_tables import TableSequences, sequences_from_table
 from loopcell.data.public import Fetched, PublicFile, PublicSet, fetch, public_sets
-from loopcell.data.readers import Column, Delimited, Origin, Record, Records, open_store, pair, read, store
+from loopcell.data.readers import (
+    Column,
+    Delimited,
+    Origin,
+    Record,
+    Records,
+    Units,
+    open_store,
+    pair,
+    read,
+    store,
+)
 from loopcell.data.series import Series, Step, calendar, series_from
 from loopcell.data.text import (
     BpeVocabulary,
@@ -60,9 +73,13 @@ __all__ = [
     "read",
     "store",
     # rows into sequences, batches and parts
+    "TableSequences",
+    "Units",
+    "sequences_from_table",
     "Batches",
     "Padded",
     "Ragged",
+    "SequenceData",
     "Split",
     "as_sequences",
     "pad",

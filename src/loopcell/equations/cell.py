@@ -56,6 +56,11 @@ class Cell:
         """Names of the states, such as ("h", "c")."""
         return self.graph.states
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that the equations read, such as ("x", "dt"); a call takes all but the first by name."""
+        return self.graph.inputs
+
     @cached_property
     def fingerprint(self) -> str:
         """Identity of the equations: equal for equal computations, whatever the source looked like."""
@@ -144,14 +149,17 @@ class Cell:
             raise FileFormatError(f"the file's cell cannot be read ({type(error).__name__}: {error})") from None
         if any(how not in get_args(Initial) for how in initial.values()):
             raise FileFormatError(f"the file's cell starts parameters in an unknown way: {quoted(initial)}")
-        return cls(graph_from_json(graph), doc, initial)
+        read = graph_from_json(graph)
+        if [node.dims for _, node in read.leaves("input")][:1] not in ([], [("input",)]):
+            raise FileFormatError(f"the file's cell has a first input that is not [input]: {quoted(read.inputs)}")
+        return cls(read, doc, initial)
 
-    def __call__(self, x: Value, *states: Value, **namespaces: Namespace) -> tuple[Value, ...]:
+    def __call__(self, x: Value, *further: Value, **namespaces: Namespace) -> tuple[Value, ...]:
         """Use these equations inside another cell's: returns the output and the new states.
 
         Args:
-            x: the input.
-            states: one value a state, in the cell's order.
+            x: the first input.
+            further: the other inputs and then one value a state, in the cell's order.
             namespaces: the outer cell's namespaces that take the place of this cell's, by name.
         """
         if not isinstance(x, Value):
@@ -159,11 +167,12 @@ class Cell:
                 f"cell `{self.name}` describes one step; "
                 f"to run it over a sequence: Recurrent({self.name}, input_size=..., hidden_size=...)"
             )
-        if len(states) != len(self.states):
-            raise TraceError(
-                x.builder.located(f"cell `{self.name}` takes the states {', '.join(self.states)}; {len(states)} came")
-            )
-        return inline(self.graph, x, states, namespaces)
+        others = self.inputs[1:]
+        if len(further) != len(others) + len(self.states):
+            wanted = f"{'the inputs ' * bool(others)}{', '.join(others)}{' and ' * bool(others)}"
+            wanted += f"the states {', '.join(self.states)}"
+            raise TraceError(x.builder.located(f"cell `{self.name}` takes {wanted}; {len(further)} came"))
+        return inline(self.graph, (x, *further[: len(others)]), further[len(others) :], namespaces)
 
     def _demand_equal_sizes(self, known: Mapping[str, int]) -> None:
         for node in self.graph.nodes:
@@ -210,8 +219,9 @@ def cell(
 ) -> Cell | Callable[[Callable[..., Any]], Cell]:
     """Read a function as the equations of a recurrent cell.
 
-    The input and the states are positional arguments, in this order. Keyword-only arguments are namespaces of
-    parameters, which are learned; their shapes follow from use. The function returns the new states in the
+    The input and the states are positional arguments, in this order; of several inputs, all stand before a `/`, as in
+    `def f(x, dt, /, h, *, W)`. Keyword-only arguments are namespaces of parameters, which are learned; their shapes
+    follow from use. The function returns the new states in the
     order of the arguments; the first is the output, unless one more value stands before them.
 
     Args:

@@ -97,6 +97,17 @@ class Graph:
         """Names of the states, in the author's order."""
         return tuple(key.name for key in self.results if key.kind == "state")
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that the step reads, in the author's order."""
+        return tuple(node.name for _, node in self.leaves("input"))
+
+    @property
+    def declared_sizes(self) -> dict[Key, str]:
+        """Names of the sizes of inputs and states, by key; "" where an input is one number."""
+        inputs = {node.key: "".join(node.dims) for _, node in self.leaves("input")}
+        return inputs | {key: self.size_of(key) for key in self.results if key.kind == "state"}
+
     def result(self, kind: Kind, name: str = "") -> int:
         """Return the position of a result, such as that of "output" or of the new "state" "h"."""
         return self.results[Key(kind, name)]

@@ -13,21 +13,26 @@ from loopcell.equations.rewrite import copy_into
 from loopcell.errors import TraceError
 
 
-def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[str, Namespace]) -> tuple[Value, ...]:
-    """Write a cell's equations into the builder of `x`; return the output and the new states.
+def inline(
+    graph: Graph, inputs: Sequence[Value], states: Sequence[Value], namespaces: Mapping[str, Namespace]
+) -> tuple[Value, ...]:
+    """Write a cell's equations into the builder of its first input; return the output and the new states.
 
     Args:
         graph: the inner cell.
-        x: what takes the place of its input.
+        inputs: what takes the place of its inputs, in order; a cell that reads none is given one too.
         states: what takes the place of its states, in order.
         namespaces: the outer cell's, that take the place of the inner ones of these names.
 
     Raises:
         TraceError: a namespace of the inner cell has no counterpart.
     """
+    x = inputs[0]
     given = dict(zip(graph.states, states, strict=True))
+    read = dict(zip(graph.inputs, inputs, strict=False))
     # A size of the inner cell is, in the outer one, the length of what came in.
     measured = {graph.size_of(Key("state", name)): value for name, value in given.items()}
+    measured |= {"".join(node.dims): read[node.name] for _, node in graph.leaves("input")}
     measured["input"] = x
     missing = {name.partition(".")[0] for name in graph.parameters} - set(namespaces)
     if missing:
@@ -36,7 +41,7 @@ def inline(graph: Graph, x: Value, states: Sequence[Value], namespaces: Mapping[
 
     def rewrite(_index: int, node: Node, _operands: tuple[Value, ...]) -> Value | None:
         if node.op in ("input", "state"):
-            return x if node.op == "input" else given[node.name]
+            return read[node.name] if node.op == "input" else given[node.name]
         if node.op == "parameter":
             return _parameter(node, namespaces)
         if node.op == "size" and node.name in measured:

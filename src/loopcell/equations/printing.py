@@ -105,9 +105,7 @@ class Printer:
         graph: the graph with the names that the printer uses.
     """
 
-    def __init__(
-        self, graph: Graph, style: Literal["text", "latex"] | Style = "text", *, longest: int = 0
-    ) -> None:
+    def __init__(self, graph: Graph, style: Literal["text", "latex"] | Style = "text", *, longest: int = 0) -> None:
         self.graph = graph if longest else with_shared_named(graph)
         self._style = style if isinstance(style, Style) else _STYLES[style]
         self._longest = longest

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from loopcell.equations.builder import Builder, Value
@@ -25,12 +25,14 @@ _READABLE_LEAVES = {"input", "state", "parameter", "random", "constant", "size"}
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
-    """Return a graph as JSON-able data, with the sizes of its inputs and states."""
+    """Return a graph as JSON-able data, with the sizes of its states, and of inputs that are no [input]."""
     return {
         "name": graph.name,
         "nodes": [_node_to_json(node) for node in graph.nodes],
         "results": {str(key): index for key, index in graph.results.items()},
-        "sizes": {str(key): graph.size_of(key) for key in graph.results if key.kind == "state"},
+        "sizes": {
+            str(key): size for key, size in graph.declared_sizes.items() if key.kind == "state" or size != "input"
+        },
     }
 
 
@@ -53,7 +55,8 @@ def fingerprint(graph: Graph) -> str:
     nodes = [{key: value for key, value in _node_to_json(node).items() if key != "label"} for node in graph.nodes]
     # By the text of the keys: files hold this hash, so it must not change with how we hold keys in memory.
     results = sorted((str(key), index) for key, index in graph.results.items())
-    canonical = json.dumps([nodes, results], sort_keys=True)
+    lengths = {str(key): size for key, size in graph.declared_sizes.items() if key.kind == "input" and size != "input"}
+    canonical = json.dumps([nodes, results, *([lengths] if lengths else [])], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -82,10 +85,11 @@ def _read(data: Any) -> Graph:
     for written in data["nodes"]:
         values.append(_read_node(builder, written, values))
     results = {_result_key(key): _value(index, values) for key, index in data["results"].items()}
-    sizes = {_result_key(key): _name(size) for key, size in data["sizes"].items()}
-    if OUTPUT not in results or set(results) - {OUTPUT} != set(sizes) or not sizes:
+    sizes = dict.fromkeys((node.key for node in builder.nodes if node.op == "input"), "input")
+    sizes |= {_sized_key(key, sizes): _size(key, size) for key, size in data["sizes"].items()}
+    states = {key for key in sizes if key.kind != "input"}
+    if OUTPUT not in results or set(results) - {OUTPUT} != states or not states:
         raise ValueError("outputs and states do not match")
-    sizes |= {node.key: "input" for node in builder.nodes if node.op == "input"}
     graph = verify(builder.build(_title(data["name"]), results), sizes)
     _demand_sizes(graph)
     return graph
@@ -106,6 +110,17 @@ def _result_key(text: Any) -> Key:
     if key.kind != "state":
         raise ValueError(f"result {quoted(text)}")
     return Key("state", _name(key.name))
+
+
+def _sized_key(text: Any, inputs: Collection[Key]) -> Key:
+    """Read whose size a file names: a state's, or that of an input that the equations read."""
+    key = Key.parse(str(text))
+    return key if key in inputs else _result_key(text)
+
+
+def _size(of: str, name: Any) -> str:
+    """Read the name of a size; "" of an input is one number."""
+    return "" if name == "" and Key.parse(of).kind == "input" else _name(name)
 
 
 def _read_node(builder: Builder, written: Mapping[str, Any], before: list[Value]) -> Value:

@@ -6,7 +6,7 @@ import inspect
 import linecache
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -30,20 +30,22 @@ class Signature:
     """The declarations of a cell's function.
 
     Attributes:
-        input: name of the input.
+        inputs: names of the inputs, each with the name of its size: "" for one number, None where it follows from use.
         states: names of the states, each with the name of its size.
         namespaces: names of the keyword-only arguments, the parameters.
         settings: keyword-only arguments that have a default: numbers and words that shape the equations.
     """
 
-    input: str
+    inputs: Mapping[str, str | None]
     states: Mapping[str, str]
     namespaces: tuple[str, ...]
     settings: Mapping[str, object]
 
 
 def read_signature(function: Callable[..., object]) -> Signature:
-    """Read the input, the states and the namespaces of parameters from a function's arguments.
+    """Read the inputs, the states and the namespaces of parameters from a function's arguments.
+
+    What stands before a `/` is an input; where there is none, the first argument is.
 
     Raises:
         TraceError: the arguments cannot be those of a cell.
@@ -60,24 +62,37 @@ def read_signature(function: Callable[..., object]) -> Signature:
             namespaces.append(parameter.name)
         else:
             settings[parameter.name] = parameter.default
-    if len(positional) < 2:
+    count = sum(parameter.kind is parameter.POSITIONAL_ONLY for parameter in positional) or 1
+    if len(positional) <= count:
+        before = f"; what stands before the / are inputs, {', '.join(one.name for one in positional)}" * (count > 1)
         raise TraceError(
             f"cell `{function.__name__}` needs an input and at least one state: "
-            f"def {function.__name__}(x, h, *, W, U, b)"
+            f"def {function.__name__}(x, h, *, W, U, b){before}"
         )
-    states = {parameter.name: _size_name(function, parameter) for parameter in positional[1:]}
-    return Signature(positional[0].name, states, tuple(namespaces), settings)
+    first, *further = positional[:count]
+    inputs = {first.name: "input"} | {parameter.name: _input_size(function, parameter) for parameter in further}
+    states = {parameter.name: _state_size(function, parameter) for parameter in positional[count:]}
+    return Signature(inputs, states, tuple(namespaces), settings)
 
 
-def _size_name(function: Callable[..., object], parameter: inspect.Parameter) -> str:
+def _state_size(function: Callable[..., object], parameter: inspect.Parameter) -> str:
+    return "hidden" if parameter.annotation is parameter.empty else _size_name(function, parameter, "state")
+
+
+def _input_size(function: Callable[..., object], parameter: inspect.Parameter) -> str | None:
+    if parameter.annotation is parameter.empty:
+        return None
+    # Annotations are text where the author's file says `from __future__ import annotations`.
+    return "" if parameter.annotation in (1, "1") else _size_name(function, parameter, "input")
+
+
+def _size_name(function: Callable[..., object], parameter: inspect.Parameter, kind: str) -> str:
     name = parameter.annotation
-    if name is parameter.empty:
-        return "hidden"
     if isinstance(name, str) and is_name(name := name.strip("\"'")):
         return name
     raise TraceError(
-        f"cell `{function.__name__}`: the annotation of state `{parameter.name}` names its size, "
-        f'such as {parameter.name}: "hidden"'
+        f"cell `{function.__name__}`: the annotation of {kind} `{parameter.name}` names its size, "
+        f'such as {parameter.name}: "hidden"' + (f", or {parameter.name}: 1 for one number" * (kind == "input"))
     )
 
 
@@ -193,7 +208,7 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     code = inspect.unwrap(function).__code__
     builder = TraceBuilder(name, code)
     symbols = [
-        builder.add(Node("input", name=signature.input)),
+        *(builder.add(Node("input", name=name)) for name in signature.inputs),
         *(builder.add(Node("state", name=state)) for state in signature.states),
     ]
     spaces = {space: Namespace(builder, space) for space in signature.namespaces}
@@ -201,12 +216,25 @@ def trace(function: Callable[..., object], name: str, signature: Signature, sett
     builder.name_locals()
     results = named_results(builder, signature, returned)
     sizes = {Key("state", state): size for state, size in signature.states.items()}
-    sizes[Key("input", signature.input)] = "input"
-    graph = verify(builder.build(builder.name, results), sizes)
+    sizes |= {Key("input", name): size for name, size in signature.inputs.items() if size is not None}
+    read = builder.build(builder.name, results)
+    demand_read(read, signature.inputs)
+    graph = verify(read, sizes)
     reading = TracedCell(builder, builder.names, builder.written, code)
     for note in unused(reading, [value.index for value in results.values()], signature.namespaces):
         warnings.warn_explicit(f"cell `{name}`: {note}", EquationWarning, code.co_filename, code.co_firstlineno)
     return graph
+
+
+def demand_read(graph: Graph, inputs: Collection[str]) -> None:
+    """Refuse several inputs of which one has no use: a network would demand what changes nothing.
+
+    Raises:
+        TraceError: which of them it is.
+    """
+    idle = [name for name in inputs if name not in graph.inputs]
+    if len(inputs) > 1 and idle:
+        raise TraceError(f"cell `{graph.name}`: nothing reads the input `{idle[0]}`, which a call would have to pass")
 
 
 def named_results(builder: TraceBuilder, signature: Signature, returned: object) -> dict[Key, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Bernoulli, Graph, Line, Node
@@ -17,18 +18,40 @@ from loopcell.errors import ShapeError
 def verify(graph: Graph, sizes: dict[Key, str]) -> Graph:
     """Return `graph` with the shape of every value.
 
+    The size of an input that is not in `sizes` follows from use: [input] where it meets the first input elementwise, a
+    size of its own name where only products read it, and else one number a step, which fits everywhere.
+
     Args:
         graph: as traced, shapes unknown.
-        sizes: the length's name of the input and of each state, by leaf key: {"state.h": "hidden"}.
+        sizes: the length's name of inputs and of each state, by leaf key: {"state.h": "hidden"}; "" for one number.
 
     Raises:
         ShapeError: two uses of a value contradict each other, or a length does not follow from use.
     """
-    inference = _Inference(graph, sizes)
-    for index in range(len(graph.nodes)):
-        inference.visit(index)
-    inference.finish()
-    return _typed(graph, inference)
+    return _typed(graph, _settled(graph, sizes))
+
+
+def _settled(graph: Graph, sizes: dict[Key, str]) -> _Inference:
+    """Infer all shapes, with as few inputs of unknown size as possible taken as one number a step.
+
+    An input that would be as long as a state is such a number: `w.t * dt + b.t` is elementwise in both readings.
+    """
+    unknown = [node.key for _, node in graph.leaves("input") if node.key not in sizes]
+    fitting: _Inference | None = None
+    refusal: ShapeError | None = None
+    for numbers in (some for count in range(len(unknown) + 1) for some in combinations(unknown, count)):
+        try:
+            found = _Inference(graph, sizes | dict.fromkeys(numbers, ""))
+        except ShapeError as error:
+            refusal = refusal or error
+            continue
+        if found.vectors_meet_inputs():
+            return found
+        fitting = fitting or found
+    if fitting is None:
+        assert refusal is not None  # at least one reading was tried
+        raise refusal
+    return fitting
 
 
 def check(graph: Graph) -> None:
@@ -83,8 +106,19 @@ class _Inference:
         self.shapes: list[Shape | None] = [None] * len(graph.nodes)
         self.first_use: dict[int, Line | None] = {}
         self.input_met: Node | None = None
+        for index in range(len(graph.nodes)):
+            self._visit(index)
+        self._finish()
 
-    def visit(self, index: int) -> None:
+    def vectors_meet_inputs(self) -> bool:
+        """Say whether every input whose size was not given is as long as the first one, or has a size of its own."""
+        return all(
+            self.resolved(index) in ((), ("input",), (node.name,))
+            for index, node in self.graph.leaves("input")
+            if node.key not in self.given
+        )
+
+    def _visit(self, index: int) -> None:
         node = self.graph.nodes[index]
         rule = _TRACED_RULES.get(node.op) or OPS[node.op].rule
         rules = {
@@ -98,11 +132,12 @@ class _Inference:
         }
         rules[rule](index, node)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         for key, index in self.graph.results.items():
             shape = self._vector(index, self.graph.nodes[index], "a result")
             if key in self.given and not self.sizes.unify(shape, self.given[key]):
                 self._fail_result(key, index)
+        self._name_sizes_of_inputs()
         draws: dict[str, Bernoulli | None] = {}
         for node in self.graph.nodes:
             if node.op == "random" and draws.setdefault(node.name, node.random) != node.random:
@@ -111,6 +146,13 @@ class _Inference:
         for index in in_order:  # parameters last: the value that they make is the better one to name
             self._demand_known(index, self.graph.nodes[index])
 
+    def _name_sizes_of_inputs(self) -> None:
+        for index, node in self.graph.leaves("input"):
+            if self.sizes.find(self._size(index)).startswith("?"):
+                if node.name in ("input", "hidden"):
+                    self._fail(node, f'nothing says how long `{node.name}` is; annotate it: {node.name}: "size"')
+                self.sizes.unify(self._size(index), node.name)
+
     def resolved(self, index: int) -> Shape:
         return tuple(self.sizes.find(size) for size in self.shapes[index] or ())
 
@@ -118,7 +160,9 @@ class _Inference:
 
     def _leaf(self, index: int, node: Node) -> None:
         if node.key in self.given:
-            self.shapes[index] = (self.given[node.key],)
+            self.shapes[index] = (self.given[node.key],) if self.given[node.key] else ()
+        elif node.op == "input":
+            self.shapes[index] = (self.sizes.unknown(),)
         elif node.op == "state":
             self._fail(node, f"state `{node.name}` has no new value among the results")
         elif node.op in ("constant", "size"):

@@ -23,6 +23,7 @@ from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.insight.evaluation import in_evaluation
 from loopcell.layers import State
+from loopcell.layers.further_inputs import read_inputs
 from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
@@ -57,7 +58,7 @@ class LayersCall:
         layers: which were called.
         x: the input.
         state: the state given, if one was.
-        others: lengths and reset.
+        others: lengths and reset, and the cell's further inputs by name.
         result: what the call returned.
     """
 
@@ -71,7 +72,8 @@ class LayersCall:
     def of(cls, layers: Stack, given: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> LayersCall:
         """Return the call that a forward hook was told of."""
         x, state, lengths, reset = _arguments(*given, **named)
-        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset}, result)
+        further = {name: named[name] for name in layers.spec.further if name in named}
+        return cls(layers, x, _as_state(layers, state), {"lengths": lengths, "reset": reset, **further}, result)
 
     @property
     def in_rows(self) -> bool:
@@ -89,10 +91,11 @@ class LayersCall:
         lengths = as_lengths(self.others["lengths"], self.x.shape[0 if self.layers.batch_first else 1])
         return lengths is None or bool(lengths[:most].any())
 
-    def time_first(self, most: int | None = None) -> tuple[Tensor, Lengths, dict[str, Tensor]]:
-        """Return the input [T, B, I] with zeros past each row's end, the rows, and the states before by name.
+    def time_first(self, most: int | None = None) -> tuple[Tensor, Lengths, dict[str, Tensor], dict[str, Tensor]]:
+        """Return the input [T, B, I] with zeros past each row's end, the rows, and by name the states before them.
 
-        What was not given as a state is not there. Gradients do not flow into what is returned.
+        Last come the cell's further inputs, by name and in the form of the input. What was not given as a state is not
+        there. Gradients do not flow into what is returned.
 
         Args:
             most: rows that are taken; None for all.
@@ -105,13 +108,22 @@ class LayersCall:
         x, reset = x[:, cut], None if reset is None else reset[:, cut]
         rows = checked_lengths(x, None if lengths is None else lengths[cut], reset)
         initial = {name: tensor.detach()[:, cut].contiguous() for name, tensor in (self.state or {}).items()}
-        return rows.without_padding(x), rows, initial
+        further = {name: rows.without_padding(one[:, cut].detach()) for name, one in self._further(self.x).items()}
+        return rows.without_padding(x), rows, initial, further
+
+    def _further(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the further inputs as [T, B, n], by name."""
+        spec = self.layers.spec
+        given = {name: value for name, value in self.others.items() if name in spec.further}
+        return read_inputs(spec, given, x.transpose(0, 1) if spec.batch_first else x)
 
     def copied(self) -> LayersCall:
         """Return the call with copies of its tensors: a loop may write its next step into the same ones."""
         x = self.x.clone() if isinstance(self.x, Tensor) else self.x
         state = None if self.state is None else State(**{name: part.clone() for name, part in self.state.items()})
-        return replace(self, x=x, state=state)
+        further = {name: self.others[name] for name in self.layers.spec.further}
+        further = {name: one.clone() if isinstance(one, Tensor) else one for name, one in further.items()}
+        return replace(self, x=x, state=state, others={**self.others, **further})
 
 
 def look_inside(model: nn.Module, read: Callable[[], object]) -> tuple[LayerView, ...]:

@@ -55,7 +55,7 @@ def step_dynamics(net: Stack, layer: int, direction: int, x: Tensor) -> StepDyna
         net: the network.
         layer: its number.
         direction: 0, or 1 for the one against the sequence.
-        x: what the layer reads, [T, I], in its own order.
+        x: what the layer reads, [T, I], in its own order; the cell's further inputs behind it.
     """
     step = _Step(net, layer, direction)
     x = x.detach().double()
@@ -89,11 +89,18 @@ class _Step:
         """Return the state before each step of a sequence [T, I] that begins at rest, [T, S]."""
         rest, names = list(self._rest(x, 1).values()), tuple(self._names)
         with torch.no_grad():
+            first, further = self._split(x.unsqueeze(1))
             _, _, seen, _ = self._executable(
-                x.unsqueeze(1), rest, self._weights, Lengths(len(x)), training=False, record=names
+                first, rest, self._weights, Lengths(len(x)), training=False, record=names, further=further
             )
         after = torch.cat([seen[name].squeeze(1) for name in names], -1)
         return torch.cat([torch.zeros_like(after[:1]), after[:-1]])
+
+    def _split(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the first input and the further ones, by name, which lie behind it."""
+        widths = {name: found.width for name, found in self._executable.further.items()}
+        first, *others = torch.split(inputs, [inputs.shape[-1] - sum(widths.values()), *widths.values()], -1)
+        return first, dict(zip(widths, others, strict=True))
 
     def _rest(self, like: Tensor, rows: int) -> dict[str, Tensor]:
         """Return all states at rest, [R, n], by name."""
@@ -105,8 +112,10 @@ class _Step:
             states = states.detach().requires_grad_()
             parts = [part.contiguous() for part in torch.split(states, self._sizes, -1)]
             given = self._rest(states, len(states)) | dict(zip(self._names, parts, strict=True))
-            inputs = step_input.expand(1, len(states), -1).contiguous()
-            _, after, *_ = self._executable(inputs, list(given.values()), self._weights, Lengths(1), training=False)
+            first, further = self._split(step_input.expand(1, len(states), -1).contiguous())
+            _, after, *_ = self._executable(
+                first, list(given.values()), self._weights, Lengths(1), training=False, further=further
+            )
             computed = [one for name, one in zip(given, after, strict=True) if name in self._names]
             (gradient,) = torch.autograd.grad((torch.cat(computed, -1) * cotangents).sum(), states)
         return gradient

@@ -7,9 +7,10 @@ Bengio: On the difficulty of training recurrent neural networks, 2013 (arXiv 121
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -26,6 +27,7 @@ from loopcell.insight.has_page import HasPage
 from loopcell.insight.nudges import NudgedRun, changing_states
 from loopcell.insight.treatments import Treatment, treated
 from loopcell.layers import boundary
+from loopcell.layers.further_inputs import read_inputs
 from loopcell.layers.sequences import as_lengths, checked_lengths
 from loopcell.layers.stack import Stack
 
@@ -118,6 +120,7 @@ def gradient_flow(
     lengths: Tensor | Sequence[int] | None = None,
     dynamics: bool = True,
     treatment: Treatment | None = None,
+    inputs: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> GradientFlow:
     """Return how the gradient of a loss flows back through a network, step by step.
 
@@ -131,19 +134,23 @@ def gradient_flow(
         treatment: look at a copy of the network that begins anew: "orthogonal" recurrent matrices, or "chrono" gates
             with time scales up to T; or at the gradient after "clip", which scales it down as a whole where the norm
             over all weights is above 1: it bounds the update, and leaves the slope as it is.
+        inputs: the cell's further inputs by name, as in a call.
 
     Raises:
         InputError: the input does not fit, the loss is not one number, the treatment does not fit the cell, or the cell
             changes no state.
     """
     inner = _time_first(net, x)
+    further = read_inputs(net.spec, inputs, inner)
     if treatment is not None:
         net = treated(net, treatment, len(inner))
     rows = checked_lengths(inner, as_lengths(lengths, inner.shape[1]), None)
     if rows.lengths is not None and not rows.lengths.any():
         raise InputError("lengths: no row has a step, so there is no gradient to look at")
     with in_evaluation(net):
-        run = NudgedRun(net, demanded_states(net), rows.without_padding(inner.detach()), rows)
+        further = {name: rows.without_padding(one.detach()) for name, one in further.items()}
+        given = rows.without_padding(inner.detach())
+        run = NudgedRun(net, demanded_states(net), given, rows, further=further)
     output = run.output.transpose(0, 1) if net.batch_first else run.output
     with torch.enable_grad():
         value = _default_loss(run.output, rows) if loss is None else loss(output)
@@ -209,9 +216,7 @@ def flow_of(
     weights = [weight for weight in net.parameters() if weight.requires_grad] if said[1] == "clip" else []
     nudges = [nudge for nudges in run.nudges for nudge in nudges.values()]
     every = [*nudges, *weights]
-    found = torch.autograd.grad(
-        arriving.outputs, every, arriving.gradients, allow_unused=True, materialize_grads=True
-    )
+    found = torch.autograd.grad(arriving.outputs, every, arriving.gradients, allow_unused=True, materialize_grads=True)
     scaled = _clipping(found[len(nudges) :])
     return GradientFlow(
         layers=_flows(net, run, rows, (one * scaled for one in found), dynamics=dynamics),
@@ -230,9 +235,7 @@ def _clipping(gradients: Sequence[Tensor]) -> float:
     return min(1.0, CLIP / norm) if norm > 0 else 1.0
 
 
-def _flows(
-    net: Stack, run: NudgedRun, rows: Lengths, found: Iterator[Tensor], *, dynamics: bool
-) -> list[FlowOfLayer]:
+def _flows(net: Stack, run: NudgedRun, rows: Lengths, found: Iterator[Tensor], *, dynamics: bool) -> list[FlowOfLayer]:
     """Return the gradient in each layer and direction, of the gradients of its nudges in their order."""
     flows = []
     row = 0 if rows.lengths is None else int(rows.lengths.argmax())

@@ -47,7 +47,8 @@ def gradient_flow_inside(
         found = _call(model, read, place)
         options = treatment if treatment == "clip" else None
         lengths = found.others["lengths"]
-        flow = gradient_flow(found.layers, found.x.detach(), lengths=lengths, treatment=options)
+        further = {name: found.others[name].detach() for name in found.layers.spec.further}
+        flow = gradient_flow(found.layers, found.x.detach(), lengths=lengths, treatment=options, inputs=further)
         return replace(flow, treatment=treatment)
     with in_evaluation(model), torch.enable_grad(), calls_of(_stacks(model.get_submodule(place))) as calls:
         loss = read(model)
@@ -79,9 +80,9 @@ def _from_outputs(call: LayersCall, loss: Tensor, said: tuple[LossOf, Treatment 
     results = [leaf for leaf in pytree.tree_leaves(call.result) if isinstance(leaf, Tensor)]
     leaves = [leaf for leaf in results if leaf.requires_grad]
     gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
-    x, rows, initial = call.time_first()
+    x, rows, initial, further = call.time_first()
     with in_evaluation(net):
-        run = NudgedRun(net, demanded_states(net), x, rows, initial)
+        run = NudgedRun(net, demanded_states(net), x, rows, initial, further)
     output = run.output.transpose(0, 1) if net.batch_first else run.output
     found = zip(results, [output, *run.states.values()], strict=False)
     outputs = [again for leaf, again in found if leaf.requires_grad]

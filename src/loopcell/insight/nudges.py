@@ -28,6 +28,7 @@ from loopcell.runtime.execute import Executable
 from loopcell.runtime.programs import known_names, named_values
 
 _PREFIX = "nudge_"
+_NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class NudgedExecutable(Executable):
@@ -38,7 +39,7 @@ class NudgedExecutable(Executable):
         names: of values of the cell; a state's name is the state after the step.
 
     Attributes:
-        inputs: what each call read, [T, B, I], without gradients.
+        inputs: what each call read, [T, B, I], without gradients; the cell's own further inputs behind it.
         nudges: the nudges of each call, zeros [T, B, n] that require a gradient, by name.
 
     Raises:
@@ -48,7 +49,9 @@ class NudgedExecutable(Executable):
     def __init__(self, own: Executable, names: Sequence[str]) -> None:
         self._nudged = nudged(own.cell.graph, tuple(names))
         super().__init__(
-            replace(own.cell, graph=self._nudged), own.sizes, beside=tuple(_PREFIX + name for name in names)
+            replace(own.cell, graph=self._nudged),
+            own.sizes,
+            further=(*own.further, *(_PREFIX + name for name in names)),
         )
         known = known_names(self._nudged)
         dims = {name: self._nudged.nodes[known[name]].dims for name in names}
@@ -56,14 +59,14 @@ class NudgedExecutable(Executable):
         self.inputs: list[Tensor] = []
         self.nudges: list[dict[str, Tensor]] = []
 
-    def __call__(self, x: Tensor, *given: Any, **options: Any) -> Any:
+    def __call__(self, x: Tensor, *given: Any, further: Mapping[str, Tensor] = _NONE, **options: Any) -> Any:
         """Run the cell over a sequence with nudges of its own; arguments and results as of `Executable`."""
         rows = x.shape[:2]
         nudges = {name: x.new_zeros((*rows, width)).requires_grad_() for name, width in self._widths.items()}
-        self.inputs.append(x.detach())
+        self.inputs.append(torch.cat([x, *further.values()], -1).detach())
         self.nudges.append(nudges)
-        beside = {_PREFIX + name: tensor for name, tensor in nudges.items()}
-        return super().__call__(x, *given, beside=beside, **options)
+        further = {**further, **{_PREFIX + name: tensor for name, tensor in nudges.items()}}
+        return super().__call__(x, *given, further=further, **options)
 
 
 class NudgedRun:
@@ -75,6 +78,7 @@ class NudgedRun:
         x: the input [T, B, I].
         rows: where rows end and start afresh.
         initial: the states before the first step, [L * D, B, n], by name; zeros for those that are not there.
+        further: the cell's further inputs [T, B, n], by name.
 
     Attributes:
         output: [T, B, D * O].
@@ -89,13 +93,14 @@ class NudgedRun:
         names: Sequence[str],
         x: Tensor,
         rows: Lengths,
-        initial: Mapping[str, Tensor] = MappingProxyType({}),
+        initial: Mapping[str, Tensor] = _NONE,
+        further: Mapping[str, Tensor] = _NONE,
     ) -> None:
         layers = tuple(NudgedExecutable(executable, names) for executable in net.spec.executables)
         spec = replace(net.spec, executables=layers, dropout=0.0, checkpoint_steps=None)
         states = {**net.initial_state(x.shape[1], device=x.device, dtype=x.dtype), **initial}
         with torch.enable_grad():
-            results = run_layers(net, spec, x, states, rows)
+            results = run_layers(net, spec, x, states, rows, further=further)
         self.output, self.states = results.output, results.states
         self.inputs = [given for layer in layers for given in layer.inputs]
         self.nudges = [nudges for layer in layers for nudges in layer.nudges]

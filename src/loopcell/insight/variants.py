@@ -14,10 +14,9 @@ from loopcell.cells.other_forms import gru_reset_before, rnn_linear
 from loopcell.equations import Cell
 from loopcell.equations.builder import Value
 from loopcell.equations.graph import Graph, Node
-from loopcell.equations.keys import OUTPUT
 from loopcell.equations.rewrite import copy_into
 from loopcell.equations.serialise import fingerprint
-from loopcell.equations.trace import TraceBuilder
+from loopcell.equations.trace import TraceBuilder, demand_read
 from loopcell.equations.verify import verify
 from loopcell.errors import EquationError
 
@@ -54,7 +53,7 @@ def held(graph: Graph, gate: str, value: float) -> Graph:
     """Return a graph in which a named value is a number.
 
     Raises:
-        EquationError: a result would be a number, and no vector.
+        EquationError: a result would be a number, and no vector; or one of several inputs would have no use.
     """
     builder = TraceBuilder(graph.name)
     places = {index for index, node in enumerate(graph.nodes) if node.label == gate}
@@ -64,9 +63,9 @@ def held(graph: Graph, gate: str, value: float) -> Graph:
         return builder.constant(value) if index in places else None
 
     values = copy_into(builder, replace(graph, nodes=tuple(nodes)), rewrite)
-    sizes = {key: graph.size_of(key) for key in graph.results if key != OUTPUT}
-    sizes |= {node.key: "input" for _, node in graph.leaves("input")}
-    return verify(builder.build(graph.name, {key: values[at] for key, at in graph.results.items()}), sizes)
+    found = builder.build(graph.name, {key: values[at] for key, at in graph.results.items()})
+    demand_read(found, graph.inputs)
+    return verify(found, graph.declared_sizes)
 
 
 def _untyped(node: Node) -> Node:

@@ -106,6 +106,7 @@ class _Batch:
     x: Tensor
     rows: Lengths
     initial: dict[str, Tensor]
+    further: dict[str, Tensor]
 
     def recorded(self) -> dict[str, list[Tensor]]:
         """Return the gates and the output, [T, B, n] of each layer and direction, at the steps of the input."""
@@ -117,7 +118,8 @@ class _Batch:
         reset = None if self.rows.reset is None else self._turned(self.rows.reset)
         with torch.no_grad():
             given, lengths = self._turned(self.x), self.rows.lengths
-            found = self.layers.record(given, *names, state=state, lengths=lengths, reset=reset)
+            further = {name: self._turned(value) for name, value in self.further.items()}
+            found = self.layers.record(given, *names, state=state, lengths=lengths, reset=reset, **further)
         return {name: [self._turned(value) for value in values] for name, values in found.items()}
 
     def _turned(self, value: Tensor) -> Tensor:
@@ -134,7 +136,7 @@ class _Batch:
         states = changing_states(self.layers.cell.graph)
         if not states:
             return [{} for _ in self.layers.places()]
-        run = NudgedRun(self.layers, states, self.x, self.rows, self.initial)
+        run = NudgedRun(self.layers, states, self.x, self.rows, self.initial, self.further)
         every = [nudge for nudges in run.nudges for nudge in nudges.values()]
         with torch.enable_grad():
             value = last_outputs(run.output, self.rows, self.layers.num_directions)

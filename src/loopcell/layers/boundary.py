@@ -29,6 +29,11 @@ def in_callers_form(spec: StackSpec, y: Tensor, *, unbatched: bool) -> Tensor:
     return y.transpose(0, 1) if spec.batch_first else y
 
 
+def in_order(state: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, Tensor]:
+    """Return a state [L * D, B, n] with its rows in another order; None leaves them as they are."""
+    return {name: tensor if rows is None else tensor[:, rows] for name, tensor in state.items()}
+
+
 def expected(spec: StackSpec) -> str:
     """Say in an error what input the network takes."""
     batched = f"[batch, time, {spec.input_size}]" if spec.batch_first else f"[time, batch, {spec.input_size}]"

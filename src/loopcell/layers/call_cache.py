@@ -5,7 +5,7 @@ A network that is called for one step, or on one row, spends more time on findin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,11 @@ class CachedCall:
         return found if len(found) == len(state) else None
 
     def run(
-        self, x: Tensor, state: State | None, weights_of: Callable[[int, int], Weights]
+        self,
+        x: Tensor,
+        state: State | None,
+        weights_of: Callable[[int, int], Weights],
+        further: Sequence[Tensor] = (),
     ) -> tuple[Tensor, list[list[Tensor]]] | None:
         """Run all layers.
 
@@ -73,6 +77,7 @@ class CachedCall:
             x: the input [T, B, I].
             state: as the caller gave it.
             weights_of: returns the parameters of a layer and direction.
+            further: the inputs [T, B, n] beside x, in the cell's order.
 
         Returns:
             The output and the final states of each layer. None where the kernels cannot read something where it lies,
@@ -91,7 +96,7 @@ class CachedCall:
             for base in weights.bases:
                 if not _readable(base, dtype):
                     return None
-            tensors = [x, *initial, *weights.bases]
+            tensors = [x, *further, *initial, *weights.bases]
             if self.half is None:
                 x, after, _ = call.run(tensors)
             else:
@@ -144,6 +149,31 @@ class CallCache:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()  # a call that makes None
+
+
+def readable_inputs(spec: StackSpec, given: Mapping[str, object], x: Tensor) -> list[Tensor] | None:
+    """Return a call's further inputs [T, B, n], in the cell's order; None where kernels cannot read them as they lie.
+
+    Args:
+        spec: of the network.
+        given: as the caller gave them, by name.
+        x: the input [T, B, I].
+    """
+    if len(given) != len(spec.further):
+        return None
+    found = []
+    for name, wanted in spec.further.items():
+        tensor = given.get(name)
+        if not isinstance(tensor, Tensor):
+            return None
+        if not wanted.size and tensor.dim() == 2:
+            tensor = tensor.unsqueeze(-1)
+        if spec.batch_first and tensor.dim() == 3:
+            tensor = tensor.transpose(0, 1)
+        if tensor.shape != (*x.shape[:2], wanted.width) or not _readable(tensor, x.dtype):
+            return None
+        found.append(tensor)
+    return found
 
 
 def _readable(tensor: Tensor, dtype: torch.dtype) -> bool:

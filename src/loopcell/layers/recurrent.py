@@ -85,6 +85,7 @@ class Recurrent(Stack):
         *,
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
+        **inputs: Tensor | PackedSequence,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run over a batch of sequences.
 
@@ -96,16 +97,18 @@ class Recurrent(Stack):
                 in the input has no influence, NaN included.
             reset: bool [T, B] ([B, T] with batch_first), true on the first step of an episode: the row's state becomes
                 zero before that step.
+            inputs: the cell's further inputs by their names in the equations, such as dt=..., each in the form of `x`;
+                of one number a step also without the last axis. Every layer and direction reads them at the step of x.
 
         Returns:
             The output [T, B, D * O] in the input's form, and the state after each row's last valid step.
 
         Raises:
-            InputError: a shape, dtype or device is off.
+            InputError: a shape, dtype or device is off, or a further input is missing or unknown.
         """
         if isinstance(x, Proxy):
-            return as_leaf(self, x, state, lengths=lengths, reset=reset)
-        y, states, _ = self.run(x, state, lengths, reset)
+            return as_leaf(self, x, state, lengths=lengths, reset=reset, **inputs)
+        y, states, _ = self.run(x, state, lengths, reset, (), inputs)
         return y, State.of(states)
 
     def reset_parameters(self) -> None:

@@ -16,6 +16,7 @@ from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError
 from loopcell.layers.call_cache import CallCache
+from loopcell.layers.further_inputs import check_input_name
 from loopcell.layers.spec import StackSpec, make_executables
 from loopcell.layers.state import check_state_name
 
@@ -71,6 +72,8 @@ class StackSettings(nn.Module):
         """Take the cell, and make ready to run it in every layer; the other settings are there."""
         for name in cell.states:
             check_state_name(name)
+        for name in cell.inputs[1:]:
+            check_input_name(name)
         self.cell = cell
         self.sizes = sizes
         self.checkpoint_steps: int | None = None
@@ -119,6 +122,7 @@ class StackSettings(nn.Module):
             self.checkpoint_steps,
             executables,
             executables[0].state_sizes,
+            executables[0].further,
         )
 
     @abstractmethod

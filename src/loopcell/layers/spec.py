@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopcell.equations import Cell
-from loopcell.runtime import Executable
+from loopcell.errors import InputError
+from loopcell.runtime import Executable, FurtherInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class StackSpec:
             again; 0: the square root of T; None: everything is saved.
         executables: what runs each layer.
         state_sizes: the length of every state, by name, in the cell's order.
+        further: size and width of the inputs that a call gives by name, in the cell's order; every layer reads them.
     """
 
     cell: Cell
@@ -39,6 +41,7 @@ class StackSpec:
     checkpoint_steps: int | None
     executables: tuple[Executable, ...]
     state_sizes: Mapping[str, int]
+    further: Mapping[str, FurtherInput]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> StackSpec:
         return self
@@ -60,7 +63,7 @@ def make_executables(
     """Make a cell ready to run in every layer; all but the first read the outputs of both directions.
 
     Raises:
-        InputError: a size is missing, unknown or below 1.
+        InputError: a size is missing, unknown or below 1; or layers would share what is as long as the first's input.
     """
 
     def made(input_size: int) -> Executable:
@@ -69,4 +72,23 @@ def make_executables(
 
     first = made(input_size)
     between = first.output_size * num_directions
+    if num_layers > 1:
+        _check_shared(first, input_size, between)
     return (first, *(made(between) for _ in range(1, num_layers)))
+
+
+def _check_shared(first: Executable, input_size: int, between: int) -> None:
+    """Refuse a stack in which something belongs to the first layer's input alone, such as a mask of its features."""
+    graph = first.cell.graph
+    own = [name for name, found in first.further.items() if found.size == "input"]
+    if own:
+        raise InputError(
+            f"cell `{first.cell.name}` reads `{own[0]}`, which is as long as its input, and the layers above read the "
+            "outputs of the one below: use num_layers=1, and another network on its output"
+        )
+    states = [key.name for key, size in graph.declared_sizes.items() if key.kind == "state" and size == "input"]
+    if states and between != input_size:
+        raise InputError(
+            f"state `{states[0]}` of cell `{first.cell.name}` is as long as the input, which is {input_size} for the "
+            f"first layer and {between} for the others: use num_layers=1, and another network on its output"
+        )

@@ -13,7 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.errors import InputError, TensorError
 from loopcell.layers import boundary
-from loopcell.layers.call_cache import CallKey, call_key
+from loopcell.layers.call_cache import CallKey, call_key, readable_inputs
+from loopcell.layers.further_inputs import read_inputs, unpacked_inputs
 from loopcell.layers.recording import Recording
 from loopcell.layers.sequences import as_lengths, check_reset, checked_lengths, dropped, repack, unpack
 from loopcell.layers.settings import StackSettings
@@ -24,6 +25,9 @@ from loopcell.runtime import Executable, KernelCall, Lengths, Plan, Weights
 
 Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
 """The output, the final states [L * D, B, n] by name, and what was recorded, by name, for each layer and direction."""
+
+
+_NO_INPUTS: Mapping[str, Any] = {}
 
 
 class LayersResults(NamedTuple):
@@ -104,6 +108,7 @@ class Stack(StackSettings):
         state: State | None = None,
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
+        **inputs: Tensor,
     ) -> Recording:
         """Run as a call does, and return named quantities at every step of every layer.
 
@@ -114,6 +119,7 @@ class Stack(StackSettings):
             state: as in a call.
             lengths: as in a call.
             reset: as in a call.
+            inputs: the cell's further inputs by name, as in a call.
 
         Returns:
             The output, the final state, and for every name one tensor [T, B, n] a layer and direction. Past a row's
@@ -124,8 +130,7 @@ class Stack(StackSettings):
         """
         if isinstance(x, PackedSequence):
             raise InputError("a recording takes a padded tensor and lengths=, not a PackedSequence")
-        names = names or self.spec.executables[0].names
-        y, states, values = self.run(x, state, lengths, reset, record=names)
+        y, states, values = self.run(x, state, lengths, reset, names or self.spec.executables[0].names, inputs)
         assert isinstance(y, Tensor)  # a tensor went in
         return Recording(y, State.of(states), values)
 
@@ -161,6 +166,7 @@ class Stack(StackSettings):
         lengths: Tensor | Sequence[int] | None,
         reset: Tensor | None,
         record: tuple[str, ...] = (),
+        inputs: Mapping[str, Any] = _NO_INPUTS,
     ) -> tuple[Tensor | PackedSequence, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]:
         """Run every layer, as an earlier call ran or after all checks.
 
@@ -171,7 +177,7 @@ class Stack(StackSettings):
         if lengths is None and reset is None and not record:
             # Before all checks: the call that is remembered passed them, and what may have changed is looked at.
             key = call_key(spec, x, training=self.training)
-            found = self._run_cached(spec, key, x, state)
+            found = self._run_cached(spec, key, x, state, inputs)
             if found is not None:
                 return found
         if isinstance(x, PackedSequence):
@@ -179,17 +185,21 @@ class Stack(StackSettings):
                 raise InputError(
                     "a PackedSequence carries its own lengths; pass a padded tensor to use lengths= or reset="
                 )
-            return self._run_packed(spec, x, state)
+            return self._run_packed(spec, x, state, inputs)
         if not isinstance(x, Tensor) or x.dim() not in (2, 3):
             raise TensorError(f"the input must be {boundary.expected(spec)}; got {boundary.described(x)}")
-        return self._run_padded(spec, x, state, lengths, reset, record, key)
+        return self._run_padded(spec, x, state, lengths, reset, record, key, inputs)
 
-    def _run_cached(self, spec: StackSpec, key: CallKey | None, x: Any, state: Any) -> Results | None:
+    def _run_cached(
+        self, spec: StackSpec, key: CallKey | None, x: Any, state: Any, inputs: Mapping[str, Any]
+    ) -> Results | None:
         """Run the kernels of an earlier call; None where there was none like this one, or they cannot run now."""
         cached = self._calls.find(key, state)
         if cached is None:
             return None
-        results = cached.run(x.transpose(0, 1) if spec.batch_first else x, state, self.sources)
+        x = x.transpose(0, 1) if spec.batch_first else x
+        further = readable_inputs(spec, inputs, x) if inputs or spec.further else ()
+        results = None if further is None else cached.run(x, state, self.sources, further)
         if results is None:
             return None
         y, finals = results
@@ -204,6 +214,7 @@ class Stack(StackSettings):
         reset: Tensor | None,
         record: tuple[str, ...],
         key: CallKey | None,
+        inputs: Mapping[str, Any],
     ) -> Results:
         """Check a call on a tensor, bring it to [T, B, I], run it, and remember its kernel calls by its key."""
         if reset is not None:  # first, since `time_first` asks for its axes
@@ -211,18 +222,20 @@ class Stack(StackSettings):
         unbatched, weight = original.dim() == 2, boundary.first_parameter(self)
         x, reset = boundary.time_first(spec, original, reset, unbatched=unbatched)
         boundary.check_input(spec, original, x, weight)
+        further = read_inputs(spec, inputs, x, unbatched=unbatched) if inputs or spec.further else _NO_INPUTS
         initial = boundary.initial_state(spec, state, x, weight, unbatched=unbatched)
         rows = Lengths(x.shape[0])
         if lengths is not None or reset is not None:
             rows = checked_lengths(x, as_lengths(lengths, x.shape[1]), reset)
             x = rows.without_padding(x)
-        results = run_layers(self, spec, x, initial, rows, record)
+            further = {name: rows.without_padding(tensor) for name, tensor in further.items()}
+        results = run_layers(self, spec, x, initial, rows, record, further=further)
         if key is not None:
             self._calls.add(key, spec, x, results.kernel_calls)
         return _in_callers_form(spec, results, unbatched=unbatched)
 
     def _run_packed(
-        self, spec: StackSpec, packed: PackedSequence, state: State | None
+        self, spec: StackSpec, packed: PackedSequence, state: State | None, inputs: Mapping[str, Any]
     ) -> tuple[PackedSequence, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]:
         """Check a call on a PackedSequence, and run it as padded rows in packed (sorted) order."""
         if packed.data.dim() != 2:
@@ -235,10 +248,16 @@ class Stack(StackSettings):
         boundary.check_input(spec, packed.data, x, weight)
         initial = boundary.initial_state(spec, state, x, weight)
         if state is not None:
-            initial = _in_order(initial, packed.sorted_indices)
-        results = run_layers(self, spec, x, initial, checked_lengths(x, packed_lengths, None), packed=True)
+            initial = boundary.in_order(initial, packed.sorted_indices)
+        further = unpacked_inputs(spec, inputs, packed, x) if inputs or spec.further else _NO_INPUTS
+        rows = checked_lengths(x, packed_lengths, None)
+        results = run_layers(self, spec, x, initial, rows, packed=True, further=further)
         # Rows were sorted by length for packing, and the caller's state is not.
-        return repack(results.output, packed_lengths, packed), _in_order(results.states, packed.unsorted_indices), {}
+        return (
+            repack(results.output, packed_lengths, packed),
+            boundary.in_order(results.states, packed.unsorted_indices),
+            {},
+        )
 
 
 def run_layers(
@@ -250,6 +269,7 @@ def run_layers(
     record: tuple[str, ...] = (),
     *,
     packed: bool = False,
+    further: Mapping[str, Tensor] = _NO_INPUTS,
 ) -> LayersResults:
     """Run one layer after the other, as a spec says; nothing is checked.
 
@@ -261,20 +281,23 @@ def run_layers(
         rows: where rows end and start afresh.
         record: names of values to return at every step.
         packed: dropout draws as torch.nn does for a PackedSequence.
+        further: the inputs [T, B, n] beside x, by name; each layer reads them.
     """
     finals: list[list[Tensor]] = []
     recorded: dict[str, list[Tensor]] = {name: [] for name in record}
     calls = []
-    directions = [rows, rows.reversed()] if spec.bidirectional else [rows]
+    directions = [(rows, further)]
+    if spec.bidirectional:
+        directions.append((rows.reversed(), {name: rows.reverse(tensor) for name, tensor in further.items()}))
     segment = math.isqrt(rows.steps) if spec.checkpoint_steps == 0 else spec.checkpoint_steps or 0
     for layer, executable in enumerate(spec.executables):
         outputs = []
-        for direction, lengths in enumerate(directions):
+        for direction, (lengths, beside) in enumerate(directions):
             # Row layer * D + direction, which is how many have run so far.
             before = [tensor[len(finals)] for tensor in state.values()]
             inner, weights = rows.reverse(x) if direction else x, net.sources(layer, direction)
             y, after, seen, call = executable(
-                inner, before, weights, lengths, training=net.training, record=record, segment=segment
+                inner, before, weights, lengths, training=net.training, record=record, segment=segment, further=beside
             )
             for name, value in seen.items():
                 recorded[name].append(rows.reverse(value) if direction else value)
@@ -309,8 +332,3 @@ def _in_callers_form(spec: StackSpec, results: LayersResults, *, unbatched: bool
     states = {name: tensor.squeeze(1) if unbatched else tensor for name, tensor in results.states.items()}
     recorded = {name: tuple(map(outer, values)) for name, values in results.recorded.items()}
     return outer(results.output), states, recorded
-
-
-def _in_order(state: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, Tensor]:
-    """Return a state [L * D, B, n] with its rows in another order; None leaves them as they are."""
-    return {name: tensor if rows is None else tensor[:, rows] for name, tensor in state.items()}

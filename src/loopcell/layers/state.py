@@ -216,4 +216,3 @@ pytree.register_pytree_node(
         tuple(state),
     ),
 )
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -9,6 +11,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.errors import InputError
+from loopcell.layers.boundary import described
+from loopcell.layers.further_inputs import read_step
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.runtime import (
@@ -23,6 +27,8 @@ from loopcell.runtime import (
     transformation,
 )
 from loopcell.runtime.half import widened_dtype, widened_weights
+
+_NO_INPUTS: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class SteppedNetwork(Protocol):
@@ -44,7 +50,13 @@ class SteppedNetwork(Protocol):
         """Train or evaluate."""
 
     def run(
-        self, x: Tensor, state: State | None, lengths: None, reset: None
+        self,
+        x: Tensor,
+        state: State | None,
+        lengths: None,
+        reset: None,
+        record: tuple[str, ...] = (),
+        inputs: Mapping[str, Tensor] = _NO_INPUTS,
     ) -> tuple[Tensor | PackedSequence, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]:
         """Run a call."""
 
@@ -83,6 +95,8 @@ class Stepper:
         like = like.to(dtype)
         self._buffers = {name: torch.stack([tensor, tensor]).to(dtype) for name, tensor in start.items()}
         self._x = like.new_zeros(self._shape)
+        widths = {name: found.width for name, found in net.spec.further.items()}
+        self._further = {name: like.new_zeros((batch_size, width)) for name, width in widths.items()}
         sizes = [executable.output_size for executable in net.spec.executables]
         self._outputs = [like.new_zeros(1, batch_size, size) for size in sizes]
         self._y = self._outputs[-1][0].to(self._dtype)
@@ -111,24 +125,29 @@ class Stepper:
                 )
             buffer[self._now].copy_(state[name].detach())
 
-    def step(self, x: Tensor) -> Tensor:
+    def step(self, x: Tensor, **inputs: Tensor) -> Tensor:
         """Take one step.
 
         Args:
             x: the input of this step, [B, I].
+            inputs: the cell's further inputs by name, [B, n] each; of one number also [B].
 
         Returns:
             The output [B, O]. It is overwritten by the next step: clone what is to last.
 
         Raises:
-            InputError: a shape, dtype or device is off.
+            InputError: a shape, dtype or device is off, or a further input is missing or unknown.
         """
+        if inputs:
+            return self._step_of_several(x, inputs)
         if not isinstance(x, Tensor):
             raise InputError(f"a step takes a tensor, {self._dtype} {list(self._shape)}; got {type(x).__name__}")
         alike = x.shape == self._shape and x.dtype is self._dtype
         plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
-        if self._steps is not None and alike and plain and nothing_at_work():
-            return self._step_of_kernels(self._steps, x)
+        if self._alone is not None and alike and plain and nothing_at_work():
+            return self._step_of_kernels(self._alone, x)
+        if self._further:
+            return self._step_of_several(x, inputs)
         if not alike or x.device != self._device:
             raise InputError(
                 f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
@@ -136,6 +155,26 @@ class Stepper:
             )
         if self._steps is None:
             return self._step_of_network(x)
+        return self._step_of_kernels(self._steps, self._checked(x))
+
+    def _step_of_several(self, x: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Take a step of a cell that reads further inputs, all of which are copied to where the kernels read them."""
+        spec = self._net.spec
+        if (
+            not isinstance(x, Tensor)
+            or x.shape != self._shape
+            or x.dtype is not self._dtype
+            or x.device != self._device
+        ):
+            raise InputError(
+                f"a step takes {self._dtype} {list(self._shape)} on {self._device}; got {described(x)}"
+                + (f" of {x.dtype} on {x.device}" if isinstance(x, Tensor) else "")
+            )
+        further = read_step(spec, inputs, x)
+        if self._steps is None:
+            return self._step_of_network(x, further)
+        for name, tensor in further.items():
+            self._further[name].copy_(self._checked(tensor).detach())
         return self._step_of_kernels(self._steps, self._checked(x))
 
     def _step_of_kernels(self, steps: FusedSteps, x: Tensor) -> Tensor:
@@ -176,6 +215,8 @@ class Stepper:
         layers = self._layers()
         if layers is not None:
             self._steps = FusedSteps(layers)
+        # What may run at once on the first input, all there is in most cells; further inputs are looked at before.
+        self._alone = None if self._further else self._steps
         for buffer, tensor in zip(self._buffers.values(), state, strict=True):
             buffer[self._now].copy_(tensor)
 
@@ -193,7 +234,12 @@ class Stepper:
                 if self._half is not None:
                     weights = widened_weights(weights)
                 ready = self._net.spec.executables[layer].prepared(
-                    x, [pair[0] for pair in pairs], weights, Lengths(1), products=self._half
+                    x,
+                    [pair[0] for pair in pairs],
+                    weights,
+                    Lengths(1),
+                    products=self._half,
+                    further={name: tensor.unsqueeze(0) for name, tensor in self._further.items()},
                 )
                 if ready is None:
                     return None
@@ -202,14 +248,15 @@ class Stepper:
                 x = output
         return layers
 
-    def _step_of_network(self, x: Tensor) -> Tensor:
+    def _step_of_network(self, x: Tensor, further: Mapping[str, Tensor] = _NO_INPUTS) -> Tensor:
         # A step is evaluation, and the network's own mode is the caller's.
         was_training = self._net.training
         self._net.train(False)
         try:
             with torch.no_grad():
-                shaped = x.unsqueeze(1 if self._net.spec.batch_first else 0)
-                y, states, _ = self._net.run(shaped, self.state, None, None)
+                time = 1 if self._net.spec.batch_first else 0
+                inputs = {name: tensor.unsqueeze(time) for name, tensor in further.items()}
+                y, states, _ = self._net.run(x.unsqueeze(time), self.state, None, None, inputs=inputs)
         finally:
             self._net.train(was_training)
         assert isinstance(y, Tensor)  # a tensor went in

@@ -19,12 +19,14 @@ from loopcell.runtime.dispatch import (
     transformation,
 )
 from loopcell.runtime.execute import Executable
+from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
     "BACKENDS",
     "Executable",
+    "FurtherInput",
     "FusedSteps",
     "KernelCall",
     "Lengths",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
+from loopcell.errors import InputError
 from loopcell.runtime.dispatch import (
     Route,
     autocast_dtype,
@@ -30,6 +31,7 @@ from loopcell.runtime.dispatch import (
     operator_runs,
     route,
 )
+from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.half import narrowed, widened, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
@@ -47,12 +49,13 @@ class Executable:
         cell: the equations.
         sizes: every size by name.
         autocast_keeps_dtype: under autocast results have the dtype of the states, where it is longer than autocast's.
-        beside: names of further inputs of a step, beside the first one; a call gives them by name.
+        further: names of the inputs of a step that a call gives by name; None: all of the cell's but the first.
 
     Attributes:
         cell: the equations.
         sizes: every size by name.
         output_size: O, the length of the output.
+        further: size and width of every further input, by name.
         state_sizes: the length of every state, by name.
         names: of the values that can be recorded.
     """
@@ -63,7 +66,7 @@ class Executable:
         sizes: Mapping[str, int],
         *,
         autocast_keeps_dtype: bool = False,
-        beside: tuple[str, ...] = (),
+        further: tuple[str, ...] | None = None,
     ) -> None:
         graph = cell.graph
         self.cell = cell
@@ -75,8 +78,10 @@ class Executable:
         self._runners: dict[tuple[bool, tuple[str, ...]], KernelRunner] = {}
         for training in (True, False):
             self._runner(training, ())
-        inputs = [node.key for _, node in graph.leaves("input") if node.name not in beside]
-        self._input = inputs[0] if inputs else Key("input", "unused")
+        inputs = {node.name: node for _, node in graph.leaves("input")}
+        named = tuple(inputs)[1:] if further is None else further
+        self.further = {name: FurtherInput.of(inputs[name], sizes) for name in named}
+        self._input = Key("input", next((name for name in inputs if name not in self.further), "unused"))
         self._draws = tuple(node for _, node in graph.leaves("random"))
         self.names = tuple(known_names(graph))
         self._state_keys = state_keys(graph.states)
@@ -92,7 +97,7 @@ class Executable:
         training: bool,
         record: tuple[str, ...] = (),
         segment: int = 0,
-        beside: Mapping[str, Tensor] = MappingProxyType({}),
+        further: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> tuple[
         Float[Tensor, "T B O"], list[Float[Tensor, "B _"]], dict[str, Float[Tensor, "T B _"]], KernelCall | None
     ]:
@@ -107,23 +112,28 @@ class Executable:
             record: names of values to return at every step.
             segment: steps between the states that are saved for backward, what lies between them being computed again;
                 0: everything is saved that the gradient needs.
-            beside: the further inputs [T, B, n], by name.
+            further: the further inputs [T, B, n], by name, n = 1 of one number a step.
 
         Returns:
             The output [T, B, O], the states after the last step, and what was recorded, by name; and the kernel call
             that gave them, where calls on other tensors of the same form may repeat it, else None.
+
+        Raises:
+            InputError: further inputs are missing.
         """
+        if len(further) != len(self.further):  # a kernel would read from nowhere
+            raise InputError(f"cell `{self.cell.name}` also reads {', '.join(self.further)}; {len(further)} came")
         compute = partial(self._compute, training=training, record=record, segment=segment)
-        further = {Key("input", name): tensor for name, tensor in beside.items()}
+        inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
         half = narrow_results(x.dtype, x.device)
-        if half is None or not self._runs_fused(x, states, weights):
-            found, call = compute({self._input: x, **further}, states, weights, lengths, products=None)
+        if half is None or not self._runs_fused(inputs.values(), states, weights):
+            found, call = compute(inputs, states, weights, lengths, products=None)
             return *found, call
         results = self.results_dtype(x, states)
-        x, *states = widened((x, *states))
+        states = widened(states)
         # Autocast off: it would round again what was just widened, where the reference path runs after all.
         with torch.autocast("cpu", enabled=False):
-            inputs = {self._input: x, **{key: tensor.float() for key, tensor in further.items()}}
+            inputs = dict(zip(inputs, widened(inputs.values()), strict=True))
             found, call = compute(inputs, states, widened_weights(weights), lengths, products=half)
         return *narrowed(found, results), call
 
@@ -242,11 +252,12 @@ class Executable:
             leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
         return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
 
-    def _runs_fused(self, x: Tensor, states: Sequence[Tensor], weights: Weights) -> bool:
-        """Say whether kernels run on tensors, once these have one dtype."""
+    def _runs_fused(self, inputs: Iterable[Tensor], states: Sequence[Tensor], weights: Weights) -> bool:
+        """Say whether kernels run on tensors, the first input first, once these have one dtype."""
+        x, *others = inputs
         if torch.compiler.is_compiling():
             return operator_runs(x.device, x.dtype)
-        tensors = (x, *states, *weights.bases)
+        tensors = (x, *others, *states, *weights.bases)
         return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
 
     def prepared(
@@ -258,9 +269,11 @@ class Executable:
         *,
         training: bool = False,
         products: torch.dtype | None = None,
+        further: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> tuple[KernelCall, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
-        leaves = {self._input: x, **dict(zip(self._state_keys, states, strict=True))}
+        leaves = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
+        leaves |= dict(zip(self._state_keys, states, strict=True))
         if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) is not Route.KERNELS:
             return None
         if training and (self._draws or self._dropped_weights):

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
+    from loopcell.tasks.forecasting.explaining import Explanation as Explanation
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
+    from loopcell.tasks.forecasting.reconciliation import reconcile as reconcile
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
@@ -40,6 +42,8 @@ _HOMES = {
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
     "forecasting.forecaster": ("Forecaster",),
+    "forecasting.explaining": ("Explanation",),
+    "forecasting.reconciliation": ("reconcile",),
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
     "language_model.estimator": ("LanguageModel",),

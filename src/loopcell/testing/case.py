@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from loopcell.cells import get
 from loopcell.equations import Cell
@@ -18,6 +19,18 @@ Run = Callable[[Tensor, State], tuple[Tensor, State]]
 
 Observed = dict[str, Tensor]
 """What a run gives, by name: "the output", "the final h", "the gradient of W.i", ..."""
+
+
+class JoinedInputs(Recurrent):
+    """A network that takes all inputs of its cell as one, side by side: what a law does to an input it does to all."""
+
+    def forward(self, x: Tensor | PackedSequence, state: State | None = None, **options: Any) -> Any:
+        """Run over a batch of sequences; arguments and results as of `Recurrent`."""
+        widths = [self.input_size, *(width for _, width in self.spec.further.values())]
+        data = x if isinstance(x, Tensor) else x.data
+        parts = [part if isinstance(x, Tensor) else x._replace(data=part) for part in torch.split(data, widths, -1)]
+        inputs: dict[str, Any] = dict(zip(self.spec.further, parts[1:], strict=True))
+        return super().forward(parts[0], state, **options, **inputs)
 
 
 @dataclass(frozen=True, init=False)
@@ -65,16 +78,7 @@ class Case:
 
         Parameters lie near, not at, their start values: what starts at 0 or 1 would hide a wrong gradient.
         """
-        net = Recurrent(
-            self.cell,
-            self.input_size,
-            self.hidden_size,
-            num_layers,
-            bidirectional=bidirectional,
-            batch_first=batch_first,
-            sizes=self.sizes,
-            dtype=torch.float64,
-        )
+        net = self.fresh(num_layers=num_layers, bidirectional=bidirectional, batch_first=batch_first)
         with torch.no_grad():
             for number, (name, parameter) in enumerate(net.named_parameters()):
                 noise = _normal(parameter.shape, seed=1000 + number)
@@ -82,11 +86,52 @@ class Case:
                 parameter.copy_(starts_at + noise * min(0.4, self.hidden_size**-0.5))
         return net.to(dtype).eval()
 
+    def fresh(
+        self,
+        *,
+        input_size: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        batch_first: bool = False,
+    ) -> Recurrent:
+        """Return a network with parameters as they are drawn, in float64.
+
+        Args:
+            input_size: I, if not the case's.
+            num_layers: L; 1 where the cell can have no more, since an input or a state is as long as its first input.
+            bidirectional: both directions are read.
+            batch_first: input and output are [B, T, ...].
+        """
+        kind = JoinedInputs if len(self.cell.inputs) > 1 else Recurrent
+        return kind(
+            self.cell,
+            self.input_size if input_size is None else input_size,
+            self.hidden_size,
+            num_layers if self.is_stackable else 1,
+            bidirectional=bidirectional,
+            batch_first=batch_first,
+            sizes=self.sizes,
+            dtype=torch.float64,
+        )
+
+    @property
+    def is_stackable(self) -> bool:
+        """True if a second layer may read the outputs of a first one: nothing but x is as long as the input."""
+        return list(self.cell.graph.declared_sizes.values()).count("input") < 2
+
+    @property
+    def joined_size(self) -> int:
+        """The length of all inputs of a step together."""
+        if len(self.cell.inputs) < 2:
+            return self.input_size
+        return self.input_size + sum(width for _, width in self.fresh().spec.further.values())
+
     def inputs(self, *, steps: int | None = None, batch: int | None = None, seed: int = 1) -> Tensor:
-        """Return a random input [T, B, I]."""
+        """Return a random input [T, B, I]; behind it all further inputs, which are times or masks: none is below 0."""
         T = self.steps if steps is None else steps
         B = self.batch if batch is None else batch
-        return _normal((T, B, self.input_size), seed=seed)
+        drawn = _normal((T, B, self.joined_size), seed=seed)
+        return torch.cat([drawn[..., : self.input_size], drawn[..., self.input_size :].abs()], -1)
 
     def state(self, net: Recurrent, *, batch: int | None = None) -> State:
         """Return random states before the first step, each [L * D, B, n]."""

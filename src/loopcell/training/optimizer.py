@@ -106,6 +106,8 @@ def _course(state: Any) -> Any:
     if isinstance(state, dict):
         return {name: _course(value) for name, value in state.items() if name not in _PLACE}
     return [_course(value) for value in state] if isinstance(state, list) else state
+
+
 def warmup_of(config: Optimization, total_updates: int) -> int:
     """Return the number of updates of a run's warm-up."""
     return min(config.warmup, total_updates // 2)

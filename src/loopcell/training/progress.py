@@ -128,8 +128,7 @@ class ProgressDisplay:
         left, limited = self._left(last)
         total = "" if limited else f" of {last.total_updates}"
         return (
-            f"update {last.update}{total}  epoch {last.epoch}  {seconds:.0f} s  loss {last.loss:.4f}  "
-            f"{left:.0f} s left"
+            f"update {last.update}{total}  epoch {last.epoch}  {seconds:.0f} s  loss {last.loss:.4f}  {left:.0f} s left"
         )
 
     def _left(self, report: Report) -> tuple[float, bool]:

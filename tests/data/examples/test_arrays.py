@@ -65,7 +65,6 @@ class OnlyArray:
         (pyarrow.table({"a": [1, 2], "b": [3.0, 4.0]}), [[1, 3], [2, 4]]),
         (polars.LazyFrame({"a": [1, 2]}), [[1], [2]]),
     ],
-
 )
 def test_what_is_read(given, expected):
     np.testing.assert_array_equal(as_doubles(given, "x"), np.array(expected, dtype=float))
@@ -110,7 +109,6 @@ def test_what_is_read(given, expected):
         (object(), "x has object"),
         ({"a": 1}, "x has {'a': 1}, which is not a number"),
     ],
-
 )
 def test_what_is_refused(given, complaint):
     with pytest.raises(DataError) as caught:

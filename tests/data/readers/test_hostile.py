@@ -10,6 +10,7 @@ import struct
 import sys
 import tracemalloc
 import zipfile
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -461,3 +462,15 @@ def test_the_page_on_security_has_the_limits():
     page = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
     rows = [f"| `{limit.variable}` | {limit.usual:,} | {limit.what} |" for limit in limits.LIMITS]
     assert "\n".join(rows) in page
+
+
+def test_a_small_mat_file_that_becomes_very_large_is_refused_before(tmp_path):
+    values, packer = 1 << 26, zlib.compressobj(9)
+    head = struct.pack("<8I", 6, 8, 6, 0, 5, 8, 1, values) + struct.pack("<HH4s2I", 1, 1, b"X", 9, 8 * values)
+    packed = packer.compress(struct.pack("<II", 14, len(head) + 8 * values) + head)
+    packed += b"".join(packer.compress(bytes(1 << 20)) for _ in range(values >> 17)) + packer.flush()
+    version = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+    path = tmp_path / "a.mat"
+    path.write_bytes(version + struct.pack("<II", 15, len(packed)) + packed)
+    with pytest.raises(DataError, match=r"becomes more than 134,217,728 bytes.*LOOPCELL_LARGEST_ROW"):
+        read(path).column("X")

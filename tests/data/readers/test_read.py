@@ -87,7 +87,7 @@ def test_several_files_follow_one_another(write):
     assert [str(record.origin) for record in records] == [f"{paths[0]} row 1 (line 2)", f"{paths[1]} row 1 (line 2)"]
     assert records.column("y").values == ["2", "4"]
     assert str(records) == f"{paths[0]} and 1 more"
-    with pytest.raises(DataError, match=r"c\.csv row 1 \(line 2\): there is no column 'y': there are x, z"):
+    with pytest.raises(DataError, match=r"c\.csv has other columns than the files before it: it lacks y and it has z"):
         read([*paths, write("c.csv", "x,z\n5,6\n")]).column("y")
     with pytest.raises(DataError, match="there is no file"):
         read([paths[0], "nowhere.csv"])

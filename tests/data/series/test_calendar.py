@@ -128,7 +128,7 @@ def test_a_holiday_is_a_gap_of_business_days():
         found(instants(times[times != "2023-12-25"]))
     assert str(caught.value) == (
         "row 17: a gap: between 2023-12-22 and 2023-12-26 1 time is missing (the usual step is 1 business day). Fill "
-        "them, or say regular=False to count rows as steps"
+        "them, let them be rows without values (fill_gaps=True), or say regular=False to count rows as steps"
     )
 
 
@@ -345,8 +345,14 @@ def test_whole_numbers_that_are_dates(cells, first, following):
 @pytest.mark.parametrize("start", [200001, 1_700_000_000, 1_700_000_000_000, 20_240_101, 5, 19_990_101_000_000_000])
 def test_whole_numbers_that_are_none(start):
     cells = [start + number for number in range(500)]
-    notes = ["the times are read as numbers, not as dates: '20240101' is one in the form YYYYMMDD, '20240132' none"]
-    assert read_stamps(cells) == (pytest.approx(np.array(cells)), None, tuple(notes * (start == 20_240_101)))
+    notes = {
+        20_240_101: "the times are read as numbers, not as dates: '20240101' is one in the form YYYYMMDD, '2024",
+        1_700_000_000: "the times are read as numbers; time_format='s' reads them as seconds since 1970",
+        1_700_000_000_000: "the times are read as numbers; time_format='ms' reads them as milliseconds since 1970",
+    }
+    found = read_stamps(cells)
+    assert (found.times.tolist(), found.zone) == (cells, None)
+    assert [note.startswith(notes[start]) for note in found.notes] == [True] * (start in notes)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,8 @@ def test_the_sentence_about_gaps():
         regular_step(hours[[0, 1, 2, 6, 7, 8, 10, 11]], named)
     assert str(caught.value) == (
         "row 4: a gap: between 2020-01-01 02:00 and 2020-01-01 06:00 3 times are missing (the usual step is 1 hour); "
-        "there are 2 such places. Fill them, or say regular=False to count rows as steps"
+        "there are 2 such places. Fill them, let them be rows without values (fill_gaps=True), or say regular=False "
+        "to count rows as steps"
     )
     months = stamps("2020-01-01", "2020-02-01", "2020-04-01", "2020-05-01")
     with pytest.raises(

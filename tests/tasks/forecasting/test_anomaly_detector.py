@@ -104,13 +104,13 @@ def test_distances_by_hand():
 
     usual = UsualErrors(2)
     errors = np.random.default_rng(0).multivariate_normal([1, 2], [[4, 1], [1, 2]], 20_000)
-    usual.learn(errors, 0.01)
+    usual.learn([errors], 0.01)
     inverse = np.linalg.inv([[4, 1], [1, 2]])
     expected = [np.sqrt(np.array(d) @ inverse @ d / 2) for d in ([3, 0], [1, -1])]
     assert usual.distance(np.array([[4.0, 2.0], [2.0, 1.0]])) == pytest.approx(expected, rel=0.03)
     assert (usual.distance(errors) > float(usual.threshold)).mean() == pytest.approx(0.01, abs=1e-3)
     still = UsualErrors(2)
-    still.learn(np.stack([np.arange(9.0), np.zeros(9)], 1), 0.1)  # a number that is always right
+    still.learn([np.stack([np.arange(9.0), np.zeros(9)], 1)], 0.1)  # a number that is always right
     assert np.isfinite(still.distance(np.ones((1, 2)))).all()
 
 
@@ -157,7 +157,7 @@ def test_several_series_and_times():
         ({"label": "bad"}, {"x": rhythm()[:, 0], "bad": np.arange(500)}, DataError,
          "the series at 2: 'bad' is 2, and has to be 0 or 1"),
         ({}, {"x": rhythm(9)[:, 0]}, DataError, "has 9 steps, and the model reads 12 before it says anything"),
-        ({}, {"x": np.full(50, np.nan)}, DataError, "data row 1, column 'x': the value is missing; so are 49 more"),
+        ({}, {"x": np.full(50, np.nan)}, DataError, "there is no step with a score: the first"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_scored_is_one_sentence(settings, table, error, complaint):

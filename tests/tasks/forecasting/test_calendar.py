@@ -168,8 +168,9 @@ def test_without_a_step_there_are_forecasts_by_step(tmp_path):
     assert [list(row) for row in forecast.rows()] == [["step", "y"]] * 5
     assert [row["step"] for row in forecast.rows()] == [1, 2, 3, 4, 5]
     assert np.isfinite(forecast.mean).all()
-    counted = Forecaster(**{**QUICK, "time": None}).fit(table(times).drop(columns="t"))
-    assert forecast.mean == pytest.approx(counted.predict(table(times).drop(columns="t"))[0].mean)  # rows are steps
+    assert model.covariates_.of_known() == ["dt"]
+    hours = np.diff(times[:54]).astype("timedelta64[h]").astype(int)
+    assert model.covariates_.elapsed == 3600 * np.median(hours)
     _, state = model.predict_next(table(times)[:50])
     state.save(tmp_path / "state")
     (after,), _ = model.predict_next(table(times)[50:], SeriesState.load(tmp_path / "state"))

@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from loopcell.data import series_from
 from loopcell.data.examples import Scale
+from loopcell.tasks.forecasting.covariates import Covariates
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
 
@@ -16,7 +17,7 @@ from loopcell.tasks.forecasting.scaled import scaled
 def ready(steps):
     (series,) = series_from(np.arange(steps, dtype=float))
     nothing = Scale(np.zeros(0), np.ones(0))
-    return scaled(series, (Scale(np.zeros(1), np.ones(1)), nothing, nothing), ())
+    return scaled(series, Scale(np.zeros(1), np.ones(1)), lambda one: Covariates().read(one, nothing, None, ""))
 
 
 @settings(deadline=None)

@@ -10,6 +10,7 @@ from loopcell.data.examples import Scale
 from loopcell.data.series import series_from
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.settings import checked
+from loopcell.tasks.forecasting.covariates import Covariates
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.scaled import scaled
 from loopcell.tasks.forecasting.splits import ends_of, span_of
@@ -73,8 +74,8 @@ def test_parts_reach_back_for_their_history_and_every_forecast_is_scored():
     days = np.zeros((17_420, 7))
     (series,) = series_from(days)
     (train, validation, test) = ends_of(series, (8640, 2880, 2880), 96)
-    nothing = Scale(np.zeros(7), np.ones(7)), Scale(np.zeros(0), np.ones(0)), Scale(np.zeros(0), np.ones(0))
-    ready = scaled(series, nothing, ())
+    nothing = Scale(np.zeros(0), np.ones(0))
+    ready = scaled(series, Scale(np.zeros(7), np.ones(7)), lambda one: Covariates().read(one, nothing, None, ""))
 
     def windows(start, end, horizon=96):
         return len(SeriesExamples([ready], [(start, end - horizon + 1)], 96, horizon, origins=1))

@@ -188,8 +188,8 @@ def complaint(X, y, **settings):
 
 def test_bad_input_is_named_with_its_number():
     X, y = words(20)
-    nan = np.ones((3, 2), dtype=np.float32)
-    nan[1, 1] = np.nan
+    infinite = np.ones((3, 2), dtype=np.float32)
+    infinite[1, 1] = np.inf
     arrays = [np.ones((3, 2), dtype=np.float32)] * 19
     assert complaint(X, ["same"] * 20) == (
         "every label is 'same': there is nothing to tell apart; it takes two labels at least, and y has one class"
@@ -200,7 +200,7 @@ def test_bad_input_is_named_with_its_number():
     assert complaint("text", y) == expected
     assert complaint(X, [*y[:-1], None]).startswith("y[19] is nothing: every example needs a label")
     assert complaint([*X[:-1], None], y).startswith("X[19]: a text was expected, as in the first example, not nothing")
-    assert complaint([*arrays, nan], y) == "X[19] has no value (NaN) at step 2, value 2 of 2"
+    assert complaint([*arrays, infinite], y) == "X[19] has an infinite value at step 2, value 2 of 2"
     assert complaint([*arrays, np.ones((3, 4))], y) == "X[19] has 4 numbers a step, and the first example had 2"
     assert complaint([[]] * 20, y) == "every sequence is empty: there is nothing to learn from"
     assert complaint(X, [y[0], 3, *y[2:]]) == "labels are of one kind: y[1] is a whole number, and y[0] is a text"

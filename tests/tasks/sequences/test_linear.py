@@ -15,7 +15,6 @@ from loopcell.tasks.sequences.linear import (
     learn_numbers,
     share_of_labels,
     summaries,
-    summaries_of,
     wants_linear,
 )
 from loopcell.tasks.sequences.shrinkage import kept_shares
@@ -30,7 +29,7 @@ def sequences(count, seed=0, columns=2):
 
 def test_summaries_are_those_of_numpy_and_padding_does_not_count():
     X = [*sequences(5), np.zeros((0, 2), np.float32)]
-    found = summaries_of(SequenceExamples(Ragged.of(X)))
+    found = LinearOfSummaries(2, 1).summaries_of(SequenceExamples(Ragged.of(X)))
     for row, x in zip(found, X, strict=True):
         values = x.astype(np.float64) if len(x) else np.zeros((1, 2))
         figures = [values.mean(0), values.std(0), values.min(0), values.max(0), values[0], values[-1], [len(x)]]
@@ -57,7 +56,7 @@ def test_ridge_is_scikit_learns_and_drawn_to_the_mean_by_those_left_out():
     training = SequenceExamples(Ragged.of(X), y.astype(np.float32))
     model = LinearOfSummaries(2, 2)
     learn_numbers(model, training)
-    figures = summaries_of(training)
+    figures = model.summaries_of(training)
     standard = (figures - figures.mean(0)) / figures.std(0)
     y = training.targets.astype(np.float64)
     left_out = cross_val_predict(Ridge(), standard - standard.mean(0), y, cv=LeaveOneOut())
@@ -116,8 +115,10 @@ def test_what_order_tells_is_the_networks():
 
 @pytest.mark.parametrize(
     ("given", "examples", "numbers", "expected"),
-    [("auto", 2399, True, True), ("auto", 2400, True, False), (True, 10**6, True, True), (False, 5, True, False)]
-    + [("auto", 5, False, False), (True, 5, False, False)],
+    [
+        *[("auto", 2399, True, True), ("auto", 2400, True, False), (True, 10**6, True, True), (False, 5, True, False)],
+        *[("auto", 5, False, False), (True, 5, False, False)],
+    ],
 )
 def test_auto_goes_by_the_number_of_examples(given, examples, numbers, expected):
     assert wants_linear(given, examples=examples, numbers=numbers) is expected

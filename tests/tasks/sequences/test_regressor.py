@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from loopcell import SequenceRegressor
-from loopcell.errors import DataError
+from loopcell.errors import DataError, UsageError
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK
 
@@ -65,7 +65,7 @@ def test_a_target_that_is_no_number_is_named():
     X, y = sums(20)
     with pytest.raises(DataError, match=r"y\[7\]: 'many' is not a number"):
         SequenceRegressor(**QUICK, epochs=1, validation_fraction=0).fit(X, [*y[:7], "many", *y[8:]])
-    with pytest.raises(DataError, match=r"y\[3\]: nan is not a finite number"):
+    with pytest.raises(DataError, match=r"y\[3\] is nothing: every example needs a number; 1 has none of 20"):
         SequenceRegressor(**QUICK, epochs=1).fit(X, [*y[:3], float("nan"), *y[4:]])
     with pytest.raises(DataError, match=r"y\[2\] has 1 numbers, and the first target has 2"):
         SequenceRegressor(**QUICK, epochs=1, validation_fraction=0).fit(X[:3], [[1, 2], [3, 4], [5]])
@@ -116,7 +116,7 @@ def test_a_number_that_never_varies_is_predicted_as_it_is(value, settings, tmp_p
     assert (SequenceRegressor.load(tmp_path / "m.safetensors").predict(X) == value).all()
     table = model.evaluate(X, np.full(60, value))
     assert table.data == "60 sequences (no R2: all numbers are the mean of training)"
-    assert table.rows["model"] == table.rows["mean"] == {"MSE": 0.0, "MAE": 0.0}
+    assert table.rows["model"] == table.rows["mean"] == {"MSE": 0.0, "RMSE": 0.0, "MAE": 0.0}
 
 
 def test_one_number_that_never_varies_leaves_the_others_to_be_learned():
@@ -133,3 +133,55 @@ def test_what_varies_in_the_held_out_part_only_is_the_value_of_training():
     model = SequenceRegressor(**QUICK, epochs=2).fit(X, np.full(60, 2.0), validation=(X[:9], np.arange(9.0)))
     assert (model.predict(X) == 2.0).all()
     assert model.evaluate(X[:9], np.arange(9.0)).model["R2"] == 0.0
+
+
+# --- losses by name ---------------------------------------------------------------------------------------------------
+
+
+def skewed(count=300, seed=0):
+    """Sequences that say nothing of their numbers, which are exponential: mean 1, median log 2, 90% below log 10."""
+    drawn = np.random.default_rng(seed)
+    return [drawn.normal(0, 1, (3, 1)) for _ in range(count)], drawn.exponential(1.0, count)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"loss": "mse"}, 1.0),
+        ({"loss": "mae"}, np.log(2)),
+        ({"loss": "quantile", "quantile": 0.9}, np.log(10)),
+        ({"loss": "quantile"}, np.log(2)),
+    ],
+)
+def test_what_a_loss_makes_least_is_predicted(settings, expected, tmp_path):
+    X, y = skewed(1500)
+    model = SequenceRegressor(**QUICK, **settings, epochs=8, calibrate=False).fit(X, y)
+    assert model.predict(X).mean() == pytest.approx(expected, abs=0.15 * expected + 0.05)
+    model.save(tmp_path / "m.safetensors")
+    again = SequenceRegressor.load(tmp_path / "m.safetensors")
+    assert (again.loss, again.quantile) == (settings["loss"], settings.get("quantile", 0.5))
+    assert np.array_equal(again.predict(X), model.predict(X))
+
+
+def test_the_table_of_a_quantile_has_its_pinball_loss_and_the_naive_loss_is_a_constants():
+    X, y = skewed(400)
+    model = SequenceRegressor(**QUICK, loss="quantile", quantile=0.9, epochs=2).fit(X, y)
+    given = model.predict(X)
+    pinball = np.where(y > given, 0.9 * (y - given), 0.1 * (given - y)).mean()
+    assert model.evaluate(X, y).model["pinball"] == pytest.approx(pinball)
+    assert model.evaluate(X, y).verdict().metric == "pinball"
+    (training, (_, held_out)) = model.parts(X, y)
+    constant = np.quantile(training[1].values[training[1].indices], 0.9)
+    true = held_out.values[held_out.indices]
+    wanted = np.where(true > constant, 0.9 * (true - constant), 0.1 * (constant - true)).mean()
+    naive = model._naive(model._examples(*model.parts(X, y)[1]))
+    assert naive.what == "saying the quantile at 0.9"
+    assert naive.loss * model.target_scale_.size[0] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_loss_that_is_none_is_refused():
+    X, y = skewed(20)
+    with pytest.raises(UsageError, match="loss: a function was expected, mse, mae, huber, quantile, or None, got 'x'"):
+        SequenceRegressor(loss="x").fit(X, y)
+    with pytest.raises(UsageError, match="quantile: input should be less than 1, got 1"):
+        SequenceRegressor(loss="quantile", quantile=1.0).fit(X, y)

@@ -157,9 +157,7 @@ class _ReverseLoop:
         # Steps were run from the last to the first; products and sums over time want them in the order of time.
         results = {key: torch.stack([step[key] for step in reversed(self.steps)]) for key in self.steps[0]}
         gradients = {
-            key: self._to_shape(key, value)
-            for key, value in results.items()
-            if key.kind in ("hoisted", "parameter")
+            key: self._to_shape(key, value) for key, value in results.items() if key.kind in ("hoisted", "parameter")
         }
         outer = self.call.derived.reference.program.backward.outer
         return gradients | matrix_gradients(outer, results, lambda key: self._operand(key, results))

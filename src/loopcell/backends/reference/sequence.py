@@ -104,9 +104,7 @@ def run_loop(
         outputs.append(output)
         states = new
     graph = reference.program.loop
-    named = {
-        key.name: stacked(steps_of, states[0], values, graph.size_of(key)) for key, steps_of in recorded.items()
-    }
+    named = {key.name: stacked(steps_of, states[0], values, graph.size_of(key)) for key, steps_of in recorded.items()}
     return stacked(outputs, states[0], values, reference.output_size), states, named
 
 

@@ -70,18 +70,22 @@ class Scale(NamedTuple):
 
 
 class Moments:
-    """Mean and deviation of K columns that come in pieces, in double precision.
+    """Mean and deviation of K columns that come in pieces, in double precision; what is missing (NaN) does not count.
 
-    What is summed are distances from the first row, in units of the largest of them: so neither a mean far from zero
+    What is summed are distances from the first value, in units of the largest of them: so neither a mean far from zero
     nor very large or small numbers take digits away. Pieces are merged as in Chan, Golub, LeVeque: Updating formulae
     and a pairwise algorithm for computing sample variances, 1979, eq. 2.1.
 
     Args:
         columns: K.
+
+    Attributes:
+        rows: how many rows came.
+        counts: how many values of each column are there, [K].
     """
 
     def __init__(self, columns: int) -> None:
-        self.count = 0
+        self.rows, self.counts = 0, np.zeros(columns)
         self._first = self._unit = self._mean = self._squares = np.zeros(columns)
         self._low, self._high = np.full(columns, np.inf), np.full(columns, -np.inf)
 
@@ -89,27 +93,36 @@ class Moments:
         """Take in some rows [T, K]."""
         if not len(steps):
             return
-        self._first = self._first if self.count else steps[0]
-        self._low, self._high = np.minimum(self._low, steps.min(0)), np.maximum(self._high, steps.max(0))
-        distances = steps - self._first
+        there = ~np.isnan(steps)
+        first = steps[there.argmax(0), np.arange(steps.shape[1])]  # NaN where the whole column is
+        self._first = np.where(self.counts > 0, self._first, np.where(np.isnan(first), 0.0, first))
+        self._low, self._high = np.fmin(self._low, np.fmin.reduce(steps)), np.fmax(self._high, np.fmax.reduce(steps))
+        distances = np.where(there, steps - self._first, 0.0)
         self._grow(np.abs(distances).max(0))
-        distances = distances / self._units()
-        own, total = distances.mean(0), self.count + len(steps)
-        between = own - self._mean
-        self._mean = self._mean + between * (len(steps) / total)
-        apart = between**2 * (self.count * len(steps) / total)
-        self._squares, self.count = self._squares + ((distances - own) ** 2).sum(0) + apart, total
+        self._merge(distances / self._units(), there)
+        self.rows += len(steps)
+
+    def _merge(self, distances: Floats, there: npt.NDArray[np.bool_]) -> None:
+        own_count = there.sum(0)
+        total = self.counts + own_count
+        some, all_ = np.maximum(own_count, 1), np.maximum(total, 1)  # a column without a value has a mean of 0
+        own = distances.sum(0) / some
+        between = np.where(own_count > 0, own - self._mean, 0.0)
+        self._mean = self._mean + between * (own_count / all_)
+        apart = between**2 * (self.counts * own_count / all_)
+        self._squares = self._squares + (np.where(there, distances - own, 0.0) ** 2).sum(0) + apart
+        self.counts = total
 
     def scale(self) -> Scale:
-        """Return the means and deviations (of the population); 1 where a column never changes.
+        """Return the means and deviations (of the population); 1 where a column never changes, or has no value.
 
         Raises:
             DataError: there was not one row.
         """
-        if not self.count:
+        if not self.rows:
             raise DataError("there is not one step to learn a scale from")
-        deviation = np.sqrt(self._squares / self.count) * self._units()
-        still = within_rounding(self._low, self._high)
+        deviation = np.sqrt(self._squares / np.maximum(self.counts, 1)) * self._units()
+        still = within_rounding(self._low, self._high) | (self.counts == 0)
         return Scale(self._first + self._mean * self._units(), np.where(still, 1.0, deviation))
 
     def _grow(self, largest: Floats) -> None:
@@ -125,12 +138,17 @@ class Moments:
 
 def within_rounding(low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
     """Return whether numbers between these bounds [...] are one number, but for rounding: then they have no scale."""
-    with np.errstate(over="ignore"):  # what is infinitely wide is not narrow
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinitely wide is not narrow
         return np.asarray(high - low <= STILL * np.maximum(np.abs(low), np.abs(high)))
 
 
 def scale_of(pieces: Iterable[Floats], columns: int) -> Scale:
-    """Return the scale of rows [T, K] that come in pieces; errors as `Moments.scale`."""
+    """Return the scale of rows [T, K] that come in pieces, missing values (NaN) left out; errors as `Moments.scale`."""
+    return moments_of(pieces, columns).scale()
+
+
+def moments_of(pieces: Iterable[Floats], columns: int) -> Moments:
+    """Return the moments of rows [T, K] that come in pieces."""
     moments, waiting, count = Moments(columns), [np.empty((0, columns))], 0
     for steps in pieces:
         waiting.append(steps)
@@ -139,4 +157,4 @@ def scale_of(pieces: Iterable[Floats], columns: int) -> Scale:
             moments.add(np.concatenate(waiting))
             waiting, count = [], 0
     moments.add(np.concatenate(waiting) if waiting else np.empty((0, columns)))
-    return moments.scale()
+    return moments

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from loopcell.errors import DataError, UsageError
 
 Indices = npt.NDArray[np.int64]
+SEGMENTS = 5  # of a series that are held out
 
 
 class Split(NamedTuple):
@@ -70,6 +71,48 @@ def split_groups(groups: Sequence[Hashable], fraction: float, seed: int = 0) -> 
     count = 1 + int(np.abs(total[:-1] - fraction * len(groups)).argmin())
     held_out = np.isin(codes, order[:count])
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def split_segments(spans: npt.NDArray[np.int64], fraction: float, seed: int = 0) -> Split:
+    """Hold out a share of the windows of one series, in segments, so that no row is in both parts.
+
+    Windows that share rows with those held out are in neither part; where that would leave less than half of the
+    others, there is one segment, and else there are up to five.
+
+    Args:
+        spans: the first row of each window, and the row after its last, [N, 2], both rising.
+        fraction: the share of the windows.
+        seed: decides which segments.
+
+    Raises:
+        UsageError: `fraction` is not between 0 and 1.
+        DataError: there are too few windows for both parts to have one.
+    """
+    n, count = len(spans), _share(len(spans), fraction)
+    held_out = _segments(n, count, SEGMENTS, seed)
+    training = _apart(spans, held_out)
+    if 2 * len(training) < n - count:
+        held_out = _segments(n, count, 1, seed)
+        training = _apart(spans, held_out)
+    if not len(training):
+        raise DataError(f"{n} windows of one series are too few to hold out {count} that share no row with the others")
+    return Split(training, np.flatnonzero(held_out))
+
+
+def _segments(n: int, count: int, segments: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Say which of n windows are in one of a few segments, drawn at random, with `count` windows in all, or nearly."""
+    size = max(1, count // segments)
+    chosen = np.random.default_rng(seed).permutation(n // size)[: max(1, count // size)]
+    return np.isin(np.arange(n) // size, chosen)
+
+
+def _apart(spans: npt.NDArray[np.int64], held_out: npt.NDArray[np.bool_]) -> Indices:
+    """Return the windows that share no row with those held out."""
+    taken = np.zeros(int(spans[:, 1].max()) + 1, np.int64)
+    for first, stop in spans[held_out]:
+        taken[first + 1 : stop + 1] = 1
+    before = np.cumsum(taken)
+    return np.flatnonzero(before[spans[:, 1]] == before[spans[:, 0]])
 
 
 def split_in_time(n: int, shares: Sequence[float]) -> list[slice]:

@@ -10,6 +10,7 @@ from loopcell.data.readers.kinds import KINDS, Kind, kind_of, names_sound_or_ima
 from loopcell.data.readers.on_disk import open_store, store
 from loopcell.data.readers.records import Column, Origin, Origins, Record, Records, where
 from loopcell.data.readers.skipped import Skipped
+from loopcell.data.readers.units import Units
 
 __all__ = [
     "KINDS",
@@ -21,6 +22,7 @@ __all__ = [
     "Record",
     "Records",
     "Skipped",
+    "Units",
     "kind_of",
     "names_sound_or_image",
     "open_store",

@@ -37,7 +37,7 @@ class Choice:
 
     Attributes:
         kind: one of `KINDS`, or a `Delimited`.
-        header: of tables of text: whether the first line has the names.
+        header: of tables of text: whether the first line has the names; or the names.
         delimiter: of tables of text: what stands between cells.
         quote: of tables of text: what encloses a cell.
         plain: a text is lines, whatever it looks like: it is one side of a pair.
@@ -46,7 +46,7 @@ class Choice:
     """
 
     kind: str | Delimited | None = None
-    header: bool | None = None
+    header: bool | Sequence[str] | None = None
     delimiter: str | None = None
     quote: str | None = None
     plain: bool = False

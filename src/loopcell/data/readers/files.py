@@ -14,8 +14,10 @@ from loopcell.data.readers.columnar import FrameRecords, is_frame
 from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.folders import FolderRecords
 from loopcell.data.readers.lines import check_encoding
+from loopcell.data.readers.patterns import expanded
 from loopcell.data.readers.reading import FileRows, Reading, guarded
 from loopcell.data.readers.records import Record, Records
+from loopcell.data.readers.same_columns import demand_same_columns
 from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError, UsageError
 
@@ -33,8 +35,8 @@ def read(
     """Open data as rows that are read when they are iterated, as often as you like, in constant memory.
 
     Args:
-        source: a path; several paths, read one after the other; a folder; or a data frame (polars, pandas,
-            PyArrow). Files may be compressed (`.gz`, `.zst`).
+        source: a path; several paths, or a pattern of them (`data/*.csv`), read one after the other; a folder; or a
+            data frame (polars, pandas, PyArrow). Files may be compressed (`.gz`, `.zst`).
         kind: the kind of the files, one of `KINDS`, or a `Delimited` with its details. None: each file's kind
             is known by its ending and its first bytes, or guessed by its first lines; `notes` say what is guessed.
         encoding: of text files.
@@ -45,8 +47,8 @@ def read(
 
     Returns:
         The rows. A text has the column `text`; FASTA `id`, `description`, `sequence`; the UEA/UCR formats `series`
-        and `label`; npy and idx `values`; sound and images `path`; a folder of class folders adds `label`, and a
-        folder of files `file`.
+        and `label`; `.tsf` `time` and `value`; npy and idx `values`; sound and images `path`; a folder of class folders
+        adds `label`, one of folders `name=value` these names, and a folder of files `file`.
 
     Raises:
         DataError: there is no such file, or none in the folder, or its kind cannot be told. What is wrong in a file
@@ -67,7 +69,7 @@ def open_files(source: Any, choice: Choice, reading: Reading) -> Records:
         raise UsageError(f"read takes a path, several paths, a folder or a data frame, got {type(source).__name__}")
     if not paths:
         raise UsageError("there are no files to read")
-    files = [Path(path) for path in paths]
+    files = expanded([Path(path) for path in paths])
     if len(files) == 1 and files[0].is_dir():
         return FolderRecords(files[0], choice, reading)
     return FileRecords(choice.readers(files), reading)
@@ -108,7 +110,14 @@ class FileRecords(Records):
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
         reading = replace(self._reading, columns=columns, skipped=self.skipped)
-        return chain.from_iterable(guarded(path, reader, reading).rows for path, reader in self._chosen.readers)
+        return chain.from_iterable(self._rows(at, reading) for at in range(len(self._chosen.readers)))
+
+    def _rows(self, at: int, reading: Reading) -> Iterator[Record]:
+        path, reader = self._chosen.readers[at]
+        found = guarded(path, reader, reading)
+        if at:
+            demand_same_columns(path, reader, found.columns, self.columns)
+        return found.rows
 
     def _open_first(self) -> FileRows:
         if self._opened is None:

@@ -10,20 +10,25 @@ from pathlib import Path
 
 from loopcell.data.readers.choosing import Choice, Chosen
 from loopcell.data.readers.opening import plain_name
+from loopcell.data.readers.partitions import in_number_order, partition_names, partition_of
 from loopcell.data.readers.plain import read_whole
 from loopcell.data.readers.reading import FileRows, Reader, Reading, guarded
-from loopcell.data.readers.records import Record, Records
+from loopcell.data.readers.records import Record, Records, listed
+from loopcell.data.readers.same_columns import demand_same_columns
 from loopcell.data.readers.skipped import Skipped
 from loopcell.data.text.source import unreadable
 from loopcell.errors import DataError
+
+PARTS_OF_TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 
 
 class FolderRecords(Records):
     """The rows of a folder's files, in the order of their names.
 
     If it has folders, each of them is a class: column `label` has its name, and a text file is one row with all
-    of its text, whatever its lines look like. Else the files are read one after the other, and column `file` has the
-    name without its endings (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
+    of its text, whatever its lines look like. Folders that are named `name=value` are parts of one table, which has a
+    column of that name. Else the files are read one after the other, and column `file` has the name without its endings
+    (`names/Korean.txt` gives `Korean`). Hidden files are left out and counted.
     """
 
     def __init__(self, folder: Path, choice: Choice, reading: Reading) -> None:
@@ -32,22 +37,31 @@ class FolderRecords(Records):
         self._folder, self._reading = folder, reading
         self._hidden: list[Path] = []
         self._files = self._list()
-        self._by_class = self._files[0].parent != folder
+        self._partitions = partition_names(self._files, folder)
+        self._by_class = self._files[0].parent != folder and not self._partitions
+        if self._partitions:
+            self._files.sort(key=in_number_order)
         self._choice = replace(choice, whole=choice.whole or self._by_class)
-        self._added = "label" if self._by_class else "file"
 
     def __str__(self) -> str:
         return str(self._folder)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the first file, and `label` or `file`."""
-        return (*self._open_first().columns, self._added)
+        """The columns of the first file, and those of its place."""
+        return tuple(dict.fromkeys([*self._open_first().columns, *self.placed]))
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The columns that the place of a file gives: `label`, `file`, or those of the folders' names."""
+        return self._partitions or (("label",) if self._by_class else ("file",))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the number of files and classes, and on how they are read."""
         there, notes = f"{self._folder}: {len(self._files):,} files", self._open_first().notes
+        if self._partitions:
+            there += f", whose folders give the columns {listed(self._partitions)}"
         if not self._by_class:
             return (there, *notes, *self._chosen.notes)
         classes = len({self._class(path) for path in self._files})
@@ -65,7 +79,7 @@ class FolderRecords(Records):
 
     def expect(self, names: Sequence[str]) -> None:
         """Tell which columns will be asked for, as `Records.expect`."""
-        asked = [name for name in names if name != self._added]
+        asked = [name for name in names if name not in self.placed]
         self._reading = replace(self._reading, named=(*self._reading.named, *asked))
 
     def read(self, columns: tuple[str, ...] | None = None) -> Iterator[Record]:
@@ -82,14 +96,22 @@ class FolderRecords(Records):
         return self._choice.readers(self._files)
 
     def _rows(self, at: int, reading: Reading) -> Iterator[Record]:
-        path = self._files[at]
-        added = self._class(path) if self._by_class else plain_name(path).stem
-        for record in self._open(at, reading).rows:
-            if self._added in record.values:
-                raise DataError(
-                    f"{record.origin}: the file has a column {self._added!r}, which its place in the folder gives"
-                )
-            yield Record({**record.values, self._added: added}, record.origin)
+        added, found = self._of_place(self._files[at]), self._open(at, reading)
+        if at and not self._by_class:
+            demand_same_columns(*self._chosen.readers[at], found.columns, self._open_first().columns)
+        for record in found.rows:
+            for name in added:
+                if name in record.values and not (self._partitions and _same(record.values[name], added[name])):
+                    raise DataError(
+                        f"{record.origin}: the file has a column {name!r}, which its place in the folder gives"
+                    )
+            yield Record({**added, **record.values}, record.origin)
+
+    def _of_place(self, path: Path) -> dict[str, str | None]:
+        """Return the values of the columns that a file's place gives."""
+        if self._by_class:
+            return {"label": self._class(path)}
+        return partition_of(path, self._folder) or {"file": plain_name(path).stem}
 
     def _open_first(self) -> FileRows:
         return self._open(0, replace(self._reading, skipped=Skipped()))
@@ -106,13 +128,20 @@ class FolderRecords(Records):
     def _is_hidden(self, path: Path) -> bool:
         return any(part.startswith(".") for part in path.relative_to(self._folder).parts)
 
+    def _without_side_files(self, files: list[Path]) -> list[Path]:
+        """Return files without those that programs write beside the parts of a table, such as `_SUCCESS`."""
+        if not any(path.suffix.lower() in PARTS_OF_TABLES or partition_of(path, self._folder) for path in files):
+            return files
+        self._hidden += [path for path in files if path.name.startswith("_")]
+        return [path for path in files if not path.name.startswith("_")]
+
     def _list(self) -> list[Path]:
         try:
             found = sorted(path for path in self._folder.rglob("*") if path.is_file())
         except OSError as error:
             raise unreadable(self._folder, error) from error
         self._hidden = [path for path in found if self._is_hidden(path)]
-        files = [path for path in found if not self._is_hidden(path)]
+        files = self._without_side_files([path for path in found if not self._is_hidden(path)])
         if not files:
             raise DataError(f"the folder {self._folder} has no files")
         loose = next((path for path in files if path.parent == self._folder), None)
@@ -124,3 +153,7 @@ class FolderRecords(Records):
             )
         return files
 
+
+def _same(value: object, written: str | None) -> bool:
+    """Return whether a cell is the value that its folder's name gives; some programs write it in both places."""
+    return value is None if written is None else str(value) == written

@@ -25,6 +25,7 @@ from loopcell.data.readers.opening import head, plain_name
 from loopcell.data.readers.plain import read_fasta, read_json_lines, read_lines
 from loopcell.data.readers.reading import FileRows, Reader, Reading, one_column, reader_of
 from loopcell.data.readers.records import file_origin
+from loopcell.data.readers.tsf import read_tsf
 from loopcell.data.readers.whole_lines import of_line_ends
 from loopcell.errors import DataError, UsageError
 
@@ -64,6 +65,7 @@ KINDS: dict[str, Kind] = {
         Kind("text", (), (), read_lines),
         Kind("fasta", (".fasta", ".fa", ".fna", ".faa"), (), read_fasta),
         Kind("ts", (".ts",), (), read_ts),
+        Kind("tsf", (".tsf",), (), read_tsf),
         Kind("arff", (".arff",), (), read_arff),
         Kind("ucr", (), (), read_ucr),
         Kind("parquet", (".parquet", ".pq"), (b"PAR1",), read_parquet),

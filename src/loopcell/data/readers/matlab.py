@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.extras import require
+from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
 from loopcell.data.readers.reading import FileRows, Reading
 from loopcell.data.readers.records import Record, file_origin
 from loopcell.errors import DataError
 
+HEADER, COMPRESSED = 128, 15  # of version 5: bytes before the first variable, and the type of a packed one
+BLOCK = 1 << 20  # bytes
+USUAL_RATIO = 64  # of the bytes of a variable to those that it is packed into
 LONGEST = 1 << 31  # bytes of a file: it is not read in one stream, so it stands in memory
 
 
@@ -50,6 +57,7 @@ def _loaded(path: Path) -> Mapping[str, Any]:
         start = file.read(10)
     if start == b"MATLAB 7.3":
         raise _is_hdf5(path)
+    _check_unpacked(path)
     scipy_io = require("scipy.io", "train", "MATLAB's files need")
     try:
         found = scipy_io.loadmat(path, chars_as_strings=True)
@@ -58,6 +66,35 @@ def _loaded(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # of a damaged file SciPy raises what it stumbles over
         raise DataError(f"{path} cannot be read as MATLAB's format: {str(error)[:200]}") from error
     return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse variables that are far larger than what they are packed into; SciPy would unpack them whole."""
+    with path.open("rb") as file:
+        order = {b"IM": "<", b"MI": ">"}.get(file.read(HEADER)[-2:])
+        while order is not None and len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            if kind == COMPRESSED:
+                _check_packed(path, file, size)
+            else:
+                file.seek(size, os.SEEK_CUR)
+
+
+def _check_packed(path: Path, file: BinaryIO, size: int) -> None:
+    most, unpacked, unpacker = max(LARGEST_ROW.most(), USUAL_RATIO * size), 0, zlib.decompressobj()
+    for start in range(0, size, BLOCK):
+        waiting = file.read(min(BLOCK, size - start))
+        while waiting:
+            try:
+                unpacked += len(unpacker.decompress(waiting, BLOCK))
+            except zlib.error:  # of which SciPy says more
+                break
+            waiting = unpacker.unconsumed_tail
+            if unpacked > most:
+                raise DataError(
+                    f"{path}: a variable of {size:,} bytes becomes more than {most:,} bytes, which are not unpacked at "
+                    f"once; {LARGEST_ROW.cure()}"
+                )
 
 
 def _is_hdf5(path: Path) -> DataError:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.skipped import Skipped
+from loopcell.data.readers.units import Units
 from loopcell.errors import DataError, escaped, quoted
 
 LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
@@ -75,6 +76,11 @@ class Records(ABC):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about how the data is read, for the user to see, and which argument says otherwise."""
+        return ()
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The columns that do not stand in files: their places in a folder give them."""
         return ()
 
     @property
@@ -177,12 +183,17 @@ class Column(Sequence[Any]):
     """One column of a data set in memory, which knows where each value came from.
 
     Indexing gives values; a slice and `take` give columns with their origins.
+
+    Attributes:
+        units: which unit each value is of, where they are sequences that were cut from units; else None.
     """
 
-    def __init__(self, values: Sequence[Any], origins: Sequence[Origin], name: str = "") -> None:
+    def __init__(
+        self, values: Sequence[Any], origins: Sequence[Origin], name: str = "", units: Units | None = None
+    ) -> None:
         if len(values) != len(origins):
             raise DataError(f"a column has an origin for each value, got {len(values)} and {len(origins)}")
-        self.values, self.origins, self.name = values, origins, name
+        self.values, self.origins, self.name, self.units = values, origins, name, units
 
     def __len__(self) -> int:
         return len(self.values)
@@ -193,14 +204,16 @@ class Column(Sequence[Any]):
     def __getitem__(self, index: slice) -> Column: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Column(self.values[index], self.origins[index], self.name)
+            units = None if self.units is None else self.units.take(range(*index.indices(len(self))))
+            return Column(self.values[index], self.origins[index], self.name, units)
         return self.values[index]
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Column:
         """Return the column of the values at `indices`, in their order."""
         places = [int(index) for index in indices]
         chosen = [self.origins[place] for place in places]
-        return Column([self.values[place] for place in places], Origins(chosen), self.name)
+        units = None if self.units is None else self.units.take(places)
+        return Column([self.values[place] for place in places], Origins(chosen), self.name, units)
 
     def __repr__(self) -> str:
         return f"<column {self.name!r} of {len(self)} values>"

@@ -90,15 +90,20 @@ def _as_dates(numbers: Ints, digits: int) -> Times:
         return _days_of_year(numbers)
     padded = numbers * 10 ** (14 - digits)
     year, month, day = padded // 10**10, padded // 10**8 % 100, padded // 10**6 % 100
-    hour, minute, second = padded // 10**4 % 100, padded // 100 % 100, padded % 100
     day = np.maximum(day, 1) if digits == 6 else day
+    return days_and_clock(year, month, day, padded // 10**4 % 100, padded // 100 % 100, padded % 100)
+
+
+def days_and_clock(year: Ints, month: Ints, day: Ints, hour: Ints, minute: Ints, second: Ints) -> Times:
+    """Put the parts of times together, each `[T]`; NaT for what is no time; hour 24 is the end of a day."""
     months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    there = (year >= _YEARS[0]) & (year < _YEARS[1]) & (month >= 1) & (month <= 12) & (day >= 1)
+    days = months.astype("datetime64[D]") + (np.clip(day, 1, 31) - 1)
+    there = (year >= _YEARS[0]) & (year < _YEARS[1]) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     there &= days.astype("datetime64[M]") == months
-    there &= ((hour < 24) & (minute < 60) & (second < 60)) | ((hour == 24) & (minute == 0) & (second == 0))
-    times = days.astype("datetime64[us]") + (hour * 3600 + minute * 60 + second).astype("timedelta64[s]")
-    return np.where(there, times, np.datetime64("NaT", "us"))
+    there &= (np.minimum(np.minimum(hour, minute), second) >= 0) & (minute < 60) & (second < 60)
+    there &= (hour < 24) | ((hour == 24) & (minute == 0) & (second == 0))
+    clock = np.where(there, hour * 3600 + minute * 60 + second, 0).astype("timedelta64[s]")
+    return np.where(there, days.astype("datetime64[us]") + clock, np.datetime64("NaT", "us"))
 
 
 def _days_of_year(numbers: Ints) -> Times:

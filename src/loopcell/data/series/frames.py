@@ -9,70 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origin, Records, missing_column, twice_in
-from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target
+from loopcell.data.readers.records import Records, missing_column, twice_in
+from loopcell.data.series.categories import covariates_of
+from loopcell.data.series.gaps import Filled, fill_gaps
+from loopcell.data.series.given import arrays_of, as_arrays, as_column, as_table, demand_target, names_of
+from loopcell.data.series.lacking import missing_in
 from loopcell.data.series.numbers import Floats, cell_name, numbers_of, row_name
-from loopcell.data.series.showing import shown
-from loopcell.data.series.stamps import Stamps, read_stamps
-from loopcell.data.series.steps import Step, Times
+from loopcell.data.series.series import Series
+from loopcell.data.series.several_columns import read_time_columns, with_rows
+from loopcell.data.series.stamps import Stamps
+from loopcell.data.series.static import one_value
+from loopcell.data.series.steps import Step
 from loopcell.data.series.times import Namer, check_rising, find_step
 from loopcell.errors import DataError, UsageError
 
 ALL = "all"  # as a target: every column that is nothing else
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """One time series of T steps.
-
-    Attributes:
-        name: the value of its id column; "" where there is one series only.
-        times: datetime64[us] (or [ns], where microseconds do not tell them apart), in UTC if they have a zone; int64 or
-            float64 for numbers. `[T]`, rising.
-        step: what lies between two times; None if that was not asked for, or there is one time only.
-        target: float64 `[T, K]`, what is to be forecast.
-        known: float64 `[T, P]`, covariates whose future is known (a holiday, a price that is set).
-        past: float64 `[T, Q]`, covariates that are known up to now only.
-        target_names: K names; `known_names` and `past_names` likewise.
-        zone: the name of the times' zone, or their offset; None where they have none.
-        notes: sentences about how the times were read, which the user should know.
-    """
-
-    name: str
-    times: Times
-    step: Step | None
-    target: Floats
-    known: Floats
-    past: Floats
-    target_names: tuple[str, ...]
-    known_names: tuple[str, ...] = ()
-    past_names: tuple[str, ...] = ()
-    zone: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        """Return the number of steps, T."""
-        return len(self.times)
-
-    def __getitem__(self, part: slice) -> Series:
-        """Return a segment of the series, as views."""
-        if not isinstance(part, slice) or part.step not in (None, 1):
-            raise UsageError("a series is cut by a slice of neighbouring steps, such as series[:100]")
-        return replace(
-            self, times=self.times[part], target=self.target[part], known=self.known[part], past=self.past[part]
-        )
-
-    def __repr__(self) -> str:
-        step = f" every {self.step}" if self.step else ""
-        span = f", {shown(self.times[0], self.zone)} to {shown(self.times[-1], self.zone)}" if len(self) else ""
-        return f"<series {self.name!r}: {len(self):,} steps{step}{span}; {', '.join(self.target_names)}>"
-
-    def future_times(self, count: int) -> Times:
-        """Return the `count` times that follow the last one; UsageError where no step is known."""
-        if self.step is None:
-            raise UsageError(f"the series {self.name!r} has no regular step, so its future times are not known")
-        return self.step.after(self.times[-1], count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,30 +36,45 @@ class Layout:
         zone: on whose wall clock times without an offset are, and the calendar is read; None: as the times say.
         like: gives what is known of the step of a series, by its name.
         other: columns that are something else, which `target="all"` leaves out.
+        static: columns that hold one value for each series.
+        categories: columns of names, among the covariates; those of words are so in any case.
+        fill_gaps: let rows that are missing among regular times be there, without values.
+        ahead: let rows at the end without a target be steps that are to come. False: their values are missing.
+        date_order: what stands first in dates, for columns that do not tell.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones.
     """
 
     target: str | Sequence[str] | None = None
-    time: str | None = None
+    time: str | Sequence[str] | None = None
     series: str | None = None
     known: Sequence[str] = ()
     past: Sequence[str] = ()
     regular: bool = True
     missing: bool = False
     zone: str | None = None
+    time_format: str | None = None
     like: Callable[[str], Step | None] = lambda _: None
     other: Sequence[str] = ()
+    static: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    fill_gaps: bool = False
+    ahead: bool = False
+    date_order: str = ""
+    missing_values: Sequence[str | float] = ()
 
 
-def series_from(
+def series_from(  # noqa: PLR0913 - the roles of columns, and how they are read
     data: Any,
     *,
     target: str | Sequence[str] | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     series: str | None = None,
     known: Sequence[str] = (),
     past: Sequence[str] = (),
     regular: bool = True,
     missing: bool = False,
+    time_format: str | None = None,
+    missing_values: Sequence[str | float] = (),
 ) -> list[Series]:
     """Make time series of a table.
 
@@ -116,13 +84,17 @@ def series_from(
             target with a name; of a list of arrays each is a series.
         target: the column or columns to forecast, or "all" for those that are nothing else; needed unless `data` is an
             array or a series.
-        time: the column with the times (see `read_times`); None: a pandas index of time stamps or periods has them, and
-            else rows are counted.
+        time: the column with the times (see `read_times`), or several: year, month, day, hour, ..., or a date and a
+            time of the day. None: a pandas index of time stamps or periods has them, and else rows are counted.
         series: the column that tells series apart; None: there is one series.
         known: covariates whose future is known.
         past: covariates known up to now only.
         regular: times have to be evenly spaced, in hours or in the calendar. False: they only have to rise.
-        missing: let values that are not there be NaN.
+        missing: let values that are not there be NaN: empty cells, and the usual words for them (NA, null, -, ?, ...).
+            Rows at the end without any target are steps to come then.
+        time_format: how times are written, where they are not as above: as `datetime.strptime` has it
+            (`%d.%m.%y %H:%M`), or s, ms, us or ns for numbers since 1970. Several columns are one text, with blanks.
+        missing_values: words and numbers that stand for what is not there, beside the usual ones: -999.
 
     Returns:
         The series in the order in which they first come.
@@ -132,10 +104,19 @@ def series_from(
             gap. The message names the file and the row.
         UsageError: no target, or a column is used twice.
     """
-    return read_layout(
-        data,
-        Layout(target=target, time=time, series=series, known=known, past=past, regular=regular, missing=missing),
+    layout = Layout(
+        target=target,
+        time=time,
+        series=series,
+        known=known,
+        past=past,
+        regular=regular,
+        missing=missing,
+        ahead=missing,
+        time_format=time_format,
+        missing_values=missing_values,
     )
+    return read_layout(data, layout)
 
 
 def read_layout(data: Any, layout: Layout) -> list[Series]:
@@ -144,23 +125,45 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     arrays = arrays_of(data)
     if arrays is not None:
         return _of_arrays(arrays, layout)
-    known, past, targets = tuple(layout.known), tuple(layout.past), layout.target
-    targets = (targets,) if isinstance(targets, str) else tuple(targets or ())
-    data, targets, time = as_table(data, targets, layout.time)
-    columns, targets = _columns(data, targets, (time, layout.series, *known, *past), layout.other)
-    numbers = {name: numbers_of(name, columns[name], missing=layout.missing) for name in (*targets, *known, *past)}
+    targets = (layout.target,) if isinstance(layout.target, str) else tuple(layout.target or ())
+    roles = tuple(tuple(names) for names in (layout.known, layout.past, layout.static))
+    covariates = sum(roles, ())
+    data, targets, times = as_table(data, targets, names_of(layout.time))
+    columns, targets = _columns(data, targets, (*times, layout.series, *covariates), layout.other)
+    values = MissingValues.of(layout.missing_values)
+    numbers = {name: numbers_of(name, columns[name], missing=layout.missing, values=values) for name in targets}
+    more, labels = covariates_of(covariates, columns, layout.categories, missing=layout.missing, values=values)
+    numbers |= more
     groups = (
         _groups(layout.series, columns[layout.series]) if layout.series else {"": np.arange(len(columns[targets[0]]))}
     )
-    stamps = _stamps(columns[time] if time else None, layout.zone)
+    stamps = _stamps([columns[name] for name in times], times, layout)
     found = []
     for name, rows in groups.items():
         named = _namer(columns[targets[0]], rows, name)
-        here, step, notes = _times(stamps, rows, named, layout.like(name) if layout.regular else None, layout.regular)
-        parts = {role: _stack(numbers, names, rows) for role, names in (("t", targets), ("k", known), ("p", past))}
-        numbered = (parts["t"], parts["k"], parts["p"], targets, known, past)
-        found.append(Series(name, here, step, *numbered, stamps.zone if stamps else None, notes))
-    return found
+        at = _times(stamps, rows, named, layout, name)
+        target, known, past = (at.spread(_stack(numbers, some, rows)) for some in (targets, *roles[:2]))
+        one = Series(name, at.times, at.step, target, known, past, targets, roles[0], roles[1])
+        found.append(
+            replace(
+                one,
+                zone=stamps.zone if stamps else None,
+                notes=at.notes,
+                date_order=stamps.order if stamps else "",
+                ahead=_empty_at_the_end(target) if layout.ahead else 0,
+                static=one_value(_stack(numbers, roles[2], rows), roles[2], labels, named),
+                static_names=roles[2],
+                categories=labels,
+            )
+        )
+    lacking = missing_in(found)
+    return [replace(one, notes=(*one.notes, *lacking)) for one in found] if lacking else found
+
+
+def _empty_at_the_end(target: Floats) -> int:
+    """Return how many rows at the end have no target [T, K]."""
+    there = np.flatnonzero(np.isfinite(target).any(1))
+    return len(target) - (int(there[-1]) + 1 if len(there) else 0)
 
 
 def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Series]:
@@ -189,12 +192,15 @@ def _columns(
     table = data if isinstance(data, Mapping | Records) else read(data)
     there = tuple(table) if isinstance(table, Mapping) else table.columns
     if targets == (ALL,) and ALL not in there:
+        left_out = (*left_out, *(table.placed if isinstance(table, Records) else ()))
         targets = tuple(name for name in there if name not in (*others, *left_out))
     names = [name for name in (*targets, *others) if name is not None]
     demand_target(targets, table, others)
     twice = twice_in(names)
     if twice is not None:
-        raise UsageError(f"the column {twice!r} is used twice; each is one of target, time, series, known or past")
+        raise UsageError(
+            f"the column {twice!r} is used twice; each is one of target, time, series, known, past or static"
+        )
     if isinstance(table, Mapping):
         return _of_mapping(table, names), targets
     return dict(zip(names, table.load(*names), strict=True)), targets
@@ -249,36 +255,32 @@ def _groups(name: str, column: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]
     return {name: np.array(found) for name, found in rows.items()}
 
 
-def _stamps(column: Sequence[Any] | None, zone: str | None) -> Stamps | None:
+def _stamps(columns: Sequence[Sequence[Any]], names: Sequence[str], layout: Layout) -> Stamps | None:
     """Return all times of a table at once, so that they are read in one way; None where rows are counted."""
-    if zone is not None and column is None:
-        raise UsageError(f"zone={zone!r} is for time stamps: name their column (time=)")
-    if column is None or isinstance(column, Column):
-        return None if column is None else read_stamps(column, zone)
-    values: Any = np.asarray(column)
-    plain = values.dtype.kind in "iu" or (values.dtype.kind == "M" and not np.isnat(values).any())
-    return read_stamps(values if plain else _Rows(list(values), np.arange(len(values))), zone)
+    for argument, value in (("zone", layout.zone), ("time_format", layout.time_format)):
+        if value is not None and not columns:
+            raise UsageError(f"{argument}={value!r} is for time stamps: name their column (time=)")
+    if not columns:
+        return None
+    cells = [with_rows(column) for column in columns]
+    return read_time_columns(cells, names, layout.zone, layout.time_format, layout.date_order)
 
 
-def _times(
-    stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, like: Step | None, regular: bool
-) -> tuple[Times, Step | None, tuple[str, ...]]:
+def _times(stamps: Stamps | None, rows: npt.NDArray[np.int64], named: Namer, layout: Layout, name: str) -> Filled:
+    every = np.arange(len(rows))
     if stamps is None:
-        return np.arange(len(rows)), Step(1, clock=False), ()
+        return Filled(every, every, Step(1, clock=False))
     here = stamps._replace(times=stamps.times[rows])
-    if not regular:
+    if not layout.regular:
         check_rising(here.times, named, here.zone)
-        return here.times, None, stamps.notes
-    found = find_step(here, named, like)
-    return here.times, found.step, (*stamps.notes, *found.notes)
-
-
-class _Rows(list[Any]):
-    """Some rows of an array, which remember where they stood."""
-
-    def __init__(self, values: list[Any], rows: npt.NDArray[np.int64]) -> None:
-        super().__init__(values)
-        self.origins = [Origin("data", int(row) + 1) for row in rows]
+        return Filled(here.times, every, None, stamps.notes)
+    like = layout.like(name)
+    if layout.fill_gaps:
+        found = fill_gaps(here, named, like)
+    else:
+        step, notes = find_step(here, named, like)
+        found = Filled(here.times, every, step, notes)
+    return found._replace(notes=(*stamps.notes, *found.notes))
 
 
 def _namer(column: Sequence[Any], rows: npt.NDArray[np.int64], name: str) -> Callable[[int], str]:

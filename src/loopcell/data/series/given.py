@@ -66,22 +66,32 @@ def are_numbers(data: Any) -> bool:
     return isinstance(data, list | tuple) and bool(data) and _all(data, int, float, np.number)
 
 
-def as_table(data: Any, targets: tuple[str, ...], time: str | None) -> tuple[Any, tuple[str, ...], str | None]:
-    """Return a table, its targets and the column with its times.
+def names_of(time: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the columns with the times: none, one or several."""
+    if time is None or isinstance(time, str):
+        return () if time is None else (time,)
+    return tuple(time)
+
+
+def as_table(
+    data: Any, targets: tuple[str, ...], times: tuple[str, ...]
+) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Return a table, its targets and the columns with its times.
 
     The series of pandas and polars become a frame of one column, which is the target and named as `targets` says, or as
     the series is. Where no column of times is named, a pandas index of time stamps or periods becomes one. Of periods
     the starts are the times.
     """
     if are_numbers(data):
-        return as_doubles(data, "data"), targets, time
+        return as_doubles(data, "data"), targets, times
     if _is_series(data):
         name = targets[0] if len(targets) == 1 else str(data.name or VALUE)
         data, targets = data.to_frame(name), targets or (name,)
-    if time is not None and _is_of_periods(data, time):
-        data = data.assign(**{time: data[time].dt.to_timestamp()})
-    stamps = _stamps(data) if time is None else None
-    return (data, targets, time) if stamps is None else (data.assign(**{INDEX: stamps}), targets, INDEX)
+    for time in times:
+        if _is_of_periods(data, time):
+            data = data.assign(**{time: data[time].dt.to_timestamp()})
+    stamps = None if times else _stamps(data)
+    return (data, targets, times) if stamps is None else (data.assign(**{INDEX: stamps}), targets, (INDEX,))
 
 
 def demand_target(

@@ -24,6 +24,7 @@ from loopcell.errors import DataError
 
 MICROS = np.dtype("datetime64[us]")
 FINER = (SECOND, 60 * SECOND, HOUR)  # what jitter is rounded off to, to see whether the calendar explains the rest
+FILL_GAPS = ", let them be rows without values (fill_gaps=True)"  # in the sentence about a gap
 
 
 def usual_step(times: Times, zone: str | None, named: Callable[[int], str]) -> tuple[Step, list[str]]:
@@ -163,7 +164,8 @@ def _irregular(times: Times, fit: Fit, zone: str | None, named: Callable[[int], 
         what = f"an uneven time: {between} are not one step apart"
     more = f"; there are {len(wrong):,} such places" if len(wrong) > 1 else ""
     hint = summer_hint(times[at - 1], times[at], zone)
+    rows = FILL_GAPS if missing >= 1 else ""
     return DataError(
-        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them, or say regular=False to count rows as "
+        f"{named(at)}: {what} (the usual step is {step}){more}. Fill them{rows}, or say regular=False to count rows as "
         f"steps{hint}"
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.arrays import EXACT, as_doubles, as_number, number_of_text
+from loopcell.data.examples.missing_values import NONE_NAMED, MissingValues
 from loopcell.data.readers.records import Column, where
 from loopcell.errors import DataError, quoted
 
@@ -16,24 +17,25 @@ Floats = npt.NDArray[np.float64]
 _NUMBERS = (np.bool_, np.integer, np.floating, np.str_)
 
 
-def numbers_of(name: str, column: Sequence[Any], *, missing: bool) -> Floats:
+def numbers_of(name: str, column: Sequence[Any], *, missing: bool, values: MissingValues = NONE_NAMED) -> Floats:
     """Return a column as float64.
 
     Args:
         name: of the column.
         column: its cells.
         missing: let what is not there be NaN.
+        values: what stands for that, beside the usual words.
 
     Raises:
         DataError: a value is missing where that is not allowed, infinite, or no number; the message names the cell.
     """
-    values = column.values if isinstance(column, Column) else column
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "OUT":
-        found = as_doubles(values, f"data, column {name!r},")
+    cells = column.values if isinstance(column, Column) else column
+    if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OUT":
+        found = as_doubles(cells, f"data, column {name!r},")
     else:
-        found = _bulk(values)
-        if found is None:
-            found = np.array([_number(name, column, index) for index in range(len(column))])
+        bulk = _bulk(cells)
+        found = np.array([_number(name, column, at, values) for at in range(len(column))]) if bulk is None else bulk
+    found = values.as_nan(found)
     bad = np.flatnonzero(np.isinf(found) | (np.isnan(found) & (not missing)))
     if len(bad):
         at = int(bad[0])
@@ -56,11 +58,11 @@ def _bulk(values: Any) -> Floats | None:
     return None if (np.abs(found) >= EXACT).any() else found
 
 
-def _number(name: str, column: Sequence[Any], index: int) -> float:
+def _number(name: str, column: Sequence[Any], index: int, values: MissingValues) -> float:
     cell = column[index]
     try:
         if isinstance(cell, str):
-            return number_of_text(cell) if cell.strip() else float("nan")
+            return float("nan") if values.in_numbers(cell) else number_of_text(cell)
         return as_number(cell)
     except ValueError as error:
         reason = str(error) if "whole number" in str(error) else f"{quoted(str(cell), 40)} is not a number"

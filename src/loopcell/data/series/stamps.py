@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.readers.records import where
-from loopcell.data.series.basic_dates import NO_NUMBERS, basic_dates, no_dates
+from loopcell.data.series.basic_dates import basic_dates, no_dates
+from loopcell.data.series.epochs import looks_like_epochs, read_epochs, unit_named
+from loopcell.data.series.formats import by_format
+from loopcell.data.series.one_stamp import Stamp, as_float, as_stamp, as_whole
 from loopcell.data.series.showing import shown
+from loopcell.data.series.written_dates import written_dates
 from loopcell.data.series.zones import (
     UTC_NAME,
     check_zone,
-    has_changes,
     instants,
     is_left_out,
     is_zone,
@@ -31,11 +32,6 @@ from loopcell.errors import DataError, UsageError, quoted
 Times = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
-_WHOLE = re.compile(r"-?\d+")
-_MONTH = re.compile(r"\d{4}-\d{2}")
-_MIDNIGHT = re.compile(r"(.{8,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?")
-_FRACTION = re.compile(r"(.*\d)[.,](\d{6})(\d+)(.*)")
-_EPOCH = datetime(1970, 1, 1)
 _SAMPLE = 48  # instants at which a zone is tried before all are
 
 
@@ -47,39 +43,39 @@ class Stamps(NamedTuple):
             float64 for numbers. `[T]`.
         zone: the name of their zone, or their offset; None for times without one.
         notes: what the user should know of how they were read.
+        order: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
     """
 
     times: Times
     zone: str | None = None
     notes: tuple[str, ...] = ()
+    order: str = ""
 
 
-class _Stamp(NamedTuple):
-    """One time stamp: nanoseconds since 1970, in UTC if it has an offset; the offset in seconds; the zone's name."""
-
-    nanos: int
-    offset: int | None
-    zone: str | None = None
-
-
-def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
+def read_stamps(
+    cells: Sequence[Any], zone: str | None = None, time_format: str | None = None, order: str = ""
+) -> Stamps:
     """Turn a column of times into an array.
 
     Args:
-        cells: ISO 8601 texts (`2016-07-01 13:00`, `1949-01`, `20240131`), dates, datetimes, or numbers. Whole numbers
-            that all are dates (20240131, 202401) are read as such.
+        cells: ISO 8601 texts (`2016-07-01 13:00`, `1949-01`, `20240131`), dates with the day or the month first where
+            the column tells which (`16/12/2006 17:24`), dates, datetimes, or numbers. Whole numbers that all are dates
+            (20240131, 202401) are read as such.
         zone: of whose wall clock times without an offset are.
+        time_format: how texts and numbers are written: as `datetime.strptime` has it (`%Y/%m/%d %H:%M`), or s, ms, us
+            or ns for numbers since 1970, in UTC; None for the above.
+        order: what stands first in dates, for a column that does not tell; "" where nothing is known.
 
     Raises:
         DataError: one is missing or cannot be read, or some have a zone and others none; the message names file and
             row.
-        UsageError: there is no such zone, or the times are numbers.
+        UsageError: there is no such zone, or the times are numbers; or the column does not tell the day from the month.
     """
     if zone is not None:
         check_zone(zone)
-    found = _dates(cells) or _array(cells) or _numbers(cells) or _texts(cells)
+    found = _of_any_form(cells, order) if time_format is None else _formatted(cells, time_format)
     if found.times.dtype.kind != "M":
-        found = found._replace(notes=no_dates(cells))
+        found = found._replace(notes=(*no_dates(cells), *looks_like_epochs(found.times)))
     if zone is None:
         return found
     if found.times.dtype.kind != "M":
@@ -89,6 +85,20 @@ def read_stamps(cells: Sequence[Any], zone: str | None = None) -> Stamps:
     return found._replace(times=_placed(found.times, zone, cells), zone=zone)
 
 
+def _of_any_form(cells: Sequence[Any], order: str = "") -> Stamps:
+    return _dates(cells) or _array(cells) or _numbers(cells) or _written(cells, order) or _texts(cells)
+
+
+def _formatted(cells: Sequence[Any], time_format: str) -> Stamps:
+    """Read times whose form was said; what is a time already, as in a column of pandas, has none."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
+        return _of_any_form(cells)
+    unit = unit_named(time_format)
+    if unit is not None:
+        return Stamps(read_epochs(cells, unit), UTC_NAME)
+    return _texts(cells, by_format(time_format), f"in the format {time_format!r}")
+
+
 # --- whole columns -------------------------------------------------------------------------------------------------
 
 
@@ -96,6 +106,12 @@ def _dates(cells: Sequence[Any]) -> Stamps | None:
     """Read whole numbers that all are dates."""
     found = basic_dates(cells)
     return None if found is None else Stamps(found[0], None, (found[1],))
+
+
+def _written(cells: Sequence[Any], order: str) -> Stamps | None:
+    """Read dates with the day or the month first."""
+    found = written_dates(cells, order)
+    return None if found is None else Stamps(found.times, None, (found.note,), found.order)
 
 
 def _array(cells: Sequence[Any]) -> Stamps | None:
@@ -120,14 +136,14 @@ def _array(cells: Sequence[Any]) -> Stamps | None:
 
 
 def _numbers(cells: Sequence[Any]) -> Stamps | None:
-    for kind, dtype in ((_whole, np.int64), (_float, np.float64)):
+    for kind, dtype in ((as_whole, np.int64), (as_float, np.float64)):
         if len(cells) and _fits(cells[0], kind):
             return Stamps(np.array(_converted(cells, kind), dtype))
     return None
 
 
-def _texts(cells: Sequence[Any]) -> Stamps:
-    stamps = _converted(cells, _stamp)
+def _texts(cells: Sequence[Any], convert: Callable[[Any], Stamp] = as_stamp, form: str = "") -> Stamps:
+    stamps = _converted(cells, convert, form)
     nanos = [stamp.nanos for stamp in stamps]
     fine = any(nano % 1000 for nano in nanos)
     far = next((at for at, nano in enumerate(nanos) if fine and abs(nano) >= 2**63), None)
@@ -153,7 +169,7 @@ def _mixed(cells: Sequence[Any], aware: list[bool]) -> DataError:
     )
 
 
-def _zone_of(times: Times, stamps: list[_Stamp]) -> tuple[str, tuple[str, ...]]:
+def _zone_of(times: Times, stamps: list[Stamp]) -> tuple[str, tuple[str, ...]]:
     """Return the zone of times with offsets, and what is to be said of it."""
     names = {stamp.zone for stamp in stamps}
     if len(names) == 1 and (name := next(iter(names))) is not None and is_zone(name):
@@ -216,22 +232,23 @@ def _placed(times: Times, zone: str, cells: Sequence[Any]) -> Times:
 # --- one cell ------------------------------------------------------------------------------------------------------
 
 
-def _converted(cells: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]:
+def _converted(cells: Sequence[Any], convert: Callable[[Any], Any], form: str = "") -> list[Any]:
     found = []
     for index in range(len(cells)):
         try:
             found.append(convert(cells[index]))
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(cells, index) from error
+            raise _unreadable(cells, index, form) from error
     return found
 
 
-def _unreadable(cells: Sequence[Any], index: int) -> DataError:
+def _unreadable(cells: Sequence[Any], index: int, form: str = "") -> DataError:
     cell = cells[index]
     what = "there is no time" if cell in (None, "") else f"{quoted(str(cell), 40)} is no time"
     first = quoted(str(cells[0]) if isinstance(cells[0], np.datetime64) else cells[0], 40)
     like = f"like {first}" if index else "as ISO 8601 writes it, 2016-07-01 13:00, or a number"
-    return DataError(f"{where(cells, index)}: {what} {like}")
+    cure = "" if index or form else "; say how times are written, such as time_format='%d.%m.%y %H:%M'"
+    return DataError(f"{where(cells, index)}: {what} {form or like}{cure}")
 
 
 def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:
@@ -240,90 +257,3 @@ def _fits(cell: Any, convert: Callable[[Any], Any]) -> bool:
     except (ValueError, TypeError):
         return False
     return True
-
-
-def _whole(cell: Any) -> int:
-    text = isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())
-    if not text and (not isinstance(cell, int | np.integer) or isinstance(cell, NO_NUMBERS)):
-        raise ValueError
-    value = int(cell)
-    if not -(2**63) <= value < 2**63:
-        raise ValueError("a number of more than 64 bits")
-    return value
-
-
-def _float(cell: Any) -> float:
-    exact = isinstance(cell, (*NO_NUMBERS, int, np.integer))
-    if exact or (isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())):
-        return float(_whole(cell))
-    value = float(cell)
-    if not np.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _stamp(cell: Any) -> _Stamp:
-    if isinstance(cell, str):
-        return _from_text(cell.strip())
-    if isinstance(cell, datetime):
-        return _from_datetime(cell, int(getattr(cell, "nanosecond", 0)))
-    if isinstance(cell, date):
-        return _Stamp((cell - _EPOCH.date()).days * 86_400 * 10**9, None)
-    if hasattr(cell, "start_time") and hasattr(cell, "to_timestamp"):  # a period of pandas
-        return _from_datetime(cell.to_timestamp(), 0)
-    if isinstance(cell, np.datetime64) and not np.isnat(cell):
-        return _Stamp(_nanos(cell), None)
-    raise ValueError("no time")
-
-
-def _from_text(text: str) -> _Stamp:
-    """Read ISO 8601, with up to nine digits of a second, and with 24:00 for the end of a day."""
-    nanos = 0
-    if "." in text or "," in text:
-        text, nanos = _without_nanos(text)
-    try:
-        return _from_datetime(datetime.fromisoformat(text), nanos)
-    except ValueError:
-        if _MONTH.fullmatch(text):
-            return _Stamp(_nanos(np.datetime64(text, "D")), None)
-        midnight = _MIDNIGHT.fullmatch(text)
-        if midnight is None:
-            raise
-    found = _from_text(f"{midnight[1]}T00:00{midnight[2] or ''}")
-    return found._replace(nanos=found.nanos + 86_400 * 10**9)
-
-
-def _without_nanos(text: str) -> tuple[str, int]:
-    """Return a text without the digits after microseconds, and the nanoseconds that they are."""
-    fraction = _FRACTION.fullmatch(text)
-    if fraction is None:
-        return text, 0
-    if fraction[3][3:].strip("0"):
-        raise ValueError("finer than a nanosecond")
-    return f"{fraction[1]}.{fraction[2]}{fraction[4]}", int(f"{fraction[3]:0<3}"[:3])
-
-
-def _from_datetime(time: datetime, nanos: int) -> _Stamp:
-    if time.tzinfo is None:
-        return _Stamp(_count(time, nanos), None)
-    ahead = time.utcoffset() or timedelta()
-    there: Any = time.tzinfo
-    name = getattr(there, "key", None) or getattr(there, "zone", None)
-    nanos += _count(time.replace(tzinfo=None), 0) - (ahead // timedelta(microseconds=1)) * 1000
-    return _Stamp(nanos, round(ahead.total_seconds()), str(name) if has_changes(name) else None)
-
-
-def _count(time: datetime, nanos: int) -> int:
-    """Return a zoneless time in nanoseconds since 1970; pandas' own kind of times would count `nanos` by itself."""
-    plain = time if type(time) is datetime else datetime.combine(time.date(), time.time())
-    apart = plain - _EPOCH
-    return ((apart.days * 86_400 + apart.seconds) * 10**6 + apart.microseconds) * 1000 + nanos
-
-
-def _nanos(time: np.datetime64) -> int:
-    """Return a time in nanoseconds since 1970, whatever unit the time is in."""
-    seconds = time.astype("datetime64[s]")
-    rest = (time - seconds).astype("timedelta64[ns]")
-    if seconds + rest != time:
-        raise ValueError("finer than a nanosecond")
-    return int(seconds.astype(np.int64)) * 10**9 + int(rest.astype(np.int64))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +61,12 @@ def _power_of_two(value: int) -> int:
     return value
 
 
+def _number_loss(value: object) -> object:
+    if value is not None and not callable(value) and value not in get_args(NumberLossName):
+        raise ValueError(f"a function was expected, {', '.join(get_args(NumberLossName))}, or None")
+    return value
+
+
 def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
 
@@ -72,6 +79,17 @@ def _augmentations(value: object) -> object:
     return tuple(names)
 
 
+def _missing(value: object) -> object:
+    """Return one word or number, or several, as a tuple."""
+    named = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    named = tuple(one.item() if hasattr(one, "item") else one for one in named)  # NumPy's numbers
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in named):
+        raise ValueError("missing values are words and numbers, such as (-999, 'unknown')")
+    return tuple(one for one in named if not (isinstance(one, float) and math.isnan(one)))  # NaN is one anyway
+
+
+NumberLossName = Literal["mse", "mae", "huber", "quantile"]
+FillName = Literal["mask", "ffill", "interpolate"]
 PoolingName = Literal["last", "mean", "max", "max-mean", "attention"]
 PoolingChoice = Literal["auto", "last", "mean", "max", "max-mean", "attention"]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
@@ -84,7 +102,10 @@ AutoStride = Annotated[Annotated[int, Field(ge=1, le=256), AfterValidator(_power
 AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]
+Level = Annotated[float, Field(gt=0.0, lt=1.0)]
+NumberLoss = Annotated[Any, PlainValidator(_number_loss)]
 CellChoice = Annotated[str | Cell, PlainValidator(_cell)]
+MissingWords = Annotated[Any, PlainValidator(_missing)]
 RandomState = Annotated[Any, PlainValidator(_random_state)]
 # JSON would make strings of labels that are numbers, so a model file has pairs.
 ClassWeight = Annotated[

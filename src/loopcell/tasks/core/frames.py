@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples import as_doubles, columns_by_name, is_table
+from loopcell.data.examples import SequenceData, as_doubles, columns_by_name, is_table
 
 
 def as_rows(given: Any, name: str, fewest: int = 1) -> Any:
@@ -49,6 +49,7 @@ def like(given: Any, values: Any, columns: Iterable[Any] | None = None) -> Any:
         values: a prediction for each example: an array [N] or [N, K], or a list.
         columns: the names of the K columns; None numbers them.
     """
+    given = given.X if isinstance(given, SequenceData) else given
     library = type(given).__module__.partition(".")[0]
     if library not in ("pandas", "polars"):
         return values

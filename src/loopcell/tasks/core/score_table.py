@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from loopcell.errors import UsageError
@@ -41,6 +42,17 @@ class ScoreTable:
         metrics = list(self.model)
         cells = {name: [number(row.get(metric)) for metric in metrics] for name, row in self.rows.items()}
         return [f"{self.data}:", *aligned(metrics, cells)]
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook: a row for the model and for each baseline."""
+        metrics = list(self.model)
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("", *metrics))
+        rows = (
+            f"<tr><th>{escape(name)}</th>{''.join(f'<td>{number(row.get(metric))}</td>' for metric in metrics)}</tr>"
+            for name, row in self.rows.items()
+        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return f"<p>{escape(self.data)}</p>{table}"
 
     def plot(self, ax: Any = None, *, normalize: bool = False) -> Any:
         """Draw the confusion of labels: a row for each true one, a column for each that was given.

@@ -17,23 +17,25 @@ from pydantic import (
 
 from loopcell.equations import Cell
 from loopcell.tasks.core.argument_types import (
-    Augmentations,
-    AutoBool,
     AutoCount,
     AutoFraction,
     AutoPatience,
     AutoRate,
-    AutoStride,
     AutoWarmup,
     CellChoice,
     ClassWeight,
+    Level,
+    MissingWords,
+    NumberLoss,
     PoolingChoice,
     RandomState,
     drawn_seed,
 )
 from loopcell.tasks.core.config import Probability, Size
+from loopcell.tasks.core.number_settings import NumberSettings, StaticSettings
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
+from loopcell.tasks.core.small_settings import PooledSettings, SmallDataSettings
 from loopcell.training.config import (
     DeviceName,
     Fraction,
@@ -97,6 +99,8 @@ class NetworkSettings:
 
     pairs_of_texts: ClassVar[bool] = False
     """Whether two files of lines are sequences and what is known of them, line beside line."""
+    labels_each_step: ClassVar[bool] = False
+    """Whether the steps of a sequence have a label each, and not all of it one."""
 
     cell: CellChoice = "lstm"
     hidden_size: Size = 128
@@ -208,38 +212,33 @@ class TrainingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class SmallDataSettings:
-    """Arguments that get more out of few sequences.
+class MissingSettings:
+    """The values that stand for what is not there.
 
     Args:
-        ensemble: k networks in one model: each learns without one of k folds of the examples and has its best weights
-            chosen by that fold, and their answers are averaged. The held-out score is that of every example by the
-            network that did not see it. It takes k times the time and the memory; 1 for one network and
-            `validation_fraction`.
-        augment: what is changed at random in each training batch of numbers, with a strength each where it is not the
-            usual one: jitter=0.03 (noise of so many deviations), scale=0.1 (each column times a number around 1),
-            crop=0.9 (a segment of at least this share of a sequence), warp=0.2 (time runs faster here and slower
-            there).
+        missing: words and numbers that stand for what is not there, beside empty cells and the usual ones (NA, null,
+            -, ?), such as -999.
     """
 
-    ensemble: Annotated[int, Field(ge=1, le=100)] = 1
-    augment: Augmentations = ()
+    missing: MissingWords = ()
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
+class ClassifierSettings(
+    PooledSettings,
+    SmallDataSettings,
+    StaticSettings,
+    NumberSettings,
+    NetworkSettings,
+    TrainingSettings,
+    MissingSettings,
+):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
             attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
             steps, else "last"; with a stride "max-mean".
-        stride: how many steps convolutions take in at once, before the recurrent layers read what they found: a power
-            of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer than
-            128 steps, what leaves half of them 128.
-        summaries: bring the answers together with those of a linear model of summaries (mean, deviation, least,
-            largest, first and last value of each column, and the length), as far as held-out examples speak for it;
-            not with a loss of your own or several labels an example. "auto": for fewer than 2,400 sequences of numbers.
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
@@ -250,46 +249,47 @@ class ClassifierSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
     """
 
     pooling: PoolingChoice = AUTO
-    stride: AutoStride = AUTO
-    summaries: AutoBool = AUTO
     class_weight: ClassWeight = None
     calibrate: bool = True
     loss: OwnFunction = None
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
+class RegressorSettings(
+    PooledSettings,
+    SmallDataSettings,
+    StaticSettings,
+    NumberSettings,
+    NetworkSettings,
+    TrainingSettings,
+    MissingSettings,
+):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
             attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
             steps, else "last"; with a stride "max-mean".
-        stride: how many steps convolutions take in at once, before the recurrent layers read what they found: a power
-            of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer than
-            128 steps, what leaves half of them 128.
-        summaries: bring the answers together with those of a linear model of summaries (mean, deviation, least,
-            largest, first and last value of each column, and the length), as far as held-out examples speak for it;
-            not with a loss of your own or several labels an example. "auto": for fewer than 2,400 sequences of numbers.
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
-            held-out examples (under 240) do not tell them from chance; not with a loss of your own.
-        loss: a function of predictions and targets, in the form of y, [B] or [B, K], on the scale on which the training
-            part's targets have mean 0 and deviation 1, that returns the loss of each number or example, or their mean,
-            in place of the squared error. No file keeps it.
+            held-out examples (under 240) do not tell them from chance; not with another loss than mse.
+        loss: what is made least: mse, mae, huber (at 1) or quantile, on the scale on which the training part's targets
+            have mean 0 and deviation 1; None for mse. With it a prediction is a mean, a median, between, or the
+            quantile at `quantile`. Or a function of predictions and targets, in the form of y, [B] or [B, K], that
+            returns the loss of each number or example, or their mean. No file keeps a function.
+        quantile: the level of the quantile that loss="quantile" predicts, between 0 and 1.
     """
 
     pooling: PoolingChoice = AUTO
-    stride: AutoStride = AUTO
-    summaries: AutoBool = AUTO
     validation_fraction: AutoFraction = AUTO
     calibrate: bool = True
-    loss: OwnFunction = None
+    loss: NumberLoss = None
+    quantile: Level = 0.5
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
+class TaggerSettings(SmallDataSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:
@@ -298,6 +298,8 @@ class TaggerSettings(SmallDataSettings, NetworkSettings, TrainingSettings):
         calibrate: correct the answers by the held-out part: divide the scores by a temperature that fits it; not with a
             CRF.
     """
+
+    labels_each_step: ClassVar[bool] = True
 
     crf: bool = False
     class_weight: ClassWeight = None

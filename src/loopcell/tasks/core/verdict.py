@@ -14,10 +14,10 @@ UNLABELLED = (
 UNKNOWN = "nothing was held out, so nobody knows yet whether the model beats a baseline: `loopcell eval` says it"
 # Metrics of which less is better.
 LOSSES = (
-    "log loss", "MSE", "MAE", "scaled MSE", "scaled MAE", "MASE", "quantile loss", "perplexity", "bits/char",
-    "bits/byte",
+    "log loss", "NLL/step", "MSE", "RMSE", "MAE", "pinball", "scaled MSE", "scaled MAE", "MASE", "quantile loss",
+    "WQL", "CRPS", "perplexity", "bits/char", "bits/byte",
 )  # fmt: skip
-ERRORS = ("MSE", "MAE", "scaled MSE", "scaled MAE")  # of which 0 is the least
+ERRORS = ("MSE", "RMSE", "MAE", "scaled MSE", "scaled MAE")  # of which 0 is the least
 # What says of no model that it is better: parts of a metric, what depends on a threshold, and shares that are good
 # neither high nor low. Detectors of anomalies are held against each other by average precision, as their `score` does.
 UNJUDGED = ("precision", "recall", "F1", "noticed", "alarms", "mean score")
@@ -65,6 +65,17 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
             figures = f"{metric} {number(own)} against {number(known[best])}"
             return Verdict(beaten, f"the model is {how} its best baseline, {best}: {figures}", metric=metric, best=best)
     return None
+
+
+def headline(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the first metric by which the model and a baseline are held against each other; else the model's first.
+
+    Args:
+        rows: as of `verdict_of`.
+    """
+    judged = [name for name in rows[MODEL] if name not in UNJUDGED]
+    shared = (name for name in judged if any(name in row for other, row in rows.items() if other != MODEL))
+    return next(shared, next(iter(rows[MODEL])))
 
 
 def aligned(head: Sequence[str], rows: Mapping[str, Sequence[str]], narrow: int = NARROW) -> list[str]:

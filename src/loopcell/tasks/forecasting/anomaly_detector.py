@@ -16,16 +16,18 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
+from loopcell.tasks.forecasting.anomaly_metrics import figures_of, from_step
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
 from loopcell.tasks.forecasting.inspecting import Said, chosen
-from loopcell.tasks.forecasting.network import ForecastNetwork, Sizes
+from loopcell.tasks.forecasting.missing import first_there, last_there
+from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
 from loopcell.tasks.forecasting.settings import AnomalySettings
+from loopcell.tasks.forecasting.sizes import Sizes
 from loopcell.tasks.forecasting.starts import first_after
 from loopcell.tasks.forecasting.strategies import Direct
 
@@ -87,7 +89,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return found
 
     def score_samples(self, data: Any) -> list[Floats]:
-        """Give the score of each step of each series, [T]: 1 is usual; NaN for the first steps, which have none."""
+        """Give the score of each step of each series, [T]: 1 is usual; NaN where there is none.
+
+        That is for the first steps, and where all targets are missing; of several targets those that are there count.
+        """
         return [self._scores(one) for one in self._read_table(data)]
 
     def predict(self, data: Any) -> list[npt.NDArray[np.bool_]]:
@@ -167,7 +172,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         errors = self._errors(one)
         first = one.steps - len(errors)
         found[first:] = smoothed(self.network_.usual.distance(errors), int(self.smooth))
-        wrong = np.flatnonzero(~np.isfinite(found[first:]))
+        missing = np.isnan(series.target[first : one.steps]).all(1)
+        wrong = np.flatnonzero(~np.isfinite(found[first:]) & ~missing)
         if len(wrong):
             raise InputError(
                 f"{named(series, first + int(wrong[0]))}: the score is not a number: a value there or before is far "
@@ -189,10 +195,11 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         return np.concatenate([true - forecast for forecast in given], axis=1)
 
     def _jumps(self, series: Series) -> Floats:
-        """Return the change of each step [T, K] on the scale of the series; NaN for the first."""
+        """Return the change of each step [T, K] on the scale of the series, from the last value; NaN for the first."""
         one = self._scaled(series)
         values = one.values[: one.steps].astype(np.float64)
-        return np.concatenate([np.full((1, values.shape[1]), np.nan), np.diff(values, axis=0)])
+        before = last_there(np.concatenate([np.full((1, values.shape[1]), np.nan), values]))[:-1]
+        return values - before
 
     def _smoothed_jumps(self, series: Series) -> Floats:
         found = self.network_.jumps.distance(self._jumps(series))
@@ -206,6 +213,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             return self._read_table(data), None
         found = self._read_series(data, replace(settings, past=(*settings.past, settings.label)), self._known_step)
         self._demand_like(found)
+        if settings.label in found[0].categories:
+            raise DataError(f"the column {settings.label!r} has words, and has to have 0 or 1 in each row")
         labels = [one.past[:, -1] for one in found]
         for one, label in zip(found, labels, strict=True):
             wrong = np.flatnonzero((label != 0) & (label != 1))
@@ -223,16 +232,17 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         count = sum(int(np.isfinite(part[first:]).sum()) for part, first in zip(rows["model"][0], firsts, strict=True))
         if not count:
             raise DataError(
-                f"there is no step with a score: the first {history + self.network_.steps - 1} of a series have none"
+                f"there is no step with a score: the first {history + self.network_.steps - 1} of a series have none, "
+                "nor have those without a value"
             )
         parts = {
-            name: [_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
+            name: [from_step(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
             for name, (scores, _) in rows.items()
         }
-        found = {name: _metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+        found = {name: figures_of(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
         if labels is not None:
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = _metrics(every, labels, 0.0)
+            found["every step"] = figures_of(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
@@ -269,7 +279,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
         """Return the least spread of errors [K]: that of rounding; of what never changed a share of it."""
         values = one.series.target[: one.steps]
         found = np.maximum(ROUNDING * resolution(values) / one.scale.size, NOISE)
-        still = TOLD * np.where(values[0] == 0, 1.0, np.abs(values[0])) / one.scale.size
+        first = np.nan_to_num(first_there(values))
+        still = TOLD * np.where(first == 0, 1.0, np.abs(first)) / one.scale.size
         found[self.still_] = still[self.still_]
         return found
 
@@ -295,8 +306,8 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
 
 
 def _never_changes(values: Floats) -> npt.NDArray[np.bool_]:
-    """Find the columns of values [T, K] that are one value throughout."""
-    return np.asarray((values == values[:1]).all(0))
+    """Find the columns of values [T, K] that are one value throughout, where they are there."""
+    return np.asarray(((values == first_there(values)) | np.isnan(values)).all(0))
 
 
 def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
@@ -315,18 +326,3 @@ def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence
                 "changes (validation=)"
             )
     return found
-
-
-def _from(scores: Floats, first: int) -> Floats:
-    """Drop the scores before a step."""
-    found = scores.copy()
-    found[:first] = np.nan
-    return found
-
-
-def _metrics(scores: list[Floats], labels: list[Floats] | None, threshold: float) -> dict[str, float]:
-    if labels is not None:
-        return anomaly_metrics(labels, scores, threshold)
-    flat = np.concatenate(scores)
-    flat = flat[np.isfinite(flat)]
-    return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.tasks.forecasting.missing import first_there, last_there
+
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
@@ -12,8 +14,10 @@ Places = npt.NDArray[np.int64]
 def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) -> Floats:
     """Repeat the last season; with a season of 1 the last value.
 
+    Where that value is missing it is the one of a season before, and without any such the last value there.
+
     Args:
-        target: [T, K].
+        target: [T, K]; NaN where missing.
         places: [N], the first steps of the futures; at least `season`.
         horizon: f.
         season: steps of a season.
@@ -22,8 +26,13 @@ def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) ->
         Forecasts [N, f, K].
     """
     back = season - np.arange(horizon) % season  # the step j of a season stands season - j before the place
-    found: Floats = target[places[:, None] - back]
-    return found
+    found: Floats = last_there(target, season)[places[:, None] - back]
+    if not np.isnan(found).any():
+        return found
+    newest = last_there(target)[places - 1]
+    first = np.nan_to_num(first_there(target))  # where nothing came before
+    newest = np.where(np.isnan(newest), first, newest)[:, None]
+    return np.where(np.isnan(found), newest, found)
 
 
 def naive_error(target: Floats, season: int) -> Floats:
@@ -31,7 +40,8 @@ def naive_error(target: Floats, season: int) -> Floats:
 
     It is what MASE divides by: Hyndman, Koehler: Another look at measures of forecast accuracy, 2006, eq. in section 3.
     """
-    if len(target) <= season:
-        return np.full(target.shape[1], np.nan)
-    found: Floats = np.abs(target[season:] - target[:-season]).mean(0)
+    errors = np.abs(target[season:] - target[: max(0, len(target) - season)])
+    there = np.isfinite(errors)
+    count = there.sum(0)
+    found: Floats = np.where(count > 0, np.where(there, errors, 0.0).sum(0) / np.maximum(count, 1), np.nan)
     return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from loopcell.data import Series, Step
 from loopcell.data.series import Layout, read_layout, shown
+from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings
@@ -25,19 +26,22 @@ def nothing_known(_: str) -> Step | None:
 
 
 def read_series(
-    data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known
+    data: Any, settings: SeriesSettings, like: Callable[[str], Step | None] = nothing_known, date_order: str = ""
 ) -> list[Series]:
-    """Make the series of a table, a file, a frame or an array.
+    """Make the series of a table, a file, a frame or an array; a list of series is given back.
 
     Args:
         data: it.
         settings: which columns it has.
         like: gives what is known of the step of a series, by its name.
+        date_order: what stands first in dates, for columns that do not tell.
 
     Raises:
-        DataError: a column is not there, a value is missing, a time is missing or there twice; it names file and row.
+        DataError: a column is not there, a time is missing or there twice; it names file and row.
         UsageError: no target is named, or a column twice; a calendar without times.
     """
+    if isinstance(data, list) and data and all(isinstance(one, Series) for one in data):
+        return data
     label: str | None = getattr(settings, "label", None)
     layout = Layout(
         target=settings.target or None,
@@ -46,16 +50,34 @@ def read_series(
         known=settings.known,
         past=settings.past,
         regular=settings.regular,
-        missing=bool(settings.known) or not settings.regular,  # rows at the end whose target is to come
+        static=settings.static,
+        categories=settings.categories,
+        missing=True,
+        ahead=bool(settings.known) or not settings.regular,  # rows at the end whose target is to come
+        fill_gaps=settings.fill_gaps,
         zone=settings.zone,
+        time_format=settings.time_format,
+        date_order=date_order,
+        missing_values=settings.missing,
         like=like,
         other=() if label is None else (label,),
     )
     found = read_layout(data, layout)
-    if settings.calendar and found[0].times.dtype.kind != "M":
-        has = f", and column {settings.time!r} has numbers" if settings.time else ": name their column (time=)"
-        raise UsageError(f"calendar needs time stamps{has}")
+    if (settings.calendar or settings.holidays) and found[0].times.dtype.kind != "M":
+        names = ", ".join(names_of(settings.time))
+        has = f", and column {names!r} has numbers" if names else ": name their column (time=)"
+        raise UsageError(f"{'calendar' if settings.calendar else 'holidays'} needs time stamps{has}")
+    _demand_categories(settings, found[0])
     return found
+
+
+def _demand_categories(settings: SeriesSettings, series: Series) -> None:
+    names = (*series.known_names, *series.past_names, *series.static_names)
+    for name in settings.categories:
+        if name not in names:
+            raise UsageError(
+                f"categories: {name!r} is no covariate; name it as what it is too (known=, past= or static=)"
+            )
 
 
 def same_step(one: Step, other: Step) -> bool:
@@ -109,16 +131,40 @@ def notes_of(series: Sequence[Series]) -> list[str]:
     return every
 
 
+def demand_values(series: Sequence[Series]) -> None:
+    """Refuse targets without any value; DataError names the first one."""
+    there = np.stack([np.isfinite(one.target).any(0) for one in series]).any(0)
+    if not there.all():
+        name = series[0].target_names[int(np.flatnonzero(~there)[0])]
+        raise DataError(f"there is no value in the column {name!r}, which is to be learned: all of them are missing")
+
+
 def demand_counts(series: Series) -> None:
     """Refuse targets that are no counts; DataError names the first one."""
     target = series.target[: steps_that_have_been(series)]
-    wrong = np.argwhere((target < 0) | (target != np.round(target)))
+    wrong = np.argwhere((target < 0) | (np.isfinite(target) & (target != np.round(target))))
     if len(wrong):
         at, column = wrong[0]
         raise DataError(
             f"{named(series, int(at))}: {series.target_names[column]!r} is {target[at, column]:g}, and "
             "head='negative-binomial' is for counts: whole numbers from 0 on"
         )
+
+
+def demand_length(series: Sequence[Series], cuts: Sequence[int], settings: SeriesSettings, horizon: int) -> None:
+    """Refuse series of whose first steps, those to train on, none has a history and a horizon; DataError says so."""
+    needed = settings.history + horizon
+    if settings.lags and settings.lags > settings.history:
+        raise UsageError(f"lags is at most history ({settings.history}), got {settings.lags}")
+    if max(cuts) >= needed:
+        return
+    longest = int(np.argmax(cuts))
+    held = series[longest].steps - cuts[longest]
+    raise DataError(
+        f"a history of {settings.history} and a horizon of {horizon} need {needed} steps to train on, and the longest "
+        f"series has {cuts[longest]}" + (f" (and {held} held out)" if held else "") + "; ask for a shorter history or "
+        "horizon"
+    )
 
 
 def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | None) -> None:

@@ -46,37 +46,65 @@ class UsualErrors(nn.Module):
         The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
 
         Args:
-            parts: errors [N, D] of consecutive steps, of each series.
+            parts: errors [N, D] of consecutive steps, of each series; NaN where a value is missing: the covariance is
+                that of errors in whose place the mean stands, on the scale of those that are there.
             alarms: the share.
             floor: [D], the least spread of each number, which is that of rounding; None for `NOISE`.
             smooth: steps over which distances are averaged.
         """
         errors = np.concatenate(parts)
-        mean = errors.mean(0)
+        there = np.isfinite(errors)
+        share = np.maximum(there.sum(0), 1) / len(errors)
+        mean = np.where(there, errors, 0.0).mean(0) / share
         least = np.full(len(mean), NOISE) if floor is None else floor
-        still = errors.std(0) <= least
+        apart = np.where(there, errors - mean, 0.0) / np.sqrt(share)
+        still = (errors.std(0) if there.all() else np.sqrt((apart**2).mean(0))) <= least
         self.mean.copy_(torch.from_numpy(mean))
-        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(errors - mean, still, least)))))
+        self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(apart, still, least)))))
         distances = np.concatenate([smoothed(self.distance(part), smooth) for part in parts])
-        found = np.sort(distances)[::-1][int(alarms * len(errors))]
+        distances = distances[np.isfinite(distances)]
+        found = np.sort(distances)[::-1][int(alarms * len(distances))]
         if still.all():  # then half a step of the data's resolution in one of the numbers is an alarm
             found = max(found, 0.5 / np.sqrt(len(mean)))
         self.threshold.fill_(float(np.nextafter(np.float32(found), np.float32(np.inf))))  # rounded, it is not less
 
     def distance(self, errors: Floats) -> Floats:
-        """Return the distance of errors [N, D] from the usual, [N]: 1 is to be expected."""
+        """Return the distance of errors [N, D] from the usual, [N]: 1 is to be expected.
+
+        Of an error that is missing, NaN, nothing is known, and the others' distance is theirs alone; without any it is
+        NaN.
+        """
         mean, whiten = (part.double().cpu().numpy() for part in (self.mean, self.whiten))
-        found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
+        there = ~np.isnan(errors)
+        if there.all():
+            found: Floats = np.sqrt((((errors - mean) @ whiten.T) ** 2).mean(-1))
+            return found
+        found = np.full(len(errors), np.nan)
+        patterns, which = np.unique(there, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows = which.ravel() == number
+            if pattern.any():
+                own = whiten if pattern.all() else _whiten_some(whiten, pattern)
+                found[rows] = np.sqrt((((errors[rows] - mean)[:, pattern] @ own.T) ** 2).mean(-1))
         return found
 
 
 def smoothed(scores: Floats, steps: int) -> Floats:
-    """Return the mean of scores [T] over so many steps around each; at both ends over those that there are."""
-    sums = np.concatenate([[0.0], np.cumsum(scores)])
+    """Return the mean of scores [T] over so many steps around each, of those that there are; NaN stays NaN."""
+    if steps == 1:
+        return scores
+    there = np.isfinite(scores)
+    sums, counts = (np.concatenate([[0.0], np.cumsum(part)]) for part in (np.where(there, scores, 0.0), there))
     at = np.arange(len(scores))
     first, end = np.maximum(at - (steps - 1) // 2, 0), np.minimum(at + steps // 2 + 1, len(scores))
-    found: Floats = scores if steps == 1 else (sums[end] - sums[first]) / (end - first)
-    return found
+    return np.where(there, (sums[end] - sums[first]) / np.maximum(counts[end] - counts[first], 1), scores)
+
+
+def _whiten_some(whiten: Floats, pattern: npt.NDArray[np.bool_]) -> Floats:
+    """Return what whitens some of the errors alone."""
+    root = np.linalg.inv(whiten)
+    covariance = root @ root.T
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariance[np.ix_(pattern, pattern)])))
 
 
 def _spread(errors: Floats, still: npt.NDArray[np.bool_], least: Floats) -> Floats:
@@ -95,6 +123,7 @@ def resolution(values: Floats) -> Floats:
     """Return the smallest difference between two values of each column [T, K]; 0 for a column that never changes."""
     found = np.zeros(values.shape[1])
     for column in range(values.shape[1]):
-        steps = np.diff(np.unique(values[:, column]))
+        there = values[:, column][np.isfinite(values[:, column])]
+        steps = np.diff(np.unique(there))
         found[column] = steps.min() if len(steps) else 0.0
     return found

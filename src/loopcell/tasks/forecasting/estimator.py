@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Any, Self
 
-import numpy as np
 from torch import nn
 
 from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
-from loopcell.data.series import check_zone
+from loopcell.data.series import check_zone, read_days
+from loopcell.data.series.written_dates import check_order
 from loopcell.errors import DataError, UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Estimator
@@ -23,20 +24,25 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import (
     demand_counts,
+    demand_length,
     demand_like,
+    demand_values,
     demand_zone,
     notes_of,
     nothing_known,
     one_step,
     read_series,
 )
+from loopcell.tasks.forecasting.covariates import Before, Covariates
+from loopcell.tasks.forecasting.covariates_learned import learned_covariates, learned_scale, unseen
 from loopcell.tasks.forecasting.examples import SeriesExamples, short_ones
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, demand_steps, inspected
-from loopcell.tasks.forecasting.network import SeriesNetwork, Sizes
+from loopcell.tasks.forecasting.network import SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
 from loopcell.tasks.forecasting.settings import ALL_COLUMNS, SeriesSettings
+from loopcell.tasks.forecasting.sizes import Sizes
 
 Span = tuple[int, int]
 
@@ -53,6 +59,8 @@ class SeriesEstimator(Estimator):
         scales_: of the targets of each of them, [S, K], and of the covariates that are columns of the table.
         step_: what lies between two times; None where that was not asked for.
         zone_: the zone of the times; None where they have none.
+        covariates_: what was learned of the covariates: their categories, and which of them have holes.
+        date_order_: what stands first in dates that are not ISO 8601: year, day or month; "" for others.
     """
 
     network_: SeriesNetwork
@@ -62,6 +70,8 @@ class SeriesEstimator(Estimator):
     step_: Step | None
     steps_: dict[str, Step]  # of the series that stand elsewhere in the calendar than `step_`
     zone_: str | None
+    covariates_: Covariates
+    date_order_: str = ""
     _cuts: Sequence[int] = ()  # of each series that the last `fit` read, the first step that it held out
     _wall = True  # whether the calendar is read on the clock of the times' zone; not in models that knew no zones
 
@@ -182,7 +192,7 @@ class SeriesEstimator(Estimator):
 
     def _read_series(self, data: Any, settings: SeriesSettings, like: Callable[[str], Step | None]) -> list[Series]:
         """Read the series of a table, and note how their times were read and what was left out of it."""
-        found = read_series(data, settings, like)
+        found = read_series(data, settings, like, "" if like is nothing_known else self.date_order_)
         skipped = [str(data.skipped)] if isinstance(data, Records) and data.skipped else []
         self._note([*skipped, *notes_of(found)])
         return found
@@ -203,15 +213,19 @@ class SeriesEstimator(Estimator):
         steps, cuts = [steps_that_have_been(one) for one in series], self._cuts
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, one_step(series), series[0].zone
+            self.date_order_ = series[0].date_order
             self.steps_ = {one.name: one.step for one in series if one.step is not None and one.step != self.step_}
             self.names_ = tuple(one.name for one in series)
+            demand_values(series)
+            self.covariates_ = learned_covariates(series, cuts, settings, read_days(settings.holidays))
         else:
             self._demand_like(series)
-        self._demand_length(series, cuts, steps, settings)
+        demand_length(series, cuts, settings, self._steps(settings))
         self._make_network(settings, before)
         network = self.network_
         if before is None:
-            self.scales_ = learned_scales(series, cuts, counts=network.head_kind.counts)
+            self.scales_ = {"targets": learned_scales(series, cuts, counts=network.head_kind.counts)}
+            self.scales_["covariates"] = learned_scale(series, cuts, self.covariates_)
         ready = [self._scaled(one) for one in series]
         f = network.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
@@ -229,23 +243,6 @@ class SeriesEstimator(Estimator):
         network = self.network_
         return SeriesExamples(series, spans, network.history, network.steps, origins=network.origins, moving=moving)
 
-    def _demand_length(
-        self, series: Sequence[Series], cuts: Sequence[int], steps: Sequence[int], settings: SeriesSettings
-    ) -> None:
-        needed = settings.history + self._steps(settings)
-        if settings.lags and settings.lags > settings.history:
-            raise UsageError(f"lags is at most history ({settings.history}), got {settings.lags}")
-        if max(cuts) >= needed:
-            return
-        longest = int(np.argmax(cuts))
-        held = steps[longest] - cuts[longest]
-        raise DataError(
-            f"a history of {settings.history} and a horizon of {self._steps(settings)} need {needed} steps to train "
-            f"on, and the longest series has {cuts[longest]}"
-            + (f" (and {held} held out)" if held else "")
-            + "; ask for a shorter history or horizon"
-        )
-
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def _read_table(self, data: Any, like: Callable[[str], Step | None] | None = None) -> list[Series]:
@@ -254,8 +251,11 @@ class SeriesEstimator(Estimator):
         settings = checked(self)
         if settings.target == ALL_COLUMNS:  # that were there in training, in their order
             settings = replace(settings, target=self.targets_)
-        found = self._table(data, settings, like or self._known_step)
+        found = self._table(
+            data, replace(settings, categories=tuple(self.covariates_.categories)), like or self._known_step
+        )
         self._demand_like(found)
+        self._note(unseen(found, self.covariates_))
         return found
 
     def _demand_like(self, series: Sequence[Series]) -> None:
@@ -267,14 +267,11 @@ class SeriesEstimator(Estimator):
         """Return what training taught of the step of a series."""
         return self.steps_.get(name, self.step_)
 
-    def _scaled(self, series: Series, scale: Scale | None = None) -> ScaledSeries:
+    def _scaled(self, series: Series, scale: Scale | None = None, before: Before | None = None) -> ScaledSeries:
         """Return a series on the model's scale for it; one that training did not have is on its own."""
-        settings = checked(self)
-        known = len(settings.known)
-        covariates = self.scales_["covariates"]
-        ahead, past = (Scale(*(part[cut] for part in covariates)) for cut in (slice(known), slice(known, None)))
-        zone = series.zone if self._wall else None
-        return scaled(series, (scale or self._scale(series), ahead, past), settings.calendar, zone)
+        zone, columns = series.zone if self._wall else None, self.scales_["covariates"]
+        read = partial(self.covariates_.read, scale=columns, zone=zone, name=of(series.name), before=before)
+        return scaled(series, scale or self._scale(series), read)
 
     def _scale(self, series: Series) -> Scale:
         if series.name in self.names_:
@@ -295,8 +292,7 @@ class SeriesEstimator(Estimator):
     def _network(self, settings: Any) -> SeriesNetwork: ...
 
     def _sizes(self, settings: SeriesSettings) -> Sizes:
-        known = len(settings.known) + 2 * len(settings.calendar)
-        return Sizes(len(self.targets_), known, len(settings.past), len(self.names_))
+        return self.covariates_.sizes(len(self.targets_), len(self.names_))
 
     def _scales(self) -> dict[str, Scale]:
         return self.scales_
@@ -305,17 +301,24 @@ class SeriesEstimator(Estimator):
         settings = checked(self)
         shapes = {
             "targets": (len(self.names_), len(self.targets_)),
-            "covariates": (len(settings.known) + len(settings.past),),
+            "covariates": (len(settings.known) + len(settings.past) + len(settings.static),),
         }
         self.scales_ = {name: demand_shape(scales[name], *shape) for name, shape in shapes.items()}
         super()._take_scales({name: scale for name, scale in scales.items() if name not in shapes})
 
     def _learned(self) -> dict[str, Any]:
-        found = {"targets": self.targets_, "series": self.names_, "step": self.step_ and self.step_.to_json()}
+        found: dict[str, Any] = {
+            "targets": self.targets_,
+            "series": self.names_,
+            "step": self.step_ and self.step_.to_json(),
+        }
+        covariates = self.covariates_.to_json()
+        found |= {"covariates": covariates} if covariates else {}
         if not self._wall:
             return found
         steps = {name: step.to_json() for name, step in self.steps_.items()}
-        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {})
+        order = {"date_order": self.date_order_} if self.date_order_ else {}
+        return found | {"zone": self.zone_} | ({"steps": steps} if steps else {}) | order
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         targets, names = learned["targets"], learned["series"]
@@ -323,7 +326,9 @@ class SeriesEstimator(Estimator):
             if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
                 raise ValueError(f"its {what} are no names")
         self.targets_, self.names_ = tuple(targets), tuple(names)
+        self.covariates_ = Covariates.from_json(learned.get("covariates", {}), checked(self))
         self.step_ = None if learned["step"] is None else Step.from_json(learned["step"])
         self.steps_ = {str(name): Step.from_json(step) for name, step in learned.get("steps", {}).items()}
         self._wall, zone = "zone" in learned, learned.get("zone")
         self.zone_ = None if zone is None else check_zone(str(zone))
+        self.date_order_ = check_order(learned.get("date_order", ""))

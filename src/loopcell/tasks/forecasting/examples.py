@@ -25,7 +25,7 @@ class SeriesBatch(NamedTuple):
     """Segments of series side by side, time first; zero past each one's end.
 
     Attributes:
-        values: [h + m - 1 + f, B, K], on the scale of each series.
+        values: [h + m - 1 + f, B, K], on the scale of each series; NaN where missing.
         known: [h + m - 1 + f, B, P]; past: [h + m - 1 + f, B, Q].
         scale: [B, K], what the values were divided by.
         origins: int64 [B], at how many steps a forecast counts, from the h-th step on.
@@ -87,6 +87,7 @@ class SeriesExamples(Examples[SeriesBatch]):
             Segment(number, start, stop, start - max(first, history), last - stop)
             for number, (first, last) in enumerate(spans)
             for start, stop in _pieces(max(first, history), last, origins or history)
+            if not np.isnan(series[number].values[start : stop - 1 + steps]).all()  # nothing to learn from
         ]
         self.lengths = np.array(
             [history + part.stop - part.start - 1 + steps for part in self.segments], dtype=np.int64
@@ -100,6 +101,7 @@ class SeriesExamples(Examples[SeriesBatch]):
     def fingerprint(self) -> str:
         """Return a hash of all values and covariates, in their own units, and of where forecasts count."""
         arrays = [part for one in self.series for part in (one.series.target, one.series.known, one.series.past)]
+        arrays += [one.series.static for one in self.series if len(one.series.static)]
         return fingerprint(*arrays, np.array(self.segments, dtype=np.int64))
 
     def batch(self, indices: Indices) -> SeriesBatch:

@@ -24,7 +24,7 @@ class SeriesFiles(OpenedFiles):
     @classmethod
     def open(cls, spec: FileExamples, settings: SeriesSettings, tell: Tell = untold) -> Self:
         """Open tables and find the columns that the settings name."""
-        names = columns_named(settings)
+        names, spec = columns_named(settings), spec.missing_as(settings)
         records = open_records(spec, tell, names)
         demand_target(settings.target, records, names)
         records.check_columns(names)
@@ -33,8 +33,10 @@ class SeriesFiles(OpenedFiles):
     @classmethod
     def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
         """Open tables for a model, which knows its columns; UsageError when some were named."""
-        if spec.columns != Columns():
-            raise UsageError("a model of time series knows its columns: leave out --input, --label, --by and --window")
+        if spec.columns != Columns(names=spec.names):
+            flags = "--input, --label, --by, --time, --window, ..."
+            raise UsageError(f"a model of time series knows its columns: leave out what says others ({flags})")
+        spec = spec.missing_as(checked(model))
         return cls(spec, tell, open_records(spec, tell, columns_named(checked(model))))
 
     def load(self) -> tuple[Records]:

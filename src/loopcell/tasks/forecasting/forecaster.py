@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +18,10 @@ from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
+from loopcell.tasks.forecasting.backtests import BacktestedEstimator
+from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
 from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
+from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -24,11 +29,13 @@ from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
+from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.scores import scored
+from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
@@ -47,7 +54,7 @@ from loopcell.tasks.forecasting.still import (
 from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
-class Forecaster(ForecasterSettings, SeriesEstimator):
+class Forecaster(ForecasterSettings, BacktestedEstimator):
     """The next f steps of time series, with how far to trust them: loads, sales, sensors, counts.
 
     Its arguments are those of `TrainingSettings`, `SeriesSettings` and `ForecasterSettings` in `loopcell.tasks`, all of
@@ -64,26 +71,33 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     task: ClassVar[str] = "forecaster"
     network_: ForecasterNetwork | SegmentNetwork
     still_: Flags
+    _seen: Mapping[str, Seen] = MappingProxyType({})  # what training saw of each series; of old models nothing is known
 
     # --- forecasts -------------------------------------------------------------------------------------------------
 
-    def predict(self, data: Any) -> list[Forecast]:
+    def predict(self, data: Any, *, steps: int | None = None) -> list[Forecast]:
         """Forecast the steps after the end of each series.
 
         Args:
             data: the history. Where covariates are known ahead, rows at the end with an empty target bring them.
+            steps: how many; None for `horizon`. Beyond it a roll-out goes on, and any other model takes its forecasts
+                for observed; a note says so.
 
         Raises:
             DataError: a series is shorter than `history`, or covariates of the steps ahead are missing.
+            UsageError: steps is none, or the model would need past covariates of steps beyond its horizon.
         """
-        return self.predict_next(data)[0]
+        return self.predict_next(data, steps=steps)[0]
 
-    def predict_next(self, data: Any, state: SeriesState | None = None) -> tuple[list[Forecast], SeriesState]:
+    def predict_next(
+        self, data: Any, state: SeriesState | None = None, *, steps: int | None = None
+    ) -> tuple[list[Forecast], SeriesState]:
         """Forecast after rows that came, with what was read before: the history is not read again.
 
         Args:
             data: the new rows of the series, all of them or some.
             state: what the call before returned; None at the beginning.
+            steps: how many to forecast, as in `predict`.
 
         Returns:
             A forecast for each series of the table, and the state to go on from, which also has what is kept of the
@@ -93,40 +107,22 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         Raises:
             DataError: the rows do not follow those that were read before.
         """
-        kept = dict(state or {})
+        kept, count = dict(state or {}), demand_count(steps, checked(self))
         found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
-        for series in self._read_table(data, lambda name: self._step_kept(name, kept)):
+        for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
-            if before is not None and not LookAhead(self.network_, self).fits(before):
+            if before is not None and not self._looking().fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
-            forecast, after = self._forecast_after(new, before)
+            forecast, after = self._forecast_after(new, before, count)
             moves = moves_now(new, before)
             found.append(forecast)
             still.append((new, after.still & ~moves))
             moved.append((new, moves))
             kept[series.name] = after
-        self._note([*staying_note(still), *moving_note(moved)])
+        self._note([*further_note(count, checked(self)), *staying_note(still), *moving_note(moved)])
         return found, SeriesState(kept)
-
-    def backtest(self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1) -> list[Backtest]:
-        """Forecast from place after place of each series, from what was known there, beside what came.
-
-        Args:
-            data: the series, history included.
-            start: the first step that is to be forecast: a time, or a number of steps, from the end if negative. None
-                takes the first one with `history` steps before it.
-            end: the first step after all that are to be forecast, as `start`; None for the end of the series.
-            stride: steps from one place to the next.
-
-        Raises:
-            DataError: no series has a place to forecast from.
-        """
-        if stride < 1:
-            raise UsageError(f"stride is at least 1, got {stride}")
-        series = self._read_table(data)
-        return self._backtests(series, [span_between(one, start, end) for one in series], stride)
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give each forecast step by step, as JSON values."""
@@ -134,70 +130,13 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             yield from forecast.rows()
 
     def _says(self, series: Series, column: int) -> Said:
-        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar))
+        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar or self.holidays))
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
         with torch.no_grad():  # the first step of a roll-out is what the network says itself
             futures = Direct()(self.network_, one, places)[0] if self.roll_out else self._look(one, places)[0]
         return of_next(one, column, places, self._in_units(one, places, futures), self.network_.head_kind.levels)
-
-    # --- scores ----------------------------------------------------------------------------------------------------
-
-    def evaluate(self, data: Any, *, start: Any = None, end: Any = None, stride: int = 1) -> ScoreTable:
-        """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
-
-        Args:
-            data: the series, history included; arguments as in `backtest`.
-            start: leave out what training has seen.
-            end: leave out what comes later.
-            stride: steps from one place to the next.
-        """
-        return self._scored(self.backtest(data, start=start, end=end, stride=stride))
-
-    def score(self, data: Any, y: Any = None) -> float:
-        """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
-        self._refuse_targets(y)
-        return -float(self.evaluate(data).model["scaled MSE"])
-
-    def score_held_out(self, data: Any, validation: Any = None) -> ScoreTable | None:
-        """Return the metrics on the part by which `fit` with the same tables chose the weights; None without one.
-
-        With a `split` of three parts they are those of the test part, which nothing was chosen by.
-        """
-        if validation is not None:
-            return self.evaluate(validation)
-        series = self._read_table(data)
-        split = checked(self).split
-        if split is not None:
-            spans = [span_of(one, split, int(self.horizon)) for one in series]
-            return of_part(self._scored(self._backtests(series, spans)), split)
-        spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
-        if not any(end - start >= int(self.horizon) for start, end in spans):
-            return None
-        return self._scored(self._backtests(series, spans))
-
-    def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
-        return scored(found, self.season or usual_season(self.step_))
-
-    def _backtests(self, series: Sequence[Series], spans: Sequence[Span], stride: int = 1) -> list[Backtest]:
-        history, horizon = self.network_.history, int(self.horizon)
-        found = []
-        for one, (first, end) in zip(series, spans, strict=True):
-            steps = min(end, steps_that_have_been(one))
-            places = np.arange(max(first, history), steps - horizon + 1, stride)
-            if not len(places):
-                continue
-            ready = self._scaled(one[:steps])
-            mean, quantiles = self._in_units(ready, places, self._look(ready, places)[0])
-            levels = self.network_.head_kind.levels
-            found.append(Backtest(one[:steps], places, mean, levels, quantiles, ready.scale.size))
-        if not found:
-            raise DataError(
-                f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
-                f"after it (horizon), and the longest series has {max(map(len, series), default=0)}"
-            )
-        return found
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
@@ -240,18 +179,20 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
             self.still_ = np.stack([still_columns(one) for one in series])
             quiet = [(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]
             self._note(staying_note(quiet))
+        self._seen = {**({} if before is None else self._seen), **seen_parts(series)}
         return super()._learn(series, validation, settings, before)
 
     def _learned(self) -> dict[str, Any]:
-        found = super()._learned()
+        found = super()._learned() | {"seen": {name: part.to_json() for name, part in self._seen.items()}}
         return found | {"still": np.argwhere(self.still_).tolist()} if self.still_.any() else found
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
+        self._seen = seen_from_json(learned.get("seen", {}))
         self.still_ = flags_at(learned.get("still", []), len(self.names_), len(self.targets_))
 
     def _finish(self, held_out: SeriesExamples | None) -> None:
-        """Move each quantile so that the share below it is right in the held-out part."""
+        """Move the quantiles so that as much of the held-out part lies between or below them as should."""
         head = self.network_.head_kind
         self.network_.shift.zero_()  # that of weights which training goes on from is not that of its end
         if held_out is None or not self.calibrate or self.roll_out or head.counts or not head.levels:
@@ -261,21 +202,24 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 
-    def _forecast_after(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
-        """Return the forecast after the last of new rows, and what is to be kept of them and of those before."""
-        one = self._ready(new, before)
+    def _forecast_after(self, new: Series, before: StoredHistory | None, count: int) -> tuple[Forecast, StoredHistory]:
+        """Return the forecast of some steps after new rows, and what is to be kept of them and of those before."""
+        one = self._ready(new, before, max(count, int(self.horizon)))
         if before is None:
             self._demand_history(one)
         elif not one.steps:
             raise DataError(f"{of(new.name)} has no new step with a value")
         places = np.array([one.steps])
-        futures, memory, seen = self._look(one, places, before)
+        futures, memory, seen = self._look(one, places, before, count)
+        if not self.roll_out:
+            futures = further(one, futures, count, lambda longer, at: self._look(longer, at, before)[0])
         mean, quantiles = (part[0] for part in self._in_units(one, places, futures, before))
-        ahead = slice(one.steps, one.steps + int(self.horizon))
+        ahead = slice(one.steps, one.steps + count)
         series, levels = one.series, self.network_.head_kind.levels
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
-        kept = StoredHistory(last, series.step, one.scale, memory, seen, still)
+        trained_on = self._looking().trained_on(one, before)
+        kept = StoredHistory(last, series.step, one.scale, memory, seen, still, trained_on, one.newest)
         return with_history(forecast, series, one.steps), kept
 
     def _in_units(
@@ -283,7 +227,9 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
     ) -> ForecastBatch:
         """Return the futures of places in the units of a series; what never varied stays as it is."""
         found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
-        return stay(found, one.series.target[places - 1], self._still(one, places, before))
+        first = one.series.target[:0] if before is None else before.scale.undo(before.memory.recent[-1].cpu().numpy())
+        newest = last_there(np.concatenate([first, one.series.target]))[places - 1 + len(first)]
+        return stay(found, newest, self._still(one, places, before))
 
     def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:
         """Say which columns have no scale, since they varied neither in training nor up to a place: bool [N, K]."""
@@ -310,13 +256,23 @@ class Forecaster(ForecasterSettings, SeriesEstimator):
         before = kept.get(name)
         return self._known_step(name) if before is None or before.step is None else before.step
 
-    def _ready(self, series: Series, before: StoredHistory | None) -> ScaledSeries:
-        """Return a series with the steps to come."""
-        longer = with_future(series, steps_that_have_been(series), int(self.horizon))
-        return self._scaled(longer, None if before is None else before.scale)
+    def _ready(self, series: Series, before: StoredHistory | None, count: int) -> ScaledSeries:
+        """Return a series with some steps to come."""
+        longer = with_future(series, steps_that_have_been(series), count)
+        if before is None:
+            return self._scaled(longer)
+        newest = before.newest if len(before.newest) else np.full(len(self.known) + len(self.past), np.nan)
+        return self._scaled(longer, before.scale, Before(before.time, newest))
 
     def _look(
-        self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
+        self, one: ScaledSeries, places: Places, before: StoredHistory | None = None, count: int | None = None
     ) -> tuple[ForecastBatch, Memory, Tracked | None]:
-        """Return the futures of places, each mean within its interval, and what is to be kept after the last step."""
-        return LookAhead(self.network_, self)(one, places, before)
+        """Return the futures of places, each mean within its interval, and what is to be kept after the last step.
+
+        In a roll-out they are of `count` steps.
+        """
+        return self._looking(count)(one, places, before)
+
+    def _looking(self, count: int | None = None) -> LookAhead:
+        settings = self if count is None or not self.roll_out else replace(checked(self), horizon=count)
+        return LookAhead(self.network_, settings, self._seen)

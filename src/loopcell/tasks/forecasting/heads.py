@@ -7,7 +7,7 @@ newest value and adds it. The last axis of every tensor is that of the n numbers
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import numpy as np
@@ -16,27 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from loopcell.errors import UsageError
+from loopcell.tasks.core.losses import POINT_LOSSES
 from loopcell.tasks.forecasting.settings import POINT_HEADS, ForecasterSettings, HeadName, LossName
 
 LEAST = 1e-3  # the smallest spread of a distribution, of a series with deviation 1
-
-
-def squared(found: Tensor, true: Tensor) -> Tensor:
-    """Return the squared error, which the mean makes least."""
-    return (found - true) ** 2
-
-
-def absolute(found: Tensor, true: Tensor) -> Tensor:
-    """Return the absolute error, which the median makes least."""
-    return (found - true).abs()
-
-
-def huber(found: Tensor, true: Tensor) -> Tensor:
-    """Return half the squared error up to 1 and the absolute error less 1/2 beyond (Huber, 1964)."""
-    return functional.huber_loss(found, true, reduction="none")
-
-
-POINT_LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {"mse": squared, "mae": absolute, "huber": huber}
 
 
 class Head(ABC):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of
+from loopcell.tasks.forecasting.seen import Seen, first_unseen
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings
 from loopcell.tasks.forecasting.state import StoredHistory
@@ -25,10 +27,12 @@ class LookAhead:
     Attributes:
         network: trained.
         settings: of the forecaster.
+        seen: the part of each series, by name, that training saw: quantiles do not follow it.
     """
 
     network: ForecasterNetwork | SegmentNetwork
     settings: ForecasterSettings
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def __call__(
         self, one: ScaledSeries, places: Places, before: StoredHistory | None = None
@@ -49,6 +53,11 @@ class LookAhead:
             return futures, memory, seen
         return ForecastBatch(kept_inside(*futures, head.levels), futures.quantiles), memory, seen
 
+    def trained_on(self, one: ScaledSeries, before: StoredHistory | None) -> bool:
+        """Return whether a series, as it is read from its beginning on, is one that training had."""
+        part = self.seen.get(one.series.name)
+        return part is not None and (part.begins(one.series) if before is None else before.trained_on)
+
     def fits(self, before: StoredHistory) -> bool:
         """Return whether a state could be this model's."""
         seen = before.tracked is None or before.tracked.shift.shape == self.network.shift.shape
@@ -61,21 +70,27 @@ class LookAhead:
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         with torch.no_grad(), private_randomness(0):
             if self._follows():
-                return self._followed(one, places, memory, kept or tracked(self._shift()))
+                unseen = first_unseen(one.series, self.seen[one.series.name]) if self.trained_on(one, before) else 0
+                return self._followed(one, places, memory, kept or tracked(self._shift()), unseen)
             futures, memory = self._strategy()(self.network, one, places, memory)
-        quantiles = futures.quantiles + self._shift()
-        return ForecastBatch(futures.mean, np.sort(quantiles, -1)), memory, None
+        if self.settings.roll_out:  # of any number of steps, and never calibrated
+            return futures, memory, None
+        return ForecastBatch(futures.mean, np.sort(futures.quantiles + self._shift(), -1)), memory, None
 
     def _followed(
-        self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked
+        self, one: ScaledSeries, places: Places, memory: Memory | None, kept: Tracked, unseen: int
     ) -> tuple[ForecastBatch, Memory, Tracked]:
-        """Return the same with quantiles that follow the values: so there is a forecast after every step."""
+        """Return the same with quantiles that follow the values from step `unseen` on.
+
+        So there is a forecast after every step.
+        """
         first = self.network.history if memory is None else 1
         every = np.arange(min(first, int(places[0])), one.steps + 1)
         found: list[ForecastBatch] = []
         for here, futures, after in Direct().blocks(self.network, one, every, memory):
             memory = after
-            came = one.values[here - 1].astype(np.float64)
+            there = np.isfinite(one.series.target[here - 1]) & (here > unseen)[:, None]
+            came = np.where(there, one.values[here - 1].astype(np.float64), np.nan)
             levels = self.network.head_kind.levels
             quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.settings.adapt_rate))
             wanted = np.isin(here, places)

@@ -24,32 +24,30 @@ from torch import Tensor, nn
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import Loss
 from loopcell.tasks.core.estimator.own_loss import counted
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
+from loopcell.tasks.forecasting.asked import Steps, inputs_of
+from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
+from loopcell.tasks.forecasting.holes import Carried, begun, carried_on, told, windows_of
 from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
-
-
-class Sizes(NamedTuple):
-    """The sizes: K targets, P covariates known ahead, Q known up to now, S series that training has."""
-
-    targets: int
-    known: int
-    past: int
-    series: int
+from loopcell.tasks.forecasting.sizes import Sizes
 
 
 class Memory(NamedTuple):
     """The memory of B series, which the network needs to go on.
 
     Attributes:
-        recent: [d, B, K], the last d values.
+        recent: [d, B, K], the last d values; in place of a missing one the newest before it.
         recurrent: the state of the recurrent layers, of B * K rows or of B.
+        ages: [d, B, K], how long ago each of them came; None where they all were there.
     """
 
     recent: Tensor
     recurrent: State
+    ages: Tensor | None = None
 
 
 class SeriesNetwork(nn.Module):
@@ -77,6 +75,13 @@ class SeriesNetwork(nn.Module):
         self.history, self.lags = settings.history, settings.lags or settings.history
         self.origins, self.multivariate = settings.history, settings.multivariate
         self.columns = sizes.targets if settings.multivariate else 1
+        self.fill = settings.fill
+        varying = sizes.known - sizes.static
+        codes = sizes.known_codes.items()
+        self.known_in = ColumnEncoder(varying, {at: count for at, count in codes if at < varying})
+        self.static_in = ColumnEncoder(sizes.static, {at - varying: count for at, count in codes if at >= varying})
+        self.past_in = ColumnEncoder(sizes.past, sizes.past_codes)
+        self.known_width = self.known_in.width + self.static_in.width
 
     @abstractmethod
     def start(self, first: Tensor) -> Memory:
@@ -87,7 +92,7 @@ class SeriesNetwork(nn.Module):
         """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
 
         Args:
-            values: T is at least 1.
+            values: T is at least 1; NaN where one is missing.
             covariates: those known ahead, then the others.
             memory: of what was read before; None at the beginning.
 
@@ -110,7 +115,28 @@ class SeriesNetwork(nn.Module):
         """Return whether a memory, of one series, could be this network's."""
         own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
         shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
-        return own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+        aged = memory.ages is None or memory.ages.shape == memory.recent.shape
+        return aged and own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+
+    def encoded(self, covariates: Tensor) -> Tensor:
+        """Return covariates [..., P + Q] with the vectors of their categories; what is static before what is past."""
+        known, past = torch.split(covariates, [self.sizes.known, self.sizes.past], -1)
+        return torch.cat([self.encoded_known(known), self.past_in(past)], -1)
+
+    def encoded_known(self, known: Tensor) -> Tensor:
+        """Return covariates known ahead [..., P] likewise; what is static is last."""
+        varying, static = torch.split(known, [self.sizes.known - self.sizes.static, self.sizes.static], -1)
+        return torch.cat([self.known_in(varying), self.static_in(static)], -1)
+
+    def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> Carried:
+        """Return the values in `memory` and after them [T, B, K] without holes, and their ages."""
+        passed = None if self.sizes.passed is None else self.passed(covariates)
+        return carried_on(Carried(memory.recent, memory.ages), values, passed)
+
+    def passed(self, covariates: Tensor) -> Tensor:
+        """Return the time from the step before, [T, B], from covariates [T, B, P + Q]; 1 where times are even."""
+        column = self.sizes.passed
+        return covariates.new_ones(covariates.shape[:-1]) if column is None else covariates[..., column].exp()
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -129,12 +155,11 @@ class SeriesNetwork(nn.Module):
         true = batch.values[first:].unfold(0, f, 1)  # [m, B, K, f]
         found = self.forecast(outputs[first - 1 :], windows[first - 1 :], known)
         counts = torch.arange(len(true), device=true.device).unsqueeze(1) < batch.origins
+        there = counts[..., None, None] & ~true.isnan()
         if own is not None:
-            there = counts[..., None, None].expand(true.shape)
             return counted(own(self.head_kind.mean(found)[there], true[there]), int(there.sum()))
-        losses = self.head_kind.loss(found, true, batch.scale.unsqueeze(-1))
-        total = (losses * counts[..., None, None]).sum()
-        return Loss(total, int(counts.sum()) * true.shape[2] * f)
+        losses = self.head_kind.loss(found, true.nan_to_num(0.0), batch.scale.unsqueeze(-1))
+        return Loss((losses * there).sum(), int(there.sum()))
 
 
 class ForecastNetwork(SeriesNetwork):
@@ -150,7 +175,9 @@ class ForecastNetwork(SeriesNetwork):
     def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
         super().__init__(settings, sizes, head, steps)
         self.dropout = nn.Dropout(settings.dropout)
-        input_size = self.columns * (self.lags + 1) + sizes.known + sizes.past
+        self.asked = inputs_asked(settings.cell)
+        self.told = self.lags + 1 if sizes.masked and "mask" not in self.asked else 0
+        input_size = self.columns * (self.lags + 1 + self.told) + self.known_width + self.past_in.width
         self.recurrent = recurrent_layers(settings, input_size)
         self.straight = nn.Linear(self.lags, steps)
         nn.init.zeros_(self.straight.weight)  # it begins as the naive forecast
@@ -165,7 +192,7 @@ class ForecastNetwork(SeriesNetwork):
         """Return the n numbers, from what is known of a step to come and the context of its place in the horizon."""
         return nn.Sequential(
             nn.ReLU(),
-            nn.Linear(settings.hidden_size + self.sizes.known, settings.hidden_size),
+            nn.Linear(settings.hidden_size + self.known_width, settings.hidden_size),
             nn.ReLU(),
             nn.Linear(settings.hidden_size, self.columns * self.head_kind.numbers),
         )
@@ -175,13 +202,14 @@ class ForecastNetwork(SeriesNetwork):
     def start(self, first: Tensor) -> Memory:
         """Return the memory of series that begin with the values [B, K]: as if they had always been there."""
         rows = first.shape[0] * (1 if self.multivariate else first.shape[1])
-        return Memory(first.expand(self.lags, *first.shape), self.recurrent.initial_state(rows))
+        recent, ages = begun(first, self.lags)
+        return Memory(recent, self.recurrent.initial_state(rows), ages)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Read values [T, B, K], on the scale of each series, and covariates [T, B, P + Q] of the same steps.
 
         Args:
-            values: T is at least 1.
+            values: T is at least 1; NaN where one is missing.
             covariates: those known ahead, then the others.
             memory: of what was read before; None at the beginning.
 
@@ -190,20 +218,26 @@ class ForecastNetwork(SeriesNetwork):
             [T, B, K, d], and the memory after the last step.
         """
         memory = self.start(values[0]) if memory is None else memory
-        seen = torch.cat([memory.recent, values])
-        windows = seen.unfold(0, self.lags, 1)[1:]  # [T, B, K, d]
-        inputs = self.dropout(self._inputs(windows, covariates)).to(self.straight.weight.dtype)
-        outputs, recurrent = self.recurrent(inputs, memory.recurrent)
-        return self.dropout(outputs), windows, Memory(seen[-self.lags :], recurrent)
+        seen = self.carried(memory, values, covariates)
+        windows, ages = windows_of(seen, self.lags, self.fill)
+        inputs = self.dropout(self._inputs(windows, ages, self.encoded(covariates))).to(self.straight.weight.dtype)
+        beside = self._beside(seen, inputs, covariates) if self.asked else {}
+        outputs, recurrent = self.recurrent(inputs, memory.recurrent, **beside)
+        return self.dropout(outputs), windows, Memory(seen.values[-self.lags :], recurrent, seen.last_ages(self.lags))
 
-    def _inputs(self, windows: Tensor, covariates: Tensor) -> Tensor:
-        """Return [T, R, I] of windows [T, B, K, d] and covariates [T, B, C]."""
+    def _inputs(self, windows: Tensor, ages: Tensor | None, covariates: Tensor) -> Tensor:
+        """Return [T, R, I] of windows [T, B, K, d], the ages of their values, and covariates [T, B, C]."""
         newest = windows[..., -1:]
-        found = torch.cat([windows - newest, newest], -1)
+        found = torch.cat([windows - newest, newest, *([told(ages, windows)] if self.told else [])], -1)
         if self.multivariate:
             return torch.cat([found.flatten(2), covariates], -1)
         spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
         return torch.cat([found, spread], -1).flatten(1, 2)
+
+    def _beside(self, seen: Carried, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
+        """Return the further inputs of the cell, for inputs [T, R, I]."""
+        steps = Steps(seen, self.lags, self.passed(covariates), self.columns, self.told, inputs.shape[-1])
+        return inputs_of(self.asked, steps, inputs)
 
     def forecast(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
         """Return the n numbers of each value to come, [N, B, K, f, n].
@@ -216,7 +250,9 @@ class ForecastNetwork(SeriesNetwork):
         steps, batch, targets, _ = windows.shape
         context = self.context(outputs).unflatten(-1, (self.steps, -1))  # [N, R, f, C]
         if self.ahead is not None:
-            ahead = known.repeat_interleave(1 if self.multivariate else targets, 1).to(context.dtype)
+            ahead = (
+                self.encoded_known(known).repeat_interleave(1 if self.multivariate else targets, 1).to(context.dtype)
+            )
             context = self.ahead(torch.cat([context, ahead], -1))
         rows = targets // self.columns  # of a series
         found = context.reshape(steps, batch, rows, self.steps, self.columns, self.head_kind.numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from loopcell.data import Series
 from loopcell.data.examples import Scale
 from loopcell.data.series import shown
 from loopcell.errors import InputError
+from loopcell.tasks.forecasting.frames import Library, html_of, to_frame
 from loopcell.tasks.forecasting.strategies import ForecastBatch
 
 Floats = npt.NDArray[np.float64]
@@ -84,6 +85,25 @@ class Forecast:
                 raise InputError(f"actual: at most {len(self.times)} numbers were expected, got {list(came.shape)}")
         return fan_chart(self, column, came, ax)
 
+    def to_frame(self, library: Library | None = None) -> Any:
+        """Return a data frame with a row for each step of each target.
+
+        Its columns are `series` (where it has a name), `target`, `time` (on the clock of its zone; where no time is
+        known, left out), `step` (from 1), `mean`, a column for each level (`quantile_0.1`), and in a backtest `actual`.
+
+        Args:
+            library: "pandas" or "polars"; None takes pandas where it is installed, and else polars.
+
+        Raises:
+            UsageError: the library is neither.
+            MissingExtraError: it is not installed.
+        """
+        return to_frame([self], library)
+
+    def _repr_html_(self) -> str:
+        """Show the forecast in a notebook, as a table with a row for each step."""
+        return html_of(self)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each step, as JSON values: time, series, and for each target the mean and the quantiles.
 
@@ -119,6 +139,21 @@ class Backtest:
     quantiles: Floats
     size: Floats
 
+    def to_frame(self, library: Library | None = None) -> Any:
+        """Return a data frame of all forecasts: the columns of `Forecast.to_frame`, and before them `origin`.
+
+        `origin` is the time of the last step that was known, or its number where no time is known.
+
+        Args:
+            library: "pandas" or "polars"; None takes pandas where it is installed, and else polars.
+
+        Raises:
+            UsageError: the library is neither.
+            MissingExtraError: it is not installed.
+        """
+        origins = self.series.times[self.places - 1]
+        return to_frame([self._plain(number) for number in range(len(self))], library, origins)
+
     @property
     def true(self) -> Floats:
         """The values that came, float64 [N, f, K]."""
@@ -130,11 +165,32 @@ class Backtest:
 
     def __getitem__(self, number: int) -> Forecast:
         """Return the forecast from place `number`."""
+        return with_history(self._plain(number), self.series, int(self.places[number]))
+
+    def _plain(self, number: int) -> Forecast:
+        """Return the same without the history before it."""
         place, f = int(self.places[number]), self.mean.shape[1]
         times, names = self.series.times[place : place + f], self.series.target_names
-        mean, quantiles = self.mean[number], self.quantiles[number]
-        found = Forecast(self.series.name, times, names, mean, self.levels, quantiles, self.series.zone)
-        return replace(with_history(found, self.series, place), actual=self.true[number])
+        mean, quantiles, true = self.mean[number], self.quantiles[number], self.series.target[place : place + f]
+        return Forecast(self.series.name, times, names, mean, self.levels, quantiles, self.series.zone, actual=true)
+
+
+def joined(parts: Sequence[Backtest]) -> list[Backtest]:
+    """Return backtests of several models as one for each series, in the order of their places.
+
+    The size is that of the first model, by which all errors are divided.
+    """
+    of: dict[str, list[Backtest]] = {}
+    for part in parts:
+        of.setdefault(part.series.name, []).append(part)
+    return [_joined(some) for some in of.values()]
+
+
+def _joined(parts: Sequence[Backtest]) -> Backtest:
+    places, mean, quantiles = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("places", "mean", "quantiles")
+    )
+    return replace(parts[0], series=parts[-1].series, places=places, mean=mean, quantiles=quantiles)
 
 
 def with_history(forecast: Forecast, series: Series, place: int) -> Forecast:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data import Series, calendar
+from loopcell.data import Series
 from loopcell.data.examples import Scale
-from loopcell.data.series import shown, wall
+from loopcell.data.series import shown
 from loopcell.errors import DataError
+from loopcell.tasks.forecasting.covariates import Read, demand_known
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -25,9 +27,10 @@ class ScaledSeries:
         series: in the user's units; values that are to come are NaN.
         steps: how many of the steps have been, at the beginning.
         scale: of the targets.
-        values: float32 [T, K], the targets that have been, on the scale; zero where they are to come.
+        values: float32 [T, K], the targets that have been, on the scale; NaN where missing, zero where to come.
         known: float32 [T, P], covariates known ahead, with those of the calendar.
         past: float32 [T, Q], covariates known up to now; zero where they are to come.
+        newest: float64 [...], the newest number of each covariate that is a column, for the rows that follow.
     """
 
     series: Series
@@ -36,6 +39,7 @@ class ScaledSeries:
     values: Floats32
     known: Floats32
     past: Floats32
+    newest: Floats
 
     def __len__(self) -> int:
         return len(self.values)
@@ -48,6 +52,7 @@ def with_future(series: Series, steps: int, count: int) -> Series:
         DataError: covariates that are known ahead are not given for all of them.
     """
     there = len(series) - steps
+    demand_known(series, steps, count, of(series.name))
     if there >= count:
         return series[: steps + count]
     if series.known_names:
@@ -62,7 +67,12 @@ def with_future(series: Series, steps: int, count: int) -> Series:
 
     times = np.concatenate([series.times, more])
     return replace(
-        series, times=times, target=longer(series.target), known=longer(series.known), past=longer(series.past)
+        series,
+        times=times,
+        target=longer(series.target),
+        known=longer(series.known),
+        past=longer(series.past),
+        ahead=count,
     )
 
 
@@ -88,60 +98,25 @@ def _times_to_come(series: Series, count: int) -> npt.NDArray[Any]:
     return np.full(count, np.nan)
 
 
-def scaled(
-    series: Series, scales: tuple[Scale, Scale, Scale], cycles: tuple[str, ...], zone: str | None = None
-) -> ScaledSeries:
-    """Put a series on its scales: of targets, of known and of past covariates.
+def scaled(series: Series, scale: Scale, covariates: Callable[[Series], Read]) -> ScaledSeries:
+    """Put a series on its scale.
 
     Args:
         series: steps to come at its end, if they are to be known.
-        scales: of these three.
-        cycles: of the calendar, which become covariates.
-        zone: on whose wall clock the calendar is read.
+        scale: of the targets.
+        covariates: reads those of a series.
 
     Raises:
-        DataError: the calendar is to be read of steps whose times are not known.
+        DataError: a number is too far from those of training; or as `covariates`.
     """
-    target, known, past = scales
-    steps = steps_that_have_been(series)
-    name = of(series.name)
-    ahead = known.read(series.known, name)
-    if cycles:
-        missing = int(np.isnat(series.times).sum())
-        if missing:
-            raise DataError(
-                f"{name}: the calendar needs the times of the steps ahead, and of {missing} it is not "
-                "known; add rows at the end of the table with their times and an empty target"
-            )
-        ahead = np.concatenate([ahead, calendar(wall(series.times, zone), cycles).astype(np.float32)], axis=1)
-    return ScaledSeries(
-        series,
-        steps,
-        target,
-        _demand_small(series, _cut(target.apply(series.target), steps)),
-        ahead,
-        _cut(past.read(series.past, name), steps),
-    )
+    steps, read = series.steps, covariates(series)
+    values = _demand_small(series, _cut(scale.apply(series.target), steps))
+    return ScaledSeries(series, steps, scale, values, read.known, read.past, read.newest)
 
 
 def steps_that_have_been(series: Series) -> int:
-    """Return the steps before those at the end that have no target yet.
-
-    Raises:
-        DataError: a value is missing before that, or a covariate that is known ahead is.
-    """
-    there = np.isfinite(series.target).any(1)
-    steps = int(np.flatnonzero(there)[-1]) + 1 if there.any() else 0
-    for names, values, count in (
-        (series.target_names, series.target, steps),
-        (series.past_names, series.past, steps),
-        (series.known_names, series.known, len(series)),
-    ):
-        missing = np.argwhere(np.isnan(values[:count]))
-        if len(missing):
-            at, column = missing[0]
-            raise DataError(f"{named(series, int(at))}: the value of {names[column]!r} is missing")
-    return steps
+    """Return the steps before those at the end that are to come."""
+    return series.steps
 
 
 def named(series: Series, at: int) -> str:
@@ -156,7 +131,7 @@ def of(name: str) -> str:
 
 def _demand_small(series: Series, values: Floats32) -> Floats32:
     """Refuse values so far from the others that float32 has no number for them; DataError names the first one."""
-    wrong = np.argwhere(~np.isfinite(values))
+    wrong = np.argwhere(np.isinf(values))
     if len(wrong):
         at, column = wrong[0]
         raise DataError(

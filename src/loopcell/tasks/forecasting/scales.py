@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Series
-from loopcell.data.examples import Scale, scale_of as scale_of_pieces
+from loopcell.data.examples import Scale
+from loopcell.tasks.forecasting.missing import scale_of_there
 from loopcell.tasks.forecasting.scaled import steps_that_have_been
 from loopcell.tasks.forecasting.still import never_varied
 
@@ -16,21 +17,20 @@ Floats = npt.NDArray[np.float64]
 
 
 def scale_of(values: Floats, *, counts: bool = False) -> Scale:
-    """Return the mean and deviation of values [T, K]; of counts 0 and the mean."""
+    """Return the mean and deviation of values [T, K] that are there; of counts 0 and the mean."""
     if not counts:
-        return scale_of_pieces([values], values.shape[1])
-    mean = values.mean(0)
+        return scale_of_there(values)
+    mean = scale_of_there(values).mean
     return Scale(np.zeros_like(mean), np.where(mean > 0, mean, 1.0))
 
 
-def learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> dict[str, Scale]:
-    """Return the scales of the training part: of each series' targets [S, K], and of all covariates [P + Q]."""
+def learned_scales(series: Sequence[Series], cuts: Sequence[int], *, counts: bool) -> Scale:
+    """Return the scales of the training part: of each series' targets, [S, K]."""
     columns = len(series[0].target_names)
     nothing = Scale(np.zeros(columns), np.ones(columns))
     pairs = list(zip(series, cuts, strict=True))
     rows = [_target_scale(one, cut, counts=counts) if cut else nothing for one, cut in pairs]
-    covariates = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
-    return {"targets": Scale(*(np.stack(part) for part in zip(*rows, strict=True))), "covariates": scale_of(covariates)}
+    return Scale(*(np.stack(part) for part in zip(*rows, strict=True)))
 
 
 def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:

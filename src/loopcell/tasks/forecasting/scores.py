@@ -26,9 +26,17 @@ def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
         if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
             rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
     many = f"{len(found):,} series, " if len(found) > 1 else ""
-    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{_mase_of(parts, season)}"
+    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{_missing(parts)}{_mase_of(parts, season)}"
     shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
     return ScoreTable(about, shown)
+
+
+def _missing(parts: Sequence[Forecasts]) -> str:
+    """Say how many values are not scored since they are missing; "" for none."""
+    missing, every = (
+        sum(int(part.true.size if one else np.isnan(part.true).sum()) for part in parts) for one in (0, 1)
+    )
+    return f" ({missing:,} of {every:,} values are missing and not scored)" if missing else ""
 
 
 def _mase_of(parts: Sequence[Forecasts], season: int) -> str:

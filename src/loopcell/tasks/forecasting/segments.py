@@ -22,12 +22,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from loopcell import cells
+from loopcell.errors import UsageError
 from loopcell.layers import State
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.network import Memory, SeriesNetwork, Sizes
+from loopcell.tasks.forecasting.holes import Carried, begun, logged, windows_of
+from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, NormaliseName
+from loopcell.tasks.forecasting.sizes import Sizes
 
 ROWS = 1 << 14  # segments that are answered at once where nothing is learned
 LEAST = 1e-5  # added to the variance of a window: one that stands still is not divided by nothing
@@ -40,6 +45,15 @@ def _last(windows: Tensor) -> tuple[Tensor, Tensor]:
 def _window(windows: Tensor) -> tuple[Tensor, Tensor]:
     variance, mean = torch.var_mean(windows, -1, correction=0, keepdim=True)
     return mean, torch.sqrt(variance + LEAST)
+
+
+def _levels(windows: Tensor, there: Tensor, how: NormaliseName) -> Tensor:
+    """Return what stands for missing values of windows [..., h], which is taken off them later: [..., 1]."""
+    if how == "window":
+        count = there.sum(-1, keepdim=True)
+        mean = (windows * there).sum(-1, keepdim=True) / count.clamp(min=1)
+        return torch.where(count > 0, mean, windows[..., -1:])
+    return windows[..., -1:] if how == "last" else torch.zeros_like(windows[..., -1:])
 
 
 def _nothing(windows: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,15 +88,23 @@ class SegmentNetwork(SeriesNetwork):
     def __init__(self, settings: ForecasterSettings, sizes: Sizes, head: Head, steps: int) -> None:
         super().__init__(settings, sizes, head, steps)
         assert settings.segment is not None
+        if inputs_asked(settings.cell):
+            raise UsageError(
+                f"cell `{cells.get(settings.cell).name}` reads what is known of each step, and segments are many steps "
+                "at once: leave out segment, or take another cell"
+            )
         self.segment, self.origins = settings.segment, 1
-        self.normalise = NORMALISATIONS[settings.normalise or "last"]
+        self.normalised: NormaliseName = settings.normalise or "last"
+        self.normalise = NORMALISATIONS[self.normalised]
         width = settings.hidden_size
         own = 0 if settings.multivariate else width // 2  # of a vector, the part that tells the target
-        self.first = nn.Linear(self.segment * (self.columns + sizes.known + sizes.past), width)
+        numbers = self.columns * (3 if sizes.masked else 1) + self.known_in.width + self.past_in.width
+        self.first = nn.Linear(self.segment * numbers, width)
+        self.static = nn.Linear(self.static_in.width, width, bias=False) if sizes.static else None
         self.recurrent = recurrent_layers(settings, width)
         self.positions = nn.Parameter(torch.randn(math.ceil(steps / self.segment), width - own))
         self.channels = nn.Parameter(torch.randn(sizes.targets // self.columns, own))
-        self.ahead = nn.Linear(self.segment * sizes.known, width) if sizes.known else None
+        self.ahead = nn.Linear(self.segment * self.known_in.width, width) if self.known_in.width else None
         self.dropout = nn.Dropout(settings.dropout)
         self.out = nn.Linear(self.recurrent.output_size, self.segment * self.columns * head.numbers)
         self.register_buffer("shift", torch.zeros(settings.horizon, sizes.targets, len(head.levels)))
@@ -94,20 +116,38 @@ class SegmentNetwork(SeriesNetwork):
 
         The covariates of the last h steps, [h, B, P + Q], are kept as a state, where there are any.
         """
-        recent, count = first.expand(self.lags, *first.shape), self.sizes.known + self.sizes.past
-        return Memory(recent, _kept(first.new_zeros(self.lags, len(first), count)))
+        width = self.known_width + self.past_in.width
+        recent, ages = begun(first, self.lags)
+        return Memory(recent, _kept(first.new_zeros(self.lags, len(first), width)), ages)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Read values [T, B, K] and covariates [T, B, P + Q]: nothing is computed, since each window is read anew.
 
         Returns:
-            The covariates of the last h steps at each step [T, B, P + Q, h], the values [T, B, K, h], and the memory.
+            What stands beside the last h values at each step [T, B, C, h]: the covariates, and where the network is
+            told which values are missing, which are there and their ages; the values [T, B, K, h]; and the memory.
         """
         memory = self.start(values[0]) if memory is None else memory
+        seen, covariates = self.carried(memory, values, covariates), self.encoded(covariates)
         before = memory.recurrent.get("covariates", covariates.new_zeros(self.lags, *covariates.shape[1:]))
-        seen, beside = torch.cat([memory.recent, values]), torch.cat([before, covariates])
-        windows, around = (part.unfold(0, self.lags, 1)[1:] for part in (seen, beside))
-        return around, windows, Memory(seen[-self.lags :], _kept(beside[-self.lags :]))
+        beside = torch.cat([before, covariates])
+        (windows, ages), around = self._windows(seen), beside.unfold(0, self.lags, 1)[1:]
+        if self.sizes.masked:
+            ages = torch.zeros_like(windows) if ages is None else ages
+            around = torch.cat([around, (ages == 0).to(around.dtype), logged(ages).to(around.dtype)], 2)
+        return (
+            around,
+            windows,
+            Memory(seen.values[-self.lags :], _kept(beside[-self.lags :]), seen.last_ages(self.lags)),
+        )
+
+    def _windows(self, seen: Carried) -> tuple[Tensor, Tensor | None]:
+        """Return the last h values at each step, filled, and their ages."""
+        windows, ages = windows_of(seen, self.lags, self.fill)
+        if ages is None or self.fill != "mask":
+            return windows, ages
+        there = ages == 0
+        return torch.where(there, windows, _levels(windows, there, self.normalised)), ages
 
     # --- forecasts -------------------------------------------------------------------------------------------------
 
@@ -115,7 +155,7 @@ class SegmentNetwork(SeriesNetwork):
         """Return the n numbers of each value to come, [N, B, K, f, n].
 
         Args:
-            outputs: [N, B, P + Q, h], the covariates of the last h steps.
+            outputs: [N, B, C, h], what stands beside the last h values.
             windows: [N, B, K, h], the values.
             known: [N, B, f, P], what is known of the steps to come.
         """
@@ -138,14 +178,23 @@ class SegmentNetwork(SeriesNetwork):
         located = self.head_kind.located
         return torch.cat([found[..., :located] * size.unsqueeze(-1) + place.unsqueeze(-1), found[..., located:]], -1)
 
-    def _segments(self, values: Tensor, covariates: Tensor) -> Tensor:
-        """Return the segments [h / w, rows, H] of values [N, B, K, h] and covariates [N, B, P + Q, h]."""
+    def _segments(self, values: Tensor, beside: Tensor) -> Tensor:
+        """Return the segments [h / w, rows, H] of values [N, B, K, h] and what stands beside them [N, B, C, h]."""
         # The sizes are named, since of no window at all none could be told: [N, B, rows, columns, h].
-        rows = values.reshape(*values.shape[:2], len(self.channels), self.columns, self.history)
-        beside = covariates.unsqueeze(2).expand(-1, -1, rows.shape[2], -1, -1)
-        steps = torch.cat([rows, beside], 3).flatten(0, 2).to(self.first.weight.dtype)
+        batch, shape = values.shape[:2], (*values.shape[:2], len(self.channels), self.columns, self.history)
+        known, static, past = self.known_in.width, self.static_in.width, self.past_in.width
+        told = beside.shape[2] - known - static - past
+        varying, never, others, masks = torch.split(beside, [known, static, past, told], 2)
+        own = [values, *(masks.chunk(2, 2) if self.sizes.masked else ())]
+        shared = [part.unsqueeze(2).expand(-1, -1, shape[2], -1, -1) for part in (varying, others)]
+        steps = torch.cat([*(part.reshape(shape) for part in own), *shared], 3).flatten(0, 2)
+        steps = steps.to(self.first.weight.dtype)
         cut = steps.reshape(*steps.shape[:2], self.history // self.segment, self.segment).permute(2, 0, 1, 3).flatten(2)
-        return functional.relu(self.first(cut))
+        found = self.first(cut)
+        if self.static is not None:
+            about: Tensor = self.static(never[..., -1].to(found.dtype)).unsqueeze(2)
+            found = found + about.expand(*batch, shape[2], -1).flatten(0, 2)
+        return functional.relu(found)
 
     def _queries(self, known: Tensor) -> Tensor:
         """Return what is asked for each row and segment to come, [N, B, rows, m, H], of known [N, B, f, P]."""
@@ -155,8 +204,9 @@ class SegmentNetwork(SeriesNetwork):
         found = own.expand(*known.shape[:2], -1, -1, -1)
         if self.ahead is None:
             return found
-        padded = functional.pad(known.to(own.dtype), (0, 0, 0, count * self.segment - self.steps))
-        told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, self.segment * self.sizes.known))
+        varying = self.known_in(known[..., : self.sizes.known - self.sizes.static])
+        padded = functional.pad(varying.to(own.dtype), (0, 0, 0, count * self.segment - self.steps))
+        told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, self.segment * self.known_in.width))
         return found + told.unsqueeze(2)
 
 

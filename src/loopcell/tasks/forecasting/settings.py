@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, PositiveInt
 
 from loopcell.errors import UsageError
 from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
-from loopcell.tasks.core.settings import TrainingSettings
+from loopcell.tasks.core.settings import MissingSettings, TrainingSettings
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
 NormaliseName = Literal["last", "window", "none"]
 LossName = Literal["mse", "mae", "huber"]
-Cycle = Literal["day", "week", "year"]
+FillName = Literal["mask", "ffill", "interpolate"]
+Cycle = Literal["day", "week", "year", "hour", "weekday", "month", "dayofyear"]
 Steps = Annotated[int, Field(ge=1, le=2**16)]
 
 ALL_COLUMNS = ("all",)  # as a target
@@ -32,6 +33,11 @@ def _names(value: object) -> object:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _days(value: object) -> object:
+    """Return a file, one day or several, as texts."""
+    return tuple(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else (str(value),)
 
 
 def _levels(value: object) -> tuple[float, ...]:
@@ -68,26 +74,60 @@ def _loss(value: object) -> object:
     return value
 
 
+def _time_format(value: str | None) -> str | None:
+    from loopcell.data.series.formats import problem_of  # loads NumPy; flags do not
+
+    problem = "" if value is None else problem_of(value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _times(value: object) -> object:
+    """Return one name as it is, and several as a tuple."""
+    if value is None or isinstance(value, str):
+        return value
+    names = tuple(value) if isinstance(value, Sequence) else (value,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("the times are a column, or several: ('year', 'month', 'day', 'hour')")
+    return names if len(names) > 1 else names[0]
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+TimeColumns = Annotated[Any, PlainValidator(_times)]
+TimeFormat = Annotated[str | None, AfterValidator(_time_format)]
 Levels = Annotated[Any, PlainValidator(_levels)]
 Split = Annotated[Any, PlainValidator(_split)]
 LossChoice = Annotated[Any, PlainValidator(_loss)]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class SeriesSettings(TrainingSettings):
+class SeriesSettings(TrainingSettings, MissingSettings):
     """The columns of a table that are time series, and the network that reads them.
 
     Args:
         target: the column of what is to be learned: of the values to forecast, or several; "all" for all columns that
             are nothing else; not needed for arrays, all of whose columns it is.
-        time: the column with the times. None: those of a pandas index, where it has some, and else rows are counted.
+        time: the column with the times; or several: year,month,day,hour, or a date and a time of the day. None: those
+            of a pandas index, where it has some, and else rows are counted.
+        time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
+            numbers since 1970; None for what is found: ISO 8601, and dates that tell the day from the month.
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
-        calendar: cycles of the time stamps that become covariates: day, week, year.
+        static: covariates that have one value for all of a series.
+        categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
+        calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
+            weekday and month, of which each has a learned vector; dayofyear, how far the year is.
+        holidays: days such as 2024-12-25, or a file with one in each line: whether it is one becomes a covariate.
+        fill: what is read in place of a missing value: mask, nothing, and the network is told that it is missing and
+            how long ago the last one came; ffill, the value before; interpolate, a straight line between those around
+            it that are known at that time. What is missing is never learned to be forecast, nor scored.
+        mask_inputs: tell the network which values are missing; None: where the training part has such.
+        fill_gaps: let rows that are missing among regular times be rows without values.
         regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
-            steps, whatever their times; forecasts then have no times, but those of rows at the end without a target.
+            steps, whatever their times, and the time since the row before is a covariate; forecasts then have no times,
+            but those of rows at the end without a target.
         zone: on whose wall clock times without an offset are, such as Europe/Berlin, and on whose the calendar is read;
             None: as the times say.
         history: steps that are read before the first forecast that counts in training.
@@ -110,11 +150,18 @@ class SeriesSettings(TrainingSettings):
     usual_pace: ClassVar[Pace] = TrainingSettings.usual_pace._replace(batch_size=8, epochs=40, patience=10)
 
     target: Names = ()
-    time: str | None = None
+    time: TimeColumns = None
+    time_format: TimeFormat = None
     series: str | None = None
     known: Names = ()
     past: Names = ()
+    static: Names = ()
+    categories: Names = ()
     calendar: Annotated[tuple[Cycle, ...], BeforeValidator(_names)] = ()
+    holidays: Annotated[tuple[str, ...], BeforeValidator(_days)] = ()
+    fill: FillName = "mask"
+    mask_inputs: bool | None = None
+    fill_gaps: bool = False
     regular: bool = True
     zone: str | None = None
     history: Steps = 96
@@ -139,10 +186,10 @@ class ForecasterSettings(SeriesSettings):
             is for counts.
         quantiles: the levels that forecasts are given at, between 0 and 1.
         paths: futures that are drawn in a roll-out, from which its quantiles are counted.
-        calibrate: correct the answers by the held-out part: move the quantiles so that as much of it lies below them as
-            should; not in a roll-out.
-        adapt_rate: go on moving them while values come, by this share of their width at each; 0 leaves them; not in a
-            roll-out.
+        calibrate: correct the answers by the held-out part: widen or narrow intervals so that as much of it lies in
+            them as should; not in a roll-out.
+        adapt_rate: go on with that while values come, by this share of their width at each value after those that
+            training saw; 0 leaves them; not in a roll-out.
         segment: w, steps of a segment, of which `history` is made: the network reads segments in place of steps, and
             answers for all segments of the horizon side by side (Lin et al.: SegRNN, 2023). An example in training is
             one forecast then. None for a network that reads step by step.
@@ -164,7 +211,7 @@ class ForecasterSettings(SeriesSettings):
     quantiles: Levels = (0.1, 0.5, 0.9)
     paths: PositiveInt = 100
     calibrate: bool = True
-    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.005
+    adapt_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.03
     segment: Steps | None = None
     normalise: NormaliseName | None = None
     split: Split = None
@@ -219,6 +266,7 @@ def demand_segments(settings: ForecasterSettings) -> None:
 
 def columns_named(settings: SeriesSettings) -> tuple[str, ...]:
     """Return all columns of a table that settings ask for by name."""
-    single = (settings.time, settings.series, getattr(settings, "label", None))
+    times = (settings.time,) if isinstance(settings.time, str) else tuple(settings.time or ())
+    single = (*times, settings.series, getattr(settings, "label", None))
     target = () if settings.target == ALL_COLUMNS else settings.target
-    return (*target, *settings.known, *settings.past, *(name for name in single if name is not None))
+    return (*target, *settings.known, *settings.past, *settings.static, *(name for name in single if name is not None))

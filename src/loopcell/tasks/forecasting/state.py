@@ -36,6 +36,8 @@ class StoredHistory(NamedTuple):
         memory: of the network, a batch of one.
         tracked: of quantiles that follow the values; None where they do not.
         still: bool [K], which columns never varied when the state was begun, so that they have no scale.
+        trained_on: whether the series is one that training had.
+        newest: the newest number of each covariate that is a column, NaN where none came; empty where there is none.
     """
 
     time: Any
@@ -44,6 +46,8 @@ class StoredHistory(NamedTuple):
     memory: Memory
     tracked: Tracked | None
     still: npt.NDArray[np.bool_]
+    trained_on: bool = False
+    newest: npt.NDArray[np.float64] = np.empty(0)
 
 
 class SeriesState(Mapping[str, StoredHistory]):
@@ -80,11 +84,14 @@ class SeriesState(Mapping[str, StoredHistory]):
             states = {f"{number}.state.{key}": tensor for key, tensor in kept.memory.recurrent.items()}
             sizes = {"mean": torch.from_numpy(kept.scale.mean), "size": torch.from_numpy(kept.scale.size)}
             tensors |= {f"{number}.recent": kept.memory.recent, **states}
+            tensors |= {} if kept.memory.ages is None else {f"{number}.ages": kept.memory.ages}
+            tensors |= {f"{number}.newest": torch.from_numpy(kept.newest)} if len(kept.newest) else {}
             tensors |= {f"{number}.scale.{key}": tensor for key, tensor in sizes.items()}
             for key, array in (kept.tracked or NOTHING)._asdict().items():
                 tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
             still = np.flatnonzero(kept.still).tolist()
             facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept), "still": still})
+            facts[-1]["trained_on"] = kept.trained_on
         contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
 
@@ -109,7 +116,7 @@ class SeriesState(Mapping[str, StoredHistory]):
 
 def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) -> StoredHistory:
     recurrent = State(**{str(name): tensors[f"{number}.state.{name}"] for name in facts["states"]})
-    memory = Memory(tensors[f"{number}.recent"], recurrent)
+    memory = Memory(tensors[f"{number}.recent"], recurrent, tensors.get(f"{number}.ages"))
     mean, size = (tensors[f"{number}.scale.{name}"].double().numpy() for name in ("mean", "size"))
     if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
         raise ValueError("its tensors do not fit each other")
@@ -118,7 +125,18 @@ def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) 
         raise ValueError("its quantiles do not fit each other")
     tracked = seen if seen.shift.size else None
     still = np.isin(np.arange(len(mean)), np.array(facts.get("still", []), np.int64))
-    return StoredHistory(*_time_from_json(facts), Scale(mean, size), memory, tracked, still)
+    newest = tensors.get(f"{number}.newest", torch.empty(0)).double().numpy()
+    if newest.ndim != 1:
+        raise ValueError("its covariates are none")
+    return StoredHistory(
+        *_time_from_json(facts),
+        Scale(mean, size),
+        memory,
+        tracked,
+        still,
+        facts.get("trained_on", False) is True,
+        newest,
+    )
 
 
 def _time_to_json(kept: StoredHistory) -> dict[str, Any]:

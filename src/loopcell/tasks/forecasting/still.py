@@ -19,8 +19,11 @@ Places = npt.NDArray[np.int64]
 
 
 def never_varied(values: Floats) -> Flags:
-    """Return whether each column of values [T, K] is one number up to each step, but for rounding: bool [T, K]."""
-    return within_rounding(np.minimum.accumulate(values), np.maximum.accumulate(values))
+    """Return whether each column of values [T, K] is one number up to each step, but for rounding: bool [T, K].
+
+    Of what is missing nothing is known: a column without a value up to a step is no such column there.
+    """
+    return within_rounding(np.fmin.accumulate(values), np.fmax.accumulate(values))
 
 
 def still_columns(series: Series) -> Flags:

@@ -156,10 +156,12 @@ def _side_by_side(points: list[Cursor]) -> Cursor:
     names = list(memories[0].recurrent)
     state = State(**{name: torch.cat([memory.recurrent[name] for memory in memories], 1) for name in names})
     recent = torch.cat([memory.recent for memory in memories], 1)
+    aged = any(memory.ages is not None for memory in memories)
+    ages = [torch.zeros_like(memory.recent) if memory.ages is None else memory.ages for memory in memories]
     return Cursor(
         torch.cat([point.output for point in points], 1),
         torch.cat([point.window for point in points], 1),
-        Memory(recent, state),
+        Memory(recent, state, torch.cat(ages, 1) if aged else None),
     )
 
 

@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 from torch import Tensor
 
 from loopcell.data import Ragged, split_stratified
+from loopcell.data.examples import with_beside
 from loopcell.errors import UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.argument_types import PoolingName
@@ -24,7 +25,6 @@ from loopcell.tasks.core.estimator import (
     SequenceBatch,
     SequenceExamples,
     Split,
-    as_pair,
     stacked,
     what_to_try,
 )
@@ -32,6 +32,7 @@ from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.inspecting import best, prefix_predictions
 from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.frames import like
+from loopcell.tasks.core.inputs.static import StaticReader
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
@@ -43,7 +44,14 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, sha
 from loopcell.tasks.sequences.metrics.classification import confusion
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
-from loopcell.tasks.sequences.targets import Classes, OneLabel, classes_from_json, label_weights, learn_classes
+from loopcell.tasks.sequences.targets import (
+    Classes,
+    OneLabel,
+    classes_from_json,
+    demand_all,
+    label_weights,
+    learn_classes,
+)
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
 Probabilities = npt.NDArray[np.float64]
@@ -56,6 +64,7 @@ class ClassifierNetwork(ManyToOne):
         reader: reads the sequences.
         pooling: last, mean, max or attention.
         classes: the labels, and whether an example has one or several.
+        static: reads what holds for a whole sequence; None where nothing does.
         linear: stands beside it, where examples are few.
 
     Attributes:
@@ -70,9 +79,14 @@ class ClassifierNetwork(ManyToOne):
     temperature: Tensor
 
     def __init__(
-        self, reader: SequenceReader, pooling: PoolingName, classes: Classes, linear: LinearOfSummaries | None = None
+        self,
+        reader: SequenceReader,
+        pooling: PoolingName,
+        classes: Classes,
+        static: StaticReader | None,
+        linear: LinearOfSummaries | None = None,
     ) -> None:
-        super().__init__(reader, pooling, len(classes.labels), linear)
+        super().__init__(reader, pooling, len(classes.labels), static, linear)
         self.classes = classes
         self.register_buffer("class_counts", torch.zeros(len(classes.labels), dtype=torch.int64))
         self.register_buffer("examples", torch.zeros((), dtype=torch.int64))
@@ -81,7 +95,7 @@ class ClassifierNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the negative log-probability of what is true."""
-        scores = self.read(batch.inputs, batch.lengths)
+        scores = self.read(batch.inputs, batch.lengths, batch.static)
         total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype), batch.weights)
         return Loss(total, batch.targets.numel())
 
@@ -112,20 +126,22 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         self._fitted()
         return self.targets_.labels.values
 
-    def predict(self, X: Sequence[Any]) -> Any:
+    def predict(self, X: Sequence[Any], *, static: Any = None, times: Any = None) -> Any:
         """Give the label of each sequence, or its labels, in the form in which training had them.
 
         Of a series or frame of pandas it is a series with the same index, of polars a series.
         """
         self._fitted()
+        X = with_beside(X, static, times)
         return like(X, self.targets_.decided(self._probabilities(X)), self.classes_)
 
-    def predict_proba(self, X: Sequence[Any]) -> Any:
+    def predict_proba(self, X: Sequence[Any], *, static: Any = None, times: Any = None) -> Any:
         """Give the probability of each label, float64 [N, K], in the order of `classes_`.
 
         With one label per example a row sums to one; with several each label has a probability of its own. Of a series
         or frame of pandas or polars it is a frame, with a column for each label.
         """
+        X = with_beside(X, static, times)
         return like(X, self._probabilities(X), self.classes_)
 
     def _probabilities(self, X: Sequence[Any]) -> Probabilities:
@@ -137,31 +153,39 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         probabilities: Probabilities = self.targets_.probabilities(scores).numpy()
         return probabilities
 
-    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        static: Any = None,
+        times: Any = None,
+    ) -> float:
         """Return the share of sequences whose label is right; of several labels all have to be.
 
         Args:
             X: sequences.
             y: their labels.
             sample_weight: how much each sequence counts, [N]; None counts all alike.
+            static: as in `fit`.
+            times: as in `fit`.
 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
         """
-        X, y = self._pair(X, y)
+        X, y = self._pair(with_beside(X, static, times), y)
         probabilities = self._probabilities(X)
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(np.average(right.astype(np.float64), weights=weights))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        """Give the label and its probability of each sequence, or its labels and all probabilities, as JSON values."""
-        probabilities = self._probabilities(X)
+        """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""
+        probabilities, classes = self._probabilities(X), [str(label) for label in self.classes_]
         for label, row in zip(self.targets_.plain(probabilities), probabilities, strict=True):
-            if isinstance(label, list):
-                yield {"labels": label, "probabilities": dict(zip(map(str, self.classes_), row.tolist(), strict=True))}
-            else:
-                yield {"label": label, "probability": float(row.max())}
+            said = {"labels": label} if isinstance(label, list) else {"label": label, "probability": float(row.max())}
+            yield said | {"probabilities": dict(zip(classes, row.tolist(), strict=True))}
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Measure accuracy, macro-F1 and log loss with the confusion of labels, beside the majority class.
@@ -183,20 +207,21 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
             "majority class": classes.metrics(true, np.tile(prior, (len(X), 1))),
         }
         if training:
-            known = training[0], classes.numbers(as_pair(*training)[1])
-            name, probabilities = logistic_probabilities(self.input_, known, X, len(classes.labels))
+            inputs, labels = self._pair(*training)
+            known = inputs, classes.numbers(labels)
+            name, probabilities = logistic_probabilities(self.input_, known, X, len(classes.labels), self.static_)
             rows[name] = classes.metrics(true, probabilities)
         counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
-        labels = tuple(str(label) for label in self.classes_)
-        return ScoreTable(f"{len(X):,} sequences", rows, counts, labels)
+        names = tuple(str(label) for label in self.classes_)
+        return ScoreTable(f"{len(X):,} sequences", rows, counts, names)
 
     def _true(self, y: Part) -> npt.NDArray[Any]:
         """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""
         true = self.targets_.numbers(y, strict=False)
         return self.targets_.numbers(y) if true.ndim == 1 and (true < 0).all() else true
 
-    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
-        return prefix_predictions(sequence, self._in_words)
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(examples, self._in_words)
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         return [best(row, self.classes_) for row in self._probabilities_of(examples)]
@@ -211,6 +236,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _own_loss(self, settings: ClassifierSettings) -> BatchLoss | None:
         return None if settings.loss is None else own_loss(self.network_, settings.loss, single=False)
+
+    def _demand_targets(self, y: Part) -> None:
+        demand_all(y, "a label")
 
     def _learn(self, y: Part) -> None:
         if self.loss is not None and self.class_weight is not None:
@@ -230,7 +258,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _one_network(self, settings: ClassifierSettings) -> ClassifierNetwork:
         linear = self._linear(len(self.targets_.labels)) if isinstance(self.targets_, OneLabel) else None
-        return ClassifierNetwork(self._reader(settings), self.pooling_, self.targets_, linear)
+        parts = self._reader(settings), self.pooling_, self.targets_, self._static_reader(), linear
+        return ClassifierNetwork(*parts)
 
     def _strata(self, y: Part) -> Sequence[Any]:
         return learn_classes(y).strata(y)
@@ -281,7 +310,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         self._note(shared_notes(linear.share))
 
     def _scores(self, examples: SequenceExamples) -> Probabilities:
-        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        parts = self._read(examples, lambda b: self.network_(b.inputs, b.lengths, b.static))
         return stacked(len(examples), parts, len(self.classes_))
 
     def _learned(self) -> dict[str, Any]:

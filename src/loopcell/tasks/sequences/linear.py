@@ -55,7 +55,7 @@ class LinearOfSummaries(Beside):
 
     def __init__(self, input_size: int, outputs: int) -> None:
         super().__init__()
-        figures = 6 * input_size + 1
+        figures, self._columns = 6 * input_size + 1, input_size
         self.register_buffer("mean", torch.zeros(figures))
         self.register_buffer("scale", torch.ones(figures))
         self.register_buffer("weight", torch.zeros(outputs, figures))
@@ -64,7 +64,7 @@ class LinearOfSummaries(Beside):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Read numbers [T, B, I] of rows with lengths [B]; gives [B, K]."""
-        found = summaries(inputs, lengths)
+        found = summaries(inputs[..., : self._columns], lengths)
         return nn.functional.linear(((found - self.mean) / self.scale).to(self.weight), self.weight, self.bias)
 
     def between(self, beside: Tensor, given: Tensor) -> Tensor:
@@ -82,6 +82,13 @@ class LinearOfSummaries(Beside):
         ):
             buffer.copy_(torch.from_numpy(values))
         self.share.fill_(1.0)
+
+    def summaries_of(self, examples: SequenceExamples) -> Table:
+        """Return the summaries of examples, [N, 6 I + 1]."""
+        figures = np.empty((len(examples), len(self.mean)))
+        for indices, batch in examples.in_order_of_length(256):
+            figures[indices] = summaries(batch.inputs[..., : self._columns], batch.lengths).numpy()
+        return figures
 
 
 def summaries(inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -108,17 +115,9 @@ def wants_linear(given: bool | str, *, examples: int, numbers: bool) -> bool:
     return numbers and (examples < FEW if given == AUTO else bool(given))
 
 
-def summaries_of(examples: SequenceExamples) -> Table:
-    """Return the summaries of examples, [N, 6 I + 1]."""
-    figures = np.empty((len(examples), 6 * examples.inputs.values.shape[1] + 1))
-    for indices, batch in examples.in_order_of_length(256):
-        figures[indices] = summaries(batch.inputs, batch.lengths).numpy()
-    return figures
-
-
 def learn_labels(model: LinearOfSummaries, training: SequenceExamples) -> None:
     """Fit a logistic regression to the numbers of labels, [N]."""
-    figures, labels = summaries_of(training), np.asarray(training.targets)
+    figures, labels = model.summaries_of(training), np.asarray(training.targets)
     count = len(model.bias)
     present = np.unique(labels)
     if len(present) < 2:
@@ -135,7 +134,7 @@ def learn_labels(model: LinearOfSummaries, training: SequenceExamples) -> None:
 
 def learn_numbers(model: LinearOfSummaries, training: SequenceExamples) -> None:
     """Fit a ridge regression to numbers [N, K] of mean 0, drawn to the mean as far as left-out examples ask for it."""
-    figures, true = summaries_of(training), np.asarray(training.targets, np.float64)
+    figures, true = model.summaries_of(training), np.asarray(training.targets, np.float64)
     weights = np.ones(len(true)) if training.weights is None else training.weights.astype(np.float64)
     x, root = _standard(figures), np.sqrt(weights)[:, None]
     middle_x, middle = (np.average(part, axis=0, weights=weights) for part in (x, true))

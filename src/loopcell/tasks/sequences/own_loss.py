@@ -17,13 +17,13 @@ def own_loss(
     """Return the loss of a batch, computed by a function of the user's.
 
     Args:
-        network: gives [B, K] of a batch's inputs and lengths.
+        network: gives [B, K] of a batch's inputs, lengths and static values.
         loss: of what the network gives and what is true.
         single: whether the function is to be given [B] of a K of 1.
     """
 
     def of_batch(batch: SequenceBatch) -> Loss:
-        given, true = network(batch.inputs, batch.lengths), batch.targets
+        given, true = network(batch.inputs, batch.lengths, batch.static), batch.targets
         found = loss(given[:, 0], true[:, 0]) if single else loss(given, true)
         return counted(found, len(given), batch.weights)
 

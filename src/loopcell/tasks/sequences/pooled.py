@@ -1,14 +1,17 @@
-"""PooledEstimator: one vector for a whole sequence, pooled over its steps."""
+"""PooledEstimator: one vector for a whole sequence, pooled over its steps, beside what holds for it as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.errors import quoted
+from loopcell import cells
+from loopcell.data.examples import Scale, SequenceData, with_beside
+from loopcell.errors import DataError, UsageError, quoted
 from loopcell.tasks.core.argument_types import PoolingChoice, PoolingName
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.features_in import (
@@ -19,22 +22,25 @@ from loopcell.tasks.core.estimator.features_in import (
 )
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.estimator.reading import stacked
-from loopcell.tasks.core.estimator.sequences import SequenceEstimator
+from loopcell.tasks.core.estimator.sequences import Pair, SequenceEstimator
 from loopcell.tasks.core.inputs.numbers import NumericInput
-from loopcell.tasks.core.networks.front import STRIDES, chosen_stride
+from loopcell.tasks.core.inputs.static import StaticInput, StaticReader
+from loopcell.tasks.core.networks.front import chosen_stride, demand_stride
 from loopcell.tasks.core.networks.pooling import POOLINGS, chosen_pooling
 from loopcell.tasks.core.networks.reader import SequenceReader
-from loopcell.tasks.core.settings import NetworkSettings
+from loopcell.tasks.core.scale_tensors import demand_shape
+from loopcell.tasks.core.settings import NetworkSettings, checked
 from loopcell.tasks.sequences.linear import LinearOfSummaries, wants_linear
 
 
 class PooledEstimator(SequenceEstimator):
-    """A sequence estimator with the setting `pooling`, which may be "auto".
+    """A sequence estimator with the setting `pooling`, which may be "auto", and perhaps static values.
 
     Attributes:
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
         stride_: how many steps convolutions make one of, in the same way; 1 where there are none.
         summaries_: whether a linear model of summaries stands beside the network, in the same way.
+        static_: what was learned of values that hold for a whole sequence; None where there were none.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
         feature_names_in_: their names, where it is a frame.
     """
@@ -46,6 +52,8 @@ class PooledEstimator(SequenceEstimator):
     summaries: bool | str
     summaries_: bool
     loss: Any
+    categories: tuple[str, ...]
+    static_: StaticInput | None = None
     n_features_in_: int
     feature_names_in_: npt.NDArray[Any]
 
@@ -54,13 +62,74 @@ class PooledEstimator(SequenceEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
+        tags.input_tags.allow_nan = True
         return tags
 
+    def fit(  # noqa: PLR0913 - one for each thing that stands beside a sequence
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        static: Any = None,
+        times: Any = None,
+        groups: Any = None,
+        validation: Pair | None = None,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from examples; see `SequenceEstimator.fit`.
+
+        Args:
+            X: sequences, or a `loopcell.data.SequenceData`, which has static values and times in it.
+            y: what is to be learned of each.
+            sample_weight: how much each example counts, [N].
+            static: values that hold for a whole sequence, [N, S]: numbers, texts, a frame; None for none.
+            times: of each sequence the times of its steps, [T], numbers or dates; None where steps are evenly spaced.
+            groups: the group of each example, [N], of which whole ones are held out.
+            validation: (X, y) to choose the best weights by, X a `SequenceData` where there are static values or times.
+            run: a new folder for checkpoints, curves and the model; None for none.
+            resume: go on with the run of that folder, with the same data.
+
+        Raises:
+            DataError: an example cannot be used; the sentence says which and why.
+            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            TrainingError: the loss is not finite.
+            KeyboardInterrupt: it was interrupted; the estimator has what training came to.
+        """
+        X = with_beside(X, static, times)
+        return super().fit(X, y, sample_weight, groups=groups, validation=validation, run=run, resume=resume)
+
     def _learn_columns(self, X: Any) -> Any:
-        return learn_features(self, X)
+        return X.of(learn_features(self, X.X)) if isinstance(X, SequenceData) else learn_features(self, X)
 
     def _known_columns(self, X: Any) -> Any:
-        return known_features(self, X)
+        return X.of(known_features(self, X.X)) if isinstance(X, SequenceData) else known_features(self, X)
+
+    def _learn_beside(self, X: Part) -> None:
+        self.static_ = None if X.static is None else StaticInput.learn(X, checked(self).categories)
+        if self.static_ is None and self.categories:
+            raise UsageError("categories names static columns, and there are none: give static=[...] to fit")
+
+    def _with_beside(self, examples: SequenceExamples, X: Part) -> SequenceExamples:
+        if self.static_ is not None:
+            examples.static = self.static_.rows(X)
+            self._note(self.static_.notes)
+        elif X.static is not None:
+            raise DataError("X comes with static values, and training had none; leave out static=")
+        return examples
+
+    def _static_reader(self) -> StaticReader | None:
+        return None if self.static_ is None else self.static_.reader()
+
+    def _scales(self) -> dict[str, Scale]:
+        return {**super()._scales(), **({} if self.static_ is None else {"static": self.static_.scale})}
+
+    def _take_scales(self, scales: Mapping[str, Scale]) -> None:
+        rest = dict(scales)
+        if self.static_ is not None:
+            self.static_.scale = demand_shape(rest.pop("static"), len(self.static_.columns))
+        super()._take_scales(rest)
 
     def _more_facts(self) -> dict[str, Any]:
         return {**super()._more_facts(), **features_to_json(self)}
@@ -72,10 +141,22 @@ class PooledEstimator(SequenceEstimator):
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         examples = super()._training_examples(X, y)
         numbers = isinstance(self.input_, NumericInput)
-        self.summaries_ = wants_linear(self.summaries, examples=len(examples), numbers=numbers and self.loss is None)
-        self.stride_ = chosen_stride(self.stride, examples.lengths, numbers=numbers)
+        of_mean = self.loss in (None, "mse")
+        self.summaries_ = wants_linear(self.summaries, examples=len(examples), numbers=numbers and of_mean)
+        self.stride_ = self._chosen_stride(examples, numbers=numbers)
         self.pooling_ = chosen_pooling(self.pooling, examples.lengths, self.stride_)
         return examples
+
+    def _chosen_stride(self, examples: SequenceExamples, *, numbers: bool) -> int:
+        """Return how many steps convolutions make one of; a cell that reads more than x of each step has none."""
+        inputs = cells.get(self.cell).inputs
+        chosen = chosen_stride(self.stride, examples.lengths, numbers=numbers and len(inputs) <= 1)
+        if chosen > 1 and len(inputs) > 1:
+            raise UsageError(
+                f"a stride of {chosen} takes several steps in at once, and this cell reads {' and '.join(inputs[1:])} "
+                "of each: leave out stride, or take another cell"
+            )
+        return chosen
 
     def _reader(self, settings: NetworkSettings) -> SequenceReader:
         return SequenceReader(self.input_.first_layer(settings), settings, self.stride_)
@@ -94,8 +175,13 @@ class PooledEstimator(SequenceEstimator):
         return stacked(len(examples), parts, len(linear.get_buffer("bias")))
 
     def _learned(self) -> dict[str, Any]:
-        more = ({"stride": self.stride_} if self.stride_ > 1 else {}) | ({"summaries": True} if self.summaries_ else {})
-        return {**super()._learned(), "pooling": self.pooling_, **more}
+        known = {
+            "pooling": self.pooling_,
+            "stride": self.stride_ if self.stride_ > 1 else None,
+            "summaries": self.summaries_ or None,
+            "static": None if self.static_ is None else self.static_.to_json(),
+        }
+        return {**super()._learned(), **{name: one for name, one in known.items() if one is not None}}
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
@@ -104,11 +190,5 @@ class PooledEstimator(SequenceEstimator):
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
         self.summaries_ = learned.get("summaries", False) is True
-        self.stride_ = _demand_stride(learned.get("stride", 1))
-
-
-def _demand_stride(stored: object) -> int:
-    """Return a stride that a file holds; ValueError when it is none."""
-    if type(stored) is not int or stored not in STRIDES:
-        raise ValueError(f"its stride is {quoted(stored)}")
-    return stored
+        self.stride_ = demand_stride(learned.get("stride", 1))
+        self.static_ = StaticInput.from_json(learned["static"]) if "static" in learned else None

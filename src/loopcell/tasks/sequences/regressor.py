@@ -12,10 +12,9 @@ import torch
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from torch import Tensor
-from torch.nn import functional
 
 from loopcell.data import Ragged
-from loopcell.data.examples import Scale, scale_of, within_rounding
+from loopcell.data.examples import Scale, scale_of, with_beside, within_rounding
 from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
@@ -24,13 +23,13 @@ from loopcell.tasks.core.estimator import (
     Part,
     SequenceBatch,
     SequenceExamples,
-    as_pair,
     stacked,
 )
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.estimator.inspecting import prefix_predictions
 from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.frames import like
+from loopcell.tasks.core.losses import POINT_LOSSES, Losses, pinball, squared
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
@@ -42,7 +41,7 @@ from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
-from loopcell.tasks.sequences.targets import as_number_rows
+from loopcell.tasks.sequences.targets import as_number_rows, demand_all
 
 Numbers = npt.NDArray[np.float64]
 
@@ -54,15 +53,18 @@ class RegressorNetwork(ManyToOne):
         reader: reads the sequences.
         pooling: last, mean, max or attention.
         outputs: K.
+        static: reads what holds for a whole sequence; None where nothing does.
+
+    Attributes:
+        losses: of numbers and what is true of them, each by itself.
     """
 
+    losses: Losses = staticmethod(squared)
+
     def loss(self, batch: SequenceBatch) -> Loss:
-        """Return the squared error of targets on a scale on which they have deviation 1."""
-        given = self.read(batch.inputs, batch.lengths)
-        if batch.weights is None:
-            return Loss(functional.mse_loss(given, batch.targets, reduction="sum"), batch.targets.numel())
-        total = weigh(functional.mse_loss(given, batch.targets, reduction="none"), batch.weights)
-        return Loss(total, batch.targets.numel())
+        """Return the squared error, or another loss, of targets on a scale on which they have deviation 1."""
+        given = self.read(batch.inputs, batch.lengths, batch.static)
+        return Loss(weigh(self.losses(given, batch.targets), batch.weights), batch.targets.numel())
 
     def draw_to_mean(self, shares: Tensor) -> None:
         """Keep only these shares [K] of the outputs' deviations from the mean, which is 0 on their scale."""
@@ -92,11 +94,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     outputs_: int | None
     target_scale_: Scale
 
-    def predict(self, X: Sequence[Any]) -> Any:
+    def predict(self, X: Sequence[Any], *, static: Any = None, times: Any = None) -> Any:
         """Give the numbers of each sequence, float64 [N] or [N, K].
 
         Of a series or frame of pandas it is a series or frame with the same index, of polars a series or frame.
         """
+        X = with_beside(X, static, times)
         return like(X, self._predicted(X))
 
     def _predicted(self, X: Sequence[Any]) -> Numbers:
@@ -104,19 +107,29 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         rows = self.target_scale_.undo(self._scaled(self._unlabelled(X)))
         return rows if self.outputs_ else rows[:, 0]
 
-    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        static: Any = None,
+        times: Any = None,
+    ) -> float:
         """Return R2, the share of the squared error beside the mean of y that is gone; of K numbers their mean R2.
 
         Args:
             X: sequences.
             y: their numbers.
             sample_weight: how much each sequence counts, [N]; None counts all alike.
+            static: as in `fit`.
+            times: as in `fit`.
 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0.
         """
         self._fitted()
-        X, y = self._pair(X, y)
+        X, y = self._pair(with_beside(X, static, times), y)
         true = as_number_rows(y, self.outputs_ or 1)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(r2_score(true, self._predicted(X).reshape(true.shape), sample_weight=weights))
@@ -139,15 +152,21 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         mean = self.target_scale_.mean
         given = {"model": predicted.reshape(true.shape), "mean": np.broadcast_to(mean, true.shape)}
         if training:
-            name, numbers = ridge(self.input_, (training[0], as_number_rows(as_pair(*training)[1])), X)
+            inputs, targets = self._pair(*training)
+            name, numbers = ridge(self.input_, (inputs, as_number_rows(targets)), X, self.static_)
             given[name] = numbers.reshape(true.shape)
-        rows = {name: regression_metrics(true, numbers, mean) for name, numbers in given.items()}
+        level = self.quantile if self.loss == "quantile" else None
+        rows = {name: regression_metrics(true, numbers, mean, level) for name, numbers in given.items()}
         no_spread = " (no R2: all numbers are the mean of training)" if bool((true == mean).all()) else ""
-        shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
+        own = {"mae": "MAE", "quantile": "pinball"}.get(self.loss if isinstance(self.loss, str) else "", "MSE")
+        shown = {
+            name: {key: one for key, one in ({own: row[own]} | row).items() if not np.isnan(one)}
+            for name, row in rows.items()
+        }
         return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
 
-    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
-        return prefix_predictions(sequence, self._in_words)
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        return prefix_predictions(examples, self._in_words)
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         rows = self.target_scale_.undo(self._scaled(examples))
@@ -162,7 +181,12 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         return tags
 
     def _own_loss(self, settings: RegressorSettings) -> BatchLoss | None:
-        return None if settings.loss is None else own_loss(self.network_, settings.loss, single=self.outputs_ is None)
+        if not callable(settings.loss):
+            return None
+        return own_loss(self.network_, settings.loss, single=self.outputs_ is None)
+
+    def _demand_targets(self, y: Part) -> None:
+        demand_all(y, "a number")
 
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
@@ -180,6 +204,10 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         """Begin with the mean for numbers that never vary: there the gradient is zero, and training leaves them so."""
         assert isinstance(self.network_, RegressorNetwork)
         self.network_.draw_to_mean(torch.from_numpy(np.where(self._still, 0.0, 1.0)))
+        targets = np.asarray(training.targets, dtype=np.float64)
+        of_mean = self.loss in (None, "mse")  # 0 on this scale
+        level = self.quantile if self.loss == "quantile" else 0.5
+        self._same = np.zeros(targets.shape[1]) if of_mean else np.quantile(targets, level, axis=0)
         if isinstance(self.network_.beside, LinearOfSummaries):
             learn_numbers(self.network_.beside, training)
 
@@ -193,10 +221,16 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _one_network(self, settings: RegressorSettings) -> RegressorNetwork:
         outputs = self.outputs_ or 1
-        return RegressorNetwork(self._reader(settings), self.pooling_, outputs, self._linear(outputs))
+        parts = self._reader(settings), self.pooling_, outputs, self._static_reader(), self._linear(outputs)
+        network = RegressorNetwork(*parts)
+        if settings.loss == "quantile":
+            network.losses = pinball(settings.quantile)
+        elif isinstance(settings.loss, str):
+            network.losses = POINT_LOSSES[settings.loss]
+        return network
 
     def _finish(self, held_out: SequenceExamples) -> None:
-        if not self.calibrate or self.loss is not None:  # what another loss gives need be no mean
+        if not self.calibrate or self.loss not in (None, "mse"):  # what another loss gives need be no mean
             return
         given, true = self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64)
         assert isinstance(self.network_, RegressorNetwork)
@@ -213,7 +247,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _scaled(self, examples: SequenceExamples) -> Numbers:
         """Return the network's numbers for examples, float64 [N, K]."""
-        parts = self._read(examples, lambda batch: self.network_(batch.inputs, batch.lengths))
+        parts = self._read(examples, lambda b: self.network_(b.inputs, b.lengths, b.static))
         return stacked(len(examples), parts, self.outputs_ or 1)
 
     def _scales(self) -> dict[str, Scale]:
@@ -227,8 +261,15 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         if self._still.all():  # there was nothing to learn
             return None
-        targets = np.asarray(held_out.targets, dtype=np.float64)  # scaled: the mean of the training part is 0
-        return Naive("saying the mean", float(np.average((targets**2).mean(1), weights=held_out.weights)))
+        assert isinstance(self.network_, RegressorNetwork)
+        targets = torch.from_numpy(np.asarray(held_out.targets, dtype=np.float64))
+        losses = self.network_.losses(torch.from_numpy(self._same).expand_as(targets), targets).numpy()
+        return Naive(f"saying {self._named_constant()}", float(np.average(losses.mean(1), weights=held_out.weights)))
+
+    def _named_constant(self) -> str:
+        """Return what one number for all makes the loss least, or nearly so."""
+        names = {"mae": "the median", "huber": "the median", "quantile": f"the quantile at {self.quantile:g}"}
+        return names.get(self.loss or "", "the mean")
 
     def _learned(self) -> dict[str, Any]:
         return {**super()._learned(), "outputs": self.outputs_}

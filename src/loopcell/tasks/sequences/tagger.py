@@ -4,111 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from loopcell.data import Ragged
+from loopcell.data.examples import with_beside
 from loopcell.errors import DataError, UsageError
 from loopcell.insight import Prediction
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import (
     IGNORED,
-    Loss,
     Naive,
     Pair,
     Part,
-    SequenceBatch,
     SequenceEstimator,
     SequenceExamples,
     as_pair,
-    as_part,
     device_of,
     in_order,
 )
 from loopcell.tasks.core.estimator.inspecting import best
-from loopcell.tasks.core.estimator.weights import as_weights, weigh
+from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.frames import like
-from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
-from loopcell.tasks.sequences.aligned import Aligned
-from loopcell.tasks.sequences.baselines.steps import tags_without_history
-from loopcell.tasks.sequences.crf import LinearChainCRF
 from loopcell.tasks.sequences.ensembles import TaggerEnsemble
-from loopcell.tasks.sequences.metrics.tagging import tag_confusion, tag_metrics
-from loopcell.tasks.sequences.targets import Labels, label_sequences, label_steps, label_weights, sequence_labels
+from loopcell.tasks.sequences.pieces import read_piece
+from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
+from loopcell.tasks.sequences.tagger_network import TaggerNetwork
+from loopcell.tasks.sequences.targets import StepLabels, label_weights, learn_step_labels, step_labels_from_json
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
 Array = npt.NDArray[Any]
-
-
-class TaggerNetwork(Aligned):
-    """Scores for K labels at every step, and a CRF over them if there is to be one.
-
-    Args:
-        reader: reads the sequences.
-        labels: K.
-        crf: whether labels know each other.
-
-    Attributes:
-        label_counts: int64 [K], how many training steps had each label.
-        label_weight: [K], how much each label counts in the loss; a CRF has none.
-        temperature: scalar, by which scores are divided before they become probabilities.
-    """
-
-    label_counts: Tensor
-    label_weight: Tensor
-    temperature: Tensor
-
-    def __init__(self, reader: SequenceReader, labels: int, *, crf: bool) -> None:
-        super().__init__(reader, labels)
-        self.crf = LinearChainCRF(labels) if crf else None
-        self.register_buffer("label_counts", torch.zeros(labels, dtype=torch.int64))
-        self.register_buffer("label_weight", torch.ones(labels))
-        self.register_buffer("temperature", torch.ones(()))
-
-    def loss(self, batch: SequenceBatch) -> Loss:
-        """Return the negative log-probability of the known labels: of each by itself, or with a CRF of all of a row."""
-        scores, _ = self(batch.inputs, batch.lengths)
-        known = int((batch.targets != IGNORED).sum())
-        if self.crf is not None:
-            return Loss(-weigh(self.crf.log_likelihood(scores, batch.targets, batch.lengths), batch.weights), known)
-        return Loss(step_loss(scores, batch.targets, self.label_weight.to(scores.dtype), batch.weights), known)
-
-    def best(self, batch: SequenceBatch) -> Tensor:
-        """Return the most probable labels, int64 [T, B]."""
-        scores, _ = self(batch.inputs, batch.lengths)
-        best: Tensor = scores.argmax(-1) if self.crf is None else self.crf.best(scores, batch.lengths)
-        return best
-
-    def probabilities(self, batch: SequenceBatch) -> Tensor:
-        """Return the probability of each label at each step, [T, B, K]; with a CRF given the whole row."""
-        scores, _ = self(batch.inputs, batch.lengths)
-        if self.crf is None:
-            probabilities: Tensor = (scores / self.temperature).softmax(-1)
-            return probabilities
-        return self.crf.marginals(scores.double(), batch.lengths)
-
-
-def step_loss(scores: Tensor, labels: Tensor, weight: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
-    """Return the cross-entropy summed over the steps whose label is known.
-
-    Args:
-        scores: [T, B, K].
-        labels: [T, B].
-        weight: how much each label counts, [K].
-        rows: how much each row counts, [B]; None for all alike.
-    """
-    flat, loss = labels.flatten(), functional.cross_entropy
-    if rows is None:
-        return loss(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="sum")
-    losses = loss(scores.flatten(0, 1), flat, weight, ignore_index=IGNORED, reduction="none")
-    return weigh(losses.reshape(labels.shape).T, rows)
 
 
 class SequenceTagger(TaggerSettings, SequenceEstimator):
@@ -117,7 +49,9 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `TaggerSettings` in
     `loopcell.tasks.core.settings`, all of them keywords with defaults.
 
-    y has one sequence of labels per example, as long as the example has steps; None is an unknown label.
+    y has one sequence of labels per example, as long as the example has steps; None is an unknown label, NaN too. Or a
+    step has any number of labels: a list or set of them, or a row of an array [T, K] of zeros and ones, or of a frame
+    with a column for each label; NaN is unknown there. Predictions have the same form.
 
     Attributes:
         classes_: array [K] of the labels, sorted.
@@ -129,35 +63,75 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
     reads_single_numbers = True
     says_of_a_step = "here"
     network_: TaggerNetwork | TaggerEnsemble
-    labels_: Labels
+    targets_: StepLabels
 
     @property
     def classes_(self) -> Array:
         """The labels [K], sorted."""
         self._fitted()
-        return self.labels_.values
+        return self.targets_.labels.values
 
-    def predict(self, X: Sequence[Any]) -> Any:
-        """Give the labels of each sequence, an array [T] each.
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        times: Any = None,
+        groups: Any = None,
+        validation: Pair | None = None,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from examples; see `SequenceEstimator.fit`.
+
+        Args:
+            X: sequences, or a `loopcell.data.SequenceData`, which has the times in it.
+            y: the labels of the steps of each.
+            sample_weight: how much each example counts, [N].
+            times: of each sequence the times of its steps, [T], numbers or dates; None where steps are evenly spaced.
+            groups: the group of each example, [N], of which whole ones are held out.
+            validation: (X, y) to choose the best weights by, X a `SequenceData` where there are times.
+            run: a new folder for checkpoints, curves and the model; None for none.
+            resume: go on with the run of that folder, with the same data.
+
+        Raises:
+            DataError: an example cannot be used; the sentence says which and why.
+            UsageError: an argument of the constructor is out of its bounds, or the folder is taken.
+            TrainingError: the loss is not finite.
+            KeyboardInterrupt: it was interrupted; the estimator has what training came to.
+        """
+        X = with_beside(X, None, times)
+        return super().fit(X, y, sample_weight, groups=groups, validation=validation, run=run, resume=resume)
+
+    def predict(self, X: Sequence[Any], *, times: Any = None) -> Any:
+        """Give the labels of each sequence in the form in which training had them, such as an array [T] each.
 
         Of a series of pandas it is a series with the same index, of polars a series, else a list.
         """
+        X = with_beside(X, None, times)
         return like(X, self._predicted(X))
 
-    def _predicted(self, X: Sequence[Any]) -> list[Array]:
-        rows = self._rows(self._unlabelled(X), TaggerNetwork.best)
-        return [self.labels_.decoded(numbers) for numbers in rows]
+    def _predicted(self, X: Sequence[Any]) -> list[Any]:
+        return [self.targets_.decoded(numbers) for numbers in self._best(X)]
 
-    def predict_proba(self, X: Sequence[Any]) -> list[Array]:
-        """Give the probability of each label at each step, an array [T, K] each, in the order of `classes_`."""
-        return self._rows(self._unlabelled(X), TaggerNetwork.probabilities)
+    def _best(self, X: Sequence[Any]) -> list[Array]:
+        return self._rows(self._unlabelled(X), TaggerNetwork.best)
 
-    def predict_next(self, steps: Any, state: State | None = None) -> tuple[Array, State]:
+    def predict_proba(self, X: Sequence[Any], *, times: Any = None) -> list[Array]:
+        """Give the probability of each label at each step, an array [T, K] each, in the order of `classes_`.
+
+        With one label a step a row sums to one; with several each label has a probability of its own.
+        """
+        return self._rows(self._unlabelled(with_beside(X, None, times)), TaggerNetwork.probabilities)
+
+    def predict_next(self, steps: Any, state: State | None = None, *, times: Any = None) -> tuple[Any, State]:
         """Label the next steps of a stream, with what was read before.
 
         Args:
             steps: a piece of one sequence, of any length: a string, a list of tokens, an array [T, I].
             state: what the call before returned; None at the beginning.
+            times: of the steps, [T], where training had times.
 
         Returns:
             The labels [T], and the state to go on from. Pieces of any size give the labels that the whole gives.
@@ -177,47 +151,57 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             )
         if self.ngrams > 1:
             raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
-        batch = self._examples(as_part([steps], "steps")).batch(np.zeros(1, dtype=np.int64))
+        piece, after_piece, state = read_piece(self.input_, steps, times, state)
         with torch.no_grad():
-            scores, after = self.network_(batch.inputs.to(device_of(self.network_)), None, state)
-        return self.labels_.decoded(scores[:, 0].argmax(-1).cpu().numpy()), after
+            scores, after = self.network_(piece.to(device_of(self.network_)), None, state)
+        return self.targets_.decoded(self.targets_.best(scores[:, 0]).cpu().numpy()), after_piece(after)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""
-        for labels in self._predicted(X):
-            yield {"labels": labels.tolist()}
+        for numbers in self._best(X):
+            yield {"labels": self.targets_.plain(numbers)}
 
-    def _said(self, sequence: Array) -> tuple[list[list[Prediction]], list[Prediction]]:
-        (rows,) = self._rows(SequenceExamples(Ragged.of([sequence])), TaggerNetwork.probabilities)
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        (rows,) = self._rows(examples, TaggerNetwork.probabilities)
         return [best(row, self.classes_) for row in rows], []
 
-    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: npt.ArrayLike | None = None) -> float:
-        """Return the share of steps with the right label, among those whose label is known.
+    def score(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        times: Any = None,
+    ) -> float:
+        """Return the share of steps with the right label, or all their labels right, among those whose label is known.
 
         Args:
             X: sequences.
             y: their labels.
             sample_weight: how much each step of a sequence counts, [N]; None counts all alike.
+            times: as in `fit`.
 
         Raises:
             DataError: a weight is below 0 or not finite, there are more or fewer of them than sequences, or all are 0;
                 or no label of a sequence that counts is known.
         """
-        X, y = as_pair(X, y)
+        X, y = as_pair(with_beside(X, None, times), y)
         weights = np.ones(len(X)) if sample_weight is None else as_weights(sample_weight, len(X))
         examples = self._unlabelled(X)
         lengths = examples.inputs.lengths
-        true = label_sequences(y, self.labels_, lengths, strict=False).values
+        true = self.targets_.numbers(y, lengths, strict=False).values
         given = np.concatenate(self._rows(examples, TaggerNetwork.best))
-        steps = np.repeat(weights, lengths) * (true != IGNORED)
+        steps = np.repeat(weights, lengths) * self.targets_.steps_known(true)
         if not steps.any():
             raise DataError("y has no label that is known: there is nothing to score")
-        return float(np.average(given == true, weights=steps))
+        return float(np.average(self.targets_.right(given, true), weights=steps))
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any], *, training: Pair | None = None) -> ScoreTable:
         """Measure accuracy and macro-F1 per step and F1 of entities or segments, beside the most frequent label.
 
-        The table has the confusion of the labels of all steps too.
+        The table has the confusion of the labels of all steps too. Where a step may have several labels, it measures
+        the negative log-likelihood of a step in nats, F1, and the share of steps with every label right, beside the
+        labels' frequencies.
 
         Args:
             X: sequences.
@@ -226,21 +210,14 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
                 frequent label of the token between its neighbours, or logistic regression on a step's numbers.
         """
         X, y = as_pair(X, y)
-        true = [list(label_steps(y, index)) for index in range(len(y))]
-        given = {"model": self._predicted(X)}
-        majority = self.labels_.decoded(self.network_.label_counts.argmax().reshape(1).cpu().numpy())
-        given["majority label"] = [np.repeat(majority, len(labels)) for labels in true]
-        if training:
-            known = self._examples(*as_pair(*training))
-            assert isinstance(known.targets, Ragged)
-            name, numbers = tags_without_history((known.inputs, known.targets), self.input_.sequences(X))
-            given[name] = [self.labels_.decoded(row) for row in numbers]
-        rows = {name: tag_metrics(true, labels, self.classes_) for name, labels in given.items()}
-        steps = sum(len(labels) for labels in true)
-        counts = tag_confusion(true, given["model"], self.classes_)
-        return ScoreTable(
-            f"{len(X):,} sequences, {steps:,} steps", rows, counts, tuple(str(label) for label in self.classes_)
-        )
+        known = None if training is None else self._examples(*as_pair(*training))
+        return step_table(self.targets_, Tagged(self._examples(X), y), self._answers, known)
+
+    def _answers(self, examples: SequenceExamples) -> Answers:
+        """Return what `step_table` asks for of examples."""
+        network: Any = self.network_
+        best, likely = (self._rows(examples, read) for read in (TaggerNetwork.best, TaggerNetwork.probabilities))
+        return Answers(best, likely, self.targets_.probabilities(network.prior_scores()).numpy())
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
@@ -249,56 +226,67 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             raise UsageError("a CRF scores a whole sequence, so it has no class_weight; leave out one of the two")
         if self.crf and self.ensemble > 1:
             raise UsageError("a CRF's best labels of several networks have no mean; leave out crf or ensemble")
-        self.labels_ = sequence_labels(y.whole())
+        self.targets_ = learn_step_labels(y.whole())
+        if self.crf and self.targets_.several:
+            raise UsageError("a CRF gives one label a step, and here a step has several; leave out crf=True")
 
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
-        return label_sequences(y, self.labels_, inputs.lengths)
+        return self.targets_.numbers(y, inputs.lengths)
 
     def _network(self, settings: TaggerSettings) -> TaggerNetwork | TaggerEnsemble:
         if settings.ensemble == 1:
             return self._one_network(settings)
-        return TaggerEnsemble(partial(self._one_network, settings), settings.ensemble)
+        return TaggerEnsemble(partial(self._one_network, settings), settings.ensemble, self.targets_)
 
     def _one_network(self, settings: TaggerSettings) -> TaggerNetwork:
-        return TaggerNetwork(self._reader(settings), len(self.labels_), crf=settings.crf)
+        return TaggerNetwork(self._reader(settings), self.targets_, crf=settings.crf)
 
     def _prepare(self, training: SequenceExamples) -> None:
         assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(training.targets, Ragged)
-        numbers = training.targets.values
-        counts = np.bincount(numbers[numbers >= 0], minlength=len(self.labels_)).astype(np.int64)
-        self.network_.label_counts.copy_(torch.from_numpy(counts))
-        weights = label_weights(self.class_weight, self.labels_, counts)
-        self.network_.label_weight.copy_(torch.from_numpy(weights))
-        self.network_.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
+        numbers, network = training.targets.values, self.network_
+        counts, known = self.targets_.counts(numbers)
+        network.label_counts.copy_(torch.from_numpy(counts))
+        if self.targets_.several:
+            network.label_steps.copy_(torch.from_numpy(known))
+        weights = label_weights(self.class_weight, self.targets_.labels, counts)
+        network.label_weight.copy_(torch.from_numpy(weights))
+        network.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
+        if lacking := np.count_nonzero(numbers == IGNORED):
+            kind = "labels of steps are" if self.targets_.several else "steps have a label that is"
+            self._note([f"{lacking:,} of {numbers.size:,} {kind} not known: nothing is learned from them"])
+
+    def _begin(self, training: SequenceExamples) -> None:
+        """Begin with how frequent labels are where a step has several: most of many labels are rare."""
+        if self.targets_.several:
+            assert isinstance(self.network_, TaggerNetwork)
+            with torch.no_grad():
+                self.network_.head.bias.copy_(self.network_.prior_scores())
 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(held_out.targets, Ragged)
         true = torch.from_numpy(np.asarray(held_out.targets.values))
-        true = true[true != IGNORED]
-        if not len(true):
+        known = int((true != IGNORED).sum())
+        if not known:
             return None
-        counts = self.network_.label_counts.double().cpu() + 1
-        weight = torch.ones(len(counts)) if self.crf else self.network_.label_weight.cpu()
-        scores = counts.log().expand(len(true), -1)
-        losses = functional.cross_entropy(scores, true, weight.double(), reduction="none")
+        weight = None if self.crf else self.network_.label_weight.double().cpu()
+        scores = self.network_.prior_scores().expand(len(true), -1)
+        losses = self.targets_.losses(scores, true, weight)
         if held_out.weights is not None:
-            losses = losses * torch.from_numpy(np.repeat(held_out.weights, held_out.predictions()))
-        return Naive("saying how frequent each label is", float(losses.sum()) / len(true))
+            losses = losses * torch.from_numpy(np.repeat(held_out.weights, held_out.lengths))
+        return Naive("saying how frequent each label is", float(losses.sum()) / known)
 
     def _finish(self, held_out: SequenceExamples) -> None:
         if self.crf or not self.calibrate:
             return
         rows = self._rows(held_out, lambda network, batch: network(batch.inputs, batch.lengths)[0])
         assert isinstance(held_out.targets, Ragged)
-        known = np.asarray(held_out.targets.values) != IGNORED
+        known = self.targets_.steps_known(np.asarray(held_out.targets.values))
         example = np.repeat(np.arange(len(rows)), [len(row) for row in rows])[known]
         scores = torch.from_numpy(np.concatenate(rows)[known])
         true = torch.from_numpy(held_out.targets.values[known])
-        temperature = fitted_temperature(
-            scores, lambda divided: functional.cross_entropy(divided, true, reduction="none"), example
-        )
+        temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true), example)
         self.network_.temperature.fill_(temperature)
 
     def _rows(self, examples: SequenceExamples, read: Any) -> list[Array]:
@@ -307,11 +295,11 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
         return in_order(len(examples), parts)
 
     def _learned(self) -> dict[str, Any]:
-        return {**super()._learned(), "labels": self.labels_.to_json()}
+        return {**super()._learned(), **self.targets_.to_json()}
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
-        self.labels_ = Labels.from_json(learned["labels"])
+        self.targets_ = step_labels_from_json(learned)
 
 
 def _cut(values: Tensor, lengths: Tensor) -> list[Array]:

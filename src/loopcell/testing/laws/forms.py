@@ -58,15 +58,7 @@ def a_state_dict_is_the_whole_network(case: Case) -> None:
     """Check that a fresh network that loads another's state_dict gives exactly what the other gives."""
     for num_layers, bidirectional in ((1, True), (2, False)):
         net = case.net(num_layers=num_layers, bidirectional=bidirectional)
-        other = Recurrent(
-            case.cell,
-            case.input_size,
-            case.hidden_size,
-            num_layers,
-            bidirectional=bidirectional,
-            sizes=case.sizes,
-            dtype=torch.float64,
-        ).eval()
+        other = case.fresh(num_layers=num_layers, bidirectional=bidirectional).eval()
         other.load_state_dict(net.state_dict())
         _demand_equal(case, net, other)
 

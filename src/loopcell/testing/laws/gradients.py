@@ -143,7 +143,9 @@ def _leaves(case: Case, net: Recurrent, x: Tensor, state: State) -> dict[Key, Te
     """Return what a program reads, by the keys of its leaves."""
     sizes = case.cell.resolve_sizes(input_size=case.input_size, hidden_size=case.hidden_size, sizes=case.sizes)
     leaves: dict[Key, Tensor | int] = {Key("size", name): size for name, size in sizes.items()}
-    leaves |= {node.key: x for _, node in case.cell.graph.leaves("input")} or {Key("input", "x"): x}
+    widths = [case.input_size, *(width for _, width in net.spec.further.values())]
+    parts = zip(case.cell.inputs or ("x",), torch.split(x, widths, -1), strict=True)
+    leaves |= {Key("input", name): part for name, part in parts}
     leaves |= {Key("state", name): tensor[0] for name, tensor in state.items()}
     return leaves | {Key("parameter", name): weight for name, weight in net.weights(0, 0).items()}
 

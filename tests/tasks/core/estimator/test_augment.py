@@ -25,7 +25,7 @@ def batch(columns=2):
 
 
 def changed(name, strength, seed=0, **about):
-    return Augmentation({name: strength}, seed, per_step=True, **about)(batch(), 0, 0)
+    return Augmentation({name: strength}, seed, 2, per_step=True, **about)(batch(), 0, 0)
 
 
 @pytest.mark.parametrize("name", STRENGTHS)
@@ -40,15 +40,15 @@ def test_nothing_appears_past_a_rows_end_and_a_strength_of_nothing_changes_nothi
 
 
 def test_jitter_adds_noise_of_its_deviation():
-    rows = SequenceBatch(torch.zeros(400, 50, 2), torch.full((50,), 400), torch.empty(0))
-    found = Augmentation({"jitter": 0.5}, 1, per_step=False)(rows, 0, 0).inputs
+    rows = SequenceBatch(torch.ones(400, 50, 2), torch.full((50,), 400), torch.empty(0))
+    found = Augmentation({"jitter": 0.5}, 1, 2, per_step=False)(rows, 0, 0).inputs
     assert float(found.std()) == pytest.approx(0.5, abs=0.01)
-    assert float(found.mean()) == pytest.approx(0.0, abs=0.01)
+    assert float(found.mean()) == pytest.approx(1.0, abs=0.01)
 
 
 def test_scale_multiplies_each_column_of_each_row_by_one_number():
     rows = SequenceBatch(torch.ones(5, 2000, 2), torch.full((2000,), 5), torch.empty(0))
-    found = Augmentation({"scale": 0.1}, 1, per_step=False)(rows, 0, 0).inputs
+    found = Augmentation({"scale": 0.1}, 1, 2, per_step=False)(rows, 0, 0).inputs
     assert (found == found[:1]).all()
     assert float(found[0].std()) == pytest.approx(0.1, abs=0.01)
     assert float(found[0].mean()) == pytest.approx(1.0, abs=0.01)
@@ -81,10 +81,10 @@ def test_warp_keeps_order_ends_and_length():
 
 
 def test_what_is_drawn_goes_by_the_seed_the_pass_and_the_batch():
-    draw = Augmentation(strengths_of(["jitter", "crop", "warp", "scale"]), 7, per_step=False)
+    draw = Augmentation(strengths_of(["jitter", "crop", "warp", "scale"]), 7, 2, per_step=False)
     first = draw(batch(), 3, 5).inputs
     assert (draw(batch(), 3, 5).inputs == first).all()
-    other_seed = Augmentation({"jitter": 0.03}, 8, per_step=False)
+    other_seed = Augmentation({"jitter": 0.03}, 8, 2, per_step=False)
     for other in (draw(batch(), 3, 6), draw(batch(), 4, 5), other_seed(batch(), 3, 5)):
         assert other.inputs.shape != first.shape or (other.inputs != first).any()
 

@@ -191,8 +191,8 @@ def test_what_is_inside_is_shown_of_the_first_member():
 
 
 def test_a_time_limit_is_shared_by_the_members():
-    X, y = data(SequenceClassifier, 200)
-    model = SequenceClassifier(**QUICK | {"epochs": 10**6, "patience": None}, ensemble=3, time_limit=3.0).fit(X, y)
+    X, y = data(SequenceClassifier)
+    model = SequenceClassifier(**QUICK | {"epochs": 4000, "patience": None}, ensemble=3, time_limit=1.5).fit(X, y)
     assert [outcome.reason for outcome in model.outcomes_] == ["time limit"] * 3
 
 
@@ -217,7 +217,8 @@ def test_from_the_shell(tmp_path, monkeypatch):
     X = drawn.standard_normal((40, 5, 2)).astype(np.float32)
     np.save("X.npy", X)
     np.save("y.npy", np.where(X.sum((1, 2)) > 0, "high", "low"))
-    typed = "train classify X.npy y.npy --ensemble 3 --augment jitter=0.01,crop=0.8 --hidden 8 --epochs 2 --out run --seed 1"
+    typed = "train classify X.npy y.npy --ensemble 3 --augment jitter=0.01,crop=0.8 --hidden 8 --epochs 2 --seed 1"
+    typed += " --out run"
     result = CliRunner().invoke(app, typed.split())
     assert result.exit_code == 0, result.output
     assert "40 sequences, each out of its fold" in result.output

@@ -71,7 +71,7 @@ def test_a_vocabulary_may_be_bounded():
         ([["a"], ["b", 3]], "X[1]: token 1 is a int, not a string"),
         ([[1.0], "b"], "X[1]: an array of numbers was expected, as in the first example, not a text"),
         ([[1.0], [[[1.0]]]], "X[1] has the shape [1, 1, 1]; a sequence is [T, I], or [T] of one value per step"),
-        ([[1.0], [None]], "X[1] has no value (NaN) at step 1"),
+        ([[1.0], [float("inf")]], "X[1] has an infinite value at step 1"),
     ],
 )
 def test_an_example_of_another_kind_is_named(X, complaint):

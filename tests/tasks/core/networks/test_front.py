@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from loopcell import SequenceClassifier
 from loopcell.errors import FileFormatError, UsageError
@@ -54,8 +53,10 @@ def test_padding_and_neighbours_change_nothing(lengths, stride):
 
 @pytest.mark.parametrize(
     ("length", "count", "numbers", "stride"),
-    [(128, 50, True, 1), (129, 50, True, 2), (427, 200, True, 4), (1460, 100, True, 16), (10**6, 10, True, 256)]
-    + [(427, 2400, True, 1), (427, 200, False, 1)],
+    [
+        *[(128, 50, True, 1), (129, 50, True, 2), (427, 200, True, 4), (1460, 100, True, 16), (10**6, 10, True, 256)],
+        *[(427, 2400, True, 1), (427, 200, False, 1)],
+    ],
 )
 def test_auto_leaves_half_of_few_long_sequences_of_numbers_128_steps(length, count, numbers, stride):
     assert chosen_stride("auto", np.full(count, length), numbers=numbers) == stride

@@ -10,14 +10,19 @@ on draws what it would have drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from loopcell.tasks.core.estimator.examples import IGNORED, SequenceBatch
+from loopcell.data import Ragged
+from loopcell.errors import UsageError
+from loopcell.tasks.core.augmentations import strengths_of
+from loopcell.tasks.core.estimator.examples import IGNORED, SequenceBatch, SequenceExamples
+from loopcell.tasks.core.inputs import NumericInput
 
 Places = npt.NDArray[np.float64]
 Lengths = npt.NDArray[np.int64]
@@ -31,11 +36,13 @@ class Augmentation:
     Args:
         strengths: of each change, in order (`strengths_of`).
         seed: of what is drawn.
+        columns: I, the numbers of a step: what stands behind them (which are there, the time since the last one) is not
+            scaled, and has no noise.
         per_step: whether targets are one a step: they go where their steps go.
     """
 
-    def __init__(self, strengths: Mapping[str, float], seed: int, *, per_step: bool) -> None:
-        self._strengths, self._seed, self._per_step = strengths, seed, per_step
+    def __init__(self, strengths: Mapping[str, float], seed: int, columns: int, *, per_step: bool) -> None:
+        self._strengths, self._seed, self._columns, self._per_step = strengths, seed, columns, per_step
 
     def __call__(self, batch: SequenceBatch, epoch: int, index: int) -> SequenceBatch:
         """Return the batch `index` of pass `epoch` as it is learned from."""
@@ -45,20 +52,45 @@ class Augmentation:
                 lengths, places = MOVES[name](batch.lengths.numpy(), strength, drawn)
                 batch = _at(batch, lengths, places, per_step=self._per_step)
             else:
-                batch = CHANGES[name](batch, strength, drawn)
+                values, behind = batch.inputs[..., : self._columns], batch.inputs[..., self._columns :]
+                values = CHANGES[name](values, strength, drawn)
+                batch = batch._replace(inputs=torch.cat([values, behind], dim=-1))
         return batch
 
 
-def jitter(batch: SequenceBatch, strength: float, drawn: np.random.Generator) -> SequenceBatch:
-    """Add normal noise of a deviation to each number."""
-    noise = _normal(drawn, batch.inputs.shape, batch.inputs) * strength
-    return batch._replace(inputs=batch.inputs + noise * _within(batch))
+def augmentation_of(
+    settings: Any, reads: object, training: SequenceExamples, seed: int
+) -> Callable[[SequenceBatch, int, int], SequenceBatch] | None:
+    """Return what changes the batches of a training part; None for nothing.
+
+    Args:
+        settings: with `augment`, if they have it.
+        reads: the input.
+        training: the examples.
+        seed: of what is drawn.
+
+    Raises:
+        UsageError: the input is no numbers, or warping would read between a number and one that is missing.
+    """
+    strengths = strengths_of(getattr(settings, "augment", ()))
+    if not strengths:
+        return None
+    if not isinstance(reads, NumericInput):
+        raise UsageError("augment changes numbers, and X is text or tokens; token_dropout is for these")
+    columns, width = reads.step_size, training.inputs.values.shape[-1]
+    if "warp" in strengths and width > columns:
+        raise UsageError("warp reads between two steps, and of some of these a number is missing: leave out warp")
+    return Augmentation(strengths, seed, columns, per_step=isinstance(training.targets, Ragged))
 
 
-def scale(batch: SequenceBatch, strength: float, drawn: np.random.Generator) -> SequenceBatch:
+def jitter(values: Tensor, strength: float, drawn: np.random.Generator) -> Tensor:
+    """Add normal noise of a deviation to each number [T, B, I]; 0 is what is not there, and stays."""
+    return values + _normal(drawn, values.shape, values) * strength * (values != 0)
+
+
+def scale(values: Tensor, strength: float, drawn: np.random.Generator) -> Tensor:
     """Multiply each column of each sequence by a normal number around 1; 0 is the mean of training."""
-    _, rows, columns = batch.inputs.shape
-    return batch._replace(inputs=batch.inputs * (1 + strength * _normal(drawn, (1, rows, columns), batch.inputs)))
+    return values * (1 + strength * _normal(drawn, (1, *values.shape[1:]), values))
 
 
 def crop(lengths: Lengths, strength: float, drawn: np.random.Generator) -> tuple[Lengths, Places]:
@@ -98,7 +130,7 @@ def _at(batch: SequenceBatch, lengths: Lengths, places: Places, *, per_step: boo
     if not per_step:
         return moved
     nearest = _rows_at(batch.targets, np.rint(places).astype(np.int64))
-    return moved._replace(targets=torch.where(there[..., 0], nearest, IGNORED))
+    return moved._replace(targets=torch.where(there if nearest.ndim == 3 else there[..., 0], nearest, IGNORED))
 
 
 def _rows_at(values: Tensor, places: npt.NDArray[np.int64]) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from os import PathLike
@@ -23,12 +23,14 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.core.estimator.examples import Indices, SequenceExamples
 from loopcell.tasks.core.estimator.inspected import InspectedEstimator
 from loopcell.tasks.core.estimator.parts import Part
+from loopcell.tasks.core.inputs import FirstLayer
 from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.training.config import MOST_SEEDS
@@ -39,19 +41,22 @@ from loopcell.training.run_lock import only_process
 Fold = tuple[Indices, Indices]  # numbers of the examples to learn from, and of those held out
 
 
-def folds_of(strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int) -> list[Fold]:
+def folds_of(
+    strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int, what: str = "examples"
+) -> list[Fold]:
     """Divide examples into folds with the same share of each stratum, within one example.
 
     Args:
         strata: of each example, such as its label.
         count: how many folds.
         seed: of the order.
+        what: is divided, in words.
 
     Raises:
-        UsageError: there are fewer examples than folds.
+        UsageError: there are fewer of them than folds.
     """
     if len(strata) < count:
-        raise UsageError(f"ensemble={count} needs at least {count} examples, one for each fold, not {len(strata)}")
+        raise UsageError(f"ensemble={count} needs at least {count} {what}, one for each fold, not {len(strata)}")
     codes = np.unique([str(one) for one in strata], return_inverse=True)[1]
     order = np.random.default_rng(seed).permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
@@ -85,6 +90,9 @@ class EnsembledEstimator(InspectedEstimator):
     @abstractmethod
     def _prepare(self, training: SequenceExamples) -> None:
         """Put what the network keeps of the training part into it, such as counts of labels."""
+
+    def _begin(self, training: SequenceExamples) -> None:
+        """Give the network the weights that training begins with, where these are not random ones alone."""
 
     @abstractmethod
     def _finish(self, held_out: SequenceExamples) -> None:
@@ -143,17 +151,39 @@ class EnsembledEstimator(InspectedEstimator):
         member.__dict__.update(own, _context=replace(self._context, source=None))
         training, held_out = map(examples.take, fold)
         with private_randomness(member.random_state_):
-            member._learn_fold(training, held_out, path, resumed=resumed)  # noqa: SLF001 - a copy of its own
+            member._learn_from(  # noqa: SLF001 - a copy of its own
+                training, held_out, member.random_state_, path, resumed=resumed and _began(path)
+            )
+        if path is not None:
+            member.save(RunFolder(path).model)
         return member
 
-    def _learn_fold(
-        self, training: SequenceExamples, held_out: SequenceExamples, path: Path | None, *, resumed: bool
+    def _learn_from(
+        self,
+        training: SequenceExamples,
+        held_out: SequenceExamples | None,
+        seed: int,
+        run: str | PathLike[str] | None,
+        *,
+        resumed: bool,
+        anew: bool = True,
     ) -> None:
+        """Train one network on examples, and do what follows; `anew` unless training goes on from its weights."""
         self._prepare(training)
-        self._train(training, held_out, self.random_state_, run=path, resumed=resumed and _began(path))
-        self._finish(held_out)
-        if path is not None:
-            self.save(RunFolder(path).model)
+        if anew:
+            self._begin(training)
+        self._train(training, held_out, seed, run=run, resumed=resumed)
+        if held_out is not None:
+            self._finish(held_out)
+
+    def _folds_of(self, y: Part, count: int, seed: int) -> list[Fold]:
+        """Divide examples into folds; whole units where several examples are of one, so that none is in both parts."""
+        units = y.units
+        if units is None or units.count == len(units):
+            return folds_of(self._strata(y), count, seed)
+        _, firsts, unit = np.unique(units.numbers, return_index=True, return_inverse=True)
+        by_unit = folds_of(self._strata(y.take(firsts)), count, seed, "units")
+        return [(np.flatnonzero(~held), np.flatnonzero(held)) for _, fold in by_unit for held in [np.isin(unit, fold)]]
 
     def _score_out_of_fold(self, X: Part, y: Part) -> ScoreTable:
         """Return the metrics of each fold by the network that did not learn from it: their mean over all examples.
@@ -167,6 +197,14 @@ class EnsembledEstimator(InspectedEstimator):
             tables.append(member.evaluate_within(*parts, training=training, seconds=self.seconds_left()))
             sizes.append(len(fold))
         return mean_table(tables, sizes)
+
+
+def first_layers(network: nn.Module) -> Iterator[FirstLayer]:
+    """Yield the layer that reads a step, or of an ensemble that of each member."""
+    for one in network.members if isinstance(network, Ensemble) else (network,):
+        first = one.get_submodule("reader").get_submodule("first")
+        assert isinstance(first, FirstLayer)
+        yield first
 
 
 def _began(path: Path | None) -> bool:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from loopcell.data import Batches, Ragged, pad
+from loopcell.tasks.core.inputs.static import StaticRows
 
 IGNORED = -100
 """The number of a label that is not known: nothing is learned from it. It is `ignore_index` of torch's losses."""
@@ -57,12 +58,14 @@ class SequenceBatch(NamedTuple):
         targets: [B] or [B, K] for a target a sequence; [T, B] for one a step, `IGNORED` past each row's end. Empty
             where nothing is known.
         weights: float32 [B], how much each sequence counts in the loss; None where all count alike.
+        static: what holds for each sequence as a whole; None where nothing does.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     weights: Tensor | None = None
+    static: StaticRows | None = None
 
 
 class SequenceExamples(Examples[SequenceBatch]):
@@ -75,9 +78,11 @@ class SequenceExamples(Examples[SequenceBatch]):
     Attributes:
         weights: float32 [N], how much each sequence counts in the loss, with a mean of 1 over all predictions; None
             where all count alike.
+        static: what holds for each sequence as a whole; None where nothing does.
     """
 
     weights: npt.NDArray[np.float32] | None = None
+    static: StaticRows | None = None
 
     def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
         self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
@@ -91,13 +96,14 @@ class SequenceExamples(Examples[SequenceBatch]):
             targets = targets[indices]
         taken = SequenceExamples(Ragged.of(self.inputs.take(indices)), targets)
         taken.weights = None if self.weights is None else self.weights[indices]
+        taken.static = None if self.static is None else StaticRows(*(part[indices] for part in self.static))
         return taken
 
     def fingerprint(self) -> str:
         """Return a hash of all inputs and targets, and of weights where there are any."""
         targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
-        weights = [] if self.weights is None else [self.weights]
-        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets, *weights)
+        more = [*([] if self.weights is None else [self.weights]), *(self.static or ())]
+        return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets, *more)
 
     def predictions(self) -> npt.NDArray[np.int64]:
         """Count the predictions in the loss of each sequence, [N]: one, or one for each step whose target is known."""
@@ -109,7 +115,10 @@ class SequenceExamples(Examples[SequenceBatch]):
         """Pad some sequences to the longest of them."""
         padded = pad(self.inputs.take(indices))
         weights = None if self.weights is None else torch.from_numpy(self.weights[indices])
-        return SequenceBatch(padded.values, padded.lengths, self._targets(indices), weights)
+        static = None
+        if self.static is not None:
+            static = StaticRows(*(torch.from_numpy(part[indices]) for part in self.static))
+        return SequenceBatch(padded.values, padded.lengths, self._targets(indices), weights, static)
 
     def _targets(self, indices: Indices) -> Tensor:
         if self.targets is None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-import numpy.typing as npt
-
 from loopcell.errors import InputError
 from loopcell.insight import CorpusPart, GradientFlow, Inspection, LayerView, Prediction, look_inside
 from loopcell.insight.treatments import Treatment
@@ -44,7 +42,8 @@ class InspectedEstimator(Estimator):
         """Look at what happens inside while the model reads one sequence.
 
         Args:
-            x: one sequence, in the form of those that `fit` was given.
+            x: one sequence, in the form of those that `fit` was given; with what stands beside it a `SequenceData`
+                of one.
 
         Returns:
             Every named quantity of every recurrent layer at every step, with the steps in words and the answer so far.
@@ -54,10 +53,11 @@ class InspectedEstimator(Estimator):
             DataError: the sequence cannot be used.
             InputError: it has no step.
         """
-        sequence, layers = self._looked_into(x)
+        examples, layers = self._looked_into(x)
+        (sequence,) = examples.inputs
         if not len(sequence):
             raise InputError("nothing to look at: the sequence has no step")
-        predictions, answer = self._said(sequence)
+        predictions, answer = self._said(examples)
         stride = self._stride
         return Inspection(
             title=type(self).__name__,
@@ -97,7 +97,8 @@ class InspectedEstimator(Estimator):
 
     def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
         """Yield what the layers compute at every step of a corpus, a sequence at a time; see `CorpusReader`."""
-        return corpus_parts(self.input_, map(self._looked_into, corpus), quantities, self._stride)
+        looked_into = ((examples.inputs[0], layers) for examples, layers in map(self._looked_into, corpus))
+        return corpus_parts(self.input_, looked_into, quantities, self._stride)
 
     @property
     def _stride(self) -> int:
@@ -105,15 +106,15 @@ class InspectedEstimator(Estimator):
         reader = self._fitted().get_submodule("reader")
         return reader.stride if isinstance(reader, SequenceReader) else 1
 
-    def _looked_into(self, x: Any) -> tuple[npt.NDArray[Any], tuple[LayerView, ...]]:
+    def _looked_into(self, x: Any) -> tuple[SequenceExamples, tuple[LayerView, ...]]:
         """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""
         reader, examples = self._fitted().get_submodule("reader"), self._labelled(x)
         if not isinstance(reader, SequenceReader):
             raise InputError(f"a {type(self).__name__} reads no steps: there is no recurrent layer to look into")
         (sequence,) = examples.inputs
         read = partial(self._read, examples, lambda b: reader(b.inputs, b.lengths)[0])
-        return sequence, look_inside(reader, lambda: list(read())) if len(sequence) else ()
+        return examples, look_inside(reader, lambda: list(read())) if len(sequence) else ()
 
-    def _said(self, sequence: npt.NDArray[Any]) -> tuple[list[list[Prediction]], list[Prediction]]:
-        """Return what the model says at each step of a sequence as the network reads it, and at its end."""
+    def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
+        """Return what the model says at each step of the one sequence of some examples, and at its end."""
         return [], []

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from torch import nn
 
 from loopcell.data import Ragged
+from loopcell.data.examples import SequenceData
 from loopcell.insight import CorpusPart, LayerView, Prediction
 from loopcell.insight.corpus_parts import chosen
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.inputs import Input
 from loopcell.tasks.core.inputs.numbers import NumericInput
+from loopcell.tasks.core.inputs.static import StaticRows
 from loopcell.tasks.core.networks.ensemble import Ensemble
 
 MOST_TRACES = 12
@@ -29,7 +31,7 @@ def traces_of(reads: Input, x: Any) -> dict[str, npt.NDArray[Any]]:
     """Return the numbers of an input [T] by column, in the user's units; nothing where steps are tokens."""
     if not isinstance(reads, NumericInput):
         return {}
-    (numbers,) = reads.each([x])
+    (numbers,) = reads.each(x if isinstance(x, SequenceData) else [x])
     names = getattr(reads, "columns", None) or [f"x{column}" for column in range(numbers.shape[1])]
     return {str(name): numbers[:, column] for column, name in enumerate(names[:MOST_TRACES])}
 
@@ -61,20 +63,24 @@ def corpus_parts(
 
 
 def prefix_predictions(
-    sequence: npt.NDArray[Any], say: Callable[[SequenceExamples], list[list[Prediction]]]
+    examples: SequenceExamples, say: Callable[[SequenceExamples], list[list[Prediction]]]
 ) -> tuple[list[list[Prediction]], list[Prediction]]:
     """Return what a model says at each step, as if the sequence ended there, and what it says at the end.
 
     Of a long sequence as many beginnings are read as cost `MOST_READ` steps, evenly spread; the others say nothing.
 
     Args:
-        sequence: as the network reads it, token ids [T] or numbers [T, I].
+        examples: of one sequence.
         say: gives the predictions of each of some examples, the most probable first.
     """
+    (sequence,) = examples.inputs
     steps = len(sequence)
     stride = max(1, -(-steps * steps // (2 * MOST_READ)))
     ends = np.unique(np.append(np.arange(stride - 1, steps, stride), steps - 1))
-    found = say(SequenceExamples(Ragged.of(sequence[: end + 1] for end in ends)))
+    beginnings = SequenceExamples(Ragged.of(sequence[: end + 1] for end in ends))
+    if examples.static is not None:
+        beginnings.static = StaticRows(*(np.repeat(part, len(ends), axis=0) for part in examples.static))
+    found = say(beginnings)
     by_step: list[list[Prediction]] = [[] for _ in range(steps)]
     for end, row in zip(ends, found, strict=True):
         by_step[end] = row

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, strided
 
-from loopcell.data.examples import as_array
-from loopcell.data.readers import where
+from loopcell.data.examples import SequenceData, as_array
+from loopcell.data.readers import Units, where
 from loopcell.errors import DataError, InputError
 from loopcell.tasks.core.estimator.examples import Indices
 
@@ -25,9 +25,11 @@ class Part(Sequence[Any]):
 
     Attributes:
         weights: how much each of the part's examples counts, float64 [N]; None where all count alike.
+        groups: which group each of all examples is of, where that was said; None for the units that they know.
     """
 
     weights: npt.NDArray[np.float64] | None = None
+    groups: Units | None = None
 
     def __init__(self, values: Any, name: str, indices: Indices | None = None) -> None:
         self.values = _indexed(values, name)
@@ -51,6 +53,34 @@ class Part(Sequence[Any]):
             return self.take(np.arange(len(self))[index])
         return _plain(self.values[int(self.indices[index])])
 
+    @property
+    def units(self) -> Units | None:
+        """Return which unit each example is of, so that none is in two parts; None where examples are their own."""
+        values = getattr(self.values, "X", self.values)
+        units: Units | None = self.groups or getattr(values, "units", None)
+        return None if units is None else units.take(self.indices)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the steps of the examples have times."""
+        return isinstance(self.values, SequenceData) and self.values.timed
+
+    def times_of(self, index: int, steps: int) -> npt.NDArray[np.float64] | None:
+        """Return the times of an example's steps; errors as `SequenceData.times_of`."""
+        found: npt.NDArray[np.float64] | None = self.values.times_of(int(self.indices[index]), steps)
+        return found
+
+    @property
+    def static(self) -> npt.NDArray[Any] | None:
+        """The static values beside the examples, [N, S]; None where there are none."""
+        known = self.values.static if isinstance(self.values, SequenceData) else None
+        return None if known is None else known[self.indices]
+
+    @property
+    def static_names(self) -> tuple[str, ...] | None:
+        """The names of the static values, where they came in a frame."""
+        return self.values.static_names if isinstance(self.values, SequenceData) else None
+
     def whole(self) -> Part:
         """All that the user gave and this is a part of."""
         return Part(self.values, self.name)
@@ -59,11 +89,14 @@ class Part(Sequence[Any]):
         """Return some of the part's examples."""
         taken = Part(self.values, self.name, self.indices[indices])
         taken.weights = None if self.weights is None else self.weights[indices]
+        taken.groups = self.groups
         return taken
 
 
 def _indexed(values: Any, name: str) -> Any:
     """Return what a user gave as something that has an entry for each number 0, 1, ..."""
+    if isinstance(values, SequenceData):
+        return values.of(_indexed(values.X, name))
     library = type(values).__module__.partition(".")[0]
     if library == "polars":
         return values.to_list()

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from loopcell.data import Ragged, split_random
-from loopcell.data.examples import Scale
+from loopcell.data.examples import Scale, SequenceData
 from loopcell.data.readers import where
-from loopcell.errors import UsageError
-from loopcell.tasks.core.augmentations import strengths_of
-from loopcell.tasks.core.estimator.augment import Augmentation
-from loopcell.tasks.core.estimator.ensembles import EnsembledEstimator, demand_free_of_others, folds_of
+from loopcell.errors import InputError, UsageError
+from loopcell.tasks.core.estimator.augment import augmentation_of
+from loopcell.tasks.core.estimator.by_unit import as_grouped_pair, halves_by_unit
+from loopcell.tasks.core.estimator.ensembles import EnsembledEstimator, demand_free_of_others, first_layers
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
 from loopcell.tasks.core.frames import as_rows
-from loopcell.tasks.core.inputs import FirstLayer, NumericInput, input_from_json, learn_input
-from loopcell.tasks.core.networks.ensemble import Ensemble
+from loopcell.tasks.core.inputs import ArrayInput, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -60,8 +58,23 @@ class SequenceEstimator(EnsembledEstimator):
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[Any] | Ragged:
         """Targets as numbers, as `SequenceExamples` takes them; DataError names the example that does not fit."""
 
+    def _demand_targets(self, y: Part) -> None:
+        """Refuse targets that cannot be used, before they are divided into parts; DataError says which."""
+
+    def _learn_beside(self, X: Part) -> None:
+        """Look at what stands beside the sequences of the training part."""
+
+    def _with_beside(self, examples: SequenceExamples, X: Part) -> SequenceExamples:
+        """Give examples what stands beside their sequences; UsageError where the task has no use for it."""
+        if X.static is not None:
+            raise UsageError(f"a {type(self).__name__} reads no static values: put them into every step")
+        return examples
+
     def _prepare(self, training: SequenceExamples) -> None:
         """Put what the network keeps of the training part into it, such as counts of labels."""
+
+    def _begin(self, training: SequenceExamples) -> None:
+        """Give new weights a better start than a random one; it follows `_prepare`."""
 
     def _finish(self, held_out: SequenceExamples) -> None:
         """Do what follows training, with the help of the held-out part, such as calibration."""
@@ -114,6 +127,7 @@ class SequenceEstimator(EnsembledEstimator):
         y: Sequence[Any],
         sample_weight: npt.ArrayLike | None = None,
         *,
+        groups: Any = None,
         validation: Pair | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
@@ -121,11 +135,15 @@ class SequenceEstimator(EnsembledEstimator):
         """Learn from examples.
 
         Args:
-            X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ.
+            X: strings, lists of strings (tokens), arrays [T, I] or [T], or paths; lengths may differ. Missing numbers
+                are NaN. With what stands beside the sequences it is a `loopcell.data.SequenceData`.
             y: what is to be learned of each.
             sample_weight: how much each example counts in the loss, [N], from 0; None counts all alike, as equal
                 weights do. An example of weight 0 is as if it were not there. Weights go with the examples into the
                 held-out part.
+            groups: the group of each example, [N]: a speaker, a machine. Whole groups are held out, so that none is
+                both learned from and scored on. None for the units that X was cut from (`sequences_from_table`); of
+                other X each example is held out by itself.
             validation: (X, y) to choose the best weights by; None holds out `validation_fraction` of the examples.
             run: a new folder for checkpoints, curves and the model, from which training can go on; None for none.
             resume: go on with the run of that folder, with the same data.
@@ -142,45 +160,42 @@ class SequenceEstimator(EnsembledEstimator):
         several = getattr(settings, "ensemble", 1) > 1
         if several:
             demand_free_of_others(settings, validation)
+        X, y = as_grouped_pair(X, y, groups)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
         before = self._before(settings)
         with self._fitting(seed, before):
             with self._working("preparing the data"):
-                pair = as_pair(X, y)
-                self._folds = folds_of(self._strata(pair[1]), settings.ensemble, seed) if several else None
-                self._halves = None if several or validation is not None else self._halves_of(pair[1], seed)
+                pair = X, y
+                self._demand_targets(y)
+                self._folds = self._folds_of(y, settings.ensemble, seed) if several else None
+                self._halves = None if several or validation is not None else self._halves_of(y, seed)
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
+                self._prepare(training)
                 if before is None:
-                    for layer in _first_layers(self.network_):
+                    for layer in first_layers(self.network_):
                         self.input_.prepare(layer)
             if self._folds is not None:
                 self._train_ensemble(training, run, resumed=resume)
             else:
-                self._prepare(training)
-                self._train(training, held_out, seed, run=run, resumed=resume)
-                if held_out is not None:
-                    self._finish(held_out)
+                self._learn_from(training, held_out, seed, run, resumed=resume, anew=before is None)
         return self._ended(run)
 
-    def _change(self, settings: Any, seed: int, training: SequenceExamples) -> Augmentation | None:
-        strengths = strengths_of(getattr(settings, "augment", ()))
-        if not strengths:
-            return None
-        if not isinstance(self.input_, NumericInput):
-            raise UsageError("augment changes numbers, and X is text or tokens; token_dropout is for these")
-        return Augmentation(strengths, seed, per_step=isinstance(training.targets, Ragged))
+    def _change(self, settings: Any, seed: int, training: Any) -> Callable[[Any, int, int], Any] | None:
+        return augmentation_of(settings, self.input_, training, seed)
 
-    def parts(self, X: Sequence[Any], y: Sequence[Any], *, validation: Pair | None = None) -> tuple[Pair, Pair | None]:
+    def parts(
+        self, X: Sequence[Any], y: Sequence[Any], *, groups: Any = None, validation: Pair | None = None
+    ) -> tuple[Pair, Pair | None]:
         """Return the examples that `fit` learns from, and those that it holds out to choose the best weights by.
 
         Where `random_state` is None, it is the split of the last `fit`, or before that one of a fresh seed.
         """
         drawn: int | None = getattr(self, "random_state_", None) if self.random_state is None else None
         seed = checked(self).seed() if drawn is None else drawn
-        pair = as_pair(as_rows(X, "X"), as_rows(y, "y", fewest=2))
+        pair = as_grouped_pair(_rows_of(X), as_rows(y, "y", fewest=2), groups)
         return _divided(pair, None if validation is not None else self._halves_of(pair[1], seed), validation)
 
     def score_held_out(self, *data: Any, validation: Pair | None = None) -> ScoreTable | None:
@@ -197,6 +212,11 @@ class SequenceEstimator(EnsembledEstimator):
 
     def _halves_of(self, y: Part, seed: int) -> Split | None:
         """Numbers of the examples to train on and of those to hold out; None where nothing is to be held out."""
+        units = y.units
+        if units is not None and units.count < len(units):
+            halves = halves_by_unit(y, units, self.validation_fraction, self._split, seed)
+            self._note([halves.note] if halves.note else [])
+            return halves.split
         fraction = held_out_share(self.validation_fraction, len(y))
         return self._split(y, fraction, seed) if 0 < round(fraction * len(y)) < len(y) else None
 
@@ -209,6 +229,7 @@ class SequenceEstimator(EnsembledEstimator):
             self._look_again(y)
         else:
             self.input_ = learn_input(X, settings)
+            self._learn_beside(X)
             self._learn(y)
         training = self._examples(X, y) if known else self._training_examples(X, y)
         self._note([note for note in (_empty_ones(X, training),) if note])
@@ -216,13 +237,22 @@ class SequenceEstimator(EnsembledEstimator):
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         """Encode the training part, and learn on the way on what scale its numbers are read."""
-        inputs = self.input_.training_sequences(X)
-        return self._with_weights(self._with_targets(inputs, self._targets(y, inputs)), y)
+        inputs = self._noted(X, self.input_.training_sequences)
+        return self._with_weights(self._with_beside(self._with_targets(inputs, self._targets(y, inputs)), X), y)
 
     def _examples(self, X: Part, y: Part | None = None) -> SequenceExamples:
-        inputs = self.input_.sequences(X)
+        inputs = self._noted(X, self.input_.sequences)
         examples = self._with_targets(inputs, None if y is None else self._targets(y, inputs))
+        examples = self._with_beside(examples, X)
         return examples if y is None else self._with_weights(examples, y)
+
+    def _noted(self, X: Part, encode: Callable[[Part], Ragged]) -> Ragged:
+        """Return X as the network reads it, and say what the user should know of it."""
+        if X.timed and not isinstance(self.input_, ArrayInput):
+            raise UsageError("times are for sequences of numbers [T, I]; X has other ones")
+        inputs = encode(X)
+        self._note(self.input_.notes)
+        return inputs
 
     def _with_weights(self, examples: SequenceExamples, y: Part) -> SequenceExamples:
         """Give examples the weights of their targets, if there are any."""
@@ -239,10 +269,13 @@ class SequenceEstimator(EnsembledEstimator):
         return self._examples(as_part(self._known_columns(X), "X"))
 
     def _labelled(self, x: Any, y: Any = None) -> SequenceExamples:
+        one = x if isinstance(x, SequenceData) else [x]
+        if len(one) != 1:
+            raise InputError(f"one sequence was expected, and this are {len(one)}: data[3:4] is one, with its static")
         if y is None:
-            return self._unlabelled([x])
+            return self._unlabelled(one)
         self._fitted()
-        return self._examples(as_part(self._known_columns([x]), "X"), as_part([y], "y"))
+        return self._examples(as_part(self._known_columns(one), "X"), as_part([y], "y"))
 
     def _pair(self, X: Any, y: Any) -> tuple[Part, Part]:
         """Return examples to score, and what is true of them; errors as `as_pair`."""
@@ -288,12 +321,8 @@ def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tupl
     return train, rest
 
 
-def _first_layers(network: nn.Module) -> Iterator[FirstLayer]:
-    """Yield the layer that reads a step, or of an ensemble that of each member."""
-    for one in network.members if isinstance(network, Ensemble) else (network,):
-        first = one.get_submodule("reader").get_submodule("first")
-        assert isinstance(first, FirstLayer)
-        yield first
+def _rows_of(X: Any) -> Any:
+    return X.of(as_rows(X.X, "X")) if isinstance(X, SequenceData) else as_rows(X, "X")
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:

@@ -16,7 +16,8 @@ MAY_CHANGE = frozenset({field.name for field in fields(TrainingSettings)}) | {
     *("dropout", "token_dropout", "chrono", "class_weight", "calibrate", "augment"),
     *("label_smoothing", "teacher_forcing", "beam", "length_penalty", "ngram_block", "min_length", "max_length"),
     *("chunk", "bptt", "accumulate", "updates", "log_every", "save_every", "evaluate_every"),
-    *("adapt_rate", "paths", "season", "alarm_rate", "smooth", "time", "series", "label", "zone", "regular", "loss", "split"),
+    *("adapt_rate", "paths", "season", "alarm_rate", "smooth", "time", "series", "label", "zone", "regular"),
+    *("loss", "split"),
 }
 
 

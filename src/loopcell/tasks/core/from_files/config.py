@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
+from loopcell.errors import UsageError
 from loopcell.training.config import Config
+
+_RANGE = re.compile(r"(.*?)(\d{1,6})\.\.\1(\d{1,6})")
+
+
+def numbered_names(given: Sequence[str]) -> tuple[str, ...]:
+    """Return names without the blanks around them, and for s1..s21 those of all 21 columns.
+
+    Raises:
+        UsageError: a range goes down.
+    """
+    return tuple(name for one in given for name in _numbered(one.strip()))
+
+
+def _numbered(name: str) -> Sequence[str]:
+    found = _RANGE.fullmatch(name)
+    if found is None:
+        return (name,)
+    start, first, last = found.groups()
+    if int(first) > int(last):
+        raise UsageError(f"{name!r} goes down; write {start}{last}..{start}{first}")
+    width = len(first) if first.startswith("0") else 0
+    return [f"{start}{number:0{width}}" for number in range(int(first), int(last) + 1)]
+
+
+def _as_names(value: object) -> object:
+    """Return one name or several, as a tuple."""
+    if isinstance(value, str):
+        return numbered_names([value])
+    several = isinstance(value, Sequence) and all(isinstance(name, str) for name in value)
+    return numbered_names(value) if several else value  # type: ignore[arg-type]  # a sequence of texts
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 
 
 class Columns(Config):
@@ -16,11 +51,23 @@ class Columns(Config):
 
     Attributes:
         input: the column of the sequences; or several with commas between them: the columns of a step, or, where a row
-            is an example, the columns of numbers that are its sequence. None finds it where a kind of file has one.
-        target: the column of what is to be learned; None for the one that is called label, labels or target.
+            is an example, the columns of numbers that are its sequence. s1..s21 are 21 columns. None finds it where a
+            kind of file has one.
+        target: the column of what is to be learned; None for the one that is called label, labels or target. Where rows
+            are steps, "remaining" is what no column has: the rows that a unit still has after a sequence.
         separator: what stands between the labels of one cell, where an example has several.
-        by: rows are steps, and a sequence ends where the value of this column changes.
+        names: the names of the columns of a table that has no header, such as unit,cycle,s1..s21.
+        by: rows are steps, and a sequence is made of those with one value in this column, or in several.
+        time: the column with the times; or several: year,month,day,hour, or a date and a time of the day. Where rows
+            are steps, those of a sequence are put in this order.
+        time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
+            numbers since 1970; None for what is found.
+        time_input: where rows are steps, the network is told the time from each row to the next, which may vary.
+        static: columns with one value for each series, unit or example.
         window: rows are steps, and a sequence has at most so many.
+        stride: rows from one window to the next, or from one forecast of a series to the next; None for 1, and for a
+            tagger all rows of a window.
+        cap: the largest target that is learned, such as 125 rows that remain; a larger one is read as this.
         whole: a text file is one sequence, as those of the class folders were that a model learned from; else its lines
             are sequences.
     """
@@ -28,24 +75,44 @@ class Columns(Config):
     input: str | None = None
     target: str | None = None
     separator: str | None = None
+    names: Names = ()
     by: str | None = None
+    time: Names = ()
+    time_format: str | None = None
+    time_input: bool = False
+    static: Names = ()
     window: PositiveInt | None = None
+    stride: PositiveInt | None = None
+    cap: float | None = None
     whole: bool = False
 
     @property
     def of_steps(self) -> bool:
         """Say whether a row is a step, and not an example."""
-        return self.by is not None or self.window is not None
+        return self.by is not None or bool(self.time) or self.window is not None
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names in `input`."""
-        return () if self.input is None else tuple(name.strip() for name in self.input.split(","))
+        return () if self.input is None else numbered_names(self.input.split(","))
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The names in `by`."""
+        return () if self.by is None else tuple(name.strip() for name in self.by.split(","))
+
+    @property
+    def target_counts_down(self) -> bool:
+        """Say whether the target is what remains of a unit, if no column has that name."""
+        from loopcell.data.from_tables import REMAINING  # what is needed of files loads NumPy; flags do not
+
+        return self.of_steps and self.target == REMAINING
 
     @property
     def named(self) -> tuple[str, ...]:
         """All names of columns that are said."""
-        return tuple(name for name in (self.input, *self.inputs, self.target, self.by) if name is not None)
+        one = (self.input, *self.inputs, self.target, self.by, *self.units, *self.time, *self.static)
+        return tuple(name for name in one if name is not None)
 
     def inputs_in(self, there: Sequence[str]) -> bool:
         """Say whether a file with these columns has those of the sequences."""
@@ -56,7 +123,7 @@ class FileExamples(Columns):
     """Files, and what is read in them.
 
     Attributes:
-        files: tables, JSON lines, archives, a folder of class folders, ...
+        files: tables, JSON lines, archives, a folder of class folders, ...; a pattern (`data/*.csv`) is its files.
         encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
         kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None for what is found.
@@ -66,6 +133,11 @@ class FileExamples(Columns):
         vectors: word vectors to begin with: a model file, the folder of its run, or a file of word2vec.
         frozen: the vectors of `vectors` stay as they are.
         digits: a column of numbers is text, which is read digit by digit.
+        last: of each unit only the last window.
+        missing: words and numbers that stand for what is not there, as the model's settings have them.
+        carried: columns of the input that predictions have as well, as they are there, so that both can be joined.
+        unit_labels: a file with what is to be learned of each unit, a row for each in their order, or a table with the
+            column of `by`. Where the target is what remains, it is what a unit still had after its last row.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -78,12 +150,32 @@ class FileExamples(Columns):
     vectors: Path | None = None
     frozen: bool = False
     digits: bool = False
+    last: bool = False
+    missing: tuple[str | float, ...] = ()
+    carried: Names = ()
+    unit_labels: Path | None = None
+
+    @field_validator("files")
+    @classmethod
+    def _expanded(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        from loopcell.data.readers.patterns import expanded  # loads NumPy, as above
+
+        return tuple(expanded(files))
 
     @model_validator(mode="after")
     def _two(self) -> Self:
         if self.paired and len(self.files) != 2:
             raise ValueError(f"a file of sources and one of targets were expected, got {len(self.files)}")
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All names of columns that are said, with those that are carried over."""
+        return (*super().named, *self.carried)
+
+    def missing_as(self, settings: Any) -> Self:
+        """Return the files with the missing values of an estimator's settings; of some there are none."""
+        return self.model_copy(update={"missing": tuple(getattr(settings, "missing", ()) or ())})
 
     @property
     def columns(self) -> Columns:
@@ -100,10 +192,11 @@ class FileExamples(Columns):
 
         Columns of the same names in another order are put into that of training: a step of the model is a name.
         """
-        names = ["target", "separator"] if training.target in there else []
+        learned = training.target in there or training.target_counts_down
+        names = ["target", "separator", "cap"] if learned else []
         if self.input is not None or training.inputs_in(there):
-            names += ["input", "by", "window"]
-        known = {name: getattr(training, name) for name in names if getattr(self, name) is None}
+            names += ["input", "by", "time", "time_format", "time_input", "static", "window", "stride"]
+        known = {name: getattr(training, name) for name in names if getattr(self, name) in (None, (), False)}
         if sorted(self.inputs) == sorted(training.inputs):
             known["input"] = training.input
         return self.model_copy(update=known)

@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from loopcell.data.from_tables import demand_long_enough
+from loopcell.tasks.core.from_files.column_choice import demand_sequences
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.examples import (
     Loaded,
     OpenedExamples,
     as_pair,
     as_trained,
-    demand_sequences,
     load_opened,
     open_examples,
 )
+from loopcell.tasks.core.from_files.long_tables import column_of, units_of
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
 
 class ExampleFiles(OpenedFiles):
     """Tables, JSON lines, archives, class folders, pairs of files: a row is an example, or a step of one."""
 
-    def __init__(self, spec: FileExamples, tell: Tell, opened: OpenedExamples) -> None:
+    cuts_windows: ClassVar[bool] = True
+
+    def __init__(self, spec: FileExamples, tell: Tell, opened: OpenedExamples, *, each_step: bool = False) -> None:
+        """Take opened files; `each_step`: where rows are steps, each has a label."""
         super().__init__(spec, tell)
-        self._opened = opened
-        self.columns = spec.columns.model_copy(update={"whole": _is_folder(spec) and opened.records.of_whole_texts})
+        self._opened, self._each_step = opened, each_step
+        whole = _is_folder(spec) and opened.records.of_whole_texts
+        # A tagger says of each row once what it is, however it learned.
+        once = {"stride": None} if each_step else {}
+        self.columns = spec.columns.model_copy(update={"whole": whole, **once})
 
     @classmethod
     def open(cls, spec: FileExamples, settings: Any, tell: Tell = untold) -> Self:
         """Open files and find the columns of sequences and targets, without reading rows."""
-        spec = as_pair(spec, texts=settings.pairs_of_texts)
-        return cls(spec, tell, open_examples(spec, tell))
+        spec = as_pair(spec.missing_as(settings), texts=settings.pairs_of_texts)
+        return cls(spec, tell, open_examples(spec, tell), each_step=settings.labels_each_step)
 
     @classmethod
     def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
         """Open files like those that a model learned from."""
-        spec = as_pair(as_trained(spec, model.columns_), texts=model.pairs_of_texts)
-        return cls(spec, tell, open_examples(spec, tell))
+        spec = as_pair(as_trained(spec.missing_as(model), model.columns_), texts=model.pairs_of_texts)
+        return cls(spec, tell, open_examples(spec, tell), each_step=model.labels_each_step)
 
     def load(self) -> Loaded:
         """Read sequences and targets, into memory or, where the files are large, to columns on disk."""
-        return load_opened(self.spec, self._opened, self.tell)
+        return load_opened(self.spec, self._opened, self.tell, each_step=self._each_step)
 
     def load_training(self, estimator: Any) -> Loaded:
         """Read the same, and the word vectors that an estimator is to begin with."""
@@ -48,8 +56,10 @@ class ExampleFiles(OpenedFiles):
             vectors = ready_vectors(self.spec.vectors, self.tell, frozen=self.spec.frozen)
             estimator.set_params(embedding=vectors)
         found = self.load()
+        if not self._each_step:
+            demand_long_enough(units_of(found.X), self.spec.window)
         if not (self.spec.digits or estimator.reads_single_numbers):
-            demand_sequences(found.X)
+            demand_sequences(column_of(found.X))
         return found
 
 

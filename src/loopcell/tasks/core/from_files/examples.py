@@ -5,17 +5,19 @@ A row is an example, or, where `by` or `window` says so, a step of one.
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from loopcell.data import Column, Origin, Records, pair, store
+from loopcell.data import Column, Records, pair, store
+from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
+from loopcell.data.from_tables import LongTable, WideRows, cut_units, statics, wide_row
+from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
 from loopcell.data.readers.choosing import Choice
@@ -23,15 +25,21 @@ from loopcell.data.readers.files import open_files
 from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
 from loopcell.data.readers.records import listed
-from loopcell.errors import DataError, UsageError
+from loopcell.data.readers.without_missing import without_missing
+from loopcell.errors import DataError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
+from loopcell.tasks.core.from_files.long_tables import (
+    blocks_of,
+    demand_windows,
+    roles_of,
+    uneven_notes,
+    unit_labels,
+    with_beside,
+)
 from loopcell.tasks.core.from_files.opened import Tell, untold
-from loopcell.tasks.core.from_files.step_tables import step_sequences
-from loopcell.tasks.core.from_files.wide_tables import WideRows, wide_row
 
 ARRAY = ("values",)  # of the kinds npy and idx
-_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 LOOKED_AT = 100  # values of a column
 
@@ -42,23 +50,23 @@ class OpenedExamples(NamedTuple):
     Attributes:
         records: their rows.
         inputs: the column of the sequences, or several that make one.
-        target: the column of what is known of them.
+        target: the column of what is known of them; None where a file of its own says that of units.
     """
 
     records: Records
     inputs: tuple[str, ...]
-    target: str
+    target: str | None
 
 
 class Loaded(NamedTuple):
     """Sequences and targets.
 
     Attributes:
-        X: the sequences.
+        X: the sequences, with what is static beside them.
         y: what is known of them.
     """
 
-    X: Column
+    X: Any
     y: Column
 
 
@@ -74,62 +82,52 @@ def open_examples(spec: FileExamples, tell: Tell = untold) -> OpenedExamples:
         DataError: a file cannot be read as asked, or has no such column; the sentence names file and row.
         UsageError: it is not clear which column is meant.
     """
+    demand_windows(spec)
     records = _pair(spec, tell) if spec.paired else open_records(spec, tell)
     target = target_column(records, spec)
     inputs = step_columns(records, spec, target) if spec.of_steps else input_columns(records, spec)
     return OpenedExamples(records, inputs, target)
 
 
-def load_examples(spec: FileExamples, tell: Tell = untold) -> Loaded:
-    """Open files and read all of them; arguments as `open_examples`, errors as `load_opened`."""
-    return load_opened(spec, open_examples(spec, tell), tell)
+def load_examples(spec: FileExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
+    """Open files and read all of them; arguments as `load_opened`, errors too."""
+    return load_opened(spec, open_examples(spec, tell), tell, each_step=each_step)
 
 
-def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold) -> Loaded:
+def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold, *, each_step: bool = False) -> Loaded:
     """Read sequences and targets, into memory or, where the files are large, to columns on disk.
 
     Args:
         spec: the files and their columns.
         opened: the same, as `open_examples` found them.
         tell: called with what was left out of them.
+        each_step: a sequence that is cut from a long table has a label for each step.
 
     Raises:
         DataError: a row cannot be used; the sentence names file and row.
+        UsageError: the windows of a long table are longer than every unit.
     """
     records, inputs, target = opened
     if spec.of_steps:
-        X, y = _transposed(list(step_sequences(records, inputs, target, spec)), target)
+        roles = roles_of(spec, inputs, target, each_step=each_step)
+        table = LongTable(records, roles, unit_labels(spec))
+        found = cut_units(table)
+        for note in (*found.notes, *uneven_notes(table, spec)):
+            tell(note)
         _tell_skipped(records, tell)
-        return Loaded(X, y)
-    *parts, y = _columns(records, spec.files, *inputs, target)
-    X = _sequences(parts, tell)
+        assert found.y is not None
+        return Loaded(with_beside(spec, found.X, found.static, found.times), found.y)
+    assert target is not None
+    parts = _columns(records, spec.files, *dict.fromkeys([*inputs, *spec.static, target]))
+    by_name = {column.name: column for column in parts}
+    y = by_name[target]
+    static = statics(zip(*(by_name[name] for name in spec.static), strict=True)) if spec.static else None
+    X = with_beside(spec, _sequences([by_name[name] for name in inputs], tell), static)
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
     _tell_skipped(records, tell)
     return Loaded(X, y)
-
-
-def demand_sequences(X: Column) -> None:
-    """Refuse a column with one number in each row: read as text it would be a sequence of digits.
-
-    Raises:
-        UsageError: it is one; the sentence says how rows become sequences, and how digits are read as text.
-    """
-    if all(_is_one_number(value) for value in X.values):
-        raise UsageError(
-            f"column {X.name!r} has one number in each row ({X.values[0]}), and a sequence was expected: where rows "
-            "are the steps of sequences, train a tagger (loopcell train tag) with --by COLUMN or --window STEPS, or "
-            "put those of a sequence into one row, as a list in JSON lines or an array in npz; to read the digits as "
-            "text, say --tokens char"
-        )
-
-
-def _is_one_number(value: Any) -> bool:
-    """Say whether a cell is a number; with leading zeros, or longer than any that is counted, it is a code."""
-    if isinstance(value, str):
-        return _NUMBER.fullmatch(value.strip()) is not None
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None = None) -> Column:
@@ -150,30 +148,53 @@ def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None
     return X
 
 
-def blocks(records: Records, spec: FileExamples, size: int) -> Iterator[Column]:
-    """Return the sequences in blocks of at most `size`, so that any number of them takes little memory."""
+def blocks(
+    records: Records, spec: FileExamples, size: int, tell: Tell = untold, *, each_step: bool = False
+) -> Iterator[Any]:
+    """Yield the sequences in blocks of at most `size`, so that any number of them takes little memory.
+
+    Of a long table a unit is in memory at a time; all of them where they are put into the order of time.
+    """
+    demand_windows(spec)
     if spec.of_steps:
-        found = step_sequences(records, step_columns(records, spec, None), None, spec)
-        pairs = ((values, origin) for origin, values, _ in found)
-    else:
-        names = input_columns(records, spec)
-        rows = records.read(names)
-        pairs = ((wide_row([row.get(name) for name in names], names, row.origin), row.origin) for row in rows)
-    for block in in_blocks(pairs, size):
-        yield Column([value for value, _ in block], [origin for _, origin in block])
+        roles = roles_of(spec, step_columns(records, spec, None), None, each_step=each_step)
+        for found in blocks_of(LongTable(records, roles), size, tell):
+            yield with_beside(spec, found.X, found.static, found.times)
+        return
+    names = input_columns(records, spec)
+    for rows in in_blocks(records.read(tuple(dict.fromkeys([*names, *spec.static, *spec.carried]))), size):
+        values = [wide_row([row.get(name) for name in names], names, row.origin) for row in rows]
+        static = [[row.get(name) for name in spec.static] for row in rows]
+        ids = {name: [row.get(name) for row in rows] for name in spec.carried}
+        X = Column(values, [row.origin for row in rows], units=_of_rows(len(rows), ids) if ids else None)
+        yield with_beside(spec, X, statics(static) if spec.static else None)
+
+
+def _of_rows(count: int, ids: Mapping[str, Sequence[Any]]) -> Units:
+    """Return examples that are a row each as units of their own, which are told by cells of their rows."""
+    every = np.arange(count, dtype=np.int64)
+    return Units(every, np.stack([every * 0, every * 0 + 1], axis=1), ids)
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """Return the files with the columns of a model's training, where nothing was said of them; errors as `read`."""
     if training is None or spec.paired:
         return spec
-    spec = as_whole(spec, training)
+    spec = as_read(spec, training)
     return in_training(spec, training, open_records(spec, named=training.named))
 
 
-def as_whole(spec: FileExamples, training: Columns) -> FileExamples:
-    """Read all of a text file as one sequence, where a model learned from such and no kind is said."""
-    return spec.model_copy(update={"whole": training.whole and spec.kind is None})
+def as_read(spec: FileExamples, training: Columns) -> FileExamples:
+    """Return files to be read in the way of those that a model learned from, where nothing else is said.
+
+    All of a text is then one sequence, where it learned from such; and the columns of a table without a header have the
+    names that they had in training.
+    """
+    found = spec.model_copy(update={"whole": training.whole and spec.kind is None})
+    if not training.names or spec.names:
+        return found
+    there = open_records(found, named=training.named).columns
+    return found if set(there) & set(training.names) else found.model_copy(update={"names": training.names})
 
 
 def in_training(spec: FileExamples, training: Columns, records: Records) -> FileExamples:
@@ -236,15 +257,19 @@ def _pair(spec: FileExamples, tell: Tell) -> Records:
 
 
 def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = False) -> Records:
-    choice = Choice(spec.kind, spec.header, spec.delimiter, spec.quote, plain, spec.whole)
+    header = spec.names or spec.header
+    choice = Choice(spec.kind, header, spec.delimiter, spec.quote, plain, spec.whole)
     found = open_files(source, choice, Reading(encoding=check_encoding(spec.encoding), to_learn=True))
     found.expect(spec.named)
-    return found
+    return without_missing(found, spec.missing)
 
 
 def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     """Return the sequences of one column, or of several side by side."""
     if len(columns) > 1:
+        for note in map(_lacking, columns):
+            if note:
+                tell(note)
         return Column(WideRows(columns), columns[0].origins)
     (found,) = columns
     some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
@@ -254,6 +279,12 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
             "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
         )
     return found
+
+
+def _lacking(column: Column) -> str:
+    """Return a sentence on the numbers that a column in memory lacks; "" for none."""
+    cells = column.values if isinstance(column.values, list) else []
+    return missing_note(column.name, sum(map(NONE_NAMED.in_numbers, cells)), len(cells))
 
 
 def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:
@@ -268,13 +299,6 @@ def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Colu
         raise
     weakref.finalize(columns[0], shutil.rmtree, folder, ignore_errors=True)
     return columns
-
-
-def _transposed(found: list[tuple[Origin, Any, list[Any] | None]], name: str) -> tuple[Column, Column]:
-    if not found:
-        raise DataError("there are no rows")
-    origins = [origin for origin, _, _ in found]
-    return Column([X for _, X, _ in found], origins), Column([y for _, _, y in found], origins, name)
 
 
 def _tell_skipped(records: Records, tell: Tell) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.training.config import configure
@@ -34,6 +34,8 @@ class OpenedFiles(ABC):
     """
 
     columns: Columns | None = None
+    cuts_windows: ClassVar[bool] = False
+    """Whether sequences are cut from rows, so that a stride is from one window to the next."""
 
     def __init__(self, spec: FileExamples, tell: Tell = untold) -> None:
         self.spec, self.tell = spec, tell

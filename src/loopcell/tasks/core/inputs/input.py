@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor, nn
 
 from loopcell.data import Ragged
 from loopcell.data.examples import Scale
@@ -24,6 +24,10 @@ class FirstLayer(nn.Module):
 
     output_size: int
 
+    def beside(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return what the cell reads beside x by name, [T, B, n] each; nothing where steps are no numbers."""
+        return {}
+
 
 class Input(ABC):
     """One kind of input, with what was learned of it from the training data: a vocabulary, or how long a vector is.
@@ -35,6 +39,8 @@ class Input(ABC):
     kind: ClassVar[str]
     scale: Scale | None = None
     """Of the numbers of a step, learned from the training part; None for tokens, and before training."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the examples that `sequences` or `training_sequences` gave last, for the user to see."""
     separator: ClassVar[str] = " "
     """What stands between the texts of two steps."""
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from loopcell import cells
 from loopcell.data.readers import names_sound_or_image, where
-from loopcell.errors import DataError
+from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.inputs.arrays import ArrayInput
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.inputs.features import FeatureInput
 from loopcell.tasks.core.inputs.input import Input
 from loopcell.tasks.core.inputs.text import TextInput
@@ -28,10 +30,16 @@ def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
 
     Raises:
         DataError: an example is of another kind than the first, or cannot be read.
+        UsageError: the cell reads a mask and times, and X has none.
     """
     kind = FeatureInput if settings.features is not None else _kind_of(X)
     if settings.embedding is not None:
         kind = WordInput
+    if kind is not ArrayInput and (asked := inputs_asked(settings.cell)):
+        raise UsageError(
+            f"cell `{cells.get(settings.cell).name}` reads {' and '.join(asked)} beside x, which sequences of numbers "
+            "[T, I] have, and X is of another kind"
+        )
     return kind.learn(X, settings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,22 +45,34 @@ class NumericInput(Input):
         return scale_of((np.asarray(one, np.float64) for one in sequences), self.step_size)
 
     def _scaled(self, X: Sequence[Any], sequences: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-        scale = self.scale or Scale(np.zeros(self.step_size), np.ones(self.step_size))
+        scale = self._scale_or_none()
         for index, sequence in enumerate(sequences):
             yield scale.read(sequence, where(X, index))
 
+    def _scale_or_none(self) -> Scale:
+        """Return the scale; before training one that changes nothing."""
+        return self.scale or Scale(np.zeros(self.step_size), np.ones(self.step_size))
+
 
 class Numbers(FirstLayer):
-    """Numbers as they are, already on their scale.
+    """Numbers as they are, already on their scale, and behind them what the cell reads beside x.
 
     Args:
         input_size: I.
+        beside: the names of what the cell reads beside x, and how long each is.
     """
 
-    def __init__(self, input_size: int) -> None:
+    def __init__(self, input_size: int, beside: Mapping[str, int] | None = None) -> None:
         super().__init__()
-        self.output_size = input_size
+        self.output_size, self._beside = input_size, dict(beside or {})
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Give [T, B, I] back."""
-        return inputs
+        """Give the first I of [T, B, ...] back."""
+        return inputs[..., : self.output_size] if self._beside else inputs
+
+    def beside(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return what the cell reads beside x by name, [T, B, n] each."""
+        found, start = {}, self.output_size
+        for name, length in self._beside.items():
+            found[name], start = inputs[..., start : start + length], start + length
+        return found

@@ -18,6 +18,7 @@ class VectorInput(ArrayInput):
     """Vectors of numbers [D], all of one length; each is a sequence of one step."""
 
     kind: ClassVar[str] = "vector"
+    missing: ClassVar[bool] = False
 
     @classmethod
     def learn(cls, X: Sequence[Any], settings: NetworkSettings) -> Self:

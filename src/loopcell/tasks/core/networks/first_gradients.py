@@ -68,7 +68,7 @@ def _in_call(call: LayersCall, arriving: Tensors, name: str) -> Cause | None:
 
 def _of_quantities(call: OrderedCall, arriving: Tensors) -> dict[str, Tensors]:
     """Return the gradient of each quantity, [T, B, n] of each layer and direction as it is read."""
-    run = NudgedRun(call.layers, call.names, call.x, call.rows, call.initial)
+    run = NudgedRun(call.layers, call.names, call.x, call.rows, call.initial, call.further)
     outer = run.output.transpose(0, 1) if call.layers.batch_first else run.output
     leaves = [outer, *run.states.values()][: len(arriving)]
     found = iter(_gradients(leaves, [nudge for part in run.nudges for nudge in part.values()], arriving))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from loopcell.errors import quoted
 from loopcell.tasks.core.networks.pooling import within
 from loopcell.tasks.core.pace import AUTO
 
@@ -79,6 +80,13 @@ def chosen_stride(given: int | str, lengths: npt.NDArray[np.int64], *, numbers: 
     if not numbers or len(lengths) >= FEW:
         return 1
     return next((stride for stride in STRIDES if np.median(lengths) <= SHORT * stride), LARGEST)
+
+
+def demand_stride(stored: object) -> int:
+    """Return a stride that a file holds; ValueError when it is none."""
+    if type(stored) is not int or stored not in STRIDES:
+        raise ValueError(f"its stride is {quoted(stored)}")
+    return stored
 
 
 def full_lengths(vectors: Tensor) -> Tensor:

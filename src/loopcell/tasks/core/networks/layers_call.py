@@ -48,6 +48,7 @@ class OrderedCall:
         x: the input, [T, B, I].
         rows: their lengths and resets.
         initial: the states before the first step, [L * D, B, n] each, by name; none where they were zero.
+        further: the cell's further inputs, [T, B, n] each, by name.
     """
 
     layers: Stack
@@ -55,6 +56,7 @@ class OrderedCall:
     x: Tensor
     rows: Lengths
     initial: dict[str, Tensor]
+    further: dict[str, Tensor]
 
     @classmethod
     def of(cls, call: LayersCall, name: str) -> OrderedCall | None:
@@ -114,7 +116,9 @@ class OrderedCall:
 
     def _others(self) -> dict[str, Any]:
         reset = None if self.rows.reset is None else self._outer(self.rows.reset)
-        return {"state": State(**self.initial) if self.initial else None, "lengths": self.rows.lengths, "reset": reset}
+        state = State(**self.initial) if self.initial else None
+        further = {name: self._outer(value) for name, value in self.further.items()}
+        return {"state": state, "lengths": self.rows.lengths, "reset": reset, **further}
 
     def _outer(self, value: Tensor) -> Tensor:
         """Turn time first into the form of the layers; its own inverse."""

@@ -54,9 +54,10 @@ class SequenceReader(nn.Module):
             fewer steps, as many as `steps_left` says.
         """
         vectors = self.dropout(self.first(inputs)).to(self._dtype())
+        beside = {name: part.to(vectors.dtype) for name, part in self.first.beside(inputs).items()}
         if self.front is not None:
             vectors, lengths = self.front(vectors, full_lengths(vectors) if lengths is None else lengths)
-        outputs, state = self.recurrent(vectors, state, lengths=lengths)
+        outputs, state = self.recurrent(vectors, state, lengths=lengths, **beside)
         return self.dropout(outputs), state
 
     def steps_left(self, lengths: Tensor) -> Tensor:

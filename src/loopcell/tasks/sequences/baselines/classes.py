@@ -9,16 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
 
 from loopcell.tasks.core.inputs import Input
-from loopcell.tasks.sequences.baselines.sequences import features_of, first_ones, quietly
+from loopcell.tasks.core.inputs.static import StaticInput
+from loopcell.tasks.sequences.baselines.sequences import Unordered
 
 REGULARISATION = 10.0  # scikit-learn's C; of 1, 10 and 100 the best one for short texts
 
 
 def logistic_probabilities(
-    kind: Input, training: tuple[Sequence[Any], npt.NDArray[Any]], X: Sequence[Any], labels: int
+    kind: Input,
+    training: tuple[Sequence[Any], npt.NDArray[Any]],
+    X: Sequence[Any],
+    labels: int,
+    static: StaticInput | None = None,
 ) -> tuple[str, npt.NDArray[np.float64]]:
     """Return the probabilities that a logistic regression of some examples gives others.
 
@@ -27,20 +31,16 @@ def logistic_probabilities(
         training: examples, and their targets: numbers [N] of labels, or zeros and ones [N, K].
         X: examples.
         labels: K.
+        static: how static values become numbers; None where there are none.
 
     Returns:
         The baseline's name, and probabilities [N, K].
     """
-    features, name = features_of(kind)
-    known, targets, few = first_ones(*training)
     model = LogisticRegression(C=REGULARISATION, max_iter=300)
-    several = targets.ndim == 2
-    pipeline = make_pipeline(features, OneVsRestClassifier(model) if several else model)
-    with quietly():
-        pipeline.fit(known, targets)
-    given = pipeline.predict_proba(list(X))
-    if several:
-        return f"{name} logistic{few}", given
-    probabilities = np.zeros((len(X), labels))
-    probabilities[:, pipeline.classes_] = given
-    return f"{name} logistic{few}", probabilities
+    several = training[1].ndim == 2
+    fitted = Unordered(kind, static, OneVsRestClassifier(model) if several else model).fit(*training)
+    given = fitted.model.predict_proba(fitted.vectors(X))
+    probabilities = given if several else np.zeros((len(X), labels))
+    if not several:
+        probabilities[:, fitted.model.classes_] = given
+    return f"{fitted.name} logistic{fitted.few}", probabilities

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
 
 from loopcell.tasks.core.inputs import Input
-from loopcell.tasks.sequences.baselines.sequences import features_of, first_ones
+from loopcell.tasks.core.inputs.static import StaticInput
+from loopcell.tasks.sequences.baselines.sequences import Unordered
 
 
 def ridge(
-    kind: Input, training: tuple[Sequence[Any], npt.NDArray[Any]], X: Sequence[Any]
+    kind: Input,
+    training: tuple[Sequence[Any], npt.NDArray[Any]],
+    X: Sequence[Any],
+    static: StaticInput | None = None,
 ) -> tuple[str, npt.NDArray[np.float64]]:
     """Return a ridge regression's name, and its numbers [N, K] for examples that it did not learn from."""
-    features, name = features_of(kind)
-    known, targets, few = first_ones(*training)
-    pipeline = make_pipeline(features, Ridge()).fit(known, targets)
-    return f"{name} ridge{few}", pipeline.predict(list(X)).reshape(len(X), -1)
+    fitted = Unordered(kind, static, Ridge()).fit(*training)
+    return f"{fitted.name} ridge{fitted.few}", fitted.model.predict(fitted.vectors(X)).reshape(len(X), -1)

@@ -36,6 +36,70 @@ def tags_without_history(
     return name, model.fit(*training).predict(sequences)
 
 
+def sets_without_history(
+    training: tuple[Sequence[Ids], Sequence[npt.NDArray[Any]]], sequences: Sequence[Ids]
+) -> tuple[str, npt.NDArray[np.float64]]:
+    """Return the probabilities that a model without memory gives each label of each step.
+
+    Args:
+        training: sequences, of token ids [T] or of numbers [T, I], and zeros and ones [T, K] of their steps.
+        sequences: others.
+
+    Returns:
+        The baseline's name, and probabilities [S, K] of all steps, one sequence after the other.
+    """
+    steps, labels = (np.concatenate(list(part)) for part in training)
+    tokens = sequences[0].ndim == 1
+    model: TokenShares | StepLogits = TokenShares() if tokens else StepLogits()
+    name = "token by itself" if tokens else "step logistic"
+    return name, model.fit(steps, labels).predict_proba(np.concatenate(list(sequences)))
+
+
+class TokenShares:
+    """The share of a token's steps that have each label, one step with and one without it added."""
+
+    def fit(self, ids: Ids, labels: npt.NDArray[Any]) -> TokenShares:
+        """Count labels [S, K] of tokens [S]."""
+        tokens, rows = np.unique(ids, return_inverse=True)
+        present, known = (np.zeros((len(tokens), labels.shape[1])) for _ in range(2))
+        np.add.at(present, rows, labels == 1)
+        np.add.at(known, rows, labels != IGNORED)
+        self._shares = dict(zip(tokens.tolist(), (present + 1) / (known + 2), strict=True))
+        self._others = (present.sum(0) + 1) / (known.sum(0) + 2)
+        return self
+
+    def predict_proba(self, ids: Ids) -> npt.NDArray[np.float64]:
+        """Return probabilities [S, K]; those of all tokens of a token that was never seen."""
+        return np.array([self._shares.get(token, self._others) for token in ids.tolist()]).reshape(len(ids), -1)
+
+
+class StepLogits:
+    """A logistic regression for each label; a label that is never, or always, there has its share."""
+
+    def fit(self, steps: npt.NDArray[Any], labels: npt.NDArray[Any]) -> StepLogits:
+        """Learn labels [S, K] of numbers [S, I]."""
+        self._scaler = StandardScaler().fit(steps)
+        self._models = [self._model(self._scaler.transform(steps), column) for column in labels.T]
+        return self
+
+    def _model(self, steps: npt.NDArray[Any], column: npt.NDArray[Any]) -> Any:
+        known = column != IGNORED
+        present = column[known] == 1
+        if present.all() or not present.any():
+            return (present.sum() + 1) / (known.sum() + 2)
+        with quietly():
+            return LogisticRegression(max_iter=300).fit(steps[known], present)
+
+    def predict_proba(self, steps: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return probabilities [S, K]."""
+        scaled = self._scaler.transform(steps)
+        columns = [
+            np.full(len(steps), model) if np.isscalar(model) else model.predict_proba(scaled)[:, 1]
+            for model in self._models
+        ]
+        return np.stack(columns, axis=1)
+
+
 class ContextTable:
     """The label that a token between its two neighbours most often had; else the token alone; else any."""
 

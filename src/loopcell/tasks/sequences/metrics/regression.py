@@ -8,18 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 
-def regression_metrics(true: npt.NDArray[Any], given: npt.NDArray[Any], mean: npt.NDArray[Any]) -> dict[str, float]:
-    """Measure mean squared and absolute error, and R2: what share of the mean's squared error is gone.
+def regression_metrics(
+    true: npt.NDArray[Any], given: npt.NDArray[Any], mean: npt.NDArray[Any], level: float | None = None
+) -> dict[str, float]:
+    """Measure mean squared error and its root, absolute error, and R2: what share of the mean's squared error is gone.
 
     Args:
         true: [N, K].
         given: [N, K].
         mean: [K], the training part's, which is the baseline of R2.
+        level: of a quantile, whose pinball loss is measured too; None for none.
     """
     squared = float(((true - given) ** 2).mean())
     spread = float(((true - mean) ** 2).mean())
+    over = true - given
+    quantile = {} if level is None else {"pinball": float(np.maximum(level * over, (level - 1) * over).mean())}
     return {
         "MSE": squared,
+        "RMSE": float(np.sqrt(squared)),
         "MAE": float(np.abs(true - given).mean()),
         "R2": 1.0 - squared / spread if spread else float("nan"),
+        **quantile,
     }

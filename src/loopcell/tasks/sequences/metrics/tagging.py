@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.tasks.core.estimator import IGNORED
 from loopcell.tasks.core.spans import are_entities, entities, overlap_f1, segments, span_f1
-from loopcell.tasks.sequences.metrics.classification import Numbers, class_metrics
+from loopcell.tasks.sequences.metrics.classification import LEAST, Numbers, class_metrics
 
 
 def tag_metrics(
@@ -31,6 +32,28 @@ def tag_metrics(
     if not entity:  # where a segment ends is often a matter of opinion; where an entity ends is not
         found["segment F1@50"] = overlap_f1(wanted, written)
     return found
+
+
+def step_set_metrics(true: npt.NDArray[Any], likely: npt.NDArray[Any]) -> dict[str, float]:
+    """Measure the negative log-likelihood of a step in nats, micro- and macro-F1 over labels, and steps all right.
+
+    Args:
+        true: zeros and ones [S, K]; `IGNORED` of what is not known, which does not count.
+        likely: of each label being present, [S, K].
+    """
+    known = true != IGNORED
+    steps = known.any(1)
+    of_true = np.where(true == 1, likely, 1 - likely)
+    present, given = true == 1, (likely > 0.5) & known
+    hits, total = (present & given).sum(0), present.sum(0) + given.sum(0)
+    by_label = 2 * hits / np.maximum(total, 1)
+    losses = np.where(known, -np.log(np.maximum(of_true, LEAST)), 0.0)
+    return {
+        "NLL/step": float(losses.sum() / max(1, steps.sum())),
+        "micro-F1": float(2 * hits.sum() / max(1, total.sum())),
+        "macro-F1": float(by_label.mean()),
+        "all right": float(((present == given) | ~known)[steps].all(1).mean()) if steps.any() else float("nan"),
+    }
 
 
 def tag_confusion(

@@ -16,7 +16,7 @@ from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.estimator.weights import weigh
 from loopcell.tasks.sequences.metrics.classification import class_metrics, set_metrics
-from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
+from loopcell.tasks.sequences.targets.labels import Labels, Named, demand_all, distinct
 
 Array = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float64]
@@ -121,9 +121,7 @@ class OneLabel(Classes):
 
     def numbers(self, y: Sequence[Any], *, strict: bool = True) -> npt.NDArray[np.int64]:
         """Return the number of each label, int64 [N]; without `strict`, -1 for a label that training did not have."""
-        for index in range(len(y)):
-            if y[index] is None:
-                raise DataError(f"{where(y, index)} is nothing: every example needs a label")
+        demand_all(y, "a label")
         return self.labels.numbers(y, strict=strict)
 
     def counts(self, numbers: Array) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from loopcell.data import Ragged
 from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
-from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct
+from loopcell.tasks.sequences.targets.labels import Labels, Named, distinct, is_missing
 
 
 def sequence_labels(y: Sequence[Any]) -> Labels:
@@ -41,16 +41,18 @@ def label_sequences(y: Sequence[Any], labels: Labels, lengths: npt.NDArray[np.in
 
 
 def label_steps(y: Sequence[Any], index: int) -> Collection[Any]:
-    """Return the labels of an example, one per step; DataError where they are none, or several per step."""
+    """Return the labels of an example, one per step, None where there is none; DataError where they are no labels."""
     labels = y[index]
     if isinstance(labels, np.ndarray) and labels.dtype.kind not in "Mm":
         labels = labels.tolist()
     if not isinstance(labels, Collection) or isinstance(labels, dict | set | bytes):
         raise DataError(f"{where(y, index)}: a sequence of labels was expected, one per step, not {quoted(labels)}")
-    for step, label in enumerate(labels if not isinstance(labels, str) else ()):
+    if isinstance(labels, str):
+        return labels
+    for step, label in enumerate(labels):
         if isinstance(label, Collection) and not isinstance(label, str | bytes):
             raise DataError(
-                f"{where(y, index)}: step {step + 1} has several labels, {quoted(label)}, and a tagger gives one a "
-                "step; make one label of them, such as 'a+b', or train a tagger for each"
+                f"{where(y, index)}: step {step + 1} has several labels, {quoted(label)}, and others have one: give "
+                "every step a list of labels, [] for none"
             )
-    return labels
+    return [None if is_missing(label) else label for label in labels]

@@ -21,6 +21,7 @@ UNSEEN = -1
 Numbers: TypeAlias = npt.NDArray[np.int64]
 KINDS: dict[type, str] = {bool: "a truth value", int: "a whole number", float: "a number", str: "a text"}
 MOST = 1_000_000
+SHOWN = 5  # examples that an error names
 MOST_STEPS = 20  # of a scale with fractions that is taken for classes, such as marks of half stars
 
 
@@ -180,6 +181,40 @@ def distinct(y: Sequence[Any], members: Callable[[Sequence[Any], int], Collectio
         values += found
         origins += [where(y, index)] * len(found)
     return Named(values, origins)
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a label, or a number to predict, is not there: None, NaN, or NA of pandas."""
+    no_number = isinstance(value, float) and math.isnan(value)
+    return value is None or no_number or type(value).__name__ in ("NAType", "NaTType")
+
+
+def demand_all(y: Sequence[Any], what: str) -> None:
+    """Refuse targets of which some are missing: an example of which nothing is known teaches nothing.
+
+    Args:
+        y: targets.
+        what: each of them is, such as "a label".
+
+    Raises:
+        DataError: there are such; the sentence says which.
+    """
+    lacking = [index for index in range(len(y)) if _lacks(y[index])]
+    if not lacking:
+        return
+    named = ", ".join(where(y, index) for index in lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
+    have = "1 has" if len(lacking) == 1 else f"{len(lacking):,} have"
+    raise DataError(
+        f"{where(y, lacking[0])} is nothing: every example needs {what}; {have} none of {len(y):,}"
+        f"{f' ({named})' if len(lacking) > 1 else ''}: leave these examples out"
+    )
+
+
+def _lacks(target: Any) -> bool:
+    """Say whether a target, or one of several numbers of it, is missing."""
+    if isinstance(target, np.ndarray) and target.dtype.kind == "f":
+        return bool(np.isnan(target).any())
+    return is_missing(target)
 
 
 def plain_label(label: Any, y: Sequence[Any], index: int) -> Any:

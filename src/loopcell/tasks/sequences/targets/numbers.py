@@ -11,6 +11,7 @@ import numpy.typing as npt
 from loopcell.data.examples import as_doubles, as_numbers, check_finite
 from loopcell.data.readers import where
 from loopcell.errors import DataError
+from loopcell.tasks.sequences.targets.labels import demand_all
 
 
 def as_number_rows(y: Sequence[Any], outputs: int | None = None) -> npt.NDArray[np.float64]:
@@ -23,6 +24,7 @@ def as_number_rows(y: Sequence[Any], outputs: int | None = None) -> npt.NDArray[
     Raises:
         DataError: one is not a number, not finite, or has another length than the first; the sentence says which.
     """
+    demand_all(y, "a number")
     if np.ndim(y[0]) == 0:
         rows = as_numbers(y)[:, None]
     else:

@@ -7,8 +7,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from loopcell.data import Column, Origin
 from loopcell.data.examples.arrays import as_doubles, as_number, number_of_text
+from loopcell.data.examples.missing_values import NONE_NAMED
+from loopcell.data.readers.records import Column, Origin
 from loopcell.errors import DataError
 
 
@@ -45,7 +46,8 @@ def wide_row(cells: Sequence[Any], names: Sequence[str], origin: Origin) -> Any:
         of a step for each column.
 
     Raises:
-        DataError: a cell of several is no number, or the sequences differ in length; the sentence names the row.
+        DataError: a cell of several is no number and no word for a missing one (which is NaN), or the sequences differ
+            in length; the sentence names the row.
     """
     if len(cells) == 1:
         return cells[0]
@@ -61,8 +63,10 @@ def wide_row(cells: Sequence[Any], names: Sequence[str], origin: Origin) -> Any:
 
 def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[np.float64]]:
     try:
-        if cell is None or isinstance(cell, bytes):
+        if isinstance(cell, bytes):
             raise TypeError
+        if NONE_NAMED.in_numbers(cell):
+            return np.asarray(np.nan)
         if isinstance(cell, str):
             return np.asarray(number_of_text(cell), dtype=np.float64)
         array = np.asarray(cell)
@@ -74,7 +78,7 @@ def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[n
         if isinstance(error, DataError):
             raise
         rounded = str(error) if "would round" in str(error) else ""
-        found = rounded or ("nothing" if cell is None or cell == "" else repr(cell)[:60])
+        found = rounded or repr(cell)[:60]
         raise DataError(
             f"{origin}: column {name!r} has {found}, and several columns make a sequence of numbers"
         ) from None

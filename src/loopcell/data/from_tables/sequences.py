@@ -1,0 +1,142 @@
+"""Sequences from the rows of a long table: units, windows of them, and what is known of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.examples.missing_values import missing_note
+from loopcell.data.from_tables.labels import Given, Targets
+from loopcell.data.from_tables.roles import Roles
+from loopcell.data.from_tables.units import STATIC, Found, Unit, label_of, units_of
+from loopcell.data.from_tables.windows import windows
+from loopcell.data.readers.cells import is_number
+from loopcell.data.readers.records import Origin, Records
+from loopcell.data.series.numbers import numbers_of
+
+LOOKED_AT = 100  # rows that tell words from numbers
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Cut(NamedTuple):
+    """One sequence of a unit.
+
+    Attributes:
+        steps: an array [T, I], or a list of T tokens.
+        target: what is known of it; None for nothing.
+        static: what is known of its unit, a value for each static column.
+        unit: the number of its unit, from 0.
+        span: its first row in the unit, and the row after its last.
+        first: where its first row came from.
+        last: where its last row came from.
+        ids: what it is told by: its unit, its last time, and the last cells of columns that are carried over, or those
+            of all its rows where each has a label.
+        times: of its steps, [T], numbers or datetime64; None where no column has them.
+    """
+
+    steps: Doubles | list[str]
+    target: Any
+    static: tuple[Any, ...]
+    unit: int
+    span: tuple[int, int]
+    first: Origin
+    last: Origin
+    ids: dict[str, Any]
+    times: npt.NDArray[Any] | None
+
+
+@dataclass
+class LongTable:
+    """The rows of a table as sequences, which are cut anew in each pass; without times, one unit is in memory.
+
+    Args:
+        records: the rows.
+        roles: of the columns.
+        given: labels of units that no column has.
+
+    Attributes:
+        notes: what the user should know of the last pass.
+        rows: how many rows it had.
+        uneven_note: a sentence on its units whose rows are not evenly spaced in time; "" where all are.
+    """
+
+    records: Records
+    roles: Roles
+    given: Given = None
+    notes: list[str] = field(default_factory=list, init=False)
+    rows: int = field(default=0, init=False)
+    uneven_note: str = field(default="", init=False)
+
+    def cuts(self) -> Iterator[Cut]:
+        """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
+
+        Raises:
+            DataError: a cell or a unit cannot be used; the sentence names the row.
+        """
+        found, sizes, lacking = Found(), list[int](), Counter[str]()
+        targets = Targets(self.roles, self.records.columns, self.given)
+        tokens = are_words(self.records, self.roles.input)
+        for number, unit in enumerate(units_of(self.records, self.roles, found)):
+            sizes.append(len(unit))
+            spans = windows(len(unit), self.roles)
+            steps, static = _steps(unit, self.roles, tokens=tokens), _static(unit, self.roles.static)
+            if not tokens:
+                lacking.update(dict(zip(self.roles.input, np.isnan(steps).sum(0).tolist(), strict=True)))
+            for span, target in zip(spans, targets.of(unit, spans), strict=True):
+                if not targets.leaves_out(target):
+                    times = None if unit.times is None else unit.times[span]
+                    yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
+        targets.check_all_taken()
+        self.rows, self.uneven_note = sum(sizes), found.uneven_note
+        missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
+        self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
+
+
+def are_words(records: Records, columns: Sequence[str]) -> bool:
+    """Say whether steps are tokens: there is one column, and fewer than half of its first cells are numbers."""
+    if len(columns) != 1:
+        return False
+    cells = [row.get(columns[0]) for row in islice(records.read(tuple(columns)), LOOKED_AT)]
+    there = [cell for cell in cells if label_of(cell) is not None]
+    return sum(_is_number(cell) for cell in there) * 2 < len(there)
+
+
+def _is_number(cell: Any) -> bool:
+    return is_number(cell) if isinstance(cell, str) else isinstance(cell, int | float | np.number)
+
+
+def _steps(unit: Unit, roles: Roles, *, tokens: bool) -> Any:
+    if tokens:
+        return [str(cell) for cell in unit.cells[roles.input[0]]]
+    return np.stack([numbers_of(name, unit.column(name), missing=True) for name in roles.input], axis=1)
+
+
+def _static(unit: Unit, names: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(unit.one_value(name, STATIC) for name in names)
+
+
+def _place(unit: Unit, span: slice, roles: Roles) -> tuple[tuple[int, int], Origin, Origin, dict[str, Any]]:
+    """Return where a sequence stands in its unit and in the table, and what it is told by."""
+    ids = dict(zip(roles.by, unit.key, strict=True))
+    ids |= {name: unit.cells[name][span.stop - 1] for name in roles.time}
+    # Where steps have labels, a prediction is of each of them, and so is what is carried over to it.
+    ids |= {name: unit.cells[name][span if roles.each_step else span.stop - 1] for name in roles.carried}
+    return (span.start, span.stop), unit.origins[span.start], unit.origins[span.stop - 1], ids
+
+
+def _shorter(sizes: Sequence[int], roles: Roles) -> Iterator[str]:
+    """Yield a sentence on units with fewer rows than a window."""
+    short = [size for size in sizes if roles.window is not None and size < roles.window]
+    if short and not roles.each_step:
+        units = f"{len(short):,} of {len(sizes):,} units have" if len(sizes) > 1 else "the only unit has"
+        yield (
+            f"{units} fewer rows than a window ({roles.window:,}; the shortest {min(short):,}): each of them is one "
+            "shorter sequence"
+        )

@@ -1,0 +1,171 @@
+"""Tables as sequences: one function for a data frame, a file, and what the command line reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.data.from_tables.labels import Given
+from loopcell.data.from_tables.roles import Roles, demand_columns
+from loopcell.data.from_tables.sequences import Cut, LongTable
+from loopcell.data.from_tables.wide_rows import WideRows
+from loopcell.data.readers.files import read
+from loopcell.data.readers.records import Column, Origins, Records
+from loopcell.data.readers.units import Units
+from loopcell.errors import DataError, UsageError
+
+Statics = npt.NDArray[Any]
+Names = str | Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class TableSequences:
+    """The sequences of a table.
+
+    Attributes:
+        X: the sequences: arrays [T, I], or lists of tokens. Estimators hold out whole units of them, never a part.
+        y: what is known of each; None where no target was named.
+        static: what is known of the unit of each, [N, S]: numbers where all are, else objects; None for no columns.
+        times: of the steps of each, [T]: numbers, or datetime64; None where no column has them.
+        units: which unit each is cut from; None where rows are examples.
+        notes: what the user should know of how the table was read.
+    """
+
+    X: Column
+    y: Column | None
+    static: Statics | None
+    times: list[npt.NDArray[Any]] | None
+    units: Units | None
+    notes: tuple[str, ...] = ()
+
+
+def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the names of the flags
+    table: Any,
+    *,
+    input: Names,  # noqa: A002 - as the flag is called
+    target: str | None = None,
+    by: Names = (),
+    time: Names = (),
+    time_format: str | None = None,
+    static: Names = (),
+    window: int | None = None,
+    stride: int | None = None,
+    last: bool = False,
+    each_step: bool = False,
+    cap: float | None = None,
+    unit_labels: Given = None,
+) -> TableSequences:
+    """Return the sequences of a table, as estimators learn from them.
+
+    With `by`, `time` or `window` a row is a step, and rows of one unit make a sequence, or windows of them do. Without,
+    a row is an example: each column of `input` is a step of it, or has a list with a number for each step.
+
+    Args:
+        table: a data frame (pandas, polars, PyArrow), a path, several paths, or what `read` gives.
+        input: the columns that make a step.
+        target: the column of what is to be learned. A sequence has the label that all rows of its unit have, and a
+            window that of its last row. "remaining", where no column has that name: the rows that the unit still has
+            after the sequence.
+        by: the columns that tell units apart: a machine, a wearer, a sentence.
+        time: the column with the times, or several (year, month, day), in whose order the rows of a unit are put. ()
+            leaves them as they are.
+        time_format: how times are written: as `datetime.strptime` has it, or s, ms, us or ns for numbers since 1970.
+        static: columns with one value for each unit.
+        window: the rows of a sequence; a unit with fewer is one shorter sequence. None for all rows of a unit.
+        stride: rows from one window to the next; None for 1, and with `each_step` for `window`.
+        last: only the last window of each unit.
+        each_step: y has a label for each step, as a tagger learns them.
+        cap: the largest target; a larger one is read as this.
+        unit_labels: labels of units that no column has: a dictionary by the name of the unit, or a list in the order of
+            the units. With "remaining" it is what a unit still had after its last row.
+
+    Raises:
+        DataError: a column is not there, a cell is no number, a unit's rows do not stand together and there is no time,
+            or its one label changes; the sentence names the row.
+        UsageError: what is asked for makes no sense together; or every unit is shorter than the window.
+    """
+    roles = Roles(
+        input=as_names(input),
+        target=target,
+        by=as_names(by),
+        time=as_names(time),
+        time_format=time_format,
+        static=as_names(static),
+        window=window,
+        stride=stride,
+        last=last,
+        each_step=each_step,
+        cap=cap,
+    )
+    records = table if isinstance(table, Records) else read(table)
+    demand_columns(records, roles.input)
+    records.check_columns(roles.read(records.columns))
+    if not roles.of_steps:
+        return _examples(records, roles)
+    found = cut_units(LongTable(records, roles, unit_labels))
+    demand_long_enough(found.units, window)
+    return found
+
+
+def cut_units(table: LongTable) -> TableSequences:
+    """Return all sequences of a long table; DataError where there are none."""
+    cuts = list(table.cuts())
+    if cuts:
+        return of_cuts(cuts, table)
+    raise table.records.no_rows() if not table.rows else DataError("no window has a label in its last row")
+
+
+def demand_long_enough(units: Units | None, window: int | None) -> None:
+    """Refuse a window that is longer than every unit, to learn from; UsageError."""
+    longest = 0 if units is None else int(units.spans[:, 1].max())
+    if units is not None and window is not None and window > longest:
+        raise UsageError(
+            f"a window of {window:,} rows is longer than every unit: the longest has {longest:,}; say fewer "
+            "(window), or none for a sequence of each whole unit"
+        )
+
+
+def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
+    """Return some sequences of a long table, of which there is one at least."""
+    units = Units(
+        np.array([cut.unit for cut in cuts], np.int64),
+        np.array([cut.span for cut in cuts], np.int64),
+        {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
+        np.array([cut.last.row for cut in cuts], np.int64),
+    )
+    first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
+    X = Column([cut.steps for cut in cuts], first, units=units)
+    target = table.roles.target or ""
+    y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
+    known = bool(target) or table.given is not None
+    static = statics([cut.static for cut in cuts]) if table.roles.static else None
+    times = [cut.times for cut in cuts if cut.times is not None] or None
+    return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))
+
+
+def _examples(records: Records, roles: Roles) -> TableSequences:
+    """Return the sequences of a table whose rows are examples."""
+    loaded = {column.name: column for column in records.load(*roles.read(records.columns))}
+    columns = [loaded[name] for name in roles.input]
+    X = Column(WideRows(columns), columns[0].origins)
+    static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
+    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None, None)
+
+
+def statics(rows: Iterable[Sequence[Any]]) -> Statics:
+    """Return what is known of units, [N, S]: numbers where all columns have them, with NaN for a missing one."""
+    found = np.array(list(rows), dtype=object)
+    found[found == ""] = None
+    try:
+        return found.astype(np.float64)
+    except (TypeError, ValueError):
+        return found
+
+
+def as_names(given: Names) -> tuple[str, ...]:
+    """Return one name, or several."""
+    return (given,) if isinstance(given, str) else tuple(given)
