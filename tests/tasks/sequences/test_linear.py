@@ -116,11 +116,11 @@ def test_what_order_tells_is_the_networks():
 @pytest.mark.parametrize(
     ("given", "examples", "numbers", "expected"),
     [
-        *[("auto", 2399, True, True), ("auto", 2400, True, False), (True, 10**6, True, True), (False, 5, True, False)],
-        *[("auto", 5, False, False), (True, 5, False, False)],
+        *[(None, 2399, True, True), (None, 2400, True, False), (True, 10**6, True, True), (False, 5, True, False)],
+        *[(None, 5, False, False), (True, 5, False, False)],
     ],
 )
-def test_auto_goes_by_the_number_of_examples(given, examples, numbers, expected):
+def test_none_goes_by_the_number_of_examples(given, examples, numbers, expected):
     assert wants_linear(given, examples=examples, numbers=numbers) is expected
 
 

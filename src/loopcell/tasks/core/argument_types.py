@@ -57,7 +57,7 @@ def _is_weight(value: object) -> bool:
 
 def _power_of_two(value: int) -> int:
     if value & (value - 1):
-        raise ValueError(f"a stride is a power of two, such as 2, 4 or 8, not {value}")
+        raise ValueError(f"it has to be a power of two, such as 2, 4 or 8, not {value}")
     return value
 
 
@@ -96,7 +96,6 @@ PoolingChoice = Literal["auto", "last", "mean", "max", "max-mean", "attention"]
 _AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
 AutoCount = Annotated[PositiveInt, *_AUTO]
 AutoPatience = Annotated[PositiveInt | None, *_AUTO]
-AutoBool = Annotated[bool, *_AUTO]
 Augmentations = Annotated[tuple[str, ...], PlainValidator(_augmentations), PlainSerializer(list)]
 AutoStride = Annotated[Annotated[int, Field(ge=1, le=256), AfterValidator(_power_of_two)], *_AUTO]
 AutoWarmup = Annotated[Updates, *_AUTO]

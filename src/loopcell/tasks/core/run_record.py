@@ -152,7 +152,7 @@ def _used(run: RunFolder, config: Mapping[str, Any]) -> dict[str, Any]:
     machine = run.read_json(run.machine) if run.machine.is_file() else {}
     learned = config.get("learned")
     known = learned if isinstance(learned, Mapping) else {}
-    found = {**pace, "device": machine.get("device"), **{name: known.get(name) for name in ("pooling", "stride")}}
+    found = {**pace, "device": machine.get("device"), **{name: known.get(name) for name in ("pooling", "downsample")}}
     return {name: value for name, value in found.items() if value is not None or name in pace}
 
 

@@ -238,7 +238,7 @@ class ClassifierSettings(
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
             attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
-            steps, else "last"; with a stride "max-mean".
+            steps, else "last"; with `downsample` "max-mean".
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
@@ -269,7 +269,7 @@ class RegressorSettings(
     Args:
         pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
             attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
-            steps, else "last"; with a stride "max-mean".
+            steps, else "last"; with `downsample` "max-mean".
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few

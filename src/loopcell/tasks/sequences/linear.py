@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from loopcell.tasks.core.estimator import SequenceExamples
 from loopcell.tasks.core.networks.many_to_one import Beside
 from loopcell.tasks.core.networks.pooling import within
-from loopcell.tasks.core.pace import AUTO
 from loopcell.tasks.sequences.baselines.classes import REGULARISATION
 from loopcell.tasks.sequences.baselines.sequences import quietly
 from loopcell.tasks.sequences.shrinkage import kept_shares
@@ -110,9 +109,9 @@ def summaries(inputs: Tensor, lengths: Tensor) -> Tensor:
     return torch.cat([*figures, lengths.unsqueeze(-1).to(mean)], dim=-1)
 
 
-def wants_linear(given: bool | str, *, examples: int, numbers: bool) -> bool:
-    """Return whether a linear model stands beside the network: as given, or of "auto" for few sequences of numbers."""
-    return numbers and (examples < FEW if given == AUTO else bool(given))
+def wants_linear(given: bool | None, *, examples: int, numbers: bool) -> bool:
+    """Return whether a linear model stands beside the network: as given, or of None for few sequences of numbers."""
+    return numbers and (examples < FEW if given is None else given)
 
 
 def learn_labels(model: LinearOfSummaries, training: SequenceExamples) -> None:

@@ -38,7 +38,7 @@ class PooledEstimator(SequenceEstimator):
 
     Attributes:
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
-        stride_: how many steps convolutions make one of, in the same way; 1 where there are none.
+        downsample_: how many steps convolutions make one of, in the same way; 1 where there are none.
         summaries_: whether a linear model of summaries stands beside the network, in the same way.
         static_: what was learned of values that hold for a whole sequence; None where there were none.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
@@ -47,9 +47,9 @@ class PooledEstimator(SequenceEstimator):
 
     pooling: PoolingChoice
     pooling_: PoolingName
-    stride: int | str
-    stride_: int
-    summaries: bool | str
+    downsample: int | str
+    downsample_: int
+    summaries: bool | None
     summaries_: bool
     loss: Any
     categories: tuple[str, ...]
@@ -143,23 +143,23 @@ class PooledEstimator(SequenceEstimator):
         numbers = isinstance(self.input_, NumericInput)
         of_mean = self.loss in (None, "mse")
         self.summaries_ = wants_linear(self.summaries, examples=len(examples), numbers=numbers and of_mean)
-        self.stride_ = self._chosen_stride(examples, numbers=numbers)
-        self.pooling_ = chosen_pooling(self.pooling, examples.lengths, self.stride_)
+        self.downsample_ = self._chosen_stride(examples, numbers=numbers)
+        self.pooling_ = chosen_pooling(self.pooling, examples.lengths, self.downsample_)
         return examples
 
     def _chosen_stride(self, examples: SequenceExamples, *, numbers: bool) -> int:
         """Return how many steps convolutions make one of; a cell that reads more than x of each step has none."""
         inputs = cells.get(self.cell).inputs
-        chosen = chosen_stride(self.stride, examples.lengths, numbers=numbers and len(inputs) <= 1)
+        chosen = chosen_stride(self.downsample, examples.lengths, numbers=numbers and len(inputs) <= 1)
         if chosen > 1 and len(inputs) > 1:
             raise UsageError(
-                f"a stride of {chosen} takes several steps in at once, and this cell reads {' and '.join(inputs[1:])} "
-                "of each: leave out stride, or take another cell"
+                f"downsample={chosen} takes several steps in at once, and this cell reads {' and '.join(inputs[1:])} "
+                "of each: leave out downsample, or take another cell"
             )
         return chosen
 
     def _reader(self, settings: NetworkSettings) -> SequenceReader:
-        return SequenceReader(self.input_.first_layer(settings), settings, self.stride_)
+        return SequenceReader(self.input_.first_layer(settings), settings, self.downsample_)
 
     def _linear(self, outputs: int) -> LinearOfSummaries | None:
         """Make the linear model that stands beside a network, where there is to be one."""
@@ -177,7 +177,7 @@ class PooledEstimator(SequenceEstimator):
     def _learned(self) -> dict[str, Any]:
         known = {
             "pooling": self.pooling_,
-            "stride": self.stride_ if self.stride_ > 1 else None,
+            "downsample": self.downsample_ if self.downsample_ > 1 else None,
             "summaries": self.summaries_ or None,
             "static": None if self.static_ is None else self.static_.to_json(),
         }
@@ -190,5 +190,5 @@ class PooledEstimator(SequenceEstimator):
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
         self.summaries_ = learned.get("summaries", False) is True
-        self.stride_ = demand_stride(learned.get("stride", 1))
+        self.downsample_ = demand_stride(learned.get("downsample", 1))
         self.static_ = StaticInput.from_json(learned["static"]) if "static" in learned else None

@@ -64,8 +64,8 @@ def test_auto_leaves_half_of_few_long_sequences_of_numbers_128_steps(length, cou
 
 def test_what_is_given_holds():
     assert chosen_stride(2, np.array([5]), numbers=False) == 2
-    with pytest.raises(UsageError, match=r"a stride is a power of two, such as 2, 4 or 8, not 3"):
-        SequenceClassifier(stride=3).fit(["ab", "cd"], [0, 1])
+    with pytest.raises(UsageError, match=r"it has to be a power of two, such as 2, 4 or 8, not 3"):
+        SequenceClassifier(downsample=3).fit(["ab", "cd"], [0, 1])
 
 
 def shapes(count, length, seed=0):
@@ -84,17 +84,17 @@ def shapes(count, length, seed=0):
 def test_a_short_shape_in_a_long_sequence_is_learned_and_the_file_keeps_how(tmp_path):
     X, y = shapes(60, 300)
     model = SequenceClassifier(**QUICK | {"epochs": 40, "learning_rate": 0.01}).fit(X, y)
-    assert (model.stride_, model.pooling_) == (4, "max-mean")
+    assert (model.downsample_, model.pooling_) == (4, "max-mean")
     assert model.score(*shapes(60, 300, seed=1)) > 0.9
     model.save(tmp_path / "m.safetensors")
     loaded = SequenceClassifier.load(tmp_path / "m.safetensors")
-    assert loaded.stride_ == 4
+    assert loaded.downsample_ == 4
     np.testing.assert_allclose(loaded.predict_proba(X), model.predict_proba(X), atol=1e-12)
 
 
 def test_what_is_shown_inside_goes_by_the_steps_that_the_layers_read():
     X, y = shapes(12, 203)
-    model = SequenceClassifier(**QUICK, stride=4).fit(X, y)
+    model = SequenceClassifier(**QUICK, downsample=4).fit(X, y)
     shown = model.inspect(X[0])
     assert len(shown.steps) == len(shown.predictions) == len(shown.layers[0].quantities["h"]) == 51
     assert shown.steps[:3] == ["0", "4", "8"]
@@ -109,9 +109,9 @@ def test_what_is_shown_inside_goes_by_the_steps_that_the_layers_read():
 def test_a_stride_that_is_none_is_refused_in_a_file(stride, tmp_path):
     X, y = shapes(12, 60)
     path = tmp_path / "m.safetensors"
-    SequenceClassifier(**QUICK, stride=2).fit(X, y).save(path)
+    SequenceClassifier(**QUICK, downsample=2).fit(X, y).save(path)
     content = read_tensor_file(path, MODEL)
-    learned = {**content.facts["learned"], "stride": stride}
+    learned = {**content.facts["learned"], "downsample": stride}
     write_tensor_file(path, MODEL, TensorFile(content.tensors, {**content.facts, "learned": learned}))
     with pytest.raises(FileFormatError, match=r"is damaged"):
         SequenceClassifier.load(path)

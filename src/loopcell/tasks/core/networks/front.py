@@ -85,7 +85,7 @@ def chosen_stride(given: int | str, lengths: npt.NDArray[np.int64], *, numbers: 
 def demand_stride(stored: object) -> int:
     """Return a stride that a file holds; ValueError when it is none."""
     if type(stored) is not int or stored not in STRIDES:
-        raise ValueError(f"its stride is {quoted(stored)}")
+        raise ValueError(f"its downsample is {quoted(stored)}")
     return stored
 
 
