@@ -36,10 +36,11 @@ AT_ONCE = 32  # training series beside one another
 Set = tuple[Sequence[Any], Sequence[Any]]
 
 
-def run(small: bool, seeds: int, ensemble: int) -> Result:
+def run(small: bool, seeds: int, sets: str, ensemble: int) -> Result:
     """Learn each set by defaults with each seed, and score the test part."""
     folder = next(iter(fetch("uea-ucr").values())).parent
-    names = ["BasicMotions"] if small else [name for name in (*CLASSES, *NUMBERS) if _file(folder, name).exists()]
+    wanted = ["BasicMotions"] if small else sets.split(",")
+    names = [name for name in (*CLASSES, *NUMBERS) if name in wanted and _file(folder, name).exists()]
     settings: dict[str, Any] = {"hidden_size": 16, "epochs": 3} if small else {}
     settings |= {"ensemble": ensemble} if ensemble > 1 else {}
     used = SEEDS[: 1 if small else seeds]
@@ -157,6 +158,7 @@ if __name__ == "__main__":
         run,
         flags={
             "--seeds": {"type": int, "default": len(SEEDS), "choices": (1, 2, 3), "help": "how many of the seeds"},
+            "--sets": {"default": ",".join((*CLASSES, *NUMBERS)), "help": "which of the sets"},
             "--ensemble": {"type": int, "default": 1, "help": "networks of an ensemble over folds"},
         },
     )
