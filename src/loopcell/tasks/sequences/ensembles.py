@@ -42,12 +42,12 @@ class ClassifierEnsemble(Ensemble):
 
     @property
     def class_counts(self) -> Tensor:
-        """How many examples had each label, [K]."""
+        """The number of examples that had each label, [K]."""
         return self.summed("class_counts")
 
     @property
     def examples(self) -> Tensor:
-        """How many there were."""
+        """The number of examples."""
         return self.summed("examples")
 
 
@@ -91,12 +91,12 @@ class TaggerEnsemble(Ensemble):
 
     @property
     def label_counts(self) -> Tensor:
-        """How many steps had each label, [K]."""
+        """The number of steps that had each label, [K]."""
         return self.summed("label_counts")
 
     @property
     def label_steps(self) -> Tensor:
-        """Of how many that is known, [K]."""
+        """The number of those of which that is known, [K]."""
         return self.summed("label_steps")
 
     def prior_scores(self) -> Tensor:

@@ -173,7 +173,6 @@ class SequenceEstimator(EnsembledEstimator):
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
-                self._prepare(training)
                 if before is None:
                     for layer in first_layers(self.network_):
                         self.input_.prepare(layer)
