@@ -136,6 +136,7 @@ def test_a_run_that_goes_on_draws_what_it_would_have_drawn(tmp_path):
         "schedule": "constant",
         "warmup": 0,
     }
+    settings["summaries"] = False
     whole = SequenceRegressor(**settings | {"epochs": 6}).fit(X, y)
     SequenceRegressor(**settings).fit(X, y, run=tmp_path / "run")
     longer = SequenceRegressor(**settings | {"epochs": 6}).fit(X, y, run=tmp_path / "run", resume=True)
