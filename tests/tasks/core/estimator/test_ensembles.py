@@ -218,7 +218,7 @@ def test_from_the_shell(tmp_path, monkeypatch):
     np.save("X.npy", X)
     np.save("y.npy", np.where(X.sum((1, 2)) > 0, "high", "low"))
     typed = "train classify X.npy y.npy --ensemble 3 --augment jitter=0.01,crop=0.8 --hidden 8 --epochs 2 --seed 1"
-    typed += " --out run"
+    typed += " --run run"
     result = CliRunner().invoke(app, typed.split())
     assert result.exit_code == 0, result.output
     assert "40 sequences, each out of its fold" in result.output
