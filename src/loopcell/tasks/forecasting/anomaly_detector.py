@@ -248,6 +248,11 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         return ScoreTable(f"{count:,} steps", found)
 
     def _stream_steps(self) -> DetectionSteps:
+        if self.smooth > 1:
+            raise UsageError(
+                f"smooth={self.smooth}: a score is the mean of those of the steps around it, of which half have not come "
+                "yet in a stream; train with smooth=1"
+            )
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
