@@ -97,6 +97,7 @@ SPELLINGS: dict[str, Spelling] = {
     "ForecasterSettings.loss": Spelling("--loss", str),
     "RegressorSettings.loss": Spelling("--loss", str),
     "AnomalySettings.label": Spelling("--anomalies", form="COLUMN", earlier="--label"),
+    "augment": Spelling("--augment", str, parse_names, "NAME[=STRENGTH],..."),
     "distances": Spelling("--distances", str, parse_distances, "STEPS,..."),
     "ProblemSettings.updates": Spelling("--updates"),
     "long_memory": Spelling("--long-memory"),

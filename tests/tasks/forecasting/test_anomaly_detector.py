@@ -104,13 +104,13 @@ def test_distances_by_hand():
 
     usual = UsualErrors(2)
     errors = np.random.default_rng(0).multivariate_normal([1, 2], [[4, 1], [1, 2]], 20_000)
-    usual.learn(errors, 0.01)
+    usual.learn([errors], 0.01)
     inverse = np.linalg.inv([[4, 1], [1, 2]])
     expected = [np.sqrt(np.array(d) @ inverse @ d / 2) for d in ([3, 0], [1, -1])]
     assert usual.distance(np.array([[4.0, 2.0], [2.0, 1.0]])) == pytest.approx(expected, rel=0.03)
     assert (usual.distance(errors) > float(usual.threshold)).mean() == pytest.approx(0.01, abs=1e-3)
     still = UsualErrors(2)
-    still.learn(np.stack([np.arange(9.0), np.zeros(9)], 1), 0.1)  # a number that is always right
+    still.learn([np.stack([np.arange(9.0), np.zeros(9)], 1)], 0.1)  # a number that is always right
     assert np.isfinite(still.distance(np.ones((1, 2)))).all()
 
 

@@ -43,3 +43,19 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
         found["average precision"] = float(average_precision_score(flat_true, flat))
         found["ROC AUC"] = float(roc_auc_score(flat_true, flat))
     return found
+
+
+def from_step(scores: Floats, first: int) -> Floats:
+    """Drop the scores before a step."""
+    found = scores.copy()
+    found[:first] = np.nan
+    return found
+
+
+def figures_of(scores: Sequence[Floats], labels: Sequence[Floats] | None, threshold: float) -> dict[str, float]:
+    """Return the metrics of scores; without labels the share of alarms and the mean score."""
+    if labels is not None:
+        return anomaly_metrics(labels, scores, threshold)
+    flat = np.concatenate(scores)
+    flat = flat[np.isfinite(flat)]
+    return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}

@@ -231,12 +231,15 @@ class AnomalySettings(SeriesSettings):
         horizon: f, how many steps ahead: each value is forecast 1, ..., f steps before it comes, and all of these
             errors count.
         alarm_rate: the share of the steps of a quiet period that may lie above the threshold.
+        smooth: a score is the mean of those of so many steps around it: for anomalies that last, of which single steps
+            may look usual; an alarm is then known half as many steps later. 1 leaves each step alone.
         label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
             from it.
     """
 
     horizon: Steps = 1
     alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
+    smooth: Steps = 1
     label: str | None = None
 
 

@@ -23,7 +23,7 @@ from loopcell.data.examples.missing_values import NONE_NAMED, MissingValues
 from loopcell.data.readers import where
 from loopcell.errors import DataError, quoted
 from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
-from loopcell.tasks.core.inputs.gaps import LastSeen, Gaps, Holes
+from loopcell.tasks.core.inputs.gaps import Gaps, Holes, LastSeen
 from loopcell.tasks.core.inputs.input import FirstLayer
 from loopcell.tasks.core.inputs.numbers import Numbers, NumericInput
 from loopcell.tasks.core.settings import NetworkSettings
