@@ -93,7 +93,15 @@ def weekly(seed: int = 0, steps: int = 966) -> Task:
         for step, one in enumerate(drawn.normal(0, 0.08, steps)):
             noise[step] = 0.9 * noise[step - 1] + one
         columns.append(level * np.exp(1.2 * np.cos(2 * np.pi * (t - 4 * column) / 52.18) + 0.3 * years + noise))
-    settings = dict(horizon=24, history=36, season=52, hidden_size=32, batch_size=8, epochs=30, warmup=20)
+    settings = {
+        "horizon": 24,
+        "history": 36,
+        "season": 52,
+        "hidden_size": 32,
+        "batch_size": 8,
+        "epochs": 30,
+        "warmup": 20,
+    }
     return Task(1000 * np.stack(columns, 1), round(0.8 * steps), settings | {"validation_fraction": 0.125})
 
 
@@ -107,7 +115,15 @@ def load() -> Task:
     """Return the toy of the documentation: a load with a rhythm of 8 hours, a slow drift, and noise."""
     drawn, hours = np.random.default_rng(0), np.arange(600)
     values = 50 + 0.02 * hours + 5 * np.sin(2 * np.pi * hours / 8) + drawn.normal(0, 1, 600)
-    settings = dict(horizon=8, history=24, season=8, hidden_size=16, dropout=0.0, batch_size=8, learning_rate=1e-2)
+    settings = {
+        "horizon": 8,
+        "history": 24,
+        "season": 8,
+        "hidden_size": 16,
+        "dropout": 0.0,
+        "batch_size": 8,
+        "learning_rate": 1e-2,
+    }
     return Task(values[:, None], 500, settings | {"warmup": 5})
 
 

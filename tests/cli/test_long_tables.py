@@ -201,6 +201,17 @@ def test_static_columns_of_a_table_whose_rows_are_examples(loopcell, tmp_path):
     assert np.mean(right) > 0.85
 
 
+def test_a_cap_and_labels_of_units_where_rows_are_examples(loopcell, tmp_path):
+    rows = [f"{at % 7},{at % 5},{at}" for at in range(60)]
+    (tmp_path / "t.csv").write_text("a,b,left\n" + "\n".join(rows) + "\n")
+    asked = ["train", "regress", tmp_path / "t.csv", "--input", "a,b", "--target", "left", *SMALL, "--epochs", 1]
+    result = loopcell(*asked, "--cap", 49, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "note: 10 of 60 targets are larger than the cap, and read as 49" in result.stderr
+    result = loopcell(*asked, "--unit-labels", tmp_path / "t.csv", "--run", tmp_path / "no")
+    assert (result.exit_code, result.stderr.count("(--unit-labels) go with --by")) == (2, 1)
+
+
 def test_a_column_that_has_changed_since_training_is_said(loopcell, engines, life, tmp_path):
     run, _ = life
     lines = engines.test.read_text().splitlines()

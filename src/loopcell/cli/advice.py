@@ -9,6 +9,7 @@ import shlex
 FLAGS = {
     "batch_size": "--batch-size",
     "calibrate": "--calibrate",
+    "columns": "--columns",
     "delimiter": "--delimiter",
     "encoding": "--encoding",
     "epochs": "--epochs",

@@ -11,7 +11,7 @@ import typer
 
 from loopcell.cli import early
 from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
-from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.score_table import print_scores
@@ -20,10 +20,12 @@ from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
+from loopcell.tasks.forecasting.settings import BacktestChoice
 
 FLAGS: tuple[Flag, ...] = (
     *(*READING, *INPUT, *LABEL, *SEPARATOR),
     *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+    *flags_of(BacktestChoice),
 )
 
 
@@ -40,16 +42,6 @@ def evaluate(
     ] = None,
     end: Annotated[
         str | None, typer.Option("--end", help="Series: the first time, or number of a step, that counts no more.")
-    ] = None,
-    windows: Annotated[
-        int | None, typer.Option("--windows", help="Series: only the last so many forecasts of each.")
-    ] = None,
-    refit: Annotated[
-        str | None,
-        typer.Option("--refit", help="Series: train a copy anew before a forecast: warm (from its weights) or full."),
-    ] = None,
-    refit_every: Annotated[
-        int | None, typer.Option("--refit-every", help="Series: forecasts from one training to the next, else 1.")
     ] = None,
     plot: Plot = None,
     *,
@@ -70,7 +62,7 @@ def evaluate(
         of_scored = {"last": False, "unit_labels": None}
         known = settings.build(FileExamples, files=train, **of_forecasts, **of_scored) if train else None
         said = {"start": _place(start), "end": _place(end), "stride": stride if of_forecasts else None}
-        said |= {"windows": windows, "refit": refit, "refit_every": refit_every}
+        said |= settings.given(BacktestChoice)
         table = _evaluate(task, load_model(find_model(model)), (data, known), said)
         if plot is not None:
             save_confusion(table, plot)

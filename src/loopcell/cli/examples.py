@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "predict": (
         "loopcell predict runs/reviews new.csv --id text --output opinions.csv",
-        "loopcell predict runs/loads loads.csv",
+        "loopcell predict runs/loads - --state loads.state < loads.csv",
     ),
     "eval": (
         "loopcell eval runs/reviews more.csv --train reviews.csv",

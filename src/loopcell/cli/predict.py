@@ -10,21 +10,23 @@ import typer
 
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS
-from loopcell.cli.flags import Flag, Settings, with_flags
+from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
+from loopcell.cli.live import Live, answer_live
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.predictions import PredictedRow, Row, form_of, write
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.series_ids import SeriesIds
-from loopcell.cli.standard_input import as_files
+from loopcell.cli.standard_input import STANDARD, as_files, is_standard
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
+from loopcell.tasks.core.streaming.config import LiveAnswers
 
 if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED)
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED, *flags_of(LiveAnswers))
 
 
 @with_flags(FLAGS)
@@ -41,7 +43,8 @@ def predict(
         ),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option("--state", help="Forecasts: what was read before; taken up and written anew.")
+        Path | None,
+        typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
     ] = None,
     ahead: Annotated[
         int | None, typer.Option("--ahead", min=1, help="Forecasts: how many steps, else the horizon of training.")
@@ -51,10 +54,20 @@ def predict(
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Write a line of JSON for every sequence, or the rows of a table, in order; any number takes little memory."""
+    """Write a line of JSON for every sequence, or the rows of a table, in order; any number takes little memory.
+
+    With --live (or --state) each line of standard input is a row of a stream, and answered at once: `tail -f FILE |
+    loopcell predict MODEL - --state S`. Without, standard input is read to its end, as a file is.
+    """
     with reporting(debug):
         demand_plot(plot)
-        form = form_of(output, form)
+        form, answers = form_of(output, form), Settings(FLAGS, typed).build(LiveAnswers)
+        if _is_live(files, answers.live, state):
+            _demand_live(files, output, plot, ahead)
+            early.demand_model(find_model(model))
+            spec = Settings(FLAGS, typed).build(FileExamples, files=files)
+            answer_live(load_model(find_model(model)), Live(state, answers, spec, form))
+            return
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)
         loaded = load_model(find_model(model))
@@ -63,6 +76,25 @@ def predict(
         demand_series(loaded, plot, series=is_of_series(loaded))
         found = _of_series(loaded, spec, (state, ahead), plot) if is_of_series(loaded) else _of_examples(loaded, spec)
         write(found, output, form)
+
+
+def _is_live(files: Sequence[Path], live: bool | None, state: Path | None) -> bool:
+    """Say whether lines are answered as they come: where that is asked for, or a state of standard input."""
+    standard = any(is_standard(path) for path in files)
+    return standard and state is not None if live is None else live
+
+
+def _demand_live(files: Sequence[Path], output: Path | None, plot: Path | None, ahead: int | None) -> None:
+    """Refuse what does not go together with live answers; UsageError."""
+    from loopcell.errors import UsageError
+
+    if len(files) != 1 or not is_standard(files[0]):
+        raise UsageError("--live answers the lines of standard input: name it, - (tail -f FILE | loopcell predict ...)")
+    if output not in (None, STANDARD) or plot is not None:
+        flag = "--plot" if plot is not None else "--output"
+        raise UsageError(f"{flag} is for what has an end; live answers go to standard output, as they come (>> FILE)")
+    if ahead is not None:
+        raise UsageError("--ahead is for forecasts of files; live ones have the horizon of training")
 
 
 def is_of_series(model: Any) -> bool:

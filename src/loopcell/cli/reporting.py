@@ -39,7 +39,7 @@ def reporting(debug: bool) -> Iterator[float]:
     except Exception as error:
         if debug:
             raise
-        say(f"error: {_sentence(error)}", err=True)
+        say(f"error: {as_sentence(error)}", err=True)
         raise typer.Exit(error.exit_code if isinstance(error, LoopcellError) else 1) from None
 
 
@@ -92,7 +92,8 @@ def say_unknown(count: int, first: str = "") -> None:
         say_note(f"{many} never seen in training and count as unknown{place}")
 
 
-def _sentence(error: Exception) -> str:
+def as_sentence(error: Exception) -> str:
+    """Return an error as one sentence, with flags in place of the arguments of Python."""
     if isinstance(error, LoopcellError):
         return in_flags(str(error))
     if isinstance(error, OSError) and error.strerror:

@@ -43,7 +43,7 @@ def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tup
     from loopcell.errors import UsageError
 
     files, others = _expanded(files), None if others is None else _expanded(others)
-    if sum(_is_standard(path) for path in (*files, *(others or ()))) > 1:
+    if sum(is_standard(path) for path in (*files, *(others or ()))) > 1:
         raise UsageError("standard input can be read once: name it for one file only")
     return [_as_file(path) for path in files], None if others is None else [_as_file(path) for path in others]
 
@@ -65,19 +65,20 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
     return expanded(paths)
 
 
-def _is_standard(path: Path) -> bool:
+def is_standard(path: Path) -> bool:
+    """Say whether a path is standard input."""
     return path == STANDARD or str(path) in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def _as_file(path: Path) -> Path:
-    if not _is_standard(path) and not path.is_fifo():
+    if not is_standard(path) and not path.is_fifo():
         return path
     folder = Path(tempfile.mkdtemp(prefix="loopcell-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    copy = folder / ("standard-input" if _is_standard(path) else path.name)
-    call(copy, "standard input" if _is_standard(path) else str(path))
+    copy = folder / ("standard-input" if is_standard(path) else path.name)
+    call(copy, "standard input" if is_standard(path) else str(path))
     with copy.open("wb") as file:
-        if _is_standard(path):
+        if is_standard(path):
             shutil.copyfileobj(sys.stdin.buffer, file)
         else:
             with path.open("rb") as pipe:

@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.models import load_model as load_model, open_run as open_run
     from loopcell.tasks.core.run_record import RunRecord as RunRecord
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
+    from loopcell.tasks.core.streaming.state import StreamState as StreamState
+    from loopcell.tasks.core.streaming.stream import Stream as Stream
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
+    from loopcell.tasks.forecasting.anomaly_stream import Detection as Detection
     from loopcell.tasks.forecasting.explaining import Explanation as Explanation
     from loopcell.tasks.forecasting.forecaster import Forecaster as Forecaster
     from loopcell.tasks.forecasting.reconciliation import reconcile as reconcile
     from loopcell.tasks.forecasting.results import Backtest as Backtest, Forecast as Forecast
     from loopcell.tasks.forecasting.state import SeriesState as SeriesState
     from loopcell.tasks.language_model.estimator import LanguageModel as LanguageModel
+    from loopcell.tasks.language_model.stream import NextToken as NextToken
     from loopcell.tasks.seq2seq.candidates import Candidate as Candidate
     from loopcell.tasks.seq2seq.captioner import Captioner as Captioner
     from loopcell.tasks.seq2seq.chat import Chat as Chat
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
+    from loopcell.tasks.sequences.tag_stream import TaggedStep as TaggedStep
     from loopcell.tasks.sequences.tagger import SequenceTagger as SequenceTagger
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
@@ -39,20 +44,25 @@ _HOMES = {
     "core.models": ("load_model", "open_run"),
     "core.run_record": ("RunRecord",),
     "core.score_table": ("ScoreTable",),
+    "core.streaming.state": ("StreamState",),
+    "core.streaming.stream": ("Stream",),
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
+    "forecasting.anomaly_stream": ("Detection",),
     "forecasting.forecaster": ("Forecaster",),
     "forecasting.explaining": ("Explanation",),
     "forecasting.reconciliation": ("reconcile",),
     "forecasting.results": ("Backtest", "Forecast"),
     "forecasting.state": ("SeriesState",),
     "language_model.estimator": ("LanguageModel",),
+    "language_model.stream": ("NextToken",),
     "seq2seq.captioner": ("Captioner",),
     "seq2seq.chat": ("Chat",),
     "seq2seq.candidates": ("Candidate",),
     "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),
+    "sequences.tag_stream": ("TaggedStep",),
     "sequences.tagger": ("SequenceTagger",),
     "word_vectors.estimator": ("WordVectors",),
 }

@@ -147,6 +147,9 @@ def test_rows_that_are_examples():
     assert list(found.y) == ["p", "q"]
     assert found.units is None
     assert found.static.tolist() == [["f", 1.0], [None, 2.0]]
+    found = sequences_from_table(table, input="a", target="b", cap=3.5)
+    assert list(found.y) == [3.0, 3.5]
+    assert found.notes == ("1 of 2 targets are larger than the cap, and read as 3.5",)
 
 
 def test_a_static_column_may_lack_values_and_may_not_change(frame):
@@ -188,6 +191,13 @@ BAD = "unit,time,a,label\n1,1,0.5,x\n1,2,0.7,x\n2,1,0.1,y\n"
         (BAD, {"last": True}, "last is about windows"),
         (BAD, {"window": 0}, "window is a whole number from 1 up, got 0"),
         (BAD, {"window": 1, "cap": 3}, "column 'label': 'x' is not a number"),
+        (BAD, {"each_step": True, "cap": 3}, "a cap is for sequences that have one number each"),
+        (BAD, {"by": (), "unit_labels": [1]}, "labels of units are for rows that are steps"),
+        (
+            BAD,
+            {"each_step": True, "target": "remaining"},
+            "the target 'remaining' is for sequences that have one label",
+        ),
         ("unit,time,a,label\n", {}, "has no rows"),
         (BAD.replace("x\n", "\n").replace("y\n", "\n"), {"window": 1}, "no window has a label in its last row"),
     ],

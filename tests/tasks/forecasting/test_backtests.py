@@ -16,11 +16,11 @@ from tests.tasks.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-QUICK = dict(
-    horizon=4, history=12, season=6, hidden_size=8, dropout=0.0, batch_size=8, epochs=3, learning_rate=1e-2,
-    device="cpu", random_state=1,
-)  # fmt: skip
-COLUMNS = dict(time="time", target="load", zone="Europe/Berlin")
+QUICK = {
+    "horizon": 4, "history": 12, "season": 6, "hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 3,
+    "learning_rate": 1e-2,     "device": "cpu", "random_state": 1,
+}  # fmt: skip
+COLUMNS = {"time": "time", "target": "load", "zone": "Europe/Berlin"}
 
 
 def wave(steps=240, seed=0):
@@ -199,10 +199,12 @@ def test_results_show_themselves_in_a_notebook(timed):
 
 
 def test_one_model_of_five_hundred_series_keeps_the_scale_of_each(tmp_path):
-    """Series of levels from 1 to 1e6: each is forecast on its level, from the file, and one that training had not too."""
+    """Series of levels from 1 to 1e6: each is forecast on its level, from the file; a new one too."""
     random, steps = np.random.default_rng(0), 40
     levels = np.logspace(0, 6, 500)
-    rows = [level * (1 + 0.1 * np.sin(2 * np.pi * np.arange(steps) / 6) + random.normal(0, 0.01, steps)) for level in levels]
+    rows = [
+        level * (1 + 0.1 * np.sin(2 * np.pi * np.arange(steps) / 6) + random.normal(0, 0.01, steps)) for level in levels
+    ]
     data = {"name": np.repeat([f"s{n}" for n in range(500)], steps), "y": np.concatenate(rows)}
     settings = QUICK | {"epochs": 2, "batch_size": 64, "history": 12}
     model = Forecaster(series="name", target="y", **settings).fit(data)

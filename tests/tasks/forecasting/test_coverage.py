@@ -34,7 +34,9 @@ def test_a_level_without_its_partner_is_moved_alone_and_the_median_stays():
 
 def test_a_value_that_is_missing_moves_nothing():
     said = np.tile([-1.0, 1.0], (3, 1, 2, 1))
-    _, kept = follow(tracked(np.zeros((1, 2, 2))), said, np.array([[0.0, 0.0], [9.0, np.nan], [np.nan, np.nan]]), LEVELS, 0.1)
+    _, kept = follow(
+        tracked(np.zeros((1, 2, 2))), said, np.array([[0.0, 0.0], [9.0, np.nan], [np.nan, np.nan]]), LEVELS, 0.1
+    )
     assert kept.shift[0, 1].tolist() == [0, 0]
     assert kept.shift[0, 0] == pytest.approx([-0.16, 0.16])
 
@@ -91,13 +93,13 @@ def test_levels_that_are_intervals():
 
 
 def plain_conformal(scores, share):
-    """Return the smallest score that n + 1 exchangeable ones leave no more than so much above (Romano et al., eq. 8)."""
+    """Return the smallest score that covers one of n + 1 exchangeable ones (Romano et al., eq. 8)."""
     return np.sort(scores)[int(np.ceil((len(scores) + 1) * share)) - 1]
 
 
 def test_an_interval_is_widened_by_the_quantile_of_its_scores():
     """Beside the formula with whole ranks, from which ours differs by less than a rank."""
-    errors = np.random.default_rng(0).normal(size=(200, 1, 1, 2)) + [0.3, -0.3]
+    errors = [*np.random.default_rng(0).normal(size=(200, 1, 1, 2)), 0.3, -0.3]
     low, high = moved_to_cover(errors, np.zeros((200, 1), bool), LEVELS)[0, 0]
     scores = np.maximum(-errors[..., 0], errors[..., 1])[:, 0, 0]
     ranks = np.sort(scores)
@@ -117,7 +119,10 @@ def test_new_values_are_covered_as_n_scores_allow():
 
 def test_few_places_widen_an_interval_and_do_not_narrow_it():
     still = np.zeros((30, 1), bool)
-    wide, tight = np.tile([1.0, -1.0], (30, 4, 1, 1)), np.tile([-0.5, 0.5], (30, 4, 1, 1))  # inside by 1, outside by 0.5
+    wide, tight = (
+        np.tile([1.0, -1.0], (30, 4, 1, 1)),
+        np.tile([-0.5, 0.5], (30, 4, 1, 1)),
+    )  # inside by 1, outside by 0.5
     assert moved_to_cover(wide, still, LEVELS)[:, 0].tolist() == [[1, -1], [1, -1], [1, -1], [0, 0]]  # 30, 15, 10, 7.5
     assert moved_to_cover(tight, still, LEVELS)[:, 0].tolist() == [[-0.5, 0.5]] * 4
     assert (moved_to_cover(tight[:4], still[:4], LEVELS) == 0).all()
@@ -125,9 +130,17 @@ def test_few_places_widen_an_interval_and_do_not_narrow_it():
 
 # --- in a forecaster ------------------------------------------------------------------------------------------------
 
-QUICK = dict(
-    horizon=4, history=12, season=6, hidden_size=8, dropout=0.0, batch_size=8, epochs=3, device="cpu", random_state=1
-)
+QUICK = {
+    "horizon": 4,
+    "history": 12,
+    "season": 6,
+    "hidden_size": 8,
+    "dropout": 0.0,
+    "batch_size": 8,
+    "epochs": 3,
+    "device": "cpu",
+    "random_state": 1,
+}
 
 
 def wave(steps, noise=0.3, seed=0):

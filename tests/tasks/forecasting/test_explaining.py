@@ -11,7 +11,15 @@ from tests.tasks.conftest import one_thread
 
 __all__ = ["one_thread"]
 
-SETTINGS = dict(horizon=4, history=30, hidden_size=16, dropout=0.0, learning_rate=5e-3, random_state=1, device="cpu")
+SETTINGS = {
+    "horizon": 4,
+    "history": 30,
+    "hidden_size": 16,
+    "dropout": 0.0,
+    "learning_rate": 5e-3,
+    "random_state": 1,
+    "device": "cpu",
+}
 
 
 def made(steps=1200):
@@ -21,7 +29,12 @@ def made(steps=1200):
     y = np.zeros(steps)
     for step in range(steps):
         y[step] = (0.8 * y[step - 24] if step >= 24 else random.normal()) + 0.8 * price[step] + 0.3 * noise[step]
-    return {"load": 100 + 20 * y, "price": price, "other": other, "time": np.datetime64("2024-01-01", "h") + np.arange(steps)}
+    return {
+        "load": 100 + 20 * y,
+        "price": price,
+        "other": other,
+        "time": np.datetime64("2024-01-01", "h") + np.arange(steps),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +70,15 @@ def test_the_answer_is_the_forecast_of_the_history_alone(model):
     assert model.backtest(part)[0].mean[0, 1, 0] == pytest.approx(found.answer[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"segment": 6}, {"head": "student-t"}, {"multivariate": True}, {"past": "other", "calendar": "day", "time": "time"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"segment": 6},
+        {"head": "student-t"},
+        {"multivariate": True},
+        {"past": "other", "calendar": "day", "time": "time"},
+    ],
+)
 def test_other_networks_are_explained_too(settings):
     data = made(300)
     arguments = {"target": ("load", "price") if "multivariate" in settings else "load"} | settings
@@ -65,7 +86,18 @@ def test_other_networks_are_explained_too(settings):
     found = model.explain(data)
     assert np.abs(found.gap).max() < 0.05 * np.abs(found.answer - found.base).max() + 1e-3
     if "past" in settings:
-        assert found.columns == ("load", "calendar", "other")
+        assert found.columns == ("load", "day", "other")
+
+
+def test_what_is_missing_and_what_is_a_category_stay_as_they_are():
+    data = made(300)
+    data["load"] = np.where(np.arange(300) % 7 == 3, np.nan, data["load"])
+    data["wind"] = np.where(np.arange(300) % 2, "north", "south")
+    model = Forecaster(target="load", known=("price", "wind"), categories="wind", epochs=1, **SETTINGS).fit(data)
+    found = model.explain(data, places=3)
+    assert np.abs(found.gap).max() < 0.05 * np.abs(found.answer - found.base).max() + 1e-3
+    assert found.by_column["wind"] == 0
+    assert np.isfinite(found.values).all()
 
 
 def test_it_is_a_frame_and_a_picture(model):

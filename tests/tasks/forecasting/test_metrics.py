@@ -91,7 +91,9 @@ def test_the_crps_is_the_integral_of_the_squared_distance_of_distributions():
         found.append((true, quantiles, (((below - (x >= true)) ** 2).sum()) * (x[1] - x[0])))
     assert len(found) > 20
     for true, quantiles, crps in found:
-        one = Forecasts(np.full((1, 1, 1), true), np.zeros((1, 1, 1)), quantiles[None, None, None], np.ones(1), np.ones(1))
+        one = Forecasts(
+            np.full((1, 1, 1), true), np.zeros((1, 1, 1)), quantiles[None, None, None], np.ones(1), np.ones(1)
+        )
         assert forecast_metrics([one], levels)["CRPS"] == pytest.approx(crps, abs=2e-4)
 
 
@@ -111,7 +113,10 @@ def test_the_weighted_quantile_loss_is_its_formula():
     levels = (0.1, 0.25, 0.5, 0.9)
     part = drawn_forecasts(levels)
     losses = [
-        sum(2 * max(a * (x - q), (a - 1) * (x - q)) for x, q in zip(part.true.flat, part.quantiles[..., at].flat, strict=True))
+        sum(
+            2 * max(a * (x - q), (a - 1) * (x - q))
+            for x, q in zip(part.true.flat, part.quantiles[..., at].flat, strict=True)
+        )
         for at, a in enumerate(levels)
     ]
     whole = np.abs(part.true).sum()
@@ -128,5 +133,7 @@ def test_what_is_missing_is_not_scored():
     part = drawn_forecasts()
     hole = part.true.copy()
     hole[1:] = np.nan
-    cut = forecast_metrics([part._replace(true=part.true[:1], mean=part.mean[:1], quantiles=part.quantiles[:1])], (0.1, 0.25, 0.5, 0.9))
+    cut = forecast_metrics(
+        [part._replace(true=part.true[:1], mean=part.mean[:1], quantiles=part.quantiles[:1])], (0.1, 0.25, 0.5, 0.9)
+    )
     assert forecast_metrics([part._replace(true=hole)], (0.1, 0.25, 0.5, 0.9)) == pytest.approx(cut)

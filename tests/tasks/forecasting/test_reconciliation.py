@@ -126,7 +126,10 @@ def test_mint_has_less_error_than_the_forecasts_and_than_the_other_ways():
     backtests = [backtest(*pair) for pair in zip(NAMES, past.T, strict=True)]
     for _ in range(200):
         true = S @ random.normal(20, 5, (4, 1))
-        given = [forecast(name, row) for name, row in zip(NAMES, true + random.normal(size=(7, 1)) * spread[:, None], strict=True)]
+        given = [
+            forecast(name, row)
+            for name, row in zip(NAMES, true + random.normal(size=(7, 1)) * spread[:, None], strict=True)
+        ]
         total["none"] += ((means(given) - true) ** 2).mean()
         for method in ("bottom-up", "ols", "mint"):
             total[method] += ((means(reconcile(given, TREE, method, backtests=backtests)) - true) ** 2).mean()
@@ -142,7 +145,15 @@ def test_a_model_of_all_series_is_reconciled():
         "day": np.tile(np.datetime64("2024-01-01", "D") + t, 7),
         "sold": np.concatenate(list(rows.values())),
     }
-    settings = dict(horizon=3, history=12, hidden_size=8, batch_size=8, epochs=3, device="cpu", random_state=1)
+    settings = {
+        "horizon": 3,
+        "history": 12,
+        "hidden_size": 8,
+        "batch_size": 8,
+        "epochs": 3,
+        "device": "cpu",
+        "random_state": 1,
+    }
     model = Forecaster(series="name", time="day", target="sold", **settings).fit(table)
     found = reconcile(model.predict(table), TREE, backtests=model.backtest(table, windows=30))
     adds_up(found)

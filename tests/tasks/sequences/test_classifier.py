@@ -96,7 +96,9 @@ def test_several_labels_in_the_form_in_which_they_came():
     matrix = np.array([[letter in text for letter in "ab"] for text in X], dtype=int)
     model = SequenceClassifier(**QUICK, pooling="max", epochs=15).fit(X, matrix)
     assert model.predict(["aaa", "bb", "abab"]).tolist() == [[1, 0], [0, 1], [1, 1]]
-    assert model.evaluate(X, matrix, training=(X, matrix)).model["micro-F1"] > 0.95
+    table = model.evaluate(X, matrix, training=(X, matrix))
+    assert table.model["micro-F1"] > 0.95
+    assert table.by_label["1"]["count"] == matrix[:, 1].sum()
 
 
 # --- weights and calibration -----------------------------------------------------------------------------------------

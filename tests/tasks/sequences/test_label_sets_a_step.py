@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import f1_score, log_loss
+from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 
 from loopcell import SequenceTagger
 from loopcell.errors import DataError, UsageError
@@ -66,6 +66,10 @@ def test_its_figures_are_scikit_learns(model):
     assert table.rows["token by itself"]["NLL/step"] < found
     assert table.verdict().beaten
     assert table.confusion is None
+    wanted = precision_recall_fscore_support(true, likely > 0.5)
+    for k, letter in enumerate("ab"):
+        assert list(table.by_label[letter].values()) == pytest.approx([part[k] for part in wanted])
+    assert table.to_json()["by_label"]["a"]["count"] == true[:, 0].sum()
 
 
 def test_the_loss_is_the_entropy_of_every_label_that_is_known(model):

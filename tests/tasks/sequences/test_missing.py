@@ -162,6 +162,9 @@ def test_a_cell_for_gaps_learns_is_saved_and_streams(name, tmp_path):
     times = [np.cumsum(drawn.exponential(2.0, len(x))) for x in X]
     model = SequenceClassifier(**{**QUICK, "cell": name}, epochs=12).fit(X, y, times=times)
     assert model.score(X, y, times=times) > 0.75
+    one = SequenceData(X, times=times)[0:1]
+    assert len(model.inspect(one).steps) == len(X[0])
+    assert model.gradient_flow(one, y[0]).layers
     labels = [np.cumsum(np.isnan(x[:, 1])) % 2 for x in X]
     tagger = SequenceTagger(**{**SHORT, "cell": name}).fit(X, labels, times=times)
     tagger.save(tmp_path / "m.safetensors")

@@ -59,7 +59,7 @@ class SequenceData(Sequence[Any]):
 
     @property
     def timed(self) -> bool:
-        """Whether steps have times."""
+        """True where steps have times."""
         return self.times is not None
 
     @property

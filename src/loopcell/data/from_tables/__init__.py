@@ -5,6 +5,7 @@ A row of a long table is a step: `roles.py` says what each column is for, `units
 pass. A row of a wide table is an example: `wide_rows.py`. `tables.py` has the one function for users.
 """
 
+from loopcell.data.from_tables.labels import capped
 from loopcell.data.from_tables.roles import REMAINING, Roles, demand_columns
 from loopcell.data.from_tables.sequences import LongTable
 from loopcell.data.from_tables.tables import (
@@ -25,6 +26,7 @@ __all__ = [
     "TableSequences",
     "WideRows",
     "as_names",
+    "capped",
     "cut_units",
     "demand_columns",
     "demand_long_enough",

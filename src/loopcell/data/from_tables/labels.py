@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.from_tables.units import LABEL, Unit, label_of
 from loopcell.data.readers.cells import is_number
+from loopcell.data.readers.records import Column
 from loopcell.data.series.numbers import numbers_of
 from loopcell.errors import DataError, UsageError, quoted
 
@@ -42,6 +45,10 @@ class Targets:
         if self.roles.each_step and (self.given is not None or self.counts_down):
             what = "labels of units are" if self.given is not None else f"the target {self.roles.target!r} is"
             raise UsageError(f"{what} for sequences that have one label each, and a tagger learns one for each step")
+        if self.roles.each_step and self.roles.cap is not None:
+            raise UsageError(
+                "a cap is for sequences that have one number each, and a tagger learns a label for each step"
+            )
 
     def of(self, unit: Unit, spans: Sequence[slice]) -> list[Any]:
         """Return the target of each span of a unit's rows; None for one that is not known.
@@ -79,7 +86,7 @@ class Targets:
                 "unit still has after it"
             )
         if self._capped:
-            yield f"{self._capped:,} of {self._count:,} targets are larger than the cap, and read as {self.roles.cap:g}"
+            yield capped_note(self._capped, self._count, self.roles.cap)
         if self._left_out:
             yield f"{self._left_out:,} of {self._count:,} windows have no label in their last row, and are left out"
 
@@ -116,10 +123,30 @@ class Targets:
 
     def _within_cap(self, target: Any) -> Any:
         cap = self.roles.cap
-        if cap is None or target is None or isinstance(target, list) or target <= cap:
+        if cap is None or target is None or target <= cap:
             return target
         self._capped += 1
         return cap
+
+
+def capped(column: Column, cap: float | None) -> tuple[Column, str]:
+    """Return targets with none larger than a cap, and a sentence on how many were; "" for none.
+
+    Raises:
+        DataError: there is a cap, and a target is no number.
+    """
+    if cap is None:
+        return column, ""
+    found = numbers_of(column.name, column, missing=True)
+    larger = int((found > cap).sum())
+    cells = [label_of(float(number)) for number in np.minimum(found, cap)]
+    note = capped_note(larger, len(found), cap) if larger else ""
+    return Column(cells, column.origins, column.name, column.units), note
+
+
+def capped_note(larger: int, count: int, cap: float | None) -> str:
+    """Return the sentence on targets that are read as a cap."""
+    return f"{larger:,} of {count:,} targets are larger than the cap, and read as {cap:g}"
 
 
 def _number(given: Any, unit: Unit) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.from_tables.labels import Given
+from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import Roles, demand_columns
 from loopcell.data.from_tables.sequences import Cut, LongTable
 from loopcell.data.from_tables.wide_rows import WideRows
@@ -105,6 +105,8 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     demand_columns(records, roles.input)
     records.check_columns(roles.read(records.columns))
     if not roles.of_steps:
+        if unit_labels is not None:
+            raise UsageError("labels of units are for rows that are steps: say which column tells the units apart (by)")
         return _examples(records, roles)
     found = cut_units(LongTable(records, roles, unit_labels))
     demand_long_enough(found.units, window)
@@ -153,7 +155,10 @@ def _examples(records: Records, roles: Roles) -> TableSequences:
     columns = [loaded[name] for name in roles.input]
     X = Column(WideRows(columns), columns[0].origins)
     static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
-    return TableSequences(X, None if roles.target is None else loaded[roles.target], static, None, None)
+    if roles.target is None:
+        return TableSequences(X, None, static, None, None)
+    y, note = capped(loaded[roles.target], roles.cap)
+    return TableSequences(X, y, static, None, None, (note,) if note else ())
 
 
 def statics(rows: Iterable[Sequence[Any]]) -> Statics:

@@ -13,7 +13,7 @@ from loopcell.data.text.char import CharVocabulary
 from loopcell.data.text.jamo import JamoVocabulary
 from loopcell.data.text.kinds import VOCABULARIES, vocabulary_class, vocabulary_from_json
 from loopcell.data.text.source import Source, byte_blocks, read_bytes, read_text, text_blocks
-from loopcell.data.text.split import Stream, split_held_out, split_sources
+from loopcell.data.text.split import TokenStream, split_held_out, split_sources
 from loopcell.data.text.tokens import TokenFile, tokenize, write_tokens
 from loopcell.data.text.vocabulary import Vocabulary
 from loopcell.data.text.word import WordVocabulary
@@ -34,7 +34,7 @@ __all__ = [
     "JamoVocabulary",
     "Lanes",
     "Source",
-    "Stream",
+    "TokenStream",
     "TokenFile",
     "Vocabulary",
     "WordVocabulary",

@@ -12,7 +12,7 @@ from loopcell.data.text.source import Source
 from loopcell.errors import DataError, UsageError
 
 
-class Stream(NamedTuple):
+class TokenStream(NamedTuple):
     """Tokens `[N]` and where their documents start, as `Lanes` takes them."""
 
     tokens: npt.NDArray[Any]
@@ -21,7 +21,7 @@ class Stream(NamedTuple):
 
 def split_held_out(
     tokens: npt.NDArray[Any], document_starts: npt.NDArray[np.int64], fraction: float
-) -> tuple[Stream, Stream]:
+) -> tuple[TokenStream, TokenStream]:
     """Cut a stream of tokens: the last `fraction` of it is held out.
 
     The cut is at `int(N * (1 - fraction))`, the field's habit (tinyshakespeare at 0.1: 1,003,854 and
@@ -38,7 +38,7 @@ def split_held_out(
     cut = _cut(len(tokens), fraction, "tokens")
     starts = np.asarray(document_starts, dtype=np.int64)
     later = starts[starts > cut] - cut
-    return Stream(tokens[:cut], starts[starts < cut]), Stream(tokens[cut:], np.append(np.int64(0), later))
+    return TokenStream(tokens[:cut], starts[starts < cut]), TokenStream(tokens[cut:], np.append(np.int64(0), later))
 
 
 def split_sources(sources: Iterable[Source], fraction: float) -> tuple[list[Source], list[Source]]:

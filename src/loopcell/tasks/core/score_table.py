@@ -21,12 +21,15 @@ class ScoreTable:
         confusion: [K, K] whole numbers, how often a true label (row) was given as another (column); None where there
             are no classes.
         labels: the K labels of `confusion`.
+        by_label: of the model, precision, recall, F1 and how often it is there (count), by label; where an example or a
+            step may have several labels.
     """
 
     data: str
     rows: Mapping[str, Mapping[str, float]]
     confusion: Any = None
     labels: tuple[str, ...] = field(default=())
+    by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def model(self) -> Mapping[str, float]:
@@ -82,4 +85,6 @@ class ScoreTable:
         found: dict[str, Any] = {"data": self.data, "rows": {name: dict(row) for name, row in self.rows.items()}}
         if self.confusion is not None:
             found["confusion"] = {"labels": list(self.labels), "counts": self.confusion.tolist()}
+        if self.by_label:
+            found["by_label"] = {label: dict(figures) for label, figures in self.by_label.items()}
         return found

@@ -17,6 +17,7 @@ from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import anomaly_metrics
+from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -26,6 +27,7 @@ from loopcell.tasks.forecasting.missing import first_there, last_there
 from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
+from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
 from loopcell.tasks.forecasting.starts import first_after
@@ -57,7 +59,7 @@ class AnomalyNetwork(ForecastNetwork):
         self.jumps = UsualErrors(sizes.targets)
 
 
-class AnomalyDetector(AnomalySettings, SeriesEstimator):
+class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, Detection]):
     """Steps that nobody could expect who knows the series: a machine that shakes, a sensor that sticks.
 
     It learns to forecast quiet series; the score of a step is how far its forecasts were off, measured by how far they
@@ -239,6 +241,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator):
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
             found["every step"] = _metrics(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
+
+    def _stream_steps(self) -> DetectionSteps:
+        network = self.network_
+        return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +23,10 @@ from loopcell.tasks.forecasting.results import Backtest, joined
 from loopcell.tasks.forecasting.scaled import ScaledSeries, steps_that_have_been
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
+from loopcell.tasks.forecasting.settings import RefitName
 from loopcell.tasks.forecasting.splits import of_part, span_of
 from loopcell.tasks.forecasting.starts import span_between
 from loopcell.tasks.forecasting.strategies import ForecastBatch, Places
-
-Refit = Literal["warm", "full"]
 
 
 class BacktestedEstimator(SeriesEstimator):
@@ -45,7 +44,7 @@ class BacktestedEstimator(SeriesEstimator):
         end: Any = None,
         stride: int = 1,
         windows: int | None = None,
-        refit: Refit | None = None,
+        refit: RefitName | None = None,
         refit_every: int = 1,
     ) -> list[Backtest]:
         """Forecast from place after place of each series, from what was known there, beside what came.
@@ -90,7 +89,7 @@ class BacktestedEstimator(SeriesEstimator):
         end: Any = None,
         stride: int = 1,
         windows: int | None = None,
-        refit: Refit | None = None,
+        refit: RefitName | None = None,
         refit_every: int = 1,
     ) -> ScoreTable:
         """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
@@ -137,7 +136,8 @@ class BacktestedEstimator(SeriesEstimator):
         found, column = chosen(self._read_table(data), series), column_of(self.targets_, target)
         demand_step(step, self.network_.steps)
         (here,) = self._places([found], [(0, len(found))], windows=places)
-        return explained(self.network_, self._scaled(found), here, column, step)
+        names = [*self.covariates_.of_known(), *self.covariates_.of_static(), *self.covariates_.of_past()]
+        return explained(self.network_, self._scaled(found), here, names, (column, step))
 
     def score(self, data: Any, y: Any = None) -> float:
         """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
@@ -198,7 +198,7 @@ class BacktestedEstimator(SeriesEstimator):
         return found
 
     def _refitted(
-        self, series: Sequence[Series], places: Sequence[Places], refit: Refit, every: int
+        self, series: Sequence[Series], places: Sequence[Places], refit: RefitName, every: int
     ) -> Iterator[tuple[BacktestedEstimator, list[Places]]]:
         """Yield a model that is trained on what stands before some places of each series, with these places."""
         cuts = range(0, max(map(len, places)) + every, every)
@@ -214,7 +214,7 @@ class BacktestedEstimator(SeriesEstimator):
 
     @abstractmethod
     def _look(self, one: ScaledSeries, places: Places) -> tuple[ForecastBatch, Memory, Any]:
-        """Return the futures of places on the scale of their series, the memory after the last step, and what follows."""
+        """Return the futures of places on their series' scale, the memory after the last step, and what follows."""
 
     @abstractmethod
     def _in_units(self, one: ScaledSeries, places: Places, futures: ForecastBatch) -> ForecastBatch:

@@ -44,11 +44,9 @@ def further_note(count: int, settings: ForecasterSettings) -> list[str]:
     horizon = int(settings.horizon)
     if count <= horizon or settings.roll_out:
         return []
+    told = f"steps {horizon + 1} to {count} are beyond the horizon of {horizon}"
     said = "" if settings.head == "mean" else "; their intervals do not know the errors of these, and are too narrow"
-    return [
-        f"steps {horizon + 1} to {count} are beyond the horizon of {horizon}: they go by the forecasts before them as if "
-        f"these had come true{said}"
-    ]
+    return [f"{told}: they go by the forecasts before them as if these had come true{said}"]
 
 
 def further(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
 from loopcell.tasks.forecasting.settings import SeriesSettings
-from loopcell.tasks.forecasting.state import StoredHistory
 
 JITTER = 0.1  # of a step, by which times may be off
 SLIGHT = 1e-6  # of a step, by which numbers may be off without a word
@@ -184,7 +183,19 @@ def demand_like(series: Sequence[Series], targets: Sequence[str], step: Step | N
             raise DataError(f"{of(one.name)} has steps of {one.step}, and the model was trained on steps of {step}")
 
 
-def continued(series: Series, kept: StoredHistory) -> Series:
+class LastRead(Protocol):
+    """The end of what was read of a series: the time of the last step, and what lies between two times."""
+
+    @property
+    def time(self) -> Any:
+        """Of the last step that was read."""
+
+    @property
+    def step(self) -> Step | None:
+        """The distance of two times; None where that was not asked for."""
+
+
+def continued(series: Series, kept: LastRead) -> Series:
     """Continue a series that was read before by new rows, with its step; rows that were only counted count on.
 
     Raises:

@@ -1,16 +1,17 @@
 """Coverage: quantiles that follow what came, so that the right share of the values lies between or below them.
 
 Two quantiles as far from one half, of levels a and 1 - a, are an interval. When a value x comes, each of the f
-forecasts of it that were made before is looked at, with its interval as it was given then, and intervals are widened or
-narrowed on both sides for the forecasts after it, by a share r of the width w between the outer quantiles:
+forecasts of it that were made before is looked at, with its interval as it was given then, and intervals are widened
+or narrowed on both sides for the forecasts after it, by a share r of the width w between the outer quantiles:
 
     v <- v + r w ([x outside of the interval] - 2 a)
 
 On average an interval is left alone exactly when a share 1 - 2 a of the values lies in it, however the series changes:
-of intervals that were given, so that it holds for far steps too, whose outcomes are late. This is the quantile tracker of Angelopoulos, Candes, Tibshirani: Conformal PID Control for Time Series Prediction, 2023
-(arXiv 2307.16895), on the score of Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv
-1905.03222), max(q_a - x, x - q_{1-a}); one score for both ends holds with half the noise of one for each. A level
-without its partner is moved on its own, by r w (a - [x <= q]); the median stays where the held-out part put it.
+of intervals that were given, so that it holds for far steps too, whose outcomes are late. This is the quantile tracker
+of Angelopoulos, Candes, Tibshirani: Conformal PID Control for Time Series Prediction, 2023 (arXiv 2307.16895), on the
+score of Romano, Patterson, Candes: Conformalized Quantile Regression, 2019 (arXiv 1905.03222), max(q_a - x, x -
+q_{1-a}); one score for both ends holds with half the noise of one for each. A level without its partner is moved on
+its own, by r w (a - [x <= q]); the median stays where the held-out part put it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Tracked(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """How the levels stand to each other.
+    """Intervals among the levels, and levels on their own.
 
     Attributes:
         pairs: the numbers of two levels that are an interval, and the share that is to lie in it.

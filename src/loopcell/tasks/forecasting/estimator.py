@@ -249,7 +249,7 @@ class SeriesEstimator(Estimator):
         """Read the series of a table that is like the one of training; `like` gives what is known of a step."""
         self._fitted()
         settings = checked(self)
-        if settings.target == ALL_COLUMNS:  # that were there in training, in their order
+        if settings.target == ALL_COLUMNS or (not settings.target and isinstance(data, Records)):  # those of training
             settings = replace(settings, target=self.targets_)
         found = self._table(
             data, replace(settings, categories=tuple(self.covariates_.categories)), like or self._known_step

@@ -1,9 +1,10 @@
 """Explanation: which columns and which lags forecasts stand on, by integrated gradients.
 
-A forecast goes by the last h values, the covariates of these steps and what is known of the steps to come. Each of these
-numbers gets a share of the difference between the forecast and the one of a quiet history, where every number is the
-mean of training: integrated gradients (Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, 2017,
-arXiv 1703.01365), whose shares add up to that difference. The gradients are those of the library's own backward pass.
+A forecast goes by the last h values, the covariates of these steps and what is known of the steps to come. Each of
+these numbers gets a share of the difference between the forecast and the one of a quiet history, where every number is
+the mean of training (categories and what is missing stay as they are, and get no share): integrated gradients
+(Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, 2017, arXiv 1703.01365), whose shares add up to that
+difference. The gradients are those of the library's own backward pass.
 """
 
 from __future__ import annotations
@@ -27,19 +28,18 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
-CALENDAR = "calendar"
 POINTS = 32  # on the way from the quiet history
 SHOWN = 8  # columns and lags of a picture or a text
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What forecasts of one target of one series stand on, in its units.
+    """Shares that past and known numbers have in forecasts of one target of one series, in its units.
 
     Attributes:
         series: its name; target: the one that is forecast.
         step: how far ahead, from 1; None for the mean over the horizon.
-        columns: C names: the targets, covariates known ahead ("calendar" for all of the times'), past covariates.
+        columns: C names: the targets, covariates known ahead (of the calendar too), those that are static, past ones.
         lags: int64 [S]: how many steps a number stands before the first step that is forecast: `history`, ..., 1; and
             0, -1, ... of covariates of the steps to come.
         values: float64 [N, S, C]: what each number adds to each forecast, against the quiet history.
@@ -58,7 +58,7 @@ class Explanation:
 
     @property
     def by_column(self) -> dict[str, float]:
-        """Return what matters of each column: the mean absolute share of its numbers, summed over lags, largest first."""
+        """Return what matters of each column: the mean absolute shares, summed over lags, largest first."""
         return _falling(self.columns, np.abs(self.values).mean(0).sum(0))
 
     @property
@@ -69,7 +69,8 @@ class Explanation:
     @property
     def gap(self) -> Floats:
         """Return what the shares do not explain of answer - base, [N]: near 0."""
-        return self.answer - self.base - self.values.sum((1, 2))
+        found: Floats = self.answer - self.base - self.values.sum((1, 2))
+        return found
 
     def lines(self) -> list[str]:
         """Return in words which columns and which lags matter most."""
@@ -121,7 +122,7 @@ class Explanation:
 
 
 def explained(
-    network: SeriesNetwork, one: ScaledSeries, places: Places, column: int, step: int | None
+    network: SeriesNetwork, one: ScaledSeries, places: Places, names: Sequence[str], asked: tuple[int, int | None]
 ) -> Explanation:
     """Return what the forecasts of places of a series stand on.
 
@@ -129,27 +130,30 @@ def explained(
         network: trained.
         one: the series, with the covariates of the steps that the last place forecasts.
         places: [N], each with `history` steps before it.
-        column: of the target.
-        step: how far ahead, from 1; None for the mean over all steps.
+        names: of the covariates, those known ahead first.
+        asked: the number of the target; and how far ahead, from 1, or None for the mean over all steps.
     """
-    x = _windows(network, one, places)
+    x, (column, step) = _windows(network, one, places), asked
     targets, known = one.values.shape[1], one.known.shape[1]
     scale = float(one.scale.size[column])
+    missing, x = x.isnan(), x.nan_to_num(0.0)
 
     def answer(numbers: Tensor) -> Tensor:
+        numbers = numbers.masked_fill(missing, torch.nan)
         values, covariates = numbers[..., :targets], numbers[..., targets:]
         outputs, windows, _ = network.read(values[: network.history], covariates[: network.history])
         ahead = covariates[network.history :, :, :known].transpose(0, 1).unsqueeze(0)  # [1, N, f, P]
         found = network.head_kind.mean(network.forecast(outputs[-1:], windows[-1:], ahead))[0, :, column]  # [N, f]
         return found.mean(-1) if step is None else found[:, step - 1]
 
-    found = attribute(answer, x, steps=POINTS)
+    found = attribute(answer, x, baseline=_quiet(network, x, targets), steps=POINTS)
     assert found.base is not None
-    values, names = _by_name(found.values.transpose(0, 1).double().cpu().numpy() * scale, one, targets + known)
+    shares = found.values.transpose(0, 1).double().cpu().numpy() * scale
+    values, columns = _by_name(shares, [*one.series.target_names, *names])
     mean = float(one.scale.mean[column])
     ends = (part.double().cpu().numpy() * scale + mean for part in (found.answer, found.base))
     lags = np.arange(network.history, -network.steps, -1)
-    return Explanation(one.series.name, one.series.target_names[column], step, names, lags, values, *ends)
+    return Explanation(one.series.name, one.series.target_names[column], step, columns, lags, values, *ends)
 
 
 def _windows(network: SeriesNetwork, one: ScaledSeries, places: Places) -> Tensor:
@@ -161,12 +165,23 @@ def _windows(network: SeriesNetwork, one: ScaledSeries, places: Places) -> Tenso
     return torch.from_numpy(numbers).to(device_of(network))
 
 
-def _by_name(values: Floats, one: ScaledSeries, before_past: int) -> tuple[Floats, tuple[str, ...]]:
-    """Return shares [N, S, C] with those of one name added up, and the names."""
-    series, count = one.series, before_past - one.values.shape[1] - len(one.series.known_names)
-    every = (*series.target_names, *series.known_names, *[CALENDAR] * count, *series.past_names)
-    names = tuple(dict.fromkeys(every))
-    columns = [values[..., [at for at, other in enumerate(every) if other == name]].sum(-1) for name in names]
+def _quiet(network: SeriesNetwork, x: Tensor, targets: int) -> Tensor:
+    """Return the quiet history for windows [h + f, N, ...]: means of training, which are 0, and the categories of x.
+
+    Between two categories there is nothing, so these get no share.
+    """
+    sizes = network.sizes
+    codes = [*(targets + at for at in sizes.known_codes), *(targets + sizes.known + at for at in sizes.past_codes)]
+    base = torch.zeros_like(x)
+    base[..., codes] = x[..., codes]
+    return base
+
+
+def _by_name(values: Floats, every: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
+    """Return shares [N, S, C] with those of one name, such as the two waves of a day, added up, and the names."""
+    plain = [name.removesuffix(" sine").removesuffix(" cosine") for name in every]
+    names = tuple(dict.fromkeys(plain))
+    columns = [values[..., [at for at, other in enumerate(plain) if other == name]].sum(-1) for name in names]
     return np.stack(columns, -1), names
 
 
@@ -182,4 +197,6 @@ def _falling(names: Sequence[Any], values: Floats) -> dict[Any, float]:
 
 def _named(shares: dict[Any, float]) -> str:
     whole = sum(shares.values()) or 1.0
-    return ", ".join(f"{'value' if name == '' else name} {share / whole:.0%}" for name, share in list(shares.items())[:SHOWN])
+    return ", ".join(
+        f"{'value' if name == '' else name} {share / whole:.0%}" for name, share in list(shares.items())[:SHOWN]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -16,45 +16,42 @@ from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.estimator.engine import BatchLoss
-from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.backtests import BacktestedEstimator
 from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
-from loopcell.tasks.forecasting.columns import continued, notes_of, usual_season
+from loopcell.tasks.forecasting.columns import continued, notes_of
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
-from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.examples import SeriesExamples
+from loopcell.tasks.forecasting.forecast_stream import ForecastSteps, flat_names
 from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
-from loopcell.tasks.forecasting.results import Backtest, Forecast, in_units, with_history
+from loopcell.tasks.forecasting.results import Forecast, in_units, with_history
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
-from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
+from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
-from loopcell.tasks.forecasting.splits import ends_of, of_part, span_of
-from loopcell.tasks.forecasting.starts import span_between
+from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
-    moves_now,
-    moving_note,
     never_varied,
     stay,
     staying_note,
     still_columns,
+    still_notes,
 )
 from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
-class Forecaster(ForecasterSettings, BacktestedEstimator):
+class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredHistory, Forecast]):
     """The next f steps of time series, with how far to trust them: loads, sales, sensors, counts.
 
     Its arguments are those of `TrainingSettings`, `SeriesSettings` and `ForecasterSettings` in `loopcell.tasks`, all of
@@ -108,7 +105,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
             DataError: the rows do not follow those that were read before.
         """
         kept, count = dict(state or {}), demand_count(steps, checked(self))
-        found, still, moved = list[Forecast](), list[tuple[Series, Flags]](), list[tuple[Series, Flags]]()
+        found, read = list[Forecast](), list[tuple[Series, StoredHistory | None, StoredHistory]]()
         for series in self._read_table(data, None if state is None else lambda name: self._step_kept(name, kept)):
             before = kept.get(series.name)
             if before is not None and not self._looking().fits(before):
@@ -116,12 +113,10 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
             new = series if before is None else continued(series, before)
             self._note(notes_of([new]))
             forecast, after = self._forecast_after(new, before, count)
-            moves = moves_now(new, before)
             found.append(forecast)
-            still.append((new, after.still & ~moves))
-            moved.append((new, moves))
+            read.append((new, before, after))
             kept[series.name] = after
-        self._note([*further_note(count, checked(self)), *staying_note(still), *moving_note(moved)])
+        self._note([*further_note(count, checked(self)), *still_notes(read)])
         return found, SeriesState(kept)
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
@@ -199,6 +194,17 @@ class Forecaster(ForecasterSettings, BacktestedEstimator):
             return
         shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
+
+    # --- streams ---------------------------------------------------------------------------------------------------
+
+    def _stream_steps(self) -> ForecastSteps:
+        names = flat_names(self.targets_, int(self.horizon), self.network_.head_kind.levels)
+        return ForecastSteps(names, self._next, self._looking().fits, self.network_.moved)
+
+    def _next(self, new: Series, before: StoredHistory | None) -> tuple[Forecast, StoredHistory]:
+        forecast, after = self._forecast_after(new, before, int(self.horizon))
+        self._note(still_notes([(new, before, after)]))
+        return forecast, after
 
     # --- looking ahead ---------------------------------------------------------------------------------------------
 

@@ -51,7 +51,9 @@ def html_of(forecast: Forecast) -> str:
     rows = list(forecast.rows())
     head = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0]) if rows else ""
     lines = ("".join(f"<td>{_cell(value)}</td>" for value in row.values()) for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+    )
 
 
 def _cell(value: Any) -> str:

@@ -120,7 +120,8 @@ def _of_piece(true: Floats, low: float, high: float, first: Floats, last: Floats
         turn = np.where(rise > 0, np.clip(over / rise, 0, 1), over >= 0)
     every = over * low + (over * length - rise * low) / 2 - rise * length / 3  # of (x - q) a
     behind = over * (1 - turn) - rise * (1 - turn**2) / 2  # of (x - q), where q is above x
-    return 2 * length * (every - behind)
+    found: Floats = 2 * length * (every - behind)
+    return found
 
 
 def _covered(part: Forecasts) -> Floats:

@@ -114,9 +114,16 @@ class SeriesNetwork(nn.Module):
     def remembers(self, memory: Memory) -> bool:
         """Return whether a memory, of one series, could be this network's."""
         own = self.start(memory.recent.new_zeros(1, self.sizes.targets))
-        shapes = ({name: tensor.shape for name, tensor in one.recurrent.items()} for one in (own, memory))
-        aged = memory.ages is None or memory.ages.shape == memory.recent.shape
-        return aged and own.recent.shape == memory.recent.shape and next(shapes) == next(shapes)
+        looks = ({name: (one.shape, one.dtype) for name, one in each.recurrent.items()} for each in (own, memory))
+        numbers = [memory.recent] if memory.ages is None else [memory.recent, memory.ages]
+        recent = all(one.shape == own.recent.shape and one.dtype == torch.float32 for one in numbers)
+        return recent and next(looks) == next(looks)
+
+    def moved(self, memory: Memory) -> Memory:
+        """Return a memory on the device of the network."""
+        device = next(self.parameters()).device
+        ages = None if memory.ages is None else memory.ages.to(device)
+        return Memory(memory.recent.to(device), memory.recurrent.to(device), ages)
 
     def encoded(self, covariates: Tensor) -> Tensor:
         """Return covariates [..., P + Q] with the vectors of their categories; what is static before what is past."""

@@ -32,7 +32,7 @@ FEWEST = 3  # errors that a covariance is estimated from
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
-    """How series add up.
+    """Series that add up.
 
     Attributes:
         names: of the m series.
@@ -60,7 +60,7 @@ def hierarchy_of(structure: Structure) -> Hierarchy:
         return _of_matrix(structure)
     parts = {str(total): _weights(total, found) for total, found in _mapping(structure).items()}
     bottom = tuple(dict.fromkeys(name for some in parts.values() for name in some if name not in parts))
-    rows: dict[str, Floats] = {name: row for name, row in zip(bottom, np.eye(len(bottom)), strict=True)}
+    rows: dict[str, Floats] = dict(zip(bottom, np.eye(len(bottom)), strict=True))
 
     def row(name: str, above: tuple[str, ...]) -> Floats:
         if name in above:
@@ -168,13 +168,16 @@ def _spreads(method: Method, tree: Hierarchy, backtests: Sequence[Backtest] | No
 def _regular(spread: Floats) -> Floats:
     """Return a covariance that can be inverted: a series that was never off is taken to be hardly ever."""
     least = 1e-9 * max(float(np.diag(spread).max()), np.finfo(float).tiny)
-    return spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    found: Floats = spread + np.diag(np.where(np.diag(spread) <= least, least, 0.0))
+    return found
 
 
 def _moved(given: Forecast | None, template: Forecast, name: str, mean: Floats) -> Forecast:
     """Return a forecast with another mean, and its quantiles moved along; one that was not given has none."""
     if given is None:
-        return Forecast(name, template.times, template.target_names, mean, (), np.empty((*mean.shape, 0)), template.zone)
+        return Forecast(
+            name, template.times, template.target_names, mean, (), np.empty((*mean.shape, 0)), template.zone
+        )
     return replace(given, mean=mean, quantiles=given.quantiles + (mean - given.mean)[..., None])
 
 
@@ -188,7 +191,9 @@ def _by_name(given: Sequence[Any], wanted: Sequence[str], what: str) -> dict[str
         found[name] = one
     for name in wanted:
         if name not in found:
-            raise DataError(f"structure: series {name!r} has no {what}; there is {', '.join(map(repr, found)) or 'none'}")
+            raise DataError(
+                f"structure: series {name!r} has no {what}; there is {', '.join(map(repr, found)) or 'none'}"
+            )
     return found
 
 

@@ -115,7 +115,7 @@ class SeriesSettings(TrainingSettings, MissingSettings):
         series: the column that tells several series apart. None: there is one.
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
-        static: covariates that have one value for all of a series.
+        static: columns with one value for each series or unit.
         categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
         calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
             weekday and month, of which each has a learned vector; dayofyear, how far the year is.
@@ -238,6 +238,25 @@ class AnomalySettings(SeriesSettings):
     horizon: Steps = 1
     alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
     label: str | None = None
+
+
+RefitName = Literal["warm", "full"]
+
+
+@dataclass(kw_only=True)
+class BacktestChoice:
+    """The forecasts of a backtest that are made, and by what.
+
+    Args:
+        windows: of a forecaster, only the last so many forecasts of each series.
+        refit: of a forecaster, train a copy anew before a forecast, on all that stands before it: warm (from its
+            weights) or full. None leaves the model as it is.
+        refit_every: with `refit`, forecasts from one training to the next, else 1.
+    """
+
+    windows: PositiveInt | None = None
+    refit: RefitName | None = None
+    refit_every: PositiveInt | None = None
 
 
 def demand_segments(settings: ForecasterSettings) -> None:

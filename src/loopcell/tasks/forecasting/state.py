@@ -21,6 +21,7 @@ from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
 
+Floats = npt.NDArray[np.float64]
 NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow
 
 _KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
@@ -81,19 +82,10 @@ class SeriesState(Mapping[str, StoredHistory]):
         tensors: dict[str, Tensor] = {}
         facts = []
         for number, (name, kept) in enumerate(self.items()):
-            states = {f"{number}.state.{key}": tensor for key, tensor in kept.memory.recurrent.items()}
-            sizes = {"mean": torch.from_numpy(kept.scale.mean), "size": torch.from_numpy(kept.scale.size)}
-            tensors |= {f"{number}.recent": kept.memory.recent, **states}
-            tensors |= {} if kept.memory.ages is None else {f"{number}.ages": kept.memory.ages}
-            tensors |= {f"{number}.newest": torch.from_numpy(kept.newest)} if len(kept.newest) else {}
-            tensors |= {f"{number}.scale.{key}": tensor for key, tensor in sizes.items()}
-            for key, array in (kept.tracked or NOTHING)._asdict().items():
-                tensors[f"{number}.tracked.{key}"] = torch.from_numpy(array)
-            still = np.flatnonzero(kept.still).tolist()
-            facts.append({"name": name, "states": list(kept.memory.recurrent), **_time_to_json(kept), "still": still})
-            facts[-1]["trained_on"] = kept.trained_on
-        contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        write_tensor_file(Path(path), _KIND, TensorFile(contiguous, {"series": facts}))
+            known, parts = parts_of(kept)
+            facts.append({"name": name, **known})
+            tensors |= {f"{number}.{key}": tensor for key, tensor in parts.items()}
+        write_tensor_file(Path(path), _KIND, TensorFile(tensors, {"series": facts}))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> SeriesState:
@@ -106,7 +98,7 @@ class SeriesState(Mapping[str, StoredHistory]):
         try:
             return cls(
                 {
-                    str(facts["name"]): _kept(facts, number, content.tensors)
+                    str(facts["name"]): of_parts(facts, below(content.tensors, str(number)))
                     for number, facts in enumerate(content.facts["series"])
                 }
             )
@@ -114,37 +106,64 @@ class SeriesState(Mapping[str, StoredHistory]):
             raise FileFormatError(f"{path} is damaged: it does not describe the state of series") from error
 
 
-def _kept(facts: Mapping[str, Any], number: int, tensors: Mapping[str, Tensor]) -> StoredHistory:
-    recurrent = State(**{str(name): tensors[f"{number}.state.{name}"] for name in facts["states"]})
-    memory = Memory(tensors[f"{number}.recent"], recurrent, tensors.get(f"{number}.ages"))
-    mean, size = (tensors[f"{number}.scale.{name}"].double().numpy() for name in ("mean", "size"))
-    if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
-        raise ValueError("its tensors do not fit each other")
-    seen = Tracked(*(tensors[f"{number}.tracked.{name}"].double().numpy() for name in Tracked._fields))
+def below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a name and a dot, by what follows it."""
+    return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+def parts_of(kept: StoredHistory) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what is kept of one series as JSON values and tensors."""
+    facts, tensors = memory_parts(kept.memory, kept.scale, kept.newest)
+    for name, array in (kept.tracked or NOTHING)._asdict().items():
+        tensors[f"tracked.{name}"] = torch.from_numpy(array)
+    still = np.flatnonzero(kept.still).tolist()
+    facts |= {**time_to_json(kept.time, kept.step), "still": still, "trained_on": kept.trained_on}
+    return facts, tensors
+
+
+def memory_parts(memory: Memory, scale: Scale, newest: Floats) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what a network keeps of one series as JSON values and tensors."""
+    tensors = {f"state.{name}": tensor for name, tensor in memory.recurrent.items()}
+    tensors |= {"recent": memory.recent} | ({} if memory.ages is None else {"ages": memory.ages})
+    tensors |= {f"scale.{name}": torch.from_numpy(values) for name, values in scale._asdict().items()}
+    tensors |= {"newest": torch.from_numpy(newest)} if len(newest) else {}
+    contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    return {"states": list(memory.recurrent)}, contiguous
+
+
+def of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> StoredHistory:
+    """Return what `parts_of` gave; ValueError, TypeError or KeyError for anything else."""
+    memory, scale, newest = memory_of_parts(facts, tensors)
+    seen = Tracked(*(tensors[f"tracked.{name}"].double().numpy() for name in Tracked._fields))
     if seen.open.shape[1:] != seen.shift.shape or len(seen.open) != len(seen.shift):
         raise ValueError("its quantiles do not fit each other")
     tracked = seen if seen.shift.size else None
-    still = np.isin(np.arange(len(mean)), np.array(facts.get("still", []), np.int64))
-    newest = tensors.get(f"{number}.newest", torch.empty(0)).double().numpy()
+    still = np.isin(np.arange(len(scale.mean)), np.array(facts.get("still", []), np.int64))
+    trained_on = facts.get("trained_on", False) is True
+    return StoredHistory(*time_from_json(facts), scale, memory, tracked, still, trained_on, newest)
+
+
+def memory_of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Memory, Scale, Floats]:
+    """Return what `memory_parts` gave; ValueError, TypeError or KeyError for anything else."""
+    recurrent = State(**{str(name): tensors[f"state.{name}"] for name in facts["states"]})
+    memory = Memory(tensors["recent"], recurrent, tensors.get("ages"))
+    mean, size = (tensors[f"scale.{name}"].double().numpy() for name in ("mean", "size"))
+    if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
+        raise ValueError("its tensors do not fit each other")
+    newest = tensors.get("newest", torch.empty(0)).double().numpy()
     if newest.ndim != 1:
         raise ValueError("its covariates are none")
-    return StoredHistory(
-        *_time_from_json(facts),
-        Scale(mean, size),
-        memory,
-        tracked,
-        still,
-        facts.get("trained_on", False) is True,
-        newest,
-    )
+    return memory, Scale(mean, size), newest
 
 
-def _time_to_json(kept: StoredHistory) -> dict[str, Any]:
-    time = str(kept.time) if isinstance(kept.time, np.datetime64) else np.asarray(kept.time).item()
-    return {"time": time, "step": kept.step and kept.step.to_json()}
+def time_to_json(time: Any, step: Step | None) -> dict[str, Any]:
+    """Return the last time of a series and its step as JSON values."""
+    written = str(time) if isinstance(time, np.datetime64) else np.asarray(time).item()
+    return {"time": written, "step": step and step.to_json()}
 
 
-def _time_from_json(facts: Mapping[str, Any]) -> tuple[Any, Step | None]:
+def time_from_json(facts: Mapping[str, Any]) -> tuple[Any, Step | None]:
+    """Return what `time_to_json` gave; ValueError, TypeError or KeyError for anything else."""
     time = facts["time"]
     if isinstance(time, str):
         time = np.datetime64(time)

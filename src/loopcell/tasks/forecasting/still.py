@@ -67,12 +67,22 @@ def stay(futures: ForecastBatch, newest: Floats, still: Flags) -> ForecastBatch:
     return ForecastBatch(mean, quantiles)
 
 
+def still_notes(read: Sequence[tuple[Series, StoredHistory | None, StoredHistory]]) -> list[str]:
+    """Return sentences about columns that stay and that no longer do, of new rows, with what was kept."""
+    moves = [moves_now(new, before) for new, before, _ in read]
+    staying = [(new, after.still & ~moving) for (new, _, after), moving in zip(read, moves, strict=True)]
+    return [
+        *staying_note(staying),
+        *_moving_note([(new, moving) for (new, *_), moving in zip(read, moves, strict=True)]),
+    ]
+
+
 def staying_note(still: Sequence[tuple[Series, Flags]]) -> list[str]:
     """Return a sentence about columns [K] of series that are forecast to stay, of which the first one is named."""
     return _said(still, "never varies: it is forecast to stay as it is, with quantiles that are all the same")
 
 
-def moving_note(moved: Sequence[tuple[Series, Flags]]) -> list[str]:
+def _moving_note(moved: Sequence[tuple[Series, Flags]]) -> list[str]:
     """Return a sentence about columns that vary in new rows and never did before, of which the first one is named."""
     told = (
         "varies now, and never did when its state was begun: so it has no scale, and its forecast is its newest value; "

@@ -74,7 +74,7 @@ class Direct(Strategy):
         """Yield the same block by block: some of the places, their futures, and the memory after the block."""
         for start in range(0, one.steps, BLOCK):
             stop = min(start + BLOCK, one.steps)
-            outputs, windows, memory = _read(network, one, slice(start, stop), memory)
+            outputs, windows, memory = read_steps(network, one, slice(start, stop), memory)
             here = places[(places > start) & (places <= stop)]
             at = torch.from_numpy(here - 1 - start).to(outputs.device)
             raw = network.forecast(outputs[at], windows[at], _known(network, one, here))
@@ -124,10 +124,10 @@ class RollOut(Strategy):
         return ForecastBatch(drawn.mean(1), np.moveaxis(quantiles, 0, -1))
 
 
-def _read(
+def read_steps(
     network: SeriesNetwork, one: ScaledSeries, steps: slice, memory: Memory | None
 ) -> tuple[Tensor, Tensor, Memory]:
-    """Return some steps of a series as a batch of one."""
+    """Read some steps of a series, as a batch of one; what comes out is that of `SeriesNetwork.read`."""
     covariates = np.concatenate([one.known[steps], one.past[steps]], axis=1)
     values, numbers = (
         torch.from_numpy(part).unsqueeze(1).to(device_of(network)) for part in (one.values[steps], covariates)
@@ -144,7 +144,7 @@ def _points(network: SeriesNetwork, one: ScaledSeries, places: list[int], memory
     start, point = 0, None
     for place in places:
         for begin in range(start, place, BLOCK):
-            point = Cursor(*_last(*_read(network, one, slice(begin, min(begin + BLOCK, place)), memory)))
+            point = Cursor(*_last(*read_steps(network, one, slice(begin, min(begin + BLOCK, place)), memory)))
             memory = point.memory
         assert point is not None
         yield point

@@ -49,6 +49,7 @@ from loopcell.tasks.language_model.score import (
 )
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.tasks.language_model.step import LanguageModelStep
+from loopcell.tasks.language_model.stream import StreamedModel
 from loopcell.tasks.language_model.texts import as_sources, listed
 from loopcell.tasks.language_model.writing import WritingModel
 from loopcell.training.config import TrainingConfig, in_time
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 MOST_TOKENS = 2**53  # counted in training; also what a float64 can tell apart
 
 
-class LanguageModel(LanguageModelSettings, WritingModel, InspectedModel, Estimator):
+class LanguageModel(LanguageModelSettings, WritingModel, InspectedModel, Estimator, StreamedModel):
     """A recurrent language model: it predicts the next token of a text, and writes.
 
     Its arguments are those of `LanguageModelSettings` in `loopcell.tasks.language_model.settings`, all of them keywords

@@ -60,7 +60,7 @@ def next_probabilities(network: LanguageModelNetwork, text: str) -> Tensor:
     if not tokens:
         counts = network.token_counts.cpu().double()
         return counts / counts.sum() if bool(counts.any()) else torch.full_like(counts, 1 / len(counts))
-    logits, _ = _predict(network, tokens, None)
+    logits, _ = predict_after(network, tokens, None)
     return probabilities(logits, SamplingConfig(), torch.ones(len(logits), dtype=torch.bool))
 
 
@@ -97,7 +97,7 @@ def _draw(
         yield start[0]
     tokens, state = start, None
     while True:
-        logits, state = _predict(network, tokens, state)
+        logits, state = predict_after(network, tokens, state)
         share = probabilities(logits, config, allowed)
         tokens, allowed = [int(torch.multinomial(share, 1, generator=generator))], seen
         yield tokens[0]
@@ -110,7 +110,7 @@ def _adding(vocabulary: Vocabulary, prime: list[int], seen: Tensor) -> Tensor:
     return seen & adding if bool((seen & adding).any()) else adding
 
 
-def _predict(network: LanguageModelNetwork, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
+def predict_after(network: LanguageModelNetwork, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
     """Return logits [V] after the tokens, without dropout, and the state there; the network's mode is put back."""
     was_training = network.training
     network.eval()

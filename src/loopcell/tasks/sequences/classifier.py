@@ -38,7 +38,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import ClassifierSettings, checked
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.chance import chance_notes
-from loopcell.tasks.sequences.metrics.classification import confusion
+from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.targets import Classes, classes_from_json, demand_all, label_weights, learn_classes
@@ -197,7 +197,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
             rows[name] = classes.metrics(true, probabilities)
         counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
         names = tuple(str(label) for label in self.classes_)
-        return ScoreTable(f"{len(X):,} sequences", rows, counts, names)
+        by_label = {} if true.ndim == 1 else label_figures(true == 1, given > 0.5, names)
+        return ScoreTable(f"{len(X):,} sequences", rows, counts, names, by_label)
 
     def _true(self, y: Part) -> npt.NDArray[Any]:
         """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Ragged
-from loopcell.tasks.core.estimator import Part, SequenceExamples
+from loopcell.tasks.core.estimator import IGNORED, Part, SequenceExamples
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.sequences.baselines.steps import sets_without_history, tags_without_history
+from loopcell.tasks.sequences.metrics.classification import label_figures
 from loopcell.tasks.sequences.metrics.tagging import step_set_metrics, tag_confusion, tag_metrics
 from loopcell.tasks.sequences.targets import StepLabels, label_steps
 
@@ -78,8 +79,9 @@ def _of_sets(targets: StepLabels, tagged: Tagged, answers: Answers, training: Se
         name, likely = sets_without_history(_learned_from(training), tagged.examples.inputs)
         given[name] = likely
     rows = {name: step_set_metrics(true, likely) for name, likely in given.items()}
+    by_label = label_figures(true == 1, (given["model"] > 0.5) & (true != IGNORED), targets.labels.values)
     lacking = int((~targets.steps_known(true)).sum())
-    return ScoreTable(_counted(tagged.examples, lacking), rows)
+    return ScoreTable(_counted(tagged.examples, lacking), rows, by_label=by_label)
 
 
 def _learned_from(training: SequenceExamples) -> tuple[Ragged, Ragged]:

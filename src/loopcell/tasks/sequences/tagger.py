@@ -34,6 +34,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
 from loopcell.tasks.sequences.pieces import read_piece
 from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
+from loopcell.tasks.sequences.tag_stream import StreamedTagger
 from loopcell.tasks.sequences.tagger_network import TaggerNetwork
 from loopcell.tasks.sequences.targets import StepLabels, label_weights, learn_step_labels, step_labels_from_json
 from loopcell.tasks.sequences.temperature import fitted_temperature
@@ -41,7 +42,7 @@ from loopcell.tasks.sequences.temperature import fitted_temperature
 Array = npt.NDArray[Any]
 
 
-class SequenceTagger(TaggerSettings, SequenceEstimator):
+class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     """A label for each step of a sequence: a word's part of speech, speech or silence in a frame, a place of a splice.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `TaggerSettings` in
@@ -138,16 +139,25 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet. Or it
                 reads n-grams, and a piece does not know the tokens before it.
         """
+        scores, after = self._next_scores(steps, state, times)
+        return self.targets_.decoded(self.targets_.best(scores).cpu().numpy()), after
+
+    def _demand_causal(self) -> None:
+        """Refuse a tagger whose labels depend on more than what has come; UsageError says on what."""
         self._fitted()
         if self.crf or self.bidirectional:
             how = "has a CRF" if self.crf else "reads both ways"
             raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
         if self.ngrams > 1:
             raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
+
+    def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
+        """Return the scores [T, K] of a piece of one sequence, and the state after it."""
+        self._demand_causal()
         piece, after_piece, state = read_piece(self.input_, steps, times, state)
         with torch.no_grad():
             scores, after = self.network_(piece.to(device_of(self.network_)), None, state)
-        return self.targets_.decoded(self.targets_.best(scores[:, 0]).cpu().numpy()), after_piece(after)
+        return scores[:, 0], after_piece(after)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the labels of each sequence as JSON values."""
@@ -202,6 +212,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator):
             training: (X, y) for a baseline that sees a step, and of tokens their neighbours, but no history: the most
                 frequent label of the token between its neighbours, or logistic regression on a step's numbers.
         """
+        self._fitted()
         X, y = as_pair(X, y)
         known = None if training is None else self._examples(*as_pair(*training))
         return step_table(self.targets_, Tagged(self._examples(X), y), self._answers, known)

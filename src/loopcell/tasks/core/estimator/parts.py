@@ -62,7 +62,7 @@ class Part(Sequence[Any]):
 
     @property
     def timed(self) -> bool:
-        """Whether the steps of the examples have times."""
+        """True where the steps of the examples have times."""
         return isinstance(self.values, SequenceData) and self.values.timed
 
     def times_of(self, index: int, steps: int) -> npt.NDArray[np.float64] | None:

@@ -30,6 +30,8 @@ from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.own_functions import NAMED, PYTHON_ONLY, named_functions
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import checked, settings_class
+from loopcell.tasks.core.streaming.state import fingerprint_of
+from loopcell.tasks.core.streaming.stream import Owner
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = (
@@ -109,6 +111,10 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
         if not hasattr(self, "network_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first, or load a model")
         return self.network_
+
+    def _owner(self) -> Owner:
+        """Return what tells this model from others, for its streams."""
+        return Owner(self.task, type(self).__name__, fingerprint_of(self._fitted(), self._scales()))
 
     # --- files -----------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Columns(Config):
         time_format: how times are written: as `datetime.strptime` has it (%d.%m.%y %H:%M), or s, ms, us or ns for
             numbers since 1970; None for what is found.
         time_input: where rows are steps, the network is told the time from each row to the next, which may vary.
-        static: columns with one value for each series, unit or example.
+        static: columns with one value for each series or unit; where rows are examples, for each of them.
         window: rows are steps, and a sequence has at most so many.
         stride: rows from one window to the next, or from one forecast of a series to the next; None for 1, and for a
             tagger all rows of a window.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.data import Column, Records, pair, store
-from loopcell.data.from_tables import LongTable, WideRows, cut_units, lacking, statics, wide_row
+from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
@@ -123,6 +123,9 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
     known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
     # An empty cell of a table is a target that is not there, and no label of its own.
     y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
+    y, note = capped(y, spec.cap)
+    if note:
+        tell(note)
     _tell_skipped(records, tell)
     return Loaded(X, y)
 

@@ -61,7 +61,9 @@ def column_of(X: Any) -> Column:
 
 
 def demand_windows(spec: FileExamples) -> None:
-    """Refuse what is said of windows where there are none; UsageError."""
+    """Refuse what is said of units or windows where there are none; UsageError."""
+    if spec.unit_labels is not None and not spec.of_steps:
+        raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
     if spec.window is None and (spec.stride is not None or spec.last):
         flag = "--last" if spec.last else "--stride"
         raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")
@@ -88,12 +90,9 @@ def unit_labels(spec: FileExamples) -> Mapping[Any, Any] | list[Any] | None:
 
     Raises:
         DataError: it cannot be read as that, or has two labels for one unit.
-        UsageError: the examples are not cut from units.
     """
     if spec.unit_labels is None:
         return None
-    if not spec.of_steps:
-        raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
     records = read(spec.unit_labels)
     if len(records.columns) == 1:
         return [_stripped(cell) for cell in records.column(records.columns[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,25 @@ def set_metrics(
         of_true = np.where(true == 1, probabilities, 1 - probabilities)
         found["log loss"] = float(-np.log(np.maximum(of_true, LEAST)).mean())
     return found
+
+
+def label_figures(
+    true: npt.NDArray[np.bool_], given: npt.NDArray[np.bool_], labels: Sequence[Any] | npt.NDArray[Any]
+) -> dict[str, dict[str, float]]:
+    """Measure precision, recall and F1 of each label by itself, and count where it is there.
+
+    Args:
+        true: where labels are there, [N, K].
+        given: where the model says so, [N, K].
+        labels: K.
+    """
+    hits, said, there = (true & given).sum(0), given.sum(0), true.sum(0)
+    precision, recall = hits / np.maximum(said, 1), hits / np.maximum(there, 1)
+    figures = zip(precision, recall, 2 * hits / np.maximum(said + there, 1), there, strict=True)
+    names = ("precision", "recall", "F1", "count")
+    return {
+        str(label): dict(zip(names, map(float, row), strict=True)) for label, row in zip(labels, figures, strict=True)
+    }
 
 
 def confusion(true: Numbers, given: Numbers, labels: int) -> npt.NDArray[np.int64]:
