@@ -16,7 +16,7 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import figures_of, from_step
+from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics, scored_from
 from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
@@ -238,13 +238,13 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
                 "nor have those without a value"
             )
         parts = {
-            name: [from_step(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
+            name: [scored_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
             for name, (scores, _) in rows.items()
         }
-        found = {name: figures_of(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+        found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
         if labels is not None:
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = figures_of(every, labels, 0.0)
+            found["every step"] = detector_metrics(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
 
     def _stream_steps(self) -> DetectionSteps:
