@@ -121,7 +121,7 @@ def test_a_tagger_has_a_row_for_each_step(loopcell, tmp_path):
     run = trained(tmp_path, "tag", tmp_path / "t.csv", "--input", "x", "--label", "y", "--by", "unit")
     assert loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.csv", "--id", "t,x").exit_code == 0
     found = pd.read_csv(tmp_path / "p.csv", dtype={"t": str})
-    assert list(found) == ["row", "unit", "t", "x", "step", "label"]
+    assert list(found) == ["row", "last_row", "unit", "t", "x", "step", "label"]
     for name in ("unit", "t", "x"):
         assert found[name].tolist() == frame[name].tolist()
     assert found["step"].tolist() == [*range(1, 21)] * 3
@@ -139,7 +139,7 @@ def test_a_regressor_has_its_value_and_its_unit(loopcell, tmp_path):
     run = trained(tmp_path, "regress", tmp_path / "t.csv", "--input", "x", "--target", "y", "--by", "unit")
     assert loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.parquet", "--id", "name").exit_code == 0
     found = pl.read_parquet(tmp_path / "p.parquet")
-    assert found.columns == ["row", "unit", "name", "value"]
+    assert found.columns == ["row", "last_row", "unit", "name", "value"]
     assert found["name"].to_list() == [f"u{unit:02d}" for unit in range(12)]
     assert found["value"].dtype == pl.Float64
 
@@ -171,7 +171,11 @@ def test_forecasts_have_times_quantiles_and_what_their_series_are_told_by(loopce
     expected = [
         row for one in Forecaster.load(run / "model.safetensors").predict(forecasts / "t.csv") for row in one.rows()
     ]
-    pd.testing.assert_frame_equal(found.drop(columns=["code", "n"]), pd.DataFrame(expected))
+    times = pd.to_datetime(found["time"])  # of one form, as JSON lines need not have
+    pd.testing.assert_frame_equal(
+        found.drop(columns=["code", "n", "time"]), pd.DataFrame(expected).drop(columns="time")
+    )
+    assert times.tolist() == pd.to_datetime([row["time"] for row in expected], format="ISO8601").tolist()
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "p.parquet").astype(text), found)
 
 
@@ -251,3 +255,21 @@ def test_forms():
     assert form_of(None, None) == "jsonl"
     with pytest.raises(UsageError):
         form_of(None, "parquet")
+
+
+DAY = "2024-03-03"
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([DAY, f"{DAY} 01:00"], [f"{DAY} 00:00", f"{DAY} 01:00"]),
+        ([DAY, f"{DAY} 00:00:30", f"{DAY} 00:01"], [f"{DAY} 00:00:00", f"{DAY} 00:00:30", f"{DAY} 00:01:00"]),
+        ([DAY, "2024-03-04"], [DAY, "2024-03-04"]),
+        ([f"{DAY} 00:00+01:00", f"{DAY} 00:00:30+01:00"], [f"{DAY} 00:00:00+01:00", f"{DAY} 00:00:30+01:00"]),
+        ([1, 2], ["1", "2"]),
+    ],
+)
+def test_times_of_a_table_have_one_form(tmp_path, times, expected):
+    write([PredictedRow({}, {"time": time}) for time in times], tmp_path / "p.csv", "csv")
+    assert (tmp_path / "p.csv").read_text(encoding="utf-8").split("\n")[1:-1] == expected

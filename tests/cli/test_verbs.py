@@ -81,6 +81,14 @@ def test_cells_lists_every_cell_with_its_equations(loopcell):
     assert "h = o * tanh(c)" in result.stdout
 
 
+def test_cells_say_which_inputs_they_read(loopcell):
+    result = loopcell("cells", "gru_d", "gru_decay", "gru")
+    assert "  Reads x [input], mask [input], dt [input].\n    gamma_x = exp(-relu(G.x * dt + b.x))" in result.output
+    assert "  Reads x [input], dt [1].\n" in result.output
+    assert result.output.count("Reads") == 2
+    assert "input     dt             a scalar" in loopcell("explain", "gru_decay").output
+
+
 def test_cells_counts_parameters(loopcell):
     result = loopcell("cells", "lstm", "--hidden", "10", "--input-size", "5")
     assert result.stdout.startswith(f"lstm: {4 * (10 * 5 + 10 * 10 + 10)} parameters (input 5, hidden 10)\n")

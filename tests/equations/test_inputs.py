@@ -37,6 +37,10 @@ def both_lengths(x, dt, /, h, *, W, U):
     return tanh(W.h @ (exp(-dt) * x) + U.h @ (exp(-dt) * h))
 
 
+def two_of_one_length(x, note, other, /, h, *, W, U, V):
+    return tanh(W.h @ x + U.h @ h + V.h @ (note * other))
+
+
 def summed(x, note, /, h, *, W, U):
     return tanh(W.h @ x + U.h @ h * total(note * note))
 
@@ -61,6 +65,7 @@ def both_ways(x, g, /, h, *, W, U, V):
         (another_vector, {"x": "input", "note": "note"}),
         (two_that_meet, {"x": "input", "mask": "input", "dt": "input"}),
         (both_lengths, {"x": "input", "dt": ""}),
+        (two_of_one_length, {"x": "input", "note": "note", "other": "note"}),
         (summed, {"x": "input", "note": "note"}),
         (a_gate, {"x": "input", "g": "hidden"}),
         (a_number, {"x": "input", "s": ""}),

@@ -121,6 +121,22 @@ def a_bottleneck(x, h: "rank", c, *, W, U):
     return h, c
 
 
+@cell
+def several_inputs(x, rank, gate: "hidden", s: 1, /, h, before: "input", *, W, U, V, b):
+    """An input of every kind: of a size of its own, as long as a state, one number; in products, sums and results."""
+    a = tanh(W.a @ (s * x) + V.a @ rank + U.a @ (gate * h) + U.b @ before + b.a)
+    h = a * gate + s * h * mean(rank * rank)
+    before = 0.5 * s * x - 0.3 * before
+    return s * h + gate, h, before
+
+
+@cell
+def numbers_alone(x, s, t, /, h, *, W, b):
+    """Two numbers a step, of which one is all that a term is made of."""
+    h = tanh(W.h @ x) * where(s > t, s, t * h) + b.h * log(1 + s) * h + exp(-s) * h
+    return h
+
+
 UNUSUAL = {
     cell.name: cell
     for cell in (
@@ -138,5 +154,7 @@ UNUSUAL = {
         scalars_of_the_past,
         a_gru_inside,
         a_bottleneck,
+        several_inputs,
+        numbers_alone,
     )
 }

@@ -99,6 +99,21 @@ def a_bottleneck(x, states, p):
     return h, (h, c)
 
 
+def several_inputs(inputs, states, p):
+    h, before = states
+    x, rank, gate, s = inputs.split([before.shape[-1], p["V.a"].shape[1], h.shape[-1], 1], -1)
+    a = s * (x @ p["W.a"].T) + rank @ p["V.a"].T + (gate * h) @ p["U.a"].T + before @ p["U.b"].T + p["b.a"]
+    h = torch.tanh(a) * gate + s * h * rank.square().mean(-1, keepdim=True)
+    return s * h + gate, (h, s * x / 2 - 0.3 * before)
+
+
+def numbers_alone(inputs, states, p):
+    (h,) = states
+    x, (s, t) = inputs[:, :-2], inputs[:, -2:].split(1, -1)
+    h = torch.tanh(x @ p["W.h"].T) * torch.where(s > t, s, t * h) + p["b.h"] * (1 + s).log() * h + h / s.exp()
+    return h, (h,)
+
+
 UNUSUAL_STEPS = {
     step.__name__: step
     for step in (
@@ -116,5 +131,7 @@ UNUSUAL_STEPS = {
         scalars_of_the_past,
         a_gru_inside,
         a_bottleneck,
+        several_inputs,
+        numbers_alone,
     )
 }

@@ -38,4 +38,12 @@ def _entry(cell: Cell, input_size: int, hidden: int) -> str:
     count = cell.num_parameters(input_size=input_size, hidden_size=hidden, sizes=others)
     sizes = ", ".join(f"{name} {size}" for name, size in {"input": input_size, "hidden": hidden, **others}.items())
     heading = f"{cell.name}: {count:,} parameters ({sizes})"
-    return f"{heading}\n  {cell.summary}\n{textwrap.indent(cell.text().rstrip(), '    ')}\n"
+    return f"{heading}\n  {cell.summary}\n{_inputs(cell)}{textwrap.indent(cell.text().rstrip(), '    ')}\n"
+
+
+def _inputs(cell: Cell) -> str:
+    """Return a line about the inputs of a step, where a cell reads several."""
+    if len(cell.inputs) < 2:
+        return ""
+    sizes = {key.name: size for key, size in cell.graph.declared_sizes.items() if key.kind == "input"}
+    return f"  Reads {', '.join(f'{name} [{size or 1}]' for name, size in sizes.items())}.\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -26,6 +27,7 @@ PACKED = (".gz", ".zst")
 ROWS_AT_ONCE = 1024
 
 Row = dict[str, Any]
+_TIME = re.compile(r"(?P<day>\d{4,}-\d\d-\d\d)(?P<clock> \d\d:\d\d(?::\d\d)?)?(?P<offset>[+-]\d\d:\d\d(?::\d\d)?)?")
 
 
 class PredictedRow(NamedTuple):
@@ -135,12 +137,29 @@ def _named_apart(prediction: PredictedRow, found: Row) -> PredictedRow:
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
+def _even_times(block: list[PredictedRow]) -> Iterator[PredictedRow]:
+    """Yield predictions with times in one form, by which programs know a column of times: of hours, midnight has them.
+
+    As a line of JSON has it, a time is as short as it can be.
+    """
+    found = [_TIME.fullmatch(one.found["time"]) if isinstance(one.found.get("time"), str) else None for one in block]
+    clocks = {len(time["clock"] or "") for time in found if time is not None}
+    tail = " 00:00:00"[: max(clocks, default=0)] if len(clocks) > 1 else ""
+    for one, time in zip(block, found, strict=True):
+        if time is None or not tail or len(time["clock"] or "") >= len(tail):
+            yield one
+        else:
+            clock = (time["clock"] or "") + tail[len(time["clock"] or "") :]
+            yield one._replace(found=one.found | {"time": time["day"] + clock + (time["offset"] or "")})
+
+
 def _blocks(predictions: Iterable[PredictedRow]) -> Iterator[tuple[list[str], list[Row]]]:
     """Yield rows in blocks, with the columns, which are those of the first block."""
     from loopcell.data.readers.blocks import in_blocks
 
     names: list[str] = []
-    for block in in_blocks(chain.from_iterable(map(_rows, predictions)), ROWS_AT_ONCE):
+    even = chain.from_iterable(map(_even_times, in_blocks(predictions, ROWS_AT_ONCE)))
+    for block in in_blocks(chain.from_iterable(map(_rows, even)), ROWS_AT_ONCE):
         names = names or list(dict.fromkeys(name for row in block for name in row))
         for row in block:
             if not row.keys() <= set(names):

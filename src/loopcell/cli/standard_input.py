@@ -26,7 +26,8 @@ STANDARD = Path("-")
 def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tuple[list[Path], list[Path] | None]:
     """Put what can be read once only into files: standard input (`-`, `/dev/stdin`) and pipes (`<(zcat a.gz)`).
 
-    Files are read more than once, to know them, for each pass. The copies go away with the process.
+    Files are read more than once, to know them, for each pass. The copies go away with the process. A pattern that was
+    quoted is its files.
 
     Args:
         files: what was typed.
@@ -36,11 +37,12 @@ def as_files(files: Sequence[Path], others: Sequence[Path] | None = None) -> tup
         Both, with the paths of copies in place of what is no regular file.
 
     Raises:
-        DataError: it cannot be read or written.
+        DataError: it cannot be read or written, or a pattern matches no file.
         UsageError: standard input is asked for twice.
     """
     from loopcell.errors import UsageError
 
+    files, others = _expanded(files), None if others is None else _expanded(others)
     if sum(_is_standard(path) for path in (*files, *(others or ()))) > 1:
         raise UsageError("standard input can be read once: name it for one file only")
     return [_as_file(path) for path in files], None if others is None else [_as_file(path) for path in others]
@@ -50,10 +52,17 @@ def as_training_files(
     files: Sequence[Path], others: Sequence[Path] | None = None
 ) -> tuple[list[Path], list[Path] | None]:
     """Return the same for the files of a run, with a note where it could not be resumed; arguments as `as_files`."""
-    found = as_files(files, others)
-    if found != (list(files), None if others is None else list(others)):
+    typed = _expanded(files), None if others is None else _expanded(others)
+    found = as_files(*typed)
+    if found != typed:
         say_note("what comes from standard input or a pipe is not kept: this run cannot be resumed")
     return found
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    from loopcell.data.readers.patterns import expanded
+
+    return expanded(paths)
 
 
 def _is_standard(path: Path) -> bool:

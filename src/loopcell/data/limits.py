@@ -41,7 +41,7 @@ class Limit(NamedTuple):
 
 LONGEST_LINE = Limit("LOOPCELL_LONGEST_LINE", 1 << 26, "characters of a line of text")
 MOST_COLUMNS = Limit("LOOPCELL_MOST_COLUMNS", 1 << 20, "columns of a table of text")
-LARGEST_ROW = Limit("LOOPCELL_LARGEST_ROW", 1 << 27, "bytes of one row of a compressed array, and of a packed variable of .mat")
+LARGEST_ROW = Limit("LOOPCELL_LARGEST_ROW", 1 << 27, "bytes of a row of a compressed array, or a packed .mat variable")
 LARGEST_IMAGE = Limit("LOOPCELL_LARGEST_IMAGE", 1 << 26, "pixels of an image")
 LONGEST_SOUND = Limit("LOOPCELL_LONGEST_SOUND", 1 << 28, "samples of a sound in memory")
 LONGEST_ANSWER = Limit("LOOPCELL_LONGEST_ANSWER", 1 << 10, "tokens of an answer that a model from a file does not end")

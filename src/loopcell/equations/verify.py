@@ -111,12 +111,10 @@ class _Inference:
         self._finish()
 
     def vectors_meet_inputs(self) -> bool:
-        """Say whether every input whose size was not given is as long as the first one, or has a size of its own."""
-        return all(
-            self.resolved(index) in ((), ("input",), (node.name,))
-            for index, node in self.graph.leaves("input")
-            if node.key not in self.given
-        )
+        """Say whether every input whose size was not given is one number, or as long as an input."""
+        lengths = {"input", *self.graph.inputs}
+        unsaid = (index for index, node in self.graph.leaves("input") if node.key not in self.given)
+        return all(lengths.issuperset(self.resolved(index)) for index in unsaid)
 
     def _visit(self, index: int) -> None:
         node = self.graph.nodes[index]

@@ -10,9 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from loopcell.data import read, series_from
-from loopcell.errors import DataError, LoopcellError
-from loopcell.tasks.core.from_files.config import FileExamples
-from loopcell.training.config import configure
+from loopcell.errors import DataError
 
 FRAME = pd.DataFrame({"unit": [10] * 3 + [2] * 3, "t": [1, 2, 3] * 2, "y": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]})
 
@@ -40,7 +38,6 @@ def tables(tmp_path):
 )
 def test_a_pattern_is_its_files(tables, pattern, expected):
     assert read(tables / pattern).column("x").values == expected
-    assert len(FileExamples(files=(tables / pattern,)).files) == len(expected)
 
 
 def test_a_relative_pattern_and_several(tables, monkeypatch):
@@ -67,8 +64,6 @@ def test_patterns_of_nothing(tables, pattern, reason):
     with pytest.raises(DataError) as caught:
         read(tables / pattern)
     assert str(caught.value).startswith(reason.format(tables))
-    with pytest.raises(LoopcellError):
-        configure(FileExamples, {"files": (tables / pattern,)})
 
 
 def test_links_that_go_round_are_not_followed(tables):

@@ -17,7 +17,7 @@ from loopcell.data.from_tables.tables import (
     sequences_from_table,
     statics,
 )
-from loopcell.data.from_tables.wide_rows import WideRows, wide_row
+from loopcell.data.from_tables.wide_rows import WideRows, lacking, wide_row
 
 __all__ = [
     "REMAINING",
@@ -30,6 +30,7 @@ __all__ = [
     "cut_units",
     "demand_columns",
     "demand_long_enough",
+    "lacking",
     "of_cuts",
     "sequences_from_table",
     "statics",

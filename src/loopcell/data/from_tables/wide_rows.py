@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 
 from loopcell.data.examples.arrays import as_doubles, as_number, number_of_text
-from loopcell.data.examples.missing_values import NONE_NAMED
+from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
 from loopcell.data.readers.records import Column, Origin
 from loopcell.errors import DataError
 
@@ -86,3 +86,12 @@ def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[n
 
 def _shape(array: np.ndarray[Any, np.dtype[np.float64]]) -> str:
     return "one number" if not array.ndim else f"an array {list(array.shape)}"
+
+
+def lacking(columns: Sequence[Column]) -> Iterator[str]:
+    """Yield a sentence on each column of numbers in memory that lacks some."""
+    for column in columns:
+        cells = column.values if isinstance(column.values, list) else []
+        count = sum(map(NONE_NAMED.in_numbers, cells))
+        if count:
+            yield missing_note(column.name, count, len(cells))

@@ -43,6 +43,12 @@ class Units:
         last_rows = None if self.last_rows is None else self.last_rows[chosen]
         return Units(self.numbers[chosen], self.spans[chosen], ids, last_rows)
 
+    @classmethod
+    def of_rows(cls, count: int, ids: Mapping[str, Sequence[Any]]) -> Units:
+        """Return units of one row each, where rows are examples, which are told by cells of their rows."""
+        every = np.arange(count, dtype=np.int64)
+        return cls(every, np.stack([every * 0, every * 0 + 1], axis=1), ids)
+
     def told_by(self, index: int) -> dict[str, Any]:
         """Return what one sequence is told by."""
         ids = {name: values[index] for name, values in self.ids.items()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from loopcell.errors import UsageError
 from loopcell.training.config import Config
@@ -123,7 +123,7 @@ class FileExamples(Columns):
     """Files, and what is read in them.
 
     Attributes:
-        files: tables, JSON lines, archives, a folder of class folders, ...; a pattern (`data/*.csv`) is its files.
+        files: tables, JSON lines, archives, a folder of class folders, ...
         encoding: the encoding of text: utf-8, cp949 (Korean of Windows), latin-1, ...
         kind: of the files, one of `loopcell.data.readers.KINDS`; None finds it.
         header: whether the first line of a table has the names of its columns; None for what is found.
@@ -155,13 +155,6 @@ class FileExamples(Columns):
     carried: Names = ()
     unit_labels: Path | None = None
 
-    @field_validator("files")
-    @classmethod
-    def _expanded(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
-        from loopcell.data.readers.patterns import expanded  # loads NumPy, as above
-
-        return tuple(expanded(files))
-
     @model_validator(mode="after")
     def _two(self) -> Self:
         if self.paired and len(self.files) != 2:
@@ -175,7 +168,8 @@ class FileExamples(Columns):
 
     def missing_as(self, settings: Any) -> Self:
         """Return the files with the missing values of an estimator's settings; of some there are none."""
-        return self.model_copy(update={"missing": tuple(getattr(settings, "missing", ()) or ())})
+        named = getattr(settings, "missing", ())
+        return self.model_copy(update={"missing": tuple(named) if isinstance(named, list | tuple) else (named,)})
 
     @property
     def columns(self) -> Columns:

@@ -8,15 +8,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from loopcell.data import Column, Records, pair, store
-from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
-from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, statics, wide_row
+from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
@@ -169,14 +166,10 @@ def blocks(
         values = [wide_row([row.get(name) for name in names], names, row.origin) for row in rows]
         static = [[row.get(name) for name in spec.static] for row in rows]
         ids = {name: [row.get(name) for row in rows] for name in spec.carried}
-        X = Column(values, [row.origin for row in rows], units=_of_rows(len(rows), ids) if ids else None)
+        X = Column(values, [row.origin for row in rows], units=Units.of_rows(len(rows), ids) if ids else None)
         yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
-def _of_rows(count: int, ids: Mapping[str, Sequence[Any]]) -> Units:
-    """Return examples that are a row each as units of their own, which are told by cells of their rows."""
-    every = np.arange(count, dtype=np.int64)
-    return Units(every, np.stack([every * 0, every * 0 + 1], axis=1), ids)
 
 
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
@@ -270,9 +263,8 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
 def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     """Return the sequences of one column, or of several side by side."""
     if len(columns) > 1:
-        for note in map(_lacking, columns):
-            if note:
-                tell(note)
+        for note in lacking(columns):
+            tell(note)
         return Column(WideRows(columns), columns[0].origins)
     (found,) = columns
     some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
@@ -282,12 +274,6 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
             "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
         )
     return found
-
-
-def _lacking(column: Column) -> str:
-    """Return a sentence on the numbers that a column in memory lacks; "" for none."""
-    cells = column.values if isinstance(column.values, list) else []
-    return missing_note(column.name, sum(map(NONE_NAMED.in_numbers, cells)), len(cells))
 
 
 def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:
