@@ -35,9 +35,9 @@ class PooledSettings:
     """Arguments of estimators that say one thing of a whole sequence.
 
     Args:
-        downsample: how many steps convolutions take in at once, before the recurrent layers read what they found: a power
-            of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer than
-            128 steps, what leaves half of them 128.
+        downsample: how many steps convolutions take in at once, before the recurrent layers read what they found: a
+            power of two, or 1 for no convolutions. "auto": 1; of fewer than 2,400 sequences of numbers that are longer
+            than 128 steps, what leaves half of them 128.
         summaries: bring the answers together with those of a linear model of summaries (mean, deviation, least,
             largest, first and last value of each column, and the length), as far as held-out examples speak for it;
             not with a loss of your own or several labels an example. None: for fewer than 2,400 sequences of

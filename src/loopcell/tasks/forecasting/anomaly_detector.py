@@ -16,7 +16,7 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics, scored_from
+from loopcell.tasks.forecasting.anomaly_metrics import detector_rows
 from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
@@ -237,21 +237,13 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
                 f"there is no step with a score: the first {history + self.network_.steps - 1} of a series have none, "
                 "nor have those without a value"
             )
-        parts = {
-            name: [scored_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
-            for name, (scores, _) in rows.items()
-        }
-        found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
-        if labels is not None:
-            every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = detector_metrics(every, labels, 0.0)
-        return ScoreTable(f"{count:,} steps", found)
+        return ScoreTable(f"{count:,} steps", detector_rows(rows, labels, [max(first, history) for first in firsts]))
 
     def _stream_steps(self) -> DetectionSteps:
         if self.smooth > 1:
             raise UsageError(
-                f"smooth={self.smooth}: a score is the mean of those of the steps around it, of which half have not come "
-                "yet in a stream; train with smooth=1"
+                f"smooth={self.smooth}: a score is the mean of those of the steps around it, of which half have not "
+                "come yet in a stream; train with smooth=1"
             )
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
