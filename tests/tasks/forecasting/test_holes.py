@@ -8,7 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from loopcell.tasks.forecasting.asked import Steps, inputs_asked
+from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
+from loopcell.tasks.forecasting.asked import Steps
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.errors import UsualErrors
