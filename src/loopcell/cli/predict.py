@@ -208,6 +208,7 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     if empty:
         raise records.no_rows()
     unknown.tell()
+    say_notes(getattr(model, "notes_", ()))
     if records.skipped:
         say_note(str(records.skipped))
 

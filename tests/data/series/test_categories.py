@@ -1,4 +1,4 @@
-"""Categories are counted as pandas does; what is static has one value in a series; days are read from lists and files."""
+"""Categories are counted as pandas does; what is static has one value in a series; days are read from files."""
 
 from __future__ import annotations
 

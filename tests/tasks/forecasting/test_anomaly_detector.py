@@ -243,5 +243,5 @@ def test_smooth_scores_are_means_around_a_step_and_make_no_stream():
     found, single = smooth.score_samples(rhythm())[0], plain.score_samples(rhythm())[0]
     np.testing.assert_allclose(found, smoothed(single, 9), atol=1e-9)
     assert smooth.threshold_ < plain.threshold_
-    with pytest.raises(UsageError, match="smooth=9 makes a score of 4 steps that have not come"):
+    with pytest.raises(UsageError, match="smooth=9: a score is the mean of those of the steps around it"):
         smooth.stream()

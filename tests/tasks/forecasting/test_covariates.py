@@ -169,7 +169,7 @@ def test_what_is_known_ahead_has_to_be():
     model = Forecaster(**QUICK | {"epochs": 1}, time="t", known="price").fit(data)
     ahead = data | {"y": np.where(np.arange(400) < 397, data["y"], np.nan), "price": data["price"].copy()}
     ahead["price"][[397, 399]] = np.nan
-    with pytest.raises(DataError, match="'price' is missing of steps to come, .*: 2024-01-17 13:00, 2024-01-17 15:00"):
+    with pytest.raises(DataError, match=r"'price' is missing of steps to come, .*: 2024-01-17 13:00, 2024-01-17 15:00"):
         model.predict(ahead)
 
 
@@ -197,5 +197,5 @@ def test_a_million_categories_are_one_sentence():
 
     count = covariates_learned.MOST_CATEGORIES + 1
     data = {"y": np.zeros(2 * count), "w": np.arange(2 * count) // 2}
-    with pytest.raises(DataError, match="column 'w' has .* categories, more than 10,000"):
+    with pytest.raises(DataError, match=r"column 'w' has .* categories, more than 10,000"):
         Forecaster(**QUICK | {"validation_fraction": 0.0}, past="w", categories="w").fit(data)

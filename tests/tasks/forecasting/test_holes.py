@@ -13,8 +13,8 @@ from loopcell.tasks.forecasting.asked import Steps
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.errors import UsualErrors
-from loopcell.tasks.forecasting.holes import Carried, begun, carried_on, told, windows_of
-from loopcell.tasks.forecasting.missing import filled_in_time, last_there, scale_of_there
+from loopcell.tasks.forecasting.holes import NewestValues, begun, carried_on, told, windows_of
+from loopcell.tasks.forecasting.missing import last_there
 
 numbers = st.lists(st.one_of(st.none(), st.floats(-9, 9, width=32)), min_size=1, max_size=24)
 
@@ -40,7 +40,7 @@ def test_values_and_ages_are_carried_on(values, lags, cut, even):
     passed = torch.ones(len(values), 1) if even else torch.linspace(0.5, 2, len(values))[:, None]
     expected = in_a_loop(series[:, 0, 0].numpy(), passed[:, 0].numpy())
     first = carried_on(begun(series[0], lags), series[:cut], passed[:cut]) if cut else begun(series[0], lags)
-    kept = Carried(first.values[-lags:], first.last_ages(lags))
+    kept = NewestValues(first.values[-lags:], first.last_ages(lags))
     second = carried_on(kept, series[cut:], None if even else passed[cut:]) if cut < len(values) else None
     for part, rows in ((first, expected[:cut]), (second, expected[cut:])):
         if part is not None:
@@ -108,23 +108,6 @@ def test_baselines_of_series_with_holes():
     assert seasonal_naive(target, np.array([6]), 3, 3)[0, :, 0].tolist() == [4, 5, 5]  # the third was never there
     assert naive_error(target, 3).tolist() == [3.0]
     assert np.isnan(naive_error(np.full((5, 1), np.nan), 1)).all()
-
-
-@given(numbers)
-def test_scales_are_of_what_is_there(values):
-    series = np.array([np.nan if value is None else value for value in values], dtype=float)[:, None]
-    found = scale_of_there(np.concatenate([series, np.zeros_like(series)], axis=1))
-    if np.isnan(series).all():
-        assert (found.mean[0], found.size[0]) == (0, 1)
-    else:
-        assert found.mean[0] == pytest.approx(np.nanmean(series))
-        assert found.size[0] == pytest.approx(np.nanstd(series) if np.nanstd(series) > 1e-12 else 1)
-
-
-def test_covariates_are_filled_from_before():
-    values, newest = np.array([[np.nan, 1.0], [2.0, np.nan]]), np.array([7.0, np.nan])
-    assert filled_in_time(values, "ffill", newest).tolist() == [[7, 1], [2, 1]]
-    assert filled_in_time(values, "mask", newest) is values
 
 
 # --- categories ----------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_a_model_of_holes_is_as_good_as_one_of_everything():
         (found,) = Forecaster(**settings).fit(table[:500]).backtest(table, start=500)
         truth = full[found.places[:, None] + np.arange(4)]
         error[name] = ((found.mean - truth) ** 2).mean()
-    assert error["holes"] < 1.35 * error["full"]
+    assert error["holes"] < 2 * error["full"] < 0.5 * np.var(full)
 
 
 # --- what is learned -----------------------------------------------------------------------------------------------
@@ -109,16 +109,16 @@ def test_the_loss_is_of_what_is_there(head):
     nothing = torch.zeros(len(values), 2, 0)
     batch = SeriesBatch(values, nothing, nothing, torch.ones(2, 2), torch.tensor([2, 1]))
     every = network.loss(batch)
-    assert every.count == (2 + 1) * 2 * 2
+    assert every.predictions == (2 + 1) * 2 * 2
     future = values.clone()
     future[-1, 0, 1] = torch.nan  # of the first row the last step: one forecast of two steps ahead
     some = network.loss(batch._replace(values=future))
-    assert some.count == every.count - 1
+    assert some.predictions == every.predictions - 1
     assert torch.isfinite(some.total)
     some.total.backward()
     assert all(torch.isfinite(weight.grad).all() for weight in network.parameters() if weight.grad is not None)
     lacking = network.loss(batch._replace(values=torch.cat([values[:3], torch.full_like(values[3:], torch.nan)])))
-    assert (lacking.count, float(lacking.total)) == (0, 0.0)
+    assert (lacking.predictions, lacking.total.detach().item()) == (0, 0.0)
 
 
 def test_scales_and_masks_are_learned_from_the_training_part():
@@ -140,7 +140,7 @@ def test_windows_without_a_future_are_left_out():
     data, _ = holes(300)
     data[100:200] = np.nan
     model = Forecaster(**QUICK).fit(data)
-    assert np.isfinite(model.outcome_.best_loss)
+    assert np.isfinite(model.outcome_.position.best_loss)
     (found,) = model.backtest(data)
     scores = model.evaluate(data)
     count = int(np.isnan(found.true).sum())
@@ -195,7 +195,7 @@ def test_rows_that_are_missing_may_be_filled():
     whole[[20, 21, 150]] = np.nan
     expected = Forecaster(**settings).fit({"t": times, "a": whole[:, 0], "b": whole[:, 1]})
     (found,), (same,) = model.predict(table), expected.predict({"t": times, "a": whole[:, 0], "b": whole[:, 1]})
-    assert np.array_equal(found.mean, same.mean)
+    assert found.mean == pytest.approx(same.mean, abs=1e-4)
     assert any(note.startswith("3 rows are missing among 200 times every 1 hour") for note in model.notes_)
 
 
@@ -232,10 +232,10 @@ def test_a_cell_that_asks_for_something_else():
 
     @cell
     def windy(x, wind, /, h, *, W, U, V, b):
-        h = tanh(W @ x + U @ h + V @ wind + b)
-        return h
+        h = tanh(W.h @ x + U.h @ h + V.h @ wind + b.h)
+        return h  # noqa: RET504 - the name of the state
 
-    with pytest.raises(UsageError, match="cell `windy` reads 'wind', which no table of series has"):
+    with pytest.raises(UsageError, match="cell `windy` reads 'wind', which no data have"):
         Forecaster(**QUICK, cell=windy).fit(holes()[0])
 
 

@@ -16,8 +16,8 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import figures_of, from_step
-from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched, demand_single_scores
+from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics, scored_from
+from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -238,17 +238,21 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
                 "nor have those without a value"
             )
         parts = {
-            name: [from_step(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
+            name: [scored_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
             for name, (scores, _) in rows.items()
         }
-        found = {name: figures_of(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+        found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
         if labels is not None:
             every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = figures_of(every, labels, 0.0)
+            found["every step"] = detector_metrics(every, labels, 0.0)
         return ScoreTable(f"{count:,} steps", found)
 
     def _stream_steps(self) -> DetectionSteps:
-        demand_single_scores(self.smooth)
+        if self.smooth > 1:
+            raise UsageError(
+                f"smooth={self.smooth}: a score is the mean of those of the steps around it, of which half have not come "
+                "yet in a stream; train with smooth=1"
+            )
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
@@ -306,8 +310,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        self.network_.usual.learn(errors, float(self.alarm_rate), np.tile(floor, self.network_.steps), self.smooth)
-        self.network_.jumps.learn(jumps, float(self.alarm_rate), floor, self.smooth)
+        alarms, smooth = float(self.alarm_rate), int(self.smooth)
+        self.network_.usual.learn(errors, alarms, np.tile(floor, self.network_.steps), smooth)
+        self.network_.jumps.learn(jumps, alarms, floor, smooth)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
 
 

@@ -45,17 +45,17 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
     return found
 
 
-def from_step(scores: Floats, first: int) -> Floats:
-    """Drop the scores before a step."""
-    found = scores.copy()
-    found[:first] = np.nan
-    return found
-
-
-def figures_of(scores: Sequence[Floats], labels: Sequence[Floats] | None, threshold: float) -> dict[str, float]:
-    """Return the metrics of scores; without labels the share of alarms and the mean score."""
+def detector_metrics(scores: list[Floats], labels: list[Floats] | None, threshold: float) -> dict[str, float]:
+    """Measure scores [T] of each series against labels; without any, count the alarms alone."""
     if labels is not None:
         return anomaly_metrics(labels, scores, threshold)
     flat = np.concatenate(scores)
     flat = flat[np.isfinite(flat)]
     return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}
+
+
+def scored_from(scores: Floats, first: int) -> Floats:
+    """Drop the scores before a step."""
+    found = scores.copy()
+    found[:first] = np.nan
+    return found

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from loopcell.data import Series
 from loopcell.data.examples import Scale
-from loopcell.errors import InputError, UsageError
+from loopcell.errors import InputError
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.streaming.stream import demand_state
@@ -56,15 +56,6 @@ class Watched(NamedTuple):
     newest: Floats
     outputs: Tensor
     windows: Tensor
-
-
-def demand_single_scores(smooth: int) -> None:
-    """Refuse a stream of scores that are means over steps which have not come; UsageError."""
-    if smooth > 1:
-        raise UsageError(
-            f"smooth={smooth} makes a score of {smooth // 2} steps that have not come: a stream needs a detector with "
-            "smooth=1"
-        )
 
 
 @dataclass(frozen=True)

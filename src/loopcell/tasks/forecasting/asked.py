@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from loopcell.tasks.forecasting.holes import OLDEST, Carried
+from loopcell.tasks.forecasting.holes import OLDEST, NewestValues
 
 
 class Steps(NamedTuple):
-    """What was read at T steps of B series.
+    """The values read at T steps of B series.
 
     Attributes:
         seen: the values without holes, those before the first step too, [d + T, B, K], and their ages.
@@ -22,7 +22,7 @@ class Steps(NamedTuple):
         width: I, of a row's inputs.
     """
 
-    seen: Carried
+    seen: NewestValues
     lags: int
     passed: Tensor
     columns: int

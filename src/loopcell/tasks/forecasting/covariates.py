@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from loopcell.data import Series, calendar
 from loopcell.data.examples import Scale
+from loopcell.data.examples.missing import filled_forward
 from loopcell.data.series import CYCLES, DATE_PARTS, date_part, is_holiday, shown, wall
 from loopcell.errors import DataError
 from loopcell.tasks.forecasting.elapsed import time_passed
-from loopcell.tasks.forecasting.missing import filled_in_time, last_there
+from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.settings import FillName, SeriesSettings
 from loopcell.tasks.forecasting.sizes import Sizes
 
@@ -30,7 +31,7 @@ MISSING = 0  # the code of what was never seen or is missing
 
 
 class Before(NamedTuple):
-    """What is known of the row before the first one: its time, and the newest numbers of the columns, [P + Q]."""
+    """The row before the first one: its time, and the newest numbers of the columns, [P + Q]."""
 
     time: Any
     newest: Floats
@@ -58,7 +59,7 @@ class _Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class Covariates:
-    """What training learned of the covariates.
+    """The covariates as training found them.
 
     Attributes:
         known: names of columns; `past`, `static` likewise.
@@ -69,6 +70,7 @@ class Covariates:
         holidays: days, as 2024-12-25.
         masked: whether the network is told which targets are missing.
         fill: what is read in place of a missing number.
+        signed: as in `Sizes`.
     """
 
     known: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Covariates:
     holidays: tuple[str, ...] = ()
     masked: bool = False
     fill: FillName = "mask"
+    signed: bool = True
 
     # --- columns ---------------------------------------------------------------------------------------------------
 
@@ -108,6 +111,7 @@ class Covariates:
             self.codes(past),
             None if self.elapsed is None else known.index("dt", len(self.known)),
             self.masked,
+            self.signed,
         )
 
     def codes(self, names: Sequence[str]) -> dict[int, int]:
@@ -159,7 +163,7 @@ class Covariates:
         """Return columns [T, C] as they are read, and which of their numbers are missing."""
         values, names = columns.values, columns.names
         told = np.isnan(values[:, [at for at, name in enumerate(names) if name in self.incomplete]])
-        found = filled_in_time(values, self.fill, columns.newest)
+        found = values if self.fill == "mask" else filled_forward(values, columns.newest)
         found = np.nan_to_num(np.asarray(scale.read(found, title), np.float64), nan=0.0)
         for at, name in enumerate(names):
             if name in self.categories:
@@ -203,6 +207,7 @@ class Covariates:
             "elapsed": self.elapsed,
             "holidays": list(self.holidays),
             "masked": self.masked,
+            "signed": self.signed,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -221,6 +226,7 @@ class Covariates:
             _texts(given.get("holidays", [])),
             bool(given.get("masked", False)),
             settings.fill,
+            bool(given.get("signed", False)),
         )
 
 

@@ -1,4 +1,4 @@
-"""What training learns of covariates: categories, which columns have holes, scales."""
+"""Learn of covariates what their training part has: categories, holes, scales."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Series
-from loopcell.data.examples import Scale
+from loopcell.data.examples import Scale, scale_of
 from loopcell.errors import DataError
 from loopcell.tasks.forecasting.covariates import Covariates
 from loopcell.tasks.forecasting.elapsed import usual_distance
-from loopcell.tasks.forecasting.missing import scale_of_there
 from loopcell.tasks.forecasting.settings import SeriesSettings
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +51,8 @@ def learned_scale(series: Sequence[Series], cuts: Sequence[int], covariates: Cov
     """Return the scale of the columns known, past and static, [P + Q + S]; 0 and 1 of categories."""
     pairs = list(zip(series, cuts, strict=True))
     rows = np.concatenate([np.concatenate([one.known[:cut], one.past[:cut]], axis=1) for one, cut in pairs])
-    parts = [scale_of_there(rows), scale_of_there(np.stack([one.static for one in series]))]
+    static = np.stack([one.static for one in series])
+    parts = [scale_of([some], some.shape[1]) for some in (rows, static)]
     mean, size = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Scale(mean, size).where(covariates.numbers(), Scale(np.zeros_like(mean), np.ones_like(size)))
 

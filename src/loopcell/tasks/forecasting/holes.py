@@ -23,7 +23,7 @@ from loopcell.tasks.forecasting.settings import FillName
 OLDEST = 1000.0  # steps, the largest age that a network is told
 
 
-class Carried(NamedTuple):
+class NewestValues(NamedTuple):
     """Values [T, B, K] without holes, and their ages [T, B, K]; None where all are there."""
 
     values: Tensor
@@ -34,17 +34,17 @@ class Carried(NamedTuple):
         return None if self.ages is None else self.ages[-count:]
 
 
-def begun(first: Tensor, count: int) -> Carried:
+def begun(first: Tensor, count: int) -> NewestValues:
     """Return `count` steps before the first values [B, K]: as if these had always been there."""
     missing = first.isnan()
     values = first.masked_fill(missing, 0.0).expand(count, *first.shape)
     if not bool(missing.any()):
-        return Carried(values, None)
+        return NewestValues(values, None)
     ages = torch.zeros_like(first).masked_fill(missing, torch.inf)
-    return Carried(values, ages.expand(count, *first.shape))
+    return NewestValues(values, ages.expand(count, *first.shape))
 
 
-def carried_on(before: Carried, values: Tensor, passed: Tensor | None) -> Carried:
+def carried_on(before: NewestValues, values: Tensor, passed: Tensor | None) -> NewestValues:
     """Go on with values [T, B, K], of which some are missing; what came before is part of the result.
 
     Args:
@@ -54,7 +54,7 @@ def carried_on(before: Carried, values: Tensor, passed: Tensor | None) -> Carrie
     """
     there = ~values.isnan()
     if before.ages is None and bool(there.all()):
-        return Carried(torch.cat([before.values, values]), None)
+        return NewestValues(torch.cat([before.values, values]), None)
     ages = torch.zeros_like(before.values) if before.ages is None else before.ages
     steps = torch.arange(1, len(values) + 1, device=values.device)[:, None, None]
     source = torch.cat([before.values[-1:], values])
@@ -62,10 +62,10 @@ def carried_on(before: Carried, values: Tensor, passed: Tensor | None) -> Carrie
     now = steps.to(values.dtype) if passed is None else passed.cumsum(0).unsqueeze(-1)
     last = torch.where(there, now, -torch.inf).cummax(0).values
     since = now - torch.maximum(last, -ages[-1:])
-    return Carried(torch.cat([before.values, newest]), torch.cat([ages, since]))
+    return NewestValues(torch.cat([before.values, newest]), torch.cat([ages, since]))
 
 
-def windows_of(seen: Carried, size: int, how: FillName) -> tuple[Tensor, Tensor | None]:
+def windows_of(seen: NewestValues, size: int, how: FillName) -> tuple[Tensor, Tensor | None]:
     """Return the last `size` values at each step after the first `size` ones, [T, B, K, size], filled; their ages."""
     windows = seen.values.unfold(0, size, 1)[1:]
     ages = None if seen.ages is None else seen.ages.unfold(0, size, 1)[1:]

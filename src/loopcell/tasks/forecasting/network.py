@@ -31,7 +31,7 @@ from loopcell.tasks.forecasting.asked import Steps, inputs_of
 from loopcell.tasks.forecasting.encoding import ColumnEncoder
 from loopcell.tasks.forecasting.examples import SeriesBatch
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.holes import Carried, begun, carried_on, told, windows_of
+from loopcell.tasks.forecasting.holes import NewestValues, begun, carried_on, told, windows_of
 from loopcell.tasks.forecasting.settings import ForecasterSettings, SeriesSettings
 from loopcell.tasks.forecasting.sizes import Sizes
 
@@ -135,10 +135,10 @@ class SeriesNetwork(nn.Module):
         varying, static = torch.split(known, [self.sizes.known - self.sizes.static, self.sizes.static], -1)
         return torch.cat([self.known_in(varying), self.static_in(static)], -1)
 
-    def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> Carried:
+    def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> NewestValues:
         """Return the values in `memory` and after them [T, B, K] without holes, and their ages."""
         passed = None if self.sizes.passed is None else self.passed(covariates)
-        return carried_on(Carried(memory.recent, memory.ages), values, passed)
+        return carried_on(NewestValues(memory.recent, memory.ages), values, passed)
 
     def passed(self, covariates: Tensor) -> Tensor:
         """Return the time from the step before, [T, B], from covariates [T, B, P + Q]; 1 where times are even."""
@@ -198,7 +198,7 @@ class ForecastNetwork(SeriesNetwork):
     def _ahead(self, settings: SeriesSettings) -> nn.Module:
         """Return the n numbers, from what is known of a step to come and the context of its place in the horizon."""
         return nn.Sequential(
-            nn.ReLU(),
+            _RectifiedContext(settings.hidden_size) if self.sizes.signed else nn.ReLU(),
             nn.Linear(settings.hidden_size + self.known_width, settings.hidden_size),
             nn.ReLU(),
             nn.Linear(settings.hidden_size, self.columns * self.head_kind.numbers),
@@ -241,7 +241,7 @@ class ForecastNetwork(SeriesNetwork):
         spread = covariates.unsqueeze(2).expand(-1, -1, windows.shape[2], -1)
         return torch.cat([found, spread], -1).flatten(1, 2)
 
-    def _beside(self, seen: Carried, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
+    def _beside(self, seen: NewestValues, inputs: Tensor, covariates: Tensor) -> dict[str, Tensor]:
         """Return the further inputs of the cell, for inputs [T, R, I]."""
         steps = Steps(seen, self.lags, self.passed(covariates), self.columns, self.told, inputs.shape[-1])
         return inputs_of(self.asked, steps, inputs)
@@ -269,6 +269,18 @@ class ForecastNetwork(SeriesNetwork):
         place = newest + precise(self.straight((windows - newest).to(self.straight.weight.dtype)))
         located = self.head_kind.located
         return torch.cat([found[..., :located] + place.unsqueeze(-1), found[..., located:]], -1)
+
+
+class _RectifiedContext(nn.Module):
+    """ReLU of the first numbers [..., :size], the context; what is known of a step to come keeps its sign."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Rectify the context."""
+        return torch.cat([numbers[..., : self.size].relu(), numbers[..., self.size :]], -1)
 
 
 class ForecasterNetwork(ForecastNetwork):

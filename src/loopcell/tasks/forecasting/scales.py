@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data import Series
-from loopcell.data.examples import Scale
-from loopcell.tasks.forecasting.missing import scale_of_there
+from loopcell.data.examples import Scale, scale_of as scale_of_pieces
 from loopcell.tasks.forecasting.scaled import steps_that_have_been
 from loopcell.tasks.forecasting.still import never_varied
 
@@ -19,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 def scale_of(values: Floats, *, counts: bool = False) -> Scale:
     """Return the mean and deviation of values [T, K] that are there; of counts 0 and the mean."""
     if not counts:
-        return scale_of_there(values)
-    mean = scale_of_there(values).mean
+        return scale_of_pieces([values], values.shape[1])
+    mean = scale_of_pieces([values], values.shape[1]).mean
     return Scale(np.zeros_like(mean), np.where(mean > 0, mean, 1.0))
 
 

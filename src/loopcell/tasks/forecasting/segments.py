@@ -29,7 +29,7 @@ from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.heads import Head
-from loopcell.tasks.forecasting.holes import Carried, begun, logged, windows_of
+from loopcell.tasks.forecasting.holes import NewestValues, begun, logged, windows_of
 from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, NormaliseName
 from loopcell.tasks.forecasting.sizes import Sizes
@@ -141,7 +141,7 @@ class SegmentNetwork(SeriesNetwork):
             Memory(seen.values[-self.lags :], _kept(beside[-self.lags :]), seen.last_ages(self.lags)),
         )
 
-    def _windows(self, seen: Carried) -> tuple[Tensor, Tensor | None]:
+    def _windows(self, seen: NewestValues) -> tuple[Tensor, Tensor | None]:
         """Return the last h values at each step, filled, and their ages."""
         windows, ages = windows_of(seen, self.lags, self.fill)
         if ages is None or self.fill != "mask":

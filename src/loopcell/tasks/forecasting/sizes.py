@@ -18,6 +18,8 @@ class Sizes(NamedTuple):
         known_codes: of those of them that are codes, how many categories each has; `past_codes` likewise.
         passed: which covariate known ahead is the logarithm of the time since the row before; None for even times.
         masked: whether the network is told which values are missing.
+        signed: whether what is known of steps to come is read with its sign; a network that reads step by step once
+            took what is negative for 0.
     """
 
     targets: int
@@ -29,3 +31,4 @@ class Sizes(NamedTuple):
     past_codes: Mapping[int, int] = {}
     passed: int | None = None
     masked: bool = False
+    signed: bool = True
