@@ -64,7 +64,7 @@ SPELLINGS: dict[str, Spelling] = {
     "learning_rate": Spelling("--lr"),
     "last_learning_rate": Spelling("--last-lr"),
     "validation_fraction": Spelling("--val-fraction"),
-    "updates": Spelling("--steps"),
+    "updates": Spelling("--max-steps", earlier="--steps"),
     "evaluate_every": Spelling("--eval-every"),
     "chunk": Spelling("--chunk --seq-length"),
     "time_limit": Spelling("--time-limit", str, parse_time, "TIME", _TIME),

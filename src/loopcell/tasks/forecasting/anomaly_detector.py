@@ -17,7 +17,7 @@ from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.anomaly_metrics import detector_rows
-from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
+from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched, demand_single_scores
 from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
@@ -240,11 +240,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         return ScoreTable(f"{count:,} steps", detector_rows(rows, labels, [max(first, history) for first in firsts]))
 
     def _stream_steps(self) -> DetectionSteps:
-        if self.smooth > 1:
-            raise UsageError(
-                f"smooth={self.smooth}: a score is the mean of those of the steps around it, of which half have not "
-                "come yet in a stream; train with smooth=1"
-            )
+        demand_single_scores(self.smooth)
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
@@ -302,7 +298,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        alarms, smooth = float(self.alarm_rate), int(self.smooth)
+        alarms, smooth = float(self.alarm_rate), self.smooth
         self.network_.usual.learn(errors, alarms, np.tile(floor, self.network_.steps), smooth)
         self.network_.jumps.learn(jumps, alarms, floor, smooth)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
