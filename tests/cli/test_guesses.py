@@ -281,4 +281,5 @@ def test_a_run_that_has_done_what_is_asked_for_says_so(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "cats")
     result = call("resume", copy, "--max-steps", 20)
     assert result.exit_code == 0, result.output
-    assert re.search(r"nothing was left to train: .*\(60 updates\), and --max-steps 20 asks for no more$", result.stderr)
+    said = r"nothing was left to train: .*\(60 updates\), and --max-steps 20 asks for no more$"
+    assert re.search(said, result.stderr)

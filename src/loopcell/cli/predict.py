@@ -89,7 +89,7 @@ def _demand_live(files: Sequence[Path], output: Path | None, plot: Path | None, 
     from loopcell.errors import UsageError
 
     if len(files) != 1 or not is_standard(files[0]):
-        raise UsageError("--stream answers the lines of standard input: name it, - (tail -f FILE | loopcell predict ...)")
+        raise UsageError("--stream answers the lines of standard input: name it, - (... | loopcell predict MODEL -)")
     if output not in (None, STANDARD) or plot is not None:
         flag = "--plot" if plot is not None else "--output"
         raise UsageError(f"{flag} is for what has an end; live answers go to standard output, as they come (>> FILE)")

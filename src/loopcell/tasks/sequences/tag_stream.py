@@ -224,7 +224,7 @@ class StreamedTagger(ABC):
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""
 
-    def stream(self, state: Start = None) -> TagStream:
+    def stream(self, state: Start = None) -> Stream[TaggedStep]:
         """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
 
         Args:
