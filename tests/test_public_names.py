@@ -23,7 +23,8 @@ PUBLIC = {f"{room}.{name}": getattr(module, name) for room, module in ROOMS.item
 DATA = [
     "Column", "Delimited", "Origin", "Record", "Records", "open_store", "pair", "read", "store",
     "TableSequences", "Units", "sequences_from_table",
-    "Batches", "Padded", "Ragged", "Split", "as_sequences", "pad", "split_groups", "split_in_time", "split_random",
+    "Batches", "Padded", "Ragged", "SequenceData", "Split", "as_sequences", "pad", "split_groups", "split_in_time",
+    "split_random",
     "split_stratified", "stratified_folds",
     "BpeVocabulary", "ByteVocabulary", "CharVocabulary", "JamoVocabulary", "Vocabulary", "WordVocabulary",
     "Audio", "ImagePixels", "ImageRows", "LogMel", "MelStream", "Mfcc", "RawAudio", "Standardiser", "audio_chunks",

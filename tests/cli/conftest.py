@@ -37,7 +37,7 @@ def text(tmp_path_factory):
 def run(text, tmp_path_factory):
     """The folder of a run of 60 updates; not to be changed."""
     folder = tmp_path_factory.mktemp("runs") / "cats"
-    arguments = ["train", "lm", str(text), *SMALL, "--steps", "60", "--lr", "0.01", "--run", str(folder)]
+    arguments = ["train", "lm", str(text), *SMALL, "--max-steps", "60", "--lr", "0.01", "--run", str(folder)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     return folder

@@ -239,7 +239,7 @@ def test_eval_of_a_text_that_is_not_text(loopcell, run, tmp_path):
 
 
 def test_a_loss_that_becomes_nan_keeps_the_last_good_model(loopcell, text, tmp_path):
-    flags = ("--lr", "1e30", "--warmup", "0", "--clip", "0", "--save-every", "1", "--steps", "50")
+    flags = ("--lr", "1e30", "--warmup", "0", "--clip", "0", "--save-every", "1", "--max-steps", "50")
     result = loopcell("train", "lm", text, *SMALL, "--run", tmp_path / "run", *flags)
     assert result.exit_code == 1
     assert refusal(result).startswith("at update ")
@@ -251,7 +251,7 @@ def test_a_loss_that_becomes_nan_keeps_the_last_good_model(loopcell, text, tmp_p
 def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(loopcell, text, tmp_path, file_size_limit):
     """The first checkpoint has no optimizer state yet and is smaller; the second does not fit."""
     folder = tmp_path / "run"
-    flags = [*SMALL, "--steps", "30", "--save-every", "10", "--run", folder]
+    flags = [*SMALL, "--max-steps", "30", "--save-every", "10", "--run", folder]
     assert loopcell("train", "lm", text, *flags[:-1], tmp_path / "probe").exit_code == 0
     model = (tmp_path / "probe" / "model.safetensors").stat().st_size
     full = (tmp_path / "probe" / "checkpoints" / "last.safetensors").stat().st_size

@@ -128,7 +128,7 @@ def test_a_copy_is_called_by_what_was_typed(tmp_path):
 
 
 def test_a_text_of_standard_input(tmp_path):
-    small = ["--hidden", 6, "--layers", 1, "--batch-size", 2, "--chunk", 8, "--steps", 2, "--device", "cpu"]
+    small = ["--hidden", 6, "--layers", 1, "--batch-size", 2, "--chunk", 8, "--max-steps", 2, "--device", "cpu"]
     result = call("train", "lm", "-", *small, "--run", tmp_path / "r", typed="the cat sat.\n" * 40)
     assert result.exit_code == 0, result.output
     assert call("eval", tmp_path / "r", "-", typed="the cat sat.\n" * 40).exit_code == 0

@@ -279,6 +279,7 @@ def test_a_run_that_has_done_what_is_asked_for_says_so(run, tmp_path):
     assert re.search(rf"^note: nothing was left to train: {made}$", result.stderr, re.MULTILINE)
     assert (load_model(folder).predict_proba(["ab"]) == before).all()
     copy = shutil.copytree(run, tmp_path / "cats")
-    result = call("resume", copy, "--steps", 20)
+    result = call("resume", copy, "--max-steps", 20)
     assert result.exit_code == 0, result.output
-    assert re.search(r"nothing was left to train: .*\(60 updates\), and --steps 20 asks for no more$", result.stderr)
+    said = r"nothing was left to train: .*\(60 updates\), and --max-steps 20 asks for no more$"
+    assert re.search(said, result.stderr)

@@ -98,7 +98,7 @@ def test_a_folder_that_is_no_run_and_a_file_without_a_sequence(loopcell, run, tm
 
 def test_the_flag_of_watching(loopcell, tmp_path):
     (tmp_path / "a.txt").write_text("the cat sat on the mat. " * 40)
-    small = ["--hidden", "4", "--layers", "1", "--steps", "4", "--seq-length", "8", "--batch-size", "2"]
+    small = ["--hidden", "4", "--layers", "1", "--max-steps", "4", "--seq-length", "8", "--batch-size", "2"]
     for watch, there in (("0", False), ("2", True)):
         run = tmp_path / f"run{watch}"
         result = loopcell("train", "lm", tmp_path / "a.txt", *small, "--watch", watch, "--run", run)

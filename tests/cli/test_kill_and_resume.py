@@ -18,7 +18,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 STEPS = 160
 FLAGS = (
     "--cell lstm --hidden 12 --layers 2 --dropout 0.3 --batch-size 4 --chunk 8 --bptt 16 --device cpu "
-    f"--steps {STEPS} --save-every 7 --eval-every 25 --log-every 5 --seed 3"
+    f"--max-steps {STEPS} --save-every 7 --eval-every 25 --log-every 5 --seed 3"
 ).split()
 
 
@@ -84,7 +84,7 @@ def test_killed_twice_and_resumed_is_the_run_that_was_left_alone(text, tmp_path)
 
 def test_an_interrupted_run_says_how_to_go_on(text, tmp_path):
     folder = tmp_path / "run"
-    process = start("train", "lm", text, *FLAGS, "--steps", "100000", "--run", folder)
+    process = start("train", "lm", text, *FLAGS, "--max-steps", "100000", "--run", folder)
     while not rows(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
@@ -108,7 +108,7 @@ def test_a_reader_that_has_had_enough_is_no_error(run):
 
 def test_two_processes_from_the_command_line_agree_with_one(text, tmp_path):
     small = ["--cell", "gru", "--hidden", "8", "--layers", "1", "--chunk", "8"]
-    flags = [*small, "--device", "cpu", "--precision", "64-true", "--steps", "12", "--seed", "1"]
+    flags = [*small, "--device", "cpu", "--precision", "64-true", "--max-steps", "12", "--seed", "1"]
     finish(start("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one"))
     said = finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
     assert said.count("complete: 12 updates") == 1

@@ -57,7 +57,7 @@ def live():
 
     def call(model, lines, *flags):
         given = lines if isinstance(lines, bytes) else "".join(f"{line}\n" for line in lines).encode()
-        words = ["predict", model, "-", *(flags or ["--live"])]
+        words = ["predict", model, "-", *(flags or ["--stream"])]
         return CliRunner().invoke(app, [str(word) for word in words], input=given)
 
     return call
@@ -110,7 +110,7 @@ def test_scores_are_those_of_the_file(trained, live, loopcell, tmp_path):
 
 
 def test_a_table_of_answers(trained, live):
-    result = live(trained / "forecast", [HEADER, *hourly(9)], "--live", "--format", "csv")
+    result = live(trained / "forecast", [HEADER, *hourly(9)], "--stream", "--format", "csv")
     answers = list(csv.DictReader(io.StringIO(result.stdout)))
     assert list(answers[0]) == [
         "id", "date", "shop", "load_t+1", "load_t+1_0.1", "load_t+1_0.5", "load_t+1_0.9",
@@ -154,7 +154,7 @@ def test_lines_in_other_forms_have_the_same_answers(trained, live, odd):
 def test_without_a_header(trained, live, tmp_path):
     lines, state = hourly(20), tmp_path / "s"
     expected = live(trained / "forecast", [HEADER, *lines]).stdout
-    assert live(trained / "forecast", lines, "--live", "--columns", HEADER).stdout == expected
+    assert live(trained / "forecast", lines, "--stream", "--columns", HEADER).stdout == expected
     refused = live(trained / "forecast", lines)
     assert refused.exit_code == 2
     assert refused.stderr.splitlines()[-1] == (
@@ -215,7 +215,7 @@ def test_a_line_that_cannot_be_read_stops_or_is_skipped(trained, live, tmp_path,
     assert len(error) < 2100
     rest = live(trained / "forecast", lines[11:], "--state", state)  # the state is that before the line
     assert stopped.stdout + rest.stdout == expected
-    skipped = live(trained / "forecast", given, "--live", "--on-error", "skip")
+    skipped = live(trained / "forecast", given, "--stream", "--on-error", "skip")
     assert skipped.exit_code == 0
     assert skipped.stdout == expected
     assert f"skipped: {error.removeprefix('error: ')}\n" in skipped.stderr
@@ -227,7 +227,7 @@ def test_a_line_without_an_end_is_bounded(trained, live, monkeypatch):
     lines = [HEADER, *hourly(4)]
     given = "".join(f"{line}\n" for line in lines[:3]).encode() + b"1" * 100_000 + b"\n"
     given += "".join(f"{line}\n" for line in lines[3:]).encode() + b"2" * 5000
-    result = live(trained / "forecast", given, "--live", "--on-error", "skip")
+    result = live(trained / "forecast", given, "--stream", "--on-error", "skip")
     assert result.stdout == live(trained / "forecast", lines).stdout
     assert "skipped: standard input line 4 is longer than 1,000 bytes: this is no text" in result.stderr
     assert "skipped: standard input line 11 is longer" in result.stderr
@@ -258,12 +258,12 @@ def test_a_state_that_is_none_of_the_model_stays_as_it_is(trained, live, tmp_pat
 def test_what_does_not_go_together_is_refused(trained, live, loopcell, run, tmp_path):
     model = trained / "forecast"
     lines = [HEADER, *hourly(3)]
-    assert "--live answers the lines of standard input" in loopcell("predict", model, "x.csv", "--live").stderr
-    assert "--output is for what has an end" in live(model, lines, "--live", "-o", tmp_path / "out").stderr
+    assert "--stream answers the lines of standard input" in loopcell("predict", model, "x.csv", "--stream").stderr
+    assert "--output is for what has an end" in live(model, lines, "--stream", "-o", tmp_path / "out").stderr
     assert "nothing can be written there" in live(model, lines, "--state", "/proc/nowhere/s").stderr
-    assert "no single byte ends a line" in live(model, lines, "--live", "--encoding", "utf-16").stderr
+    assert "no single byte ends a line" in live(model, lines, "--stream", "--encoding", "utf-16").stderr
     whole = live(
-        model, [HEADER, *hourly(20)], "--no-live", "--kind", "csv", "--state", tmp_path / "series"
+        model, [HEADER, *hourly(20)], "--no-stream", "--kind", "csv", "--state", tmp_path / "series"
     )  # one forecast of each
     assert whole.stdout.count("\n") == 4
     wrong = live(model, lines, "--state", tmp_path / "series")

@@ -178,6 +178,12 @@ def test_static_columns_and_times_are_read_beside_the_steps(loopcell, patients, 
     assert {line["patient"]: line["label"] for line in lines} == kinds
     assert "accuracy" in loopcell("eval", tmp_path / "run", path).stdout
 
+    other = tmp_path / "other.csv"
+    other.write_text(path.read_text().replace(",A,", ",C,"))
+    result = loopcell("predict", tmp_path / "run", other)
+    assert result.exit_code == 0
+    assert "20 of 40 sequences have a ward that training did not have, such as 'C'" in result.stderr
+
     without = tmp_path / "without.csv"
     without.write_text(path.read_text().replace("ward", "room"))
     result = loopcell("predict", tmp_path / "run", without)

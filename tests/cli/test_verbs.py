@@ -14,7 +14,7 @@ from tests.training.test_run_lock import end, hold
 
 def test_train_tells_what_it_reached_and_where_it_lies(loopcell, text, tmp_path):
     folder = tmp_path / "run"
-    result = loopcell("train", "lm", text, *SMALL, "--steps", "20", "--run", folder)
+    result = loopcell("train", "lm", text, *SMALL, "--max-steps", "20", "--run", folder)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert re.fullmatch(r"complete: 20 updates in \d+ s", lines[0])
@@ -115,7 +115,7 @@ def test_a_cell_of_ones_own_from_a_file(loopcell, text, tmp_path):
     spec = f"{tmp_path / 'mine.py'}:plain"
     assert "h = tanh(W.h @ x + U.h @ h)" in loopcell("explain", spec).stdout
     folder = tmp_path / "run"
-    assert loopcell("train", "lm", text, *SMALL, "--steps", "2", "--cell", spec, "--run", folder).exit_code == 0
+    assert loopcell("train", "lm", text, *SMALL, "--max-steps", "2", "--cell", spec, "--run", folder).exit_code == 0
     (tmp_path / "mine.py").unlink()  # the model needs it no more, nor does the run
     assert loopcell("sample", folder, "--length", "5").exit_code == 0
     assert loopcell("resume", folder).exit_code == 0
@@ -127,7 +127,7 @@ def test_korean_in_every_kind_of_tokens(loopcell, tmp_path, tokens):
     path.write_text("나는 학교에 갑니다. 너는 집에 있어요.\n" * 60, encoding="utf-8")
     folder = tmp_path / "run"
     size = ["--vocab-size", "300"] if tokens == "bpe" else []
-    result = loopcell("train", "lm", path, *SMALL, "--steps", "3", "--tokens", tokens, *size, "--run", folder)
+    result = loopcell("train", "lm", path, *SMALL, "--max-steps", "3", "--tokens", tokens, *size, "--run", folder)
     assert result.exit_code == 0, result.stderr
     assert "nats/char" in result.stdout
     drawn = loopcell("sample", folder, "--prime", "나는", "--length", "10", "--seed", "1").stdout
@@ -143,7 +143,7 @@ def test_a_run_that_another_process_trains_is_left_alone(loopcell, run, tmp_path
     shutil.copytree(run, folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
     other = hold(folder)
-    for command in (["resume", folder], ["resume", folder, "--steps", "90"]):
+    for command in (["resume", folder], ["resume", folder, "--max-steps", "90"]):
         result = loopcell(*command)
         assert result.exit_code == 2
         assert result.stderr.startswith(f"error: {folder} is in use: process {other.pid} on ")
@@ -155,7 +155,7 @@ def test_a_run_that_another_process_trains_is_left_alone(loopcell, run, tmp_path
 def test_a_run_is_made_longer(loopcell, run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
-    result = loopcell("resume", folder, "--steps", "70", "--patience", "1000")
+    result = loopcell("resume", folder, "--max-steps", "70", "--patience", "1000")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("complete: 70 updates")
     assert loopcell("resume", folder).stdout.startswith("complete: 70 updates")

@@ -28,7 +28,7 @@ FLAGS = {
     "time": "--time",
     "time_format": "--time-format",
     "time_limit": "--time-limit",
-    "updates": "--steps",
+    "updates": "--max-steps",
     "validation": "--val",
     "validation_fraction": "--val-fraction",
     "zone": "--zone",

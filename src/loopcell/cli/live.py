@@ -1,4 +1,4 @@
-"""`loopcell predict MODEL - --live`: a line out for each line in, as soon as it is there."""
+"""`loopcell predict MODEL - --stream`: a line out for each line in, as soon as it is there."""
 
 from __future__ import annotations
 

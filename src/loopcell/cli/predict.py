@@ -56,13 +56,13 @@ def predict(
 ) -> None:
     """Write a line of JSON for every sequence, or the rows of a table, in order; any number takes little memory.
 
-    With --live (or --state) each line of standard input is a row of a stream, and answered at once: `tail -f FILE |
+    With --stream (or --state) each line of standard input is a row of a stream, and answered at once: `tail -f FILE |
     loopcell predict MODEL - --state S`. Without, standard input is read to its end, as a file is.
     """
     with reporting(debug):
         demand_plot(plot)
         form, answers = form_of(output, form), Settings(FLAGS, typed).build(LiveAnswers)
-        if _is_live(files, answers.live, state):
+        if _is_live(files, answers.stream, state):
             _demand_live(files, output, plot, ahead)
             early.demand_model(find_model(model))
             spec = Settings(FLAGS, typed).build(FileExamples, files=files)
@@ -89,7 +89,7 @@ def _demand_live(files: Sequence[Path], output: Path | None, plot: Path | None, 
     from loopcell.errors import UsageError
 
     if len(files) != 1 or not is_standard(files[0]):
-        raise UsageError("--live answers the lines of standard input: name it, - (tail -f FILE | loopcell predict ...)")
+        raise UsageError("--stream answers the lines of standard input: name it, - (... | loopcell predict MODEL -)")
     if output not in (None, STANDARD) or plot is not None:
         flag = "--plot" if plot is not None else "--output"
         raise UsageError(f"{flag} is for what has an end; live answers go to standard output, as they come (>> FILE)")
@@ -208,6 +208,7 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     if empty:
         raise records.no_rows()
     unknown.tell()
+    say_notes(getattr(model, "notes_", ()))
     if records.skipped:
         say_note(str(records.skipped))
 

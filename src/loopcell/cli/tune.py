@@ -34,7 +34,7 @@ Search = Annotated[
 Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trainings, with those of --run before.")]
 Prune = Annotated[bool, typer.Option("--prune/--no-prune", help="End trials early that are behind the others.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Also a file: the plot (.png, .svg, .pdf), or .json or .csv.")
+    Path | None, typer.Option("--output", "-o", help="The file to write: the plot (.png, .svg, .pdf), .json or .csv.")
 ]
 
 app = typer.Typer(

@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from loopcell.errors import FileFormatError, FileWriteError, UsageError
 from loopcell.files import atomic_write
@@ -22,6 +22,7 @@ class RunFolder:
     """
 
     path: Path
+    MEMBER: ClassVar[str] = "member-"
 
     @classmethod
     def create(cls, path: Path, config: dict[str, Any] | None = None) -> RunFolder:
@@ -74,9 +75,13 @@ class RunFolder:
 
     def never_began(self) -> bool:
         """Return whether the run was cut off before its first checkpoint: it has none, and no row of metrics either."""
-        if self.last.exists():
+        if self.last.exists() or any(not RunFolder(member).never_began() for member in self.members()):
             return False
         return not self.metrics.exists() or self.metrics.read_bytes().count(b"\n") < 2
+
+    def members(self) -> list[Path]:
+        """Return the folders of the networks of an ensemble, each a run of its own; none of a single network."""
+        return sorted(self.path.glob(f"{self.MEMBER}*/"))
 
     @property
     def lock(self) -> Path:

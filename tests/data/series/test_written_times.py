@@ -178,6 +178,7 @@ def test_hour_24_is_the_end_of_a_day():
         ([[2015, 2015], [2, 2], [28, 29]], ("year", "month", "day"), "f.csv row 2 (line 3): there is no such time"),
         ([[2015, 2015], [2, 13], [1, 1]], ("year", "month", "day"), "f.csv row 2 (line 3): there is no such time"),
         ([["15", "15"], ["2", "3"]], ("year", "month"), "f.csv row 1 (line 2): there is no such time: year 15"),
+        ([[20150101], [1300]], ("date", "time"), "f.csv row 1 (line 2): there is no such time: year"),
         ([[2015, 2015], [2, ""]], ("year", "month"), "f.csv row 2 (line 3), column 'month': the cell is empty"),
         ([[2015, 2015], [2, "Feb"]], ("year", "month"), "f.csv row 2 (line 3), column 'month': 'Feb' is no"),
         ([[2015, 2015], [2, 2.5]], ("year", "month"), "f.csv row 2 (line 3), column 'month': '2.5' is no whole number"),

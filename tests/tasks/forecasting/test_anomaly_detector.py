@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 
 from loopcell import AnomalyDetector, Forecaster, load_model
 from loopcell.errors import DataError, FileFormatError, InputError, UsageError
+from loopcell.tasks.forecasting.errors import smoothed
 from tests.tasks.conftest import one_thread
 
 __all__ = ["one_thread"]
@@ -104,13 +106,13 @@ def test_distances_by_hand():
 
     usual = UsualErrors(2)
     errors = np.random.default_rng(0).multivariate_normal([1, 2], [[4, 1], [1, 2]], 20_000)
-    usual.learn(errors, 0.01)
+    usual.learn([errors], 0.01)
     inverse = np.linalg.inv([[4, 1], [1, 2]])
     expected = [np.sqrt(np.array(d) @ inverse @ d / 2) for d in ([3, 0], [1, -1])]
     assert usual.distance(np.array([[4.0, 2.0], [2.0, 1.0]])) == pytest.approx(expected, rel=0.03)
     assert (usual.distance(errors) > float(usual.threshold)).mean() == pytest.approx(0.01, abs=1e-3)
     still = UsualErrors(2)
-    still.learn(np.stack([np.arange(9.0), np.zeros(9)], 1), 0.1)  # a number that is always right
+    still.learn([np.stack([np.arange(9.0), np.zeros(9)], 1)], 0.1)  # a number that is always right
     assert np.isfinite(still.distance(np.ones((1, 2)))).all()
 
 
@@ -229,3 +231,17 @@ def test_a_model_without_a_threshold_says_so():
     model.network_.usual.threshold.fill_(float("nan"))
     with pytest.raises(InputError, match="this model has no threshold, since nothing changed in its quiet period"):
         model.predict(rhythm())
+
+
+def test_smooth_scores_are_means_around_a_step_and_make_no_stream():
+    scores = np.array([np.nan, 1.0, 2.0, 6.0, np.nan, 3.0])
+    frame = pd.Series(scores).rolling(3, center=True, min_periods=1).mean().where(np.isfinite(scores))
+    np.testing.assert_allclose(smoothed(scores, 3), frame)
+    assert smoothed(scores, 1) is scores
+    plain = AnomalyDetector(**QUICK | {"epochs": 2}).fit(rhythm())
+    smooth = AnomalyDetector(**QUICK | {"epochs": 2}, smooth=9).fit(rhythm())
+    found, single = smooth.score_samples(rhythm())[0], plain.score_samples(rhythm())[0]
+    np.testing.assert_allclose(found, smoothed(single, 9), atol=1e-9)
+    assert smooth.threshold_ < plain.threshold_
+    with pytest.raises(UsageError, match="smooth=9: a score is the mean of those of the steps around it"):
+        smooth.stream()

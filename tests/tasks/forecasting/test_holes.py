@@ -130,8 +130,8 @@ def test_the_distance_of_some_errors_is_that_of_a_model_of_these_alone():
     drawn = np.random.default_rng(0)
     errors = drawn.multivariate_normal([1.0, -2.0, 0.5], [[2, 1, 0], [1, 3, 1], [0, 1, 1]], 20_000)
     whole, part = UsualErrors(3), UsualErrors(2)
-    whole.learn(errors, 0.01)
-    part.learn(errors[:, [0, 2]], 0.01)
+    whole.learn([errors], 0.01)
+    part.learn([errors[:, [0, 2]]], 0.01)
     holes = errors[:50].copy()
     holes[:, 1] = np.nan
     holes[0] = np.nan

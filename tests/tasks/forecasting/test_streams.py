@@ -196,6 +196,12 @@ def test_scores_row_by_row_are_those_at_once(settings, tmp_path):
         assert again.step({**rows(data, END, END + 1)[0], "a": None}) is None  # no value, no score
 
 
+def test_scores_that_wait_for_steps_to_come_have_no_stream():
+    model = AnomalyDetector(**QUICK, target="a", smooth=5).fit(table())
+    with pytest.raises(UsageError, match="half have not come yet in a stream; train with smooth=1"):
+        model.stream()
+
+
 def test_a_row_that_fails_leaves_the_stream_as_it_was():
     data = table()
     model = Forecaster(**QUICK, target="a", time="time").fit(data)

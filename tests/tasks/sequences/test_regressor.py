@@ -97,7 +97,7 @@ def test_what_is_learned_well_is_hardly_drawn_to_the_mean(model):
 
 def test_going_on_with_a_run_draws_to_the_mean_once(tmp_path):
     X, y = sums(60)
-    settings = {**QUICK, "epochs": 5}
+    settings = {**QUICK, "epochs": 5, "summaries": False}
     first = SequenceRegressor(**settings).fit(X, y, run=tmp_path / "run")
     again = SequenceRegressor(**settings).fit(X, y, run=tmp_path / "run", resume=True)
     assert (again.predict(X) == first.predict(X)).all()

@@ -42,7 +42,7 @@ class _Header(NamedTuple):
 
     @property
     def timed(self) -> bool:
-        """Whether the times of values are known: from a date at which series start, and a frequency."""
+        """True where the times of values are known: from a date at which series start, and a frequency."""
         return self.every is not None and sum(self.dates) == 1
 
     @property

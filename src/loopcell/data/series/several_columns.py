@@ -66,16 +66,19 @@ def read_time_columns(
     if len(wrong):
         at = int(wrong[0])
         shown = ", ".join(f"{part} {found[part][at]}" for part in PARTS if part in found)
-        raise DataError(f"{where(columns[0], at)}: there is no such time: {shown}{_of_short_years(found)}")
+        raise DataError(f"{where(columns[0], at)}: there is no such time: {shown}{_of_other_forms(found)}")
     if zone is None:
         return Stamps(times, None, notes)
     return read_stamps(_at_the_origins(list(times), columns[0]), zone)._replace(notes=notes)
 
 
-def _of_short_years(found: dict[str, Ints]) -> str:
-    if not ((found["year"] >= 0) & (found["year"] < 100)).all():
+def _of_other_forms(found: dict[str, Ints]) -> str:
+    """Return advice for years of two digits, and for whole dates in one number."""
+    short, whole = (found["year"] < 100).all(), (found["year"] > 9999).all()
+    if not (short or whole):
         return ""
-    return "; for years of two digits name the form of the columns together, such as time_format='%y %m %d'"
+    form = "%y %m %d" if short else "%Y%m%d %H%M"
+    return f"; the form of the columns together, with blanks between them, can be named: time_format={form!r}"
 
 
 def _parts_of(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

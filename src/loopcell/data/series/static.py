@@ -1,4 +1,4 @@
-"""What does not change within a series."""
+"""Static columns: they do not change within a series."""
 
 from __future__ import annotations
 

@@ -6,9 +6,18 @@ import math
 import secrets
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, PlainSerializer, PlainValidator, PositiveInt, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PositiveInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from loopcell.equations import Cell
+from loopcell.tasks.core.augmentations import strengths_of
 from loopcell.tasks.core.pace import AUTO
 from loopcell.training.config import MOST_SEEDS, Fraction, Positive, Updates
 
@@ -46,6 +55,12 @@ def _is_weight(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < float("inf")
 
 
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError(f"it has to be a power of two, such as 2, 4 or 8, not {value}")
+    return value
+
+
 def _number_loss(value: object) -> object:
     if value is not None and not callable(value) and value not in get_args(NumberLossName):
         raise ValueError(f"a function was expected, {', '.join(get_args(NumberLossName))}, or None")
@@ -54,6 +69,14 @@ def _number_loss(value: object) -> object:
 
 def _or_auto(value: object, check: ValidatorFunctionWrapHandler) -> object:
     return value if value == AUTO else check(value)
+
+
+def _augmentations(value: object) -> object:
+    names = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+        raise ValueError('augmentations are names such as "jitter" or "crop=0.8", in a tuple or with commas between')
+    strengths_of(names)
+    return tuple(names)
 
 
 def _missing(value: object) -> object:
@@ -67,12 +90,14 @@ def _missing(value: object) -> object:
 
 NumberLossName = Literal["mse", "mae", "huber", "quantile"]
 FillName = Literal["mask", "ffill", "interpolate"]
-PoolingName = Literal["last", "mean", "max", "attention"]
-PoolingChoice = Literal["auto", "last", "mean", "max", "attention"]
+PoolingName = Literal["last", "mean", "max", "max-mean", "attention"]
+PoolingChoice = Literal["auto", "last", "mean", "max", "max-mean", "attention"]
 # Numbers that may be "auto"; the type is the number's, so that bounds and their errors are a number's.
 _AUTO = (WrapValidator(_or_auto), PlainSerializer(lambda value: value))
 AutoCount = Annotated[PositiveInt, *_AUTO]
 AutoPatience = Annotated[PositiveInt | None, *_AUTO]
+Augmentations = Annotated[tuple[str, ...], PlainValidator(_augmentations), PlainSerializer(list)]
+AutoStride = Annotated[Annotated[int, Field(ge=1, le=256), AfterValidator(_power_of_two)], *_AUTO]
 AutoWarmup = Annotated[Updates, *_AUTO]
 AutoRate = Annotated[Positive, *_AUTO]
 AutoFraction = Annotated[Fraction, *_AUTO]

@@ -16,7 +16,7 @@ class NumberSettings:
     Args:
         fill: what the network reads where a value is missing: "mask" the mean of training, "ffill" the value before,
             "interpolate" a line between the values around, which looks ahead.
-        mask_inputs: tell the network where a value is missing, by a mask and the time since the last value, as further
+        mask_inputs: tell the network which values are missing: by a mask and the time since the last value, as further
             inputs; None tells of the columns that have gaps in training.
         steps: T, where a sequence is a row [T * I] of a table, the numbers of its first step first; None where it is
             not.
@@ -32,7 +32,7 @@ class StaticSettings:
     """Arguments of static values, which hold for a whole sequence.
 
     Args:
-        categories: the names of static columns whose numbers are categories, each of which gets a vector of its own;
+        categories: columns whose numbers are categories: static ones, of which each number gets a vector of its own;
             columns of texts are categories anyway. Columns without names go by their numbers, from 0.
     """
 

@@ -151,8 +151,8 @@ def _used(run: RunFolder, config: Mapping[str, Any]) -> dict[str, Any]:
     pace = run.read_json(run.pace) if run.pace.is_file() else {}
     machine = run.read_json(run.machine) if run.machine.is_file() else {}
     learned = config.get("learned")
-    pooling = learned.get("pooling") if isinstance(learned, Mapping) else None
-    found = {**pace, "device": machine.get("device"), "pooling": pooling}
+    known = learned if isinstance(learned, Mapping) else {}
+    found = {**pace, "device": machine.get("device"), **{name: known.get(name) for name in ("pooling", "downsample")}}
     return {name: value for name, value in found.items() if value is not None or name in pace}
 
 

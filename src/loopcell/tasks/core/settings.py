@@ -35,6 +35,7 @@ from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.number_settings import NumberSettings, StaticSettings
 from loopcell.tasks.core.own_functions import OwnFunction, OwnFunctions
 from loopcell.tasks.core.pace import AUTO, Pace, pace_of
+from loopcell.tasks.core.small_settings import PooledSettings, SmallDataSettings
 from loopcell.training.config import (
     DeviceName,
     Fraction,
@@ -223,12 +224,21 @@ class MissingSettings:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
+class ClassifierSettings(
+    PooledSettings,
+    SmallDataSettings,
+    StaticSettings,
+    NumberSettings,
+    NetworkSettings,
+    TrainingSettings,
+    MissingSettings,
+):
     """Arguments of a `SequenceClassifier` beside the above.
 
     Args:
-        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes by
-            the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
+            attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
+            steps, else "last"; with `downsample` "max-mean".
         class_weight: how much an example of a class counts in the loss: a dictionary, "balanced" for rare classes to
             count as much as frequent ones, or None for every example alike. With several labels an example, a class
             counts so much more where it is present.
@@ -245,12 +255,21 @@ class ClassifierSettings(StaticSettings, NumberSettings, NetworkSettings, Traini
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
+class RegressorSettings(
+    PooledSettings,
+    SmallDataSettings,
+    StaticSettings,
+    NumberSettings,
+    NetworkSettings,
+    TrainingSettings,
+    MissingSettings,
+):
     """Arguments of a `SequenceRegressor` beside the above.
 
     Args:
-        pooling: what the answer is read from, of the outputs of all steps: last, mean, max or attention. "auto" goes
-            by the length of the training sequences: "max" where half of them or more have 50 steps, else "last".
+        pooling: what the answer is read from, of the outputs of all steps: last, mean, max, max-mean (both) or
+            attention. "auto" goes by the length of the training sequences: "max" where half of them or more have 50
+            steps, else "last"; with `downsample` "max-mean".
         validation_fraction: how much of the data is held out: to choose the best weights by; 0 for nothing. "auto": a
             tenth, and of fewer than 500 examples 50, or a quarter where that is less.
         calibrate: correct the answers by the held-out part: draw them to the mean of the training part as far as few
@@ -270,7 +289,7 @@ class RegressorSettings(StaticSettings, NumberSettings, NetworkSettings, Trainin
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class TaggerSettings(NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
+class TaggerSettings(SmallDataSettings, NumberSettings, NetworkSettings, TrainingSettings, MissingSettings):
     """Arguments of a `SequenceTagger` beside the above.
 
     Args:

@@ -16,9 +16,9 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.anomaly_metrics import detector_metrics, scored_from
-from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched
-from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution
+from loopcell.tasks.forecasting.anomaly_metrics import detector_rows
+from loopcell.tasks.forecasting.anomaly_stream import Detection, DetectionSteps, Watched, demand_single_scores
+from loopcell.tasks.forecasting.errors import NOISE, UsualErrors, resolution, smoothed
 from loopcell.tasks.forecasting.estimator import SeriesEstimator
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.heads import Head, Mean
@@ -173,7 +173,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         found = np.full(one.steps, np.nan)
         errors = self._errors(one)
         first = one.steps - len(errors)
-        found[first:] = self.network_.usual.distance(errors)
+        found[first:] = smoothed(self.network_.usual.distance(errors), int(self.smooth))
         missing = np.isnan(series.target[first : one.steps]).all(1)
         wrong = np.flatnonzero(~np.isfinite(found[first:]) & ~missing)
         if len(wrong):
@@ -203,6 +203,11 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         before = last_there(np.concatenate([np.full((1, values.shape[1]), np.nan), values]))[:-1]
         return values - before
 
+    def _smoothed_jumps(self, series: Series) -> Floats:
+        found = self.network_.jumps.distance(self._jumps(series))
+        found[1:] = smoothed(found[1:], int(self.smooth))
+        return found
+
     def _labelled(self, data: Any) -> tuple[list[Series], list[Floats] | None]:
         """Return the series and, where a column says so, which of their steps are anomalous."""
         settings = checked(self)
@@ -224,7 +229,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         jumps, history = self.network_.jumps, self.network_.history
         rows = {
             "model": ([self._scores(one) for one in series], self.threshold_),
-            "jump": ([jumps.distance(self._jumps(one)) for one in series], float(jumps.threshold)),
+            "jump": ([self._smoothed_jumps(one) for one in series], float(jumps.threshold)),
         }
         count = sum(int(np.isfinite(part[first:]).sum()) for part, first in zip(rows["model"][0], firsts, strict=True))
         if not count:
@@ -232,17 +237,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
                 f"there is no step with a score: the first {history + self.network_.steps - 1} of a series have none, "
                 "nor have those without a value"
             )
-        parts = {
-            name: [scored_from(part, max(first, history)) for part, first in zip(scores, firsts, strict=True)]
-            for name, (scores, _) in rows.items()
-        }
-        found = {name: detector_metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
-        if labels is not None:
-            every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
-            found["every step"] = detector_metrics(every, labels, 0.0)
-        return ScoreTable(f"{count:,} steps", found)
+        return ScoreTable(f"{count:,} steps", detector_rows(rows, labels, [max(first, history) for first in firsts]))
 
     def _stream_steps(self) -> DetectionSteps:
+        demand_single_scores(self.smooth)
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
@@ -300,8 +298,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
             floors.append(self._floor(one))
             quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
-        self.network_.usual.learn(np.concatenate(errors), float(self.alarm_rate), np.tile(floor, self.network_.steps))
-        self.network_.jumps.learn(np.concatenate(jumps), float(self.alarm_rate), floor)
+        alarms, smooth = float(self.alarm_rate), self.smooth
+        self.network_.usual.learn(errors, alarms, np.tile(floor, self.network_.steps), smooth)
+        self.network_.jumps.learn(jumps, alarms, floor, smooth)
         self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
 
 

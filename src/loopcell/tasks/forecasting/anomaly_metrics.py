@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,31 @@ def anomaly_metrics(true: Sequence[Floats], scores: Sequence[Floats], threshold:
     return found
 
 
-def detector_metrics(scores: list[Floats], labels: list[Floats] | None, threshold: float) -> dict[str, float]:
+def detector_rows(
+    rows: Mapping[str, tuple[Sequence[Floats], float]], labels: Sequence[Floats] | None, firsts: Sequence[int]
+) -> dict[str, dict[str, float]]:
+    """Measure the scores of a model and of what stands beside it.
+
+    Args:
+        rows: scores [T] of each series and the threshold, by name, "model" among them.
+        labels: zeros and ones [T] of each series; None where nobody knows: then alarms are counted alone.
+        firsts: the step of each series before which no score counts.
+
+    Returns:
+        The metrics by name; with labels also those of an alarm at every step.
+    """
+    parts = {
+        name: [_scored_from(part, first) for part, first in zip(scores, firsts, strict=True)]
+        for name, (scores, _) in rows.items()
+    }
+    found = {name: _metrics(parts[name], labels, threshold) for name, (_, threshold) in rows.items()}
+    if labels is not None:
+        every = [np.where(np.isfinite(part), 1.0, np.nan) for part in parts["model"]]
+        found["every step"] = _metrics(every, labels, 0.0)
+    return found
+
+
+def _metrics(scores: Sequence[Floats], labels: Sequence[Floats] | None, threshold: float) -> dict[str, float]:
     """Measure scores [T] of each series against labels; without any, count the alarms alone."""
     if labels is not None:
         return anomaly_metrics(labels, scores, threshold)
@@ -54,7 +78,7 @@ def detector_metrics(scores: list[Floats], labels: list[Floats] | None, threshol
     return {"alarms": float((flat > threshold).mean()), "mean score": float(flat.mean())}
 
 
-def scored_from(scores: Floats, first: int) -> Floats:
+def _scored_from(scores: Floats, first: int) -> Floats:
     """Drop the scores before a step."""
     found = scores.copy()
     found[:first] = np.nan

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from loopcell.data import Series
 from loopcell.data.examples import Scale
-from loopcell.errors import InputError
+from loopcell.errors import InputError, UsageError
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.streaming.stream import demand_state
@@ -56,6 +56,15 @@ class Watched(NamedTuple):
     newest: Floats
     outputs: Tensor
     windows: Tensor
+
+
+def demand_single_scores(smooth: int) -> None:
+    """Refuse a stream of scores that are means over steps which have not come; UsageError."""
+    if smooth > 1:
+        raise UsageError(
+            f"smooth={smooth}: a score is the mean of those of the steps around it, of which half have not come "
+            "yet in a stream; train with smooth=1"
+        )
 
 
 @dataclass(frozen=True)

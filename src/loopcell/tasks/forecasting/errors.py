@@ -6,6 +6,8 @@ Mahalanobis distance in place of a density: the order is the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -38,17 +40,19 @@ class UsualErrors(nn.Module):
         self.register_buffer("whiten", torch.eye(size))
         self.register_buffer("threshold", torch.ones(()))
 
-    def learn(self, errors: Floats, alarms: float, floor: Floats | None = None) -> None:
+    def learn(self, parts: Sequence[Floats], alarms: float, floor: Floats | None = None, smooth: int = 1) -> None:
         """Learn what is usual; a share of `alarms` of the distances will lie above the threshold, of few errors none.
 
         The covariance is shrunk as Ledoit and Wolf (2004) do, so that few errors of many numbers have one.
 
         Args:
-            errors: [N, D]; NaN where a value is missing: the covariance is that of errors in whose place the mean
-                stands, on the scale of those that are there.
+            parts: errors [N, D] of consecutive steps, of each series; NaN where a value is missing: the covariance is
+                that of errors in whose place the mean stands, on the scale of those that are there.
             alarms: the share.
             floor: [D], the least spread of each number, which is that of rounding; None for `NOISE`.
+            smooth: steps over which distances are averaged.
         """
+        errors = np.concatenate(parts)
         there = np.isfinite(errors)
         share = np.maximum(there.sum(0), 1) / len(errors)
         mean = np.where(there, errors, 0.0).mean(0) / share
@@ -57,7 +61,7 @@ class UsualErrors(nn.Module):
         still = (errors.std(0) if there.all() else np.sqrt((apart**2).mean(0))) <= least
         self.mean.copy_(torch.from_numpy(mean))
         self.whiten.copy_(torch.from_numpy(np.linalg.inv(np.linalg.cholesky(_spread(apart, still, least)))))
-        distances = self.distance(errors)
+        distances = np.concatenate([smoothed(self.distance(part), smooth) for part in parts])
         distances = distances[np.isfinite(distances)]
         found = np.sort(distances)[::-1][int(alarms * len(distances))]
         if still.all():  # then half a step of the data's resolution in one of the numbers is an alarm
@@ -83,6 +87,17 @@ class UsualErrors(nn.Module):
                 own = whiten if pattern.all() else _whiten_some(whiten, pattern)
                 found[rows] = np.sqrt((((errors[rows] - mean)[:, pattern] @ own.T) ** 2).mean(-1))
         return found
+
+
+def smoothed(scores: Floats, steps: int) -> Floats:
+    """Return the mean of scores [T] over so many steps around each, of those that there are; NaN stays NaN."""
+    if steps == 1:
+        return scores
+    there = np.isfinite(scores)
+    sums, counts = (np.concatenate([[0.0], np.cumsum(part)]) for part in (np.where(there, scores, 0.0), there))
+    at = np.arange(len(scores))
+    first, end = np.maximum(at - (steps - 1) // 2, 0), np.minimum(at + steps // 2 + 1, len(scores))
+    return np.where(there, (sums[end] - sums[first]) / np.maximum(counts[end] - counts[first], 1), scores)
 
 
 def _whiten_some(whiten: Floats, pattern: npt.NDArray[np.bool_]) -> Floats:

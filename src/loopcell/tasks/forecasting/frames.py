@@ -4,23 +4,68 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import MissingExtraError, UsageError
 
-if TYPE_CHECKING:
-    from loopcell.tasks.forecasting.results import Forecast
-
 Library = Literal["pandas", "polars"]
 Column = npt.NDArray[Any]
 
 
-def to_frame(forecasts: Sequence[Forecast], library: Library | None, origins: Column | None = None) -> Any:
+class PlainForecast(Protocol):
+    """A `Forecast`, as far as a frame shows it: that class makes frames of itself, so it is not imported here."""
+
+    @property
+    def series(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def times(self) -> Column:
+        """The times of the f steps."""
+        ...
+
+    @property
+    def target_names(self) -> Sequence[str]:
+        """The names of the K targets."""
+        ...
+
+    @property
+    def mean(self) -> Column:
+        """The means [f, K]."""
+        ...
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The Q levels."""
+        ...
+
+    @property
+    def quantiles(self) -> Column:
+        """The quantiles [f, K, Q]."""
+        ...
+
+    @property
+    def zone(self) -> str | None:
+        """The zone of the times."""
+        ...
+
+    @property
+    def actual(self) -> Column | None:
+        """The values that came, [f, K]; None before they did."""
+        ...
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each step as a row."""
+        ...
+
+
+def to_frame(forecasts: Sequence[PlainForecast], library: Library | None, origins: Column | None = None) -> Any:
     """Return a data frame with a row for each step of each target of forecasts of one series.
 
     Args:
@@ -46,7 +91,7 @@ def to_frame(forecasts: Sequence[Forecast], library: Library | None, origins: Co
     )
 
 
-def html_of(forecast: Forecast) -> str:
+def html_of(forecast: PlainForecast) -> str:
     """Return a forecast as a table: a row for each step, and for each target its mean and quantiles."""
     rows = list(forecast.rows())
     head = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0]) if rows else ""
@@ -70,7 +115,7 @@ def library_of(name: Library | None) -> Any:
     raise MissingExtraError(f"a data frame needs {name or 'pandas or polars'}: pip install {name or 'pandas'}")
 
 
-def _columns(forecasts: Sequence[Forecast], origins: Column | None) -> dict[str, Column]:
+def _columns(forecasts: Sequence[PlainForecast], origins: Column | None) -> dict[str, Column]:
     """Return the columns: a forecast after the other, of each a target after the other, of each its steps."""
     first, (count, targets) = forecasts[0], forecasts[0].mean.shape
     found: dict[str, Column] = {}

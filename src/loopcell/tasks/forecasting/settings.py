@@ -116,13 +116,14 @@ class SeriesSettings(TrainingSettings, MissingSettings):
         known: covariates whose future is known: a holiday, a price that is set.
         past: covariates that are known up to now only.
         static: columns with one value for each series or unit.
-        categories: covariates that name something, of numbers such as 3 for a shop; a column of words is one anyway.
+        categories: columns whose numbers are categories: covariates such as a shop's number; a column of words is one
+            anyway.
         calendar: what of the time stamps becomes covariates: the cycles day, week and year, which are smooth; hour,
             weekday and month, of which each has a learned vector; dayofyear, how far the year is.
         holidays: days such as 2024-12-25, or a file with one in each line: whether it is one becomes a covariate.
-        fill: what is read in place of a missing value: mask, nothing, and the network is told that it is missing and
-            how long ago the last one came; ffill, the value before; interpolate, a straight line between those around
-            it that are known at that time. What is missing is never learned to be forecast, nor scored.
+        fill: what the network reads where a value is missing: mask, nothing, and it is told that it is missing and how
+            long ago the last one came; ffill, the value before; interpolate, a straight line between those around it
+            that are known at that time. What is missing is never learned to be forecast, nor scored.
         mask_inputs: tell the network which values are missing; None: where the training part has such.
         fill_gaps: let rows that are missing among regular times be rows without values.
         regular: times have to be evenly spaced, in hours or in the calendar, and a gap is an error. False: rows are
@@ -199,8 +200,8 @@ class ForecasterSettings(SeriesSettings):
             times before which they end; two of them leave the rest out. None for `validation_fraction`.
         season: steps of a season, for the seasonal naive baseline and MASE; None for the usual one of the times' step
             (24 for hours, 7 for days, 12 for months, 1 where rows are counted).
-        loss: the loss of the mean: mse, mae or huber (at 1), with which it is a mean, a median or between; for
-            head="mean" and "quantiles". None for mse. Or a function of forecasts and of what came, both [M], on the
+        loss: what is made least: of the mean mse, mae or huber (at 1), with which it is a mean, a median or between;
+            for head="mean" and "quantiles". None for mse. Or a function of forecasts and of what came, both [M], on the
             scale of their series, that returns the loss of each or their mean; with head="mean" only. No file keeps
             a function.
     """
@@ -231,12 +232,15 @@ class AnomalySettings(SeriesSettings):
         horizon: f, how many steps ahead: each value is forecast 1, ..., f steps before it comes, and all of these
             errors count.
         alarm_rate: the share of the steps of a quiet period that may lie above the threshold.
+        smooth: a score is the mean of those of so many steps around it: for anomalies that last, of which single steps
+            may look usual; an alarm is then known half as many steps later. 1 leaves each step alone.
         label: a column of zeros and ones that says which steps are anomalous, for scores only; nothing is learned
             from it.
     """
 
     horizon: Steps = 1
     alarm_rate: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.001
+    smooth: Steps = 1
     label: str | None = None
 
 

@@ -132,7 +132,7 @@ class StreamedModel:
     def _owner(self) -> Owner:
         """Return what tells this model from others."""
 
-    def stream(self, state: Start = None) -> TextStream:
+    def stream(self, state: Start = None) -> Stream[NextToken]:
         """Read a text as it comes: `with model.stream() as stream: stream.step("a")`.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,10 +39,19 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import ClassifierSettings, checked
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.chance import chance_notes
+from loopcell.tasks.sequences.ensembles import ClassifierEnsemble
+from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, share_of_labels, shared_notes
 from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
-from loopcell.tasks.sequences.targets import Classes, classes_from_json, demand_all, label_weights, learn_classes
+from loopcell.tasks.sequences.targets import (
+    Classes,
+    OneLabel,
+    classes_from_json,
+    demand_all,
+    label_weights,
+    learn_classes,
+)
 from loopcell.tasks.sequences.temperature import fitted_temperature
 
 Probabilities = npt.NDArray[np.float64]
@@ -55,6 +65,7 @@ class ClassifierNetwork(ManyToOne):
         pooling: last, mean, max or attention.
         classes: the labels, and whether an example has one or several.
         static: reads what holds for a whole sequence; None where nothing does.
+        linear: stands beside it, where examples are few.
 
     Attributes:
         class_counts: int64 [K], how many training examples had each label; examples: int64, how many there were.
@@ -68,9 +79,14 @@ class ClassifierNetwork(ManyToOne):
     temperature: Tensor
 
     def __init__(
-        self, reader: SequenceReader, pooling: PoolingName, classes: Classes, static: StaticReader | None
+        self,
+        reader: SequenceReader,
+        pooling: PoolingName,
+        classes: Classes,
+        static: StaticReader | None,
+        linear: LinearOfSummaries | None = None,
     ) -> None:
-        super().__init__(reader, pooling, len(classes.labels), static)
+        super().__init__(reader, pooling, len(classes.labels), static, linear)
         self.classes = classes
         self.register_buffer("class_counts", torch.zeros(len(classes.labels), dtype=torch.int64))
         self.register_buffer("examples", torch.zeros((), dtype=torch.int64))
@@ -79,7 +95,7 @@ class ClassifierNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the negative log-probability of what is true."""
-        scores = self(batch.inputs, batch.lengths, batch.static)
+        scores = self.read(batch.inputs, batch.lengths, batch.static)
         total = self.classes.loss(scores, batch.targets, self.class_weight.to(scores.dtype), batch.weights)
         return Loss(total, batch.targets.numel())
 
@@ -101,7 +117,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
     """
 
     task: ClassVar[str] = "sequence-classifier"
-    network_: ClassifierNetwork
+    network_: ClassifierNetwork | ClassifierEnsemble
     targets_: Classes
 
     @property
@@ -234,21 +250,35 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return self.targets_.numbers(y)
 
     def _split(self, y: Part, fraction: float, seed: int) -> Split:
-        return split_stratified(learn_classes(y).strata(y), fraction, seed)
+        return split_stratified(self._strata(y), fraction, seed)
 
-    def _network(self, settings: ClassifierSettings) -> ClassifierNetwork:
-        return ClassifierNetwork(self._reader(settings), self.pooling_, self.targets_, self._static_reader())
+    def _network(self, settings: ClassifierSettings) -> ClassifierNetwork | ClassifierEnsemble:
+        if settings.ensemble == 1:
+            return self._one_network(settings)
+        return ClassifierEnsemble(partial(self._one_network, settings), settings.ensemble, self.targets_)
+
+    def _one_network(self, settings: ClassifierSettings) -> ClassifierNetwork:
+        linear = self._linear(len(self.targets_.labels)) if isinstance(self.targets_, OneLabel) else None
+        parts = self._reader(settings), self.pooling_, self.targets_, self._static_reader(), linear
+        return ClassifierNetwork(*parts)
+
+    def _strata(self, y: Part) -> Sequence[Any]:
+        return learn_classes(y).strata(y)
 
     def _prepare(self, training: SequenceExamples) -> None:
         network, classes = self.network_, self.targets_
+        assert isinstance(network, ClassifierNetwork)
         counts = classes.counts(np.asarray(training.targets))
         weights = label_weights(self.class_weight, classes.labels, counts)
         network.class_counts.copy_(torch.from_numpy(counts))
         network.examples.fill_(len(training))
         network.class_weight.copy_(torch.from_numpy(weights))
         network.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
+        if isinstance(network.beside, LinearOfSummaries):
+            learn_labels(network.beside, training)
 
     def _naive(self, held_out: SequenceExamples) -> Naive:
+        assert isinstance(self.network_, ClassifierNetwork)
         scores, true = self._prior_scores(len(held_out)), torch.from_numpy(np.asarray(held_out.targets))
         weights = None if held_out.weights is None else torch.from_numpy(held_out.weights)
         total = self.targets_.loss(scores, true, self.network_.class_weight.double().cpu(), weights)
@@ -260,7 +290,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         return self.targets_.scores(torch.from_numpy(prior)).expand(examples, -1)
 
     def _finish(self, held_out: SequenceExamples) -> None:
-        scores, true = torch.from_numpy(self._scores(held_out)), torch.from_numpy(np.asarray(held_out.targets))
+        true = torch.from_numpy(np.asarray(held_out.targets))
+        self._share(held_out, true)
+        scores = torch.from_numpy(self._scores(held_out))
         if self.loss is None:
             gains = self.targets_.losses(self._prior_scores(len(held_out)), true) - self.targets_.losses(scores, true)
             self._note(chance_notes(gains.numpy(), what_to_try(self.outcome_, checked(self), self.pace_)))
@@ -268,6 +300,15 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
             return
         temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true))
         self.network_.temperature.fill_(temperature)
+
+    def _share(self, held_out: SequenceExamples, true: Tensor) -> None:
+        """Choose how far the network's answers are followed from those of the linear model beside it."""
+        linear = self.network_.beside
+        if not isinstance(linear, LinearOfSummaries):
+            return
+        given, beside = torch.from_numpy(self._scores(held_out)), torch.from_numpy(self._beside(held_out))
+        linear.share.fill_(share_of_labels(beside, given, lambda scores: self.targets_.losses(scores, true)))
+        self._note(shared_notes(linear.share))
 
     def _scores(self, examples: SequenceExamples) -> Probabilities:
         parts = self._read(examples, lambda b: self.network_(b.inputs, b.lengths, b.static))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
+from loopcell import cells
 from loopcell.data.examples import Scale, SequenceData, with_beside
 from loopcell.errors import DataError, UsageError, quoted
 from loopcell.tasks.core.argument_types import PoolingChoice, PoolingName
@@ -19,11 +21,16 @@ from loopcell.tasks.core.estimator.features_in import (
     restore_features,
 )
 from loopcell.tasks.core.estimator.parts import Part
+from loopcell.tasks.core.estimator.reading import stacked
 from loopcell.tasks.core.estimator.sequences import Pair, SequenceEstimator
+from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.inputs.static import StaticInput, StaticReader
+from loopcell.tasks.core.networks.front import chosen_stride, demand_stride
 from loopcell.tasks.core.networks.pooling import POOLINGS, chosen_pooling
+from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.scale_tensors import demand_shape
-from loopcell.tasks.core.settings import checked
+from loopcell.tasks.core.settings import NetworkSettings, checked
+from loopcell.tasks.sequences.linear import LinearOfSummaries, wants_linear
 
 
 class PooledEstimator(SequenceEstimator):
@@ -31,6 +38,8 @@ class PooledEstimator(SequenceEstimator):
 
     Attributes:
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
+        downsample_: how many steps convolutions make one of, in the same way; 1 where there are none.
+        summaries_: whether a linear model of summaries stands beside the network, in the same way.
         static_: what was learned of values that hold for a whole sequence; None where there were none.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
         feature_names_in_: their names, where it is a frame.
@@ -38,6 +47,11 @@ class PooledEstimator(SequenceEstimator):
 
     pooling: PoolingChoice
     pooling_: PoolingName
+    downsample: int | str
+    downsample_: int
+    summaries: bool | None
+    summaries_: bool
+    loss: Any
     categories: tuple[str, ...]
     static_: StaticInput | None = None
     n_features_in_: int
@@ -126,12 +140,48 @@ class PooledEstimator(SequenceEstimator):
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
         examples = super()._training_examples(X, y)
-        self.pooling_ = chosen_pooling(self.pooling, examples.lengths)
+        numbers = isinstance(self.input_, NumericInput)
+        of_mean = self.loss in (None, "mse")
+        self.summaries_ = wants_linear(self.summaries, examples=len(examples), numbers=numbers and of_mean)
+        self.downsample_ = self._chosen_stride(examples, numbers=numbers)
+        self.pooling_ = chosen_pooling(self.pooling, examples.lengths, self.downsample_)
         return examples
 
+    def _chosen_stride(self, examples: SequenceExamples, *, numbers: bool) -> int:
+        """Return how many steps convolutions make one of; a cell that reads more than x of each step has none."""
+        inputs = cells.get(self.cell).inputs
+        chosen = chosen_stride(self.downsample, examples.lengths, numbers=numbers and len(inputs) <= 1)
+        if chosen > 1 and len(inputs) > 1:
+            raise UsageError(
+                f"downsample={chosen} takes several steps in at once, and this cell reads {' and '.join(inputs[1:])} "
+                "of each: leave out downsample, or take another cell"
+            )
+        return chosen
+
+    def _reader(self, settings: NetworkSettings) -> SequenceReader:
+        return SequenceReader(self.input_.first_layer(settings), settings, self.downsample_)
+
+    def _linear(self, outputs: int) -> LinearOfSummaries | None:
+        """Make the linear model that stands beside a network, where there is to be one."""
+        if not self.summaries_:
+            return None
+        assert isinstance(self.input_, NumericInput)
+        return LinearOfSummaries(self.input_.step_size, outputs)
+
+    def _beside(self, examples: SequenceExamples) -> npt.NDArray[np.float64]:
+        """Return what the linear model says of examples, float64 [N, K]."""
+        linear = self.network_.get_submodule("beside")
+        parts = self._read(examples, lambda batch: linear(batch.inputs, batch.lengths))
+        return stacked(len(examples), parts, len(linear.get_buffer("bias")))
+
     def _learned(self) -> dict[str, Any]:
-        static = {} if self.static_ is None else {"static": self.static_.to_json()}
-        return {**super()._learned(), "pooling": self.pooling_, **static}
+        known = {
+            "pooling": self.pooling_,
+            "downsample": self.downsample_ if self.downsample_ > 1 else None,
+            "summaries": self.summaries_ or None,
+            "static": None if self.static_ is None else self.static_.to_json(),
+        }
+        return {**super()._learned(), **{name: one for name, one in known.items() if one is not None}}
 
     def _restore(self, learned: Mapping[str, Any]) -> None:
         super()._restore(learned)
@@ -139,4 +189,6 @@ class PooledEstimator(SequenceEstimator):
         if found not in POOLINGS:
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
+        self.summaries_ = learned.get("summaries", False) is True
+        self.downsample_ = demand_stride(learned.get("downsample", 1))
         self.static_ = StaticInput.from_json(learned["static"]) if "static" in learned else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +35,8 @@ from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
+from loopcell.tasks.sequences.ensembles import RegressorEnsemble
+from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, shared_notes
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
@@ -60,7 +63,7 @@ class RegressorNetwork(ManyToOne):
 
     def loss(self, batch: SequenceBatch) -> Loss:
         """Return the squared error, or another loss, of targets on a scale on which they have deviation 1."""
-        given = self(batch.inputs, batch.lengths, batch.static)
+        given = self.read(batch.inputs, batch.lengths, batch.static)
         return Loss(weigh(self.losses(given, batch.targets), batch.weights), batch.targets.numel())
 
     def draw_to_mean(self, shares: Tensor) -> None:
@@ -87,7 +90,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     """
 
     task: ClassVar[str] = "sequence-regressor"
-    network_: RegressorNetwork
+    network_: RegressorNetwork | RegressorEnsemble
     outputs_: int | None
     target_scale_: Scale
 
@@ -199,17 +202,27 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _prepare(self, training: SequenceExamples) -> None:
         """Begin with the mean for numbers that never vary: there the gradient is zero, and training leaves them so."""
+        assert isinstance(self.network_, RegressorNetwork)
         self.network_.draw_to_mean(torch.from_numpy(np.where(self._still, 0.0, 1.0)))
         targets = np.asarray(training.targets, dtype=np.float64)
         of_mean = self.loss in (None, "mse")  # 0 on this scale
         level = self.quantile if self.loss == "quantile" else 0.5
         self._same = np.zeros(targets.shape[1]) if of_mean else np.quantile(targets, level, axis=0)
+        if isinstance(self.network_.beside, LinearOfSummaries):
+            learn_numbers(self.network_.beside, training)
 
     def _targets(self, y: Part, inputs: Ragged) -> npt.NDArray[np.float32]:
         return self.target_scale_.read(as_number_rows(y, self.outputs_ or 1), "y")
 
-    def _network(self, settings: RegressorSettings) -> RegressorNetwork:
-        network = RegressorNetwork(self._reader(settings), self.pooling_, self.outputs_ or 1, self._static_reader())
+    def _network(self, settings: RegressorSettings) -> RegressorNetwork | RegressorEnsemble:
+        if settings.ensemble == 1:
+            return self._one_network(settings)
+        return RegressorEnsemble(partial(self._one_network, settings), settings.ensemble)
+
+    def _one_network(self, settings: RegressorSettings) -> RegressorNetwork:
+        outputs = self.outputs_ or 1
+        parts = self._reader(settings), self.pooling_, outputs, self._static_reader(), self._linear(outputs)
+        network = RegressorNetwork(*parts)
         if settings.loss == "quantile":
             network.losses = pinball(settings.quantile)
         elif isinstance(settings.loss, str):
@@ -219,7 +232,15 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     def _finish(self, held_out: SequenceExamples) -> None:
         if not self.calibrate or self.loss not in (None, "mse"):  # what another loss gives need be no mean
             return
-        shares = kept_shares(self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64))
+        given, true = self._scaled(held_out), np.asarray(held_out.targets, dtype=np.float64)
+        assert isinstance(self.network_, RegressorNetwork)
+        linear = self.network_.beside
+        if isinstance(linear, LinearOfSummaries) and linear.weight.any():
+            beside = self._beside(held_out)
+            linear.share.copy_(torch.from_numpy(kept_shares(given - beside, true - beside)))
+            self._note(shared_notes(linear.share[torch.from_numpy(~self._still)]))
+            return
+        shares = kept_shares(given, true)
         self.network_.draw_to_mean(torch.from_numpy(shares))
         if not (varying := shares[~self._still]).all():
             self._note([_only_the_mean(varying, len(held_out))])
@@ -240,6 +261,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
         if self._still.all():  # there was nothing to learn
             return None
+        assert isinstance(self.network_, RegressorNetwork)
         targets = torch.from_numpy(np.asarray(held_out.targets, dtype=np.float64))
         losses = self.network_.losses(torch.from_numpy(self._same).expand_as(targets), targets).numpy()
         return Naive(f"saying {self._named_constant()}", float(np.average(losses.mean(1), weights=held_out.weights)))

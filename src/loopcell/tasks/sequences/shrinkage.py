@@ -17,7 +17,7 @@ ENOUGH = 240  # held-out examples that have chosen well: a tenth of 2,400, from 
 CHANCE = 4.0  # of two standard errors, squared: what the best of many passes has by chance
 
 
-def kept_shares(given: Table, true: Table) -> Table:
+def kept_shares(given: Table, true: Table, enough: int = ENOUGH) -> Table:
     """Return the share of each output's deviation from the training part's mean to keep, [K] from 0 to 1.
 
     With b the slope of the true numbers over the given ones, through the mean, and s its standard error, this is
@@ -27,9 +27,10 @@ def kept_shares(given: Table, true: Table) -> Table:
     Args:
         given: [N, K], what the network says of held-out examples, less the mean.
         true: [N, K], what is true, less the mean.
+        enough: examples from which on all is kept.
     """
     count = len(given)
-    if not FEWEST <= count < ENOUGH:
+    if not FEWEST <= count < enough:
         return np.ones(given.shape[1])
     squares = (given**2).sum(0)
     squares = np.where(squares < np.finfo(np.float64).tiny, 1.0, squares)  # what is always the mean has a slope of 0

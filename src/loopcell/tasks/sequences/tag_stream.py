@@ -21,7 +21,6 @@ from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, Input, NumericInput, TextInput
 from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record, demand_state
 from loopcell.tasks.sequences.pieces import NAMES
-from loopcell.tasks.sequences.tagger_network import TaggerNetwork
 from loopcell.tasks.sequences.targets import StepLabels
 
 NOT_FINITE = "its weights, or the numbers of the input, are too large"
@@ -200,7 +199,7 @@ class StreamedTagger(ABC):
     """The part of a tagger that reads on, step by step."""
 
     input_: Input
-    network_: TaggerNetwork
+    network_: Any
     targets_: StepLabels
 
     @property
@@ -225,7 +224,7 @@ class StreamedTagger(ABC):
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""
 
-    def stream(self, state: Start = None) -> TagStream:
+    def stream(self, state: Start = None) -> Stream[TaggedStep]:
         """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
 
         Args:

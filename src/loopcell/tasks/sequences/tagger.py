@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -32,6 +33,7 @@ from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
+from loopcell.tasks.sequences.ensembles import TaggerEnsemble
 from loopcell.tasks.sequences.pieces import read_piece
 from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
 from loopcell.tasks.sequences.tag_stream import StreamedTagger
@@ -61,7 +63,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     task: ClassVar[str] = "sequence-tagger"
     reads_single_numbers = True
     says_of_a_step = "here"
-    network_: TaggerNetwork
+    network_: TaggerNetwork | TaggerEnsemble
     targets_: StepLabels
 
     @property
@@ -136,8 +138,8 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
             The labels [T], and the state to go on from. Pieces of any size give the labels that the whole gives.
 
         Raises:
-            UsageError: the tagger reads both ways, or has a CRF: its labels depend on what has not come yet. Or it
-                reads n-grams, and a piece does not know the tokens before it.
+            UsageError: the tagger reads both ways or has a CRF: its labels depend on what has not come yet. Or it is an
+                ensemble, or reads n-grams, and a piece does not know the tokens before it.
         """
         scores, after = self._next_scores(steps, state, times)
         return self.targets_.decoded(self.targets_.best(scores).cpu().numpy()), after
@@ -148,6 +150,11 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
         if self.crf or self.bidirectional:
             how = "has a CRF" if self.crf else "reads both ways"
             raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
+        if self.ensemble > 1:
+            raise UsageError(
+                f"this tagger is an ensemble of {self.ensemble} networks, which have no common state: fit one with "
+                "ensemble=1 for a stream"
+            )
         if self.ngrams > 1:
             raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
 
@@ -219,14 +226,17 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
 
     def _answers(self, examples: SequenceExamples) -> Answers:
         """Return what `step_table` asks for of examples."""
+        network: Any = self.network_
         best, likely = (self._rows(examples, read) for read in (TaggerNetwork.best, TaggerNetwork.probabilities))
-        return Answers(best, likely, self.targets_.probabilities(self.network_.prior_scores()).numpy())
+        return Answers(best, likely, self.targets_.probabilities(network.prior_scores()).numpy())
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _learn(self, y: Part) -> None:
         if self.crf and self.class_weight is not None:
             raise UsageError("a CRF scores a whole sequence, so it has no class_weight; leave out one of the two")
+        if self.crf and self.ensemble > 1:
+            raise UsageError("a CRF's best labels of several networks have no mean; leave out crf or ensemble")
         self.targets_ = learn_step_labels(y.whole())
         if self.crf and self.targets_.several:
             raise UsageError("a CRF gives one label a step, and here a step has several; leave out crf=True")
@@ -234,10 +244,16 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     def _targets(self, y: Part, inputs: Ragged) -> Ragged:
         return self.targets_.numbers(y, inputs.lengths)
 
-    def _network(self, settings: TaggerSettings) -> TaggerNetwork:
+    def _network(self, settings: TaggerSettings) -> TaggerNetwork | TaggerEnsemble:
+        if settings.ensemble == 1:
+            return self._one_network(settings)
+        return TaggerEnsemble(partial(self._one_network, settings), settings.ensemble, self.targets_)
+
+    def _one_network(self, settings: TaggerSettings) -> TaggerNetwork:
         return TaggerNetwork(self._reader(settings), self.targets_, crf=settings.crf)
 
     def _prepare(self, training: SequenceExamples) -> None:
+        assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(training.targets, Ragged)
         numbers, network = training.targets.values, self.network_
         counts, known = self.targets_.counts(numbers)
@@ -254,10 +270,12 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     def _begin(self, training: SequenceExamples) -> None:
         """Begin with how frequent labels are where a step has several: most of many labels are rare."""
         if self.targets_.several:
+            assert isinstance(self.network_, TaggerNetwork)
             with torch.no_grad():
                 self.network_.head.bias.copy_(self.network_.prior_scores())
 
     def _naive(self, held_out: SequenceExamples) -> Naive | None:
+        assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(held_out.targets, Ragged)
         true = torch.from_numpy(np.asarray(held_out.targets.values))
         known = int((true != IGNORED).sum())

@@ -61,6 +61,7 @@ class Estimator(StoredEstimator):
         notes_: sentences about the training data and the run that the user should know.
     """
 
+    _spoken_of = ""  # before each note: of a member of an ensemble, whose it is
     outcome_: Outcome
     pace_: Pace
     history_: list[dict[str, Any]]
@@ -131,7 +132,10 @@ class Estimator(StoredEstimator):
             config = in_time(settings.training_config(seed, len(training)), self._seconds_elsewhere())
             options = FitOptions(config, folder, self.save, settings.progress, resumed)
             options = options._replace(
-                loss=own_loss, optimizer=settings.optimizer, callbacks=as_list(settings.callbacks)
+                loss=own_loss,
+                optimizer=settings.optimizer,
+                callbacks=as_list(settings.callbacks),
+                change=self._change(settings, seed, training),
             )
             self.outcome_ = optimise(self.network_, training, held_out, options)
         self.history_ = self.outcome_.history
@@ -142,6 +146,10 @@ class Estimator(StoredEstimator):
         """Return the loss of a batch by a function of the user's; None for the network's own."""
         return None
 
+    def _change(self, settings: Any, seed: int, training: Any) -> Callable[[Any, int, int], Any] | None:
+        """Return what changes a training batch before it is learned from; None for nothing."""
+        return None
+
     def _naive(self, held_out: Any) -> Naive | None:
         """Return the loss on the held-out part of knowing nothing of the input; None where that is not known."""
         return None
@@ -149,7 +157,8 @@ class Estimator(StoredEstimator):
     def _note(self, notes: Sequence[str]) -> None:
         """Keep sentences for the user, each once, and say them: to the run, or with the progress that Python shows."""
         before = getattr(self, "notes_", [])
-        new = [note for note in dict.fromkeys(notes) if note not in before]
+        said = [f"{self._spoken_of}{note}" for note in dict.fromkeys(notes)]
+        new = [note for note in said if note not in before]
         self.notes_ = [*before, *new][-MOST_NOTES:]
         tell = self._context.tell
         for note in new:

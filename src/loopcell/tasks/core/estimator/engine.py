@@ -69,6 +69,7 @@ class FitOptions(NamedTuple):
         loss: of a batch, in place of the network's own.
         optimizer: makes one of the network's parameters, in place of AdamW.
         callbacks: called with each row of the history.
+        change: of a training batch, with the numbers of its epoch and of itself; None for nothing.
     """
 
     config: TrainingConfig
@@ -79,6 +80,7 @@ class FitOptions(NamedTuple):
     loss: BatchLoss | None = None
     optimizer: MakeOptimizer | None = None
     callbacks: Sequence[Callback] = ()
+    change: Callable[[Any, int, int], Any] | None = None
 
 
 class NetworkStep(TrainingStep[Any, tuple[()]], Generic[BatchT]):
@@ -125,7 +127,7 @@ def optimise(
     size, seed = options.config.batch_size, options.config.seed
     work = Work(
         step=NetworkStep[BatchT](network, options.loss),
-        chunks=ExampleBatches(training, size, seed),
+        chunks=ExampleBatches(training, size, seed, change=options.change),
         validation=None if held_out is None else _reading(held_out, READING_FACTOR * size),
     )
     return train_work(network, work, options, start_fabric(options.config.hardware))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -87,6 +87,18 @@ class SequenceExamples(Examples[SequenceBatch]):
     def __init__(self, inputs: Ragged, targets: npt.NDArray[Any] | Ragged | None = None) -> None:
         self.inputs, self.targets, self.lengths = inputs, targets, inputs.lengths
 
+    def take(self, indices: Indices) -> SequenceExamples:
+        """Return some of the examples, with their targets and weights."""
+        targets = self.targets
+        if isinstance(targets, Ragged):
+            targets = Ragged.of(targets.take(indices))
+        elif targets is not None:
+            targets = targets[indices]
+        taken = SequenceExamples(Ragged.of(self.inputs.take(indices)), targets)
+        taken.weights = None if self.weights is None else self.weights[indices]
+        taken.static = None if self.static is None else StaticRows(*(part[indices] for part in self.static))
+        return taken
+
     def fingerprint(self) -> str:
         """Return a hash of all inputs and targets, and of weights where there are any."""
         targets = self.targets.values if isinstance(self.targets, Ragged) else self.targets
@@ -124,9 +136,19 @@ class ExampleBatches(Generic[BatchT]):
         batch_size: B.
         seed: of the order, together with the epoch's number.
         shuffle: False for the same order in every epoch.
+        change: of a batch, with the numbers of the epoch and the batch, before it is learned from; None for nothing.
     """
 
-    def __init__(self, examples: Examples[BatchT], batch_size: int, seed: int, *, shuffle: bool = True) -> None:
+    def __init__(
+        self,
+        examples: Examples[BatchT],
+        batch_size: int,
+        seed: int,
+        *,
+        shuffle: bool = True,
+        change: Callable[[BatchT, int, int], BatchT] | None = None,
+    ) -> None:
+        self._change = change
         self._examples, self.batch_size = examples, batch_size
         self._batches = Batches(examples.lengths, batch_size=batch_size, seed=seed, shuffle=shuffle)
         self.begin_epoch(0)
@@ -137,11 +159,12 @@ class ExampleBatches(Generic[BatchT]):
 
     def begin_epoch(self, epoch: int) -> None:
         """Put the batches of epoch 0, 1, ... into their order."""
-        self._order = self._batches.epoch(epoch)
+        self._epoch, self._order = epoch, self._batches.epoch(epoch)
 
     def chunk(self, index: int) -> BatchT:
         """Batch `index` of the epoch."""
-        return self._examples.batch(self._order[index])
+        batch = self._examples.batch(self._order[index])
+        return batch if self._change is None else self._change(batch, self._epoch, index)
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:

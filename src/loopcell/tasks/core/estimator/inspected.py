@@ -13,9 +13,10 @@ from loopcell.insight.treatments import Treatment
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.estimator.gradient_flows import flow_of_example
-from loopcell.tasks.core.estimator.inspecting import corpus_parts, traces_of
+from loopcell.tasks.core.estimator.inspecting import at_ends, corpus_parts, ensemble_notes, strided_notes, traces_of
 from loopcell.tasks.core.inputs import Input
 from loopcell.tasks.core.inputs.text import unknown_notes
+from loopcell.tasks.core.networks.ensemble import first_member
 from loopcell.tasks.core.networks.reader import SequenceReader
 
 
@@ -57,15 +58,21 @@ class InspectedEstimator(Estimator):
         if not len(sequence):
             raise InputError("nothing to look at: the sequence has no step")
         predictions, answer = self._said(examples)
+        stride = self._stride
         return Inspection(
             title=type(self).__name__,
-            steps=self.input_.step_labels(sequence),
+            steps=self.input_.step_labels(sequence)[::stride],
             layers=layers,
-            traces=traces_of(self.input_, x),
-            predictions=predictions,
+            traces={name: course[::stride] for name, course in traces_of(self.input_, x).items()},
+            predictions=at_ends(predictions, stride),
             predicted=self.says_of_a_step,
             answer=answer,
-            notes=(*self.notes_of_inspection, *unknown_notes(int(self.input_.unknown_steps(sequence).sum()))),
+            notes=(
+                *self.notes_of_inspection,
+                *strided_notes(stride),
+                *ensemble_notes(self._fitted()),
+                *unknown_notes(int(self.input_.unknown_steps(sequence).sum())),
+            ),
         )
 
     def gradient_flow(self, x: Any, y: Any = None, *, treatment: Treatment | None = None) -> GradientFlow:
@@ -84,14 +91,20 @@ class InspectedEstimator(Estimator):
             DataError: the sequence, or what is true of it, cannot be used.
             InputError: it has no step, or the treatment does not fit the cell.
         """
-        network, examples = self._fitted(), self._labelled(x, y)
+        network, examples = first_member(self._fitted()), self._labelled(x, y)
         (sequence,) = examples.inputs
-        return flow_of_example(network, examples, self.input_.step_labels(sequence), treatment)
+        return flow_of_example(network, examples, self.input_.step_labels(sequence)[:: self._stride], treatment)
 
     def corpus_states(self, corpus: Iterable[Any], quantities: Sequence[str] | None = None) -> Iterator[CorpusPart]:
         """Yield what the layers compute at every step of a corpus, a sequence at a time; see `CorpusReader`."""
         looked_into = ((examples.inputs[0], layers) for examples, layers in map(self._looked_into, corpus))
-        return corpus_parts(self.input_, looked_into, quantities)
+        return corpus_parts(self.input_, looked_into, quantities, self._stride)
+
+    @property
+    def _stride(self) -> int:
+        """Return how many steps of a sequence the recurrent layers read as one."""
+        reader = self._fitted().get_submodule("reader")
+        return reader.stride if isinstance(reader, SequenceReader) else 1
 
     def _looked_into(self, x: Any) -> tuple[SequenceExamples, tuple[LayerView, ...]]:
         """Return a sequence as the network reads it, and what its layers compute: nothing where it has no step."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from loopcell.data import Ragged
 from loopcell.data.examples import SequenceData
@@ -16,6 +17,7 @@ from loopcell.tasks.core.estimator.examples import SequenceExamples
 from loopcell.tasks.core.inputs import Input
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.inputs.static import StaticRows
+from loopcell.tasks.core.networks.ensemble import Ensemble
 
 MOST_TRACES = 12
 MOST_READ = 500_000
@@ -38,6 +40,7 @@ def corpus_parts(
     reads: Input,
     looked_into: Iterable[tuple[npt.NDArray[Any], Sequence[LayerView]]],
     quantities: Sequence[str] | None,
+    stride: int = 1,
 ) -> Iterator[CorpusPart]:
     """Yield the sequences of a corpus that have a step.
 
@@ -45,14 +48,15 @@ def corpus_parts(
         reads: the input, which knows the steps in words.
         looked_into: each sequence as the network reads it, and its layers with all quantities.
         quantities: those that are wanted; None for the cell's states.
+        stride: how many steps the layers read as one; it goes by the first of them.
     """
     for number, (sequence, layers) in enumerate(looked_into):
         if len(sequence):
             yield CorpusPart(
                 sequence=number,
-                tokens=reads.step_labels(sequence),
-                texts=reads.step_texts(sequence),
-                unknown=reads.unknown_steps(sequence),
+                tokens=reads.step_labels(sequence)[::stride],
+                texts=reads.step_texts(sequence)[::stride],
+                unknown=reads.unknown_steps(sequence)[::stride],
                 layers=chosen(layers, quantities),
                 separator=reads.separator,
             )
@@ -81,6 +85,26 @@ def prefix_predictions(
     for end, row in zip(ends, found, strict=True):
         by_step[end] = row
     return by_step, by_step[-1]
+
+
+def at_ends(by_step: list[list[Prediction]], stride: int) -> list[list[Prediction]]:
+    """Return what a model says at the end of every `stride` steps, and of the rest."""
+    return [by_step[min(start + stride, len(by_step)) - 1] for start in range(0, len(by_step), stride)]
+
+
+def strided_notes(stride: int) -> list[str]:
+    """Return a sentence about steps that layers read as one; none where each is read alone."""
+    if stride == 1:
+        return []
+    return [f"convolutions take {stride} steps in at once: what is shown at a step is of it and the {stride - 1} after"]
+
+
+def ensemble_notes(network: nn.Module) -> list[str]:
+    """Return a sentence about which network of an ensemble is looked into; none where there is one only."""
+    if not isinstance(network, Ensemble):
+        return []
+    count = len(network.members)
+    return [f"what happens inside is shown of the first of {count} networks; the answers are those of all together"]
 
 
 def best(row: Probabilities, labels: Sequence[Any] | npt.NDArray[Any]) -> list[Prediction]:

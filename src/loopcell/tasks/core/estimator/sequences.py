@@ -9,21 +9,21 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale, SequenceData
 from loopcell.data.readers import where
 from loopcell.errors import InputError, UsageError
+from loopcell.tasks.core.estimator.augment import augmentation_of
 from loopcell.tasks.core.estimator.by_unit import as_grouped_pair, halves_by_unit
+from loopcell.tasks.core.estimator.ensembles import EnsembledEstimator, demand_free_of_others, first_layers
 from loopcell.tasks.core.estimator.examples import Examples, SequenceExamples, fingerprint
 from loopcell.tasks.core.estimator.held_out import score_in_time
-from loopcell.tasks.core.estimator.inspected import InspectedEstimator
 from loopcell.tasks.core.estimator.parts import Part, as_pair, as_part
 from loopcell.tasks.core.estimator.seeds import seed_of
 from loopcell.tasks.core.estimator.weights import weighted, with_mean_one
 from loopcell.tasks.core.frames import as_rows
-from loopcell.tasks.core.inputs import ArrayInput, FirstLayer, NumericInput, input_from_json, learn_input
+from loopcell.tasks.core.inputs import ArrayInput, NumericInput, input_from_json, learn_input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.pace import held_out_share
 from loopcell.tasks.core.scale_tensors import demand_shape
@@ -35,7 +35,7 @@ Parts = tuple[Part, Part]
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-class SequenceEstimator(InspectedEstimator):
+class SequenceEstimator(EnsembledEstimator):
     """X is a list of strings, of lists of tokens, of arrays [T, I] or of paths; y has an entry for each."""
 
     _halves: Split | None = None  # which examples the last `fit` learned from, and which it held out
@@ -157,6 +157,9 @@ class SequenceEstimator(InspectedEstimator):
         settings, self.notes_ = checked(self), []
         X, y = self._learn_columns(X), as_rows(y, "y", fewest=2)
         seed = seed_of(settings, run, resumed=resume)
+        several = getattr(settings, "ensemble", 1) > 1
+        if several:
+            demand_free_of_others(settings, validation)
         X, y = as_grouped_pair(X, y, groups)
         if sample_weight is not None:
             X, y = weighted(X, y, sample_weight)
@@ -165,18 +168,22 @@ class SequenceEstimator(InspectedEstimator):
             with self._working("preparing the data"):
                 pair = X, y
                 self._demand_targets(y)
-                self._halves = None if validation is not None else self._halves_of(pair[1], seed)
+                self._folds = self._folds_of(y, settings.ensemble, seed) if several else None
+                self._halves = None if several or validation is not None else self._halves_of(y, seed)
                 parts = _divided(pair, self._halves, validation)
                 training, held_out = self._learn_data(parts, settings, known=before is not None)
                 self._make_network(settings, before)
-                self._prepare(training)
                 if before is None:
-                    self.input_.prepare(_first_layer(self.network_))
-                    self._begin(training)
-            self._train(training, held_out, seed, run=run, resumed=resume)
-            if held_out is not None:
-                self._finish(held_out)
+                    for layer in first_layers(self.network_):
+                        self.input_.prepare(layer)
+            if self._folds is not None:
+                self._train_ensemble(training, run, resumed=resume)
+            else:
+                self._learn_from(training, held_out, seed, run, resumed=resume, anew=before is None)
         return self._ended(run)
+
+    def _change(self, settings: Any, seed: int, training: Any) -> Callable[[Any, int, int], Any] | None:
+        return augmentation_of(settings, self.input_, training, seed)
 
     def parts(
         self, X: Sequence[Any], y: Sequence[Any], *, groups: Any = None, validation: Pair | None = None
@@ -197,6 +204,8 @@ class SequenceEstimator(InspectedEstimator):
             data: X and y.
             validation: as it was given to `fit`.
         """
+        if self._folds is not None:
+            return self._score_out_of_fold(*as_pair(*data))
         training, held_out = _divided(as_pair(*data), self._halves, validation)
         return None if held_out is None else score_in_time(self, training, held_out)
 
@@ -313,12 +322,6 @@ def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tupl
 
 def _rows_of(X: Any) -> Any:
     return X.of(as_rows(X.X, "X")) if isinstance(X, SequenceData) else as_rows(X, "X")
-
-
-def _first_layer(network: nn.Module) -> FirstLayer:
-    first = network.get_submodule("reader").get_submodule("first")
-    assert isinstance(first, FirstLayer)
-    return first
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:

@@ -13,10 +13,11 @@ from loopcell.tasks.core.settings import TrainingSettings
 
 # Arguments that may be others when training goes on: those of training itself, and those that no tensor goes by.
 MAY_CHANGE = frozenset({field.name for field in fields(TrainingSettings)}) | {
-    *("dropout", "token_dropout", "chrono", "class_weight", "calibrate"),
+    *("dropout", "token_dropout", "chrono", "class_weight", "calibrate", "augment"),
     *("label_smoothing", "teacher_forcing", "beam", "length_penalty", "ngram_block", "min_length", "max_length"),
     *("chunk", "bptt", "accumulate", "updates", "log_every", "save_every", "evaluate_every"),
-    *("adapt_rate", "paths", "season", "alarm_rate", "time", "series", "label", "zone", "regular", "loss", "split"),
+    *("adapt_rate", "paths", "season", "alarm_rate", "smooth", "time", "series", "label", "zone", "regular"),
+    *("loss", "split"),
 }
 
 

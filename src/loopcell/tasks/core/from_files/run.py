@@ -94,7 +94,7 @@ def new_run(estimator: Estimator, files: Sequence[Path], folder: Path | None) ->
     try:
         yield run
     except BaseException:
-        if not existed and not run.last.exists() and is_first_process():
+        if not existed and run.never_began() and is_first_process():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 

@@ -39,7 +39,8 @@ class Gaps:
 
     Behind the numbers stands, of each column in `masked`, whether it has a value (1 or 0), then of each of them how
     long ago it had the one before, and where there are times how long ago the step before was. A time t is read as
-    log(1 + t / unit). A cell that reads `mask` and `dt` in its equations gets these in place of that, times as t / unit.
+    log(1 + t / unit). A cell that reads `mask` and `dt` in its equations gets these in place of that, times as
+    t / unit.
 
     Attributes:
         columns: I.

@@ -1,4 +1,4 @@
-"""One vector for a whole sequence: four ways to pool the outputs of its steps. What lies past a row's end never counts.
+"""One vector for a whole sequence: five ways to pool the outputs of its steps. What lies past a row's end never counts.
 
 A row of length 0 gives zeros. And the choice among them where the user makes none, by how long the sequences are.
 """
@@ -25,6 +25,7 @@ class LastPooling(nn.Module):
 
     def __init__(self, size: int, directions: int) -> None:
         super().__init__()
+        self.output_size = size
         self._forward_size = size // directions
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
@@ -42,6 +43,7 @@ class MeanPooling(nn.Module):
 
     def __init__(self, size: int, directions: int) -> None:
         super().__init__()
+        self.output_size = size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Pool outputs [T, B, O], zero past each row's end, into [B, O]."""
@@ -53,6 +55,7 @@ class MaxPooling(nn.Module):
 
     def __init__(self, size: int, directions: int) -> None:
         super().__init__()
+        self.output_size = size
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Pool outputs [T, B, O] of rows with lengths [B] into [B, O]."""
@@ -60,6 +63,19 @@ class MaxPooling(nn.Module):
             return outputs.new_zeros(outputs.shape[1:])
         largest = outputs.masked_fill(~within(outputs, lengths), -torch.inf).amax(0)
         return largest.masked_fill(lengths.unsqueeze(-1) == 0, 0.0)
+
+
+class MaxMeanPooling(nn.Module):
+    """The maximum and the mean over a row's steps, one beside the other: whether something came, and how often."""
+
+    def __init__(self, size: int, directions: int) -> None:
+        super().__init__()
+        self.output_size = 2 * size
+        self.max, self.mean = MaxPooling(size, directions), MeanPooling(size, directions)
+
+    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Pool outputs [T, B, O], zero past each row's end, into [B, 2 O]."""
+        return torch.cat([self.max(outputs, lengths), self.mean(outputs, lengths)], dim=-1)
 
 
 class AttentionPooling(nn.Module):
@@ -70,6 +86,7 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, size: int, directions: int) -> None:
         super().__init__()
+        self.output_size = size
         self.hidden = nn.Linear(size, size)
         self.query = nn.Linear(size, 1, bias=False)
 
@@ -87,16 +104,19 @@ class AttentionPooling(nn.Module):
         return weights
 
 
-POOLINGS: dict[PoolingName, type[LastPooling | MeanPooling | MaxPooling | AttentionPooling]] = {
+POOLINGS: dict[PoolingName, type[LastPooling | MeanPooling | MaxPooling | MaxMeanPooling | AttentionPooling]] = {
     "last": LastPooling,
     "mean": MeanPooling,
     "max": MaxPooling,
+    "max-mean": MaxMeanPooling,
     "attention": AttentionPooling,
 }
 
 
-def chosen_pooling(given: PoolingChoice, lengths: npt.NDArray[np.int64]) -> PoolingName:
+def chosen_pooling(given: PoolingChoice, lengths: npt.NDArray[np.int64], stride: int = 1) -> PoolingName:
     """Return what is given, or of "auto" "max" where half of the sequences or more have 50 steps, else "last".
+
+    After convolutions that take several steps in at once it is "max-mean".
 
     The gradient of the last output has to come back through every step to what counts, and shrinks on the way; that of
     a maximum over the steps begins at whichever steps have it. Maini, Kolluru, Pruthi, Mausam: Why and when should you
@@ -106,9 +126,12 @@ def chosen_pooling(given: PoolingChoice, lengths: npt.NDArray[np.int64]) -> Pool
     Args:
         given: the setting.
         lengths: steps of each training sequence, [N].
+        stride: how many steps convolutions make one of.
     """
     if given != "auto":
         return given
+    if stride > 1:
+        return "max-mean"
     return "max" if np.median(lengths) >= LONG else "last"
 
 

@@ -7,26 +7,35 @@ from torch import Tensor, nn
 
 from loopcell.layers import Recurrent, State, chrono_
 from loopcell.tasks.core.inputs import FirstLayer
+from loopcell.tasks.core.networks.front import StridedFront, full_lengths
 from loopcell.tasks.core.settings import NetworkSettings, RecurrentSettings
+
+LEAST_CHRONO = 3  # steps, the least that `chrono` takes
 
 
 class SequenceReader(nn.Module):
-    """First layer, dropout, recurrent layers, dropout.
+    """First layer, dropout, convolutions where there are to be some, recurrent layers, dropout.
 
     Args:
         first: makes vectors [T, B, E] of the input's steps.
         settings: the cell and the sizes.
+        stride: steps that convolutions make one of, before the recurrent layers; 1 for no convolutions.
 
     Attributes:
         output_size: O, the length of what comes out for each step; both directions together.
     """
 
-    def __init__(self, first: FirstLayer, settings: NetworkSettings) -> None:
+    def __init__(self, first: FirstLayer, settings: NetworkSettings, stride: int = 1) -> None:
         super().__init__()
         self.first = first
+        self.front = StridedFront(first.output_size, stride) if stride > 1 else None
+        self.stride = stride
         self.dropout = nn.Dropout(settings.dropout)
         self.recurrent = recurrent_layers(
-            settings, first.output_size, bidirectional=settings.bidirectional, chrono=settings.chrono
+            settings,
+            first.output_size if self.front is None else self.front.output_size,
+            bidirectional=settings.bidirectional,
+            chrono=None if settings.chrono is None else max(LEAST_CHRONO, settings.chrono // stride),
         )
         self.output_size = self.recurrent.output_size
 
@@ -41,12 +50,19 @@ class SequenceReader(nn.Module):
             state: what was read before.
 
         Returns:
-            Outputs [T, B, O], zero past each row's end, and the state after its last step.
+            Outputs [T, B, O], zero past each row's end, and the state after its last step. With a stride there are
+            fewer steps, as many as `steps_left` says.
         """
         vectors = self.dropout(self.first(inputs)).to(self._dtype())
         beside = {name: part.to(vectors.dtype) for name, part in self.first.beside(inputs).items()}
+        if self.front is not None:
+            vectors, lengths = self.front(vectors, full_lengths(vectors) if lengths is None else lengths)
         outputs, state = self.recurrent(vectors, state, lengths=lengths, **beside)
         return self.dropout(outputs), state
+
+    def steps_left(self, lengths: Tensor) -> Tensor:
+        """Return how many outputs rows of these lengths [B] have: a step each, or one for each stride."""
+        return -(-lengths // self.stride)
 
     def _dtype(self) -> torch.dtype:
         """Return that of the weights, which numbers from outside have not."""

@@ -1,6 +1,6 @@
 """The targets of an estimator: labels as numbers, sets of labels, numbers."""
 
-from loopcell.tasks.sequences.targets.classes import Classes, classes_from_json, learn_classes
+from loopcell.tasks.sequences.targets.classes import Classes, OneLabel, classes_from_json, learn_classes
 from loopcell.tasks.sequences.targets.label_sequences import label_sequences, label_steps, sequence_labels
 from loopcell.tasks.sequences.targets.labels import Labels, demand_all, label_weights
 from loopcell.tasks.sequences.targets.numbers import as_number_rows
@@ -9,6 +9,7 @@ from loopcell.tasks.sequences.targets.step_labels import StepLabels, learn_step_
 __all__ = [
     "Classes",
     "Labels",
+    "OneLabel",
     "StepLabels",
     "as_number_rows",
     "classes_from_json",

@@ -1,0 +1,164 @@
+"""Six sets of the series archives by nothing but defaults, beside the nearest neighbour by DTW and a linear model.
+
+Each is small: 40 to 270 series to learn from. The published test parts are scored once, with each of the seeds; what
+the defaults are was chosen on parts held out of the training parts. Classifiers are measured by accuracy; of the two
+sets of numbers there is R2. Both baselines that learn see the whole training part, the model nine tenths or three
+quarters of it: the rest chooses its weights.
+
+BasicMotions and JapaneseVowels can be fetched; the others have to lie in the folder `uea-ucr` of LOOPCELL_DATA, as
+their archives have them (timeseriesclassification.com, tseregression.org). What is not there is left out, and said.
+
+Dynamic time warping (Sakoe, Chiba, 1978) is without a window, of squared differences, all columns together (DTW_D). The
+package aeon computes it where that is installed, and else NumPy, one anti-diagonal of many pairs at a time; a test
+compares the two. aeon 1.6 asks for versions of pandas and numba before those that go with the project's, and computes
+distances with these too: `pip install --no-deps aeon numba llvmlite Deprecated wrapt threadpoolctl`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from recipe import Result, main
+
+from loopcell import ScoreTable, SequenceClassifier, SequenceRegressor
+from loopcell.data import fetch, read
+
+CLASSES = ("BasicMotions", "JapaneseVowels", "OSULeaf", "ACSF1")
+NUMBERS = ("Covid3Month", "CardanoSentiment")
+SEEDS = (1, 2, 3)
+DTW = "nearest by DTW"
+AT_ONCE = 32  # training series beside one another
+Set = tuple[Sequence[Any], Sequence[Any]]
+
+
+def run(small: bool, seeds: int, sets: str, ensemble: int) -> Result:
+    """Learn each set by defaults with each seed, and score the test part."""
+    folder = next(iter(fetch("uea-ucr").values())).parent
+    wanted = ["BasicMotions"] if small else sets.split(",")
+    names = [name for name in (*CLASSES, *NUMBERS) if name in wanted and _file(folder, name).exists()]
+    settings: dict[str, Any] = {"hidden_size": 16, "epochs": 3} if small else {}
+    settings |= {"ensemble": ensemble} if ensemble > 1 else {}
+    used = SEEDS[: 1 if small else seeds]
+    found, seconds = {}, {}
+    for name in names:
+        started = time.process_time()
+        found[name] = scored(name, folder, used, settings)
+        seconds[name] = round((time.process_time() - started) / len(used), 1)
+        print(name, {row: {k: round(v, 3) for k, v in figures.items()} for row, figures in found[name].items()})
+    rows = summary(found)
+    data = f"{len(names)} sets, {len(used)} seed{'s' * (len(used) > 1)}"
+    missing = [name for name in (*CLASSES, *NUMBERS) if name not in names]
+    facts = {"seeds": list(used), "processor seconds a seed": seconds, "DTW by": computed_by(), "left out": missing}
+    return Result(dict(rows["model"]), ScoreTable(data, rows), settings, facts)
+
+
+def scored(name: str, folder: Path, seeds: Sequence[int], settings: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the figures of the model, which are their mean over the seeds, and of the baselines."""
+    learned, tested = (load(_file(folder, name, part)) for part in ("TRAIN", "TEST"))
+    kind = SequenceRegressor if name in NUMBERS else SequenceClassifier
+    tables = []
+    for seed in seeds:
+        model = kind(random_state=seed, progress=True, **settings).fit(*learned)
+        tables.append(model.evaluate(*tested, training=learned))
+    metric = "R2" if name in NUMBERS else "accuracy"
+    figures = [table.model[metric] for table in tables]
+    rows = {"model": {"mean": float(np.mean(figures))}}
+    for row, given in tables[0].rows.items():
+        if row != "model":
+            rows["linear" if row.startswith("summary") else "no input"] = {"mean": given[metric]}
+    return rows | {DTW: {"mean": of_nearest(learned, tested, metric)}}
+
+
+def load(path: Path) -> Set:
+    """Return the series of a file, [T, I] each, and what is known of them."""
+    return read(path).load("series", "label")
+
+
+def of_nearest(learned: Set, tested: Set, metric: str) -> float:
+    """Return accuracy or R2 of saying what is known of the nearest training series."""
+    at = nearest(learned[0], tested[0])
+    if metric == "accuracy":
+        return float(np.mean(np.array(learned[1])[at] == np.array(tested[1])))
+    known, true = (np.array(list(map(float, part[1]))) for part in (learned, tested))
+    return float(1 - ((known[at] - true) ** 2).sum() / ((known.mean() - true) ** 2).sum())
+
+
+def summary(found: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return the rows of the table: the mean accuracy, and each set."""
+    classes = [name for name in found if name in CLASSES]
+    rows: dict[str, dict[str, float]] = {}
+    for row in ("model", DTW, "linear", "no input"):
+        rows[row] = {"mean accuracy": float(np.mean([found[name][row]["mean"] for name in classes]))}
+        rows[row] |= {name if name in CLASSES else f"R2 {name}": found[name][row]["mean"] for name in found}
+    return rows
+
+
+def _file(folder: Path, name: str, part: str = "TRAIN") -> Path:
+    return folder / f"{name}_{part}.ts"
+
+
+def distances(one: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the squared DTW distance of a series [T, I] to each of some others, of lengths of their own, [N]."""
+    parts = [_to_some(one, others[start : start + AT_ONCE]) for start in range(0, len(others), AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _to_some(one: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    lengths = np.array([len(other) for other in others])
+    steps, longest, rows = len(one), int(lengths.max()), np.arange(len(others))
+    padded = np.zeros((len(others), longest, one.shape[1]), np.float32)
+    for row, other in enumerate(others):
+        padded[row, : len(other)] = other
+    # Column i + 1 is the cell (i, diagonal - i) of the last two diagonals; outside of the table all is infinite.
+    before, last = (np.full((len(others), steps + 1), np.inf, np.float32) for _ in range(2))
+    found = np.zeros(len(others), np.float32)
+    for diagonal in range(steps + longest - 1):
+        at = np.arange(max(0, diagonal - longest + 1), min(steps, diagonal + 1))
+        cost = ((one[at] - padded[:, diagonal - at]) ** 2).sum(-1)
+        now = np.full_like(last, np.inf)
+        cheapest = np.minimum(np.minimum(last[:, at], last[:, at + 1]), before[:, at])
+        now[:, at + 1] = cost + (cheapest if diagonal else 0)
+        ends = rows[steps + lengths - 2 == diagonal]
+        found[ends] = now[ends, steps]
+        before, last = last, now
+    return found
+
+
+def nearest(learned: Sequence[np.ndarray], tested: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the number of the training series nearest to each tested one, [N]."""
+    known, asked = [_columns(one) for one in learned], [_columns(one) for one in tested]
+    pairs = _by_aeon(asked, known) if computed_by() == "aeon" else np.stack([distances(one, known) for one in asked])
+    return pairs.argmin(1)
+
+
+def computed_by() -> str:
+    """Return the name of the package that computes the distances."""
+    return "aeon" if find_spec("aeon") else "numpy"
+
+
+def _by_aeon(asked: Sequence[np.ndarray], known: Sequence[np.ndarray]) -> np.ndarray:
+    from aeon.distances import dtw_pairwise_distance
+
+    first, second = ([np.ascontiguousarray(one.T, np.float64) for one in part] for part in (asked, known))
+    return dtw_pairwise_distance(first, second)
+
+
+def _columns(series: np.ndarray) -> np.ndarray:
+    found = np.asarray(series, np.float32)
+    return found[:, None] if found.ndim == 1 else found
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        flags={
+            "--seeds": {"type": int, "default": len(SEEDS), "choices": (1, 2, 3), "help": "how many of the seeds"},
+            "--sets": {"default": ",".join((*CLASSES, *NUMBERS)), "help": "which of the sets"},
+            "--ensemble": {"type": int, "default": 1, "help": "networks of an ensemble over folds"},
+        },
+    )

@@ -1,0 +1,48 @@
+"""Dynamic time warping in the recipe of the archives' sets, beside the recursion as a textbook prints it."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "examples" / "recipes"
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    monkeypatch.syspath_prepend(str(RECIPES))
+    for name in ("archive", "recipe"):  # of this folder, whatever another test has imported under these names
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    found = importlib.util.spec_from_file_location("archive", RECIPES / "archive.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def plain(one, other):
+    """D(i, j) = |x_i - y_j|^2 + min(D(i - 1, j), D(i, j - 1), D(i - 1, j - 1)), and D(0, 0) its cost alone."""
+    found = np.full((len(one), len(other)), np.inf)
+    for i, x in enumerate(one):
+        for j, y in enumerate(other):
+            ways = [found[a, b] for a, b in ((i - 1, j), (i, j - 1), (i - 1, j - 1)) if a >= 0 and b >= 0]
+            found[i, j] = ((x - y) ** 2).sum() + min(ways, default=0.0)
+    return found[-1, -1]
+
+
+def test_distances_are_those_of_the_recursion(archive):
+    drawn = np.random.default_rng(0)
+    one, *others = (drawn.normal(size=(steps, 3)).astype(np.float32) for steps in (9, 1, 5, 9, 14))
+    expected = [plain(one, other) for other in others]
+    np.testing.assert_allclose(archive.distances(one, others), expected, rtol=1e-5)
+    pytest.importorskip("aeon")
+    distances = archive._by_aeon([one], others)[0]
+    np.testing.assert_allclose(distances, expected, rtol=1e-5)
+
+
+def test_the_nearest_is_the_one_of_the_least_distance(archive):
+    drawn = np.random.default_rng(1)
+    learned = [drawn.normal(size=steps) for steps in (6, 8, 7)]
+    tested = [np.repeat(learned[2], 2), learned[0] + 0.01]  # twice as slow, which costs nothing
+    assert archive.nearest(learned, tested).tolist() == [2, 0]
