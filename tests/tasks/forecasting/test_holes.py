@@ -145,7 +145,7 @@ def test_usual_errors_are_those_that_are_there():
     errors = drawn.normal([1.0, -2.0], [2.0, 0.5], (20_000, 2))
     holes = np.where(drawn.random(errors.shape) < 0.3, np.nan, errors)
     found = UsualErrors(2)
-    found.learn(holes, 0.01)
+    found.learn([holes], 0.01)
     spread = np.linalg.inv(found.whiten.double().numpy())
     assert found.mean.tolist() == pytest.approx([1, -2], abs=0.05)
     assert np.sqrt(np.diag(spread @ spread.T)) == pytest.approx([2, 0.5], rel=0.03)
