@@ -119,6 +119,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         super().__init__(owner)
         self._series_of, self._steps, self._announces = read, steps, announces
         self._targets, self._history = settings.target, settings.history
+        self._fill_gaps = settings.fill_gaps
         places = (*names_of(settings.time), *(() if settings.series is None else (settings.series,)))
         covariates = (*settings.known, *settings.past, *settings.static)
         self.columns = (*places, *covariates, *settings.target)
@@ -185,19 +186,23 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         come = [told.row for told in ahead]
         new = self._series([*late, row, *come]) if late or come else one
         new = new if before.time is None else self._continued(new, before, row)
-        last, step = new.times[len(late)], new.step or before.step
+        last, step = now if late or come else new.times[-1], new.step or before.step
         if before.kept is not None:
             result, kept = self._steps.go_on(new, before.kept)
             return result, Followed(last, step, (), ahead, kept)
         waiting = (*before.waiting, *late, row)
-        if len(waiting) < self._history:
+        if self._count(waiting) < self._history:
             return None, Followed(last, step, waiting, ahead)
         result, kept = self._steps.begin(self._series([*waiting, *come]))
         return result, Followed(last, step, (), ahead, kept)
 
+    def _count(self, rows: Sequence[Record]) -> int:
+        """Return the number of steps of rows, with those that are missing among them where gaps are filled."""
+        return len(self._series(rows)) if self._fill_gaps and len(rows) < self._history else len(rows)
+
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
         try:
-            return continued(new, before)
+            return continued(new, before, fill_gaps=self._fill_gaps)
         except DataError as error:
             raise DataError(f"{row.origin}: {error}") from error
 
