@@ -78,7 +78,10 @@ def filled_between(last: Any, times: Times, step: Step, zone: str | None) -> Fil
     found = _on(np.concatenate([np.asarray([last]).astype(times.dtype), times]), step)
     if found is None or len(found.times) == len(times) + 1:
         return None
-    note = _said(found, zone)
+    count = len(found.times) - len(times) - 1
+    some = f"{count:,} rows are" if count > 1 else "1 row is"
+    between = f"{shown(last, zone)} and {shown(times[0], zone)}"
+    note = f"{some} missing between {between}: without values, as if empty"
     return Filled(found.times[1:], found.places[1:] - 1, step, (note,))
 
 

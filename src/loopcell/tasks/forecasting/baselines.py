@@ -14,8 +14,8 @@ Places = npt.NDArray[np.int64]
 def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) -> Floats:
     """Repeat the last season; with a season of 1 the last value.
 
-    Where that value is missing it is the one of a season before, and without any such the last value there. NaN before any value came:
-    nobody could make a forecast there, and none is scored.
+    Where that value is missing it is the one of a season before, and without any such the last value there.
+    Before any value came nobody could make such a forecast: it is NaN there, and not scored.
 
     Args:
         target: [T, K]; NaN where missing.

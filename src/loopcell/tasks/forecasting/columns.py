@@ -219,7 +219,9 @@ def continued(series: Series, kept: LastRead, *, fill_gaps: bool = False) -> Ser
         )
     if kept.step is None:
         return series
-    return _from_the_next(_with_missing(series, kept.time, kept.step) if fill_gaps else series, kept.time, kept.step)
+    whole = _with_missing(series, kept.time, kept.step) if fill_gaps else series
+    why = "; rows are filled in at times of the step, at most a hundred for each that is there" if fill_gaps else ""
+    return _from_the_next(whole, kept.time, kept.step, why)
 
 
 def _with_missing(series: Series, last: Any, step: Step) -> Series:
@@ -233,14 +235,14 @@ def _with_missing(series: Series, last: Any, step: Step) -> Series:
     return replace(series, times=found.times, target=target, known=known, past=past, ahead=ahead, notes=notes)
 
 
-def _from_the_next(series: Series, last: Any, step: Step) -> Series:
+def _from_the_next(series: Series, last: Any, step: Step, why: str) -> Series:
     """Hold the first time of a series against the one that follows the last; DataError names a gap."""
     first, expected = series.times[0], step.after(last, 1)[0]
     away = abs((first - expected) / (expected - last))
     if away > JITTER:
         raise DataError(
             f"{of(series.name)}: a gap: it was read up to {shown(last, series.zone)}, and the new rows begin "
-            f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}"
+            f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}{why}"
         )
     if away <= SLIGHT or step.jitters:
         return series

@@ -31,7 +31,8 @@ def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
                 rows[name] = forecast_metrics(guesses, levels)
             unknown = _unknown(parts, guesses)
     many = f"{len(found):,} series, " if len(found) > 1 else ""
-    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{_missing(parts)}{unknown}{_mase_of(parts, season)}"
+    left_out = f"{_missing(parts)}{unknown}{_mase_of(parts, season)}"
+    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{left_out}"
     shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
     return ScoreTable(about, shown)
 

@@ -104,6 +104,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         settings: with the names of all columns.
         read: makes a series of rows, with what is known of the steps of series.
         steps: what the model does.
+        note: takes sentences for the user.
         announces: whether rows with an empty target tell covariates of times to come.
     """
 
@@ -114,10 +115,11 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         read: ReadRows,
         steps: SeriesSteps[KeptT, ResultT],
         *,
+        note: Callable[[Sequence[str]], None],
         announces: bool,
     ) -> None:
         super().__init__(owner)
-        self._series_of, self._steps, self._announces = read, steps, announces
+        self._series_of, self._steps, self._announces, self._note = read, steps, announces, note
         self._targets, self._history = settings.target, settings.history
         self._fill_gaps = settings.fill_gaps
         places = (*names_of(settings.time), *(() if settings.series is None else (settings.series,)))
@@ -202,9 +204,11 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
 
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
         try:
-            return continued(new, before, fill_gaps=self._fill_gaps)
+            found = continued(new, before, fill_gaps=self._fill_gaps)
         except DataError as error:
             raise DataError(f"{row.origin}: {error}") from error
+        self._note([note for note in found.notes if note not in new.notes])
+        return found
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -272,6 +276,10 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
         """Read the series of a table that is like the one of training."""
 
     @abstractmethod
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, and say them."""
+
+    @abstractmethod
     def _known_step(self, name: str) -> Step | None:
         """Return what training taught of the step of a series."""
 
@@ -299,4 +307,5 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
             return one
 
         steps = self._stream_steps()
-        return SeriesStream(owner, settings, read, steps, announces=steps.announces(settings)).begin(state)
+        announces = steps.announces(settings)
+        return SeriesStream(owner, settings, read, steps, note=self._note, announces=announces).begin(state)
