@@ -281,12 +281,15 @@ def test_naive_forecasts_before_the_first_value_are_not_scored():
     assert "leave out 10 values" in str(model.evaluate(changed, start=20, end=60))
 
 
-def test_rows_that_are_missing_count_as_history_in_streams():
+def test_rows_that_are_missing_count_as_history_in_streams(tmp_path):
     gaps, nan = with_gaps()
     model = Forecaster(**QUICK | {"time": "t", "target": "y", "epochs": 1}, fill_gaps=True).fit(nan[:140])
     rows = gaps[145:].to_dict("records")  # five steps, five that are missing, and more
     with model.stream() as stream:
-        said = [stream.step(row) for row in rows[:7]]
+        said = [stream.step(row) for row in rows[:6]]
+        stream.save(tmp_path / "state")
+    with model.stream(tmp_path / "state") as stream:
+        said.append(stream.step(rows[6]))
     assert [one is not None for one in said] == [False] * 6 + [True]
     (expected,) = model.predict(nan[145:157])
     assert said[-1].mean == pytest.approx(expected.mean, abs=1e-5)

@@ -75,7 +75,7 @@ def filled_between(last: Any, times: Times, step: Step, zone: str | None) -> Fil
 
     None where none is missing, where the times are not on those of the step, or more than a hundred rows for each.
     """
-    found = _on(np.concatenate([np.asarray([last]).astype(times.dtype), times]), step)
+    found = _on(np.concatenate([np.asarray([last]), times]), step)
     if found is None or len(found.times) == len(times) + 1:
         return None
     count = len(found.times) - len(times) - 1

@@ -119,9 +119,10 @@ class SeriesNetwork(nn.Module):
         looks = ({name: (one.shape, one.dtype) for name, one in each.recurrent.items()} for each in (own, memory))
         numbers = [memory.recent] if memory.ages is None else [memory.recent, memory.ages]
         recent = all(one.shape == own.recent.shape and one.dtype == torch.float32 for one in numbers)
-        if memory.passed is not None and memory.passed.shape != own.recent.shape[:2]:
-            return False
-        return recent and next(looks) == next(looks)
+        passed = memory.passed is None or (
+            memory.passed.shape == own.recent.shape[:2] and memory.passed.dtype == torch.float32
+        )
+        return recent and passed and next(looks) == next(looks)
 
     def moved(self, memory: Memory) -> Memory:
         """Return a memory on the device of the network."""

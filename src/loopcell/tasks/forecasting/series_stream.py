@@ -82,6 +82,7 @@ class Followed(NamedTuple, Generic[KeptT]):
         time: of the last step that was read; None before the first.
         step: what lies between two times.
         waiting: the rows so far, while they are too few for the model to say anything.
+        count: the steps of these, with those that are missing among them where gaps are filled.
         ahead: rows of times to come.
         kept: the model's own, once it has read enough.
     """
@@ -89,6 +90,7 @@ class Followed(NamedTuple, Generic[KeptT]):
     time: Any = None
     step: Step | None = None
     waiting: tuple[Record, ...] = ()
+    count: int = 0
     ahead: tuple[Announced, ...] = ()
     kept: KeptT | None = None
 
@@ -191,16 +193,12 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         last, step = now if late or come else new.times[-1], new.step or before.step
         if before.kept is not None:
             result, kept = self._steps.go_on(new, before.kept)
-            return result, Followed(last, step, (), ahead, kept)
-        waiting = (*before.waiting, *late, row)
-        if self._count(waiting) < self._history:
-            return None, Followed(last, step, waiting, ahead)
+            return result, Followed(last, step, ahead=ahead, kept=kept)
+        waiting, count = (*before.waiting, *late, row), before.count + int(np.searchsorted(new.times, last)) + 1
+        if count < self._history:
+            return None, Followed(last, step, waiting, count, ahead)
         result, kept = self._steps.begin(self._series([*waiting, *come]))
-        return result, Followed(last, step, (), ahead, kept)
-
-    def _count(self, rows: Sequence[Record]) -> int:
-        """Return the number of steps of rows, with those that are missing among them where gaps are filled."""
-        return len(self._series(rows)) if self._fill_gaps and len(rows) < self._history else len(rows)
+        return result, Followed(last, step, ahead=ahead, kept=kept)
 
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
         try:
@@ -241,11 +239,10 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         if len(waiting) >= self._history or len(ahead) > MOST_AHEAD:
             raise ValueError("it has more rows than wait")
         time, step = (None, None) if facts["last"] is None else time_from_json(facts["last"])
-        if waiting:
-            self._series(waiting)  # refuses cells that are none
+        count = len(self._series(waiting)) if waiting else 0  # refuses cells that are none
         told = tuple(Announced(self._series([row]).times[0], row) for row in ahead)
         kept = None if facts["kept"] is None else self._steps.of_parts(facts["kept"], tensors)
-        return Followed(time, step, waiting, told, kept)
+        return Followed(time, step, waiting, count, told, kept)
 
     def _cells(self, rows: Sequence[Record]) -> list[list[Any]]:
         return [[as_cell(row.get(name)) for name in self.columns] for row in rows]
