@@ -82,7 +82,7 @@ class Followed(NamedTuple, Generic[KeptT]):
         time: of the last step that was read; None before the first.
         step: what lies between two times.
         waiting: the rows so far, while they are too few for the model to say anything.
-        count: the steps of these, with those that are missing among them where gaps are filled.
+        steps: how many steps these are, with those that are missing among them where gaps are filled.
         ahead: rows of times to come.
         kept: the model's own, once it has read enough.
     """
@@ -90,7 +90,7 @@ class Followed(NamedTuple, Generic[KeptT]):
     time: Any = None
     step: Step | None = None
     waiting: tuple[Record, ...] = ()
-    count: int = 0
+    steps: int = 0
     ahead: tuple[Announced, ...] = ()
     kept: KeptT | None = None
 
@@ -194,7 +194,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         if before.kept is not None:
             result, kept = self._steps.go_on(new, before.kept)
             return result, Followed(last, step, ahead=ahead, kept=kept)
-        waiting, count = (*before.waiting, *late, row), before.count + int(np.searchsorted(new.times, last)) + 1
+        waiting, count = (*before.waiting, *late, row), before.steps + int(np.searchsorted(new.times, last)) + 1
         if count < self._history:
             return None, Followed(last, step, waiting, count, ahead)
         result, kept = self._steps.begin(self._series([*waiting, *come]))
