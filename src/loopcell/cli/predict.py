@@ -195,7 +195,10 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     if columns is not None:
         records.expect(columns.named)
         _say_where_lines_are_texts(columns.named, records)
+        asked = spec.stride
         spec = in_training(spec, columns, records)
+        if asked is None and (spec.stride or 1) > 1:
+            say_note(f"a window every {spec.stride} rows, as in training; --stride 1 predicts at every row")
     records.check_columns(spec.carried)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
