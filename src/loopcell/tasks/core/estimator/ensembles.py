@@ -2,9 +2,9 @@
 
 Every example is learned from by k - 1 networks and held out from one, so nothing of a small set is lost to validation,
 and the held-out score, the mean of the folds' figures, is of all examples: each is scored by the one network that
-never saw it. What a model reads by (vocabulary, labels, scales of numbers) is learned once, of all examples, so that all
-members read alike. Breiman: Bagging Predictors, 1996; Krogh, Vedelsby: Neural Network Ensembles, Cross Validation, and
-Active Learning, 1995.
+never saw it. What a model reads by (vocabulary, labels, scales of numbers) is learned once, of all examples, so that
+all members read alike. Breiman: Bagging Predictors, 1996; Krogh, Vedelsby: Neural Network Ensembles, Cross Validation,
+and Active Learning, 1995.
 
 A member is trained as a copy of the estimator with `ensemble=1`, in a run folder of its own below that of the whole
 (`member-1`, ...), so checkpoints, curves and going on are those of any run.
