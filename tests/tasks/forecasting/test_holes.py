@@ -71,6 +71,31 @@ def test_windows_are_filled_as_pandas_fills_them_and_know_nothing_of_later(value
             assert windows[step, 0, 0].numpy() == pytest.approx(expected.to_numpy(), abs=1e-4)
 
 
+@settings(deadline=None)
+@given(numbers, st.integers(1, 8), st.integers(0, 24), st.integers(0, 99))
+def test_straight_lines_are_in_time_and_go_on_from_a_state(values, lags, cut, seed):
+    series, passed = column(values), np.random.default_rng(seed).choice([0.5, 1, 9], len(values))
+    series[0] = 1.0
+    cut = min(max(cut, 1), len(values))
+    apart = torch.tensor(passed, dtype=torch.float32)[:, None]
+    first = carried_on(begun(series[0], lags), series[:cut], apart[:cut])
+    kept = NewestValues(first.values[-lags:], first.last_ages(lags), first.last_passed(lags))
+    windows = [windows_of(first, lags, "interpolate")[0]]
+    if cut < len(values):
+        windows.append(windows_of(carried_on(kept, series[cut:], apart[cut:]), lags, "interpolate")[0])
+    found = torch.cat(windows)[:, 0, 0].numpy()
+    times, numbers_there = np.cumsum(passed), series[:, 0, 0].numpy()
+    for step in range(lags - 1, len(values)):
+        there = np.flatnonzero(~np.isnan(numbers_there[: step + 1]))
+        expected = np.interp(times[: step + 1], times[there], numbers_there[there])[step + 1 - lags :]
+        assert found[step] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_straight_line_over_uneven_times_by_hand():
+    seen = carried_on(begun(column([0.0])[0], 3), column([0.0, None, 10.0]), torch.tensor([[1.0], [1.0], [9.0]]))
+    assert windows_of(seen, 3, "interpolate")[0][-1, 0, 0].tolist() == pytest.approx([0, 1, 10])  # at times 0, 1, 10
+
+
 def test_what_a_network_is_told():
     ages = torch.tensor([[0.0, 1.0, 2.0]])
     assert told(ages, torch.zeros(1, 3)).tolist() == [[1, 0, 0, pytest.approx(np.log(3))]]
@@ -106,6 +131,10 @@ def test_the_last_value_of_a_season(values, season):
 def test_baselines_of_series_with_holes():
     target = np.array([1.0, 2.0, np.nan, 4.0, 5.0, np.nan])[:, None]
     assert seasonal_naive(target, np.array([6]), 3, 3)[0, :, 0].tolist() == [4, 5, 5]  # the third was never there
+    late = np.array([np.nan, np.nan, 7.0, 8.0])[:, None]
+    for season in (1, 2):  # before the first value nobody knows it
+        assert np.isnan(seasonal_naive(late, np.array([2]), 2, season)).all()
+    assert seasonal_naive(late, np.array([3]), 2, 2)[0, :, 0].tolist() == [7, 7]
     assert naive_error(target, 3).tolist() == [3.0]
     assert np.isnan(naive_error(np.full((5, 1), np.nan), 1)).all()
 

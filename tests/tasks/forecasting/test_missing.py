@@ -199,6 +199,122 @@ def test_rows_that_are_missing_may_be_filled():
     assert any(note.startswith("3 rows are missing among 200 times every 1 hour") for note in model.notes_)
 
 
+GAPS = [*range(150, 155), 160, 170]
+
+
+def with_gaps():
+    """The same series as a table with gaps, and as one with rows without values."""
+    data, _ = holes(share=0)
+    times = np.datetime64("2024-01-01", "h") + np.arange(200)
+    nan = pd.DataFrame({"t": times, "y": data[:, 0]})
+    nan.loc[GAPS, "y"] = np.nan
+    return nan.drop(index=GAPS), nan
+
+
+@pytest.mark.parametrize("kind", [Forecaster, AnomalyDetector])
+def test_gaps_are_those_of_rows_without_values_after_training_too(kind, tmp_path):
+    gaps, nan = with_gaps()
+    settings = QUICK | {"time": "t", "target": "y", "epochs": 1}
+    if kind is AnomalyDetector:
+        del settings["season"]
+    plain, filling = (kind(**settings, fill_gaps=fill).fit(nan[:140]) for fill in (False, True))
+    filling.save(tmp_path / "model")
+
+    def said_of(model, table):
+        return model.predict(table)[0].mean if kind is Forecaster else model.score_samples(table)[0]
+
+    for model in (filling, load_model(tmp_path / "model")):
+        assert np.array_equal(said_of(model, gaps), said_of(plain, nan), equal_nan=True)
+        assert any(note.startswith("7 rows are missing among 200 times every 1 hour") for note in model.notes_)
+    for work in (plain.predict, plain.evaluate if kind is Forecaster else plain.inspect):
+        with pytest.raises(
+            DataError, match=r"row 151: a gap: between .* 5 times are missing \(the usual step is 1 hour"
+        ):
+            work(gaps)
+    said, same = (
+        [stream.step(row) for row in table.to_dict("records")][-1]
+        for stream, table in ((plain.stream(), nan), (filling.stream(), gaps))
+    )
+    name = "mean" if kind is Forecaster else "score"
+    assert getattr(same, name) == pytest.approx(getattr(said, name), abs=1e-5)
+    assert "5 rows are missing between 2024-01-07 05:00 and 2024-01-07 11:00: without values, as if empty" in (
+        filling.notes_
+    )
+    assert "the value of y is missing" in plain.notes_
+
+
+def test_scores_and_pieces_of_series_with_gaps():
+    gaps, nan = with_gaps()
+    settings = QUICK | {"time": "t", "target": "y", "epochs": 1}
+    plain, filling = (Forecaster(**settings, fill_gaps=fill).fit(nan[:140]) for fill in (False, True))
+    assert filling.evaluate(gaps, start=140).rows == plain.evaluate(nan, start=140).rows
+    _, state = filling.predict_next(gaps[:150])
+    for cut in (slice(150, 152), slice(152, 160), slice(160, None)):
+        (found,), state = filling.predict_next(gaps[cut], state)
+    assert found.mean == pytest.approx(plain.predict(nan)[0].mean, abs=1e-5)
+    _, state = plain.predict_next(nan[:150])
+    with pytest.raises(DataError, match="a gap: it was read up to 2024-01-07 05:00, and the new rows begin at"):
+        plain.predict_next(gaps[150:154], state)
+    _, state = filling.predict_next(gaps[:150])
+    far = pd.DataFrame({"t": [np.datetime64("2025-01-01T00:00")], "y": [1.0]})
+    with pytest.raises(DataError, match="rows are filled in at times of the step, at most a hundred for each"):
+        filling.predict_next(far, state)
+
+
+def test_naive_forecasts_before_the_first_value_are_not_scored():
+    data, _ = holes(share=0)
+    model = Forecaster(**QUICK | {"epochs": 1}).fit(data)
+    late = data.copy()
+    late[:30, 1] = np.nan
+    table = model.evaluate(late, start=20)
+    errors = []
+    for place in range(20, 197):
+        for column in (0, 1):
+            newest = late[place - 1, column]
+            errors += [] if np.isnan(newest) else list(late[place : place + 4, column] - newest)
+    found = table.rows["naive"]
+    assert found["MSE"] == pytest.approx(np.mean(np.square(errors)))
+    assert np.isfinite(list(found.values())).all()
+    assert "(naive forecasts leave out 10 values: none came before)" in str(table)  # 4 + 3 + 2 + 1 of places 27 to 30
+    changed = late.copy()
+    changed[30, 1] = 1000.0  # what comes later changes no naive forecast before it
+    assert "leave out 10 values" in str(model.evaluate(changed, start=20, end=60))
+
+
+def test_rows_that_are_missing_count_as_history_in_streams(tmp_path):
+    gaps, nan = with_gaps()
+    model = Forecaster(**QUICK | {"time": "t", "target": "y", "epochs": 1}, fill_gaps=True).fit(nan[:140])
+    rows = gaps[145:].to_dict("records")  # five steps, five that are missing, and more
+    with model.stream() as stream:
+        said = [stream.step(row) for row in rows[:6]]
+        stream.save(tmp_path / "state")
+    with model.stream(tmp_path / "state") as stream:
+        said.append(stream.step(rows[6]))
+    assert [one is not None for one in said] == [False] * 6 + [True]
+    (expected,) = model.predict(nan[145:157])
+    assert said[-1].mean == pytest.approx(expected.mean, abs=1e-5)
+
+
+@pytest.mark.parametrize("way", [{}, {"segment": 4}], ids=str)
+def test_straight_lines_over_uneven_times_go_on_from_a_state(way, tmp_path):
+    data, _ = holes(203)
+    hours = np.cumsum(np.random.default_rng(0).choice([1, 9], 203))
+    table = pd.DataFrame({"t": np.datetime64("2024-01-01", "h") + hours, "a": data[:, 0]})
+    table.loc[[149, 150], "a"] = np.nan  # a line from before the state to after it
+    table.loc[198:199, "a"] = 10.0
+    table.loc[200:, "a"] = np.nan  # still to come
+    settings = QUICK | {"time": "t", "target": "a", "regular": False, "fill": "interpolate", "epochs": 1, "horizon": 3}
+    model = Forecaster(**settings | way).fit(table[:140])
+    (whole,) = model.predict(table)
+    _, state = model.predict_next(table[:152])
+    state.save(tmp_path / "state")
+    state = SeriesState.load(tmp_path / "state")
+    assert state[""].memory.passed is not None
+    for part in (table[152:154], table[154:]):
+        (found,), state = model.predict_next(part, state)
+    assert found.mean == pytest.approx(whole.mean, abs=1e-5)
+
+
 def test_the_time_since_the_row_before_is_read_where_times_are_not_even():
     drawn = np.random.default_rng(0)
     hours = np.cumsum(drawn.choice([1, 9], 400))

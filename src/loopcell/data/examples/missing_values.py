@@ -72,6 +72,8 @@ def missing_note(name: str, missing: int, count: int) -> str:
     """Return the sentence on a column that lacks values; "" for one that lacks none."""
     if not missing:
         return ""
+    if count == 1:
+        return f"the value of {name} is missing"
     if missing == count:
         return f"no value of {name} is there: all {count:,} are missing"
     return f"{missing:,} of {count:,} values of {name} {'is' if missing == 1 else 'are'} missing"

@@ -2,6 +2,7 @@
 
 from loopcell.data.series.cycles import CYCLES, DATE_PARTS, calendar, date_part, is_holiday
 from loopcell.data.series.frames import Layout, read_layout, series_from
+from loopcell.data.series.gaps import filled_between
 from loopcell.data.series.holidays import read_days
 from loopcell.data.series.series import Series
 from loopcell.data.series.showing import shown
@@ -20,6 +21,7 @@ __all__ = [
     "calendar",
     "check_zone",
     "date_part",
+    "filled_between",
     "find_step",
     "is_holiday",
     "read_days",

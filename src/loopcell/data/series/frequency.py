@@ -240,7 +240,8 @@ def _fits(times: Times, like: Step) -> bool:
     if like.clock != (times.dtype.kind == "M"):
         return False
     if like.rule is None:
-        return not like.calendar and not like.grain and elapsed_fit(times).step == like
+        elapsed = elapsed_fit(times)
+        return not like.calendar and not like.grain and elapsed.step == like and elapsed.perfect
     fit = _fit(times, like, like.rule.index(wall(times, like.zone)))
     return fit.perfect
 

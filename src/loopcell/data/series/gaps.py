@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.series.frequency import JITTER
+from loopcell.data.series.frequency import JITTER, moved_to
 from loopcell.data.series.jitter import FILL_GAPS
 from loopcell.data.series.showing import shown
 from loopcell.data.series.stamps import Stamps
 from loopcell.data.series.steps import DAY, Step, Times
-from loopcell.data.series.times import Namer, check_rising, find_step
+from loopcell.data.series.times import FEW, Namer, check_rising, find_step
 from loopcell.errors import DataError
 
 Ints = npt.NDArray[np.int64]
@@ -42,8 +42,8 @@ class Filled(NamedTuple):
 def fill_gaps(stamps: Stamps, named: Namer, like: Step | None) -> Filled:
     """Return even times, of which some were given.
 
-    The step is the usual one of the calendar that reaches all given times with the fewest missing rows: that of the
-    longest part without a gap, or business days.
+    The step is the one that is known, where it reaches all given times. Else it is the usual one of the calendar that
+    does so with the fewest missing rows: that of the longest part without a gap, or business days.
 
     Args:
         stamps: rising times and their zone.
@@ -54,23 +54,57 @@ def fill_gaps(stamps: Stamps, named: Namer, like: Step | None) -> Filled:
         DataError: as `find_step`, where no step reaches all times.
     """
     every = np.arange(len(stamps.times))
+    check_rising(stamps.times, named, stamps.zone)
+    known = _on_known(stamps, like)
     try:
         found = find_step(stamps, named, like)
-        return Filled(stamps.times, every, found.step, found.notes)
     except DataError as error:
-        check_rising(stamps.times, named, stamps.zone)
-        tried = [_on(stamps.times, step) for step in _steps(stamps, like)]
+        tried = [known] if known is not None else [_on(stamps.times, step) for step in _steps(stamps)]
         there = [one for one in tried if one is not None]
         if not there:
             raise DataError(str(error).replace(FILL_GAPS, "")) from error
-    best = min(there, key=lambda one: len(one.times))
-    return best._replace(notes=(_said(best, stamps.zone),))
+        best = min(there, key=lambda one: len(one.times))
+        return best._replace(notes=(_said(best, stamps.zone),))
+    if known is not None and _is_filled(known):
+        return known._replace(notes=(_said(known, stamps.zone),))
+    return Filled(stamps.times, every, found.step, found.notes)
 
 
-def _steps(stamps: Stamps, like: Step | None) -> Iterator[Step]:
+def filled_between(last: Any, times: Times, step: Step, zone: str | None) -> Filled | None:
+    """Return times that go on after the last one, with those of the rows that are missing before them.
+
+    None where none is missing, where the times are not on those of the step, or more than a hundred rows for each.
+    """
+    found = _on(np.concatenate([np.asarray([last]), times]), step)
+    if found is None or len(found.times) == len(times) + 1:
+        return None
+    count = len(found.times) - len(times) - 1
+    some = f"{count:,} rows are" if count > 1 else "1 row is"
+    between = f"{shown(last, zone)} and {shown(times[0], zone)}"
+    note = f"{some} missing between {between}: without values, as if empty"
+    return Filled(found.times[1:], found.places[1:] - 1, step, (note,))
+
+
+def _on_known(stamps: Stamps, like: Step | None) -> Filled | None:
+    """Return times on those of the step that is known, from the place of the series; None where they are not there."""
+    times, zone = stamps.times, stamps.zone
+    if like is None or len(times) < 2 or like.clock != (times.dtype.kind == "M"):
+        return None
+    steps = (like, moved_to(like, times[:1], zone))
+    return next((found for step in steps if step is not None and (found := _on(times, step)) is not None), None)
+
+
+def _is_filled(known: Filled) -> bool:
+    """Return whether rows are missing on a known step, of times that are even on another one.
+
+    Many times that leave out every second row or more are not full of gaps: they have another step.
+    """
+    there, every = len(known.places), len(known.times)
+    return there < every and (there < FEW or every < 2 * there - 1)
+
+
+def _steps(stamps: Stamps) -> Iterator[Step]:
     """Yield steps that the times could have."""
-    if like is not None:
-        yield like
     longest = _longest_part(stamps.times)
     days = _business_days(stamps.times)
     for times in (longest, days):
@@ -115,6 +149,7 @@ def _on(times: Times, step: Step) -> Filled | None:
     if (away > JITTER).any() or (np.diff(places) < 1).any():
         return None
     grid[places] = times
+    grid = grid[: int(places[-1]) + 1]  # a last time that is late has a place before it, not a row after it
     return Filled(grid, places, step)
 
 

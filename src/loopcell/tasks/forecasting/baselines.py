@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.tasks.forecasting.missing import first_there, last_there
+from loopcell.tasks.forecasting.missing import last_there
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -15,6 +15,7 @@ def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) ->
     """Repeat the last season; with a season of 1 the last value.
 
     Where that value is missing it is the one of a season before, and without any such the last value there.
+    Before any value came nobody could make such a forecast: it is NaN there, and not scored.
 
     Args:
         target: [T, K]; NaN where missing.
@@ -23,15 +24,13 @@ def seasonal_naive(target: Floats, places: Places, horizon: int, season: int) ->
         season: steps of a season.
 
     Returns:
-        Forecasts [N, f, K].
+        Forecasts [N, f, K]; NaN where no value of the column came before the place.
     """
     back = season - np.arange(horizon) % season  # the step j of a season stands season - j before the place
     found: Floats = last_there(target, season)[places[:, None] - back]
     if not np.isnan(found).any():
         return found
-    newest = last_there(target)[places - 1]
-    first = np.nan_to_num(first_there(target))  # where nothing came before
-    newest = np.where(np.isnan(newest), first, newest)[:, None]
+    newest = last_there(target)[places - 1][:, None]
     return np.where(np.isnan(found), newest, found)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from loopcell.data import Series, Step
-from loopcell.data.series import Layout, read_layout, shown
+from loopcell.data.series import Layout, filled_between, read_layout, shown
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
@@ -195,8 +195,13 @@ class LastRead(Protocol):
         """The distance of two times; None where that was not asked for."""
 
 
-def continued(series: Series, kept: LastRead) -> Series:
+def continued(series: Series, kept: LastRead, *, fill_gaps: bool = False) -> Series:
     """Continue a series that was read before by new rows, with its step; rows that were only counted count on.
+
+    Args:
+        series: the new rows.
+        kept: the end of what was read.
+        fill_gaps: let rows that are missing between both be there, without values; a note counts them.
 
     Raises:
         DataError: they do not begin one step after those that were read.
@@ -212,19 +217,37 @@ def continued(series: Series, kept: LastRead) -> Series:
             f"{of(series.name)}: the new rows begin at {shown(first, series.zone)}, and it was read up to "
             f"{shown(kept.time, series.zone)} already"
         )
-    if kept.step is not None:
-        expected = kept.step.after(kept.time, 1)[0]
-        size = expected - kept.time
-        away = abs((first - expected) / size)
-        if SLIGHT < away <= JITTER and not kept.step.jitters:
-            note = f"the new rows begin at {shown(first, series.zone)}, and {shown(expected, series.zone)} was expected"
-            series = replace(series, notes=(*series.notes, note))
-        if away > JITTER:
-            raise DataError(
-                f"{of(series.name)}: a gap: it was read up to {shown(kept.time, series.zone)}, and the new rows begin "
-                f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}"
-            )
-    return series
+    if kept.step is None:
+        return series
+    whole = _with_missing(series, kept.time, kept.step) if fill_gaps else series
+    why = "; rows are filled in at times of the step, at most a hundred for each that is there" if fill_gaps else ""
+    return _from_the_next(whole, kept.time, kept.step, why)
+
+
+def _with_missing(series: Series, last: Any, step: Step) -> Series:
+    """Return a series with the rows that are missing between a time and its first one; without values."""
+    found = filled_between(last, series.times, step, series.zone)
+    if found is None:
+        return series
+    target, known, past = (found.spread(part) for part in (series.target, series.known, series.past))
+    ahead = series.ahead if series.steps else len(found.times)  # before rows that are to come: to come too
+    notes = (*series.notes, *found.notes)
+    return replace(series, times=found.times, target=target, known=known, past=past, ahead=ahead, notes=notes)
+
+
+def _from_the_next(series: Series, last: Any, step: Step, why: str) -> Series:
+    """Hold the first time of a series against the one that follows the last; DataError names a gap."""
+    first, expected = series.times[0], step.after(last, 1)[0]
+    away = abs((first - expected) / (expected - last))
+    if away > JITTER:
+        raise DataError(
+            f"{of(series.name)}: a gap: it was read up to {shown(last, series.zone)}, and the new rows begin "
+            f"at {shown(first, series.zone)}; the next time is {shown(expected, series.zone)}{why}"
+        )
+    if away <= SLIGHT or step.jitters:
+        return series
+    note = f"the new rows begin at {shown(first, series.zone)}, and {shown(expected, series.zone)} was expected"
+    return replace(series, notes=(*series.notes, note))
 
 
 def usual_season(step: Step | None) -> int:

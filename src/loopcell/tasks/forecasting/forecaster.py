@@ -110,7 +110,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             before = kept.get(series.name)
             if before is not None and not self._looking().fits(before):
                 raise UsageError(f"the state of {of(series.name)} was made by another model")
-            new = series if before is None else continued(series, before)
+            new = series if before is None else continued(series, before, fill_gaps=self.fill_gaps)
             self._note(notes_of([new]))
             forecast, after = self._forecast_after(new, before, count)
             found.append(forecast)

@@ -43,11 +43,13 @@ class Memory(NamedTuple):
         recent: [d, B, K], the last d values; in place of a missing one the newest before it.
         recurrent: the state of the recurrent layers, of B * K rows or of B.
         ages: [d, B, K], how long ago each of them came; None where they all were there.
+        passed: [d, B], the time from the step before each; None where it is 1, or where nothing goes by it.
     """
 
     recent: Tensor
     recurrent: State
     ages: Tensor | None = None
+    passed: Tensor | None = None
 
 
 class SeriesNetwork(nn.Module):
@@ -117,13 +119,16 @@ class SeriesNetwork(nn.Module):
         looks = ({name: (one.shape, one.dtype) for name, one in each.recurrent.items()} for each in (own, memory))
         numbers = [memory.recent] if memory.ages is None else [memory.recent, memory.ages]
         recent = all(one.shape == own.recent.shape and one.dtype == torch.float32 for one in numbers)
-        return recent and next(looks) == next(looks)
+        passed = memory.passed is None or (
+            memory.passed.shape == own.recent.shape[:2] and memory.passed.dtype == torch.float32
+        )
+        return recent and passed and next(looks) == next(looks)
 
     def moved(self, memory: Memory) -> Memory:
         """Return a memory on the device of the network."""
         device = next(self.parameters()).device
-        ages = None if memory.ages is None else memory.ages.to(device)
-        return Memory(memory.recent.to(device), memory.recurrent.to(device), ages)
+        ages, passed = (None if one is None else one.to(device) for one in (memory.ages, memory.passed))
+        return Memory(memory.recent.to(device), memory.recurrent.to(device), ages, passed)
 
     def encoded(self, covariates: Tensor) -> Tensor:
         """Return covariates [..., P + Q] with the vectors of their categories; what is static before what is past."""
@@ -138,7 +143,12 @@ class SeriesNetwork(nn.Module):
     def carried(self, memory: Memory, values: Tensor, covariates: Tensor) -> NewestValues:
         """Return the values in `memory` and after them [T, B, K] without holes, and their ages."""
         passed = None if self.sizes.passed is None else self.passed(covariates)
-        return carried_on(NewestValues(memory.recent, memory.ages), values, passed)
+        return carried_on(NewestValues(memory.recent, memory.ages, memory.passed), values, passed)
+
+    def kept(self, seen: NewestValues, recurrent: State) -> Memory:
+        """Return the memory after the last of some values; straight lines in time go by the times between them."""
+        passed = seen.last_passed(self.lags) if self.fill == "interpolate" else None
+        return Memory(seen.values[-self.lags :], recurrent, seen.last_ages(self.lags), passed)
 
     def passed(self, covariates: Tensor) -> Tensor:
         """Return the time from the step before, [T, B], from covariates [T, B, P + Q]; 1 where times are even."""
@@ -209,7 +219,7 @@ class ForecastNetwork(SeriesNetwork):
     def start(self, first: Tensor) -> Memory:
         """Return the memory of series that begin with the values [B, K]: as if they had always been there."""
         rows = first.shape[0] * (1 if self.multivariate else first.shape[1])
-        recent, ages = begun(first, self.lags)
+        recent, ages, _ = begun(first, self.lags)
         return Memory(recent, self.recurrent.initial_state(rows), ages)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
@@ -230,7 +240,7 @@ class ForecastNetwork(SeriesNetwork):
         inputs = self.dropout(self._inputs(windows, ages, self.encoded(covariates))).to(self.straight.weight.dtype)
         beside = self._beside(seen, inputs, covariates) if self.asked else {}
         outputs, recurrent = self.recurrent(inputs, memory.recurrent, **beside)
-        return self.dropout(outputs), windows, Memory(seen.values[-self.lags :], recurrent, seen.last_ages(self.lags))
+        return self.dropout(outputs), windows, self.kept(seen, recurrent)
 
     def _inputs(self, windows: Tensor, ages: Tensor | None, covariates: Tensor) -> Tensor:
         """Return [T, R, I] of windows [T, B, K, d], the ages of their values, and covariates [T, B, C]."""

@@ -15,18 +15,24 @@ from loopcell.tasks.forecasting.results import Backtest
 def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
     """Measure errors, quantile loss and coverage of backtests, beside the last value and the value a season ago.
 
+    What came before the first value of a column has no naive forecast: there only the model is scored.
+
     Args:
         found: of each series, at least one.
         season: steps of a season.
     """
     levels, horizon = found[0].levels, found[0].mean.shape[1]
     parts = [_forecasts(one, season) for one in found]
-    rows = {"model": forecast_metrics(parts, levels)}
+    unknown, rows = "", {"model": forecast_metrics(parts, levels)}
     for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
         if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
-            rows[name] = forecast_metrics([_forecasts(one, season, repeated=steps) for one in found], levels)
+            guesses = [_forecasts(one, season, repeated=steps) for one in found]
+            if not all(np.isnan(part.true).all() for part in guesses):
+                rows[name] = forecast_metrics(guesses, levels)
+            unknown = _unknown(parts, guesses)
     many = f"{len(found):,} series, " if len(found) > 1 else ""
-    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{_missing(parts)}{_mase_of(parts, season)}"
+    left_out = f"{_missing(parts)}{unknown}{_mase_of(parts, season)}"
+    about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{left_out}"
     shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
     return ScoreTable(about, shown)
 
@@ -37,6 +43,14 @@ def _missing(parts: Sequence[Forecasts]) -> str:
         sum(int(part.true.size if one else np.isnan(part.true).sum()) for part in parts) for one in (0, 1)
     )
     return f" ({missing:,} of {every:,} values are missing and not scored)" if missing else ""
+
+
+def _unknown(parts: Sequence[Forecasts], guesses: Sequence[Forecasts]) -> str:
+    """Say how many values have no naive forecast, since no value came before; "" for none."""
+    count = sum(
+        int((~np.isnan(part.true) & np.isnan(guess.true)).sum()) for part, guess in zip(parts, guesses, strict=True)
+    )
+    return f" (naive forecasts leave out {count:,} values: none came before)" if count else ""
 
 
 def _mase_of(parts: Sequence[Forecasts], season: int) -> str:
@@ -58,4 +72,4 @@ def _forecasts(one: Backtest, season: int, repeated: int | None = None) -> Forec
     if repeated is None:
         return Forecasts(one.true, one.mean, one.quantiles if one.levels else None, one.size, naive)
     guess = seasonal_naive(one.series.target, one.places, one.mean.shape[1], repeated)
-    return Forecasts(one.true, guess, None, one.size, naive)
+    return Forecasts(np.where(np.isnan(guess), np.nan, one.true), guess, None, one.size, naive)

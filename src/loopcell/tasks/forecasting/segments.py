@@ -117,7 +117,7 @@ class SegmentNetwork(SeriesNetwork):
         The covariates of the last h steps, [h, B, P + Q], are kept as a state, where there are any.
         """
         width = self.known_width + self.past_in.width
-        recent, ages = begun(first, self.lags)
+        recent, ages, _ = begun(first, self.lags)
         return Memory(recent, _kept(first.new_zeros(self.lags, len(first), width)), ages)
 
     def read(self, values: Tensor, covariates: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
@@ -135,11 +135,7 @@ class SegmentNetwork(SeriesNetwork):
         if self.sizes.masked:
             ages = torch.zeros_like(windows) if ages is None else ages
             around = torch.cat([around, (ages == 0).to(around.dtype), logged(ages).to(around.dtype)], 2)
-        return (
-            around,
-            windows,
-            Memory(seen.values[-self.lags :], _kept(beside[-self.lags :]), seen.last_ages(self.lags)),
-        )
+        return around, windows, self.kept(seen, _kept(beside[-self.lags :]))
 
     def _windows(self, seen: NewestValues) -> tuple[Tensor, Tensor | None]:
         """Return the last h values at each step, filled, and their ages."""

@@ -82,6 +82,7 @@ class Followed(NamedTuple, Generic[KeptT]):
         time: of the last step that was read; None before the first.
         step: what lies between two times.
         waiting: the rows so far, while they are too few for the model to say anything.
+        steps: how many steps these are, with those that are missing among them where gaps are filled.
         ahead: rows of times to come.
         kept: the model's own, once it has read enough.
     """
@@ -89,6 +90,7 @@ class Followed(NamedTuple, Generic[KeptT]):
     time: Any = None
     step: Step | None = None
     waiting: tuple[Record, ...] = ()
+    steps: int = 0
     ahead: tuple[Announced, ...] = ()
     kept: KeptT | None = None
 
@@ -104,6 +106,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         settings: with the names of all columns.
         read: makes a series of rows, with what is known of the steps of series.
         steps: what the model does.
+        note: takes sentences for the user.
         announces: whether rows with an empty target tell covariates of times to come.
     """
 
@@ -114,11 +117,13 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         read: ReadRows,
         steps: SeriesSteps[KeptT, ResultT],
         *,
+        note: Callable[[Sequence[str]], None],
         announces: bool,
     ) -> None:
         super().__init__(owner)
-        self._series_of, self._steps, self._announces = read, steps, announces
+        self._series_of, self._steps, self._announces, self._note = read, steps, announces, note
         self._targets, self._history = settings.target, settings.history
+        self._fill_gaps = settings.fill_gaps
         places = (*names_of(settings.time), *(() if settings.series is None else (settings.series,)))
         covariates = (*settings.known, *settings.past, *settings.static)
         self.columns = (*places, *covariates, *settings.target)
@@ -185,21 +190,23 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         come = [told.row for told in ahead]
         new = self._series([*late, row, *come]) if late or come else one
         new = new if before.time is None else self._continued(new, before, row)
-        last, step = new.times[len(late)], new.step or before.step
+        last, step = now if late or come else new.times[-1], new.step or before.step
         if before.kept is not None:
             result, kept = self._steps.go_on(new, before.kept)
-            return result, Followed(last, step, (), ahead, kept)
-        waiting = (*before.waiting, *late, row)
-        if len(waiting) < self._history:
-            return None, Followed(last, step, waiting, ahead)
+            return result, Followed(last, step, ahead=ahead, kept=kept)
+        waiting, count = (*before.waiting, *late, row), before.steps + int(np.searchsorted(new.times, last)) + 1
+        if count < self._history:
+            return None, Followed(last, step, waiting, count, ahead)
         result, kept = self._steps.begin(self._series([*waiting, *come]))
-        return result, Followed(last, step, (), ahead, kept)
+        return result, Followed(last, step, ahead=ahead, kept=kept)
 
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
         try:
-            return continued(new, before)
+            found = continued(new, before, fill_gaps=self._fill_gaps)
         except DataError as error:
             raise DataError(f"{row.origin}: {error}") from error
+        self._note([note for note in found.notes if note not in new.notes])
+        return found
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -232,11 +239,10 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         if len(waiting) >= self._history or len(ahead) > MOST_AHEAD:
             raise ValueError("it has more rows than wait")
         time, step = (None, None) if facts["last"] is None else time_from_json(facts["last"])
-        if waiting:
-            self._series(waiting)  # refuses cells that are none
+        count = len(self._series(waiting)) if waiting else 0  # refuses cells that are none
         told = tuple(Announced(self._series([row]).times[0], row) for row in ahead)
         kept = None if facts["kept"] is None else self._steps.of_parts(facts["kept"], tensors)
-        return Followed(time, step, waiting, told, kept)
+        return Followed(time, step, waiting, count, told, kept)
 
     def _cells(self, rows: Sequence[Record]) -> list[list[Any]]:
         return [[as_cell(row.get(name)) for name in self.columns] for row in rows]
@@ -267,6 +273,10 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
         """Read the series of a table that is like the one of training."""
 
     @abstractmethod
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the user, and say them."""
+
+    @abstractmethod
     def _known_step(self, name: str) -> Step | None:
         """Return what training taught of the step of a series."""
 
@@ -294,4 +304,5 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
             return one
 
         steps = self._stream_steps()
-        return SeriesStream(owner, settings, read, steps, announces=steps.announces(settings)).begin(state)
+        announces = steps.announces(settings)
+        return SeriesStream(owner, settings, read, steps, note=self._note, announces=announces).begin(state)

@@ -124,7 +124,8 @@ def parts_of(kept: StoredHistory) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def memory_parts(memory: Memory, scale: Scale, newest: Floats) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return what a network keeps of one series as JSON values and tensors."""
     tensors = {f"state.{name}": tensor for name, tensor in memory.recurrent.items()}
-    tensors |= {"recent": memory.recent} | ({} if memory.ages is None else {"ages": memory.ages})
+    more = {"ages": memory.ages, "passed": memory.passed}
+    tensors |= {"recent": memory.recent} | {name: one for name, one in more.items() if one is not None}
     tensors |= {f"scale.{name}": torch.from_numpy(values) for name, values in scale._asdict().items()}
     tensors |= {"newest": torch.from_numpy(newest)} if len(newest) else {}
     contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
@@ -146,7 +147,7 @@ def of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> StoredH
 def memory_of_parts(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Memory, Scale, Floats]:
     """Return what `memory_parts` gave; ValueError, TypeError or KeyError for anything else."""
     recurrent = State(**{str(name): tensors[f"state.{name}"] for name in facts["states"]})
-    memory = Memory(tensors["recent"], recurrent, tensors.get("ages"))
+    memory = Memory(tensors["recent"], recurrent, tensors.get("ages"), tensors.get("passed"))
     mean, size = (tensors[f"scale.{name}"].double().numpy() for name in ("mean", "size"))
     if memory.recent.ndim != 3 or mean.shape != size.shape or mean.shape != memory.recent.shape[2:]:
         raise ValueError("its tensors do not fit each other")

@@ -158,10 +158,12 @@ def _side_by_side(points: list[Cursor]) -> Cursor:
     recent = torch.cat([memory.recent for memory in memories], 1)
     aged = any(memory.ages is not None for memory in memories)
     ages = [torch.zeros_like(memory.recent) if memory.ages is None else memory.ages for memory in memories]
+    timed = any(memory.passed is not None for memory in memories)
+    passed = [torch.ones_like(one.recent[..., 0]) if one.passed is None else one.passed for one in memories]
     return Cursor(
         torch.cat([point.output for point in points], 1),
         torch.cat([point.window for point in points], 1),
-        Memory(recent, state, torch.cat(ages, 1) if aged else None),
+        Memory(recent, state, torch.cat(ages, 1) if aged else None, torch.cat(passed, 1) if timed else None),
     )
 
 
