@@ -227,7 +227,7 @@ class SeriesEstimator(Estimator):
         if before is None:
             self.scales_ = {"targets": learned_scales(series, cuts, counts=self.network_.head_kind.counts)}
             self.scales_["covariates"] = learned_scale(series, cuts, self.covariates_)
-        ready = [self._scaled(one, self._scale(one[:cut])) for one, cut in zip(series, cuts, strict=True)]
+        ready = [self._scaled(one, self._scale(one[: cut or None])) for one, cut in zip(series, cuts, strict=True)]
         f = self.network_.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
         self._note(short_ones(ready, training))
