@@ -207,7 +207,7 @@ def test_a_regressor_and_a_tagger(loopcell, tmp_path):
         ("text,label\na,x\nb,y\nc,\n", [], "row 3 (line 4) is nothing: every example needs a label"),
         ("text,label\na,x\nb,y\n", ["--hidden", "0"], "--hidden: input should be greater than or equal to 1, got 0"),
         ("text,label\na,x\nb,y\n", ["--cell", "lstmm"], "no cell is named 'lstmm'; did you mean 'lstm'?"),
-        ("text,label\na,x\nb,y\n", ["--pooling", "sum"], "--pooling: input should be 'auto', 'last', 'mean', 'max' or"),
+        ("text,label\na,x\nb,y\n", ["--pooling", "sum"], "--pooling: input should be 'auto', 'last', 'mean', 'max',"),
         ("text,label\na,x\nb,y\n", ["--class-weight", "fair"], '--class-weight: class weights are "balanced", None'),
         ("text,label\na,x\nb,y\n", ["--time-limit", "soon"], "'soon' is not a length of time"),
     ],

@@ -94,7 +94,7 @@ def test_predict_writes_a_line_a_step_to_come(loopcell, trained, table, tmp_path
     assert list(lines[0]) == ["time", "load", "load_0.1", "load_0.5", "load_0.9"]
     result = loopcell("predict", trained[0], table, "--input", "load")
     assert result.exit_code == 2
-    assert "a model of time series knows its columns: leave out --input" in result.stderr
+    assert "a model of time series knows its columns: leave out what says others (--input" in result.stderr
 
 
 def test_the_next_day_goes_on_from_a_state(loopcell, trained, table, tmp_path):

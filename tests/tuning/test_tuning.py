@@ -112,7 +112,7 @@ def test_a_folder_of_another_search_or_other_data_is_refused(folder, data, tmp_p
         tune(model(), X, [*y[:-1], 0.5], space=SPACE, trials=8, folder=path)
     with pytest.raises(UsageError, match="with other choices"):
         tune(model(), X, y, space={"hidden_size": (4, 8)}, trials=8, folder=path)
-    with pytest.raises(UsageError, match="with other arguments"):
+    with pytest.raises(UsageError, match=r"with other arguments \(epochs\); name a new folder"):
         tune(model(epochs=4), X, y, space=SPACE, trials=8, folder=path)
     (tmp_path / "other").write_text("mine")
     with pytest.raises(UsageError, match="is no search"):
@@ -157,6 +157,23 @@ def test_a_damaged_trial_is_told(data, tmp_path, content, reason):
 def test_a_space_of_no_estimator_is_refused(data, space, reason):
     with pytest.raises(UsageError, match=reason):
         tune(model(), *data, space=space, trials=1)
+
+
+@pytest.mark.parametrize("split", [(120, 40, 40), (0.6, 0.2, 0.2)])
+def test_of_three_parts_the_test_part_judges_nothing(split):
+    t = np.arange(200)
+    table = {"y": np.sin(t / 4) + 0.01 * t}
+    other = {"y": np.where(t < 160, table["y"], 99 - t)}  # another test part
+    settings = {"target": "y", "history": 8, "horizon": 2, "epochs": 1, "device": "cpu", "segment": None}
+    space = {"hidden_size": (4, 8)}
+    estimator = loopcell.Forecaster(**settings, split=split)
+    found, again = (tune(estimator, data, space=space, trials=2) for data in (table, other))
+    assert [trial.score for trial in found.trials] == [trial.score for trial in again.trials]
+    best = found.best_estimator
+    assert best.split == split  # of the model the test part is the last one again
+    assert best.score_held_out(table).model != again.best_estimator.score_held_out(other).model
+    whole = loopcell.Forecaster(**settings, split=split, random_state=0, **found.best_settings).fit(table)
+    assert best.predict(table)[0].mean == pytest.approx(whole.predict(table)[0].mean, rel=1e-5)
 
 
 def test_intervals():

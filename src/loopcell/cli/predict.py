@@ -182,6 +182,7 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
         as_read,
         blocks,
         in_training,
+        labels_steps,
         open_records,
         tell_all,
     )
@@ -194,17 +195,20 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     if columns is not None:
         records.expect(columns.named)
         _say_where_lines_are_texts(columns.named, records)
+        asked = spec.stride
         spec = in_training(spec, columns, records)
+        if asked is None and (spec.stride or 1) > 1:
+            say_note(f"a window every {spec.stride} rows, as in training; --stride 1 predicts at every row")
     records.check_columns(spec.carried)
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
-    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=model.labels_each_step):
+    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=labels_steps(model)):
         empty = False
         unknown.look_at(X)
         for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
             place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield PredictedRow(place | told_by(X, index), found, model.labels_each_step)
+            yield PredictedRow(place | told_by(X, index), found, labels_steps(model))
     if empty:
         raise records.no_rows()
     unknown.tell()

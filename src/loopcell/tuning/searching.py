@@ -19,7 +19,7 @@ from loopcell.data.extras import require
 from loopcell.errors import DataError, InputError, TrainingError, UsageError
 from loopcell.tasks.core.models import load_model
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import settings_class
+from loopcell.tasks.core.settings import checked, settings_class
 from loopcell.tasks.core.verdict import headline
 from loopcell.training.progress import working
 from loopcell.tuning.results import Tuning, best_of, line_of
@@ -148,13 +148,21 @@ class _Job:
             given["random_state"] = self._seed
         given["callbacks"] = [*(given.get("callbacks") or ()), after_pass]
         estimator = type(self.estimator)(**given)
+        # Of three parts of a series the validation part judges: the test part is not read, and nothing chosen by it.
+        split = checked(estimator).split if getattr(estimator, "split", None) is not None else None
+        if split is not None:
+            estimator.set_params(split=split[:2])
         estimator.fit(*self._examples, validation=self._validation)
-        estimator.set_params(callbacks=self.estimator.callbacks)  # ours is of the search, not of the model
         return estimator
 
-    def score(self, estimator: Any) -> tuple[str, float]:
-        """Return a metric and its value on what was held out; InputError where nothing was."""
+    def scored(self, estimator: Any) -> tuple[str, float]:
+        """Return a metric and its value on what was held out, InputError where nothing was.
+
+        The arguments that the search has set are those of the user again.
+        """
         table: ScoreTable | None = estimator.score_held_out(*self._examples, validation=self._validation)
+        own = self.estimator.get_params(deep=False)
+        estimator.set_params(**{name: own[name] for name in ("callbacks", "split") if name in own})
         if table is None:
             raise InputError(NOTHING_HELD_OUT)
         metric = headline(table.rows)
@@ -258,7 +266,7 @@ class _Search:
         model = None
         try:
             model = self._job.trained(trial.settings, partial(_after_pass, drawing, figures))
-            metric, score = self._job.score(model)
+            metric, score = self._job.scored(model)
             trial = replace(trial, state="finished", metric=metric, score=score)
         except (UsageError, InputError, DataError, TrainingError) as error:
             trial = replace(trial, state="failed", reason=str(error))

@@ -137,6 +137,9 @@ class TrialStore:
         for name, now in self._heading.items():
             if before.get(name) != now:
                 what = "on other data, or the data changed" if name == "contents" else f"with {OTHERS[name]}"
+                earlier = before.get(name)
+                if name == "arguments" and isinstance(earlier, dict):
+                    what += f" ({', '.join(key for key in now if earlier.get(key) != now[key])})"
                 raise UsageError(f"{self._folder} is that of a search {what}; name a new folder")
 
 

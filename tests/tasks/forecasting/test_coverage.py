@@ -99,7 +99,7 @@ def plain_conformal(scores, share):
 
 def test_an_interval_is_widened_by_the_quantile_of_its_scores():
     """Beside the formula with whole ranks, from which ours differs by less than a rank."""
-    errors = [*np.random.default_rng(0).normal(size=(200, 1, 1, 2)), 0.3, -0.3]
+    errors = np.random.default_rng(0).normal(size=(200, 1, 1, 2)) + np.array([0.3, -0.3])
     low, high = moved_to_cover(errors, np.zeros((200, 1), bool), LEVELS)[0, 0]
     scores = np.maximum(-errors[..., 0], errors[..., 1])[:, 0, 0]
     ranks = np.sort(scores)

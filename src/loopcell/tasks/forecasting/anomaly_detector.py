@@ -25,6 +25,7 @@ from loopcell.tasks.forecasting.heads import Head, Mean
 from loopcell.tasks.forecasting.inspecting import Said, chosen
 from loopcell.tasks.forecasting.missing import first_there, last_there
 from loopcell.tasks.forecasting.network import ForecastNetwork
+from loopcell.tasks.forecasting.own_scales import all_rows_note
 from loopcell.tasks.forecasting.results import time_row
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named
 from loopcell.tasks.forecasting.series_stream import StreamedSeries
@@ -95,7 +96,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
 
         That is for the first steps, and where all targets are missing; of several targets those that are there count.
         """
-        return [self._scores(one) for one in self._read_table(data)]
+        return [self._scores(one) for one in self._read_whole(data)]
 
     def predict(self, data: Any) -> list[npt.NDArray[np.bool_]]:
         """Say of each step of each series, bool [T], whether it is an anomaly; the first `history` steps are not."""
@@ -103,7 +104,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
 
     def predict_records(self, data: Any) -> Iterator[dict[str, Any]]:
         """Give the time and the score of each step, and whether it is an anomaly, as JSON values."""
-        for series in self._read_table(data):
+        for series in self._read_whole(data):
             for time, score in zip(series.times, self._scores(series), strict=False):
                 row: dict[str, Any] = {"series": series.name} if series.name else {}
                 row |= time_row(time, series.zone)
@@ -129,7 +130,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         """
         from loopcell.tasks.forecasting.plots import anomaly_chart, column_named
 
-        found = chosen(self._read_table(data), series)
+        found = chosen(self._read_whole(data), series)
         scores, column = self._scores(found), column_named(self.targets_, target)
         return anomaly_chart(found[: len(scores)], column, scores, self.threshold_, ax)
 
@@ -166,6 +167,11 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         return Said({"score": scores, "anomaly": alarms.astype(np.float64)}, said, "here", [Prediction(answer)])
 
     # --- scores ----------------------------------------------------------------------------------------------------
+
+    def _read_whole(self, data: Any) -> list[Series]:
+        found = self._read_table(data)
+        self._note(all_rows_note(found, self.names_))
+        return found
 
     def _scores(self, series: Series) -> Floats:
         one = self._scaled(series)
@@ -226,6 +232,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         return [replace(one, past=one.past[:, :-1], past_names=one.past_names[:-1]) for one in found], labels
 
     def _scored(self, series: Sequence[Series], labels: list[Floats] | None, firsts: Sequence[int]) -> ScoreTable:
+        self._note(all_rows_note(series, self.names_))
         jumps, history = self.network_.jumps, self.network_.history
         rows = {
             "model": ([self._scores(one) for one in series], self.threshold_),

@@ -15,17 +15,25 @@ from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import usual_season
+from loopcell.tasks.forecasting.elapsed import told_ahead_note
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.explaining import Explanation, demand_step, explained
 from loopcell.tasks.forecasting.inspecting import chosen, column_of
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
+from loopcell.tasks.forecasting.own_scales import (
+    first_rows_note,
+    first_with_values,
+    no_values_note,
+    runs_of_places,
+)
 from loopcell.tasks.forecasting.results import Backtest, joined
-from loopcell.tasks.forecasting.scaled import ScaledSeries, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import RefitName
 from loopcell.tasks.forecasting.splits import of_part, span_of
 from loopcell.tasks.forecasting.starts import span_between
+from loopcell.tasks.forecasting.still import Flags
 from loopcell.tasks.forecasting.strategies import ForecastBatch, Places
 
 
@@ -50,6 +58,8 @@ class BacktestedEstimator(SeriesEstimator):
         """Forecast from place after place of each series, from what was known there, beside what came.
 
         The network reads a series once, whatever the number of places, and quantiles follow only what had come by then.
+        A series that training did not have is on the scale of the rows before the first place, as `predict` of these
+        has it; what had not varied by then, and does so later, is read anew on the scale of what came up to there.
 
         Args:
             data: the series, history included.
@@ -137,7 +147,8 @@ class BacktestedEstimator(SeriesEstimator):
         demand_step(step, self.network_.steps)
         (here,) = self._places([found], [(0, len(found))], windows=places)
         names = [*self.covariates_.of_known(), *self.covariates_.of_static(), *self.covariates_.of_past()]
-        return explained(self.network_, self._scaled(found), here, names, (column, step))
+        self._note(first_rows_note([(found, int(here[0]))], self.names_))
+        return explained(self.network_, self._scaled_before(found, here), here, names, (column, step))
 
     def score(self, data: Any, y: Any = None) -> float:
         """Return minus the mean squared error of a backtest on the model's scale: larger is better; y as in `fit`."""
@@ -162,7 +173,8 @@ class BacktestedEstimator(SeriesEstimator):
         return self._scored(self._backtests(series, spans))
 
     def _scored(self, found: Sequence[Backtest]) -> ScoreTable:
-        return scored(found, self.season or usual_season(self.step_))
+        timed = self.covariates_.elapsed is not None
+        return scored(found, self.season or usual_season(self.step_), timed=timed)
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -187,14 +199,38 @@ class BacktestedEstimator(SeriesEstimator):
 
     def _looked_back(self, series: Sequence[Series], places: Sequence[Places]) -> list[Backtest]:
         """Return the forecasts of places, of each series that has any."""
-        found, levels, horizon = [], self.network_.head_kind.levels, int(self.horizon)
+        pairs = [(one, here) for one, here in self._with_values(series, places) if len(here)]
+        firsts = first_rows_note([(one, int(here[0])) for one, here in pairs], self.names_)
+        self._note([*firsts, *told_ahead_note(self.covariates_.elapsed)])
+        return [self._looked_back_at(one[: int(here[-1]) + int(self.horizon)], here) for one, here in pairs]
+
+    def _looked_back_at(self, past: Series, places: Places) -> Backtest:
+        """Return the forecasts of places of one series, of which nothing comes after the last one."""
+        found, levels = [], self.network_.head_kind.levels
+        size = self._scale(past).size
+        for some in runs_of_places(past.target, places, self._unscaled(past)):
+            ready = self._scaled_before(past, some)
+            mean, quantiles = self._in_units(ready, some, self._look(ready, some)[0])
+            found.append(Backtest(past, some, mean, levels, quantiles, size))
+        return joined(found)[0]
+
+    def _scaled_before(self, series: Series, places: Places) -> ScaledSeries:
+        """Return a series on its scale; where training taught none, on that of what stands before the first place."""
+        return self._scaled(series, self._scale(series[: int(places[0])]))
+
+    def _with_values(self, series: Sequence[Series], places: Sequence[Places]) -> list[tuple[Series, Places]]:
+        """Leave out places before which a column has no value that has no scale either; DataError if none is left."""
+        found, left_out = [], []
         for one, here in zip(series, places, strict=True):
-            if not len(here):
-                continue
-            past = one[: int(here[-1]) + horizon]  # what comes later is not looked at
-            ready = self._scaled(past)
-            mean, quantiles = self._in_units(ready, here, self._look(ready, here)[0])
-            found.append(Backtest(past, here, mean, levels, quantiles, ready.scale.size))
+            kept = here[here >= first_with_values(one.target, self._unscaled(one))]
+            found.append((one, kept))
+            left_out += [(one, len(here) - len(kept))] if len(kept) < len(here) else []
+        if left_out and not any(len(here) for _, here in found):
+            raise DataError(
+                f"{of(left_out[0][0].name)}: a column has no value before the places that are to be forecast, and "
+                "training taught no scale of it; begin later (start=)"
+            )
+        self._note(no_values_note(left_out))
         return found
 
     def _refitted(
@@ -211,6 +247,10 @@ class BacktestedEstimator(SeriesEstimator):
             yield model.fit(known), some
 
     # --- what a forecaster defines ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _unscaled(self, series: Series) -> Flags:
+        """Return the columns [K] of a series of which training taught no scale."""
 
     @abstractmethod
     def _look(self, one: ScaledSeries, places: Places) -> tuple[ForecastBatch, Memory, Any]:

@@ -27,6 +27,30 @@ def time_passed(times: npt.NDArray[Any], usual: float, before: Any = None) -> Fl
     return np.where(found > 0, found, 1.0)
 
 
+def told_ahead_note(usual: float | None) -> list[str]:
+    """Return a sentence about what is known of steps ahead in training and backtests; none where times are even."""
+    if usual is None:
+        return []
+    return [
+        (
+            "regular=False: training and backtests know the times of the steps ahead, so their scores are of forecasts "
+            "whose times are given too (rows at the end with a time and an empty target)"
+        )
+    ]
+
+
+def not_told_note(times: npt.NDArray[Any], usual: float | None) -> list[str]:
+    """Return a sentence about steps ahead whose times are not given; none where times are even."""
+    if usual is None or not np.isnan(times).any():  # of time stamps that are not known (NaT) too
+        return []
+    return [
+        (
+            "the times of steps ahead are not given, so each is taken to come at the usual distance from the one "
+            "before; rows at the end with a time and an empty target give them"
+        )
+    ]
+
+
 def _seconds(distances: npt.NDArray[Any]) -> Floats:
     """Return distances of times in seconds, as numbers those of numbers; NaN where a time is not known."""
     if distances.dtype.kind != "m":

@@ -39,6 +39,7 @@ from loopcell.tasks.forecasting.examples import SeriesExamples, short_ones
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, demand_steps, inspected
 from loopcell.tasks.forecasting.network import SeriesNetwork
+from loopcell.tasks.forecasting.own_scales import all_rows_note
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
 from loopcell.tasks.forecasting.settings import ALL_COLUMNS, SeriesSettings
@@ -124,6 +125,7 @@ class SeriesEstimator(Estimator):
         network, found = demand_steps(self.network_), chosen(self._read_table(data), series)
         column = column_of(self.targets_, target)
         one = self._scaled(found[: steps_that_have_been(found)])
+        self._note(all_rows_note([found], self.names_))
         self._demand_history(one)
         said, title = self._says(found, column), type(self).__name__
         return inspected(network, one, column, said, title=title, named=target is not None)
@@ -222,16 +224,16 @@ class SeriesEstimator(Estimator):
             self._demand_like(series)
         demand_length(series, cuts, settings, self._steps(settings))
         self._make_network(settings, before)
-        network = self.network_
         if before is None:
-            self.scales_ = {"targets": learned_scales(series, cuts, counts=network.head_kind.counts)}
+            self.scales_ = {"targets": learned_scales(series, cuts, counts=self.network_.head_kind.counts)}
             self.scales_["covariates"] = learned_scale(series, cuts, self.covariates_)
-        ready = [self._scaled(one) for one in series]
-        f = network.steps
+        ready = [self._scaled(one, self._scale(one[: cut or None])) for one, cut in zip(series, cuts, strict=True)]
+        f = self.network_.steps
         training = self._examples(ready, [(0, cut - f + 1) for cut in cuts], moving=True)
         self._note(short_ones(ready, training))
         if validation is not None:
             others = [self._scaled(one) for one in self._table(validation, settings, self._known_step)]
+            self._note(all_rows_note([one.series for one in others], self.names_))
             return training, self._examples(others, [(0, one.steps - f + 1) for one in others])
         spans = [(cut, step - f + 1) for cut, step in zip(cuts, steps, strict=True)]
         held_out = self._examples(ready, spans)
@@ -307,11 +309,8 @@ class SeriesEstimator(Estimator):
         super()._take_scales({name: scale for name, scale in scales.items() if name not in shapes})
 
     def _learned(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "targets": self.targets_,
-            "series": self.names_,
-            "step": self.step_ and self.step_.to_json(),
-        }
+        step = self.step_ and self.step_.to_json()
+        found: dict[str, Any] = {"targets": self.targets_, "series": self.names_, "step": step}
         covariates = self.covariates_.to_json()
         found |= {"covariates": covariates} if covariates else {}
         if not self._wall:

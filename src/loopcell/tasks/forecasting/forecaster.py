@@ -22,6 +22,7 @@ from loopcell.tasks.forecasting.beyond import demand_count, further, further_not
 from loopcell.tasks.forecasting.columns import continued, notes_of
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
+from loopcell.tasks.forecasting.elapsed import not_told_note, told_ahead_note
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.forecast_stream import ForecastSteps, flat_names
 from loopcell.tasks.forecasting.heads import Head, head_of
@@ -175,7 +176,9 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             quiet = [(one, still) for one, still in zip(series, self.still_, strict=True) if len(one) > 1]
             self._note(staying_note(quiet))
         self._seen = {**({} if before is None else self._seen), **seen_parts(series)}
-        return super()._learn(series, validation, settings, before)
+        found = super()._learn(series, validation, settings, before)
+        self._note(told_ahead_note(self.covariates_.elapsed))
+        return found
 
     def _learned(self) -> dict[str, Any]:
         found = super()._learned() | {"seen": {name: part.to_json() for name, part in self._seen.items()}}
@@ -222,6 +225,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
         mean, quantiles = (part[0] for part in self._in_units(one, places, futures, before))
         ahead = slice(one.steps, one.steps + count)
         series, levels = one.series, self.network_.head_kind.levels
+        self._note(not_told_note(series.times[ahead], self.covariates_.elapsed))
         forecast = Forecast(series.name, series.times[ahead], self.targets_, mean, levels, quantiles, series.zone)
         last, still = series.times[one.steps - 1], self._still(one, places, before)[0]
         trained_on = self._looking().trained_on(one, before)

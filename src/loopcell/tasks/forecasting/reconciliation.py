@@ -94,7 +94,8 @@ def reconcile(
         backtests: of each series, for "mint": forecasts of the past that were not learned from, from the same places.
 
     Returns:
-        Forecasts whose means add up. Where quantiles are given they are moved along with the mean, which keeps their
+        Forecasts whose means add up, in the order of the structure, totals first, whatever the order given: each has
+        its name as `series`. Where quantiles are given they are moved along with the mean, which keeps their
         distance from it: quantiles of a total are not the sum of those of its parts.
 
     Raises:

@@ -129,7 +129,8 @@ class Backtest:
         mean: float64 [N, f, K].
         levels: Q levels.
         quantiles: float64 [N, f, K, Q].
-        size: [K], what errors are divided by to stand on the model's scale.
+        size: [K], what errors are divided by to stand on the model's scale; of a series that training did not have
+            it is the deviation of all of it, which no forecast knew.
     """
 
     series: Series

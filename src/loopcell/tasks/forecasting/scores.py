@@ -12,7 +12,7 @@ from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
 from loopcell.tasks.forecasting.results import Backtest
 
 
-def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
+def scored(found: Sequence[Backtest], season: int, *, timed: bool = False) -> ScoreTable:
     """Measure errors, quantile loss and coverage of backtests, beside the last value and the value a season ago.
 
     What came before the first value of a column has no naive forecast: there only the model is scored.
@@ -20,6 +20,7 @@ def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
     Args:
         found: of each series, at least one.
         season: steps of a season.
+        timed: whether the network was told the times of the steps ahead, which are uneven.
     """
     levels, horizon = found[0].levels, found[0].mean.shape[1]
     parts = [_forecasts(one, season) for one in found]
@@ -33,6 +34,7 @@ def scored(found: Sequence[Backtest], season: int) -> ScoreTable:
     many = f"{len(found):,} series, " if len(found) > 1 else ""
     left_out = f"{_missing(parts)}{unknown}{_mase_of(parts, season)}"
     about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{left_out}"
+    about += " (the times of the steps ahead are known)" if timed else ""
     shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
     return ScoreTable(about, shown)
 

@@ -87,7 +87,7 @@ def test_the_held_out_score_is_of_each_example_by_the_member_that_did_not_see_it
         found.append(model._member(number).evaluate(*parts).model[metric])
         sizes.append(len(fold))
     assert score.model[metric] == pytest.approx(np.average(found, weights=sizes))
-    assert score.data == "40 sequences, each out of its fold"
+    assert score.data == "40 sequences, each out of its fold; means of the folds"
     if kind is SequenceClassifier:
         assert score.confusion.sum() == 40
     assert len(score.rows) == 3  # two baselines beside it, one of which learns, without the fold
@@ -95,6 +95,8 @@ def test_the_held_out_score_is_of_each_example_by_the_member_that_did_not_see_it
 
 def test_a_mean_of_tables_leaves_out_what_a_table_does_not_have():
     tables = [ScoreTable("a", {"model": {"R2": 0.5, "MSE": 1.0}}), ScoreTable("b", {"model": {"MSE": 3.0}})]
+    roots = [ScoreTable("", {"model": {"MSE": square, "RMSE": square**0.5}}) for square in (1.0, 9.0)]
+    assert mean_table(roots, [1, 3]).rows["model"] == {"MSE": 7.0, "RMSE": pytest.approx(7.0**0.5)}
     assert mean_table(tables, [1, 3]).rows == {"model": {"R2": 0.5, "MSE": 2.5}}
 
 

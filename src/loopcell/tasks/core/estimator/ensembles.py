@@ -1,9 +1,10 @@
 """Ensembles: k networks, each trained without one of k folds, on which its best weights are chosen.
 
 Every example is learned from by k - 1 networks and held out from one, so nothing of a small set is lost to validation,
-and the held-out score is over all examples: each is scored by the one network that never saw it. What a model reads by
-(vocabulary, labels, scales of numbers) is learned once, of all examples, so that all members read alike. Breiman:
-Bagging Predictors, 1996; Krogh, Vedelsby: Neural Network Ensembles, Cross Validation, and Active Learning, 1995.
+and the held-out score, the mean of the folds' figures, is of all examples: each is scored by the one network that
+never saw it. What a model reads by (vocabulary, labels, scales of numbers) is learned once, of all examples, so that
+all members read alike. Breiman: Bagging Predictors, 1996; Krogh, Vedelsby: Neural Network Ensembles, Cross Validation,
+and Active Learning, 1995.
 
 A member is trained as a copy of the estimator with `ensemble=1`, in a run folder of its own below that of the whole
 (`member-1`, ...), so checkpoints, curves and going on are those of any run.
@@ -219,18 +220,28 @@ def _began(path: Path | None) -> bool:
 
 
 def mean_table(tables: Sequence[ScoreTable], sizes: Sequence[int]) -> ScoreTable:
-    """Return the mean of figures by the sizes of the parts that they are of, and the sum of the confusions."""
+    """Return the mean of figures by the sizes of the parts that they are of, and the sum of the confusions.
+
+    Of RMSE it is the root of the mean square, as over all examples. R2 and F1 of parts do not add up to those of the
+    whole, so the title says that figures are means of the folds'.
+    """
     rows = {
         name: {
-            metric: float(np.average([table.rows[name][metric] for table in having], weights=weights))
+            metric: _mean([table.rows[name][metric] for table in having], weights, squares=metric == "RMSE")
             for metric in row
             for having, weights in [_having(tables, sizes, name, metric)]
         }
         for name, row in tables[0].rows.items()
     }
     confusion = None if tables[0].confusion is None else sum(table.confusion for table in tables)
-    data = f"{sum(sizes):,} sequences, each out of its fold"
+    data = f"{sum(sizes):,} sequences, each out of its fold; means of the folds"
     return ScoreTable(data, rows, confusion, tables[0].labels)
+
+
+def _mean(figures: Sequence[float], weights: Sequence[int], *, squares: bool) -> float:
+    if squares:
+        return float(np.sqrt(np.average(np.square(figures), weights=weights)))
+    return float(np.average(figures, weights=weights))
 
 
 def _having(
