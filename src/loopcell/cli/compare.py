@@ -7,8 +7,7 @@ It may be said as a flag too: `loopcell compare reviews.csv --job classify`.
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,8 +18,8 @@ from typer.core import TyperGroup
 from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 from loopcell.cli.flags import Settings, flags_of, with_flags
-from loopcell.cli.job_files import checked_settings, demand_output, read_job
-from loopcell.cli.reporting import INTERRUPTED, Debug, reporting, say
+from loopcell.cli.job_files import checked_settings, demand_output, going_on, read_job
+from loopcell.cli.reporting import Debug, reporting, say
 from loopcell.cli.standard_input import as_files
 from loopcell.cli.train_verbs import VERBS, Files, Held, Run, Verb
 from loopcell.cli.values import demand_sizes, find_cell, parse_names
@@ -190,23 +189,13 @@ def _compare(
     """
     from loopcell.comparison import compare
 
-    with _kept(folder):
+    with going_on(folder):
         found = compare(job, cells, seeds=how[0], budget=how[1], folder=folder, progress=True)
     _report(found, folder)
     found.save(output[0])
     say(f"wrote {output[0]}")
     if output[1]:
         webbrowser.open(output[0].resolve().as_uri())
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """Say where the runs that ended are, when the block is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(f"interrupted; to go on: the same command with --run {folder}")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _report(found: Comparison, folder: Path) -> None:

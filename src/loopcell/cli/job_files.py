@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import typer
+
 from loopcell.cli import early
 from loopcell.cli.flags import Settings
-from loopcell.cli.reporting import say_note
+from loopcell.cli.reporting import INTERRUPTED, say, say_note
 from loopcell.cli.train_verbs import Verb
 from loopcell.errors import UsageError
 from loopcell.files.writable import demand_folder
@@ -73,3 +77,13 @@ def demand_output(output: Path) -> None:
     if output.is_dir():
         raise UsageError(f"--output {output}: a folder has that name")
     demand_folder(output.resolve().parent)
+
+
+@contextmanager
+def going_on(folder: Path) -> Iterator[None]:
+    """Say where the runs that ended are, when the block is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; to go on: the same command with --run {folder}")
+        raise typer.Exit(INTERRUPTED) from None

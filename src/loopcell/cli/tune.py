@@ -12,8 +12,8 @@ from loopcell.cli.compare import NOT_SHARED
 from loopcell.cli.examples import epilog
 from loopcell.cli.file_lists import FilesCommand
 from loopcell.cli.flags import Settings, flags_of, with_flags
-from loopcell.cli.job_files import demand_output, read_job
-from loopcell.cli.reporting import INTERRUPTED, Debug, reporting, say
+from loopcell.cli.job_files import demand_output, going_on, read_job
+from loopcell.cli.reporting import Debug, reporting, say
 from loopcell.cli.standard_input import as_files
 from loopcell.cli.train_verbs import VERBS, Files, Held, Run, Verb
 from loopcell.errors import UsageError
@@ -100,14 +100,11 @@ def _tune(
     trials, prune, folder = how
     space = _space(job.estimator, search, set(settings.given(verb.settings)))
     say(f"searched: {', '.join(f'{key} {choices}' for key, choices in _words(space).items())}")
-    try:
+    with going_on(folder):
         found = tune(
             job.estimator, *job.examples, space=space, trials=trials, validation=job.validation,
             seed=job.estimator.random_state or 0, prune=prune, folder=folder, progress=True,
         )  # fmt: skip
-    except KeyboardInterrupt:
-        say(f"interrupted; to go on: the same command with --run {folder}")
-        raise typer.Exit(INTERRUPTED) from None
     typer.echo(found.table())
     if output is not None:
         found.save(output)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
+
+from loopcell.tasks.core.settings import settings_class
 
 PLAIN = (bool, int, float, str, type(None))
 """What JSON has a form of, and `repr` says as a whole."""
@@ -83,6 +85,22 @@ def _pickled(value: Any) -> bytes:
 def without_address(value: Any) -> str:
     """Return `repr(value)` without the address in memory, which is another one in each process."""
     return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def arguments_of(estimator: Any, leaving: Collection[str] = ()) -> dict[str, Any]:
+    """Return the constructor's arguments of an estimator by name, but for some."""
+    names = (field.name for field in fields(settings_class(type(estimator))))
+    return {name: getattr(estimator, name) for name in names if name not in leaving}
+
+
+def shown_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as JSON has them; what is no plain value is shown by its text."""
+    return {name: value if isinstance(value, PLAIN) else without_address(value) for name, value in arguments.items()}
+
+
+def data_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are data: word vectors."""
+    return {name: value for name, value in arguments.items() if not isinstance(value, PLAIN) and not callable(value)}
 
 
 def _file(path: Path) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from loopcell.comparison.budget import own_sizes
-from loopcell.comparison.contents import PLAIN, content_hash, without_address
+from loopcell.comparison.contents import arguments_of, content_hash, data_arguments, shown_arguments
 from loopcell.comparison.gradients import norms_back
 from loopcell.comparison.results import ComparedRun
 from loopcell.equations import Cell
@@ -20,7 +20,6 @@ from loopcell.errors import InputError
 from loopcell.insight.capture import LayersCall
 from loopcell.layers.stack import Stack
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import settings_class
 from loopcell.tasks.core.verdict import MODEL, headline
 
 LOOK_AT = 32
@@ -85,23 +84,12 @@ class OnData:
 
     def contents(self) -> str:
         """Return a hash of the examples, of those of the validation, and of arguments that are data: word vectors."""
-        arguments = self._arguments()
-        data = {
-            name: value for name, value in arguments.items() if not isinstance(value, PLAIN) and not callable(value)
-        }
+        data = data_arguments(arguments_of(self.estimator, PER_RUN))
         return content_hash(self.examples, self.validation, data)
 
     def shared(self) -> dict[str, Any]:
         """Return the arguments of the estimator that all cells share."""
-        shown = {
-            name: value if isinstance(value, PLAIN) else without_address(value)
-            for name, value in self._arguments().items()
-        }
-        return {"hidden_size": self.hidden_size, **shown}
-
-    def _arguments(self) -> dict[str, Any]:
-        names = (field.name for field in fields(settings_class(type(self.estimator))))
-        return {name: getattr(self.estimator, name) for name in names if name not in PER_RUN}
+        return {"hidden_size": self.hidden_size, **shown_arguments(arguments_of(self.estimator, PER_RUN))}
 
     def train(self, cell: Cell, hidden_size: int, seed: int, distance: int | None) -> ComparedRun:
         """Train the estimator once with a cell, and score it on what it held out.

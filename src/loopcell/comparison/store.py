@@ -14,11 +14,10 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
 from loopcell.comparison.budget import own_sizes
-from loopcell.comparison.plain_json import json_of
+from loopcell.comparison.plain_json import json_of, read_table, write_table
 from loopcell.comparison.results import ComparedRun
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, UsageError
-from loopcell.files.atomic import atomic_write
 from loopcell.files.writable import demand_folder
 
 HEADING = "comparison.json"
@@ -45,7 +44,7 @@ class RunStore:
         demand_folder(folder)
         before = folder / HEADING
         if before.is_file():
-            _demand_same(folder, _read(before), json.loads(json_of(heading)))
+            _demand_same(folder, read_table(before, _cure(before)), json.loads(json_of(heading)))
         elif folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is there and is no comparison; name a new folder")
 
@@ -76,9 +75,9 @@ class RunStore:
         if path is not None:
             if not (path.parent / HEADING).is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path.parent / HEADING, self._heading)
+                write_table(path.parent / HEADING, self._heading)
             content = {"equations": cell.fingerprint, "sizes": own_sizes(cell, sizes), "run": asdict(run)}
-            _write(path, content)
+            write_table(path, content)
 
     def _path(self, cell: Cell, seed: int, distance: int | None) -> Path | None:
         if self._folder is None:
@@ -123,7 +122,7 @@ class _Shape:
 
 def _kept_run(path: Path) -> _KeptRun:
     """Read the file of a run; FileFormatError where it does not have what such a file has."""
-    content = _read(path)
+    content = read_table(path, _cure(path))
     try:
         found = TypeAdapter(_KeptRun).validate_python(_with_nan(content))
         TypeAdapter(_Shape).validate_python(found.run.shape)
@@ -152,8 +151,11 @@ def _nan(value: Any) -> Any:
 
 
 def _damaged(path: Path, reason: str) -> str:
-    cure = "name a new folder" if path.name == HEADING else "remove it, and its run is made again"
-    return f"{path} is damaged: {reason}; {cure}"
+    return f"{path} is damaged: {reason}; {_cure(path)}"
+
+
+def _cure(path: Path) -> str:
+    return "name a new folder" if path.name == HEADING else "remove it, and its run is made again"
 
 
 def _demand_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -173,18 +175,3 @@ def _brief(before: Any, now: Any) -> str:
         name = next(name for name in {**before, **now} if before.get(name) != now.get(name))
         return f"{name} {before.get(name)!r}, not {now.get(name)!r}"
     return f"{before!r}, not {now!r}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileFormatError(_damaged(path, "it is no JSON")) from error
-    if not isinstance(found, dict):
-        raise FileFormatError(_damaged(path, "it is no table"))
-    return found
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json_of(content), encoding="utf-8")

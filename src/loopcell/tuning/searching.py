@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from rich.console import Console
 
-from loopcell.comparison.contents import PLAIN, content_hash, without_address
+from loopcell.comparison.contents import arguments_of, content_hash, data_arguments, shown_arguments
 from loopcell.data.extras import require
 from loopcell.errors import DataError, InputError, TrainingError, UsageError
 from loopcell.tasks.core.models import load_model
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.core.settings import checked, settings_class
+from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.verdict import headline
 from loopcell.training.progress import working
 from loopcell.tuning.results import Tuning, best_of, line_of
@@ -122,13 +122,14 @@ def tune(
         raise InputError(NOTHING_HELD_OUT)
     chosen = checked_space(estimator, usual_space(estimator) if space is None else space)
     kept = None if folder is None else Path(folder)
+    searched = {name for key in chosen for name in names_of(key)}
     heading = {
         "task": estimator.task,
         "space": {joined(key): str(choices) for key, choices in chosen.items()},
-        "arguments": _fixed(estimator, chosen),
+        "arguments": shown_arguments(arguments_of(estimator, {*searched, "progress"})),
         "seed": seed,
         "pruning": prune,
-        "contents": "" if kept is None else content_hash(examples, validation, _data_of(estimator)),
+        "contents": "" if kept is None else content_hash(examples, validation, data_arguments(arguments_of(estimator))),
     }
     job = _Job(estimator, examples, validation, seed)
     search = _Search(job, chosen, TrialStore(kept, heading), seed=seed, prune=prune)
@@ -312,18 +313,3 @@ def _draw(drawing: Drawing, name: str, choices: Choices) -> int | float:
     if choices.whole:
         return drawing.suggest_int(name, int(choices.low), int(choices.high), log=choices.logarithmic)
     return drawing.suggest_float(name, choices.low, choices.high, log=choices.logarithmic)
-
-
-def _fixed(estimator: Any, space: Space) -> dict[str, Any]:
-    """Return the arguments that are not searched, as JSON has them."""
-    searched = {name for key in space for name in names_of(key)}
-    names = [field.name for field in fields(settings_class(type(estimator)))]
-    values = {name: getattr(estimator, name) for name in names if name not in (*searched, "progress")}
-    return {name: value if isinstance(value, PLAIN) else without_address(value) for name, value in values.items()}
-
-
-def _data_of(estimator: Any) -> dict[str, Any]:
-    """Return the arguments that are data: word vectors."""
-    names = [field.name for field in fields(settings_class(type(estimator)))]
-    values = {name: getattr(estimator, name) for name in names}
-    return {name: value for name, value in values.items() if not isinstance(value, PLAIN) and not callable(value)}

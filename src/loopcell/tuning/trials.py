@@ -11,9 +11,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from loopcell.comparison.contents import PLAIN
-from loopcell.comparison.plain_json import json_of
+from loopcell.comparison.plain_json import json_of, read_table, write_table
 from loopcell.errors import FileFormatError, UsageError
-from loopcell.files.atomic import atomic_write
 from loopcell.files.writable import demand_folder
 from loopcell.tasks.core.verdict import LOSSES
 from loopcell.tuning.space import Space, is_choice, joined
@@ -83,7 +82,7 @@ class TrialStore:
             return
         demand_folder(folder)
         if (folder / HEADING).is_file():
-            self._demand_same(_read(folder / HEADING, "name a new folder"))
+            self._demand_same(read_table(folder / HEADING, "name a new folder"))
         elif folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is there and is no search; name a new folder")
 
@@ -110,11 +109,11 @@ class TrialStore:
             return
         if not (self._folder / HEADING).is_file():
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write(self._folder / HEADING, self._heading)
+            write_table(self._folder / HEADING, self._heading)
         if model is not None:
             model.save(self._path(trial.number).with_suffix(".safetensors"))
         settings = {name: value if isinstance(value, PLAIN) else str(value) for name, value in trial.settings.items()}
-        _write(self._path(trial.number), {**asdict(trial), "settings": settings})
+        write_table(self._path(trial.number), {**asdict(trial), "settings": settings})
 
     def settle(self, best: Trial | None) -> None:
         """Make the model of the best trial that of the folder, where an end in between has left it apart."""
@@ -145,7 +144,7 @@ class TrialStore:
 
 def _trial(path: Path, number: int, space: Space) -> Trial:
     cure = "remove it and those after it, and they are made again"
-    content = _read(path, cure)
+    content = read_table(path, cure)
     try:
         found = TypeAdapter(Trial).validate_python(content)
     except ValidationError as error:
@@ -162,18 +161,3 @@ def _trial(path: Path, number: int, space: Space) -> Trial:
         if not is_choice(found.choices[joined(key)], choices):
             raise FileFormatError(f"{path} is damaged: it has no choice of {joined(key)}; {cure}")
     return found
-
-
-def _read(path: Path, cure: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path} is damaged: it is no JSON; {cure}") from error
-    if not isinstance(found, dict):
-        raise FileFormatError(f"{path} is damaged: it is no table; {cure}")
-    return found
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json_of(content), encoding="utf-8")
