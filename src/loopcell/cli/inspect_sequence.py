@@ -128,10 +128,10 @@ def rows_of(model: Any, file: Path) -> Iterator[Any]:
 
 def _blocks(model: Any, file: Path) -> Iterator[Any]:
     from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.from_files.examples import as_trained, blocks, labels_steps, open_records
+    from loopcell.tasks.core.from_files.examples import as_trained, blocks, open_records
 
     spec = as_trained(FileExamples(files=(file,)), getattr(model, "columns_", None))
-    return blocks(open_records(spec), spec, 1024, each_step=labels_steps(model))
+    return blocks(open_records(spec), spec, 1024, each_step=model.labels_each_step)
 
 
 def _row_of(model: Any, file: Path, row: int) -> Any:

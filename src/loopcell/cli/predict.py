@@ -182,7 +182,6 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
         as_read,
         blocks,
         in_training,
-        labels_steps,
         open_records,
         tell_all,
     )
@@ -203,12 +202,12 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
-    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=labels_steps(model)):
+    for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=model.labels_each_step):
         empty = False
         unknown.look_at(X)
         for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
             place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield PredictedRow(place | told_by(X, index), found, labels_steps(model))
+            yield PredictedRow(place | told_by(X, index), found, model.labels_each_step)
     if empty:
         raise records.no_rows()
     unknown.tell()

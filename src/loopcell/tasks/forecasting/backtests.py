@@ -27,7 +27,7 @@ from loopcell.tasks.forecasting.own_scales import (
     runs_of_places,
 )
 from loopcell.tasks.forecasting.results import Backtest, joined
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of
 from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import RefitName
@@ -167,7 +167,7 @@ class BacktestedEstimator(SeriesEstimator):
         if split is not None:
             spans = [span_of(one, split, int(self.horizon)) for one in series]
             return of_part(self._scored(self._backtests(series, spans)), split)
-        spans = [(cut, steps_that_have_been(one)) for cut, one in zip(self._cuts, series, strict=True)]
+        spans = [(cut, one.steps) for cut, one in zip(self._cuts, series, strict=True)]
         if not any(end - start >= int(self.horizon) for start, end in spans):
             return None
         return self._scored(self._backtests(series, spans))
@@ -187,7 +187,7 @@ class BacktestedEstimator(SeriesEstimator):
         """Return the places of each series to forecast from, rising; DataError where there is none at all."""
         history, horizon, found = self.network_.history, int(self.horizon), []
         for one, (first, end) in zip(series, spans, strict=True):
-            last = min(end, steps_that_have_been(one)) - horizon
+            last = min(end, one.steps) - horizon
             here = np.arange(max(first, history), last + 1, stride)
             found.append(here if windows is None else here[-windows:])
         if not any(map(len, found)):

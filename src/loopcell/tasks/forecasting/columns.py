@@ -12,7 +12,7 @@ from loopcell.data import Series, Step
 from loopcell.data.series import Layout, filled_between, read_layout, shown
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.tasks.forecasting.scaled import named, of, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import named, of
 from loopcell.tasks.forecasting.settings import SeriesSettings
 
 JITTER = 0.1  # of a step, by which times may be off
@@ -140,7 +140,7 @@ def demand_values(series: Sequence[Series]) -> None:
 
 def demand_counts(series: Series) -> None:
     """Refuse targets that are no counts; DataError names the first one."""
-    target = series.target[: steps_that_have_been(series)]
+    target = series.target[: series.steps]
     wrong = np.argwhere((target < 0) | (np.isfinite(target) & (target != np.round(target))))
     if len(wrong):
         at, column = wrong[0]
@@ -188,7 +188,7 @@ class LastRead(Protocol):
 
     @property
     def time(self) -> Any:
-        """Of the last step that was read."""
+        """The time of the last step that was read."""
 
     @property
     def step(self) -> Step | None:

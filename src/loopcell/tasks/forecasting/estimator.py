@@ -40,7 +40,7 @@ from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, demand_steps, inspected
 from loopcell.tasks.forecasting.network import SeriesNetwork
 from loopcell.tasks.forecasting.own_scales import all_rows_note
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
 from loopcell.tasks.forecasting.settings import ALL_COLUMNS, SeriesSettings
 from loopcell.tasks.forecasting.sizes import Sizes
@@ -124,7 +124,7 @@ class SeriesEstimator(Estimator):
         self._fitted()
         network, found = demand_steps(self.network_), chosen(self._read_table(data), series)
         column = column_of(self.targets_, target)
-        one = self._scaled(found[: steps_that_have_been(found)])
+        one = self._scaled(found[: found.steps])
         self._note(all_rows_note([found], self.names_))
         self._demand_history(one)
         said, title = self._says(found, column), type(self).__name__
@@ -202,7 +202,7 @@ class SeriesEstimator(Estimator):
     def _parted(self, series: list[Series], validation: Any, settings: Any) -> tuple[list[Series], list[int]]:
         """Return the series as far as training may see them, and of each the first step that is held out."""
         fraction = 0.0 if validation is not None else settings.validation_fraction
-        steps = [steps_that_have_been(one) for one in series]
+        steps = [one.steps for one in series]
         return series, [step - round(fraction * step) for step in steps]
 
     def _learn(
@@ -212,7 +212,7 @@ class SeriesEstimator(Estimator):
 
         Where training goes on from a network, its names and scales stay; a series that it had not is on its own scale.
         """
-        steps, cuts = [steps_that_have_been(one) for one in series], self._cuts
+        steps, cuts = [one.steps for one in series], self._cuts
         if before is None:
             self.targets_, self.step_, self.zone_ = series[0].target_names, one_step(series), series[0].zone
             self.date_order_ = series[0].date_order
@@ -279,7 +279,7 @@ class SeriesEstimator(Estimator):
         if series.name in self.names_:
             row = self.names_.index(series.name)
             return Scale(*(part[row] for part in self.scales_["targets"]))
-        return scale_of(series.target[: steps_that_have_been(series)], counts=self.network_.head_kind.counts)
+        return scale_of(series.target[: series.steps], counts=self.network_.head_kind.counts)
 
     def _demand_history(self, one: ScaledSeries) -> None:
         if one.steps < self.network_.history:

@@ -32,7 +32,7 @@ from loopcell.tasks.forecasting.look_ahead import LookAhead
 from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Forecast, in_units, with_history
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, steps_that_have_been, with_future, with_next
+from loopcell.tasks.forecasting.scaled import ScaledSeries, of, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
@@ -126,7 +126,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             yield from forecast.rows()
 
     def _says(self, series: Series, column: int) -> Said:
-        longer = with_next(series, steps_that_have_been(series), calendar=bool(self.calendar or self.holidays))
+        longer = with_next(series, series.steps, calendar=bool(self.calendar or self.holidays))
         one, places = self._scaled(longer), np.arange(self.network_.history, len(longer))
         if not len(places):
             return Said({}, [], "next")
@@ -256,7 +256,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
 
     def _scale(self, series: Series) -> Scale:
         """Return the scale of training; where that has none, the one of this history."""
-        found, unscaled, steps = super()._scale(series), self._unscaled(series), steps_that_have_been(series)
+        found, unscaled, steps = super()._scale(series), self._unscaled(series), series.steps
         if series.name not in self.names_ or not steps or not unscaled.any():
             return found
         return found.where(~unscaled, scale_of(series.target[:steps], counts=self.network_.head_kind.counts))
@@ -268,7 +268,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
 
     def _ready(self, series: Series, before: StoredHistory | None, count: int) -> ScaledSeries:
         """Return a series with some steps to come."""
-        longer = with_future(series, steps_that_have_been(series), count)
+        longer = with_future(series, series.steps, count)
         if before is None:
             return self._scaled(longer)
         newest = before.newest if len(before.newest) else np.full(len(self.known) + len(self.past), np.nan)

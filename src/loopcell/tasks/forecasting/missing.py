@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.examples.missing import filled_forward
+
 Floats = npt.NDArray[np.float64]
 
 
 def last_there(values: Floats, apart: int = 1) -> Floats:
     """Carry the last value of each column [T, K] on to where it is missing, in steps of `apart`; NaN before any."""
-    steps = np.arange(len(values))[:, None]
-    places = np.where(np.isnan(values), -1, steps)
+    found = np.empty_like(values)
     for first in range(min(apart, len(values))):
-        places[first::apart] = np.maximum.accumulate(places[first::apart])
-    return np.where(places < 0, np.nan, np.take_along_axis(values, places.clip(0), 0))
+        found[first::apart] = filled_forward(values[first::apart])
+    return found
 
 
 def first_there(values: Floats) -> Floats:

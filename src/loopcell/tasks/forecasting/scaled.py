@@ -114,11 +114,6 @@ def scaled(series: Series, scale: Scale, covariates: Callable[[Series], Read]) -
     return ScaledSeries(series, steps, scale, values, read.known, read.past, read.newest)
 
 
-def steps_that_have_been(series: Series) -> int:
-    """Return the steps before those at the end that are to come."""
-    return series.steps
-
-
 def named(series: Series, at: int) -> str:
     """Return a step of a series, as an error names it."""
     return f"{of(series.name)} at {shown(series.times[at], series.zone)}"

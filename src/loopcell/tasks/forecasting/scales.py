@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from loopcell.data import Series
 from loopcell.data.examples import Scale, scale_of as scale_of_pieces
-from loopcell.tasks.forecasting.scaled import steps_that_have_been
 from loopcell.tasks.forecasting.still import never_varied
 
 Floats = npt.NDArray[np.float64]
@@ -38,5 +37,5 @@ def _target_scale(series: Series, cut: int, *, counts: bool) -> Scale:
     still = never_varied(series.target[:cut])[-1]
     if not still.any():
         return found
-    both = scale_of(series.target[: steps_that_have_been(series)], counts=counts)
+    both = scale_of(series.target[: series.steps], counts=counts)
     return found.where(~still, both)

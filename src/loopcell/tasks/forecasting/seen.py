@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loopcell.data import Series
-from loopcell.tasks.forecasting.scaled import steps_that_have_been
 
 
 class Seen(NamedTuple):
@@ -41,7 +40,7 @@ class Seen(NamedTuple):
 
 def seen_parts(series: Sequence[Series]) -> dict[str, Seen]:
     """Return what training sees of each series, by name, of those with a step that has been."""
-    ends = [(one, steps_that_have_been(one)) for one in series]
+    ends = [(one, one.steps) for one in series]
     return {one.name: Seen(one.times[0], one.times[end - 1], tuple(one.target[0].tolist())) for one, end in ends if end}
 
 

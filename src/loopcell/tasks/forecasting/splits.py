@@ -14,7 +14,7 @@ from typing import Any
 from loopcell.data import Series
 from loopcell.errors import DataError
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.starts import first_after
 
 PARTS = ("training", "validation", "test")
@@ -32,7 +32,7 @@ def ends_of(series: Series, split: Sequence[Any], horizon: int) -> tuple[int, ..
         DataError: a part is not there, or shorter than one forecast.
         UsageError: a time is none.
     """
-    steps = steps_that_have_been(series)
+    steps = series.steps
     ends = _ends(series, split, steps)
     if ends[-1] > steps:
         wanted = " + ".join(f"{part:,}" for part in split)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from loopcell.data import Series
 from loopcell.data.examples import within_rounding
-from loopcell.tasks.forecasting.scaled import of, steps_that_have_been
+from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.state import StoredHistory
 from loopcell.tasks.forecasting.strategies import ForecastBatch
 
@@ -28,7 +28,7 @@ def never_varied(values: Floats) -> Flags:
 
 def still_columns(series: Series) -> Flags:
     """Return which columns of a series never varied in the steps that have been, bool [K]; none without a step."""
-    steps = steps_that_have_been(series)
+    steps = series.steps
     return never_varied(series.target[:steps])[-1] if steps else np.zeros(series.target.shape[1], np.bool_)
 
 
@@ -47,7 +47,7 @@ def moves_now(new: Series, before: StoredHistory | None) -> Flags:
     if before is None or not before.still.any():
         return np.zeros(new.target.shape[1], np.bool_)
     old = before.scale.undo(before.memory.recent[:, 0].cpu().numpy())
-    quiet = never_varied(np.concatenate([old, new.target[: steps_that_have_been(new)]]))[-1]
+    quiet = never_varied(np.concatenate([old, new.target[: new.steps]]))[-1]
     return np.asarray(before.still & ~quiet)
 
 

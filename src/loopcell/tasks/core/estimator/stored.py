@@ -50,6 +50,7 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
     """
 
     task: ClassVar[str]
+    labels_each_step: ClassVar[bool] = False  # `NetworkSettings` says so of what is trained on files of examples
     network_: nn.Module
     random_state_: int
     _made_of: dict[str, Any]  # what the network goes by, for `warm_start`

@@ -148,11 +148,6 @@ def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None
     return X
 
 
-def labels_steps(model: Any) -> bool:
-    """Return whether a model gives each step of a sequence a label; a model of texts gives none."""
-    return bool(getattr(model, "labels_each_step", False))
-
-
 def blocks(
     records: Records, spec: FileExamples, size: int, tell: Tell = untold, *, each_step: bool = False
 ) -> Iterator[Any]:

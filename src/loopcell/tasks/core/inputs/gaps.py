@@ -75,7 +75,7 @@ class Gaps:
 
     @property
     def told(self) -> npt.NDArray[np.bool_]:
-        """Of which columns the network is told where a value is missing, [I]."""
+        """True for the columns of which the network is told where a value is missing, [I]."""
         return np.isin(np.arange(self.columns), self.masked) | ("mask" in dict(self.asked))
 
     @property
