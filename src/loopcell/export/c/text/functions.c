@@ -115,3 +115,52 @@ static inline float f_sqrt(float x) {
     root = x < float_of(0x7f800000u) ? root : x;
     return x > 0.0f ? root : (x == 0.0f ? x : float_of(0x7fc00000u));
 }
+
+/* Swap places whose numbers in binary digits are each other's mirror, as the transform below wants them. */
+static inline void mirrored(float *re, float *im, int size) {
+    for (int place = 1, mirror = 0; place < size; place++) {
+        int digit = size >> 1;
+        for (; mirror & digit; digit >>= 1) mirror ^= digit;
+        mirror ^= digit;
+        if (place < mirror) {
+            const float r = re[place], i = im[place];
+            re[place] = re[mirror], im[place] = im[mirror];
+            re[mirror] = r, im[mirror] = i;
+        }
+    }
+}
+
+/* The Fourier transform of complex numbers in place, by halves (Cooley and Tukey, 1965); size is a power of two, and
+ * turns has cos and sin of 2 pi k / (2 size). */
+static void transform(float *re, float *im, int size, const float *turns) {
+    mirrored(re, im, size);
+    for (int half = 1; half < size; half *= 2) {
+        const int step = size / half; /* a turn of 2 pi / (2 half) in the table */
+        for (int start = 0; start < size; start += 2 * half) {
+            for (int k = 0; k < half; k++) {
+                const float c = turns[2 * k * step], s = turns[2 * k * step + 1];
+                const int low = start + k, high = low + half;
+                const float r = re[high] * c + im[high] * s, i = im[high] * c - re[high] * s;
+                re[high] = re[low] - r, im[high] = im[low] - i;
+                re[low] += r, im[low] += i;
+            }
+        }
+    }
+}
+
+/* From the transform Z of x[2n] + i x[2n + 1], n < size, that of x, for frequencies 0 to size:
+ * X[k] = (Z[k] + Z*[size - k]) / 2 - i e^(-i pi k / size) (Z[k] - Z*[size - k]) / 2. */
+static void of_real(float *re, float *im, int size, const float *turns) {
+    const float sum = re[0] + im[0], difference = re[0] - im[0];
+    for (int k = 1; k <= size / 2; k++) {
+        const int other = size - k;
+        const float c = turns[2 * k], s = turns[2 * k + 1];
+        const float even_re = (re[k] + re[other]) * 0.5f, even_im = (im[k] - im[other]) * 0.5f;
+        const float odd_re = (im[k] + im[other]) * 0.5f, odd_im = (re[other] - re[k]) * 0.5f;
+        const float r = odd_re * c + odd_im * s, i = odd_im * c - odd_re * s;
+        re[k] = even_re + r, im[k] = even_im + i;
+        re[other] = even_re - r, im[other] = i - even_im;
+    }
+    re[0] = sum, im[0] = 0.0f;
+    re[size] = difference, im[size] = 0.0f;
+}
