@@ -1,0 +1,67 @@
+"""Models for the tests of exports to C, and the compilers that this machine has."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+
+from loopcell import Recurrent, cells
+from loopcell.backends.c.toolchain.target import target
+from loopcell.equations import Cell
+from loopcell.export.c.compiled import STRICT, compile_program
+from loopcell.export.c.product import FORMS
+from loopcell.export.c.source import CSource
+from loopcell.export.c.verify import Recorded, demand_equal, record
+from loopcell.export.models import as_step_model
+from loopcell.export.step_model import Delay, Lookup, Output, Quantity, Softmax, StepModel, layer_stages
+from loopcell.export.step_model.formulas import linear_stage, scale_stage
+
+GCC, CLANG = shutil.which("gcc"), shutil.which("clang")
+FOUND = target()
+HOUSE = () if FOUND is None else FOUND.command
+"""The command of the compiler that kernels are built with: where there is no other, the one that comes as a wheel."""
+
+
+def network(cell: str | Cell, layers: int = 2, input_size: int = 3, hidden_size: int = 5) -> Recurrent:
+    """Return a network of a cell with drawn weights; as many layers as the cell can have."""
+    cell = cells.get(cell)
+    sizes = {size: 4 for size in cell.sizes if size not in ("input", "hidden")}
+    declared = cell.graph.declared_sizes
+    hidden_size = input_size if declared.get("input") == "hidden" else hidden_size
+    if len(cell.inputs) > 1 and any(size == "input" for key, size in declared.items() if key.name != "x"):
+        layers = 1  # a further input of the input's size is the first layer's
+    return Recurrent(cell, input_size=input_size, hidden_size=hidden_size, num_layers=layers, sizes=sizes).eval()
+
+
+def whole_model(name: str = "whole") -> StepModel:
+    """Return a model with every kind of stage: tokens, a table, a delay, a scale, layers, a head, probabilities."""
+    rng = np.random.default_rng(0)
+    token, extra = Quantity("token", 1, "token"), Quantity("x", 2)
+    table = rng.normal(size=(7, 3)).astype(np.float32)
+    lookup = Lookup(Quantity("vector", 3), table, "token")
+    delay = Delay(Quantity("recent", 9), 3, "vector")
+    scaled = scale_stage("scaled", delay.gives, rng.normal(size=9), rng.uniform(1, 2, size=9))
+    layers = layer_stages(network("lstm", 2, 9, 6), scaled.gives)
+    head = linear_stage("scores", layers[-1].gives, rng.normal(size=(4, 6)), rng.normal(size=4), "the scores of labels")
+    aside = linear_stage("aside", extra, rng.normal(size=(2, 2)), rng.normal(size=2))
+    return StepModel(
+        name,
+        (token, extra),
+        (lookup, delay, scaled, *layers, head, Softmax(Quantity("shares", 4), "scores"), aside),
+        (Output("shares", ("B-PER */", "O", "int", "\n")), Output("aside")),
+    )
+
+
+def source_of(model, simd: str = "plain", name: str = "net") -> CSource:
+    """Return a model in C."""
+    return CSource(as_step_model(model), name, FORMS[simd])
+
+
+def prove(source: CSource, folder, *command: str, data=None, runner: tuple[str, ...] = ()) -> tuple[float, Recorded]:
+    """Compile a model with a compiler and its flags, and compare it; gives the largest error and what was recorded."""
+    (folder / f"{source.name}.h").write_text(source.header(), encoding="utf-8")
+    (folder / f"{source.name}.c").write_text(source.code(), encoding="utf-8")
+    recorded = record(source, data)
+    program = compile_program(source, folder, (*command, *STRICT), runner)
+    return demand_equal(program, recorded), recorded
