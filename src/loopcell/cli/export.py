@@ -31,7 +31,8 @@ def export(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     to: Annotated[str, typer.Option("--to", help="What to write: c.")],
     output: Annotated[
-        Path, typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder.")
+        Path,
+        typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
     ],
     name: Annotated[str, typer.Option(help="C: the name of files and functions, else the task's.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")] = False,

@@ -1,7 +1,38 @@
 """Models that leave Python: what a model computes at a step, written for other places to run."""
 
 from loopcell.export.c import CReport, to_c
-from loopcell.export.models import as_step_model
-from loopcell.export.step_model import StepModel, StepRun
+from loopcell.export.step_model import (
+    Delay,
+    Equations,
+    Frames,
+    Join,
+    Lookup,
+    MelBands,
+    Output,
+    Quantity,
+    Softmax,
+    StepModel,
+    StepRun,
+    formula,
+    layer_stages,
+    step_model_of,
+)
 
-__all__ = ["CReport", "StepModel", "StepRun", "as_step_model", "to_c"]
+__all__ = [
+    "CReport",
+    "Delay",
+    "Equations",
+    "Frames",
+    "Join",
+    "Lookup",
+    "MelBands",
+    "Output",
+    "Quantity",
+    "Softmax",
+    "StepModel",
+    "StepRun",
+    "formula",
+    "layer_stages",
+    "step_model_of",
+    "to_c",
+]

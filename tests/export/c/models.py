@@ -13,8 +13,18 @@ from loopcell.export.c.compiled import STRICT, compile_program
 from loopcell.export.c.product import FORMS
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, record
-from loopcell.export.models import as_step_model
-from loopcell.export.step_model import Delay, Lookup, Output, Quantity, Softmax, StepModel, layer_stages
+from loopcell.export.step_model import (
+    Delay,
+    Join,
+    Lookup,
+    MelBands,
+    Output,
+    Quantity,
+    Softmax,
+    StepModel,
+    layer_stages,
+    step_model_of,
+)
 from loopcell.export.step_model.formulas import linear_stage, scale_stage
 
 GCC, CLANG = shutil.which("gcc"), shutil.which("clang")
@@ -53,9 +63,25 @@ def whole_model(name: str = "whole") -> StepModel:
     )
 
 
+def sound_model(width: int = 100, bands: int = 7) -> StepModel:
+    """Return a model of frames of sound: mel bands beside the frame's own numbers, as one vector."""
+    rng = np.random.default_rng(0)
+    frame = Quantity("frame", width)
+    size = 1 << (width - 1).bit_length()
+    bank = rng.uniform(size=(bands, size // 2 + 1)).astype(np.float32)
+    for band, row in enumerate(bank):
+        row[: 2 * band] = 0
+        row[2 * band + 9 :] = 0
+    bank[-1] = 0  # a band without a frequency
+    window = np.hanning(width + 1)[:-1].astype(np.float32)
+    mel = MelBands(Quantity("bands", bands), window, bank, 1e-6, "frame")
+    both = Join(Quantity("both", bands + width), ("bands", "frame"))
+    return StepModel("sound", (frame,), (mel, both), (Output("both"),))
+
+
 def source_of(model, simd: str = "plain", name: str = "net") -> CSource:
     """Return a model in C."""
-    return CSource(as_step_model(model), name, FORMS[simd])
+    return CSource(step_model_of(model), name, FORMS[simd])
 
 
 def prove(source: CSource, folder, *command: str, data=None, runner: tuple[str, ...] = ()) -> tuple[float, Recorded]:

@@ -10,7 +10,7 @@ import torch
 
 from loopcell import GRU, LSTM, cells
 from loopcell.errors import CheckFailed
-from tests.export.c.models import CLANG, GCC, HOUSE, network, prove, source_of, whole_model
+from tests.export.c.models import CLANG, GCC, HOUSE, network, prove, sound_model, source_of, whole_model
 from tests.laws.drawn import cell_of, draw
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
@@ -44,6 +44,11 @@ def test_stacks_and_projections(net, tmp_path):
 @pytest.mark.parametrize("simd", ["plain", "vectors"])
 def test_a_model_with_every_kind_of_stage(simd, tmp_path):
     assert prove(source_of(whole_model(), simd), tmp_path, *PLAIN, "-O2")[0] < 1e-5
+
+
+@pytest.mark.parametrize("width", [100, 64, 3])
+def test_bands_of_sound(width, tmp_path):
+    assert prove(source_of(sound_model(width, min(7, width // 2))), tmp_path, *PLAIN, "-O2")[0] < 2e-4
 
 
 @pytest.mark.parametrize("seed", range(24))

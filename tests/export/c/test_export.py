@@ -19,7 +19,7 @@ from loopcell.export.c.check_program import recorded_steps, speed_steps
 from loopcell.export.c.compiled import STRICT
 from loopcell.export.c.identity import identity
 from loopcell.export.c.report import stack_bytes
-from loopcell.export.models import as_step_model
+from loopcell.export.step_model import step_model_of
 from tests.export.c.models import GCC, HOUSE, network, source_of, whole_model
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
@@ -50,7 +50,7 @@ def test_the_report_has_the_figures_of_the_model(exported):
     _, report = exported
     first, second = 4 * 6 * (9 + 6), 4 * 6 * (6 + 6)
     assert report.multiply_adds == first + second + 4 * 6 + 2 * 2
-    assert report.parameters == as_step_model(whole_model()).parameters
+    assert report.parameters == step_model_of(whole_model()).parameters
     assert report.state_bytes == 4 * (9 + 1 + 4 * 6)
     assert report.saved_state_bytes == report.state_bytes + 20
     assert report.weight_bytes >= 4 * report.parameters
@@ -175,9 +175,9 @@ int main(void) {
 
 
 def test_a_state_of_another_model_is_refused():
-    assert identity(as_step_model(network("gru"))) != identity(as_step_model(network("gru")))  # other weights
+    assert identity(step_model_of(network("gru"))) != identity(step_model_of(network("gru")))  # other weights
     net = network("gru")
-    assert identity(as_step_model(net)) == identity(as_step_model(net))
+    assert identity(step_model_of(net)) == identity(step_model_of(net))
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from loopcell.export.c.product import form_of
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
 from loopcell.export.c.source import CSource, demand_weights
 from loopcell.export.c.verify import Recorded, demand_equal, record
-from loopcell.export.models import Exportable, as_step_model
+from loopcell.export.step_model import step_model_of
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
@@ -30,7 +30,7 @@ FLAGS = ("-O3", "-ffp-contract=fast")
 
 
 def to_c(
-    model: Exportable,
+    model: object,
     folder: str | os.PathLike[str],
     *,
     name: str = "",
@@ -66,7 +66,7 @@ def to_c(
         FileWriteError: the folder cannot be written.
     """
     demand_free(folder, overwrite=overwrite)
-    step_model = as_step_model(model)
+    step_model = step_model_of(model)
     source = CSource(step_model, model_name(name or step_model.name), form_of(simd))
     demand_weights(source)
     _demand_stack(source, stack_limit)

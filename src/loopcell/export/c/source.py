@@ -9,7 +9,7 @@ from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
-from loopcell.export.c.functions import used_functions
+from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
@@ -212,7 +212,10 @@ class CSource:
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
         products = self.form.text() if re.search(r"\bproduct\(", stages) else ""
-        functions = used_functions("\n".join((stages, products, text("state.c"))))
+        transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
+        saving = "\n".join(self._saving())
+        saved = used_pieces("state.c", saving)
+        functions = used_functions("\n".join((stages, products, saved)))
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
@@ -222,15 +225,16 @@ class CSource:
             functions,
             "",
             products,
+            transform,
             stages,
             "",
             "\n".join(self._set_up()),
             "",
             body,
             "",
-            text("state.c").strip("\n"),
+            saved,
             "",
-            "\n".join(self._saving()),
+            saving,
             "",
             *(array_text(array) for array in self.arrays),
         ]

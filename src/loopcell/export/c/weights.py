@@ -64,6 +64,10 @@ def array_text(array: Array) -> str:
 
 def float_lines(numbers: npt.NDArray[np.generic]) -> str:
     """Return numbers as floats of C, eight in a line, each by the shortest digits that are read as the same float."""
-    digits = numbers.astype(np.float32).reshape(-1).astype("U32")
-    lines = (", ".join(f"{number}f" for number in digits[at : at + 8]) for at in range(0, len(digits), 8))
+    digits = [_literal(text) for text in numbers.astype(np.float32).reshape(-1).astype("U32")]
+    lines = (", ".join(digits[at : at + 8]) for at in range(0, len(digits), 8))
     return ",\n    ".join(lines)
+
+
+def _literal(digits: str) -> str:
+    return f"{digits}f" if digits != "nan" else "NAN"  # of a missing value, in the vectors of the test program
