@@ -1,5 +1,6 @@
 """Models that leave Python: what a model computes at a step, written for other places to run."""
 
+from loopcell.export.c import CReport, to_c
 from loopcell.export.step_model import (
     Delay,
     Equations,
@@ -18,6 +19,7 @@ from loopcell.export.step_model import (
 )
 
 __all__ = [
+    "CReport",
     "Delay",
     "Equations",
     "Frames",
@@ -32,4 +34,5 @@ __all__ = [
     "formula",
     "layer_stages",
     "step_model_of",
+    "to_c",
 ]

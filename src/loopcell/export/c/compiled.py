@@ -13,7 +13,7 @@ import numpy.typing as npt
 from loopcell.backends.c.toolchain.target import run
 from loopcell.errors import LoopcellError
 from loopcell.export.c.names import text
-from loopcell.export.c.source import Source
+from loopcell.export.c.source import CSource
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
 _SECONDS = 600
@@ -24,7 +24,7 @@ class CompiledError(LoopcellError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Program:
+class CProgram:
     """The program of an exported model.
 
     Attributes:
@@ -34,10 +34,12 @@ class Program:
     """
 
     path: Path
-    source: Source
+    source: CSource
     runner: tuple[str, ...] = ()
 
-    def steps(self, inputs: Mapping[str, npt.NDArray[np.generic]], again: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    def steps(
+        self, inputs: Mapping[str, npt.NDArray[np.generic]], again: int = 0
+    ) -> dict[str, npt.NDArray[np.float32]]:
         """Take a step for each row of the inputs.
 
         Args:
@@ -58,16 +60,16 @@ class Program:
             timeout=_SECONDS,
         )
         if done.returncode:
-            raise CompiledError(f"the program of {self.source.name} ended with {done.returncode}: {done.stderr[:500]!r}")
+            raise CompiledError(
+                f"the program of {self.source.name} ended with {done.returncode}: {done.stderr[:500]!r}"
+            )
         sizes = [output.size for output in self.source.outputs]
         rows = np.frombuffer(done.stdout, np.float32).reshape(-1, sum(sizes))
         parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
         return {output.name: part for output, part in zip(self.source.outputs, parts, strict=True)}
 
 
-def compile_program(
-    source: Source, folder: Path, command: Sequence[str], runner: tuple[str, ...] = ()
-) -> Program:
+def compile_program(source: CSource, folder: Path, command: Sequence[str], runner: tuple[str, ...] = ()) -> CProgram:
     """Compile a program that runs a model over what it reads.
 
     Args:
@@ -82,7 +84,7 @@ def compile_program(
     (folder / "run.c").write_text(runner_text(source), encoding="utf-8")
     program = folder / "run"
     compile_files(command, [folder / f"{source.name}.c", folder / "run.c"], program)
-    return Program(program, source, runner)
+    return CProgram(program, source, runner)
 
 
 def compile_files(command: Sequence[str], files: Sequence[Path], made: Path, *flags: str) -> None:
@@ -95,12 +97,13 @@ def compile_files(command: Sequence[str], files: Sequence[Path], made: Path, *fl
         raise CompiledError(f"{command[0]} refused {files[0].name}:\n{done.stderr[:1500]}")
 
 
-def runner_text(source: Source) -> str:
+def runner_text(source: CSource) -> str:
     """Return the C of a program that runs a model over what it reads."""
     inputs = [(source.quantities[one.name], one) for one in source.model.inputs]
     outputs = [(source.quantities[one.name], one.size) for one in source.outputs]
     declarations = [
-        f"static int32_t {word};" if one.kind == "token" else f"static float {word}[{one.size}];" for word, one in inputs
+        f"static int32_t {word};" if one.kind == "token" else f"static float {word}[{one.size}];"
+        for word, one in inputs
     ]
     reads = (f"fread(&{word}, 4, {one.size}, stdin) == {one.size}" for word, one in inputs)
     writes = (f"if (fwrite({word}, 4, {size}, stdout) != {size}) return 6;" for word, size in outputs)
@@ -116,7 +119,7 @@ def runner_text(source: Source) -> str:
     )
 
 
-def _interleaved(source: Source, inputs: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
+def _interleaved(source: CSource, inputs: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
     """Return the inputs step by step, each number in 4 bytes."""
     columns = []
     for quantity in source.model.inputs:

@@ -13,7 +13,7 @@ from loopcell.equations.printing import Printer, Style, text
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.names import Names, local_names
-from loopcell.export.c.products import Products, ProductGroup
+from loopcell.export.c.products import ProductGroup, Products
 from loopcell.export.c.spelling import SPELLING, number
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Equations
@@ -42,9 +42,7 @@ class _Writer:
     def __init__(self, stage: Equations, stage_name: str, fields: Names, rows: int) -> None:
         self.stage, self.stage_name = stage, stage_name
         self.region = Region(stage.graph, 1)
-        self.sweep_of = {
-            index: place for place, sweep in enumerate(self.region.sweeps) for index in computed(sweep)
-        }
+        self.sweep_of = {index: place for place, sweep in enumerate(self.region.sweeps) for index in computed(sweep)}
         self.graph = self._named(stage.graph)
         self.results: dict[int, list[Key]] = {}
         for key, index in stage.graph.results.items():
@@ -175,14 +173,14 @@ class _Writer:
     def _named(self, graph: Graph) -> Graph:
         """Return the graph with labels for all values that are no part of their user's expression."""
         words = local_names(graph)
+
+        def labelled(kept: set[int]) -> Graph:
+            nodes = (replace(node, label=words[i] if i in kept else "") for i, node in enumerate(graph.nodes))
+            return replace(graph, nodes=tuple(nodes))
+
         kept = {i for i in range(len(graph.nodes)) if graph.nodes[i].args and not self._is_inside(graph, i)}
-        for _ in range(2):  # without names, and once more where an expression is nested too deep
-            nodes = tuple(
-                replace(node, label=words[index] if index in kept else "") for index, node in enumerate(graph.nodes)
-            )
-            labelled = replace(graph, nodes=nodes)
-            kept |= {index for index in labelled.deep_values() if graph.nodes[index].args}
-        return labelled
+        deep = {index for index in labelled(kept).deep_values() if graph.nodes[index].args}
+        return labelled(kept | deep)
 
     def _is_inside(self, graph: Graph, index: int) -> bool:
         node = graph.nodes[index]

@@ -14,20 +14,25 @@ ERROR = "They are within 3 units in the last place of the exact ones."
 
 def used_functions(code: str) -> str:
     """Return the functions that C uses, and what these use, in order, with their numbers before them."""
-    blocks = _blocks()
-    wanted: set[int] = set()
-    waiting = [code]
-    while waiting:
-        words = set(re.findall(r"[A-Za-z_]\w*", _without_comments(waiting.pop())))
-        for place, (names, block) in enumerate(blocks):
-            if place not in wanted and words & names:
-                wanted.add(place)
-                waiting.append(block)
-    chosen = "\n\n".join(block for place, (_, block) in enumerate(blocks) if place in wanted)
+    chosen = used_pieces("functions.c", code)
     used = set(re.findall(r"[A-Z][A-Z_0-9]+", chosen))
     numbers = [f"#define {name} {value}" for name, value in _numbers().items() if name in used]
     about = [f"/* Functions of a single number, without a library. {ERROR} */"] if numbers else []
     return "\n".join([*about, *numbers, "", chosen])
+
+
+def used_pieces(name: str, code: str) -> str:
+    """Return the pieces of a text that C uses, and what these use, in order."""
+    pieces = _pieces(name)
+    wanted: set[int] = set()
+    waiting = [code]
+    while waiting:
+        words = set(re.findall(r"[A-Za-z_]\w*", _without_comments(waiting.pop())))
+        for place, (names, piece) in enumerate(pieces):
+            if place not in wanted and words & names:
+                wanted.add(place)
+                waiting.append(piece)
+    return "\n\n".join(piece for place, (_, piece) in enumerate(pieces) if place in wanted)
 
 
 def _without_comments(code: str) -> str:
@@ -35,9 +40,9 @@ def _without_comments(code: str) -> str:
 
 
 @cache
-def _blocks() -> tuple[tuple[frozenset[str], str], ...]:
-    """Return the pieces of text/functions.c, each with the names that it defines."""
-    pieces = text("functions.c").strip("\n").split("\n\n")
+def _pieces(name: str) -> tuple[tuple[frozenset[str], str], ...]:
+    """Return the pieces of a text, each with the names that it defines."""
+    pieces = text(name).strip("\n").split("\n\n")
     return tuple((frozenset(_DEFINED.findall(piece)[-1]), piece) for piece in pieces)
 
 

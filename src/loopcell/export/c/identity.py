@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from loopcell.equations.serialise import fingerprint
-from loopcell.export.step_model import Delay, Equations, Lookup, StepModel
+from loopcell.export.step_model import Delay, Equations, Lookup, MelBands, StepModel
 
 
 def identity(model: StepModel) -> str:
@@ -20,6 +20,7 @@ def identity(model: StepModel) -> str:
         else:
             about += [stage.reads, stage.steps if isinstance(stage, Delay) else 0]
             arrays = {"table": stage.table} if isinstance(stage, Lookup) else {}
+            arrays |= {"window": stage.window, "bank": stage.bank} if isinstance(stage, MelBands) else {}
         total.update(json.dumps(about).encode())
         for name, values in arrays.items():
             total.update(f"{name} {values.shape}".encode() + values.astype("<f4").tobytes())

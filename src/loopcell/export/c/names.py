@@ -13,7 +13,7 @@ from loopcell.equations.names import ascii_name
 from loopcell.errors import UsageError, quoted
 
 _OURS = "model state unit output product token result stage step size bytes buffer steps"
-_FRAME = re.compile(r"(f|next|products|step|total)_\w*")
+_FRAME = re.compile(r"(f|next|products|step|total)_\w*|\w+_t|[A-Z][A-Z0-9_]+")  # macros are in capitals
 _LONGEST = 60
 
 
@@ -33,7 +33,7 @@ def words() -> frozenset[str]:
 
 def is_taken(word: str) -> bool:
     """Say whether a word may not name a value."""
-    return is_c_word(word) or word in words() or bool(_FRAME.fullmatch(word)) or word.endswith("_t")
+    return is_c_word(word) or word in words() or bool(_FRAME.fullmatch(word))
 
 
 def local_names(graph: Graph) -> list[str]:
@@ -51,10 +51,10 @@ def model_name(wanted: str) -> str:
     if not plain or not plain[0].isalpha() or len(plain) > _LONGEST:
         raise UsageError(
             f"a model's name in C begins with a letter and has at most {_LONGEST} letters, digits and underscores; "
-            f"got {quoted(wanted)}; name= gives another"
+            f"got {quoted(wanted)}; say name='another'"
         )
     if is_c_word(plain):
-        raise UsageError(f"{plain!r} is a word of C and cannot be a model's name; name= gives another")
+        raise UsageError(f"{plain!r} is a word of C and cannot be a model's name; say name='{plain}_model'")
     return plain
 
 

@@ -38,5 +38,5 @@ FORMS: Mapping[str, ProductForm] = {
 def form_of(name: str) -> ProductForm:
     """Return a form by its name; UsageError lists them."""
     if name not in FORMS:
-        raise UsageError(f"simd= is one of {', '.join(FORMS)}; got {name!r}")
+        raise UsageError(f"there is no simd={name!r}; there are {' and '.join(FORMS)}")
     return FORMS[name]

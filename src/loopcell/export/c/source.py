@@ -9,7 +9,7 @@ from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
-from loopcell.export.c.functions import used_functions
+from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
@@ -22,7 +22,7 @@ _MARK = 0x3153434C  # "LCS1"
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class CSource:
     """A model in C.
 
     Attributes:
@@ -102,6 +102,22 @@ class Source:
     def state_bytes(self) -> int:
         """The bytes of a saved state."""
         return _HEAD + 4 * sum(size for _, size in self.states)
+
+    @property
+    def weight_bytes(self) -> int:
+        """The bytes of all weights."""
+        return sum(array.values.nbytes for array in self.arrays)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of the products of a step."""
+        return sum(stage.multiply_adds for stage in self.stages)
+
+    @property
+    def buffer_bytes(self) -> int:
+        """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
+        between = sum(quantity.size for quantity in self.inner)
+        return 4 * (between + max((stage.scratch for stage in self.stages), default=0))
 
     @property
     def inner(self) -> tuple[Quantity, ...]:
@@ -196,7 +212,10 @@ class Source:
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
         products = self.form.text() if re.search(r"\bproduct\(", stages) else ""
-        functions = used_functions("\n".join((stages, products, text("state.c"))))
+        transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
+        saving = "\n".join(self._saving())
+        saved = used_pieces("state.c", saving)
+        functions = used_functions("\n".join((stages, products, saved)))
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
@@ -206,15 +225,16 @@ class Source:
             functions,
             "",
             products,
+            transform,
             stages,
             "",
             "\n".join(self._set_up()),
             "",
             body,
             "",
-            text("state.c").strip("\n"),
+            saved,
             "",
-            "\n".join(self._saving()),
+            saving,
             "",
             *(array_text(array) for array in self.arrays),
         ]
@@ -251,11 +271,11 @@ class Source:
                 word, most = self.quantities[quantity.name], self.tokens(quantity)
                 bound = f" || {word} >= {most}" if most else ""
                 yield f"    if ({word} < 0{bound}) return {name.upper()}_BAD_TOKEN;"
-        calls = [
-            re.sub(r"<(.+?)>", lambda found: self.quantities[found[1]], stage.call) for stage in self.stages
-        ]
+        calls = [re.sub(r"<(.+?)>", lambda found: self.quantities[found[1]], stage.call) for stage in self.stages]
         joined = "\n".join(calls)
-        for word in ("model", "state"):
+        checked = [self.quantities[one.name] for one in self.model.inputs if _token(one)]
+        given = [self.quantities[one.name] for one in self._ends()]
+        for word in ("model", "state", *(word for word in given if word not in checked)):
             if not re.search(rf"\b{word}\b", joined):
                 yield f"    (void){word};"
         yield from indented(calls)
@@ -300,7 +320,7 @@ def _token(quantity: Quantity) -> bool:
     return quantity.kind == "token"
 
 
-def demand_weights(model: Source) -> None:
+def demand_weights(model: CSource) -> None:
     """Refuse a model whose weights hold what is no number; UsageError names the first."""
     for array in model.arrays:
         demand_finite(array.name, array.values)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment
 from loopcell.export.c.equations import equations_code
+from loopcell.export.c.mel_bands import mel_bands_code
 from loopcell.export.c.names import Names
 from loopcell.export.c.weights import Array
-from loopcell.export.step_model import Delay, Equations, Lookup, Softmax, Stage, StepModel
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
 
 Writer = Callable[[Any, str, Names, StepModel, int], StageCode]
 
@@ -91,5 +93,30 @@ def _delay(stage: Delay, name: str, fields: Names, model: StepModel, rows: int) 
     return StageCode(lines, call, states=((recent, size), (begun, 1)))
 
 
-STAGES: Mapping[type, Writer] = {Equations: _equations, Lookup: _lookup, Softmax: _softmax, Delay: _delay}
+def _join(stage: Join, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
+    del fields, rows
+    words = [f"part_{place}" for place in range(len(stage.reads))]
+    sizes = [model.quantities[reads].size for reads in stage.reads]
+    begins = accumulate(sizes, initial=0)
+    lines = (
+        *comment(f"{name}: {len(words)} vectors one after the other"),
+        f"static void step_{name}({', '.join(f'const float *{word}' for word in words)}, float *output) {{",
+        *(
+            f"    for (int unit = 0; unit < {size}; unit++) output[{begin} + unit] = {word}[unit];"
+            for word, size, begin in zip(words, sizes, begins, strict=False)
+        ),
+        "}",
+    )
+    reads = ", ".join(f"<{one}>" for one in stage.reads)
+    return StageCode(lines, f"step_{name}({reads}, <{stage.gives.name}>);")
+
+
+STAGES: Mapping[type, Writer] = {
+    Equations: _equations,
+    Lookup: _lookup,
+    Softmax: _softmax,
+    Delay: _delay,
+    Join: _join,
+    MelBands: mel_bands_code,
+}
 """The writer of each kind of stage."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from loopcell.errors import UsageError
 from loopcell.export.step_model.stages import Floats
@@ -57,8 +58,16 @@ def demand_finite(name: str, values: Floats) -> None:
 
 
 def array_text(array: Array) -> str:
-    """Return the definition of an array: each number by the shortest digits that are read as the same float."""
-    digits = array.values.astype("U32")
-    lines = (", ".join(f"{number}f" for number in digits[at : at + 8]) for at in range(0, len(digits), 8))
-    inner = ",\n    ".join(lines)
-    return f"static const float {array.name}[{array.values.size}] = {{\n    {inner}}};"
+    """Return the definition of an array."""
+    return f"static const float {array.name}[{array.values.size}] = {{\n    {float_lines(array.values)}}};"
+
+
+def float_lines(numbers: npt.NDArray[np.generic]) -> str:
+    """Return numbers as floats of C, eight in a line, each by the shortest digits that are read as the same float."""
+    digits = [_literal(text) for text in numbers.astype(np.float32).reshape(-1).astype("U32")]
+    lines = (", ".join(digits[at : at + 8]) for at in range(0, len(digits), 8))
+    return ",\n    ".join(lines)
+
+
+def _literal(digits: str) -> str:
+    return f"{digits}f" if digits != "nan" else "NAN"  # of a missing value, in the vectors of the test program

@@ -37,7 +37,7 @@ def header(name: str) -> str:
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    return frozenset(_C_WORDS.split()) | frozenset(_FRAME_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
+    return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
 
 
 def is_c_word(word: str) -> bool:
