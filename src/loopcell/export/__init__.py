@@ -17,6 +17,7 @@ from loopcell.export.step_model import (
     layer_stages,
     step_model_of,
 )
+from loopcell.export.wasm import WasmReport, WasmStream, to_wasm
 
 __all__ = [
     "CReport",
@@ -31,8 +32,11 @@ __all__ = [
     "Softmax",
     "StepModel",
     "StepRun",
+    "WasmReport",
+    "WasmStream",
     "formula",
     "layer_stages",
     "step_model_of",
     "to_c",
+    "to_wasm",
 ]

@@ -16,7 +16,7 @@ from loopcell.errors import CheckFailed, FileFormatError, InputError, MissingExt
 from loopcell.export import WasmStream, step_model_of, to_wasm
 from loopcell.export.c.compiled import compile_program
 from loopcell.export.c.product import form_of
-from loopcell.export.c.source import Source
+from loopcell.export.c.source import CSource
 from loopcell.export.step_model import StepRun
 from loopcell.export.wasm import build
 from tests.browser import opened
@@ -26,7 +26,7 @@ QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0, "progress": False}
 
 def natively(model, folder, inputs):
     """The answers of the same C, compiled for this machine without fused multiply-adds."""
-    source = Source(step_model_of(model), "model", form_of("vectors"))
+    source = CSource(step_model_of(model), "model", form_of("vectors"))
     for name, text in (("model.h", source.header()), ("model.c", source.code())):
         (folder / name).write_text(text, encoding="utf-8")
     command = (*target().command, "-std=c99", "-O2", "-ffp-contract=off")
@@ -184,7 +184,7 @@ def test_what_is_refused(tmp_path, monkeypatch):
 
 def test_what_is_not_the_model_is_not_written(tmp_path, monkeypatch):
     def another(source, folder):
-        return made(Source(step_model_of(GRU(3, 4)), source.name, source.form), folder)
+        return made(CSource(step_model_of(GRU(3, 4)), source.name, source.form), folder)
 
     made = build.compile_wasm
     monkeypatch.setattr("loopcell.export.wasm.export.compile_wasm", another)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
+from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
@@ -46,9 +47,19 @@ class CSource:
     @cached_property
     def stages(self) -> tuple[StageCode, ...]:
         """The code of each stage."""
-        fields = Names(words())
+        fields = self._fields
         named = zip(self.model.stages, self.stage_names, strict=True)
         return tuple(stage_code(stage, name, fields, self.model, self.form.rows) for stage, name in named)
+
+    @cached_property
+    def _fields(self) -> Names:
+        return Names(words())
+
+    @cached_property
+    def frames(self) -> FrameCode | None:
+        """The functions that cut steps out of sound; None where steps come as they are."""
+        _ = self.stages  # which take their fields first
+        return None if self.model.frames is None else FrameCode.of(self.model.frames, self._fields)
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -58,12 +69,13 @@ class CSource:
     @property
     def states(self) -> tuple[tuple[str, int], ...]:
         """The fields of the state, each with its length."""
-        return tuple(field for stage in self.stages for field in stage.states)
+        of_frames = () if self.frames is None else self.frames.states
+        return (*(field for stage in self.stages for field in stage.states), *of_frames)
 
     @cached_property
     def quantities(self) -> Mapping[str, str]:
         """The name in C of each quantity in the function of a step."""
-        names = Names(("model", "state", *_ENDINGS))
+        names = Names(("model", "state", *_ENDINGS, *(LOCAL_WORDS if self.model.frames else ())))
         alone = len(self.outputs) == 1
         return {
             name: names.take("y" if alone and name == self.outputs[0].name and name not in self._inputs else name)
@@ -145,6 +157,7 @@ class CSource:
                 "#endif",
                 "",
                 text("header.h").format_map(fill).strip("\n"),
+                *(() if self.frames is None else (self.frames.header(self.name, self._answers),)),
                 "",
                 "#ifdef __cplusplus",
                 "}",
@@ -172,6 +185,10 @@ class CSource:
 
     def _spelled(self, quantity: Quantity) -> str:
         return self.macros[quantity.name]
+
+    @property
+    def _answers(self) -> dict[str, Quantity]:
+        return {self.quantities[one.name]: one for one in self.outputs}
 
     def _ends(self) -> tuple[Quantity, ...]:
         return (*self.model.inputs, *self.outputs)
@@ -232,6 +249,7 @@ class CSource:
             "",
             body,
             "",
+            *(() if self.frames is None else (self.frames.code(self.name, self._answers), "")),
             saved,
             "",
             saving,

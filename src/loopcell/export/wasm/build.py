@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loopcell.backends.c.toolchain.target import run
 from loopcell.errors import CheckFailed, MissingExtraError
-from loopcell.export.c.source import Source
+from loopcell.export.c.source import CSource
 
 EXTRA = 'pip install "loopcell[wasm]"'
 _SECONDS = 600
@@ -23,7 +23,7 @@ _FLAGS = (
 )
 
 
-def compile_wasm(source: Source, folder: Path) -> bytes:
+def compile_wasm(source: CSource, folder: Path) -> bytes:
     """Compile a model.
 
     Args:
@@ -59,7 +59,7 @@ def _compiler() -> tuple[str, ...]:
     return sys.executable, "-m", "ziglang", "cc"
 
 
-def shim_text(source: Source) -> str:
+def shim_text(source: CSource) -> str:
     """Return the C between the model and JavaScript, which knows addresses of inputs and outputs by their number."""
     inputs = [(source.quantities[one.name], one) for one in source.model.inputs]
     outputs = [(source.quantities[one.name], one.size) for one in source.outputs]

@@ -16,15 +16,14 @@ import numpy.typing as npt
 
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import form_of
-from loopcell.export.c.source import Source, demand_weights
+from loopcell.export.c.source import CSource, demand_weights
 from loopcell.export.c.verify import record
-from loopcell.export.step_model import HasStepModel, StepModel, step_model_of
+from loopcell.export.step_model import StepModel, step_model_of
 from loopcell.export.verify import verify
 from loopcell.export.wasm.build import compile_wasm, demand_compiler, piece
 from loopcell.export.wasm.stream import WasmStream
 from loopcell.files.html_page import Dress, as_json, html_page
 from loopcell.files.whole_folder import demand_free, whole_folder
-from loopcell.layers.stack import Stack
 
 ANSWER = 10  # what {name}_feed gives when a step was taken
 _SHOWN = 8  # steps of the example on the page
@@ -48,9 +47,14 @@ class WasmReport:
     largest_error: float
     notes: tuple[str, ...] = ()
 
+    def summary(self) -> str:
+        """Return it as a sentence."""
+        proof = f"{self.verified_steps:,} steps equal to the model's within {self.largest_error:.2g}"
+        return ". ".join((f"{self.wasm_bytes:,} bytes of WebAssembly; {proof}", *self.notes))
+
 
 def to_wasm(
-    model: StepModel | Stack | HasStepModel,
+    model: object,
     folder: str | os.PathLike[str],
     *,
     name: str = "",
@@ -80,7 +84,7 @@ def to_wasm(
     demand_free(folder, overwrite=overwrite)
     demand_compiler()
     step = step_model_of(model)
-    source = Source(step, model_name(name or step.name), form_of("vectors"))
+    source = CSource(step, model_name(name or step.name), form_of("vectors"))
     demand_weights(source)
     recorded = record(source, data)
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
@@ -95,7 +99,7 @@ def to_wasm(
     return report
 
 
-def _texts(source: Source, inputs: Mapping[str, npt.NDArray[Any]], code: bytes) -> dict[str, str]:
+def _texts(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes) -> dict[str, str]:
     """Return the files beside the WebAssembly, by name."""
     name, manifest = source.name, _manifest(source.model)
     script = piece("model.js").format(
@@ -133,7 +137,7 @@ def _manifest(model: StepModel) -> dict[str, Any]:
     }
 
 
-def _page(source: Source, inputs: Mapping[str, npt.NDArray[Any]], code: bytes, script: str) -> str:
+def _page(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes, script: str) -> str:
     model = source.model
     about = f"{model.parameters:,} parameters, run in this page as WebAssembly of {len(code):,} bytes"
     facts = {"title": source.name, "about": ". ".join((about, *model.notes)), "example": _example(model, inputs)}

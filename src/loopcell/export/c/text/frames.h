@@ -12,7 +12,7 @@
 #define {NAME}_SAMPLE_RATE {sample_rate}
 #define {NAME}_WIDTH {width}
 #define {NAME}_HOP {hop}
-#define {NAME}_ANSWER 1
+#define {NAME}_ANSWER 10
 
 /* Take samples until a frame is whole or all are used. {NAME}_ANSWER: a step was taken, and its answer is written;
  * {NAME}_OK: there is none yet. *used is how many samples were taken. */
