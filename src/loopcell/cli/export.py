@@ -17,7 +17,7 @@ from loopcell.errors import UsageError
 
 @dataclass(frozen=True)
 class ExportFlags:
-    """What was typed of an export, whatever its target."""
+    """The flags of an export, whatever its target."""
 
     output: Path
     name: str
@@ -27,7 +27,7 @@ class ExportFlags:
     stack_limit: int
 
 
-def export(
+def export(  # noqa: PLR0913 - a flag each
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     to: Annotated[str, typer.Option("--to", help="What to write: c, wasm.")],
     output: Annotated[

@@ -1,4 +1,4 @@
-"""Models in WebAssembly: the numbers of the same C natively, bit for bit, in wasmtime and in a browser; and the page."""
+"""Models in WebAssembly: the numbers of the same C natively, bit for bit, in wasmtime and a browser; and the page."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_page_reads_numbers(browser, tmp_path):
         page.fill("#given", lines)
         page.click("text=read on")
         page.wait_for_selector("table")
-        rows = page.eval_on_selector_all("tbody tr", "rows => rows.map(row => Array.from(row.cells, c => c.textContent))")
+        rows = page.eval_on_selector_all("tbody tr", "rows => rows.map(row => [...row.cells].map(c => c.textContent))")
         expected = model.predict_proba([X[0]])[0]
         assert len(rows) == len(X[0])
         assert np.allclose([float(cell) for cell in rows[-1][1:]], expected, atol=1e-4)

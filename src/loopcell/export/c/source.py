@@ -15,7 +15,7 @@ from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.stages import stage_code
-from loopcell.export.c.weights import Array, array_text, demand_finite
+from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Lookup, Quantity, StepModel
 
 _HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
@@ -232,7 +232,7 @@ class CSource:
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
         saving = "\n".join(self._saving())
         saved = used_pieces("state.c", saving)
-        functions = used_functions("\n".join((stages, products, saved)))
+        functions = used_functions(f"{stages}\n{products}\n{saved}")
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
@@ -336,9 +336,3 @@ any threads, beside one model. A number that is not finite in an input stays in 
 
 def _token(quantity: Quantity) -> bool:
     return quantity.kind == "token"
-
-
-def demand_weights(model: CSource) -> None:
-    """Refuse a model whose weights hold what is no number; UsageError names the first."""
-    for array in model.arrays:
-        demand_finite(array.name, array.values)

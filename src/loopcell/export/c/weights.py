@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,12 @@ def in_blocks(matrices: Sequence[Floats], rows: int) -> Floats:
 def padded(count: int, rows: int) -> int:
     """Return a count of rows filled up to whole blocks."""
     return -(-count // rows) * rows
+
+
+def demand_weights(arrays: Iterable[Array]) -> None:
+    """Refuse a model whose weights hold what is no number; UsageError names the first."""
+    for array in arrays:
+        demand_finite(array.name, array.values)
 
 
 def demand_finite(name: str, values: Floats) -> None:

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import form_of
-from loopcell.export.c.source import CSource, demand_weights
-from loopcell.export.c.verify import record
+from loopcell.export.c.source import CSource
+from loopcell.export.c.verify import demand_equal, record
+from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import StepModel, step_model_of
-from loopcell.export.verify import verify
 from loopcell.export.wasm.build import compile_wasm, demand_compiler, piece
 from loopcell.export.wasm.stream import WasmStream
 from loopcell.files.html_page import Dress, as_json, html_page
@@ -31,7 +31,7 @@ _SHOWN = 8  # steps of the example on the page
 
 @dataclass(frozen=True)
 class WasmReport:
-    """What an export costs, and how it was proven.
+    """The cost of an export, and its proof.
 
     Attributes:
         name: of the model.
@@ -85,12 +85,13 @@ def to_wasm(
     demand_compiler()
     step = step_model_of(model)
     source = CSource(step, model_name(name or step.name), form_of("vectors"))
-    demand_weights(source)
+    demand_weights(source.arrays)
     recorded = record(source, data)
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
         code = compile_wasm(source, Path(scratch))
-    proof = verify(step, WasmStream(code, step), recorded.inputs, tolerance=recorded.allowed)
-    report = WasmReport(source.name, len(code), proof.steps, max(proof.errors.values()), step.notes)
+    error = demand_equal(WasmStream(code, step), recorded)
+    steps = len(next(iter(recorded.answers.values())))
+    report = WasmReport(source.name, len(code), steps, error, step.notes)
     with whole_folder(folder, overwrite=overwrite) as files:
         (files / f"{source.name}.wasm").write_bytes(code)
         for file, text in _texts(source, recorded.inputs, code).items():
@@ -101,13 +102,13 @@ def to_wasm(
 
 def _texts(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes) -> dict[str, str]:
     """Return the files beside the WebAssembly, by name."""
-    name, manifest = source.name, _manifest(source.model)
+    name, manifest, given = source.name, _manifest(source.model), source.model.inputs
     script = piece("model.js").format(
         name=name,
         manifest=as_json(manifest),
         answer=ANSWER,
         first_output=source.outputs[0].name,
-        example=", ".join("0" if one.kind == "token" else f"new Float32Array({one.size})" for one in source.model.inputs),
+        example=", ".join("0" if one.kind == "token" else f"new Float32Array({one.size})" for one in given),
     )
     texts = {
         f"{name}.js": script,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,11 @@ class WasmStream:
             self._store = wasmtime.Store(engine)
             module = wasmtime.Module(engine, code)
             self._exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
-            self._memory = self._exports["memory"]
+            self._memory: Any = self._exports["memory"]
             self._call("init")
             self._state = (self._exports["__heap_base"].value(self._store) + 15) // 16 * 16
-            need = self._state + self._call("state_bytes") - self._memory.data_len(self._store)
+            self._saved = self._state + self._call("state_bytes")
+            need = self._saved + self._call("saved_bytes") - self._memory.data_len(self._store)
             if need > 0:
                 self._memory.grow(self._store, -(-need // 65536))
         except (wasmtime.WasmtimeError, KeyError, ValueError) as error:
@@ -79,6 +81,43 @@ class WasmStream:
             output.name: self._floats(self._call("address", first + place), self.model.quantities[output.name].size)
             for place, output in enumerate(self.model.outputs)
         }
+
+    def save(self) -> bytes:
+        """Return the state as bytes, the same that the model's C and JavaScript save."""
+        self._call("save", self._state, self._saved)
+        return bytes(self._memory.read(self._store, self._saved, self._saved + self._call("saved_bytes")))
+
+    def load(self, saved: bytes) -> None:
+        """Go to a saved state.
+
+        Raises:
+            FileFormatError: it is the state of another model, or damaged; the stream is as it was.
+        """
+        fits = len(saved) == self._call("saved_bytes")
+        if fits:
+            self._memory.write(self._store, saved, self._saved)
+        if not fits or self._call("load", self._state, self._saved) != _OK:
+            raise FileFormatError("this is the state of another model, or damaged; the stream is as it was")
+
+    def steps(self, inputs: Mapping[str, npt.NDArray[Any]], again: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+        """Take a step for each row of the inputs, from a fresh state.
+
+        Args:
+            inputs: by name: [T, n] numbers, or [T] tokens.
+            again: after every so many steps the state is saved, forgotten and loaded; 0 for never.
+
+        Returns:
+            By name, [T, n].
+        """
+        self.reset()
+        rows = []
+        for at in range(len(next(iter(inputs.values())))):
+            if again and at and not at % again:
+                saved = self.save()
+                self.reset()
+                self.load(saved)
+            rows.append(self.step(**{name: values[at] for name, values in inputs.items()}))
+        return {output.name: np.stack([row[output.name] for row in rows]) for output in self.model.outputs}
 
     def _floats(self, at: int, count: int) -> npt.NDArray[np.float32]:
         return np.frombuffer(bytes(self._memory.read(self._store, at, at + 4 * count)), np.float32)
