@@ -196,7 +196,7 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
     from loopcell.export.c import equations
 
     monkeypatch.setitem(equations.SPELLING, "tanh", "f_sigmoid({0})")
-    with pytest.raises(CheckFailed, match="the C of gru is not the model"):
+    with pytest.raises(CheckFailed, match="does not compute what the model does"):
         to_c(GRU(3, 5), tmp_path / "out")
     assert not names(tmp_path)
 
@@ -208,7 +208,7 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
         (GRU(3, 5), {"name": "double"}, "'double' is a word of C and cannot be a model's name"),
         (GRU(3, 5), {"simd": "mmx"}, "there is no simd='mmx'; there are plain and vectors"),
         (LSTM(3, 5000), {}, "a step of lstm keeps 160,000 bytes in arrays on the stack, more than the 100,000"),
-        (torch.nn.Linear(2, 2), {}, "an export takes a network, or a model that says its step"),
+        (torch.nn.Linear(2, 2), {}, "a recurrent network or a trained estimator, not a Linear"),
     ],
 )
 def test_requests_that_make_no_sense(net, arguments, message, tmp_path):

@@ -44,8 +44,8 @@ class WasmStream:
             engine = wasmtime.Engine()
             self._store = wasmtime.Store(engine)
             module = wasmtime.Module(engine, code)
-            self._exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
-            self._memory: Any = self._exports["memory"]
+            exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
+            self._exports, self._memory = exports, exports["memory"]
             self._call("init")
             self._state = (self._exports["__heap_base"].value(self._store) + 15) // 16 * 16
             self._saved = self._state + self._call("state_bytes")
