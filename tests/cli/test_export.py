@@ -20,7 +20,7 @@ class Exportable:
 @pytest.fixture
 def a_model(monkeypatch):
     """A command whose model is a delay, whatever its file holds."""
-    import loopcell.tasks.core.models as models
+    from loopcell.tasks.core import models
 
     monkeypatch.setattr(models, "load_model", lambda path: Exportable())
 

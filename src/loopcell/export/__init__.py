@@ -1,6 +1,6 @@
 """Models that leave Python: what a model computes at a step, written for other places to run."""
 
-from loopcell.export.c import CReport, to_c
+from loopcell.export.c import CForm, CReport, to_c
 from loopcell.export.step_model import (
     Delay,
     Equations,
@@ -19,6 +19,7 @@ from loopcell.export.step_model import (
 )
 
 __all__ = [
+    "CForm",
     "CReport",
     "Delay",
     "Equations",

@@ -86,7 +86,8 @@ class CReport:
     def _proof(self) -> str:
         if not self.verified_steps:
             return (
-                f"This export was {NOT_VERIFIED}. A C compiler is what it takes ({ADVICE}). Run `make check` where there is one: it holds the C against what "
+                f"This export was {NOT_VERIFIED}. A C compiler is what it takes ({ADVICE}). Run "
+                "`make check` where there is one: it holds the C against what "
                 "the model answered in Python."
             )
         proof = (

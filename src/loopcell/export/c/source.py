@@ -215,7 +215,7 @@ class CSource:
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
         saving = "\n".join(self._saving())
         saved = used_pieces("state.c", saving)
-        functions = used_functions("\n".join((stages, products, saved)))
+        functions = used_functions(f"{stages}\n{products}\n{saved}")
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
