@@ -72,7 +72,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells lstm gru --hidden 256",
     ),
     "export": (
-        "loopcell export runs/tags --to c --output tags-in-c",
+        "loopcell export runs/machines --to c --output machines-in-c",
         "loopcell export runs/novel --to c --name writer --simd vectors --output writer-in-c",
     ),
     "tune classify": (

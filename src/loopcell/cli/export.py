@@ -17,7 +17,7 @@ from loopcell.errors import UsageError
 
 @dataclass(frozen=True)
 class ExportFlags:
-    """The flags of an export, whatever its target."""
+    """The flags of an export as they were typed, those of all targets."""
 
     output: Path
     name: str
@@ -27,7 +27,7 @@ class ExportFlags:
     stack_limit: int
 
 
-def export(  # noqa: PLR0913 - a flag each
+def export(  # noqa: PLR0913 - a flag is an argument
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     to: Annotated[str, typer.Option("--to", help="What to write: c, wasm.")],
     output: Annotated[
@@ -62,14 +62,13 @@ def export(  # noqa: PLR0913 - a flag each
 
 
 def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import to_c
+    from loopcell.export import CForm, to_c
 
     report = to_c(
         model,
         typed.output,
         name=typed.name,
-        simd=typed.simd,
-        stack_limit=typed.stack_limit,
+        form=CForm(simd=typed.simd, stack_limit=typed.stack_limit),
         overwrite=typed.overwrite,
         verify=typed.verify,
     )

@@ -24,12 +24,15 @@ from loopcell.export.step_model import (
 from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
-    from loopcell.export.c import CReport as CReport, to_c as to_c
+    from loopcell.export.c import CForm as CForm, CReport as CReport, to_c as to_c
     from loopcell.export.wasm import WasmReport as WasmReport, WasmStream as WasmStream, to_wasm as to_wasm
 
-__getattr__ = imported_when_asked(__name__, {"c": ("CReport", "to_c"), "wasm": ("WasmReport", "WasmStream", "to_wasm")})
+__getattr__ = imported_when_asked(
+    __name__, {"c": ("CForm", "CReport", "to_c"), "wasm": ("WasmReport", "WasmStream", "to_wasm")}
+)
 
 __all__ = [
+    "CForm",
     "CReport",
     "Delay",
     "Equations",

@@ -13,7 +13,7 @@ import torch
 from loopcell import GRU, LSTM
 from loopcell.backends.c.toolchain import target as toolchain
 from loopcell.errors import CheckFailed, InputError, UsageError
-from loopcell.export import to_c
+from loopcell.export import CForm, to_c
 from loopcell.export.c import export as module
 from loopcell.export.c.check_program import recorded_steps, speed_steps
 from loopcell.export.c.compiled import STRICT
@@ -34,7 +34,7 @@ def names(folder):
 def exported(tmp_path_factory):
     """The folder of an exported model, and its report; not to be changed."""
     folder = tmp_path_factory.mktemp("exported") / "out"
-    return folder, to_c(whole_model(), folder, name="net", simd="vectors")
+    return folder, to_c(whole_model(), folder, name="net", form=CForm(simd="vectors"))
 
 
 def test_the_folder_has_all_that_a_user_needs(exported):
@@ -206,14 +206,18 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
     [
         (GRU(3, 5, bidirectional=True), {}, "a bidirectional network reads a sequence from its end too"),
         (GRU(3, 5), {"name": "double"}, "'double' is a word of C and cannot be a model's name"),
-        (GRU(3, 5), {"simd": "mmx"}, "there is no simd='mmx'; there are plain and vectors"),
-        (LSTM(3, 5000), {}, "a step of lstm keeps 160,000 bytes in arrays on the stack, more than the 100,000"),
-        (torch.nn.Linear(2, 2), {}, "a recurrent network or a trained estimator, not a Linear"),
+        (GRU(3, 5), {"form": CForm(simd="mmx")}, "there is no simd='mmx'; there are plain and vectors"),
+        (
+            LSTM(3, 5000),
+            {"form": CForm(stack_limit=100_000)},
+            "a step of lstm keeps 160,000 bytes in arrays on the stack, more than the 100,000",
+        ),
+        (torch.nn.Linear(2, 2), {}, "what is exported is a recurrent network or a trained estimator, not a Linear"),
     ],
 )
 def test_requests_that_make_no_sense(net, arguments, message, tmp_path):
     with pytest.raises(UsageError, match=message):
-        to_c(net, tmp_path / "out", stack_limit=100_000, **arguments)
+        to_c(net, tmp_path / "out", **arguments)
     assert not names(tmp_path)
 
 

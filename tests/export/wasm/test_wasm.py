@@ -15,7 +15,7 @@ from loopcell.data import LogMel
 from loopcell.errors import CheckFailed, FileFormatError, InputError, MissingExtraError, UsageError
 from loopcell.export import WasmStream, step_model_of, to_wasm
 from loopcell.export.c.compiled import compile_program
-from loopcell.export.c.product import form_of
+from loopcell.export.c.product import product_form
 from loopcell.export.c.source import CSource
 from loopcell.export.step_model import StepRun
 from loopcell.export.wasm import build
@@ -26,7 +26,7 @@ QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0, "progress": False}
 
 def natively(model, folder, inputs):
     """The answers of the same C, compiled for this machine without fused multiply-adds."""
-    source = CSource(step_model_of(model), "model", form_of("vectors"))
+    source = CSource(step_model_of(model), "model", product_form("vectors"))
     for name, text in (("model.h", source.header()), ("model.c", source.code())):
         (folder / name).write_text(text, encoding="utf-8")
     command = (*target().command, "-std=c99", "-O2", "-ffp-contract=off")

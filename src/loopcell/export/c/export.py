@@ -17,8 +17,9 @@ from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.check_program import check_text, makefile_text, speed_steps
 from loopcell.export.c.compiled import STRICT, compile_files, compile_program
+from loopcell.export.c.form import AS_IT_COMES, CForm
 from loopcell.export.c.names import model_name
-from loopcell.export.c.product import form_of
+from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, record
@@ -35,8 +36,7 @@ def to_c(
     folder: str | os.PathLike[str],
     *,
     name: str = "",
-    simd: str = "plain",
-    stack_limit: int = 262_144,
+    form: CForm = AS_IT_COMES,
     data: Mapping[str, npt.NDArray[np.generic]] | None = None,
     overwrite: bool = False,
     verify: bool = True,
@@ -50,8 +50,7 @@ def to_c(
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
         folder: where the files go; made if it is not there.
         name: of the model in C, for files and functions; "" for the model's own.
-        simd: "plain" for any compiler of C99, or "vectors" for GCC and Clang, with as wide vectors as the machine has.
-        stack_limit: the most bytes of arrays that a step may keep on the stack.
+        form: how the C is written.
         data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
         overwrite: write into a folder that is not empty.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
@@ -68,9 +67,9 @@ def to_c(
     """
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
-    source = CSource(step_model, model_name(name or step_model.name), form_of(simd))
+    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd))
     demand_weights(source.arrays)
-    _demand_stack(source, stack_limit)
+    _demand_stack(source, form.stack_limit)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
     recorded = record(source, data)

@@ -35,7 +35,7 @@ FORMS: Mapping[str, ProductForm] = {
 """By the name that --simd takes."""
 
 
-def form_of(name: str) -> ProductForm:
+def product_form(name: str) -> ProductForm:
     """Return a form by its name; UsageError lists them."""
     if name not in FORMS:
         raise UsageError(f"there is no simd={name!r}; there are {' and '.join(FORMS)}")

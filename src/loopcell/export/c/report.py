@@ -86,8 +86,9 @@ class CReport:
     def _proof(self) -> str:
         if not self.verified_steps:
             return (
-                f"This export was {NOT_VERIFIED}. A C compiler is what it takes ({ADVICE}). Run `make check` where "
-                "there is one: it holds the C against what the model answered in Python."
+                f"This export was {NOT_VERIFIED}. A C compiler is what it takes ({ADVICE}). Run "
+                "`make check` where there is one: it holds the C against what "
+                "the model answered in Python."
             )
         proof = (
             f"Verified with `{self.compiler}`: over {self.verified_steps} steps the C differs from the model in double "

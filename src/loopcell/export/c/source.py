@@ -143,9 +143,10 @@ class CSource:
         """Return the text of NAME.h."""
         guard = f"{self.name.upper()}_H"
         fill = self._fill()
+        title = "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
         return "\n".join(
             [
-                *comment(f"{self.name}: {self._title()}\n\nWritten by loopcell. {_RULES}"),
+                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {_RULES}"),
                 f"#ifndef {guard}",
                 f"#define {guard}",
                 "",
@@ -171,7 +172,8 @@ class CSource:
         name = self.name
         weights = [f"const float *{array.name}; /* {array.comment} */" for array in self.arrays]
         states = [f"float {field}[{size}];" for field, size in self.states]
-        sizes = [f"#define {name.upper()}_{self._spelled(one)} {one.size}" for one in self._ends() if not _token(one)]
+        numbers = [one for one in self._ends() if not _token(one)]
+        sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
         return {
             "name": name,
             "NAME": name.upper(),
@@ -183,18 +185,12 @@ class CSource:
             "arguments": "\n".join(f" *     {line}" for line in self._arguments()),
         }
 
-    def _spelled(self, quantity: Quantity) -> str:
-        return self.macros[quantity.name]
-
     @property
     def _answers(self) -> dict[str, Quantity]:
         return {self.quantities[one.name]: one for one in self.outputs}
 
     def _ends(self) -> tuple[Quantity, ...]:
         return (*self.model.inputs, *self.outputs)
-
-    def _title(self) -> str:
-        return "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
 
     def _parameters(self) -> Iterator[str]:
         for quantity in self.model.inputs:

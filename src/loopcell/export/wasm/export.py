@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.export.c.names import model_name
-from loopcell.export.c.product import form_of
+from loopcell.export.c.product import product_form
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import demand_equal, record
 from loopcell.export.c.weights import demand_weights
@@ -84,7 +84,7 @@ def to_wasm(
     demand_free(folder, overwrite=overwrite)
     demand_compiler()
     step = step_model_of(model)
-    source = CSource(step, model_name(name or step.name), form_of("vectors"))
+    source = CSource(step, model_name(name or step.name), product_form("vectors"))
     demand_weights(source.arrays)
     recorded = record(source, data)
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
