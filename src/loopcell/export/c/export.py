@@ -66,7 +66,7 @@ def to_c(
     """
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
-    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd))
+    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd, form.weights))
     demand_weights(source)
     _demand_stack(source, form.stack_limit)
     if verify and target() is None:
@@ -145,6 +145,8 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
         allowed_error=recorded.allowed,
+        weights=source.form.kind_name,
+        narrowing=recorded.narrowing,
         **known | measured,
     )
 

@@ -48,7 +48,7 @@ class CSource:
         """The code of each stage."""
         fields = Names(words())
         named = zip(self.model.stages, self.stage_names, strict=True)
-        return tuple(stage_code(stage, name, fields, self.model, self.form.rows) for stage, name in named)
+        return tuple(stage_code(stage, name, fields, self.model, self.form) for stage, name in named)
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -117,7 +117,13 @@ class CSource:
     def buffer_bytes(self) -> int:
         """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
         between = sum(quantity.size for quantity in self.inner)
-        return 4 * (between + max((stage.scratch for stage in self.stages), default=0))
+        narrow = 2 * self.most_columns if self.form.kind.c_type == "int8_t" else 0
+        return 4 * (between + max((stage.scratch for stage in self.stages), default=0)) + narrow
+
+    @property
+    def most_columns(self) -> int:
+        """The most columns of a matrix."""
+        return max((stage.columns for stage in self.stages), default=0)
 
     @property
     def inner(self) -> tuple[Quantity, ...]:
@@ -156,7 +162,7 @@ class CSource:
 
     def _fill(self) -> dict[str, str]:
         name = self.name
-        weights = [f"const float *{array.name}; /* {array.comment} */" for array in self.arrays]
+        weights = [f"const {array.c_type} *{array.name}; /* {array.comment} */" for array in self.arrays]
         states = [f"float {field}[{size}];" for field, size in self.states]
         sizes = [f"#define {name.upper()}_{self._spelled(one)} {one.size}" for one in self._ends() if not _token(one)]
         return {
@@ -211,7 +217,7 @@ class CSource:
         """Return the text of NAME.c."""
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
-        products = self.form.text() if re.search(r"\bproduct\(", stages) else ""
+        products = self.form.text(self.most_columns) if re.search(r"\bproduct\(", stages) else ""
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
         saving = "\n".join(self._saving())
         saved = used_pieces("state.c", saving)
@@ -220,7 +226,7 @@ class CSource:
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
             "",
-            *(f"static const float {array.name}[{array.values.size}];" for array in self.arrays),
+            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in self.arrays),
             "",
             functions,
             "",
