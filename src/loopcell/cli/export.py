@@ -35,6 +35,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         Path,
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
     ],
+    *,
     name: Annotated[str, typer.Option(help="C: the name of files and functions, else the task's.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")] = False,
     verify: Annotated[
@@ -49,7 +50,6 @@ def export(  # noqa: PLR0913 - a flag is an argument
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = 262_144,
-    *,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""

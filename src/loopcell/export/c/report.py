@@ -103,10 +103,8 @@ class CReport:
         )
         lines = [proof]
         if self.weights != "float32":
-            lines += [
-                "",
-                f"With weights in {self.weights} the answers move by at most {self.narrowing:.2g}, over the same steps.",
-            ]
+            moved = f"the answers of these steps move by at most {self.narrowing:.2g}"
+            lines += ["", f"With weights in {self.weights} {moved}."]
         if self.drift:
             rows = "\n".join(f"| {steps} | {error:.2g} |" for steps, error in self.drift.items())
             lines += ["", "The largest error of the first steps:", "", "| steps | error |", "|---|---|", rows]

@@ -47,8 +47,8 @@ def _lookup(stage: Lookup, name: str, fields: Names, model: StepModel, form: Pro
     tokens, size = stage.table.shape
     stored, scales = form.kind.store(stage.table)
     table = Array(fields.take(f"{name}_table"), stored.reshape(-1), f"a row of {size} for each of {tokens} tokens")
-    arrays = (table,) if scales is None else (table, Array(fields.take(f"{name}_scales"), scales, "of each row"))
-    scaled = f" * model->{arrays[1].name}[token]" if scales is not None else ""
+    beside = [] if scales is None else [Array(fields.take(f"{name}_scales"), scales, "of each row")]
+    scaled = "".join(f" * model->{array.name}[token]" for array in beside)
     lines = (
         *comment(f"{name}: the row of a token"),
         f"static void step_{name}(const MODEL *model, int32_t token, float *output) {{",
@@ -56,7 +56,7 @@ def _lookup(stage: Lookup, name: str, fields: Names, model: StepModel, form: Pro
         f"    for (int unit = 0; unit < {size}; unit++) output[unit] = {form.kind.wide.format('row[unit]')}{scaled};",
         "}",
     )
-    return StageCode(lines, f"step_{name}(model, <{stage.reads}>, <{stage.gives.name}>);", arrays)
+    return StageCode(lines, f"step_{name}(model, <{stage.reads}>, <{stage.gives.name}>);", (table, *beside))
 
 
 def _softmax(stage: Softmax, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
