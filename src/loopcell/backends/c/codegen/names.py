@@ -21,16 +21,20 @@ NULL linux unix main errno stdin stdout stderr assert acc rows list share step a
 _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
 
 
+NARROW_HEADERS = ("products_bf16", "products_int8")
+"""What stands in the place of "products" in a kernel of one step with narrow weights."""
+
+
 @cache
-def headers() -> str:
-    """Return the text of the headers."""
+def headers(names: tuple[str, ...] = HEADERS) -> str:
+    """Return the text of some headers."""
     folder = Path(__file__).parent / "headers"
-    return "\n".join((folder / f"{name}.h").read_text(encoding="utf-8") for name in HEADERS)
+    return "\n".join((folder / f"{name}.h").read_text(encoding="utf-8") for name in names)
 
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    return frozenset(_C_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
+    return frozenset(_C_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers(HEADERS + NARROW_HEADERS)))
 
 
 def value_names(graph: Graph) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ class StepLayer:
         tensors: of the call and of the weights; the states among them are replaced by those of `states`.
         states: two buffers for every state [B, n]: one is read and the other written, then the other way round.
         output: where the output goes, [1, B, O].
+        packs: the packed weights, where the kernel does not pack them itself.
     """
 
     forward: ForwardPass
@@ -33,6 +34,7 @@ class StepLayer:
     tensors: list[Tensor]
     states: list[tuple[Tensor, Tensor]]
     output: Tensor
+    packs: list[Tensor] = field(default_factory=list)
 
 
 class FusedSteps:
@@ -100,19 +102,20 @@ class FusedSteps:
             if layer.launch.threads == 1:  # several threads need scratch memory each, and take it themselves
                 fields[MEMORY] = self._memory(forward.kernels.library.forward_memory, fields)
             if forward.kernel.packs:
-                packed = self._pack(forward, fields, packed)
+                packed = self._pack(layer, fields, packed)
             self._structs[turn].append(fields)
 
-    def _pack(self, forward: ForwardPass, fields: array[int], packed: array[int]) -> array[int]:
+    def _pack(self, layer: StepLayer, fields: array[int], packed: array[int]) -> array[int]:
         """Have a struct's weights packed, however few rows there are, and return the addresses of the packs.
 
         Args:
-            forward: whose kernel.
+            layer: whose weights.
             fields: the struct; it ends in the addresses of the packs.
             packed: these addresses, where another struct of the layer has them already.
         """
-        library, count = forward.kernels.library, len(forward.kernel.packs)
+        library, count = layer.forward.kernels.library, len(layer.forward.kernel.packs)
         fields[DIRECT] = 0
+        packed = packed or array("q", [pack.data_ptr() for pack in layer.packs])
         if packed:
             fields[PACKED] = 1
             fields[-count:] = packed
