@@ -266,7 +266,11 @@ class Stepper:
         for layer, output in enumerate(self._outputs):
             pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
             weights = self._net.sources(layer, 0)
-            yield layer, x, pairs, weights if self._half is None else widened_weights(weights), output
+            if self._half is not None:
+                weights = widened_weights(weights)
+            # Kernels pack matrices, and read vectors where they are: a copy stays as it was until `refresh`.
+            bases = tuple(base.detach().clone() if base.dim() < 2 else base for base in weights.bases)
+            yield layer, x, pairs, Weights(bases, weights.layout), output
             x = output
 
     def _narrow_layers(self, width: Width) -> list[StepLayer]:

@@ -92,7 +92,7 @@ def narrow_step(
     wide = {name: _widened(matrix) for name, matrix in matrices.items()}
     leaves = {**leaves, **runner.programs.invariants(leaves, Weights.of({**named, **wide}), executable.sizes)}
     # The kernel never reads a matrix but its pack, so the network's own tensors stand in their places.
-    given = Weights.of({name: t if name in wide else t.clone() for name, t in named.items()})
+    given = Weights.of(named)
     shapes = tuple(base.shape for base in given.bases)
     signature = ForwardSignature(kernels, executable.sizes, tuple(leaves), given.layout, shapes)
     batch = x.shape[1]

@@ -114,8 +114,7 @@ class RegionWriter:
 
     def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
         tile, part = pack.tile, pack.contraction
-        weight, rounded = self.region.factors.weight, self.region.factors.rounds_operands
-        operands = "rounded" if rounded else "rows"
+        weight, operands = self.region.factors.weight, "rounded" if self.region.factors.rounds_operands else "rows"
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
@@ -128,14 +127,7 @@ class RegionWriter:
         else:
             yield f"    const {weight} *w = pack_{number} + u0 * {tile.gates} * {depths[0]};"
         for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
-            if not place:  # one array of pointers for all segments, filled anew for each
-                yield f"    const real *rows[{tile.rows}];"
-                if rounded:
-                    yield f"    const factor *rounded[{tile.rows}];"
-            yield f"    for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-            if rounded:
-                row = f"{rounded_name(number, place)} + (r0 + i) * OPERAND({length})"
-                yield f"    for (int i = 0; i < m; i++) rounded[i] = {row};"
+            yield from indented(self._operand_rows(number, tile, place, operand, length))
             product = f"products_{tile.vectors}_{tile.rows}((int)m, w, {operands}, {length}, acc_{number});"
             if self.region.factors.narrow:
                 yield f"    {product}"
@@ -147,6 +139,20 @@ class RegionWriter:
             if place + 1 < len(part.segments):
                 yield f"    w += {depths[place]} * {tile.vectors} * LANES;"
         yield "}"
+
+    def _operand_rows(self, number: int, tile: RegisterTile, place: int, operand: int, length: str) -> Iterator[str]:
+        """Yield where a tile's rows of an operand lie: as they are, and rounded."""
+        factors = self.region.factors
+        # One array of pointers for all segments, filled anew for each.
+        if not (factors.narrow and factors.rounds_operands):  # else nobody reads them as they are
+            if not place:
+                yield f"const real *rows[{tile.rows}];"
+            yield f"for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
+        if factors.rounds_operands:
+            if not place:
+                yield f"const factor *rounded[{tile.rows}];"
+            row = f"{rounded_name(number, place)} + (r0 + i) * OPERAND({length})"
+            yield f"for (int i = 0; i < m; i++) rounded[i] = {row};"
 
     def _rounding(self, number: int, pack: Pack) -> Iterator[str]:
         """Yield the rounding of what a product multiplies its weights with."""
