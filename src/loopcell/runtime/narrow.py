@@ -86,7 +86,7 @@ def narrow_step(
     """
     runner, leaves = executable.evaluation(), executable.leaves(x, states, further)
     _check(width, [*leaves.values(), *weights.bases])
-    kernels = _kernels_of(runner.programs, NARROW[width])
+    kernels = narrow_kernels_of(runner.programs, NARROW[width])
     named = {name: tensor.detach() for name, tensor in weights.named().items()}
     matrices = {name: _rounded(name, named[name], width) for name in kernels.matrices()}
     wide = {name: _widened(matrix) for name, matrix in matrices.items()}
@@ -106,7 +106,8 @@ def narrow_step(
 
 
 @lru_cache(maxsize=64)
-def _kernels_of(programs: Programs, factors: Factors) -> NarrowKernels:
+def narrow_kernels_of(programs: Programs, factors: Factors) -> NarrowKernels:
+    """Return a program's loop with narrow weights, compiled once."""
     return NarrowKernels(programs.fused, factors)
 
 
