@@ -19,6 +19,7 @@ from loopcell.backends.c.codegen.layout import Factors, Pack
 from loopcell.backends.c.codegen.loops import loops_text
 from loopcell.backends.c.codegen.names import HEADERS, headers
 from loopcell.backends.c.codegen.narrow import NarrowKernel
+from loopcell.backends.c.launch.arguments import empty
 from loopcell.backends.c.launch.library import ForwardKernels
 from loopcell.backends.c.toolchain.build import vector_bytes
 from loopcell.backends.quantise import Int8Rows
@@ -76,8 +77,8 @@ def packed(matrices: Sequence[NarrowMatrix], pack: Pack, lanes: int) -> Tensor:
     block = pack.tile.unroll * lanes
     missing = -gates[0].shape[1] % block
     words = torch.stack([functional.pad(gate, (0, missing)) for gate in gates])
-    blocks = words.view(len(gates), len(gates[0]), -1, pack.tile.unroll, lanes)
-    return blocks.permute(2, 1, 0, 3, 4).contiguous()
+    blocks = words.view(len(gates), len(gates[0]), -1, pack.tile.unroll, lanes).permute(2, 1, 0, 3, 4)
+    return empty(words, tuple(blocks.shape)).copy_(blocks)
 
 
 def _words_by_unit(matrix: NarrowMatrix) -> Tensor:

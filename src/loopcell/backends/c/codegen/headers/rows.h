@@ -159,7 +159,18 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
         name##_in_parallel(a, name##_worker);                                                               \
     }
 
-/* Run several kernels one after the other: the layers of a stack. */
-void in_turn(void (**kernels)(arguments *), arguments **with, int64_t count) {
-    for (int64_t i = 0; i < count; i++) kernels[i](with[i]);
+/* The layers of a stack: how many, where the address of the first one's input goes, or NULL, and each with its arguments. */
+typedef struct {
+    int64_t count;
+    void **input;
+    struct {
+        void (*kernel)(arguments *);
+        arguments *with;
+    } layer[];
+} stack;
+
+/* Run them one after the other. */
+void in_turn(const stack *layers, void *input) {
+    if (layers->input) *layers->input = input;
+    for (int64_t i = 0; i < layers->count; i++) layers->layer[i].kernel(layers->layer[i].with);
 }
