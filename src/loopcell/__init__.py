@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         GRU as GRU,
         LSTM as LSTM,
         RNN as RNN,
+        Drift as Drift,
         Recording as Recording,
         Recurrent as Recurrent,
         State as State,
@@ -85,7 +86,8 @@ _HOMES = {
     ),
     "insight": ("explain",),
     "layers": (
-        "GRU", "LSTM", "RNN", "Recording", "Recurrent", "State", "Stepper", "chrono_", "forget_bias_", "orthogonal_",
+        "Drift", "GRU", "LSTM", "RNN", "Recording", "Recurrent", "State", "Stepper", "chrono_", "forget_bias_",
+        "orthogonal_",
     ),
     "runtime": ("Plan", "backend"),
     "tasks": (

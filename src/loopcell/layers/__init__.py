@@ -1,5 +1,6 @@
 """Networks over sequences: Recurrent for any cell, replacements of torch.nn's, State."""
 
+from loopcell.layers.drift import Drift
 from loopcell.layers.initialisers import chrono_, forget_bias_, orthogonal_
 from loopcell.layers.recording import Recording
 from loopcell.layers.recurrent import Recurrent
@@ -8,6 +9,7 @@ from loopcell.layers.stepper import Stepper
 from loopcell.layers.torch_compatible import GRU, LSTM, RNN
 
 __all__ = [
+    "Drift",
     "GRU",
     "LSTM",
     "RNN",

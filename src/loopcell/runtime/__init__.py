@@ -21,6 +21,7 @@ from loopcell.runtime.dispatch import (
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall
+from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "FusedSteps",
     "KernelCall",
     "Lengths",
+    "NarrowStep",
     "ParameterSlice",
     "Plan",
     "StepLayer",
@@ -37,12 +39,14 @@ __all__ = [
     "Weights",
     "autocast_dtype",
     "backend",
+    "check_width",
     "choose",
     "first_obstacle",
     "granted",
     "is_plain",
     "may_fuse",
     "narrow_results",
+    "narrow_step",
     "nothing_at_work",
     "nothing_special",
     "observer",
