@@ -47,10 +47,13 @@ if TYPE_CHECKING:
         GRU as GRU,
         LSTM as LSTM,
         RNN as RNN,
+        NetworkStream as NetworkStream,
         Recording as Recording,
         Recurrent as Recurrent,
         State as State,
         Stepper as Stepper,
+        StreamPool as StreamPool,
+        StreamState as StreamState,
         chrono_ as chrono_,
         forget_bias_ as forget_bias_,
         orthogonal_ as orthogonal_,
@@ -84,7 +87,8 @@ _HOMES = {
     ),
     "insight": ("explain",),
     "layers": (
-        "GRU", "LSTM", "RNN", "Recording", "Recurrent", "State", "Stepper", "chrono_", "forget_bias_", "orthogonal_",
+        "GRU", "LSTM", "NetworkStream", "RNN", "Recording", "Recurrent", "State", "Stepper", "StreamPool",
+        "StreamState", "chrono_", "forget_bias_", "orthogonal_",
     ),
     "runtime": ("Plan", "backend"),
     "tasks": (

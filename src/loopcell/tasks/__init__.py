@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.models import load_model as load_model, open_run as open_run
     from loopcell.tasks.core.run_record import RunRecord as RunRecord
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
-    from loopcell.tasks.core.streaming.state import StreamState as StreamState
     from loopcell.tasks.core.streaming.stream import Stream as Stream
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
@@ -44,7 +43,6 @@ _HOMES = {
     "core.models": ("load_model", "open_run"),
     "core.run_record": ("RunRecord",),
     "core.score_table": ("ScoreTable",),
-    "core.streaming.state": ("StreamState",),
     "core.streaming.stream": ("Stream",),
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),

@@ -5,14 +5,18 @@
 
 from loopcell.backends.c.launch.arguments import KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
+from loopcell.backends.c.launch.chunks import LONGEST, ChunkLayer, FusedChunks
 from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
 from loopcell.backends.c.launch.library import Kernels
 from loopcell.backends.c.launch.step import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.target import compiler
 
 __all__ = [
+    "LONGEST",
     "BackwardPass",
+    "ChunkLayer",
     "ForwardPass",
+    "FusedChunks",
     "FusedSteps",
     "KernelSignature",
     "Kernels",

@@ -17,9 +17,10 @@ from loopcell.data.readers.live_rows import NUMBERED
 from loopcell.data.series.numbers import numbers_of
 from loopcell.errors import DataError, InputError, UsageError
 from loopcell.layers import State
+from loopcell.layers.streaming.base import Owner, Start, demand_state
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, Input, NumericInput, TextInput
-from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record, demand_state
+from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record
 from loopcell.tasks.sequences.pieces import NAMES
 from loopcell.tasks.sequences.targets import StepLabels
 
