@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from copy import copy
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +93,8 @@ class ReadingOn(ABC):
 
     def fork(self) -> Self:
         """Return another stream that stands where this one does; from here on each goes its own way."""
-        other = copy(self)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other._path = None  # the file is the first one's
         other.state = self.state
         return other

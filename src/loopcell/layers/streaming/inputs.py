@@ -36,7 +36,8 @@ class ChunkReader:
             step: whether it is one step.
 
         Raises:
-            InputError: a shape, dtype or device is off, or a further input is missing or unknown.
+            InputError: a shape, dtype or device is off, or a further input is missing.
+            ArgumentError: the cell reads no input of that name.
         """
         x = self._checked(x, (self._spec.input_size,) if step else (-1, self._spec.input_size))
         if step:

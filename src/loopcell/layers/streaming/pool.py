@@ -183,6 +183,15 @@ class StreamPool(ReadingOn):
         other._runner = self._runner.copy()
         return other
 
+    def __copy__(self) -> Self:
+        return self.fork()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.fork()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise UsageError("a pool of streams is not pickled: save its state, and load it into another net.streams(...)")
+
     def _start(self, state: StreamState | State | None) -> tuple[Tensor | None, int]:
         """Return a row [W] of states, and how many steps led there; None for zeros."""
         if state is None:

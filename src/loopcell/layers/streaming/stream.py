@@ -61,7 +61,8 @@ class NetworkStream(ReadingOn):
             The output [O].
 
         Raises:
-            InputError: a shape, dtype or device is off, or a further input is missing or unknown.
+            InputError: a shape, dtype or device is off, or a further input is missing.
+            ArgumentError: the cell reads no input of that name.
         """
         return self._run(self._read.of_one(frame, inputs, step=True))[0]
 
@@ -115,8 +116,14 @@ class NetworkStream(ReadingOn):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what a copy or a pickle is made of: the network as it is then, and the state."""
+        """Return what a pickle is made of: the network with its weights as they are then, and the state."""
         return _made_again, (self._net, self.state)
+
+    def __copy__(self) -> Self:
+        return self.fork()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.fork()
 
     # --- state -----------------------------------------------------------------------------------------------------
 
@@ -168,4 +175,5 @@ def like_of(net: SteppedNetwork) -> Tensor:
 
 
 def _made_again(net: SteppedNetwork, state: StreamState) -> NetworkStream:
-    return NetworkStream(net).begin(state)
+    stream = NetworkStream(net)
+    return stream.begin(replace(state, model=stream.state.model))
