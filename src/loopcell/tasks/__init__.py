@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
-    from loopcell.tasks.sequences.tag_stream import TaggedStep as TaggedStep
+    from loopcell.tasks.sequences.running import RunningNumber as RunningNumber, TaggedStep as TaggedStep
+    from loopcell.tasks.sequences.sound_stream import SoundStream as SoundStream
     from loopcell.tasks.sequences.tagger import SequenceTagger as SequenceTagger
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
@@ -60,7 +61,8 @@ _HOMES = {
     "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),
-    "sequences.tag_stream": ("TaggedStep",),
+    "sequences.running": ("RunningNumber", "TaggedStep"),
+    "sequences.sound_stream": ("SoundStream",),
     "sequences.tagger": ("SequenceTagger",),
     "word_vectors.estimator": ("WordVectors",),
 }

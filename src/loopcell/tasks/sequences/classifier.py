@@ -44,6 +44,8 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, sha
 from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.pooled_stream import StreamedPooled
+from loopcell.tasks.sequences.running import ClassAnswers, TaggedStep
 from loopcell.tasks.sequences.targets import (
     Classes,
     OneLabel,
@@ -100,7 +102,7 @@ class ClassifierNetwork(ManyToOne):
         return Loss(total, batch.targets.numel())
 
 
-class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator):  # type: ignore[misc]
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, StreamedPooled[TaggedStep]):  # type: ignore[misc]
     """A label for each sequence: the language of a name, the mood of a review, who speaks.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
@@ -226,6 +228,10 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         return [best(row, self.classes_) for row in self._probabilities_of(examples)]
+
+    def _running(self) -> ClassAnswers:
+        assert isinstance(self.network_, ClassifierNetwork)  # an ensemble is refused before
+        return ClassAnswers(self.network_, self.targets_, self.network_.temperature, self.classes_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
