@@ -189,7 +189,8 @@ class PooledAnswers(RunningAnswers[ResultT]):
     def after(self, outputs: Tensor, inputs: Tensor, memory: Memory) -> tuple[list[ResultT], Memory]:
         """Give the answer to all steps up to each; see `RunningAnswers.after`."""
         found = []
-        for output, now in zip(outputs.split(1), inputs.split(1), strict=True):
+        for step in range(len(outputs)):
+            output, now = outputs[step : step + 1], inputs[step : step + 1]
             memory = self._kept(output, now, memory)
             given = precise(self._network.head(self._pooled(output, memory)))
             if self._beside is not None:
