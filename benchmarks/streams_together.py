@@ -1,9 +1,9 @@
 """Measure many streams together: `python -m benchmarks.streams_together`, into streams_together.json.
 
-Two questions, on one core. How many sessions does a core serve where each wants a step: by one call of a pool for all of
-them, by a stream each, by a stepper each? And how many streams of an audio model (GRU-64 over stereo at 44,100 samples a
-second, in blocks of 128) does it sustain in real time, where at most 1 block in 10,000 is late? All ways are held against
-each other before anything is timed: the same bits.
+Two questions, on one core. How many sessions does a core serve where each wants a step: by one call of a pool for all,
+by a stream each, by a stepper each? And how many streams of an audio model (GRU-64 over stereo at 44,100 samples a
+second, in blocks of 128) does it sustain in real time, where at most 1 block in 10,000 is late? All ways are held
+against each other before anything is timed: the same bits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SETTLED = 200  # blocks before the clock counts
 
 
 class Size(NamedTuple):
-    """How much is measured.
+    """The extent of a measurement.
 
     Attributes:
         sessions: how many of them, in turn.
@@ -90,20 +90,22 @@ def together(name: str, net: GRU | LSTM, count: int, rounds: int) -> dict[str, A
 
 
 class Blocks(NamedTuple):
-    """What became of the blocks of a run in real time: how long after its time each was done, in seconds."""
+    """The blocks of a run in real time, and how long after its time each was done, in seconds."""
 
     streams: int
     latencies: list[float]
 
     @property
     def misses(self) -> int:
-        """How many were not done when the next one was due."""
+        """The number of those that were not done when the next one was due."""
         return sum(one > PERIOD for one in self.latencies)
 
     def row(self) -> dict[str, Any]:
         """Return the figures."""
         ranked = sorted(self.latencies)
-        shares = {f"p{100 * share:g}": ranked[min(len(ranked) - 1, int(share * len(ranked)))] for share in (0.5, 0.99, 0.9999)}
+        shares = {
+            f"p{100 * share:g}": ranked[min(len(ranked) - 1, int(share * len(ranked)))] for share in (0.5, 0.99, 0.9999)
+        }
         return {
             "streams": self.streams,
             "blocks": len(ranked),

@@ -62,7 +62,9 @@ def test_in_other_dtypes_too(kind, dtype):
     assert all(same(stream.state.tensors[state].to(dtype), tensor) for state, tensor in last.items())
 
 
-@pytest.mark.parametrize("net", [RNN(2, 33), LSTM(2, 40, 2, proj_size=7), GRU(2, 64, bias=False)], ids=["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "net", [RNN(2, 33), LSTM(2, 40, 2, proj_size=7), GRU(2, 64, bias=False)], ids=["rnn", "lstm", "gru"]
+)
 def test_a_long_sequence_is_cut_inside_too(net):
     x = torch.randn(3 * LONGEST + 5, 1, 2)
     with torch.no_grad():

@@ -53,9 +53,9 @@ def stream(
 ) -> None:
     """Answer each line of standard input, or each frame of a sound, as soon as it is there.
 
-    Lines are rows of tables, JSON or texts: `tail -f log | loopcell stream MODEL`. A model of sounds reads a file bit by
-    bit, however long it is, or a WAV that comes through a pipe: `arecord -t wav | loopcell stream MODEL`. With --state it
-    goes on where the file says; a sound that goes on has no end yet, and so its last frame waits in the file.
+    Lines are rows of tables, JSON or texts: `tail -f log | loopcell stream MODEL`. A model of sounds reads a file bit
+    by bit, however long it is, or a WAV that comes through a pipe: `arecord -t wav | loopcell stream MODEL`. With
+    --state it goes on where the file says; a sound that goes on has no end yet, and so its last frame waits there.
     """
     from loopcell.errors import UsageError
 
@@ -68,7 +68,9 @@ def stream(
         live = Live(state, answers, spec, form)
         is_live = is_standard(source)
         if is_live and output not in (None, STANDARD):
-            raise UsageError("--output is for what has an end; live answers go to standard output, as they come (>> FILE)")
+            raise UsageError(
+                "--output is for what has an end; live answers go to standard output, as they come (>> FILE)"
+            )
         if not hasattr(loaded, "stream") or not is_of_sound(loaded.stream()):
             if not is_live:
                 raise UsageError(f"a {type(loaded).__name__} of rows reads lines: loopcell stream MODEL < {source}")
@@ -162,8 +164,8 @@ class _SoundSession:
             return
         if self._live.state is not None:
             raise UsageError(
-                f"{name} has {rate:,} Hz and the model {own:,}: a state goes on at the model's rate alone, as resampling "
-                "looks at samples to come; resample the sound first, or leave out --state"
+                f"{name} has {rate:,} Hz and the model {own:,}: a state goes on at the model's rate alone, as "
+                "resampling looks at samples to come; resample the sound first, or leave out --state"
             )
         say_note(f"{name} has {rate:,} Hz and is resampled to the model's {own:,}")
 

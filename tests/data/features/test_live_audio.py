@@ -93,7 +93,10 @@ def test_what_follows_the_sound_is_no_sound():
         (b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\x7f", "bytes of b'LIST' before its sound"),
         (b"RIFF\0\0\0\0WAVEfmt \x04\0\0\0\1\0\1\0", "its format has 4 bytes"),
         (wav(DRAWN, kind="ALAW"), "samples of format 6 with 8 bits"),
-        (wav(DRAWN).replace(struct.pack("<HHI", 1, 2, 8000), struct.pack("<HHI", 1, 0, 8000)), "says 8000 Hz and 0 chan"),
+        (
+            wav(DRAWN).replace(struct.pack("<HHI", 1, 2, 8000), struct.pack("<HHI", 1, 0, 8000)),
+            "says 8000 Hz and 0 chan",
+        ),
         (wav(DRAWN).replace(struct.pack("<HHI", 1, 2, 8000), struct.pack("<HHI", 1, 2, 0)), "says 0 Hz and 2 chan"),
     ],
 )

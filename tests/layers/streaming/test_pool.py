@@ -34,7 +34,14 @@ def test_any_of_them_go_on_in_one_call(net):
     x = torch.randn(3, 2)
     pool = opened(net, "a", 7, "c")
     assert isinstance(pool, StreamPool)
-    assert (len(pool), pool.ids, "a" in pool, "b" in pool, pool.capacity, pool.fused) == (3, ("a", 7, "c"), True, False, 4, False)
+    assert (len(pool), pool.ids, "a" in pool, "b" in pool, pool.capacity, pool.fused) == (
+        3,
+        ("a", 7, "c"),
+        True,
+        False,
+        4,
+        False,
+    )
     y = pool.step(x, ["c", "a", 7])
     assert same(y[1], net.stream().step(x[1]))
     later = pool.step(x[:1], ["a"])
@@ -109,7 +116,9 @@ def test_who_stands_still_is_closed_and_its_state_is_kept(net):
     for _ in range(3):
         pool.step(x, ["a"])
     assert pool.expire() == ("b",)
-    with pytest.raises(InputError, match="the stream 'b' stood still for 3 steps of the pool and was closed: open it again"):
+    with pytest.raises(
+        InputError, match="the stream 'b' stood still for 3 steps of the pool and was closed: open it again"
+    ):
         pool.step(x, ["b"])
     assert kept["b"].rows == 1
     pool.open("b", kept["b"])
@@ -172,7 +181,18 @@ def test_all_streams_in_one_file(net, tmp_path):
 
 @pytest.mark.parametrize(
     "streams",
-    [5, None, [["a"]], [["a", -1]], [["a", 2**63]], [["a", 1.0]], [[None, 1]], [["a", 1], ["a", 1]], [["a", 1]] * 3, [[True, 1]]],
+    [
+        5,
+        None,
+        [["a"]],
+        [["a", -1]],
+        [["a", 2**63]],
+        [["a", 1.0]],
+        [[None, 1]],
+        [["a", 1], ["a", 1]],
+        [["a", 1]] * 3,
+        [[True, 1]],
+    ],
 )
 def test_a_hostile_file_is_refused(net, tmp_path, streams):
     pool, file = opened(net, "a", "b"), tmp_path / "p.state"

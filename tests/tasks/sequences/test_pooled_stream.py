@@ -48,7 +48,9 @@ def test_a_regressor_of_one_and_of_several_numbers():
 
 
 def test_several_labels_and_tokens():
-    model = SequenceClassifier(**{**QUICK, "downsample": "auto"}).fit([["good", "day"], ["bad", "night"]] * 12, [["a"], ["a", "b"]] * 12)
+    model = SequenceClassifier(**{**QUICK, "downsample": "auto"}).fit(
+        [["good", "day"], ["bad", "night"]] * 12, [["a"], ["a", "b"]] * 12
+    )
     stream = model.stream()
     told = stream.feed(["bad", "night"])
     np.testing.assert_allclose(told[-1].probabilities, model.predict_proba([["bad", "night"]])[0], rtol=1e-5)

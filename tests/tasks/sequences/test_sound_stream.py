@@ -31,14 +31,15 @@ def models():
     features, X = LogMel(RATE), sounds(12)
     labels = [["a", "b"][number % 2] for number in range(12)]
     tags = [[["a", "b", "c"][step % 3] for step in range(steps_of(features, x))] for x in X]
-    short = sounds(6, 200)
+    short, pairs = sounds(6, 200), np.arange(24.0).reshape(12, 2)
+    each = [[["x", "y"][step % 2] for step in range(len(x))] for x in short]
     with loopcell.backend("reference"):
         return {
             "tagger": (SequenceTagger(**QUICK, features=features).fit(X, tags), X[0]),
-            "raw": (SequenceTagger(**QUICK, features=RawAudio(RATE)).fit(short, [["x", "y"] * (len(x) // 2) + ["x"] * (len(x) % 2) for x in short]), short[0]),
+            "raw": (SequenceTagger(**QUICK, features=RawAudio(RATE)).fit(short, each), short[0]),
             "classifier": (SequenceClassifier(**QUICK, features=Mfcc(RATE), downsample=1).fit(X, labels), X[0]),
-            "regressor": (SequenceRegressor(**QUICK, features=features, downsample=1).fit(X, np.arange(24.0).reshape(12, 2)), X[0]),
-        }  # fmt: skip
+            "regressor": (SequenceRegressor(**QUICK, features=features, downsample=1).fit(X, pairs), X[0]),
+        }
 
 
 def whole(model, x):

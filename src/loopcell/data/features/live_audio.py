@@ -108,7 +108,9 @@ class PipedSound:
         if self._format == EXTENSIBLE and len(content) >= 26:
             (self._format,) = struct.unpack_from("<H", content, 24)
         if (self._format, self._bits) not in _KINDS:
-            raise DataError(f"{self._name} has samples of format {self._format} with {self._bits} bits: write PCM or float")
+            raise DataError(
+                f"{self._name} has samples of format {self._format} with {self._bits} bits: write PCM or float"
+            )
         if not 1 <= self.channels <= MOST_CHANNELS or self.sample_rate < 1:
             raise DataError(f"{self._name} is damaged: it says {self.sample_rate} Hz and {self.channels} channels")
 

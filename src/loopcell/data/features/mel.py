@@ -166,7 +166,7 @@ class Framer:
 
     @property
     def waiting(self) -> Waiting:
-        """What is kept of the samples so far; setting it goes there."""
+        """The part of the samples so far that is kept; setting it goes there."""
         return Waiting(self._held.copy(), self._covered)
 
     @waiting.setter

@@ -60,6 +60,10 @@ class ReadingOn(ABC):
     def _take(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Go to where `_parts` was; any exception, before anything is changed, for what it did not give."""
 
+    def _separate(self) -> dict[str, Any]:
+        """Return the attributes that a fork has of its own, beside what `_take` makes anew."""
+        return {}
+
     @property
     def state(self) -> StreamState:
         """The place where the stream stands, as a value; setting it goes there, if it is of this model."""
@@ -94,8 +98,7 @@ class ReadingOn(ABC):
     def fork(self) -> Self:
         """Return another stream that stands where this one does; from here on each goes its own way."""
         other = object.__new__(type(self))
-        vars(other).update(vars(self))
-        other._path = None  # the file is the first one's
+        vars(other).update({**vars(self), **self._separate(), "_path": None})  # the file is the first one's
         other.state = self.state
         return other
 

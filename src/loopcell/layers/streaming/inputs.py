@@ -15,7 +15,7 @@ from loopcell.runtime import is_plain, nothing_at_work, observer, transformation
 
 
 class ChunkReader:
-    """What a network's streams take.
+    """The inputs of a network's streams.
 
     Args:
         spec: of the network.
@@ -96,7 +96,9 @@ def readable(x: Tensor) -> Tensor:
     if is_plain(x) and nothing_at_work():
         return x.detach()
     watcher = observer() or (f"a {type(x).__name__}" if transformation() is None else "a transformation")
-    raise InputError(f"a stream's kernel reads and writes memory, which {watcher} does not see; call the network instead")
+    raise InputError(
+        f"a stream's kernel reads and writes memory, which {watcher} does not see; call the network instead"
+    )
 
 
 def _one_step(tensor: object, time: int) -> object:

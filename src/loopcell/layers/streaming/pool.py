@@ -25,11 +25,12 @@ POOL = "network-streams"
 class StreamPool(ReadingOn):
     """Many streams of one network; `net.streams(capacity=...)` makes one.
 
-    Any of them go on together in one call, and come and go at any step. What a stream gives hangs on nothing but its own
-    frames: not on who else is in the call, nor on its place there, bit for bit. Its slot is zeroed when it is closed.
+    Any of them go on together in one call, and come and go at any step. What a stream gives hangs on nothing but its
+    own frames: not on who else is in the call, nor on its place there, bit for bit. Its slot is zeroed when it is
+    closed.
 
-    The capacity is fixed: memory is taken once, and one stream more than that is an error. As `NetworkStream` it computes
-    what evaluation computes, on the weights as they were when it was made.
+    The capacity is fixed: memory is taken once, and one stream more than that is an error. As `NetworkStream` it
+    computes what evaluation computes, on the weights as they were when it was made.
 
     Args:
         net: the network.
@@ -121,7 +122,8 @@ class StreamPool(ReadingOn):
             The output [B, O], in the order of the ids.
 
         Raises:
-            InputError: a stream is not open, or named twice; or a shape, dtype or device is off. No stream has gone on then.
+            InputError: a stream is not open, or named twice; or a shape, dtype or device is off. No stream has gone
+                on then.
         """
         self.expire()
         slots = self._slots.find_all(ids)
@@ -177,11 +179,8 @@ class StreamPool(ReadingOn):
         self._table[slot] = 0
         self._slots.restart(slot, self.rows)
 
-    def fork(self) -> Self:
-        """Return another pool whose streams stand where those of this one do; weights are shared."""
-        other = super().fork()
-        other._runner = self._runner.copy()
-        return other
+    def _separate(self) -> dict[str, Any]:
+        return {"_runner": self._runner.copy()}  # for another thread; weights are shared
 
     def __copy__(self) -> Self:
         return self.fork()

@@ -20,8 +20,8 @@ from loopcell.runtime import LONGEST, ChunkLayer, FusedChunks, Lengths, Weights,
 from loopcell.runtime.half import widened_dtype, widened_weights
 
 
-class Column(NamedTuple):
-    """Where in a row a state of a layer lies: `count` numbers from `start` on."""
+class StatePlace(NamedTuple):
+    """The place in a row of a state of a layer: `count` numbers from `start` on."""
 
     layer: int
     name: str
@@ -39,11 +39,11 @@ class RowLayout:
     """
 
     def __init__(self, spec: StackSpec) -> None:
-        self.columns: list[Column] = []
+        self.columns: list[StatePlace] = []
         self.width, self.layers = 0, spec.num_layers
         for layer in range(spec.num_layers):
             for name, count in spec.state_sizes.items():
-                self.columns.append(Column(layer, name, self.width, count))
+                self.columns.append(StatePlace(layer, name, self.width, count))
                 self.width += count
 
     def tensors(self, rows: Tensor) -> dict[str, Tensor]:
@@ -60,7 +60,7 @@ class RowLayout:
 
 
 class RowRunner(ABC):
-    """What runs a network on rows of states, with its weights as they were when it was made.
+    """A network made ready to run on rows of states, with its weights as they were when it was made.
 
     It computes what evaluation computes: no dropout, draws replaced by their means, no gradients.
 
@@ -109,9 +109,7 @@ class KernelRows(RowRunner):
 
     fused = True
 
-    def __init__(
-        self, net: SteppedNetwork, layers: list[ChunkLayer], most_rows: int, half: torch.dtype | None
-    ) -> None:
+    def __init__(self, net: SteppedNetwork, layers: list[ChunkLayer], most_rows: int, half: torch.dtype | None) -> None:
         spec = net.spec
         self.layout, self.dtype, self._half = RowLayout(spec), layers[0].tensors[0].dtype, half
         self.fingerprint = identity(net)
@@ -137,7 +135,7 @@ class KernelRows(RowRunner):
     def copy(self) -> Self:
         """Return the same with memory of its own; see `RowRunner.copy`."""
         other = copy(self)
-        other._chunks = self._chunks.copy()
+        vars(other)["_chunks"] = self._chunks.copy()
         return other
 
 

@@ -18,7 +18,7 @@ REMEMBERED = 1024
 
 
 class IdleLimits(NamedTuple):
-    """How long a stream may stand still before it is closed.
+    """The time that a stream may stand still before it is closed.
 
     Attributes:
         steps: of the pool, in which it takes no part; None for no limit.
@@ -70,7 +70,7 @@ class Slots:
 
     @property
     def capacity(self) -> int:
-        """How many slots there are."""
+        """The number of slots."""
         return len(self._steps)
 
     def take(self, id_: object, steps: int, now: int) -> int:

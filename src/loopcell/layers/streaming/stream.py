@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
-from loopcell.layers.boundary import first_parameter
 from loopcell.layers.state import State
 from loopcell.layers.stepper import SteppedNetwork
 from loopcell.layers.streaming.base import Owner, ReadingOn, demand_state
@@ -91,11 +90,8 @@ class NetworkStream(ReadingOn):
         self.rows += len(y)
         return y
 
-    def fork(self) -> Self:
-        """Return another stream that stands where this one does, for this thread or another; weights are shared."""
-        other = super().fork()
-        other._runner = self._runner.copy()
-        return other
+    def _separate(self) -> dict[str, Any]:
+        return {"_runner": self._runner.copy()}  # for another thread; weights are shared
 
     def refresh(self) -> None:
         """Take the network's weights as they are now; the state stays."""
@@ -165,7 +161,9 @@ def checked_state(state: State, own: State) -> State:
         raise InputError(f"the state of a stream is {wanted}, one row; got {shapes}: take a row with state.select([0])")
     for name, tensor in found.items():
         if torch.promote_types(tensor.dtype, own[name].dtype) != own[name].dtype:
-            raise InputError(f"state `{name}` is {tensor.dtype}, and the stream's is {own[name].dtype}: convert it first")
+            raise InputError(
+                f"state `{name}` is {tensor.dtype}, and the stream's is {own[name].dtype}: convert it first"
+            )
     return State.of({name: found[name].to(tensor) for name, tensor in own.items()})
 
 

@@ -236,9 +236,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         return [best(row, self.classes_) for row in self._probabilities_of(examples)]
 
-    def _running(self) -> ClassAnswers:
-        assert isinstance(self.network_, ClassifierNetwork)  # an ensemble is refused before
-        return ClassAnswers(self.network_, self.targets_, self.network_.temperature, self.classes_)
+    def _running(self, network: ClassifierNetwork) -> ClassAnswers:
+        return ClassAnswers(network, self.targets_, network.temperature, self.classes_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

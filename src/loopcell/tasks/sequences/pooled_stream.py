@@ -48,8 +48,8 @@ class StreamedPooled(ABC, Generic[ResultT]):
         """Return the trained network; NotFittedError where there is none yet."""
 
     @abstractmethod
-    def _running(self) -> RunningAnswers[ResultT]:
-        """Return what the model says after each step; UsageError where its pooling needs all of them."""
+    def _running(self, network: Any) -> RunningAnswers[ResultT]:
+        """Return what a network, which is no ensemble, says after each step; UsageError where it needs all of them."""
 
     def stream(self, state: Start = None) -> StepStream[ResultT] | SoundStream[ResultT]:
         """Read a sequence as it comes, and answer after each step: `stream.step(row)`.
@@ -71,7 +71,7 @@ class StreamedPooled(ABC, Generic[ResultT]):
                 values; or it is an ensemble; or it is the state of another model.
         """
         self._demand_running()
-        answers, input_, reader = self._running(), self.input_, self.network_.reader
+        answers, input_, reader = self._running(self.network_), self.input_, self.network_.reader
         if isinstance(input_, FeatureInput) and isinstance(input_.features, LogMel | RawAudio):
             layers = reader.recurrent
             return SoundStream(self._owner(), input_.features, input_.known_scale, layers, answers).begin(state)
@@ -109,7 +109,9 @@ class StreamedPooled(ABC, Generic[ResultT]):
                 "come: fit one with downsample=1 for a stream"
             )
         if self.static_ is not None:
-            raise UsageError(f"this {name} reads static values beside the steps, which rows of a stream have no place for")
+            raise UsageError(
+                f"this {name} reads static values beside the steps, which rows of a stream have no place for"
+            )
 
 
 def _called(model: object) -> str:

@@ -180,9 +180,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, Stre
         rows = self.target_scale_.undo(self._scaled(examples))
         return [[Prediction(", ".join(f"{value:.5g}" for value in row))] for row in rows]
 
-    def _running(self) -> NumberAnswers:
-        assert isinstance(self.network_, RegressorNetwork)  # an ensemble is refused before
-        return NumberAnswers(self.network_, self.target_scale_, self.outputs_)
+    def _running(self, network: RegressorNetwork) -> NumberAnswers:
+        return NumberAnswers(network, self.target_scale_, self.outputs_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class RunningNumber(NamedTuple):
 
 
 class RunningAnswers(ABC, Generic[ResultT]):
-    """What a model says after each step.
+    """The answers of a model after each step.
 
     Attributes:
         names: of what `record` gives; fields: of what `flat` gives.
@@ -159,7 +159,9 @@ class PooledAnswers(RunningAnswers[ResultT]):
 
     def __init__(self, network: ManyToOne) -> None:
         self._network, pooling = network, network.pooling
-        self._last, self._max, self._mean = (isinstance(pooling, kind) for kind in (LastPooling, MaxPooling, MeanPooling))
+        self._last, self._max, self._mean = (
+            isinstance(pooling, kind) for kind in (LastPooling, MaxPooling, MeanPooling)
+        )
         if isinstance(pooling, MaxMeanPooling):
             self._max = self._mean = True
         elif not (self._last or self._max or self._mean):

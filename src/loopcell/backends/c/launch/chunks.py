@@ -2,8 +2,8 @@
 
 A stepper's buffers have one batch, and a call's launch one T and one B. Here both change from call to call, at no cost:
 the structs are made once, and a call enters steps, rows and addresses. All states of a row lie side by side in one row
-of memory, so that whoever has many rows copies each with one move. Weights are always packed: a product of packed weights
-adds up in one order, whatever the steps and rows of a call, and where the weights lie adds up in another.
+of memory, so that whoever has many rows copies each with one move. Weights are always packed: a product of packed
+weights adds up in one order, whatever the steps and rows of a call, and one that reads them where they lie in another.
 """
 
 from __future__ import annotations
@@ -73,9 +73,13 @@ class FusedChunks:
     def copy(self) -> Self:
         """Return the same with memory of its own, for another thread; the weights are shared."""
         other = copy(self)
-        other._fields = [fields[:] for fields in self._fields]
-        other._make_memory()
+        other.separate()
         return other
+
+    def separate(self) -> None:
+        """Take structs and memory of its own, beside those of which it was copied."""
+        self._fields = [fields[:] for fields in self._fields]
+        self._make_memory()
 
     def run(self, inputs: Mapping[str, Tensor], rows: Tensor, threads: int) -> Tensor:
         """Run a chunk.
