@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from io import BufferedIOBase
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,17 +73,16 @@ class PipedSound:
 
     def _samples(self, raw: bytes) -> Floats:
         kind = _KINDS[self._format, self._bits]
-        values = np.frombuffer(raw, kind)
+        values: npt.NDArray[Any] = np.frombuffer(raw, kind)
         if self._bits == 24:  # each is three bytes, the lowest first
             wide = np.zeros((len(raw) // 3, 4), np.uint8)
             wide[:, 1:] = values.reshape(-1, 3)
             values = wide.view("<i4")[:, 0]
+        found: npt.NDArray[Any] = values
         if self._bits == 8:
             found = (values.astype(np.float32) - 128) / 128
         elif self._format == PCM:
             found = values.astype(np.float32) / (32768.0 if self._bits == 16 else 2147483648.0)
-        else:
-            found = values
         return found.astype(np.float32, copy=False).reshape(-1, self.channels)
 
     def _to_the_sound(self) -> int:

@@ -141,7 +141,7 @@ def _energies(powers: npt.NDArray[np.float64], bank: npt.NDArray[np.float64]) ->
 
 
 class Waiting(NamedTuple):
-    """Where a `Framer` stands.
+    """The place where a `Framer` stands.
 
     Attributes:
         samples: float32 `[n]`, those that a later frame has, too.

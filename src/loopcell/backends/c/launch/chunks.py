@@ -161,7 +161,7 @@ class FusedChunks:
 
 
 class _Slots:
-    """Where in a layer's struct a call enters its own tensors.
+    """The places in a layer's struct at which a call enters its own tensors.
 
     Attributes:
         inputs: name and place of what the layer reads at each step.
