@@ -152,7 +152,7 @@ class Mfcc(LogMel):
     def of_frames(self, frames: Floats) -> Floats:
         """Return the features `[T, I]` of frames `[T, width]`."""
         # No product of matrices, which adds up in an order that depends on T: see `log_energies`.
-        found = np.einsum("tb,kb->tk", super().of_frames(frames), cosines(self.coefficients, self.bands))
+        found: Floats = np.einsum("tb,kb->tk", super().of_frames(frames), cosines(self.coefficients, self.bands))
         return found.astype(np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -101,6 +102,6 @@ def readable(x: Tensor) -> Tensor:
     )
 
 
-def _one_step(tensor: object, time: int) -> object:
+def _one_step(tensor: Any, time: int) -> Any:
     """Return what came for one step with an axis of time; what is no tensor is refused later."""
     return tensor.unsqueeze(min(time, tensor.dim())) if isinstance(tensor, Tensor) else tensor

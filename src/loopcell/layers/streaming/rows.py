@@ -21,12 +21,12 @@ from loopcell.runtime.half import widened_dtype, widened_weights
 
 
 class StatePlace(NamedTuple):
-    """The place in a row of a state of a layer: `count` numbers from `start` on."""
+    """The place in a row of a state of a layer: `size` numbers from `start` on."""
 
     layer: int
     name: str
     start: int
-    count: int
+    size: int
 
 
 class RowLayout:
@@ -42,15 +42,15 @@ class RowLayout:
         self.columns: list[StatePlace] = []
         self.width, self.layers = 0, spec.num_layers
         for layer in range(spec.num_layers):
-            for name, count in spec.state_sizes.items():
-                self.columns.append(StatePlace(layer, name, self.width, count))
-                self.width += count
+            for name, size in spec.state_sizes.items():
+                self.columns.append(StatePlace(layer, name, self.width, size))
+                self.width += size
 
     def tensors(self, rows: Tensor) -> dict[str, Tensor]:
         """Return rows [B, W] as new tensors [L, B, n], by the names of the states."""
         parts: dict[str, list[Tensor]] = {}
         for column in self.columns:
-            parts.setdefault(column.name, []).append(rows[:, column.start : column.start + column.count])
+            parts.setdefault(column.name, []).append(rows[:, column.start : column.start + column.size])
         return {name: torch.stack(layers) for name, layers in parts.items()}
 
     def rows(self, state: Mapping[str, Tensor], like: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class Slots:
         """Return the slot of a stream; InputError where it is not open."""
         known = isinstance(id_, str | int)
         if known and id_ in self.of:
-            return self.of[id_]  # type: ignore[index]  # looked up
+            return self.of[id_]
         if known and id_ in self._timed_out:
             raise InputError(f"the stream {quoted(id_)} stood still for {self._idle} and was closed: open it again")
         raise InputError(f"there is no open stream {quoted(id_)}: open({quoted(id_)}) begins one")

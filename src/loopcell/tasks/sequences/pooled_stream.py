@@ -15,7 +15,7 @@ from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import FeatureInput, Input
 from loopcell.tasks.sequences.pieces import read_piece
-from loopcell.tasks.sequences.running import RunningAnswers
+from loopcell.tasks.sequences.running import Memory, RunningAnswers
 from loopcell.tasks.sequences.sound_stream import SoundStream
 from loopcell.tasks.sequences.step_stream import StepStream, step_columns
 
@@ -119,7 +119,7 @@ def _called(model: object) -> str:
     return type(model).__name__.removeprefix("Sequence").lower()
 
 
-def _divided(state: State) -> tuple[dict[str, Any], State]:
+def _divided(state: State) -> tuple[Memory, State]:
     """Return the memory of a state, and what is left of it."""
     memory = {name.removeprefix(MEMORY): one for name, one in state.items() if name.startswith(MEMORY)}
     return memory, State.of({name: one for name, one in state.items() if not name.startswith(MEMORY)})

@@ -138,7 +138,8 @@ class TagAnswers(LabelAnswers):
         if not len(outputs):
             return [], memory
         # Row by row: the sums of a product of many rows may be added up in another order.
-        return self.of_scores(torch.cat([precise(self._network.head(row)) for row in outputs.split(1)])), memory
+        rows = [outputs[step : step + 1] for step in range(len(outputs))]
+        return self.of_scores(torch.cat([precise(self._network.head(row)) for row in rows])), memory
 
     def of_scores(self, scores: Tensor) -> list[TaggedStep]:
         """Return the answers for scores [T, K]."""

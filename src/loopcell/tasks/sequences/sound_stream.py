@@ -69,7 +69,7 @@ class SoundStream(Stream[ResultT]):
         found = self.feed(np.asarray(row)[None])
         return found[0] if found else None
 
-    def feed(self, rows: npt.ArrayLike) -> list[ResultT | None]:
+    def feed(self, rows: Any) -> list[ResultT | None]:
         """Read a chunk of samples.
 
         Args:
