@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from loopcell.data import LogMel, Mfcc, RawAudio
 from loopcell.data.features import FEATURES, features_from_json, features_to_json
-from loopcell.data.features.mel import Waiting, filter_bank, hertz, mel
+from loopcell.data.features.mel import WaitingSamples, filter_bank, hertz, mel
 from loopcell.errors import FileFormatError, UsageError
 
 RATE = 8000
@@ -268,7 +268,7 @@ def test_a_frame_hangs_on_nothing_but_itself_at_44100(kind, channels):
 )
 def test_what_does_not_wait_is_refused(waiting):
     with pytest.raises(ValueError, match="not samples that wait"):
-        LogMel(sample_rate=16000).stream().waiting = Waiting(*waiting)
+        LogMel(sample_rate=16000).stream().waiting = WaitingSamples(*waiting)
 
 
 def test_raw_samples_come_as_they_are():
@@ -277,4 +277,4 @@ def test_raw_samples_come_as_they_are():
     parts = [stream.push(samples[:7]), stream.push(samples[7:7]), stream.push(samples[7:]), stream.finish()]
     np.testing.assert_array_equal(np.concatenate(parts), features(samples))
     with pytest.raises(ValueError, match="no sample waits"):
-        stream.waiting = Waiting(samples[:, 0], 0)
+        stream.waiting = WaitingSamples(samples[:, 0], 0)

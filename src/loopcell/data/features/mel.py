@@ -140,7 +140,7 @@ def _energies(powers: npt.NDArray[np.float64], bank: npt.NDArray[np.float64]) ->
     return found
 
 
-class Waiting(NamedTuple):
+class WaitingSamples(NamedTuple):
     """The place where a `Framer` stands.
 
     Attributes:
@@ -165,12 +165,12 @@ class Framer:
         self._covered = 0  # samples at the start of `_held` that some frame has had already
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitingSamples:
         """The part of the samples so far that is kept; setting it goes there."""
-        return Waiting(self._held.copy(), self._covered)
+        return WaitingSamples(self._held.copy(), self._covered)
 
     @waiting.setter
-    def waiting(self, waiting: Waiting) -> None:
+    def waiting(self, waiting: WaitingSamples) -> None:
         samples, covered = waiting
         fits = samples.dtype == np.float32 and samples.ndim == 1 and len(samples) < self._width
         if not fits or not 0 <= covered <= len(samples) or not np.isfinite(samples).all():

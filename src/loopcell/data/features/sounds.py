@@ -13,7 +13,7 @@ from loopcell.data.examples.arrays import as_array
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.audio import Audio, check_length, read_audio, resample
 from loopcell.data.features.bounds import check_positive
-from loopcell.data.features.mel import MEL_SCALES, Framer, Waiting, check_bands, cosines, log_energies
+from loopcell.data.features.mel import MEL_SCALES, Framer, WaitingSamples, check_bands, cosines, log_energies
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -163,12 +163,12 @@ class RawStream:
         self._features = features
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitingSamples:
         """Nothing: each sample is a step."""
-        return Waiting(np.empty(0, np.float32), 0)
+        return WaitingSamples(np.empty(0, np.float32), 0)
 
     @waiting.setter
-    def waiting(self, waiting: Waiting) -> None:
+    def waiting(self, waiting: WaitingSamples) -> None:
         if len(waiting.samples):
             raise ValueError("no sample waits")
 
@@ -189,12 +189,12 @@ class MelStream:
         self._framer = Framer(features.width, features.step)
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitingSamples:
         """The samples that a later frame has; setting it goes there, and ValueError says that it cannot be."""
         return self._framer.waiting
 
     @waiting.setter
-    def waiting(self, waiting: Waiting) -> None:
+    def waiting(self, waiting: WaitingSamples) -> None:
         self._framer.waiting = waiting
 
     def push(self, samples: Floats) -> Floats:

@@ -14,6 +14,7 @@ from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.estimator import device_of
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import FeatureInput, Input
+from loopcell.tasks.core.streaming.stream import Stream
 from loopcell.tasks.sequences.pieces import read_piece
 from loopcell.tasks.sequences.running import Memory, RunningAnswers
 from loopcell.tasks.sequences.sound_stream import SoundStream
@@ -51,7 +52,7 @@ class StreamedPooled(ABC, Generic[ResultT]):
     def _running(self, network: Any) -> RunningAnswers[ResultT]:
         """Return what a network, which is no ensemble, says after each step; UsageError where it needs all of them."""
 
-    def stream(self, state: Start = None) -> StepStream[ResultT] | SoundStream[ResultT]:
+    def stream(self, state: Start = None) -> Stream[ResultT] | SoundStream[ResultT]:
         """Read a sequence as it comes, and answer after each step: `stream.step(row)`.
 
         After the last step of a sequence the answer is that to the whole; `reset()` begins another one.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from loopcell.data import LogMel, RawAudio
 from loopcell.data.examples import Scale
-from loopcell.data.features.mel import Waiting
+from loopcell.data.features.mel import WaitingSamples
 from loopcell.data.features.sounds import samples_of
 from loopcell.errors import InputError, UsageError
 from loopcell.layers import Recurrent, State
@@ -151,7 +151,7 @@ class SoundStream(Stream[ResultT]):
         if type(frames) is not int or type(ended) is not bool or type(covered) is not int or frames < 0:
             raise TypeError("its counts are none")
         features = self._kind.stream()
-        features.waiting = Waiting(tensors[SAMPLES].numpy(), covered)
+        features.waiting = WaitingSamples(tensors[SAMPLES].numpy(), covered)
         layers = self._layers.fork()
         layers.state = replace(layers.state, tensors=_below(tensors, LAYERS))
         memory = demand_state(_below(tensors, MEMORY), State.of(dict(self._memory)))

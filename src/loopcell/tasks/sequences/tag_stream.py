@@ -13,6 +13,7 @@ from loopcell.layers import State
 from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import FeatureInput, Input
+from loopcell.tasks.core.streaming.stream import Stream
 from loopcell.tasks.sequences.running import TagAnswers, TaggedStep
 from loopcell.tasks.sequences.sound_stream import SoundStream
 from loopcell.tasks.sequences.step_stream import StepStream, step_columns
@@ -48,7 +49,7 @@ class StreamedTagger(ABC):
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""
 
-    def stream(self, state: Start = None) -> StepStream[TaggedStep] | SoundStream[TaggedStep]:
+    def stream(self, state: Start = None) -> Stream[TaggedStep] | SoundStream[TaggedStep]:
         """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
 
         Args:
