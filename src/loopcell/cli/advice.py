@@ -19,11 +19,15 @@ FLAGS = {
     "known": "--known",
     "past": "--past",
     "learning_rate": "--lr",
+    "name": "--name",
+    "overwrite": "--overwrite",
     "patience": "--patience",
     "pooling": "--pooling",
     "quote": "--quote",
     "regular": "--regular",
     "series": "--series",
+    "simd": "--simd",
+    "stack_limit": "--stack-limit",
     "target": "--target",
     "time": "--time",
     "time_format": "--time-format",
@@ -31,8 +35,10 @@ FLAGS = {
     "updates": "--max-steps",
     "validation": "--val",
     "validation_fraction": "--val-fraction",
+    "verify": "--verify",
     "zone": "--zone",
     "warmup": "--warmup",
+    "weights": "--weights",
 }
 NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(
