@@ -103,3 +103,25 @@ def test_what_follows_the_sound_is_no_sound():
 def test_what_is_no_recording_is_refused(raw, reason):
     with pytest.raises(DataError, match=reason):
         list(PipedSound(Pipe(raw), "it").chunks(100))
+
+
+def test_spoken_digits_through_a_pipe_have_the_features_of_their_files(data_dir, tmp_path):
+    """Recordings of people: the samples of libsndfile, and bit for bit the frames of the whole file."""
+    import tarfile
+
+    from loopcell.data import LogMel, Mfcc, read_audio
+
+    with tarfile.open(data_dir / "fsdd" / "recordings.tar.gz") as archive:
+        members = [member for member in archive if member.name.endswith(".wav")][::300]
+        for member in members:
+            raw = archive.extractfile(member).read()
+            file = tmp_path / "it.wav"
+            file.write_bytes(raw)
+            sound = PipedSound(Pipe(raw, (97, 1021)), member.name)
+            chunks = list(sound.chunks(441))
+            np.testing.assert_array_equal(np.concatenate(chunks), read_audio(file).samples)
+            for features in (LogMel(8000), Mfcc(8000)):
+                stream = features.stream()
+                frames = [stream.push(chunk) for chunk in chunks]
+                np.testing.assert_array_equal(np.concatenate([*frames, stream.finish()]), features(file))
+    assert len(members) == 10
