@@ -17,6 +17,7 @@ from loopcell.cli import (
     predict,
     resume,
     sample,
+    stream,
     train,
     translate,
     tune,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("sample", epilog=epilog("sample"))(sample.sample)
 app.command("predict", epilog=epilog("predict"))(predict.predict)
+app.command("stream", epilog=epilog("stream"))(stream.stream)
 app.command("eval", cls=FilesCommand, epilog=epilog("eval"))(evaluate.evaluate)
 app.command("translate", epilog=epilog("translate"))(translate.translate)
 app.command("chat", epilog=epilog("chat"))(chat.chat)

@@ -51,6 +51,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell predict runs/reviews new.csv --id text --output opinions.csv",
         "loopcell predict runs/loads - --state loads.state < loads.csv",
     ),
+    "stream": (
+        "loopcell stream runs/pump --state pump.state --format csv < pump.csv",
+        "loopcell stream runs/sounds word.wav --output word.csv",
+    ),
     "eval": (
         "loopcell eval runs/reviews more.csv --train reviews.csv",
         "loopcell eval runs/loads loads.csv --start 2024-10-01",

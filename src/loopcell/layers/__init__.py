@@ -6,6 +6,9 @@ from loopcell.layers.recording import Recording
 from loopcell.layers.recurrent import Recurrent
 from loopcell.layers.state import State
 from loopcell.layers.stepper import Stepper
+from loopcell.layers.streaming.pool import StreamPool
+from loopcell.layers.streaming.state import StreamState
+from loopcell.layers.streaming.stream import NetworkStream
 from loopcell.layers.torch_compatible import GRU, LSTM, RNN
 
 __all__ = [
@@ -13,10 +16,13 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "NetworkStream",
     "Recording",
     "Recurrent",
     "State",
     "Stepper",
+    "StreamPool",
+    "StreamState",
     "chrono_",
     "forget_bias_",
     "orthogonal_",

@@ -21,6 +21,7 @@ from loopcell.layers.settings import StackSettings
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.layers.stepper import Stepper, Width
+from loopcell.layers.streaming.of_network import StreamedNetwork
 from loopcell.runtime import Executable, KernelCall, Lengths, Plan, Weights
 
 Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
@@ -45,7 +46,7 @@ class LayersResults(NamedTuple):
     kernel_calls: list[KernelCall | None]
 
 
-class Stack(StackSettings):
+class Stack(StreamedNetwork, StackSettings):
     """Layers and directions of one cell; subclasses say which modules and tensors hold its parameters."""
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
-from loopcell.backends.c import FusedSteps, StepLayer
+from loopcell.backends.c import LONGEST, ChunkLayer, FusedChunks, FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
@@ -20,14 +20,17 @@ from loopcell.runtime.dispatch import (
 )
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
-from loopcell.runtime.kernels import KernelCall
+from loopcell.runtime.kernels import KernelCall, threads_for
 from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
     "BACKENDS",
+    "LONGEST",
+    "ChunkLayer",
     "Executable",
     "FurtherInput",
+    "FusedChunks",
     "FusedSteps",
     "KernelCall",
     "Lengths",
@@ -51,5 +54,6 @@ __all__ = [
     "nothing_special",
     "observer",
     "refuse_fallback",
+    "threads_for",
     "transformation",
 ]

@@ -6,6 +6,7 @@
 from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.launch.arguments import ForwardSignature, KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
+from loopcell.backends.c.launch.chunks import LONGEST, ChunkLayer, FusedChunks
 from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
 from loopcell.backends.c.launch.library import Kernels
 from loopcell.backends.c.launch.narrow import NarrowKernels
@@ -13,10 +14,13 @@ from loopcell.backends.c.launch.step import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.target import compiler
 
 __all__ = [
+    "LONGEST",
     "BackwardPass",
+    "ChunkLayer",
     "Factors",
     "ForwardPass",
     "ForwardSignature",
+    "FusedChunks",
     "FusedSteps",
     "KernelSignature",
     "Kernels",

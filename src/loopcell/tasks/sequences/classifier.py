@@ -45,6 +45,8 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, sha
 from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.pooled_stream import StreamedPooled
+from loopcell.tasks.sequences.running import ClassAnswers, TaggedStep
 from loopcell.tasks.sequences.step_models import classifier_step
 from loopcell.tasks.sequences.targets import (
     Classes,
@@ -102,7 +104,7 @@ class ClassifierNetwork(ManyToOne):
         return Loss(total, batch.targets.numel())
 
 
-class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator):  # type: ignore[misc]
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, StreamedPooled[TaggedStep]):  # type: ignore[misc]
     """A label for each sequence: the language of a name, the mood of a review, who speaks.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
@@ -233,6 +235,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         return [best(row, self.classes_) for row in self._probabilities_of(examples)]
+
+    def _running(self, network: ClassifierNetwork) -> ClassAnswers:
+        return ClassAnswers(network, self.targets_, network.temperature, self.classes_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class LinearOfSummaries(Beside):
         outputs: K.
 
     Attributes:
+        columns: I.
         mean, scale: of the summaries in training, [6 I + 1].
         weight: [K, 6 I + 1] and bias: [K].
         share: [K]; with 1 an answer is the network's alone.
@@ -54,7 +55,7 @@ class LinearOfSummaries(Beside):
 
     def __init__(self, input_size: int, outputs: int) -> None:
         super().__init__()
-        figures, self._columns = 6 * input_size + 1, input_size
+        figures, self.columns = 6 * input_size + 1, input_size
         self.register_buffer("mean", torch.zeros(figures))
         self.register_buffer("scale", torch.ones(figures))
         self.register_buffer("weight", torch.zeros(outputs, figures))
@@ -63,8 +64,11 @@ class LinearOfSummaries(Beside):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Read numbers [T, B, I] of rows with lengths [B]; gives [B, K]."""
-        found = summaries(inputs[..., : self._columns], lengths)
-        return nn.functional.linear(((found - self.mean) / self.scale).to(self.weight), self.weight, self.bias)
+        return self.of_figures(summaries(inputs[..., : self.columns], lengths))
+
+    def of_figures(self, figures: Tensor) -> Tensor:
+        """Return the answers [B, K] to summaries [B, 6 I + 1]."""
+        return nn.functional.linear(((figures - self.mean) / self.scale).to(self.weight), self.weight, self.bias)
 
     def between(self, beside: Tensor, given: Tensor) -> Tensor:
         """Return the answer between that of the linear model and a network's, [B, K] each."""
@@ -86,7 +90,7 @@ class LinearOfSummaries(Beside):
         """Return the summaries of examples, [N, 6 I + 1]."""
         figures = np.empty((len(examples), len(self.mean)))
         for indices, batch in examples.in_order_of_length(256):
-            figures[indices] = summaries(batch.inputs[..., : self._columns], batch.lengths).numpy()
+            figures[indices] = summaries(batch.inputs[..., : self.columns], batch.lengths).numpy()
         return figures
 
 

@@ -41,6 +41,8 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, sh
 from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.pooled_stream import StreamedPooled
+from loopcell.tasks.sequences.running import NumberAnswers, RunningNumber
 from loopcell.tasks.sequences.shrinkage import kept_shares
 from loopcell.tasks.sequences.step_models import regressor_step
 from loopcell.tasks.sequences.targets import as_number_rows, demand_all
@@ -75,7 +77,7 @@ class RegressorNetwork(ManyToOne):
             self.head.weight.mul_(shares.to(self.head.weight)[:, None])
 
 
-class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # type: ignore[misc]
+class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, StreamedPooled[RunningNumber]):  # type: ignore[misc]
     """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
@@ -177,6 +179,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         rows = self.target_scale_.undo(self._scaled(examples))
         return [[Prediction(", ".join(f"{value:.5g}" for value in row))] for row in rows]
+
+    def _running(self, network: RegressorNetwork) -> NumberAnswers:
+        return NumberAnswers(network, self.target_scale_, self.outputs_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
