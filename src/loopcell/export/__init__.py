@@ -3,6 +3,7 @@
 from loopcell.export.models import as_step_model
 from loopcell.export.onnx import OnnxFile, OnnxMetadata, OnnxStream, to_onnx
 from loopcell.export.step_model import Delay, Equations, Lookup, Output, Quantity, Softmax, StepModel, StepRun
+from loopcell.export.torch_program import ProgramStream, to_torch_program
 from loopcell.export.verifying import Verified, verify
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "OnnxMetadata",
     "OnnxStream",
     "Output",
+    "ProgramStream",
     "Quantity",
     "Softmax",
     "StepModel",
@@ -20,5 +22,6 @@ __all__ = [
     "Verified",
     "as_step_model",
     "to_onnx",
+    "to_torch_program",
     "verify",
 ]

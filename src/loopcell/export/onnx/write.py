@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import InputError, UsageError, quoted
+from loopcell.export.drawn import drawn
 from loopcell.export.models import Exportable, as_step_model
 from loopcell.export.onnx.file import OnnxFile
 from loopcell.export.onnx.needs import require
@@ -77,18 +78,6 @@ def onnx_model(model: StepModel, form: str) -> onnx.ModelProto:
     made = FORMS[form](model)
     checker.check_model(made, full_check=True)
     return made
-
-
-def drawn(model: StepModel, steps: int = 9) -> dict[str, npt.NDArray[Any]]:
-    """Return a sequence for each input of a model, drawn: normal numbers, and tokens of its tables."""
-    rng = np.random.default_rng(0)
-    tables = {stage.reads: len(stage.table) for stage in model.stages if isinstance(stage, Lookup)}
-    return {
-        one.name: rng.integers(tables.get(one.name, 1), size=steps)
-        if one.kind == "token"
-        else rng.normal(size=(steps, one.size)).astype(np.float32)
-        for one in model.inputs
-    }
 
 
 def _demand_floats(model: StepModel) -> None:
