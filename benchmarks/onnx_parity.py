@@ -8,12 +8,12 @@ forms, over a sequence of normal numbers. Errors do not depend on how busy the m
 
 from __future__ import annotations
 
+import json
 import random
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
-
-import json
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from benchmarks.onnx_web import RUNTIME, WebRuntime, web_runtime
 from benchmarks.results import RESULTS, heading, write
 from loopcell import cells
 from loopcell.equations import Cell
-from loopcell.errors import EquationError, InputError
+from loopcell.errors import EquationError, EquationWarning, InputError
 from loopcell.export import OnnxFile, OnnxStream, StepModel, StepRun, as_step_model
 from loopcell.export.onnx.forms import FORMS
 from loopcell.export.onnx.stages import written_as
@@ -65,25 +65,31 @@ def drawn_networks() -> Iterator[loopcell.Recurrent]:
 def errors(net: loopcell.Recurrent, web: WebRuntime) -> dict[str, Any]:
     """Return the largest differences of a network's files, by form and runtime, and how it is written."""
     model = as_step_model(net)
-    rng = np.random.default_rng(0)
-    inputs = {one.name: rng.normal(size=(STEPS, one.size)).astype(np.float32) for one in model.inputs}
-    expected = _expected(model, inputs)
+    inputs = sequences(model)
+    expected = expected_of(model, inputs)
     row: dict[str, Any] = {"written": written_as(model.stages[0]), "layers": len(model.stages)}
     for form in FORMS:
         content = onnx_model(model, form).SerializeToString()
         native = OnnxStream(OnnxFile(content, form)).feed(**inputs)
         browser = web.feed(content, inputs, CUTS)
-        row[form] = {"native": _largest(expected, native), "web": _largest(expected, browser)}
+        row[form] = {"native": largest(expected, native), "web": largest(expected, browser)}
     return row
 
 
-def _expected(model: StepModel, inputs: dict[str, Any]) -> dict[str, Any]:
+def sequences(model: StepModel) -> dict[str, Any]:
+    """Return normal numbers for each input."""
+    rng = np.random.default_rng(0)
+    return {one.name: rng.normal(size=(STEPS, one.size)).astype(np.float32) for one in model.inputs}
+
+
+def expected_of(model: StepModel, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the outputs in double precision."""
     run = StepRun(model)
     steps = [run.step(**{name: value[at] for name, value in inputs.items()}) for at in range(STEPS)]
     return {name: np.stack([one[name] for one in steps]) for name in steps[0]}
 
 
-def _largest(expected: dict[str, Any], found: dict[str, Any]) -> float:
+def largest(expected: dict[str, Any], found: dict[str, Any]) -> float:
     """Return the largest difference, relative for numbers beyond 1; what is not finite has to be so in both."""
     largest = 0.0
     for name, right in expected.items():
@@ -96,8 +102,11 @@ def _largest(expected: dict[str, Any], found: dict[str, Any]) -> float:
 
 def main() -> None:
     """Measure and write all."""
+    warnings.simplefilter("ignore", EquationWarning)  # drawn cells leave things out
     web_version = json.loads((RUNTIME.parent / "package.json").read_text(encoding="utf-8"))["version"]
-    about = heading(steps=STEPS, input=INPUT, hidden=HIDDEN, onnxruntime_web=web_version, playwright=version("playwright"))
+    about = heading(
+        steps=STEPS, input=INPUT, hidden=HIDDEN, onnxruntime_web=web_version, playwright=version("playwright")
+    )
     with web_runtime() as web:
         rows = {name: errors(network(name), web) for name in cells.names()}
         drawn = [errors(net, web) for net in drawn_networks()]
@@ -109,7 +118,10 @@ def main() -> None:
 
 def table(rows: dict[str, Any]) -> str:
     """Return the rows as a table of Markdown."""
-    lines = ["| cell | written as | step, native | step, web | sequence, native | sequence, web |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| cell | written as | step, native | step, web | sequence, native | sequence, web |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, row in rows.items():
         figures = " | ".join(f"{row[form][of]:.0e}" for form in FORMS for of in ("native", "web"))
         lines.append(f"| `{name}` | {row['written'] or '-'} | {figures} |")

@@ -5,6 +5,7 @@ A file in the step form is run by the class that the documentation gives to Java
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -107,7 +108,7 @@ class WebRuntime:
         file = OnnxFile(content, "the file")
         self._files["model.onnx"] = content
         step = file.metadata.form == "step"
-        chunks = [(at, at + 1) for at in range(cuts[-1])] if step else list(zip(cuts, cuts[1:], strict=False))
+        chunks = [(at, at + 1) for at in range(cuts[-1])] if step else list(itertools.pairwise(cuts))
         rows = [{name: _plain(value[a:b], step=step) for name, value in inputs.items()} for a, b in chunks]
         facts = file.metadata.outputs
         if step:
@@ -115,7 +116,9 @@ class WebRuntime:
             found = self._page.evaluate("(given) => window.step(...given)", given)
             parts = {one.name: [row[at] for row in found] for at, one in enumerate(facts)}
         else:
-            states = {f"{name}_in": _plain(np.zeros((1, size), np.float32), step=True) for name, size in file.states.items()}
+            states = {
+                f"{name}_in": _plain(np.zeros((1, size), np.float32), step=True) for name, size in file.states.items()
+            }
             found = self._page.evaluate("(given) => window.run(...given)", ["model.onnx", rows, states])
             parts = {one.name: [row[one.output] for row in found] for one in facts}
         return {

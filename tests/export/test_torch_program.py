@@ -1,4 +1,4 @@
-"""Programs of torch.export: the same numbers as the model, with every state outside; saved, and read without loopcell."""
+"""Programs of torch.export: the same numbers as the model, states outside; saved, and read without loopcell."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 
 from loopcell import cells
-from loopcell.errors import CheckFailed, EquationError, UsageError
+from loopcell.errors import CheckFailed, EquationError, InputError, UsageError
 from loopcell.export import ProgramStream, StepRun, to_torch_program, verify
 from loopcell.export.torch_program import StepModule
 from tests.export.onnx.models import model_of, network_of, sequences_of
@@ -68,7 +68,10 @@ def test_it_is_saved_and_read_in_a_process_that_has_no_loopcell(tmp_path):
     program = to_torch_program(model, x=whole_inputs(9))
     torch.export.save(program, tmp_path / "model.pt2")
     steps = whole_inputs(5)
-    rows = [{"token": torch.tensor([steps["token"][at]]), "level": torch.from_numpy(steps["level"][at : at + 1])} for at in range(5)]
+    rows = [
+        {"token": torch.tensor([steps["token"][at]]), "level": torch.from_numpy(steps["level"][at : at + 1])}
+        for at in range(5)
+    ]
     states = {name: torch.zeros(1, size) for name, size in model.states.items()}
     torch.save({"steps": rows, "states": states}, tmp_path / "given.pt")
     files = [str(tmp_path / name) for name in ("model.pt2", "given.pt", "found.pt")]
@@ -91,6 +94,19 @@ def test_any_count_of_rows(rows):
     assert torch.allclose(outputs["layer2"][:1], alone["layer2"], atol=1e-6)
     assert {name: value.shape for name, value in after.items()} == {name: value.shape for name, value in states.items()}
     assert torch.allclose(after["layer1.c"][:1], after_alone["layer1.c"], atol=1e-6)
+
+
+def test_a_fixed_count_of_rows():
+    model = model_of(network_of("gru"))
+    for rows in (1, 3):
+        program = to_torch_program(model, rows=rows)
+        assert program.range_constraints == {}
+        outputs, _ = program.module()(
+            {"x": torch.ones(rows, 3)}, {k: torch.zeros(rows, n) for k, n in model.states.items()}
+        )
+        assert np.allclose(outputs["layer2"][-1], StepRun(model).step(x=np.ones(3))["layer2"], atol=1e-6)
+    with pytest.raises(InputError, match="rows=0 must be None, or a whole number of at least 1"):
+        to_torch_program(model, rows=0)
 
 
 def test_the_program_has_no_state_of_its_own():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from loopcell.backends.reference import Function, emit
 from loopcell.backends.reference.emit import LIKE
 from loopcell.equations import Key
 from loopcell.equations.names import ascii_name
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, UsageError
 from loopcell.export.drawn import drawn
 from loopcell.export.models import Exportable, as_step_model
 from loopcell.export.step_model import Delay, Equations, Lookup, Softmax, Stage, StepModel
@@ -24,32 +24,39 @@ from loopcell.export.verifying import Sequences, verify
 Tensors: TypeAlias = dict[str, Tensor]
 
 
-def to_torch_program(model: Exportable, *, x: Sequences | None = None, tolerance: float = 1e-4) -> ExportedProgram:
+def to_torch_program(
+    model: Exportable, *, rows: int | None = None, x: Sequences | None = None, tolerance: float = 1e-4
+) -> ExportedProgram:
     """Return a model's step as a program of torch.export: (inputs, states) to (outputs, new states).
 
-    Both are dictionaries of tensors by name: inputs and outputs [B, n], tokens [B], states [B, n]; B is dynamic, and
-    states start as zeros. `torch.export.save` writes the program, and `torch.export.load` reads it without loopcell.
+    Both are dictionaries of tensors by name: inputs and outputs [B, n], tokens [B], and states [B, n], which
+    start as zeros. `torch.export.save` writes the program, and `torch.export.load` reads it without loopcell.
 
     Args:
         model: a network such as `Recurrent` or `LSTM`, or another model that says its step; see `as_step_model`.
-        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the program is checked on. None draws one.
+        rows: B, where it is fixed, as ExecuTorch wants it; None lets every call have another one.
+        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the program is checked on. None draws
+            one.
         tolerance: the largest difference that passes, as in `verify`.
 
     Raises:
+        InputError: `rows` is less than 1.
         UsageError: a stage has no such program, or the model has no step, as a bidirectional network.
         CheckFailed: the program does not compute what the model does.
     """
     step = as_step_model(model)
-    rows = 2  # an example of one row would fix their count
+    count = 2 if rows is None else rows  # an example of one row would fix their count
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"rows={rows!r} must be None, or a whole number of at least 1")
     inputs = {
-        one.name: torch.zeros(rows, dtype=torch.int64) if one.kind == "token" else torch.zeros(rows, one.size)
+        one.name: torch.zeros(count, dtype=torch.int64) if one.kind == "token" else torch.zeros(count, one.size)
         for one in step.inputs
     }
-    states = {name: torch.zeros(rows, size) for name, size in step.states.items()}
-    batch = torch.export.Dim("batch", min=1)
-    dynamic = tuple({name: {0: batch} for name in part} for part in (inputs, states))
+    states = {name: torch.zeros(count, size) for name, size in step.states.items()}
+    batch = {0: torch.export.Dim("batch", min=1)}
+    dynamic = None if rows else tuple(dict.fromkeys(part, batch) for part in (inputs, states))
     program = torch.export.export(StepModule(step).eval(), (inputs, states), dynamic_shapes=dynamic)
-    verify(step, ProgramStream(program, step), drawn(step) if x is None else x, tolerance=tolerance)
+    verify(step, ProgramStream(program, step, rows or 1), drawn(step) if x is None else x, tolerance=tolerance)
     return program
 
 
@@ -80,28 +87,31 @@ class StepModule(nn.Module):
 
 
 class ProgramStream:
-    """A program of `to_torch_program`, run a step at a time for one row; the state stays here.
+    """A program of `to_torch_program`, run a step at a time for one stream; the state stays here.
 
     Args:
         program: the program.
         model: what it was made of.
+        rows: B of the program; each row is given the same.
 
     Attributes:
-        state: [1, n] by name.
+        state: [B, n] by name.
     """
 
-    def __init__(self, program: ExportedProgram, model: Exportable) -> None:
-        self._run, self._model = program.module(), as_step_model(model)
+    def __init__(self, program: ExportedProgram, model: Exportable, rows: int = 1) -> None:
+        self._run, self._model, self._rows = program.module(), as_step_model(model), rows
         self.reset()
 
     def reset(self) -> None:
         """Start afresh."""
-        self.state: Tensors = {name: torch.zeros(1, size) for name, size in self._model.states.items()}
+        self.state: Tensors = {name: torch.zeros(self._rows, size) for name, size in self._model.states.items()}
 
     def step(self, **inputs: npt.ArrayLike) -> dict[str, npt.NDArray[Any]]:
         """Take a step; gives the outputs by name, [n]."""
         given = {
-            one.name: torch.from_numpy(np.array([inputs[one.name]], np.int64 if one.kind == "token" else np.float32))
+            one.name: torch.from_numpy(
+                np.array([inputs[one.name]] * self._rows, np.int64 if one.kind == "token" else np.float32)
+            )
             for one in self._model.inputs
         }
         with torch.no_grad():
@@ -130,9 +140,12 @@ class _EquationsModule(nn.Module):
         leaves: dict[Key, Tensor | int] = {Key("input", name): known[reads] for name, reads in stage.reads.items()}
         leaves |= {Key("state", name): value for name, value in states.items()}
         leaves |= {Key("size", name): size for name, size in stage.sizes.items()}
-        leaves[LIKE] = like = next(value for key, value in leaves.items() if key.kind in ("state", "input"))
+        like = next(iter([*states.values(), *(known[reads] for reads in stage.reads.values())]))
+        leaves[LIKE] = like
         function = self._function
-        fixed = [getattr(self, _held(key.name)) if key.kind == "parameter" else leaves[key] for key in function.arguments]
+        fixed = [
+            getattr(self, _held(key.name)) if key.kind == "parameter" else leaves[key] for key in function.arguments
+        ]
         stacked = [getattr(self, f"stacked{at}") for at in range(len(function.packs))]
         results = dict(zip(function.results, function.call(*fixed, *stacked), strict=True))
         rows = like.shape[0]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from loopcell import cells
-from loopcell.errors import EquationError
-from loopcell.export.onnx import OnnxStream, to_onnx
+from loopcell.errors import CheckFailed, EquationError
+from loopcell.export.onnx import OnnxStream, layers, to_onnx
 from loopcell.export.onnx.file import OnnxFile
 from loopcell.export.onnx.write import onnx_model
 from loopcell.export.step_model import Delay, Lookup, Output, Quantity, Softmax, StepModel, StepRun
@@ -129,6 +129,18 @@ def test_nan_is_answered_with_nan_from_its_step_on(name, form, tmp_path):
     assert not np.isnan(found[:, 1]).any()
     later = stream.feed(x=np.ones((1, 2, 3)))["layer2"]
     assert np.array_equal(np.isnan(later[0, 0]), np.isnan(run.step(x=np.ones(3))["layer2"]))
+
+
+def test_without_the_guard_nan_is_lost(monkeypatch):
+    """Why the files have it; where this fails, ONNX Runtime has been mended."""
+    monkeypatch.setattr(layers, "_with_nan", lambda writer, x, states, y, after: (y, after))
+    model = model_of(network_of("gru"))
+    stream = OnnxStream(OnnxFile(onnx_model(model, "sequence").SerializeToString(), "unguarded"))
+    x = sequences_of(model, 5)
+    verify(model, stream, x)
+    x["x"][2, 1] = np.nan
+    with pytest.raises(CheckFailed, match="at step 3 of 5, and the model gives nan"):
+        verify(model, stream, x)
 
 
 def test_axes_and_states_have_names():

@@ -6,8 +6,8 @@ import pytest
 
 from loopcell import cell, cells, relu, sigmoid, tanh
 from loopcell.cells.modifiers import zoneout
-from loopcell.export.onnx.operators import operator_of
 from loopcell.export.drawn import drawn
+from loopcell.export.onnx.operators import operator_of
 from loopcell.export.onnx.write import to_onnx
 from loopcell.export.step_model import StepRun
 from tests.export.onnx.models import model_of, network_of
