@@ -2,7 +2,7 @@
 
 python -m benchmarks.executorch_parity      writes results/executorch_parity.json and prints its figures
 
-ExecuTorch's own dependencies are many and heavy, so it is in no extra: `pip install executorch` in another environment, or
+ExecuTorch brings many heavy packages, so it is in no extra: `pip install executorch` in another environment, or
 `pip install --no-deps --target FOLDER executorch flatbuffers ruamel.yaml tabulate`, and FOLDER on PYTHONPATH.
 """
 
@@ -22,12 +22,12 @@ import loopcell
 from benchmarks.onnx_parity import STEPS, expected_of, largest, network, sequences
 from benchmarks.results import RESULTS, heading, write
 from loopcell import cells
-from loopcell.export import as_step_model, to_torch_program
+from loopcell.export import step_model_of, to_torch_program
 
 
 def error(net: loopcell.Recurrent, folder: Path) -> float:
     """Return the largest difference of a network's steps in ExecuTorch."""
-    model = as_step_model(net)
+    model = step_model_of(net)
     inputs = sequences(model)
     content = to_edge_transform_and_lower(to_torch_program(model, rows=1)).to_executorch().buffer
     (folder / "model.pte").write_bytes(content)

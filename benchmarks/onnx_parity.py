@@ -24,7 +24,7 @@ from benchmarks.results import RESULTS, heading, write
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import EquationError, EquationWarning, InputError
-from loopcell.export import OnnxFile, OnnxStream, StepModel, StepRun, as_step_model
+from loopcell.export import OnnxFile, OnnxStream, StepModel, StepRun, step_model_of
 from loopcell.export.onnx.forms import FORMS
 from loopcell.export.onnx.stages import written_as
 from loopcell.export.onnx.write import onnx_model
@@ -64,7 +64,7 @@ def drawn_networks() -> Iterator[loopcell.Recurrent]:
 
 def errors(net: loopcell.Recurrent, web: WebRuntime) -> dict[str, Any]:
     """Return the largest differences of a network's files, by form and runtime, and how it is written."""
-    model = as_step_model(net)
+    model = step_model_of(net)
     inputs = sequences(model)
     expected = expected_of(model, inputs)
     row: dict[str, Any] = {"written": written_as(model.stages[0]), "layers": len(model.stages)}

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from loopcell.errors import CheckFailed, InputError
-from loopcell.export import StepRun, verify
-from loopcell.export.models import as_step_model
+from loopcell.export import StepRun, step_model_of, verify
 from tests.export.onnx.models import network_of, sequences_of
 
-MODEL = as_step_model(network_of("gru"))
+MODEL = step_model_of(network_of("gru"))
 X = sequences_of(MODEL, 7)
 
 

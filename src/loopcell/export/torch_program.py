@@ -17,15 +17,24 @@ from loopcell.equations import Key
 from loopcell.equations.names import ascii_name
 from loopcell.errors import InputError, UsageError
 from loopcell.export.drawn import drawn
-from loopcell.export.models import Exportable, as_step_model
-from loopcell.export.step_model import Delay, Equations, Lookup, Softmax, Stage, StepModel
+from loopcell.export.step_model import (
+    Delay,
+    Equations,
+    Join,
+    Lookup,
+    MelBands,
+    Softmax,
+    Stage,
+    StepModel,
+    step_model_of,
+)
 from loopcell.export.verifying import Sequences, verify
 
 Tensors: TypeAlias = dict[str, Tensor]
 
 
 def to_torch_program(
-    model: Exportable, *, rows: int | None = None, x: Sequences | None = None, tolerance: float = 1e-4
+    model: object, *, rows: int | None = None, x: Sequences | None = None, tolerance: float = 1e-4
 ) -> ExportedProgram:
     """Return a model's step as a program of torch.export: (inputs, states) to (outputs, new states).
 
@@ -33,7 +42,7 @@ def to_torch_program(
     start as zeros. `torch.export.save` writes the program, and `torch.export.load` reads it without loopcell.
 
     Args:
-        model: a network such as `Recurrent` or `LSTM`, or another model that says its step; see `as_step_model`.
+        model: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         rows: B, where it is fixed, as ExecuTorch wants it; None lets every call have another one.
         x: a sequence by the name of each input, [T, n], or [T] of tokens, that the program is checked on. None draws
             one.
@@ -44,7 +53,7 @@ def to_torch_program(
         UsageError: a stage has no such program, or the model has no step, as a bidirectional network.
         CheckFailed: the program does not compute what the model does.
     """
-    step = as_step_model(model)
+    step = step_model_of(model)
     count = 2 if rows is None else rows  # an example of one row would fix their count
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InputError(f"rows={rows!r} must be None, or a whole number of at least 1")
@@ -98,8 +107,8 @@ class ProgramStream:
         state: [B, n] by name.
     """
 
-    def __init__(self, program: ExportedProgram, model: Exportable, rows: int = 1) -> None:
-        self._run, self._model, self._rows = program.module(), as_step_model(model), rows
+    def __init__(self, program: ExportedProgram, model: object, rows: int = 1) -> None:
+        self._run, self._model, self._rows = program.module(), step_model_of(model), rows
         self.reset()
 
     def reset(self) -> None:
@@ -197,11 +206,38 @@ class _DelayModule(nn.Module):
         return recent, {"recent": recent.clone(), "begun": torch.ones_like(states["begun"])}
 
 
+class _JoinModule(nn.Module):
+    def __init__(self, stage: Join) -> None:
+        super().__init__()
+        self._reads = stage.reads
+
+    def forward(self, known: Tensors, _: Tensors) -> tuple[Tensor, Tensors]:
+        return torch.cat([known[name] for name in self._reads], -1), {}
+
+
+class _MelBandsModule(nn.Module):
+    window: Tensor
+    bank: Tensor
+
+    def __init__(self, stage: MelBands) -> None:
+        super().__init__()
+        self._reads, self._size, self._floor = stage.reads, stage.fft_size, stage.floor
+        for name, value in {"window": stage.window, "bank": stage.bank}.items():
+            self.register_buffer(name, torch.from_numpy(np.array(value, np.float32)))
+
+    def forward(self, known: Tensors, _: Tensors) -> tuple[Tensor, Tensors]:
+        spectrum = torch.fft.rfft(known[self._reads] * self.window, self._size)
+        energy = (spectrum.real.square() + spectrum.imag.square()) @ self.bank.T
+        return energy.clamp_min(self._floor).log(), {}
+
+
 _MODULES: dict[type, Callable[[Any], nn.Module]] = {
     Equations: _EquationsModule,
     Lookup: _LookupModule,
     Softmax: _SoftmaxModule,
     Delay: _DelayModule,
+    Join: _JoinModule,
+    MelBands: _MelBandsModule,
 }
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
-from loopcell.export.step_model import StepModel, StepRun
+from loopcell.export.step_model import StepModel, StepRun, step_model_of
 
 Sequences = Mapping[str, npt.ArrayLike]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -58,7 +58,7 @@ class Verified:
 
 
 def verify(
-    model: StepModel,
+    model: object,
     exported: StepByStep,
     inputs: Sequences,
     *,
@@ -68,7 +68,7 @@ def verify(
     """Hold an exported model against its original: whole == chunked == stepped, each equal to double precision.
 
     Args:
-        model: what was exported.
+        model: what was exported: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         exported: what came of it; it is reset before and after.
         inputs: a sequence by the name of each input, [T, n], or [T] of tokens.
         original: what the trained model answers to the whole of it, [T, n] by output, to be compared as well.
@@ -78,9 +78,10 @@ def verify(
         CheckFailed: they differ; the message names the way of running, the output and the step.
         InputError: an input is missing, or they are not equally long.
     """
+    step_model = step_model_of(model)
     arrays = {name: np.asarray(value) for name, value in inputs.items()}
-    steps = _steps_of(model, arrays)
-    expected = _stepped(StepRun(model), arrays, steps)
+    steps = _steps_of(step_model, arrays)
+    expected = _stepped(StepRun(step_model), arrays, steps)
     found = {"stepped": _stepped(exported, arrays, steps)}
     if isinstance(exported, InChunks):
         found |= {"whole": _fed(exported, arrays, [0, steps]), "chunked": _fed(exported, arrays, _cuts(steps))}

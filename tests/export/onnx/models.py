@@ -5,7 +5,7 @@ import torch
 
 from loopcell import Recurrent, cells
 from loopcell.errors import InputError
-from loopcell.export.models import as_step_model as model_of
+from loopcell.export import step_model_of as model_of
 
 __all__ = ["model_of", "network_of", "sequences_of"]
 

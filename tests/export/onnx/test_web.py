@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.onnx_web import WebRuntime
-from loopcell.export import OnnxFile, OnnxStream, as_step_model
+from loopcell.export import OnnxFile, OnnxStream, step_model_of
 from loopcell.export.onnx.write import onnx_model
 from tests.export.onnx.models import network_of, sequences_of
 from tests.export.onnx.test_forms import whole_inputs, whole_model
@@ -31,7 +31,7 @@ def both(web, model, form, inputs, cuts):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["rnn", "lstm", "lstm_coupled", "gru", "gru_lets_before", "ugrnn", "gru_layer_norm"])
 def test_a_browser_computes_what_the_native_runtime_does(web, name, form):
-    model = as_step_model(network_of(name))
+    model = step_model_of(network_of(name))
     native, browser = both(web, model, form, sequences_of(model, 9), [0, 1, 4, 9])
     assert np.allclose(native["layer2"], browser["layer2"], atol=5e-5)
     assert np.abs(browser["layer2"]).max() > 0.01
@@ -47,7 +47,7 @@ def test_tokens_and_softmax(web, form):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["rnn_relu", "lstm", "gru"])
 def test_nan_and_no_step(web, name, form):
-    model = as_step_model(network_of(name))
+    model = step_model_of(network_of(name))
     inputs = sequences_of(model, 5)
     inputs["x"][2, 1] = np.nan
     native, browser = both(web, model, form, inputs, [0, 1, 1, 5] if form == "sequence" else [0, 5])

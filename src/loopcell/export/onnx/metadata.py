@@ -11,6 +11,8 @@ The entries of `metadata_props`, each of which but the first two is JSON:
     loopcell.reset    the rule for a new stream, as a sentence
     loopcell.written  the operator that each recurrent layer is written as
     loopcell.facts    what the model says of itself, such as its tokens
+    loopcell.notes    sentences: what the step does not do that the model does
+    loopcell.frames   {"width", "hop", "sample_rate"}: how samples of sound become steps; null for other models
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from loopcell.equations import Graph
 from loopcell.equations.serialise import fingerprint
 from loopcell.errors import FileFormatError
 from loopcell.export.onnx.stages import written_as
-from loopcell.export.step_model import Equations, Lookup, StepModel
+from loopcell.export.step_model import Lookup, StepModel
 
 VERSION = "1"
 RESET = "At the start of a stream every state's input is given its initial value: zeros."
@@ -57,6 +61,8 @@ def metadata_of(model: StepModel, form: str) -> dict[str, str]:
         "reset": RESET,
         "written": {stage.gives.name: written_as(stage) for stage in model.stages if stage.states},
         "facts": dict(model.facts),
+        "notes": list(model.notes),
+        "frames": None if model.frames is None else asdict(model.frames),
     }
     entries = {name: json.dumps(value, ensure_ascii=False) for name, value in tables.items()}
     return {f"loopcell.{name}": text for name, text in {"format": VERSION, "form": form, **entries}.items()}
@@ -71,14 +77,21 @@ def identity(model: StepModel) -> str:
     """Return a hash of what a model computes: its stages, equations and parameters."""
     digest = hashlib.sha256()
     for stage in model.stages:
-        digest.update(f"{type(stage).__name__} {stage.gives} {sorted(stage.states.items())}\n".encode())
-        if isinstance(stage, Equations):
-            digest.update(f"{fingerprint(stage.graph)} {sorted(stage.reads.items())}\n".encode())
-            for name in sorted(stage.parameters):
-                digest.update(f"{name} {stage.parameters[name].shape}\n".encode() + stage.parameters[name].tobytes())
-        elif isinstance(stage, Lookup):
-            digest.update(f"{stage.reads} {stage.table.shape}\n".encode() + stage.table.tobytes())
+        digest.update(type(stage).__name__.encode())
+        for one in fields(stage):
+            digest.update(f"\n{one.name} ".encode() + _hashed(getattr(stage, one.name)))
     return digest.hexdigest()
+
+
+def _hashed(value: object) -> bytes:
+    """Return the bytes that stand for a part of a stage."""
+    if isinstance(value, Graph):
+        return fingerprint(value).encode()
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes()
+    if isinstance(value, Mapping):
+        return b"".join(f"{name} ".encode() + _hashed(value[name]) for name in sorted(value))
+    return repr(value).encode()
 
 
 class _Checked(BaseModel):
@@ -122,6 +135,8 @@ class OnnxMetadata:
         inputs, outputs, states: what goes in and comes out.
         written: the operator of each recurrent layer.
         facts: of the model.
+        notes: what the step does not do that the model does.
+        frames: how samples of sound become steps, by "width", "hop" and "sample_rate"; None for other models.
     """
 
     form: str
@@ -131,6 +146,8 @@ class OnnxMetadata:
     states: list[StateFacts]
     written: dict[str, str]
     facts: dict[str, Any]
+    notes: list[str]
+    frames: dict[str, int] | None
 
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
@@ -140,6 +157,8 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "states": TypeAdapter(list[StateFacts]),
     "written": TypeAdapter(dict[str, str]),
     "facts": TypeAdapter(dict[str, Any]),
+    "notes": TypeAdapter(list[str]),
+    "frames": TypeAdapter(dict[str, int] | None),
 }
 
 

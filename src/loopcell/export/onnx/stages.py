@@ -11,7 +11,7 @@ from loopcell.errors import UsageError
 from loopcell.export.onnx.layers import Named, scan, write_loop, write_operator, write_step
 from loopcell.export.onnx.nodes import ANY, GraphWriter
 from loopcell.export.onnx.operators import operator_of
-from loopcell.export.step_model import Delay, Equations, Lookup, Softmax, Stage
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage
 
 Written = tuple[str, dict[str, str]]
 """What a stage gives, and its states after it by name."""
@@ -74,10 +74,30 @@ def _input_of(stage: Equations, reads: Named) -> str:
     return reads[next(iter(stage.reads.values()))]
 
 
-STEP: dict[type, Write] = {Equations: _equations, Lookup: _lookup, Softmax: _softmax, Delay: _delay}
+def _join(writer: GraphWriter, stage: Join, reads: Named, _: Named) -> Written:
+    return writer.apply("Concat", *(reads[name] for name in stage.reads), attributes={"axis": -1}), {}
+
+
+def _mel_bands(writer: GraphWriter, stage: MelBands, reads: Named, _: Named) -> Written:
+    # The transform as two matrices, which every runtime multiplies: few have ONNX's DFT, and fewer in float32 alone.
+    angles = 2 * np.pi * np.outer(np.arange(len(stage.window)), np.arange(stage.bank.shape[1])) / stage.fft_size
+    window = stage.window[:, None].astype(np.float64)
+    squares = []
+    for name, wave in (("cosines", np.cos(angles)), ("sines", np.sin(angles))):
+        part = writer.apply("MatMul", reads[stage.reads], writer.constant(np.float32(window * wave), name))
+        squares.append(writer.apply("Mul", part, part))
+    power = writer.apply("Add", *squares)
+    energy = writer.apply("MatMul", power, writer.constant(np.float32(stage.bank.T), "bank"))
+    floor = writer.constant(np.float32(stage.floor), "floor")
+    return writer.apply("Log", writer.apply("Max", energy, floor)), {}
+
+
+_STATELESS: dict[type, Write] = {Lookup: _lookup, Softmax: _softmax, Join: _join, MelBands: _mel_bands}
+
+STEP: dict[type, Write] = {Equations: _equations, Delay: _delay, **_STATELESS}
 """One step: what flows is [B, n], a token [B]."""
 
-SEQUENCE: dict[type, Write] = {Equations: _all_equations, Lookup: _lookup, Softmax: _softmax, Delay: _delays}
+SEQUENCE: dict[type, Write] = {Equations: _all_equations, Delay: _delays, **_STATELESS}
 """All steps: what flows is [T, B, n], a token [T, B]."""
 
 

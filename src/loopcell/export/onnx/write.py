@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from loopcell.errors import InputError, UsageError, quoted
 from loopcell.export.drawn import drawn
-from loopcell.export.models import Exportable, as_step_model
 from loopcell.export.onnx.file import OnnxFile
 from loopcell.export.onnx.needs import require
 from loopcell.export.onnx.stream import OnnxStream
-from loopcell.export.step_model import Equations, Lookup, StepModel
+from loopcell.export.step_model import Equations, Lookup, StepModel, step_model_of
 from loopcell.export.verifying import Sequences, Verified, verify
 from loopcell.files import atomic_write
 
@@ -26,7 +25,7 @@ LARGEST = (1 << 31) - 1  # bytes of a protobuf message
 
 
 def to_onnx(
-    model: Exportable,
+    model: object,
     path: str | PathLike[str],
     *,
     form: str = "step",
@@ -41,7 +40,7 @@ def to_onnx(
     step by step, in chunks and in one call.
 
     Args:
-        model: a network such as `Recurrent` or `LSTM`, or another model that says its step; see `as_step_model`.
+        model: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         path: the file; its folder has to exist.
         form: "step" for one step of a batch, [B, n]; "sequence" for all steps, [T, B, n].
         x: a sequence by the name of each input, [T, n], or [T] of tokens, that the file is checked on. None draws one;
@@ -58,7 +57,7 @@ def to_onnx(
         FileWriteError: the file could not be written.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
-    steps = as_step_model(model)
+    steps = step_model_of(model)
     content = onnx_model(steps, form).SerializeToString()
     data = drawn(steps) if x is None else x
     found = verify(steps, OnnxStream(OnnxFile(content, path)), data, tolerance=tolerance)

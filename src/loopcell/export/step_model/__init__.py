@@ -3,10 +3,14 @@
 from loopcell.export.step_model.evaluate import StepRun
 from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
+from loopcell.export.step_model.of_model import HasStepModel, step_model_of
 from loopcell.export.step_model.stages import (
     Delay,
     Equations,
+    Frames,
+    Join,
     Lookup,
+    MelBands,
     Output,
     Quantity,
     Softmax,
@@ -17,7 +21,11 @@ from loopcell.export.step_model.stages import (
 __all__ = [
     "Delay",
     "Equations",
+    "Frames",
+    "HasStepModel",
+    "Join",
     "Lookup",
+    "MelBands",
     "Output",
     "Quantity",
     "Softmax",
@@ -26,4 +34,5 @@ __all__ = [
     "StepRun",
     "formula",
     "layer_stages",
+    "step_model_of",
 ]

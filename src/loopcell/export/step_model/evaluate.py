@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loopcell.equations import Graph, Key
 from loopcell.errors import InputError
-from loopcell.export.step_model.stages import Delay, Equations, Lookup, Softmax, Stage, StepModel
+from loopcell.export.step_model.stages import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
@@ -91,6 +91,11 @@ class StepRun:
         if isinstance(stage, Softmax):
             powers = np.exp(known[stage.reads] - known[stage.reads].max())
             return np.asarray(powers / powers.sum())
+        if isinstance(stage, MelBands):
+            spectrum = np.fft.rfft(known[stage.reads] * np.float64(stage.window), stage.fft_size)
+            return np.asarray(np.log(np.maximum(np.float64(stage.bank) @ np.abs(spectrum) ** 2, stage.floor)))
+        if isinstance(stage, Join):
+            return np.concatenate([known[name] for name in stage.reads])
         return self._delayed(stage, known) if isinstance(stage, Delay) else self._equations(stage, known)
 
     def _delayed(self, stage: Delay, known: Mapping[str, Any]) -> Doubles:

@@ -128,7 +128,66 @@ class Delay:
         return {"recent": self.gives.size, "begun": 1}
 
 
-Stage: TypeAlias = Equations | Lookup | Softmax | Delay
+@dataclass(frozen=True)
+class Join:
+    """A stage that puts vectors one after the other.
+
+    Attributes:
+        gives: all of them.
+        reads: the names of their quantities, in order.
+    """
+
+    gives: Quantity
+    reads: tuple[str, ...]
+    states: Mapping[str, int] = field(default_factory=dict, init=False)
+
+
+@dataclass(frozen=True, eq=False)
+class MelBands:
+    """A stage that is the logarithm of the energy of a frame of sound in mel bands: log max(B |F(w x)|^2, floor).
+
+    F is the real Fourier transform of the frame under the window w, filled up with zeros to a power of two.
+
+    Attributes:
+        gives: [bands].
+        window: w, [width].
+        bank: B, [bands, fft_size / 2 + 1]; of each row only a few neighbours are not zero.
+        floor: the least energy.
+        reads: the name of the frame's quantity, [width].
+    """
+
+    gives: Quantity
+    window: Floats
+    bank: Floats
+    floor: float
+    reads: str
+    states: Mapping[str, int] = field(default_factory=dict, init=False)
+
+    @property
+    def fft_size(self) -> int:
+        """Length of the transform, a power of two."""
+        frequencies: int = self.bank.shape[1]
+        return 2 * (frequencies - 1)
+
+
+Stage: TypeAlias = Equations | Lookup | Softmax | Delay | Join | MelBands
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The way a stream of samples becomes steps: frame t has the samples t * hop to t * hop + width - 1.
+
+    The last frame of a sound is filled up with zeros, so that every sample is in one.
+
+    Attributes:
+        width: samples of a frame, which is what a step reads.
+        hop: samples from one frame's start to the next one's.
+        sample_rate: Hz.
+    """
+
+    width: int
+    hop: int
+    sample_rate: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +202,8 @@ class StepModel:
         stages: in the order of computation.
         outputs: what a step answers.
         facts: plain JSON values about the model, such as the tokens of a vocabulary, for a manifest beside the code.
+        frames: how the only input, a frame of sound, is cut out of samples; None where steps come as they are.
+        notes: sentences about what the step does not do that the model does; whoever exports it shows them.
 
     Raises:
         UsageError: a stage reads what nothing gives, or two quantities have one name.
@@ -153,6 +214,8 @@ class StepModel:
     stages: tuple[Stage, ...]
     outputs: tuple[Output, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    frames: Frames | None = None
 
     def __post_init__(self) -> None:
         known = {quantity.name for quantity in self.inputs}
@@ -189,4 +252,6 @@ class StepModel:
 
 def reads_of(stage: Stage) -> tuple[str, ...]:
     """Return the names of the quantities that a stage reads."""
-    return tuple(stage.reads.values()) if isinstance(stage, Equations) else (stage.reads,)
+    if isinstance(stage, Equations):
+        return tuple(stage.reads.values())
+    return stage.reads if isinstance(stage, Join) else (stage.reads,)
