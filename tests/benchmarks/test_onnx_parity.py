@@ -9,7 +9,7 @@ from benchmarks.onnx_parity import DRAWN, expected_of, largest, network, sequenc
 from benchmarks.onnx_web import DOCS, stream_class
 from benchmarks.results import RESULTS
 from loopcell import cells
-from loopcell.export import as_step_model
+from loopcell.export import step_model_of
 
 FOUND = json.loads((RESULTS / "onnx_parity.json").read_text(encoding="utf-8"))
 
@@ -33,7 +33,7 @@ def test_every_cell_is_measured_and_the_pages_say_what_was_found():
 
 
 def test_weights_are_large_enough_to_matter():
-    model = as_step_model(network("lstm"))
+    model = step_model_of(network("lstm"))
     assert np.abs(expected_of(model, sequences(model))["layer2"]).max() > 0.3
 
 
