@@ -41,6 +41,7 @@ def test_what_is_equal_passes_and_is_told():
     assert found.steps == 7
     assert found.errors == {"stepped": 0, "whole": 0, "chunked": 0}
     assert verify(MODEL, StepRun(MODEL), X).errors == {"stepped": 0}
+    assert found.summary().endswith("7 steps, the largest differences 0.0e+00 stepped, 0.0e+00 whole, 0.0e+00 chunked")
 
 
 def test_a_state_lost_between_chunks_is_found():

@@ -56,6 +56,11 @@ class Verified:
     steps: int
     errors: Mapping[str, float]
 
+    def summary(self) -> str:
+        """Return what was found, as a line."""
+        found = ", ".join(f"{error:.1e} {way}" for way, error in self.errors.items())
+        return f"held against the model over {self.steps} steps, the largest differences {found}"
+
 
 def verify(
     model: object,

@@ -1,4 +1,4 @@
-"""Trained estimators as ONNX files: their own predictions; scales, gaps, tokens, quantiles and sound are in the file."""
+"""Trained estimators as ONNX files, with their own predictions: scales, gaps, tokens, quantiles and sound are in them."""
 
 from typing import Any
 

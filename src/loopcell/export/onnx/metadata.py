@@ -17,20 +17,17 @@ The entries of `metadata_props`, each of which but the first two is JSON:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from loopcell.equations import Graph
-from loopcell.equations.serialise import fingerprint
 from loopcell.errors import FileFormatError
 from loopcell.export.onnx.stages import written_as
 from loopcell.export.step_model import Lookup, StepModel
+from loopcell.export.step_model.identity import identity
 
 VERSION = "1"
 RESET = "At the start of a stream every state's input is given its initial value: zeros."
@@ -71,27 +68,6 @@ def metadata_of(model: StepModel, form: str) -> dict[str, str]:
 def output_name(model: StepModel, name: str) -> str:
     """Return what the graph calls an output: as its quantity, unless an input is called so."""
     return f"{name}_out" if name in {one.name for one in model.inputs} else name
-
-
-def identity(model: StepModel) -> str:
-    """Return a hash of what a model computes: its stages, equations and parameters."""
-    digest = hashlib.sha256()
-    for stage in model.stages:
-        digest.update(type(stage).__name__.encode())
-        for one in fields(stage):
-            digest.update(f"\n{one.name} ".encode() + _hashed(getattr(stage, one.name)))
-    return digest.hexdigest()
-
-
-def _hashed(value: object) -> bytes:
-    """Return the bytes that stand for a part of a stage."""
-    if isinstance(value, Graph):
-        return fingerprint(value).encode()
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes()
-    if isinstance(value, Mapping):
-        return b"".join(f"{name} ".encode() + _hashed(value[name]) for name in sorted(value))
-    return repr(value).encode()
 
 
 class _Checked(BaseModel):
