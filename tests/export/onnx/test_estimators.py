@@ -1,4 +1,4 @@
-"""Trained estimators as ONNX files, with their own predictions: scales, gaps, tokens, quantiles and sound are in them."""
+"""Trained estimators as ONNX files with their own predictions: scales, gaps, tokens, quantiles and sound are inside."""
 
 from typing import Any
 
