@@ -76,8 +76,8 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells lstm gru --hidden 256",
     ),
     "export": (
-        "loopcell export runs/machines --to c --output machines-in-c",
         "loopcell export runs/novel --to c --name writer --simd vectors --output writer-in-c",
+        "loopcell export runs/machines --to onnx --form sequence --output machines.onnx",
     ),
     "tune classify": (
         "loopcell tune classify reviews.csv --input text --label opinion --search hidden_size=16,32 --trials 3",

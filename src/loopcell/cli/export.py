@@ -26,11 +26,12 @@ class ExportFlags:
     simd: str
     weights: str
     stack_limit: int
+    form: str
 
 
 def export(  # noqa: PLR0913 - a flag is an argument
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
-    to: Annotated[str, typer.Option("--to", help="What to write: c, wasm.")],
+    to: Annotated[str, typer.Option("--to", help="What to write: c, wasm, onnx, torch.")],
     output: Annotated[
         Path,
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
@@ -50,6 +51,9 @@ def export(  # noqa: PLR0913 - a flag is an argument
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = 262_144,
+    form: Annotated[
+        str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
+    ] = "step",
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
@@ -60,7 +64,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         early.demand_model(path)
         from loopcell.tasks.core.models import load_model
 
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, form)
         for line in TARGETS[to](load_model(path), typed):
             typer.echo(line)
 
@@ -86,5 +90,43 @@ def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
     yield f"wrote {typed.output}: {report.summary()}"
 
 
-TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {"c": _to_c, "wasm": _to_wasm}
+def _to_onnx(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import step_model_of, to_onnx
+
+    _demand_proof_and_room(typed)
+    step = step_model_of(model)
+    found = to_onnx(step, typed.output, form=typed.form)
+    yield f"wrote {typed.output}: {found.summary()}"
+    yield from step.notes
+
+
+def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
+    import torch
+
+    from loopcell.export import step_model_of, to_torch_program
+    from loopcell.files import atomic_write
+
+    _demand_proof_and_room(typed)
+    step = step_model_of(model)
+    program = to_torch_program(step)
+    with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
+        torch.export.save(program, file)
+    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(step.outputs)} outputs"
+    yield from step.notes
+
+
+def _demand_proof_and_room(typed: ExportFlags) -> None:
+    """Refuse to write one file without its proof, and over another."""
+    if not typed.verify:
+        raise UsageError("--no-verify is for targets that a compiler is needed for: this one is always held against it")
+    if typed.output.exists() and not typed.overwrite:
+        raise UsageError(f"{typed.output} is there already; name another file, or say --overwrite")
+
+
+TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {
+    "c": _to_c,
+    "wasm": _to_wasm,
+    "onnx": _to_onnx,
+    "torch": _to_torch,
+}
 """What --to names: each writes an export and yields what there is to say of it."""
