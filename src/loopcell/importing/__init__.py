@@ -1,0 +1,6 @@
+"""Importing: weights and models of other systems as networks; what an importer does not understand it refuses by name."""
+
+from loopcell.importing.imported import Imported
+from loopcell.importing.onnx import from_onnx
+
+__all__ = ["Imported", "from_onnx"]
