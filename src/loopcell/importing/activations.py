@@ -154,9 +154,12 @@ ONNX: dict[str, OnnxActivation] = {
     "softplus": OnnxActivation((), _of_no_number(SOFTPLUS)),
     "affine": OnnxActivation((None, None), affine),
     "leakyrelu": OnnxActivation((0.01,), lambda alpha, _: leaky_relu(alpha)),
-    "thresholdedrelu": OnnxActivation((1.0,), lambda alpha, _: thresholded_relu(alpha)),
+    "thresholdedrelu": OnnxActivation((None,), lambda alpha, _: thresholded_relu(alpha)),
     "scaledtanh": OnnxActivation((None, None), scaled_tanh),
     "hardsigmoid": OnnxActivation((0.2, 0.5), hard_sigmoid),
     "elu": OnnxActivation((1.0,), lambda alpha, _: elu(alpha)),
 }
-"""The activations of ONNX's RNN, LSTM and GRU, by their name in lower case, which is how the operator compares them."""
+"""The activations of ONNX's RNN, LSTM and GRU, by their name in lower case, which is how they are compared.
+
+The operator ThresholdedRelu has 1 for its alpha, and ONNX Runtime's LSTM computes with another number: so it has to be said.
+"""

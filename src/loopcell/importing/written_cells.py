@@ -47,11 +47,12 @@ def lstm_cell(  # noqa: PLR0913 - three activations and what ONNX's operator has
         f: the activation of the gates.
         g: of the candidate.
         h: of the cell state on its way out.
-        clip: what activations are given lies within +-clip; None for no bound.
+        clip: what f and g are given lies within +-clip; None for no bound. The cell state has none on its way to h: so
+            computes ONNX Runtime, and ONNX's text can be read either way.
         peepholes: the gates see the cell state, the output gate the new one.
         coupled: what enters is forgotten, f = 1 - i.
     """
-    gate, candidate, out = _clipped(f, clip), _clipped(g, clip), _clipped(h, clip)
+    gate, candidate, out = _clipped(f, clip), _clipped(g, clip), h.equation
 
     @cell(name="lstm_imported")
     def imported(x, h, c, *, W, U, b, p):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913 - a cell

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from loopcell.errors import FileFormatError, InputError, escaped
+from loopcell.errors import FileFormatError, InputError, LoopcellError, escaped
 from loopcell.importing.contents import listed
 from loopcell.importing.onnx.node import Node, Run
 from loopcell.importing.onnx.operators import LARGEST, OPERATORS, REARRANGING
@@ -78,7 +78,7 @@ class OnnxGraph(nn.Module):
 def _outputs(node: Node, run: Run | OnnxRecurrent, given: Sequence[Tensor | None]) -> dict[str, Tensor]:
     try:
         results = run(given)
-    except InputError:
+    except LoopcellError:
         raise
     except _RUN_ERRORS as error:
         raise InputError(f"{node.where} cannot be computed: {str(error).partition(chr(10))[0]}") from error
@@ -143,7 +143,10 @@ class GraphBuilder:
         if node.op not in REARRANGING or len(known) != len(given) or size > self._room:
             return
         self._room -= size
-        self._constants |= _outputs(node, run, [self._constants[name] if name else None for name in node.inputs])
+        try:
+            self._constants |= _outputs(node, run, [self._constants[name] if name else None for name in node.inputs])
+        except InputError as error:  # of the file's own tensors
+            raise FileFormatError(str(error)) from error
 
     def _weight(self, node: Node, place: int) -> Tensor | None:
         name = node.input(place)

@@ -135,7 +135,7 @@ def _gather(node: Node) -> Run:
         index = torch.where(index < 0, index + x.shape[axis], index)
         picked = x.index_select(axis, index.flatten().long())
         at = axis % x.ndim
-        return (picked.reshape(*x.shape[:at], *index.shape, *x.shape[at + 1 :]),)
+        return (picked.reshape((*x.shape[:at], *index.shape, *x.shape[at + 1 :])),)
 
     return run
 
