@@ -36,6 +36,10 @@ class Contents:
         """Return the names of all entries."""
         return tuple(self._entries)
 
+    def entries(self) -> dict[str, Any]:
+        """Return a copy of all entries, none of them taken by it."""
+        return dict(self._entries)
+
     def take(self, name: str) -> Any:
         """Return an entry.
 
