@@ -17,7 +17,7 @@ from loopcell.importing.activations import KERAS, Activated
 from loopcell.importing.building import FLOATS, check_shape, gatewise, network_of, without_spaces
 from loopcell.importing.chain import LastStep, TimeReversed
 from loopcell.importing.contents import Contents, listed
-from loopcell.importing.keras.config import activation_of, common, named_activation
+from loopcell.importing.keras.config import OF_TRAINING, activation_of, common, named_activation
 
 _DENSE = {name: activation.function for name, activation in KERAS.items()} | {
     "softmax": lambda x: functional.softmax(x, -1),
@@ -271,8 +271,7 @@ def dropout(layer: KerasLayer) -> Modules:
 
 def input_layer(layer: KerasLayer) -> Modules:
     """Take the words about the input; a network learns its width from the weights."""
-    layer.left_out += common(layer.config)
-    layer.config.take_all(("batch_shape", "shape"))
+    layer.config.take_all(("name", "dtype", "batch_shape", "shape", *OF_TRAINING))
     layer.config.expect("sparse", False, why="and a sparse input is not read")
     layer.config.expect("ragged", False, why="and a ragged input is not read")
     return {}
