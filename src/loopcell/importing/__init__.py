@@ -3,5 +3,6 @@
 from loopcell.importing.imported import Imported
 from loopcell.importing.keras import from_keras
 from loopcell.importing.onnx import from_onnx
+from loopcell.importing.torch_state import from_torch
 
-__all__ = ["Imported", "from_keras", "from_onnx"]
+__all__ = ["Imported", "from_keras", "from_onnx", "from_torch"]
