@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -23,12 +24,14 @@ class Imported:
         read: the names of the tensors that were read.
         left_out: what the file has and a network has no use for, such as the state of the optimizer or the dropout of
             a training; each with a word about it.
+        facts: what else the file says, such as the sample rate of an audio model.
     """
 
     model: nn.Module
     networks: Mapping[str, Stack]
     read: tuple[str, ...]
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def network(self) -> Stack:

@@ -73,7 +73,7 @@ def from_torch(
             f"{_modules(groups)}"
         )
     networks = {
-        name: _network(f"`{escaped(name, 80) or 'the network'}` of {where}", group, nonlinearity, batch_first)
+        name: network_from(f"`{escaped(name, 80) or 'the network'}` of {where}", group, nonlinearity, batch_first=batch_first)
         for name, group in groups.items()
     }
     others = [f"{name}: outside of prefix" for name in state if name not in chosen]
@@ -105,10 +105,21 @@ def _grouped(state: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]],
     return groups, strays
 
 
-def _network(
-    where: str, tensors: Mapping[str, Tensor], nonlinearity: Nonlinearity | None, batch_first: bool  # noqa: FBT001
+def network_from(
+    where: str, tensors: Mapping[str, Tensor], nonlinearity: Nonlinearity | None, *, batch_first: bool
 ) -> Stack:
-    """Return the network of one group of tensors."""
+    """Return the network of one group of tensors, all of which it needs.
+
+    Args:
+        where: the group, as the start of a sentence.
+        tensors: by their names in torch.nn's module.
+        nonlinearity: of an RNN.
+        batch_first: of the network.
+
+    Raises:
+        FileFormatError: a tensor is missing, left over or of another shape.
+        UsageError: it is an RNN, and the nonlinearity is not said.
+    """
     cell = {f"{name}_l0": tensor for name, tensor in tensors.items()} if "weight_ih" in tensors else tensors
     for name in ("weight_ih_l0", "weight_hh_l0"):
         if name not in cell:
