@@ -13,7 +13,7 @@ from loopcell.errors import FileFormatError, InputError
 from loopcell.importing import from_nam, from_torch, to_nam
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "nam.json").read_text())
-"""A model of two layers, twelve samples and what `nam.models.recurrent.LSTM` of neural-amp-modeler 0.13.0 makes of them.
+"""A model of two layers, samples, and what `nam.models.recurrent.LSTM` of neural-amp-modeler 0.13.0 makes of them.
 
 The states at which it starts are not zero: they are those after a stretch of silence.
 """
@@ -30,7 +30,7 @@ def test_a_model_gives_nams_own_numbers():
     y, states = imported.model(x)
     assert torch.allclose(y.flatten(), torch.tensor(RECORDED["output"]), atol=1e-6)
     assert imported.facts == {"sample_rate": 48000.0, "metadata": {"name": "recorded"}}
-    assert imported.network.cell.name == "lstm" and imported.network.num_layers == 2
+    assert (imported.network.cell.name, imported.network.num_layers) == ("lstm", 2)
     assert imported.model.initial_state(3)["lstm"].h.abs().min() > 0
     first, between = imported.model(x[:, :5])
     second, after = imported.model(x[:, 5:], between)
@@ -43,7 +43,7 @@ def test_there_and_back_is_the_same_file(tmp_path):
     to_nam(imported.model, tmp_path / "amp.nam", **imported.facts)
     written = json.loads((tmp_path / "amp.nam").read_text())
     assert written["config"] == RECORDED["model"]["config"]
-    assert written["sample_rate"] == 48000.0 and written["metadata"] == {"name": "recorded"}
+    assert (written["sample_rate"], written["metadata"]) == (48000.0, {"name": "recorded"})
     assert written["weights"] == pytest.approx(RECORDED["model"]["weights"], rel=1e-6)
     assert written.keys() == RECORDED["model"].keys()
     assert from_nam(tmp_path / "amp.nam").network.num_layers == 2
@@ -76,8 +76,14 @@ def test_a_network_without_biases_gets_zeros(tmp_path):
         ({"version": "1.0.0"}, "is of version '1.0.0' of the format; 0.5 to 0.7 are read"),
         ({"surprise": 1}, "the model has `surprise`, of which the importer makes nothing"),
         ({"config": {"input_size": 1, "hidden_size": 3, "num_layers": 2, "skip": 1}}, "config of the model has `skip`"),
-        ({"config": {"input_size": 1, "hidden_size": 4, "num_layers": 2}}, "has 160 weights, and its config asks for 261"),
-        ({"config": {"input_size": 1, "hidden_size": 1 << 40, "num_layers": 2}}, "is not a whole number from 1 to 16,384"),
+        (
+            {"config": {"input_size": 1, "hidden_size": 4, "num_layers": 2}},
+            "has 160 weights, and its config asks for 261",
+        ),
+        (
+            {"config": {"input_size": 1, "hidden_size": 1 << 40, "num_layers": 2}},
+            "is not a whole number from 1 to 16,384",
+        ),
         ({"config": [1]}, r"config of the model is \[1\], which is no object"),
         ({"config": {}}, "config of the model has no 'input_size'; it has nothing"),
         ({"weights": None}, "the model has no 'weights'"),

@@ -73,7 +73,7 @@ def test_configurations_that_are_not_read(entries, sentence):
 def test_copies_that_are_none_and_settings_of_embeddings():
     recorded = RECORDED[1]
     state = state_of(recorded) | {"lstm.bias_hh_l0": torch.zeros(16)}
-    with pytest.raises(FileFormatError, match="has `lstm.bias_hh_l0`, which is no copy of `cudalstm.lstm.bias_hh_l0`"):
+    with pytest.raises(FileFormatError, match=r"has `lstm.bias_hh_l0`, which is no copy of `cudalstm.lstm.bias_hh_l0`"):
         from_neuralhydrology(state, config=recorded["config"])
     for entry, error, sentence in (
         ({"type": "rnn"}, FileFormatError, "only fully connected embeddings are read"),
@@ -82,5 +82,5 @@ def test_copies_that_are_none_and_settings_of_embeddings():
     ):
         with pytest.raises(error, match=sentence):
             from_neuralhydrology(state_of(recorded), config=recorded["config"] | {"statics_embedding": entry})
-    with pytest.raises(InputError, match="config is what yaml.safe_load makes"):
+    with pytest.raises(InputError, match=r"config is what yaml.safe_load makes"):
         from_neuralhydrology(state_of(recorded), config="config.yml")

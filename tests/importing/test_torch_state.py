@@ -50,7 +50,9 @@ def test_networks_give_torchs_outputs(module):
     assert not imported.left_out
 
 
-@pytest.mark.parametrize("module", [nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.RNNCell(3, 4), nn.GRUCell(3, 4, bias=False)])
+@pytest.mark.parametrize(
+    "module", [nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.RNNCell(3, 4), nn.GRUCell(3, 4, bias=False)]
+)
 def test_cells_become_networks_of_one_layer(module):
     draw(module)
     imported = from_torch(module.state_dict(), nonlinearity="tanh")
@@ -109,20 +111,28 @@ def test_an_import_draws_no_random_numbers():
 def test_a_tensor_of_no_network_is_named():
     with pytest.raises(FileFormatError) as caught:
         from_torch(Tagger().state_dict())
-    assert str(caught.value).startswith("the state dict has `table.weight`, `out.weight`, `out.bias`, which belong to no ")
+    assert str(caught.value).startswith(
+        "the state dict has `table.weight`, `out.weight`, `out.bias`, which belong to no "
+    )
     with pytest.raises(FileFormatError, match=r"has no recurrent network below 'out'"):
         from_torch(Tagger().state_dict(), prefix="out")
-    with pytest.raises(UsageError, match="nothing below prefix='coder'; its modules are `cell`, `decoder`, `encoder.rnn`"):
+    with pytest.raises(
+        UsageError, match=r"nothing below prefix='coder'; its modules are `cell`, `decoder`, `encoder.rnn`"
+    ):
         from_torch(Tagger().state_dict(), prefix="coder")
 
 
 def test_what_tensors_do_not_say_is_asked_for():
-    with pytest.raises(UsageError, match="is an RNN, and its tensors do not say with which function: pass nonlinearity="):
+    with pytest.raises(
+        UsageError, match=r"is an RNN, and its tensors do not say of which function: pass nonlinearity="
+    ):
         from_torch(nn.RNN(3, 4).state_dict())
     state = nn.GRU(3, 4).state_dict()
     with pytest.raises(UsageError, match="has 2 state dicts, `model`, `ema`: name one by entry="):
         from_torch({"model": state, "ema": state})
-    assert from_torch({"model": state, "ema": state}, entry="ema").left_out == ("model: another entry of the checkpoint",)
+    assert from_torch({"model": state, "ema": state}, entry="ema").left_out == (
+        "model: another entry of the checkpoint",
+    )
     with pytest.raises(UsageError, match="has no state dict 'best' with a recurrent network; it has `model`, `ema`"):
         from_torch({"model": state, "ema": state}, entry="best")
 
@@ -139,9 +149,12 @@ def changed(**tensors):
         (changed(weight_ih_l0=None), "has no weight_ih_l0; it has"),
         (changed(bias_hh_l1=None), "lacks `bias_hh_l1` and has nothing beyond its 8 tensors"),
         (changed(bias_hh_l7=torch.zeros(16)), "lacks .* and has nothing|lacks"),
-        (changed(weight_hh_l0=torch.zeros(8, 4)), "of which no RNN"),
+        (changed(weight_hh_l0=torch.zeros(8, 4)), "which is no RNN, GRU or LSTM"),
         (changed(weight_ih_l0=torch.zeros(16, 3, dtype=torch.int8)), "has weights of torch.int8, no floats"),
-        (changed(weight_hh_l1=torch.zeros(16, 4, dtype=torch.float64)), "in torch.float64, and others in torch.float32"),
+        (
+            changed(weight_hh_l1=torch.zeros(16, 4, dtype=torch.float64)),
+            "in torch.float64, and others in torch.float32",
+        ),
         (changed(weight_hr_l9999=torch.zeros(16, 4)), "has tensors of layer 9999, and not of all layers before"),
         ({"x": 3}, "has no recurrent network"),
         (changed() | {"extra": 3}, "has `extra` beside its tensors"),

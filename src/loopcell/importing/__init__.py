@@ -1,4 +1,4 @@
-"""Importing: weights and models of other systems as networks; what an importer does not understand it refuses by name."""
+"""Importing: weights and models of other systems as networks; what is not understood is refused by name."""
 
 from loopcell.importing.chain import Chain
 from loopcell.importing.imported import Imported

@@ -161,5 +161,5 @@ ONNX: dict[str, OnnxActivation] = {
 }
 """The activations of ONNX's RNN, LSTM and GRU, by their name in lower case, which is how they are compared.
 
-The operator ThresholdedRelu has 1 for its alpha, and ONNX Runtime's LSTM computes with another number: so it has to be said.
+The operator ThresholdedRelu has 1 for its alpha, and ONNX Runtime computes with another number: it has to be said.
 """

@@ -1,4 +1,4 @@
-"""A model for audio plug-ins as a list of layers: what RTNeural's and NAM's files hold, and what may be written to them."""
+"""A model for audio plug-ins as a list of layers: what RTNeural's and NAM's files hold and may be given."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _NAMES = {
     for name in ("lstm", "gru")
     for fingerprint in (
         cells.get(name).fingerprint,
-        cells.without(name, *sorted({p.partition(".")[0] for p in cells.get(name).graph.parameters} & {"b", "d"})).fingerprint,
+        cells.without(
+            name, *sorted({p.partition(".")[0] for p in cells.get(name).graph.parameters} & {"b", "d"})
+        ).fingerprint,
     )
 }
 """The two cells of these files, with biases and without, by their equations."""
@@ -54,7 +56,9 @@ def cell_name(net: Stack) -> str:
         raise InputError("the network reads in both directions, and these files are of models that run step by step")
     name = _NAMES.get(net.cell.fingerprint)
     if name is None:
-        raise InputError(f"the network's cell is `{net.cell.name}`; these files have the equations of `lstm` and `gru` alone")
+        raise InputError(
+            f"the network's cell is `{net.cell.name}`; these files have the equations of `lstm` and `gru` alone"
+        )
     return name
 
 

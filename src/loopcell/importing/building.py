@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from loopcell import cells
 from loopcell.equations import Cell
@@ -88,6 +88,18 @@ def _check_float(where: str, weights: Mapping[str, Tensor]) -> None:
     if len(kinds) != 1 or kinds.pop() not in FLOATS:
         found = ", ".join(sorted(str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()))
         raise FileFormatError(f"{where} has weights that are not all of one float type ({found[:80]})")
+
+
+def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a linear layer of a weight [O, I] and a bias [O]; shapes are checked before."""
+    with torch.no_grad():
+        made: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # torch's
+            nn.Linear, weight.shape[1], weight.shape[0], bias=bias is not None, dtype=weight.dtype
+        )
+        made.weight.copy_(weight)
+        if bias is not None:
+            made.bias.copy_(bias)
+    return made
 
 
 def gatewise(space: str, gates: Sequence[str], packed: Tensor) -> dict[str, Tensor]:

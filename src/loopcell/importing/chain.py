@@ -46,9 +46,7 @@ class Chain(nn.Module):
         held = {key: getattr(self, _buffer(place, key)) for key in self._initial[name]}
         return State(**{key: tensor.expand(-1, batch_size, -1).contiguous() for key, tensor in held.items()})
 
-    def forward(
-        self, x: Tensor, states: Mapping[str, State] | None = None
-    ) -> tuple[Tensor, dict[str, State]]:
+    def forward(self, x: Tensor, states: Mapping[str, State] | None = None) -> tuple[Tensor, dict[str, State]]:
         """Run over a batch of sequences.
 
         Args:
@@ -68,7 +66,9 @@ class Chain(nn.Module):
         after: dict[str, State] = {}
         for name, layer in zip(self.names, self.layers, strict=True):
             if isinstance(layer, Stack):
-                x, after[name] = layer(x, before[name])
+                y, finals, _ = layer.run(x, before[name], None, None)  # the replacements of torch.nn's take no State
+                assert isinstance(y, Tensor)  # a tensor went in
+                x, after[name] = y, State.of(finals)
             else:
                 x = layer(x)
         return x, after
@@ -79,7 +79,7 @@ def _buffer(place: int, key: str) -> str:
 
 
 class LastStep(nn.Module):
-    """The last output of a sequence [B, T, D * O] in the order of reading: the reverse direction's is at the first step.
+    """The last output of a sequence [B, T, D * O] as each direction reads: the reverse one ends at the first step.
 
     Args:
         num_directions: D.

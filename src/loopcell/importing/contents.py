@@ -72,7 +72,7 @@ class Contents:
             )
         return value
 
-    def flag(self, name: str, default: bool) -> bool:  # noqa: FBT001 - the default of what is read
+    def flag(self, name: str, default: bool) -> bool:
         """Return an entry that is true or false.
 
         Raises:

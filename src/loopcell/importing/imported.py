@@ -1,4 +1,4 @@
-"""What an importer returns."""
+"""The result of an import."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loopcell.layers.stack import Stack
 
 @dataclass(frozen=True)
 class Imported:
-    """What was read: the whole as a module, and the recurrent networks in it.
+    """The result of an import: the whole as a module, and the recurrent networks in it.
 
     Attributes:
         model: everything that was read, as one module that computes what the other system computes; in evaluation

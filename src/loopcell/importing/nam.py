@@ -1,8 +1,8 @@
 """NAM's files (Neural Amp Modeler) of the architecture LSTM.
 
 The format is that of `nam/models/recurrent.py` in neural-amp-modeler: one list of numbers, for each layer the matrix
-[4 H, I + H] of input and past side by side, gates in the order i f g o, the bias, the hidden and the cell state at which a
-stream starts, and after all layers the head's weight and bias.
+[4 H, I + H] of input and past side by side, gates in the order i f g o, the bias, the hidden and the cell state at
+which a stream starts, and after all layers the head's weight and bias.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from loopcell import cells
 from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.files import atomic_write
 from loopcell.importing.audio_layers import Model, cell_name, layers_in, packed, weights_of
-from loopcell.importing.building import gatewise, network_of
+from loopcell.importing.building import gatewise, linear_of, network_of
 from loopcell.importing.chain import Chain
 from loopcell.importing.contents import Contents
 from loopcell.importing.imported import Imported
@@ -45,7 +45,7 @@ def from_nam(source: str | os.PathLike[str] | Mapping[str, Any]) -> Imported:
 
     Returns:
         The result; its model takes samples [B, T, I] and returns [B, T, 1] and the state. A stream starts at the state
-        that the file has, which `model.initial_state(batch_size)` returns. `facts` has the sample rate and the metadata.
+        that the file has, which `model.initial_state(batch_size)` returns. `facts` has sample rate and metadata.
 
     Raises:
         FileFormatError: the file is damaged or hostile, of another architecture, or has more than what is read.
@@ -54,7 +54,9 @@ def from_nam(source: str | os.PathLike[str] | Mapping[str, Any]) -> Imported:
     top = Contents(where, source if isinstance(source, Mapping) else read_json(Path(source), "a NAM file"))
     architecture, version = top.take("architecture"), top.take("version")
     if architecture != "LSTM":
-        raise FileFormatError(f"{where} is of the architecture {quoted(architecture)}; only LSTM is a recurrent network")
+        raise FileFormatError(
+            f"{where} is of the architecture {quoted(architecture)}; only LSTM is a recurrent network"
+        )
     if not isinstance(version, str) or not _VERSIONS.fullmatch(version):
         raise FileFormatError(f"{where} is of version {quoted(version)} of the format; 0.5 to 0.7 are read")
     facts = top.take_all(("sample_rate", "metadata"))
@@ -102,10 +104,7 @@ def _chain(where: str, numbers: _Numbers, input_size: int, hidden: int, layers: 
         stacked.append([named | gatewise("b", GATES, numbers.take(4 * hidden))])
         starts.append((numbers.take(1, hidden), numbers.take(1, hidden)))
     net = network_of(where, cells.get("lstm"), stacked, batch_first=True)
-    head = nn.utils.skip_init(nn.Linear, hidden, 1)
-    with torch.no_grad():
-        head.weight.copy_(numbers.take(1, hidden))
-        head.bias.copy_(numbers.take(1))
+    head = linear_of(numbers.take(1, hidden), numbers.take(1))
     h, c = (torch.stack(parts) for parts in zip(*starts, strict=True))
     return Chain({"lstm": net, "head": head}, {"lstm": State(h=h, c=c)}).eval()
 

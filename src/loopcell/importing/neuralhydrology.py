@@ -1,6 +1,6 @@
 """NeuralHydrology's CudaLSTM and EmbCudaLSTM: embeddings, an LSTM over days, a head.
 
-The module is that of `neuralhydrology/modelzoo` (cudalstm.py, embcudalstm.py, inputlayer.py, fc.py, head.py): the dynamic
+The module is that of `neuralhydrology/modelzoo` (cudalstm, embcudalstm, inputlayer, fc, head): the dynamic
 inputs of a step, through their embedding, then the static ones, through theirs, go into the LSTM; its outputs, after a
 dropout, into a linear head.
 """
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, UsageError, escaped, quoted
-from loopcell.importing.building import check_shape
+from loopcell.importing.building import check_shape, linear_of
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.torch_files import read_state
@@ -70,16 +70,14 @@ class HydrologyNetwork(nn.Module):
         return self.head(self.dropout(y.transpose(0, 1))), State(h=h, c=c)
 
 
-def from_neuralhydrology(
-    source: str | os.PathLike[str] | Mapping[str, Any], *, config: Mapping[str, Any]
-) -> Imported:
+def from_neuralhydrology(source: str | os.PathLike[str] | Mapping[str, Any], *, config: Mapping[str, Any]) -> Imported:
     """Read a CudaLSTM or EmbCudaLSTM of NeuralHydrology.
 
     Args:
         source: the state dict, or the file `model_epoch030.pt` of a run.
         config: the run's configuration, which is what `yaml.safe_load` makes of its `config.yml`. What it says of
-            model, embeddings, head and dropout is read; all else is of data and training. `initial_forget_bias` is, too:
-            it is in the weights.
+            model, embeddings, head and dropout is read; all else is of data and training; `initial_forget_bias` is
+            in the weights.
 
     Returns:
         The result; its model is a `HydrologyNetwork`, and the network goes by "lstm".
@@ -99,7 +97,9 @@ def from_neuralhydrology(
     head = _head(tensors, where, net, config)
     tensors.finish()
     model = HydrologyNetwork(net, dynamics, statics, head, float(config.get("output_dropout") or 0.0))
-    facts = {name: config[name] for name in ("dynamic_inputs", "static_attributes", "target_variables") if name in config}
+    facts = {
+        name: config[name] for name in ("dynamic_inputs", "static_attributes", "target_variables") if name in config
+    }
     return Imported(model.eval(), {"lstm": net}, tuple(state), left_out, facts)
 
 
@@ -111,7 +111,9 @@ def _without_copies(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor
     outer = {name: tensor for name, tensor in state.items() if not name.startswith("cudalstm.")}
     for name, tensor in outer.items():
         if name not in inner or not torch.equal(inner[name], tensor):
-            raise FileFormatError(f"{where} has `{escaped(name, 80)}`, which is no copy of `cudalstm.{escaped(name, 80)}`")
+            raise FileFormatError(
+                f"{where} has `{escaped(name, 80)}`, which is no copy of `cudalstm.{escaped(name, 80)}`"
+            )
     return inner
 
 
@@ -138,7 +140,9 @@ def _embedding(
     found = next((below for start in starts if (below := _below(tensors, start))), {})
     asked = config.get(entry)
     if bool(found) != bool(asked):
-        raise UsageError(f"{where} has {'an' if found else 'no'} embedding, and the configuration says {entry}={quoted(asked)}")
+        raise UsageError(
+            f"{where} has {'an' if found else 'no'} embedding, and the configuration says {entry}={quoted(asked)}"
+        )
     if not found or not isinstance(asked, Mapping):
         return nn.Identity()
     settings = Contents(f"{entry} of the configuration", asked)
@@ -169,11 +173,7 @@ def _linears(found: Mapping[str, Tensor], where: str) -> list[nn.Linear]:
 def _linear(weight: Tensor, bias: Tensor, where: str) -> nn.Linear:
     check_shape(where, "weight", weight, None, None)
     check_shape(where, "bias", bias, weight.shape[0])
-    linear = nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0], dtype=weight.dtype)
-    with torch.no_grad():
-        linear.weight.copy_(weight)
-        linear.bias.copy_(bias)
-    return linear
+    return linear_of(weight, bias)
 
 
 def _head(tensors: Contents, where: str, net: Stack, config: Mapping[str, Any]) -> nn.Module:

@@ -1,7 +1,7 @@
 """RTNeural's JSON: layers one after the other, with weights as Keras has them.
 
 The format is that of RTNeural's `model_loader.h` and `python/model_utils.py`: a kernel [I, G * H], a recurrent kernel
-[H, G * H] and a bias, gates in the order i f g o and z r n; the GRU's bias is [2, 3 * H], for the input and for the past.
+[H, G * H] and a bias, gates in the order i f g o and z r n; the GRU's bias is [2, 3 * H], for input and past.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.files import atomic_write
 from loopcell.importing.activations import KERAS, Activated
 from loopcell.importing.audio_layers import Model, cell_name, layers_in, packed, weights_of
-from loopcell.importing.building import gatewise, network_of
+from loopcell.importing.building import gatewise, linear_of, network_of
 from loopcell.importing.chain import Chain
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.imported import Imported
@@ -105,10 +105,8 @@ def _recurrent(layer: Contents, name: str, width: int) -> tuple[dict[str, nn.Mod
 def _dense(layer: Contents, name: str, width: int) -> tuple[dict[str, nn.Module], int]:
     units = _last(layer.where, "shape", layer.take("shape"))
     weight, bias = _parts(layer, 2)
-    linear = nn.utils.skip_init(nn.Linear, width, units)
-    with torch.no_grad():
-        linear.weight.copy_(tensor_of(f"the weight of {layer.where}", weight, width, units).T)
-        linear.bias.copy_(tensor_of(f"the bias of {layer.where}", bias, units))
+    kernel = tensor_of(f"the weight of {layer.where}", weight, width, units)
+    linear = linear_of(kernel.T, tensor_of(f"the bias of {layer.where}", bias, units))
     return {name: linear, **_activated(layer, f"{name}.activation")}, units
 
 
@@ -176,7 +174,12 @@ def _write(layer: nn.Module, written: list[dict[str, Any]]) -> None:
         written.append(_entry("dense", "", layer.out_features, [layer.weight.T, bias]))
     else:
         name = layer.name if isinstance(layer, Activated) else type(layer).__name__.lower()
-        if name not in ("tanh", "relu", "sigmoid") or not written or written[-1]["type"] != "dense" or written[-1]["activation"]:
+        if (
+            name not in ("tanh", "relu", "sigmoid")
+            or not written
+            or written[-1]["type"] != "dense"
+            or written[-1]["activation"]
+        ):
             raise InputError(
                 f"{type(layer).__name__} cannot be written: RTNeural has LSTM, GRU and dense layers, and tanh, relu or "
                 "sigmoid after a dense one"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,14 +66,18 @@ def from_torch(
         raise UsageError(f"{where} has nothing below prefix={prefix!r}; its modules are {_modules(state)}")
     groups, strays = _grouped(chosen)
     if not groups:
-        raise FileFormatError(f"{where} has no recurrent network{_below(start)}: no tensor is named weight_ih or weight_hh")
+        raise FileFormatError(
+            f"{where} has no recurrent network{_below(start)}: no tensor is named weight_ih or weight_hh"
+        )
     if strays:
         raise FileFormatError(
             f"{where} has {listed(strays)}, which belong to no recurrent network: name what to read by prefix=, one of "
             f"{_modules(groups)}"
         )
     networks = {
-        name: network_from(f"`{escaped(name, 80) or 'the network'}` of {where}", group, nonlinearity, batch_first=batch_first)
+        name: network_from(
+            f"`{escaped(name, 80) or 'the network'}` of {where}", group, nonlinearity, batch_first=batch_first
+        )
         for name, group in groups.items()
     }
     others = [f"{name}: outside of prefix" for name in state if name not in chosen]
@@ -86,9 +90,7 @@ def _below(start: str) -> str:
 
 def _modules(names: Mapping[str, Any]) -> str:
     """Return the modules in which there are recurrent networks, for a sentence."""
-    found = {
-        name.rpartition(".")[0] for name in names if _OF_NETWORK.fullmatch(name.rpartition(".")[2])
-    } or set(names)
+    found = {name.rpartition(".")[0] for name in names if _OF_NETWORK.fullmatch(name.rpartition(".")[2])} or set(names)
     return listed(sorted(found))
 
 
@@ -153,14 +155,14 @@ def _sizes(where: str, cell: Mapping[str, Tensor]) -> tuple[int, int, int]:
     hidden, proj = (u.shape[1], 0) if p is None else (p.shape[1], p.shape[0])
     if 0 in w.shape or not hidden or u.shape[0] % hidden or u.shape[0] // hidden not in _GATES:
         raise FileFormatError(
-            f"{where} has weight_hh_l0 {list(u.shape)}, of which no RNN (1), GRU (3) or LSTM (4 gates of {hidden}) is made"
+            f"{where} has weight_hh_l0 {list(u.shape)}, which is no RNN, GRU or LSTM (1, 3, 4 gates of {hidden})"
         )
     if p is not None and u.shape[0] != 4 * hidden:
         raise FileFormatError(f"{where} has a projection, weight_hr_l0, and is no LSTM")
     return w.shape[1], hidden, proj
 
 
-def _made(  # noqa: PLR0913, PLR0917 - what torch.nn's classes take
+def _made(
     where: str, kind: str, input_size: int, hidden: int, settings: dict[str, Any], nonlinearity: Nonlinearity | None,
     proj: int, dtype: torch.dtype,
 ) -> Stack:  # fmt: skip
@@ -171,7 +173,7 @@ def _made(  # noqa: PLR0913, PLR0917 - what torch.nn's classes take
             return LSTM(input_size, hidden, **settings, proj_size=proj, dtype=dtype)
         if nonlinearity not in ("tanh", "relu"):
             raise UsageError(
-                f"{where} is an RNN, and its tensors do not say with which function: pass nonlinearity='tanh' or 'relu', "
+                f"{where} is an RNN, and its tensors do not say of which function: pass nonlinearity='tanh' or 'relu', "
                 f"not {quoted(nonlinearity)}"
             )
         return RNN(input_size, hidden, nonlinearity=nonlinearity, **settings, dtype=dtype)
@@ -182,7 +184,9 @@ def _load(where: str, net: Stack, tensors: Mapping[str, Tensor]) -> None:
     missing = [name for name in expected if name not in tensors]
     extra = [name for name in tensors if name not in expected]
     if missing or extra:
-        raise FileFormatError(f"{where} lacks {listed(missing)} and has {listed(extra)} beyond its {len(expected)} tensors")
+        raise FileFormatError(
+            f"{where} lacks {listed(missing)} and has {listed(extra)} beyond its {len(expected)} tensors"
+        )
     for name, tensor in expected.items():
         check_shape(where, name, tensors[name], *tensor.shape)
         if tensors[name].dtype != tensor.dtype:

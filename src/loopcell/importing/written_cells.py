@@ -1,4 +1,4 @@
-"""Cells written for what a file says: the equations of RNN, LSTM and GRU with the file's activations, clip and gates."""
+"""Cells written for what a file says: RNN, LSTM and GRU with other activations, a clip, or other gates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rnn_cell(f: Activation, *, clip: float | None = None) -> Cell:
     return known_or_new(imported)
 
 
-def lstm_cell(  # noqa: PLR0913 - three activations and what ONNX's operator has beside them
+def lstm_cell(
     f: Activation,
     g: Activation,
     h: Activation,
@@ -55,7 +55,7 @@ def lstm_cell(  # noqa: PLR0913 - three activations and what ONNX's operator has
     gate, candidate, out = _clipped(f, clip), _clipped(g, clip), h.equation
 
     @cell(name="lstm_imported")
-    def imported(x, h, c, *, W, U, b, p):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913 - a cell
+    def imported(x, h, c, *, W, U, b, p):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - a cell
         """LSTM with the activations of an imported file."""
         i = gate(W.i @ x + U.i @ h + p.i * c + b.i)
         f = 1 - i if coupled else gate(W.f @ x + U.f @ h + p.f * c + b.f)
@@ -79,7 +79,7 @@ def gru_after_cell(f: Activation, g: Activation, *, clip: float | None = None) -
     gate, candidate = _clipped(f, clip), _clipped(g, clip)
 
     @cell(name="gru_imported")
-    def imported(x, h, *, W, U, b, d):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913 - a cell
+    def imported(x, h, *, W, U, b, d):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - a cell
         """GRU, reset after the product, with the activations of an imported file."""
         r = gate(W.r @ x + U.r @ h + b.r)
         z = gate(W.z @ x + U.z @ h + b.z)

@@ -6,6 +6,6 @@ import tempfile
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ.setdefault("KERAS_HOME", tempfile.mkdtemp(prefix="keras-"))
 
-import keras  # noqa: E402 - its back end is chosen when it is imported
+import keras
 
 __all__ = ["keras"]

@@ -13,14 +13,16 @@ from loopcell.errors import FileFormatError, UsageError
 from loopcell.importing import from_keras
 from loopcell.importing.keras.files import snake_case
 from tests.importing.keras.library import keras
-from tests.importing.keras.test_layers import X, L, sequential
+from tests.importing.keras.test_layers import L, X, sequential
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's own
 
 
 @pytest.fixture(scope="module")
 def model():
-    made = sequential(L.LSTM(5, return_sequences=True, name="lower"), L.Bidirectional(L.GRU(3), name="upper"), L.Dense(2))
+    made = sequential(
+        L.LSTM(5, return_sequences=True, name="lower"), L.Bidirectional(L.GRU(3), name="upper"), L.Dense(2)
+    )
     made.compile("adam", "mse")
     made.fit(X, np.zeros((3, 2), np.float32), verbose=0)
     return made
@@ -73,7 +75,7 @@ def test_weights_of_another_model(model, saved):
     """The two layers have one class and one shape: only the names in the file tell them apart."""
     config = json.loads(model.to_json())
     config["config"]["layers"][1]["config"]["name"] = "other"
-    with pytest.raises(FileFormatError, match="has the weights of `lower` at layers/lstm, where .* has `other`"):
+    with pytest.raises(FileFormatError, match=r"has the weights of `lower` at layers/lstm, where .* has `other`"):
         from_keras(saved / "model.weights.h5", config=config)
 
 
@@ -92,7 +94,7 @@ def test_a_layer_that_the_configuration_has_not(model, saved):
         ("units", 1e9, "units=1000000000.0 of layer `lower` of .* is not a whole number"),
         ("use_bias", False, "layer `lower` of .* has `layers/lstm/cell/vars/2`, of which the importer makes nothing"),
         ("use_bias", "yes", "use_bias='yes' of layer `lower` of .* is neither true nor false"),
-        ("activation", {"class_name": "function", "config": "mine"}, "activation='mine', a function that no name"),
+        ("activation", {"class_name": "function", "config": "mine"}, "activation='mine', a function that is none"),
         ("dtype", "int8", "computes in 'int8', which is not read"),
         ("quantization_config", {"bits": 4}, "quantized layers are not read"),
         ("return_state", True, "return_state=True, and returns its state beside its output"),
@@ -206,7 +208,9 @@ def test_files_that_are_none(tmp_path):
         from_keras(tmp_path / "other.h5")
 
 
-@pytest.mark.parametrize("kind", [L.LSTM, L.SimpleRNN, L.GRU, L.TimeDistributed, L.Bidirectional, L.Conv1D, L.InputLayer])
+@pytest.mark.parametrize(
+    "kind", [L.LSTM, L.SimpleRNN, L.GRU, L.TimeDistributed, L.Bidirectional, L.Conv1D, L.InputLayer]
+)
 def test_classes_are_called_in_files_as_keras_calls_them(kind):
     from keras.src.utils import naming
 

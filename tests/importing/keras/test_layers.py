@@ -83,7 +83,9 @@ def test_activations_of_dense_layers_alone(name, tmp_path):
     compare(sequential(L.LSTM(4), L.Dense(3, activation=name)), tmp_path / "model.keras")
     model = sequential(L.LSTM(4, activation=name))
     model.save(tmp_path / "cell.keras")
-    with pytest.raises(FileFormatError, match=f"activation='{name}', which is not read inside a cell; read are `linear`"):
+    with pytest.raises(
+        FileFormatError, match=f"activation='{name}', which is not read inside a cell; read are `linear`"
+    ):
         from_keras(tmp_path / "cell.keras")
 
 
@@ -107,7 +109,11 @@ def test_a_stack_of_everything(tmp_path):
     imported = compare(model, tmp_path / "model.keras", symbols)
     assert set(LAYERS) - {"SimpleRNN"} <= {type(layer).__name__ for layer in model._layers} | {"LSTM"}
     words = " ".join(imported.left_out)
-    for word in ("dropout=0.2 of the LSTM in layer `both`", "recurrent_dropout=0.1", "kernel_regularizer of layer `gru"):
+    for word in (
+        "dropout=0.2 of the LSTM in layer `both`",
+        "recurrent_dropout=0.1",
+        "kernel_regularizer of layer `gru",
+    ):
         assert word in words
     assert isinstance(imported.model.layers[1], torch.nn.Dropout)
 
@@ -168,7 +174,7 @@ def squared(x):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: sequential(L.Conv1D(3, 2), L.GRU(3)), "layer `conv1d` of .* is of the class Conv1D, which is not read"),
+        (lambda: sequential(L.Conv1D(3, 2), L.GRU(3)), "`conv1d` of .* is of the class Conv1D, which is not read"),
         (lambda: sequential(L.Bidirectional(L.GRU(3), merge_mode="sum")), "merge_mode='sum', and only directions"),
         (lambda: sequential(L.Masking(), L.GRU(3)), "of the class Masking"),
         (lambda: keras.Sequential([keras.Input((None,)), L.Embedding(5, 4, mask_zero=True), L.GRU(3)]),
@@ -177,7 +183,7 @@ def squared(x):
         (lambda: sequential(L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, activation="relu", go_backwards=True))),
          "has two layers of different equations"),
         (lambda: sequential(LSTM(3)), "is a class of its own"),
-        (lambda: sequential(L.GRU(3, activation=squared)), "a function that no name of Keras stands for"),
+        (lambda: sequential(L.GRU(3, activation=squared)), "a function that is none of Keras'"),
         (lambda: sequential(L.Dense(3)), "has no recurrent layer"),
         (lambda: sequential(L.TimeDistributed(L.LSTM(3)), features=(None, 5, 4)), "wraps 'LSTM'; read is `Dense`"),
         (lambda: sequential(L.Bidirectional(L.LSTM(3)), L.Lambda(lambda x: x)), "of the class Lambda"),

@@ -11,7 +11,9 @@ GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 OPSET = 22
 
 
-def model(nodes: list[Any], tensors: dict[str, np.ndarray], inputs: dict[str, Any], outputs: dict[str, int]) -> ModelProto:
+def model(
+    nodes: list[Any], tensors: dict[str, np.ndarray], inputs: dict[str, Any], outputs: dict[str, int]
+) -> ModelProto:
     """Return a model; `inputs` are arrays of the types that go in, outputs are floats of so many axes."""
     kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int32): TensorProto.INT32,
              np.dtype(np.int64): TensorProto.INT64}  # fmt: skip
@@ -32,20 +34,22 @@ def _axes(name: str, ndim: int) -> list[str]:
     return [f"{name}_{axis}" for axis in range(ndim)]
 
 
-def recurrent(op, rng, *, T=5, B=3, I=4, H=6, directions=1, bias=True, peepholes=False, lengths=False, states=False,
-              layout=0, **attributes):  # fmt: skip
+def recurrent(
+    op, rng, *, T=5, B=3, features=4, H=6, directions=1, bias=True, peepholes=False, lengths=False, states=False,
+    layout=0, **attributes,
+):  # fmt: skip
     """Return a model of one node and arrays for its inputs."""
     rows = GATES[op] * H
 
     def draw(*shape):
         return rng.standard_normal(shape).astype(np.float32)
 
-    tensors = {"W": draw(directions, rows, I), "R": draw(directions, rows, H) / 2}
+    tensors = {"W": draw(directions, rows, features), "R": draw(directions, rows, H) / 2}
     if bias:
         tensors["B"] = draw(directions, 2 * rows)
     if peepholes:
         tensors["P"] = draw(directions, 3 * H)
-    inputs = {"X": draw(B, T, I) if layout else draw(T, B, I)}
+    inputs = {"X": draw(B, T, features) if layout else draw(T, B, features)}
     if lengths:
         inputs["sequence_lens"] = rng.integers(1, T + 1, B).astype(np.int32)
     if states:

@@ -16,9 +16,7 @@ for _kind in KINDS:  # each of these modules adds its cases to one list when it 
     import_module(f"onnx.backend.test.case.node.{_kind}")
 
 CASES = [
-    case
-    for case in onnx_cases._NodeTestCases
-    if any(entry.op_type.lower() in KINDS for entry in case.model.graph.node)
+    case for case in onnx_cases._NodeTestCases if any(entry.op_type.lower() in KINDS for entry in case.model.graph.node)
 ]
 
 

@@ -23,7 +23,8 @@ def tagger():
     tensors = {
         "table": draw(11, 4), "W1": draw(2, 20, 4), "R1": draw(2, 20, 5), "B1": draw(2, 40),
         "W2": draw(10, 9), "R2": draw(3, 9), "one": ints(1), "nothing": ints(0), "minus": np.array(-1),
-        "rows": ints(0, 0, -1), "two": ints(2), "five": ints(5), "batch": np.array(1), "dense": draw(2, 3), "bias": draw(2),
+        "rows": ints(0, 0, -1), "two": ints(2), "five": ints(5), "batch": np.array(1), "dense": draw(2, 3),
+        "bias": draw(2),
     }  # fmt: skip
     node = helper.make_node
     nodes = [
@@ -152,7 +153,9 @@ def test_what_is_not_read_is_named(change, sentence):
 def test_an_attribute_that_nobody_reads_is_named():
     """The checker knows the operators' attributes; this one is known to it and has no meaning for a Cast to float."""
     made = tagger()
-    made.graph.node[5].attribute.append(helper.make_attribute("value", numpy_helper.from_array(np.zeros(1, np.float32))))
+    made.graph.node[5].attribute.append(
+        helper.make_attribute("value", numpy_helper.from_array(np.zeros(1, np.float32)))
+    )
     made.graph.node[0].attribute.append(helper.make_attribute("surprise", 1))
     with pytest.raises(FileFormatError, match="surprise"):
         from_onnx(made)
@@ -179,7 +182,7 @@ def test_sources_that_are_none(tmp_path):
 
 
 def test_a_torn_file_is_refused_at_every_length(tmp_path):
-    whole = recurrent("LSTM", np.random.default_rng(0), H=2, I=1)[0].SerializeToString()
+    whole = recurrent("LSTM", np.random.default_rng(0), H=2, features=1)[0].SerializeToString()
     path = tmp_path / "torn.onnx"
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
@@ -188,7 +191,7 @@ def test_a_torn_file_is_refused_at_every_length(tmp_path):
 
 
 def test_wrong_bytes_give_a_model_or_a_sentence(tmp_path):
-    whole = bytearray(recurrent("LSTM", np.random.default_rng(0), H=2, I=1)[0].SerializeToString())
+    whole = bytearray(recurrent("LSTM", np.random.default_rng(0), H=2, features=1)[0].SerializeToString())
     rng, path = np.random.default_rng(4), tmp_path / "wrong.onnx"
     refused = 0
     for _ in range(150):

@@ -1,4 +1,4 @@
-"""What a Keras configuration says of a model and its layers: which layer follows which, and what has no effect."""
+"""Keras configurations: which layer follows which, and what has no effect."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def named_activation(layer: Contents, name: str, default: str | None) -> str:
     found = layer.take_or(name, default)
     if isinstance(found, dict):  # a function that Keras has under a registered name
         raise FileFormatError(
-            f"{layer.where} has {name}={quoted(found.get('config', found))}, a function that no name of Keras stands for"
+            f"{layer.where} has {name}={quoted(found.get('config', found))}, a function that is none of Keras'"
         )
     if found is not None and not isinstance(found, str):
         raise FileFormatError(f"{layer.where} has {name}={quoted(found)}, which is no name of a function")
@@ -91,8 +91,8 @@ def check_chain(config: Mapping[str, Any], layers: Sequence[Mapping[str, Any]], 
         return
     if kind not in ("Functional", "Model"):
         raise FileFormatError(
-            f"{where} is a model of the class {quoted(kind)}; read are Sequential and Functional ones, whose layers the "
-            "file lists"
+            f"{where} is a model of the class {quoted(kind)}; read are Sequential and "
+            "Functional ones, whose layers the file lists"
         )
     for place, layer in enumerate(layers):
         read = _reads(layer, where)

@@ -29,7 +29,7 @@ _ZIP_ERRORS = (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, E
 
 @dataclass(frozen=True)
 class KerasFile:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         where: the file, for errors.
@@ -71,7 +71,7 @@ def read(path: Path, config: Mapping[str, Any] | str | None) -> KerasFile:
             raise FileFormatError(f"{path} has no layers: it is no model, and no weights, that Keras 3 wrote")
         if given is None:
             raise UsageError(
-                f"{path} has weights alone, and the equations follow from the configuration: pass config=model.to_json()"
+                f"{path} has weights alone, and equations follow from the configuration: pass config=model.to_json()"
             )
         return _from_weights(group, str(path), given, str(given.get("keras_version", "")))
 
@@ -218,4 +218,6 @@ def layers_of(config: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
 
 
 def _is_layer(layer: object) -> bool:
-    return isinstance(layer, dict) and isinstance(layer.get("class_name"), str) and isinstance(layer.get("config"), dict)
+    return (
+        isinstance(layer, dict) and isinstance(layer.get("class_name"), str) and isinstance(layer.get("config"), dict)
+    )

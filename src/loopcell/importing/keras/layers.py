@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +13,7 @@ from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, escaped, quoted
 from loopcell.importing import written_cells
 from loopcell.importing.activations import KERAS, Activated
-from loopcell.importing.building import FLOATS, check_shape, gatewise, network_of, without_spaces
+from loopcell.importing.building import FLOATS, check_shape, gatewise, linear_of, network_of, without_spaces
 from loopcell.importing.chain import LastStep, TimeReversed
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.keras.config import OF_TRAINING, activation_of, common, named_activation
@@ -137,7 +136,9 @@ def _direction(layer: KerasLayer) -> _Direction:
     hidden = config.whole("units")
     layer.left_out += common(config)
     config.expect("return_state", False, why="and returns its state beside its output: save it with False")
-    config.expect("stateful", False, why="and keeps its state between calls, which goes in and out here: save it with False")
+    config.expect(
+        "stateful", False, why="and keeps its state between calls, which goes in and out here: save it with False"
+    )
     config.expect("time_major", False, why="and has time as the first axis, which is not read")
     for name in ("dropout", "recurrent_dropout"):
         rate = config.take_or(name, 0.0)
@@ -150,7 +151,7 @@ def _direction(layer: KerasLayer) -> _Direction:
     return _Direction(cell, weights, backwards, sequences)
 
 
-def _packed_weights(layer: KerasLayer, equations: _Equations, hidden: int, use_bias: bool) -> dict[str, Tensor]:  # noqa: FBT001
+def _packed_weights(layer: KerasLayer, equations: _Equations, hidden: int, use_bias: bool) -> dict[str, Tensor]:
     """Return the weights by the names of the equations: Keras has them as [inputs, gates * units]."""
     width = hidden * len(equations.gates)
     kernel, recurrent = layer.weight("kernel"), layer.weight("recurrent kernel")
@@ -222,14 +223,10 @@ def dense(layer: KerasLayer) -> Modules:
     layer.left_out += common(layer.config)
     kernel = layer.weight("kernel")
     check_shape(layer.where, "kernel", kernel, None, units)
-    linear = nn.utils.skip_init(nn.Linear, kernel.shape[0], units, bias=use_bias, dtype=kernel.dtype)
-    with torch.no_grad():
-        linear.weight.copy_(kernel.T)
-        if use_bias:
-            bias = layer.weight("bias")
-            check_shape(layer.where, "bias", bias, units)
-            linear.bias.copy_(bias)
-    return {layer.name: linear, **_activated(layer, f"{layer.name}.activation")}
+    bias = layer.weight("bias") if use_bias else None
+    if bias is not None:
+        check_shape(layer.where, "bias", bias, units)
+    return {layer.name: linear_of(kernel.T, bias), **_activated(layer, f"{layer.name}.activation")}
 
 
 def _activated(layer: KerasLayer, name: str) -> Modules:
@@ -237,7 +234,9 @@ def _activated(layer: KerasLayer, name: str) -> Modules:
     if found == "hard_sigmoid":
         activation_of(Contents(layer.where, {"activation": found}), "activation", layer.version, "linear")
     if found not in _DENSE:
-        raise FileFormatError(f"{layer.where} has activation={quoted(found)}, which is not read; read are {listed(_DENSE)}")
+        raise FileFormatError(
+            f"{layer.where} has activation={quoted(found)}, which is not read; read are {listed(_DENSE)}"
+        )
     return {} if found == "linear" else {name: Activated(found, _DENSE[found])}
 
 
@@ -251,12 +250,14 @@ def embedding(layer: KerasLayer) -> Modules:
     """Return a table of vectors."""
     rows, width = layer.config.whole("input_dim"), layer.config.whole("output_dim")
     layer.left_out += common(layer.config)
-    layer.config.expect("mask_zero", False, why="and skips steps of symbol 0: pass lengths to the network, and save it with False")
+    layer.config.expect(
+        "mask_zero", False, why="and skips steps of symbol 0: pass lengths to the network, and save it with False"
+    )
     layer.config.take_or("input_length", None)
     layer.config.expect("weights", None, why="which is not read")
     table = layer.weight("embeddings")
     check_shape(layer.where, "embeddings", table, rows, width)
-    return {layer.name: nn.Embedding.from_pretrained(table, freeze=False)}
+    return {layer.name: nn.Embedding.from_pretrained(table, freeze=False)}  # type: ignore[no-untyped-call]  # torch's
 
 
 def dropout(layer: KerasLayer) -> Modules:
@@ -313,7 +314,8 @@ def modules_of(layer: KerasLayer) -> Modules:
     """
     if layer.kind not in LAYERS:
         raise FileFormatError(
-            f"{layer.where} is of the class {escaped(layer.kind, 80)}, which is not read; read are {listed(sorted(LAYERS))}"
+            f"{layer.where} is of the class {escaped(layer.kind, 80)}, which is not read; "
+            f"read are {listed(sorted(LAYERS))}"
         )
     trainable = layer.config.flag("trainable", True)
     made = LAYERS[layer.kind](layer)

@@ -62,7 +62,9 @@ def _layer(entry: Mapping[str, Any], weights: dict[str, Any], version: str, wher
     kind, name = str(entry["class_name"]), str(entry["config"].get("name", ""))
     title = f"layer `{escaped(name, 80)}` of {where}"
     if entry.get("module") not in _HOMES or entry.get("registered_name") not in (None, kind):
-        raise FileFormatError(f"{title} is a class of its own ({escaped(str(entry.get('registered_name')), 80)}), whose code is not here")
+        raise FileFormatError(
+            f"{title} is a class of its own ({escaped(str(entry.get('registered_name')), 80)}), whose code is not here"
+        )
     return KerasLayer(name, kind, Contents(title, entry["config"]), weights, version)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, LoopcellError, escaped
 from loopcell.importing.contents import listed
-from loopcell.importing.onnx.node import Node, Run
+from loopcell.importing.onnx.node import OnnxNode, Run
 from loopcell.importing.onnx.operators import LARGEST, OPERATORS, REARRANGING
 from loopcell.importing.onnx.recurrent import KINDS, WEIGHTS, OnnxRecurrent, build
 from loopcell.layers.stack import Stack
@@ -16,7 +16,7 @@ from loopcell.layers.stack import Stack
 _RUN_ERRORS = (RuntimeError, IndexError, TypeError, ValueError, AttributeError, KeyError, ZeroDivisionError)
 """What PyTorch raises for tensors that do not fit each other."""
 
-Step = tuple[Node, Run | OnnxRecurrent]
+Step = tuple[OnnxNode, Run | OnnxRecurrent]
 
 
 class OnnxGraph(nn.Module):
@@ -75,7 +75,7 @@ class OnnxGraph(nn.Module):
         return {name: known[name] for name in self.output_names}
 
 
-def _outputs(node: Node, run: Run | OnnxRecurrent, given: Sequence[Tensor | None]) -> dict[str, Tensor]:
+def _outputs(node: OnnxNode, run: Run | OnnxRecurrent, given: Sequence[Tensor | None]) -> dict[str, Tensor]:
     try:
         results = run(given)
     except LoopcellError:
@@ -93,7 +93,7 @@ class GraphBuilder:
         values: the file's tensors by name.
     """
 
-    def __init__(self, nodes: Sequence[Node], values: Mapping[str, Tensor]) -> None:
+    def __init__(self, nodes: Sequence[OnnxNode], values: Mapping[str, Tensor]) -> None:
         self._nodes, self._values = nodes, values
         self._constants = dict(values)
         self._room = LARGEST
@@ -119,7 +119,7 @@ class GraphBuilder:
         fixed = {name: tensor for name, tensor in self._values.items() if name not in learned} | self._held
         return OnnxGraph(inputs, outputs, steps, _only(learned, needed), _only(fixed, needed))
 
-    def _run_of(self, node: Node) -> Run | OnnxRecurrent | None:
+    def _run_of(self, node: OnnxNode) -> Run | OnnxRecurrent | None:
         """Return what runs a node; None of one that only holds a constant."""
         if node.op in KINDS:
             return build(node, lambda place: self._weight(node, place))
@@ -134,7 +134,7 @@ class GraphBuilder:
         self._fold(node, run)
         return run
 
-    def _fold(self, node: Node, run: Run) -> None:
+    def _fold(self, node: OnnxNode, run: Run) -> None:
         """Note what a node computes from the file's tensors alone, as far as it only arranges them anew."""
         given = [self._constants.get(name) for name in node.inputs if name]
         known = [tensor for tensor in given if tensor is not None]
@@ -148,12 +148,12 @@ class GraphBuilder:
         except InputError as error:  # of the file's own tensors
             raise FileFormatError(str(error)) from error
 
-    def _weight(self, node: Node, place: int) -> Tensor | None:
+    def _weight(self, node: OnnxNode, place: int) -> Tensor | None:
         name = node.input(place)
         if name and name not in self._constants:
             raise FileFormatError(
-                f"`{escaped(name, 80)}`, a weight of {node.where}, is none of the file's tensors: it is an input of the "
-                "graph or computed; give the value of an input by weights={...}"
+                f"`{escaped(name, 80)}`, a weight of {node.where}, is none of the file's tensors: it is an input of "
+                "the graph or computed; give the value of an input by weights={...}"
             )
         return self._constants[name] if name else None
 

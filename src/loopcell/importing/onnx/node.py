@@ -14,7 +14,7 @@ Run = Callable[[Sequence[Tensor | None]], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
-class Node:
+class OnnxNode:
     """A node.
 
     Attributes:

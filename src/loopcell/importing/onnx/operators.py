@@ -1,4 +1,4 @@
-"""The operators of ONNX that stand around recurrent ones: a builder each, which reads the attributes and returns what runs.
+"""The operators of ONNX that stand around recurrent ones: for each a builder that reads the attributes.
 
 https://onnx.ai/onnx/operators, versions 7 to 28. Attributes are read before anything runs, so that none is overlooked.
 """
@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from loopcell.errors import FileFormatError, InputError
-from loopcell.importing.onnx.node import Node, Run
+from loopcell.importing.onnx.node import OnnxNode, Run
 
 LARGEST = 1 << 28
 """Numbers that a tensor may have whose shape is only written in the file."""
@@ -25,18 +26,18 @@ _DTYPES = {
 """PyTorch's dtypes by TensorProto.DataType."""
 
 
-def _inputs(given: Sequence[Tensor | None], node: Node, count: int) -> list[Any]:
+def _inputs(given: Sequence[Tensor | None], node: OnnxNode, count: int) -> list[Any]:
     """Return the first inputs, None where one is left out."""
     if not given or given[0] is None:
         raise InputError(f"{node.where} has no input")
     return [*given, *([None] * count)][:count]
 
 
-def _unary(function: Callable[[Tensor], Tensor]) -> Callable[[Node], Run]:
+def _unary(function: Callable[[Tensor], Tensor]) -> Callable[[OnnxNode], Run]:
     return lambda node: lambda given: (function(_inputs(given, node, 1)[0]),)
 
 
-def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Node], Run]:
+def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[OnnxNode], Run]:
     return lambda node: lambda given: (function(*_inputs(given, node, 2)),)
 
 
@@ -44,7 +45,7 @@ def _divided(left: Tensor, right: Tensor) -> Tensor:
     return left / right if left.is_floating_point() else torch.div(left, right, rounding_mode="trunc")
 
 
-def _constant(node: Node) -> Run:
+def _constant(node: OnnxNode) -> Run:
     for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
         if name in node.attributes:
             value = node.attributes.take(name)
@@ -54,7 +55,7 @@ def _constant(node: Node) -> Run:
     raise FileFormatError(f"{node.where} holds no value that is read")
 
 
-def _cast(node: Node) -> Run:
+def _cast(node: OnnxNode) -> Run:
     code = node.attributes.take("to")
     node.attributes.take_or("saturate", 1)  # of float8 alone, which is refused
     if code not in _DTYPES:
@@ -62,12 +63,12 @@ def _cast(node: Node) -> Run:
     return lambda given: (_inputs(given, node, 1)[0].to(_DTYPES[code]),)
 
 
-def _shape(node: Node) -> Run:
+def _shape(node: OnnxNode) -> Run:
     start, end = node.attributes.take_or("start", 0), node.attributes.take_or("end", None)
     return lambda given: (torch.tensor(list(_inputs(given, node, 1)[0].shape)[start:end], dtype=torch.int64),)
 
 
-def _axes(node: Node) -> Callable[[Tensor | None], list[int] | None]:
+def _axes(node: OnnxNode) -> Callable[[Tensor | None], list[int] | None]:
     """Return what gives the axes: of an attribute before version 13, of the second input since."""
     if node.opset < 13:
         written = node.attributes.take_or("axes", None)
@@ -75,7 +76,7 @@ def _axes(node: Node) -> Callable[[Tensor | None], list[int] | None]:
     return lambda given: None if given is None else [int(axis) for axis in given.flatten().tolist()]
 
 
-def _squeeze(node: Node) -> Run:
+def _squeeze(node: OnnxNode) -> Run:
     axes = _axes(node)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -86,7 +87,7 @@ def _squeeze(node: Node) -> Run:
     return run
 
 
-def _unsqueeze(node: Node) -> Run:
+def _unsqueeze(node: OnnxNode) -> Run:
     axes = _axes(node)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -99,7 +100,7 @@ def _unsqueeze(node: Node) -> Run:
     return run
 
 
-def _transpose(node: Node) -> Run:
+def _transpose(node: OnnxNode) -> Run:
     order = node.attributes.take_or("perm", None)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -109,7 +110,7 @@ def _transpose(node: Node) -> Run:
     return run
 
 
-def _reshape(node: Node) -> Run:
+def _reshape(node: OnnxNode) -> Run:
     keeps_zero = node.attributes.flag("allowzero", False)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -122,12 +123,12 @@ def _reshape(node: Node) -> Run:
     return run
 
 
-def _concat(node: Node) -> Run:
+def _concat(node: OnnxNode) -> Run:
     axis = node.attributes.take("axis")
     return lambda given: (torch.cat([tensor for tensor in given if tensor is not None], axis),)
 
 
-def _gather(node: Node) -> Run:
+def _gather(node: OnnxNode) -> Run:
     axis = node.attributes.take_or("axis", 0)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -140,7 +141,7 @@ def _gather(node: Node) -> Run:
     return run
 
 
-def _slice(node: Node) -> Run:
+def _slice(node: OnnxNode) -> Run:
     names = ("starts", "ends", "axes")
     written = [node.attributes.take_or(name, None) for name in names] if node.opset < 10 else None
 
@@ -149,6 +150,8 @@ def _slice(node: Node) -> Run:
         starts, ends, axes, steps = [None if part is None else part.tolist() for part in rest]
         if written is not None:
             starts, ends, axes = written
+        if starts is None or ends is None:
+            raise InputError(f"{node.where} has no starts and ends")
         axes = list(range(len(starts))) if axes is None else axes
         for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(axes), strict=True):
             places = range(x.shape[axis])[start:end:step]
@@ -158,7 +161,7 @@ def _slice(node: Node) -> Run:
     return run
 
 
-def _split(node: Node) -> Run:
+def _split(node: OnnxNode) -> Run:
     axis, count = node.attributes.take_or("axis", 0), len(node.outputs)
     node.attributes.take_or("num_outputs", count)
     written = node.attributes.take_or("split", None) if node.opset < 13 else None
@@ -166,32 +169,32 @@ def _split(node: Node) -> Run:
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
         x, sizes = _inputs(given, node, 2)
         lengths = written or (None if sizes is None else [int(size) for size in sizes.tolist()])
-        return tuple(x.split(lengths if lengths else math.ceil(x.shape[axis] / count), axis))
+        return tuple(x.split(lengths or math.ceil(x.shape[axis] / count), axis))
 
     return run
 
 
-def _bounded(node: Node, shape: Tensor) -> list[int]:
+def _bounded(node: OnnxNode, shape: Tensor) -> list[int]:
     lengths = [int(length) for length in shape.tolist()]
     if math.prod(lengths) > LARGEST:
         raise FileFormatError(f"{node.where} makes a tensor {lengths}, which is larger than {LARGEST:,} numbers")
     return lengths
 
 
-def _expand(node: Node) -> Run:
+def _expand(node: OnnxNode) -> Run:
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
         x, shape = _inputs(given, node, 2)
-        return (x.expand(torch.broadcast_shapes(x.shape, tuple(_bounded(node, shape)))),)
+        return (x.expand(np.broadcast_shapes(x.shape, tuple(_bounded(node, shape)))),)
 
     return run
 
 
-def _constant_of_shape(node: Node) -> Run:
+def _constant_of_shape(node: OnnxNode) -> Run:
     value = node.attributes.take_or("value", torch.zeros(1))
     return lambda given: (torch.full(_bounded(node, _inputs(given, node, 1)[0]), value.item(), dtype=value.dtype),)
 
 
-def _gemm(node: Node) -> Run:
+def _gemm(node: OnnxNode) -> Run:
     alpha, beta = node.attributes.take_or("alpha", 1.0), node.attributes.take_or("beta", 1.0)
     turned = [node.attributes.flag(name, False) for name in ("transA", "transB")]
 
@@ -203,8 +206,8 @@ def _gemm(node: Node) -> Run:
     return run
 
 
-def _softmax(function: Callable[..., Tensor]) -> Callable[[Node], Run]:
-    def build(node: Node) -> Run:
+def _softmax(function: Callable[..., Tensor]) -> Callable[[OnnxNode], Run]:
+    def build(node: OnnxNode) -> Run:
         axis = node.attributes.take_or("axis", -1 if node.opset >= 13 else 1)
 
         def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -218,7 +221,7 @@ def _softmax(function: Callable[..., Tensor]) -> Callable[[Node], Run]:
     return build
 
 
-def _flatten(node: Node) -> Run:
+def _flatten(node: OnnxNode) -> Run:
     axis = node.attributes.take_or("axis", 1)
 
     def run(given: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -228,14 +231,14 @@ def _flatten(node: Node) -> Run:
     return run
 
 
-def _dropout(node: Node) -> Run:
+def _dropout(node: OnnxNode) -> Run:
     node.attributes.take_all(("ratio", "seed"))  # of training, which an imported graph does not know
     if sum(map(bool, node.outputs)) > 1:
         raise FileFormatError(f"{node.where} gives its mask to others: export the model for inference")
     return lambda given: (_inputs(given, node, 1)[0],)
 
 
-OPERATORS: dict[str, Callable[[Node], Run]] = {
+OPERATORS: dict[str, Callable[[OnnxNode], Run]] = {
     "Add": _binary(torch.add),
     "Cast": _cast,
     "Concat": _concat,

@@ -13,7 +13,7 @@ from loopcell.errors import FileFormatError, InputError, escaped
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.onnx.graph import GraphBuilder
-from loopcell.importing.onnx.node import Node
+from loopcell.importing.onnx.node import OnnxNode
 from loopcell.importing.onnx.proto import as_tensor, attributes_of, opset, read_model
 
 
@@ -30,8 +30,8 @@ def from_onnx(model: Any, *, weights: Mapping[str, Any] | None = None) -> Import
         weights: values of inputs of the graph that are weights, by name, as tensors or arrays.
 
     Returns:
-        The result; its model takes and returns tensors by the names of the graph: `model({"X": x})["Y"]`. Networks go by
-        the node's name, or where it has none by its first output.
+        The result; its model takes and returns tensors by the names of the graph: `model({"X": x})["Y"]`. Networks go
+        by the node's name, or where it has none by its first output.
 
     Raises:
         FileFormatError: the file is damaged or hostile; an operator, attribute or tensor is not read; a shape is off.
@@ -60,11 +60,11 @@ def _given(weights: Mapping[str, Any], inputs: list[str]) -> dict[str, Tensor]:
     return {name: torch.as_tensor(value) for name, value in weights.items()}
 
 
-def _node(entry: Any, version: int, where: str) -> Node:
+def _node(entry: Any, version: int, where: str) -> OnnxNode:
     outputs = tuple(entry.output)
     name = entry.name or next(filter(None, outputs), "")
     title = f"the {escaped(entry.op_type, 40)} node `{escaped(name, 80)}` of {where}"
     if entry.domain not in ("", "ai.onnx"):
         raise FileFormatError(f"{title} is of the domain `{escaped(entry.domain, 80)}`, whose operators are not read")
     attributes = Contents(title, attributes_of(entry, title))
-    return Node(title, name, entry.op_type, tuple(entry.input), outputs, attributes, version)
+    return OnnxNode(title, name, entry.op_type, tuple(entry.input), outputs, attributes, version)

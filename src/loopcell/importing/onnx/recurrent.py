@@ -17,7 +17,7 @@ from loopcell.importing import written_cells
 from loopcell.importing.activations import ONNX, Activation
 from loopcell.importing.building import check_shape, gatewise, network_of, without_spaces
 from loopcell.importing.contents import Contents
-from loopcell.importing.onnx.node import Node
+from loopcell.importing.onnx.node import OnnxNode
 from loopcell.layers import State
 from loopcell.layers.stack import Stack
 from loopcell.runtime import Lengths
@@ -30,7 +30,7 @@ WEIGHTS = (W, R, B, P)
 
 
 @dataclass(frozen=True)
-class Kind:
+class RecurrentOperator:
     """A recurrent operator.
 
     Attributes:
@@ -45,9 +45,9 @@ class Kind:
 
 
 KINDS = {
-    "RNN": Kind(("h",), ("Tanh",), ("h",)),
-    "LSTM": Kind(("i", "o", "f", "g"), ("Sigmoid", "Tanh", "Tanh"), ("h", "c")),
-    "GRU": Kind(("z", "r", "n"), ("Sigmoid", "Tanh"), ("h",)),
+    "RNN": RecurrentOperator(("h",), ("Tanh",), ("h",)),
+    "LSTM": RecurrentOperator(("i", "o", "f", "g"), ("Sigmoid", "Tanh", "Tanh"), ("h", "c")),
+    "GRU": RecurrentOperator(("z", "r", "n"), ("Sigmoid", "Tanh"), ("h",)),
 }
 _PEEPHOLES = ("i", "o", "f")
 
@@ -87,7 +87,9 @@ class OnnxRecurrent(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         if len(self.networks) == 2:
             halves = [
-                _directed(net, x, lengths, [None if start is None else start[at : at + 1] for start in starts], bool(at))
+                _directed(
+                    net, x, lengths, [None if start is None else start[at : at + 1] for start in starts], bool(at)
+                )
                 for at, net in enumerate(self.networks)
             ]
             finals = zip(halves[0][1], halves[1][1], strict=True)
@@ -107,7 +109,7 @@ def _directed(
     return rows.reverse(y) if reverse else y, tuple(state.values())
 
 
-def build(node: Node, constant: Callable[[int], Tensor | None]) -> OnnxRecurrent:
+def build(node: OnnxNode, constant: Callable[[int], Tensor | None]) -> OnnxRecurrent:
     """Return the module of a node of one of the `KINDS`.
 
     Args:
@@ -127,7 +129,7 @@ def build(node: Node, constant: Callable[[int], Tensor | None]) -> OnnxRecurrent
     weights = _weights(node, kind, constant, count)
     made = _cells(node, kind, count)
     given.finish()
-    fitted = [_fitted(node, cell, part) for cell, part in zip(made, weights, strict=True)]
+    fitted = [_fitted(cell, part) for cell, part in zip(made, weights, strict=True)]
     if count == 2 and fitted[0][0].fingerprint != fitted[1][0].fingerprint:
         networks = [network_of(node.where, cell, [[part]]) for cell, part in fitted]
     else:
@@ -136,7 +138,7 @@ def build(node: Node, constant: Callable[[int], Tensor | None]) -> OnnxRecurrent
 
 
 def _weights(
-    node: Node, kind: Kind, constant: Callable[[int], Tensor | None], count: int
+    node: OnnxNode, kind: RecurrentOperator, constant: Callable[[int], Tensor | None], count: int
 ) -> list[dict[str, Tensor]]:
     """Return for each direction every weight by the names of the equations, the two biases apart as b and d."""
     w, r, b, p = (constant(place) for place in WEIGHTS)
@@ -162,7 +164,7 @@ def _weights(
     return every
 
 
-def _cells(node: Node, kind: Kind, count: int) -> list[Cell]:
+def _cells(node: OnnxNode, kind: RecurrentOperator, count: int) -> list[Cell]:
     """Return the equations of each direction."""
     per = len(kind.activations)
     clip = node.attributes.take_or("clip", None)
@@ -182,13 +184,12 @@ def _cells(node: Node, kind: Kind, count: int) -> list[Cell]:
     ]
 
 
-def _fitted(node: Node, cell: Cell, weights: dict[str, Tensor]) -> tuple[Cell, dict[str, Tensor]]:
+def _fitted(cell: Cell, weights: dict[str, Tensor]) -> tuple[Cell, dict[str, Tensor]]:
     """Return the cell without the biases that the node has not, and the weights that it has: both biases in one.
 
     A coupled LSTM has weights of a forget gate that the operator does not read; they are left out here.
     """
-    given = weights if any(name.startswith("b.") for name in weights) else {**weights}
-    cell = without_spaces(cell, given)
+    cell = without_spaces(cell, weights)
     fitted = {}
     for name in cell.graph.parameters:
         space, _, gate = name.partition(".")
@@ -199,7 +200,7 @@ def _fitted(node: Node, cell: Cell, weights: dict[str, Tensor]) -> tuple[Cell, d
     return cell, fitted
 
 
-def _activations(node: Node, kind: Kind, count: int) -> list[Activation]:
+def _activations(node: OnnxNode, kind: RecurrentOperator, count: int) -> list[Activation]:
     """Return the activations of all directions, each with the numbers that are its own.
 
     The lists activation_alpha and activation_beta hold the numbers of those that have any, in order.
@@ -210,12 +211,14 @@ def _activations(node: Node, kind: Kind, count: int) -> list[Activation]:
         raise FileFormatError(
             f"{node.where} has {len(names)} activations, and {node.op} needs {len(kind.activations)} a direction"
         )
-    lists = [Numbers(node.where, name, given) for name in ("activation_alpha", "activation_beta")]
+    lists = [ActivationNumbers(node.where, name, given) for name in ("activation_alpha", "activation_beta")]
     found = []
     for name in names:
         row = ONNX.get(name.lower())
         if row is None:
-            raise FileFormatError(f"{node.where} has the activation {quoted(name)}; ONNX's are {', '.join(sorted(ONNX))}")
+            raise FileFormatError(
+                f"{node.where} has the activation {quoted(name)}; ONNX's are {', '.join(sorted(ONNX))}"
+            )
         taken = [each.next(name, default) for each, default in zip(lists, row.numbers, strict=False)]
         found.append(row.made(*[*taken, 0.0, 0.0][:2]))
     for each in lists:
@@ -223,7 +226,7 @@ def _activations(node: Node, kind: Kind, count: int) -> list[Activation]:
     return found
 
 
-class Numbers:
+class ActivationNumbers:
     """The numbers of a list attribute, handed out one by one."""
 
     def __init__(self, where: str, name: str, attributes: Contents) -> None:
