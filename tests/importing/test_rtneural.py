@@ -13,8 +13,6 @@ from loopcell.errors import FileFormatError, InputError
 from loopcell.importing import from_keras, from_rtneural, to_rtneural
 from tests.importing.keras.library import keras
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's own
-
 L = keras.layers
 X = np.random.default_rng(0).standard_normal((2, 7, 3)).astype(np.float32)
 

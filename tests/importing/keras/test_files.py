@@ -15,8 +15,6 @@ from loopcell.importing.keras.files import snake_case
 from tests.importing.keras.library import keras
 from tests.importing.keras.test_layers import L, X, sequential
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's own
-
 
 @pytest.fixture(scope="module")
 def model():

@@ -10,8 +10,6 @@ from loopcell.importing.activations import KERAS
 from loopcell.importing.keras.layers import LAYERS
 from tests.importing.keras.library import keras
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's own
-
 L = keras.layers
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 6, 4)).astype(np.float32)
