@@ -97,7 +97,8 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = (
-    "cells", "comparison", "data", "equations", "errors", "export", "importing", "insight", "tasks", "testing", "training",
+    "cells", "comparison", "data", "equations", "errors", "export", "importing", "insight", "tasks", "testing",
+    "training",
 )  # fmt: skip
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import InputError
+from loopcell.importing.building import Network
 from loopcell.importing.chain import Chain
-from loopcell.layers.stack import Stack
 
 Model = nn.Module | Sequence[nn.Module]
 """A chain, a network alone, or layers in the order in which they run."""
@@ -37,7 +37,7 @@ def layers_in(model: Model) -> list[nn.Module]:
     """
     if isinstance(model, Chain):
         found = list(model.layers)
-    elif isinstance(model, Stack | nn.Linear):
+    elif isinstance(model, Network | nn.Linear):
         found = [model]
     elif isinstance(model, Sequence | nn.Sequential):
         found = list(model)
@@ -46,7 +46,7 @@ def layers_in(model: Model) -> list[nn.Module]:
     return [layer for layer in found if not isinstance(layer, nn.Dropout | nn.Identity)]
 
 
-def cell_name(net: Stack) -> str:
+def cell_name(net: Network) -> str:
     """Return "lstm" or "gru".
 
     Raises:
@@ -62,7 +62,7 @@ def cell_name(net: Stack) -> str:
     return name
 
 
-def weights_of(net: Stack, layer: int) -> dict[str, Tensor]:
+def weights_of(net: Network, layer: int) -> dict[str, Tensor]:
     """Return a layer's parameters by the names of the equations, with zeros for biases that it has not."""
     found = {name: tensor.detach().cpu().float() for name, tensor in net.weights(layer, 0).items()}
     full: Cell = cells.get(cell_name(net))

@@ -11,9 +11,12 @@ from loopcell import cells
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError
 from loopcell.importing.contents import listed
-from loopcell.layers import Recurrent
+from loopcell.layers import GRU, LSTM, RNN, Recurrent
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+Network = Recurrent | RNN | LSTM | GRU
+"""A recurrent network, of any equations or in the place of torch.nn's."""
 
 Directions = Sequence[Mapping[str, Tensor]]
 """The weights of one layer: for each direction the parameters by the names of the equations."""

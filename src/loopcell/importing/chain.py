@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.errors import InputError
+from loopcell.importing.building import Network
 from loopcell.layers import State
-from loopcell.layers.stack import Stack
 
 
 class Chain(nn.Module):
@@ -30,16 +30,16 @@ class Chain(nn.Module):
                 self.register_buffer(_buffer(self.names.index(name), key), tensor)
 
     @property
-    def networks(self) -> dict[str, Stack]:
+    def networks(self) -> dict[str, Network]:
         """The recurrent networks, by name."""
         named = zip(self.names, self.layers, strict=True)
-        return {name: layer for name, layer in named if isinstance(layer, Stack)}
+        return {name: layer for name, layer in named if isinstance(layer, Network)}
 
     def initial_state(self, batch_size: int) -> dict[str, State]:
         """Return the states at which a batch of sequences starts, by the networks' names."""
         return {name: self._initial_state(name, net, batch_size) for name, net in self.networks.items()}
 
-    def _initial_state(self, name: str, net: Stack, batch_size: int) -> State:
+    def _initial_state(self, name: str, net: Network, batch_size: int) -> State:
         place = self.names.index(name)
         if name not in self._initial:
             return net.initial_state(batch_size)
@@ -65,7 +65,7 @@ class Chain(nn.Module):
             raise InputError(f"states has no state of `{missing[0]}`; pass all that a call returned, or None to start")
         after: dict[str, State] = {}
         for name, layer in zip(self.names, self.layers, strict=True):
-            if isinstance(layer, Stack):
+            if isinstance(layer, Network):
                 y, finals, _ = layer.run(x, before[name], None, None)  # the replacements of torch.nn's take no State
                 assert isinstance(y, Tensor)  # a tensor went in
                 x, after[name] = y, State.of(finals)

@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from loopcell.errors import UsageError
+from loopcell.importing.building import Network
 from loopcell.importing.contents import listed
-from loopcell.layers.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Imported:
     """
 
     model: nn.Module
-    networks: Mapping[str, Stack]
+    networks: Mapping[str, Network]
     read: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def network(self) -> Stack:
+    def network(self) -> Network:
         """The recurrent network, where there is one.
 
         Raises:

@@ -21,13 +21,12 @@ from loopcell import cells
 from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.files import atomic_write
 from loopcell.importing.audio_layers import Model, cell_name, layers_in, packed, weights_of
-from loopcell.importing.building import gatewise, linear_of, network_of
+from loopcell.importing.building import Network, gatewise, linear_of, network_of
 from loopcell.importing.chain import Chain
 from loopcell.importing.contents import Contents
 from loopcell.importing.imported import Imported
 from loopcell.importing.json_files import read_json, tensor_of
 from loopcell.layers import State
-from loopcell.layers.stack import Stack
 
 GATES = ("i", "f", "g", "o")
 WRITTEN_VERSION = "0.5.4"
@@ -157,9 +156,9 @@ def to_nam(
         temporary.write_text(text, encoding="utf-8")
 
 
-def _parts(model: Model) -> tuple[Stack, nn.Linear]:
+def _parts(model: Model) -> tuple[Network, nn.Linear]:
     layers = layers_in(model)
-    if len(layers) != 2 or not isinstance(layers[0], Stack) or not isinstance(layers[1], nn.Linear):
+    if len(layers) != 2 or not isinstance(layers[0], Network) or not isinstance(layers[1], nn.Linear):
         found = ", ".join(type(layer).__name__ for layer in layers)
         raise InputError(f"NAM has an LSTM and a linear head, [net, head]; the model is {found or 'empty'}")
     net, head = layers[0], layers[1]
@@ -172,7 +171,7 @@ def _parts(model: Model) -> tuple[Stack, nn.Linear]:
     return net, head
 
 
-def _start(model: Model, net: Stack, state: State | None) -> State:
+def _start(model: Model, net: Network, state: State | None) -> State:
     if state is None and isinstance(model, Chain):
         state = next(iter(model.initial_state(1).values()))
     if state is None:

@@ -17,13 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, UsageError, escaped, quoted
-from loopcell.importing.building import check_shape, linear_of
+from loopcell.importing.building import Network, check_shape, linear_of
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.torch_files import read_state
 from loopcell.importing.torch_state import network_from
 from loopcell.layers import State
-from loopcell.layers.stack import Stack
 
 _MODELS = ("cudalstm", "embcudalstm")
 _BETWEEN = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "linear": nn.Identity}
@@ -44,7 +43,7 @@ class HydrologyNetwork(nn.Module):
         dropout: probability of dropping an output of the LSTM in training.
     """
 
-    def __init__(self, lstm: Stack, dynamics: nn.Module, statics: nn.Module, head: nn.Module, dropout: float) -> None:
+    def __init__(self, lstm: Network, dynamics: nn.Module, statics: nn.Module, head: nn.Module, dropout: float) -> None:
         super().__init__()
         self.dynamics, self.statics, self.lstm, self.head = dynamics, statics, lstm, head
         self.dropout = nn.Dropout(dropout)
@@ -176,7 +175,7 @@ def _linear(weight: Tensor, bias: Tensor, where: str) -> nn.Linear:
     return linear_of(weight, bias)
 
 
-def _head(tensors: Contents, where: str, net: Stack, config: Mapping[str, Any]) -> nn.Module:
+def _head(tensors: Contents, where: str, net: Network, config: Mapping[str, Any]) -> nn.Module:
     linears = _linears(_below(tensors, "head."), f"the head of {where}")
     if len(linears) != 1 or linears[0].in_features != net.hidden_size:
         raise FileFormatError(f"the head of {where} is not one linear layer of {net.hidden_size} inputs")

@@ -20,12 +20,11 @@ from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.files import atomic_write
 from loopcell.importing.activations import KERAS, Activated
 from loopcell.importing.audio_layers import Model, cell_name, layers_in, packed, weights_of
-from loopcell.importing.building import gatewise, linear_of, network_of
+from loopcell.importing.building import Network, gatewise, linear_of, network_of
 from loopcell.importing.chain import Chain
 from loopcell.importing.contents import Contents, listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.json_files import read_json, tensor_of
-from loopcell.layers.stack import Stack
 
 GATES = {"lstm": ("i", "f", "g", "o"), "gru": ("z", "r", "n")}
 _ACTIVATIONS = ("tanh", "relu", "sigmoid", "softmax", "elu")
@@ -155,8 +154,8 @@ def to_rtneural(model: Model, path: str | os.PathLike[str]) -> None:
         _write(layer, written)
     if not any(entry["type"] in GATES for entry in written):
         raise InputError("the model has no recurrent network")
-    first = next(layer for layer in layers if isinstance(layer, Stack | nn.Linear))
-    width = first.input_size if isinstance(first, Stack) else first.in_features
+    first = next(layer for layer in layers if isinstance(layer, Network | nn.Linear))
+    width = first.input_size if isinstance(first, Network) else first.in_features
     content = {"in_shape": [None, None, width], "layers": written}
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
@@ -165,7 +164,7 @@ def to_rtneural(model: Model, path: str | os.PathLike[str]) -> None:
 def _write(layer: nn.Module, written: list[dict[str, Any]]) -> None:
     """Add the entries of a layer to those before it."""
     before = written[-1]["shape"][-1] if written else None
-    if isinstance(layer, Stack):
+    if isinstance(layer, Network):
         _check_width(before, layer.input_size)
         written += [_written_recurrent(layer, place) for place in range(layer.num_layers)]
     elif isinstance(layer, nn.Linear):
@@ -192,7 +191,7 @@ def _check_width(before: int | None, width: int) -> None:
         raise InputError(f"a layer of {width} inputs follows one of {before} outputs")
 
 
-def _written_recurrent(net: Stack, place: int) -> dict[str, Any]:
+def _written_recurrent(net: Network, place: int) -> dict[str, Any]:
     kind, weights = cell_name(net), weights_of(net, place)
     gates = GATES[kind]
     bias = packed(weights, "b", gates)

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, UsageError, escaped, quoted
-from loopcell.importing.building import FLOATS, check_shape
+from loopcell.importing.building import FLOATS, Network, check_shape
 from loopcell.importing.contents import listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.torch_files import read_state
 from loopcell.layers import GRU, LSTM, RNN
-from loopcell.layers.stack import Stack
 
 _OF_NETWORK = re.compile(r"(?P<kind>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?P<layer>_l\d{1,4}(_reverse)?)?")
 _LAYER = re.compile(r"_l(\d+)(_reverse)?")
@@ -109,7 +108,7 @@ def _grouped(state: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]],
 
 def network_from(
     where: str, tensors: Mapping[str, Tensor], nonlinearity: Nonlinearity | None, *, batch_first: bool
-) -> Stack:
+) -> Network:
     """Return the network of one group of tensors, all of which it needs.
 
     Args:
@@ -165,7 +164,7 @@ def _sizes(where: str, cell: Mapping[str, Tensor]) -> tuple[int, int, int]:
 def _made(
     where: str, kind: str, input_size: int, hidden: int, settings: dict[str, Any], nonlinearity: Nonlinearity | None,
     proj: int, dtype: torch.dtype,
-) -> Stack:  # fmt: skip
+) -> Network:  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # an import draws nothing from the caller's generator
         if kind == "GRU":
             return GRU(input_size, hidden, **settings, dtype=dtype)
@@ -179,7 +178,7 @@ def _made(
         return RNN(input_size, hidden, nonlinearity=nonlinearity, **settings, dtype=dtype)
 
 
-def _load(where: str, net: Stack, tensors: Mapping[str, Tensor]) -> None:
+def _load(where: str, net: Network, tensors: Mapping[str, Tensor]) -> None:
     expected = net.state_dict()
     missing = [name for name in expected if name not in tensors]
     extra = [name for name in tensors if name not in expected]
@@ -195,7 +194,7 @@ def _load(where: str, net: Stack, tensors: Mapping[str, Tensor]) -> None:
     net.eval()
 
 
-def _model(networks: Mapping[str, Stack]) -> nn.Module:
+def _model(networks: Mapping[str, Network]) -> nn.Module:
     if len(networks) == 1:
         return next(iter(networks.values()))
     names = {name: name.replace(".", "_") or "network" for name in networks}

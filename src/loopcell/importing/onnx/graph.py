@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, LoopcellError, escaped
+from loopcell.importing.building import Network
 from loopcell.importing.contents import listed
 from loopcell.importing.onnx.node import OnnxNode, Run
 from loopcell.importing.onnx.operators import LARGEST, OPERATORS, REARRANGING
 from loopcell.importing.onnx.recurrent import KINDS, WEIGHTS, OnnxRecurrent, build
-from loopcell.layers.stack import Stack
 
 _RUN_ERRORS = (RuntimeError, IndexError, TypeError, ValueError, AttributeError, KeyError, ZeroDivisionError)
 """What PyTorch raises for tensors that do not fit each other."""
@@ -52,9 +52,9 @@ class OnnxGraph(nn.Module):
         return self._places.setdefault(name, f"value_{len(self._places)}")
 
     @property
-    def networks(self) -> dict[str, Stack]:
+    def networks(self) -> dict[str, Network]:
         """The recurrent networks by the node's name; with one a direction, the second is `NAME_reverse`."""
-        found: dict[str, Stack] = {}
+        found: dict[str, Network] = {}
         for node, run in self._steps:
             for suffix, net in zip(("", "_reverse"), getattr(run, "networks", ()), strict=False):
                 found[f"{node.name}{suffix}"] = net

@@ -44,14 +44,13 @@ def read_model(source: object) -> Any:
 
 
 def _parsed(onnx: Any, path: Path) -> Any:
-    from google.protobuf.message import DecodeError
-
+    decode_error = require("google.protobuf.message", "onnx", "ONNX models need").DecodeError
     if not path.is_file():
         raise FileFormatError(f"there is no file {path}")
     try:
         # Weights in files beside it are named by paths, which a file from elsewhere may point anywhere.
         return onnx.load(path, load_external_data=False)
-    except (DecodeError, OSError, *_ERRORS) as error:
+    except (decode_error, OSError, *_ERRORS) as error:
         raise FileFormatError(f"{path} is not an ONNX model, or not a whole one") from error
 
 

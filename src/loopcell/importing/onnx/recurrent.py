@@ -15,11 +15,10 @@ from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, InputError, quoted
 from loopcell.importing import written_cells
 from loopcell.importing.activations import ONNX, Activation
-from loopcell.importing.building import check_shape, gatewise, network_of, without_spaces
+from loopcell.importing.building import Network, check_shape, gatewise, network_of, without_spaces
 from loopcell.importing.contents import Contents
 from loopcell.importing.onnx.node import OnnxNode
 from loopcell.layers import State
-from loopcell.layers.stack import Stack
 from loopcell.runtime import Lengths
 
 _DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
@@ -61,7 +60,7 @@ class OnnxRecurrent(nn.Module):
         layout: 1 where the batch is the first axis of everything, else 0.
     """
 
-    def __init__(self, networks: Sequence[Stack], direction: str, layout: int) -> None:
+    def __init__(self, networks: Sequence[Network], direction: str, layout: int) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.direction, self.layout = direction, layout
@@ -101,7 +100,7 @@ def _directed(
     net: nn.Module, x: Tensor, lengths: Tensor | None, starts: Sequence[Tensor | None], reverse: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a network over [T, B, I], from each row's end to its start where `reverse` is true."""
-    assert isinstance(net, Stack)
+    assert isinstance(net, Network)
     rest = net.initial_state(x.shape[1], dtype=x.dtype)
     begin = {name: rest[name] if start is None else start for name, start in zip(rest, starts, strict=False)}
     rows = Lengths(x.shape[0], lengths)
