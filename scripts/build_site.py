@@ -31,7 +31,8 @@ HOW_TO = (
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
-    "live-streams", "export-to-onnx", "export-to-webassembly", "learn-word-vectors", "scikit-learn",
+    "live-streams", "import-weights", "export-to-onnx", "export-to-webassembly", "learn-word-vectors",
+    "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",

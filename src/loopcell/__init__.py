@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         equations as equations,
         errors as errors,
         export as export,
+        importing as importing,
         insight as insight,
         tasks as tasks,
         testing as testing,
@@ -100,7 +101,10 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "comparison", "data", "equations", "errors", "export", "insight", "tasks", "testing", "training")
+_ROOMS = (
+    "cells", "comparison", "data", "equations", "errors", "export", "importing", "insight", "tasks", "testing",
+    "training",
+)  # fmt: skip
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -39,7 +39,9 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
     [
         (["--to", "fortran"], "--to fortran: there is no such target; there is c, wasm, onnx, torch"),
         (["--to", "onnx", "--form", "whole"], "form='whole' is no form of an ONNX file; it is 'step' or 'sequence'"),
-        (["--to", "onnx", "--no-verify"], "this one is always held against it"),
+        (["--to", "onnx", "--no-verify"], "--no-verify is for --to c, and would change nothing of --to onnx"),
+        (["--to", "wasm", "--weights", "int8"], "--weights is for --to c"),
+        (["--to", "c", "--form", "sequence"], "--form is for --to onnx"),
         (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
         (["--to", "c", "--weights", "int4"], "there is no --weights int4; there are float32, bfloat16, int8"),
         (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from loopcell.cli import early
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+STACK_LIMIT = 262_144  # bytes
 
 
 @dataclass(frozen=True)
@@ -50,30 +52,56 @@ def export(  # noqa: PLR0913 - a flag is an argument
     ] = "float32",
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
-    ] = 262_144,
+    ] = STACK_LIMIT,
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
+    series: Annotated[
+        str | None, typer.Option(help="Of a forecaster of several series: the name of the one whose scale it is for.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, form)
+        _demand_own_flags(to, typed)
         path = find_model(model)
         early.demand_model(path)
-        from loopcell.tasks.core.models import load_model
-
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, form)
-        for line in TARGETS[to](load_model(path), typed):
+        for line in TARGETS[to](_loaded(path, series), typed):
             typer.echo(line)
 
 
-def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import CForm, to_c
+def _loaded(path: Path, series: str | None) -> Any:
+    """Return what is exported: a model, or the step of a forecaster on the scale of a series."""
+    from loopcell.tasks.core.models import load_model
+    from loopcell.tasks.forecasting.forecaster import Forecaster
 
+    model = load_model(path)
+    if series is None:
+        return model
+    if not isinstance(model, Forecaster):
+        raise UsageError(f"--series names a series of a forecaster, and this is a {type(model).__name__}")
+    return model.step_model(series=series)
+
+
+def _demand_own_flags(to: str, typed: ExportFlags) -> None:
+    """Refuse flags of other targets, which would change nothing."""
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, "step")
+    for field in fields(ExportFlags):
+        if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
+            flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
+            own = ", ".join(target for target, names in OWN_FLAGS.items() if field.name in names)
+            raise UsageError(f"--{flag} is for --to {own}, and would change nothing of --to {to}: leave it out")
+
+
+def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import CForm, step_model_of, to_c
+
+    step = step_model_of(model)
     report = to_c(
-        model,
+        step,
         typed.output,
         name=typed.name,
         form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
@@ -81,6 +109,7 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
         verify=typed.verify,
     )
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from step.notes
 
 
 def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
@@ -93,7 +122,7 @@ def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
 def _to_onnx(model: Any, typed: ExportFlags) -> Iterator[str]:
     from loopcell.export import step_model_of, to_onnx
 
-    _demand_proof_and_room(typed)
+    _demand_room(typed)
     step = step_model_of(model)
     found = to_onnx(step, typed.output, form=typed.form)
     yield f"wrote {typed.output}: {found.summary()}"
@@ -106,7 +135,7 @@ def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
     from loopcell.export import step_model_of, to_torch_program
     from loopcell.files import atomic_write
 
-    _demand_proof_and_room(typed)
+    _demand_room(typed)
     step = step_model_of(model)
     program = to_torch_program(step)
     with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
@@ -115,13 +144,19 @@ def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
     yield from step.notes
 
 
-def _demand_proof_and_room(typed: ExportFlags) -> None:
-    """Refuse to write one file without its proof, and over another."""
-    if not typed.verify:
-        raise UsageError("--no-verify is for targets that a compiler is needed for: this one is always held against it")
+def _demand_room(typed: ExportFlags) -> None:
+    """Refuse to write one file over another."""
     if typed.output.exists() and not typed.overwrite:
         raise UsageError(f"{typed.output} is there already; name another file, or say --overwrite")
 
+
+OWN_FLAGS: Mapping[str, frozenset[str]] = {
+    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit")),
+    "wasm": frozenset(("name",)),
+    "onnx": frozenset(("form",)),
+    "torch": frozenset(),
+}
+"""The flags of each target beside those of all."""
 
 TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {
     "c": _to_c,
