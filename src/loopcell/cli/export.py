@@ -57,7 +57,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
     series: Annotated[
-        str | None, typer.Option(help="Of a forecaster of several series: the name of the one whose scale it is for.")
+        str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -82,8 +82,10 @@ def _loaded(path: Path, series: str | None) -> Any:
     if series is None:
         return model
     if not isinstance(model, Forecaster):
-        raise UsageError(f"--series names a series of a forecaster, and this is a {type(model).__name__}")
-    return model.step_model(series=series)
+        raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
+    numbers = [str(number) for number in range(len(model.names_))]
+    named = series in model.names_ or series not in numbers
+    return model.step_model(series=series if named else model.names_[int(series)])
 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:

@@ -115,9 +115,10 @@ class Stack(StreamedNetwork, StackSettings):
 
         Args:
             x: the input, a tensor as in a call.
-            names: the author's names of values, such as "i", "f", "c"; a state's name is the state after the step.
-                None: all that have a name.
-            state, lengths, reset: as in a call.
+            names: of values, such as "i", "f", "c"; a state's name is the state after the step. None: all with a name.
+            state: as in a call.
+            lengths: as in a call.
+            reset: as in a call.
             inputs: the cell's further inputs by name, as in a call.
 
         Returns:
