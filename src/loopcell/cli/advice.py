@@ -22,6 +22,8 @@ FLAGS = {
     "patience": "--patience",
     "pooling": "--pooling",
     "quote": "--quote",
+    "random_state": "--seed",
+    "refit": "--refit",
     "regular": "--regular",
     "series": "--series",
     "target": "--target",
@@ -34,7 +36,7 @@ FLAGS = {
     "zone": "--zone",
     "warmup": "--warmup",
 }
-NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "updates", "warmup")
+NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "random_state", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(
     rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))|\b({'|'.join(NUMBERS)})=([-+.\de]*\d)"
 )
