@@ -108,12 +108,22 @@ def test_a_warm_refit_goes_on_from_the_weights_and_leaves_the_model(model):
         ({"windows": 0}, "windows is at least 1, got 0"),
         ({"refit_every": 0}, "refit_every is at least 1"),
         ({"refit": "often"}, "refit is None, 'warm' or 'full', got 'often'"),
+        ({"start": 10_000}, "start=10000 is after the end of the data: it has [0-9]+ steps; begin earlier"),
+        ({"start": 60, "end": 50}, "end=50 is not after start=60, so that no step is between; end later"),
+        ({"end": 0}, "end=0 is not after the beginning of the data"),
         ({"random_state": 1}, "random_state is the seed of what refit= trains anew, and without it nothing is drawn"),
     ],
 )
 def test_what_is_no_backtest_is_one_sentence(model, arguments, sentence):
     with pytest.raises(UsageError, match=sentence):
         model.backtest(wave(), **arguments)
+
+
+def test_a_start_after_the_last_time_says_when_that_is(timed):
+    with pytest.raises(UsageError, match=r"start='2100-01-01' is after the end of the data: it has \d+ steps, the l"):
+        timed.backtest(table(), start="2100-01-01")
+    with pytest.raises(DataError, match=r"the longest series has [0-9]+, of which 1 are from start to end"):
+        timed.backtest(table(), start=-1)
 
 
 # --- more and fewer steps -------------------------------------------------------------------------------------------

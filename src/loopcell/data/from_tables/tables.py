@@ -140,7 +140,7 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
         np.array([cut.last.row for cut in cuts], np.int64),
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
-    X = Column([cut.steps for cut in cuts], first, units=units)
+    X = Column([cut.steps for cut in cuts], first, units=units, step_names=table.roles.input)
     target = table.roles.target or ""
     y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
     known = bool(target) or table.given is not None
@@ -153,7 +153,7 @@ def _examples(records: Records, roles: Roles) -> TableSequences:
     """Return the sequences of a table whose rows are examples."""
     loaded = {column.name: column for column in records.load(*roles.read(records.columns))}
     columns = [loaded[name] for name in roles.input]
-    X = Column(WideRows(columns), columns[0].origins)
+    X = Column(WideRows(columns), columns[0].origins, step_names=roles.input)
     static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
     if roles.target is None:
         return TableSequences(X, None, static, None, None)

@@ -117,9 +117,9 @@ def _dates_and_clock(
     dates = read_stamps(columns[at], None, None, meant[1])
     days = dates.times.astype("datetime64[D]") if dates.times.dtype.kind == "M" else None
     if days is None or dates.zone is not None or (days != dates.times).any():
-        found = "times of the day or a zone" if days is not None else "numbers that are no dates"
+        what = "times of the day or a zone" if days is not None else "numbers that are no dates"
         raise DataError(
-            f"{where(columns[at], 0)}: column {names[at]!r} has {found}, and beside {names[clock['hour']]!r}, which "
+            f"{where(columns[at], 0)}: column {names[at]!r} has {what}, and beside {names[clock['hour']]!r}, which "
             "has hours, dates alone were expected: leave one of the two out of time="
         )
     numbers = {part: _whole_numbers(columns[place], names[place]) for part, place in clock.items()}

@@ -32,7 +32,7 @@ from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import RefitName
 from loopcell.tasks.forecasting.splits import of_part, span_of
-from loopcell.tasks.forecasting.starts import span_between
+from loopcell.tasks.forecasting.starts import demand_steps_between, span_between
 from loopcell.tasks.forecasting.still import Flags
 from loopcell.tasks.forecasting.strategies import ForecastBatch, Places
 
@@ -86,6 +86,7 @@ class BacktestedEstimator(SeriesEstimator):
         if refit is None and random_state is not None:
             raise UsageError("random_state is the seed of what refit= trains anew, and without it nothing is drawn")
         series = self._read_table(data)
+        demand_steps_between(series, start, end)
         places = self._places(series, [span_between(one, start, end) for one in series], stride, windows)
         if refit is None:
             return self._looked_back(series, places)
@@ -199,9 +200,13 @@ class BacktestedEstimator(SeriesEstimator):
             here = np.arange(max(first, history), last + 1, stride)
             found.append(here if windows is None else here[-windows:])
         if not any(map(len, found)):
+            parts = (min(end, one.steps) - first for one, (first, end) in zip(series, spans, strict=True))
+            between = max(parts, default=0)
+            longest = max(map(len, series), default=0)
+            part = f", of which {max(0, between)} are from start to end" if between < longest else ""
             raise DataError(
                 f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
-                f"after it (horizon), and the longest series has {max(map(len, series), default=0)}"
+                f"after it (horizon), and the longest series has {longest}{part}"
             )
         return found
 

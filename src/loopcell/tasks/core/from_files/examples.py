@@ -265,7 +265,7 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     if len(columns) > 1:
         for note in lacking(columns):
             tell(note)
-        return Column(WideRows(columns), columns[0].origins)
+        return Column(WideRows(columns), columns[0].origins, step_names=tuple(column.name for column in columns))
     (found,) = columns
     some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
     if all(isinstance(value, str) and is_number(value) for value in some):

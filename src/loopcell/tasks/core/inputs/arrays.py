@@ -39,7 +39,7 @@ class ArrayInput(NumericInput):
 
     Args:
         input_size: I, how many numbers a step has.
-        columns: the names of the I columns, where training had tables; None where it had arrays.
+        columns: the names of the I columns, where training had tables or long ones; None where it had arrays.
         axes: of a sequence of training: 2, or 1 where it was [T]; None where that is not known.
         steps: T, where a sequence is a row [T * I]; None where it is not.
 
@@ -79,7 +79,8 @@ class ArrayInput(NumericInput):
         array = _in_steps(as_doubles(X[first], where(X, first)), where(X, first), steps)
         _demand_steps(array, where(X, first))
         width = as_sequence(array, where(X, first), missing=cls.missing).shape[1]
-        return _settled(cls(width, axes=array.ndim, steps=steps), settings)
+        names = tuple(getattr(X, "step_names", ()))  # those of a long table; where a row is a sequence, they are steps
+        return _settled(cls(width, names if len(names) == width else None, array.ndim, steps), settings)
 
     @property
     def names(self) -> list[str]:
