@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
@@ -40,6 +41,7 @@ class PooledEstimator(SequenceEstimator):
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
         downsample_: how many steps convolutions make one of, in the same way; 1 where there are none.
         summaries_: whether a linear model of summaries stands beside the network, in the same way.
+        farthest_: how far from its mean, in deviations, a summary counts there.
         static_: what was learned of values that hold for a whole sequence; None where there were none.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
         feature_names_in_: their names, where it is a frame.
@@ -51,6 +53,7 @@ class PooledEstimator(SequenceEstimator):
     downsample_: int
     summaries: bool | None
     summaries_: bool
+    farthest_: float = math.inf
     loss: Any
     categories: tuple[str, ...]
     static_: StaticInput | None = None
@@ -166,7 +169,7 @@ class PooledEstimator(SequenceEstimator):
         if not self.summaries_:
             return None
         assert isinstance(self.input_, NumericInput)
-        return LinearOfSummaries(self.input_.step_size, outputs)
+        return LinearOfSummaries(self.input_.step_size, outputs, self.farthest_)
 
     def _beside(self, examples: SequenceExamples) -> npt.NDArray[np.float64]:
         """Return what the linear model says of examples, float64 [N, K]."""
@@ -179,6 +182,7 @@ class PooledEstimator(SequenceEstimator):
             "pooling": self.pooling_,
             "downsample": self.downsample_ if self.downsample_ > 1 else None,
             "summaries": self.summaries_ or None,
+            "farthest": self.farthest_ if self.summaries_ and self.farthest_ < math.inf else None,
             "static": None if self.static_ is None else self.static_.to_json(),
         }
         return {**super()._learned(), **{name: one for name, one in known.items() if one is not None}}
@@ -190,5 +194,13 @@ class PooledEstimator(SequenceEstimator):
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
         self.summaries_ = learned.get("summaries", False) is True
+        self.farthest_ = _demand_distance(learned.get("farthest", math.inf))
         self.downsample_ = demand_stride(learned.get("downsample", 1))
         self.static_ = StaticInput.from_json(learned["static"]) if "static" in learned else None
+
+
+def _demand_distance(stored: object) -> float:
+    """Return deviations that a file holds; ValueError when they are none."""
+    if not isinstance(stored, float) or not stored > 0:
+        raise ValueError(f"its farthest summaries are {quoted(stored)}")
+    return stored

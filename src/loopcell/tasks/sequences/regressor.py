@@ -38,7 +38,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.ensembles import RegressorEnsemble
-from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, shared_notes
+from loopcell.tasks.sequences.linear import FARTHEST, LinearOfSummaries, learn_numbers, shared_notes
 from loopcell.tasks.sequences.metrics.regression import example_losses, regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
@@ -198,6 +198,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+        self.farthest_ = FARTHEST
         rows = as_number_rows(y)
         self.target_scale_ = scale_of([rows], rows.shape[1])
         self._look_again(y)
