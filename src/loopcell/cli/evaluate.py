@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS, UNIT_VALUES
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -25,7 +25,7 @@ from loopcell.tasks.forecasting.settings import BacktestChoice
 
 FLAGS: tuple[Flag, ...] = (
     *(*READING, *INPUT, *LABEL, *SEPARATOR),
-    *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+    *(*STEPS, *STATIC, *UNIT_VALUES, *LAST, *CAP, *UNIT_LABELS),
     *flags_of(BacktestChoice),
 )
 

@@ -85,6 +85,7 @@ SPELLINGS: dict[str, Spelling] = {
     "FileExamples.time": Spelling("--time", str, parse_names, "COLUMN"),
     "carried": Spelling("--id", str, parse_names, "COLUMN"),
     "unit_labels": Spelling("--unit-labels", form="FILE"),
+    "statics": Spelling("--statics", form="FILE"),
     "FileExamples.target": Spelling("--label --target", form="COLUMN"),
     "target": Spelling("--target", str, parse_names, "COLUMN"),
     "time": Spelling("--time", str, parse_names, "COLUMN"),

@@ -189,7 +189,7 @@ def step_columns(input_: Input, known: Columns | None) -> StepColumns:
             "this tagger makes its steps of whole sounds or images, of which there are no rows: make the features "
             "yourself, fit on their arrays [T, I], and give the stream one row of these after the other"
         )
-    named = known.inputs if known is not None else tuple(getattr(input_, "columns", None) or ())
+    named = (*known.inputs, *known.static) if known is not None else tuple(getattr(input_, "columns", None) or ())
     if not named and isinstance(input_, NumericInput):
         named = tuple(f"{NUMBERED}{number}" for number in range(1, input_.step_size + 1))
     return StepColumns(named, () if known is None else known.units)
