@@ -233,7 +233,7 @@ def test_a_column_that_has_changed_since_training_is_said(loopcell, engines, lif
     run, _ = life
     lines = engines.test.read_text().splitlines()
     for change, sentence in (
-        (lambda row: [*row[:7], "hot", *row[8:]], "row 1, column 's3': 'hot' is not a number"),
+        (lambda row: [*row[:7], "hot", *row[8:]], "column 's3', has at step 1 'hot', which is not a number"),
         (lambda row: row[:-1], "it has 25 cells and there are 26 columns"),
     ):
         (tmp_path / "t.txt").write_text("\n".join(" ".join(change(line.split())) for line in lines) + "\n")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.missing_values import missing_note
+from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
 from loopcell.data.from_tables.labels import Given, Targets
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.from_tables.unit_values import UnitValues
@@ -87,15 +87,16 @@ class LongTable:
         found, sizes, lacking = Found(), list[int](), Counter[str]()
         targets = Targets(self.roles, self.records.columns, self.given)
         tokens = are_words(self.records, self.roles.input)
+        words = () if tokens else columns_of_words(self.records, self.roles.input)
         for number, unit in enumerate(units_of(self.records, self.roles, found)):
             sizes.append(len(unit))
             spans = windows(len(unit), self.roles)
             static = _static(unit, self.roles, self.values)
-            steps = _steps(unit, self.roles, tokens=tokens)
+            steps = _steps(unit, self.roles, words, tokens=tokens)
             if self.roles.each_step and static:
                 steps, static = _with_static(unit, steps, dict(zip(self.roles.static, static, strict=True))), ()
             if not tokens:
-                lacking.update(dict(zip(self.roles.step, np.isnan(steps).sum(0).tolist(), strict=True)))
+                lacking.update(dict(zip(self.roles.step, _missing(steps), strict=True)))
             for span, target in zip(spans, targets.of(unit, spans), strict=True):
                 if not targets.leaves_out(target):
                     times = None if unit.times is None else unit.times[span]
@@ -116,14 +117,46 @@ def are_words(records: Records, columns: Sequence[str]) -> bool:
     return sum(_is_number(cell) for cell in there) * 2 < len(there)
 
 
+def columns_of_words(records: Records, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of which fewer than half of the first cells are numbers: their words are categories."""
+    rows = list(islice(records.read(tuple(columns)), LOOKED_AT))
+    return tuple(name for name in columns if _are_words([row.get(name) for row in rows]))
+
+
+def _are_words(cells: Sequence[Any]) -> bool:
+    there = [cell for cell in cells if not NONE_NAMED.in_numbers(cell)]
+    return sum(_is_number(cell) for cell in there) * 2 < len(there)
+
+
 def _is_number(cell: Any) -> bool:
     return is_number(cell) if isinstance(cell, str) else isinstance(cell, int | float | np.number)
 
 
-def _steps(unit: Unit, roles: Roles, *, tokens: bool) -> Any:
+def _missing(steps: npt.NDArray[Any]) -> list[int]:
+    """Count what is missing in each column of steps, [I]."""
+    if steps.dtype.kind == "f":
+        return [int(count) for count in np.isnan(steps).sum(0)]
+    return [sum(label_of(cell) is None for cell in column) for column in steps.T]
+
+
+def _steps(unit: Unit, roles: Roles, words: Sequence[str], *, tokens: bool) -> Any:
+    """Return the steps of a unit: tokens, numbers [T, I], or, where some columns have words, objects [T, I]."""
     if tokens:
         return [str(cell) for cell in unit.cells[roles.input[0]]]
+    if words:
+        columns = [
+            [_word(cell) for cell in unit.cells[name]]
+            if name in words
+            else numbers_of(name, unit.column(name), missing=True).tolist()
+            for name in roles.input
+        ]
+        return np.array(columns, dtype=object).reshape(len(columns), len(unit)).T
     return np.stack([numbers_of(name, unit.column(name), missing=True) for name in roles.input], axis=1)
+
+
+def _word(cell: Any) -> str | None:
+    """Return a category as a text without the blanks around it; None for one that is missing."""
+    return None if NONE_NAMED.in_numbers(cell) else str(cell).strip()
 
 
 def _with_static(unit: Unit, steps: Any, static: dict[str, Any]) -> Doubles:

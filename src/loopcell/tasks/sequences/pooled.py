@@ -24,6 +24,7 @@ from loopcell.tasks.core.estimator.features_in import (
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.estimator.reading import stacked
 from loopcell.tasks.core.estimator.sequences import Pair, SequenceEstimator
+from loopcell.tasks.core.inputs.mixed import chosen_steps
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.inputs.static import StaticInput, StaticReader
 from loopcell.tasks.core.networks.front import chosen_stride, demand_stride
@@ -110,9 +111,14 @@ class PooledEstimator(SequenceEstimator):
         return X.of(known_features(self, X.X)) if isinstance(X, SequenceData) else known_features(self, X)
 
     def _learn_beside(self, X: Part) -> None:
-        self.static_ = None if X.static is None else StaticInput.learn(X, checked(self).categories)
-        if self.static_ is None and self.categories:
-            raise UsageError("categories names static columns, and there are none: give static=[...] to fit")
+        of_steps = set(chosen_steps(self.input_))
+        named = tuple(name for name in checked(self).categories if name not in of_steps)
+        self.static_ = None if X.static is None else StaticInput.learn(X, named)
+        if self.static_ is None and named:
+            raise UsageError(
+                f"categories names {named[0]!r}, and there is no such column of steps with a name, nor static ones: "
+                "give static=[...] to fit"
+            )
 
     def _with_beside(self, examples: SequenceExamples, X: Part) -> SequenceExamples:
         if self.static_ is not None:
