@@ -16,7 +16,7 @@ from loopcell.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class UnitValues:
-    """What a table says of each unit.
+    """Values of units by their names, as a table has them.
 
     Attributes:
         table: what an error calls it.

@@ -33,7 +33,8 @@ class StaticSettings:
 
     Args:
         categories: columns whose numbers are categories: static ones and those of steps, of which each number gets a
-            vector of its own; columns of texts are categories anyway. Columns without names go by their numbers, from 0.
+            vector of its own; columns of texts are categories anyway. Static ones without names go by their numbers,
+            from 0.
     """
 
     categories: tuple[str, ...] = ()

@@ -162,8 +162,8 @@ def names_of(X: Sequence[Any]) -> list[str] | None:
     if len(X) and is_table(X[0]):
         return column_names(X[0], where(X, 0))
     names = list(getattr(X, "step_names", ()))
-    shape = next((np.shape(example) for example in X if len(example)), ()) if names else ()
-    return names if len(shape) == 2 and shape[1] == len(names) else None
+    first = next((np.asarray(example) for example in X if len(example)), None) if names else None
+    return names if first is not None and first.shape[1:] == (len(names),) else None
 
 
 def _categorical(X: Sequence[Any], raw: Sequence[str], named: Sequence[str]) -> list[int]:
