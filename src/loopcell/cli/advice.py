@@ -40,6 +40,7 @@ FLAGS = {
     "verify": "--verify",
     "zone": "--zone",
     "warmup": "--warmup",
+    "weights": "--weights",
 }
 NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "random_state", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(
