@@ -32,13 +32,14 @@ from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.losses import POINT_LOSSES, Losses, pinball, squared
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
+from loopcell.tasks.core.paired import noise_of
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.ensembles import RegressorEnsemble
-from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, shared_notes
-from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.linear import FARTHEST, LinearOfSummaries, learn_numbers, shared_notes
+from loopcell.tasks.sequences.metrics.regression import example_losses, regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.pooled_stream import StreamedPooled
@@ -171,7 +172,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, Stre
             name: {key: one for key, one in ({own: row[own]} | row).items() if not np.isnan(one)}
             for name, row in rows.items()
         }
-        return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
+        losses = {name: example_losses(own, true, numbers, level).mean(1) for name, numbers in given.items()}
+        return ScoreTable(f"{len(X):,} sequences{no_spread}", shown, noise=noise_of(own, losses))
 
     def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
         return prefix_predictions(examples, self._in_words)
@@ -201,6 +203,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, Stre
 
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+        self.farthest_ = FARTHEST
         rows = as_number_rows(y)
         self.target_scale_ = scale_of([rows], rows.shape[1])
         self._look_again(y)

@@ -17,7 +17,7 @@ from loopcell.errors import DataError, InputError, UsageError
 from loopcell.layers import State
 from loopcell.layers.streaming.base import Owner, demand_state
 from loopcell.tasks.core.from_files.config import Columns
-from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, Input, NumericInput, TextInput
+from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, Input, MixedInput, NumericInput, TextInput
 from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record
 from loopcell.tasks.sequences.pieces import NAMES
 from loopcell.tasks.sequences.running import RunningAnswers
@@ -95,6 +95,8 @@ class StepStream(Stream[ResultT]):
             return token if isinstance(self._input, TextInput) else [token]
         if given is not None:
             return as_doubles(given, str(record.origin)).reshape(1, -1)
+        if isinstance(self._input, MixedInput):
+            return self._input.row({name: record.get(name) for name in self._names.inputs}, record.origin)
         cells = (Column([record.get(name)], [record.origin], name) for name in self._names.inputs)
         return np.stack([numbers_of(cell.name, cell, missing=True) for cell in cells], axis=1)
 
@@ -167,7 +169,8 @@ def step_columns(input_: Input, known: Columns | None, name: str) -> StepColumns
             f"this {name} makes its steps of whole images, of which there are no rows: make the features "
             "yourself, fit on their arrays [T, I], and give the stream one row of these after the other"
         )
-    named = known.inputs if known is not None else tuple(getattr(input_, "columns", None) or ())
+    own = input_.raw if isinstance(input_, MixedInput) else getattr(input_, "columns", None)
+    named = (*known.inputs, *known.static) if known is not None else tuple(own or ())
     if not named and isinstance(input_, NumericInput):
         named = tuple(f"{NUMBERED}{number}" for number in range(1, input_.step_size + 1))
     return StepColumns(named, () if known is None else known.units)
