@@ -1,5 +1,6 @@
 """Networks over sequences: Recurrent for any cell, replacements of torch.nn's, State."""
 
+from loopcell.layers.branches import branch
 from loopcell.layers.initialisers import chrono_, forget_bias_, orthogonal_
 from loopcell.layers.recording import Recording
 from loopcell.layers.recurrent import Recurrent
@@ -15,6 +16,7 @@ __all__ = [
     "Recurrent",
     "State",
     "Stepper",
+    "branch",
     "chrono_",
     "forget_bias_",
     "orthogonal_",
