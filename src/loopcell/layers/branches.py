@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,9 +57,13 @@ def _one_by_one(net: Stack, x: Tensor, state: State, rows: tuple[int, ...]) -> T
 def _checked_rows(net: Stack, x: Tensor, state: State) -> tuple[int, ...]:
     """Return R, the shape of the rows."""
     if net.bidirectional:
-        raise InputError("branches go on from a state, and a network that reads in both directions has none to go on from")
+        raise InputError(
+            "branches go on from a state, and a network that reads in both directions has none to go on from"
+        )
     if net.spec.further:
-        raise InputError(f"cell `{net.cell.name}` also reads {', '.join(net.spec.further)}, of which branches have none")
+        raise InputError(
+            f"cell `{net.cell.name}` also reads {', '.join(net.spec.further)}, of which branches have none"
+        )
     sizes = net.spec.state_sizes
     if set(state) != set(sizes):
         raise TensorError(
@@ -70,7 +73,9 @@ def _checked_rows(net: Stack, x: Tensor, state: State) -> tuple[int, ...]:
     for name, size in sizes.items():
         expected = (net.num_layers, *rows, size)
         if state[name].shape != expected:
-            raise TensorError(f"state `{name}` must be [layers, *rows, size] = {list(expected)}; got {list(state[name].shape)}")
+            raise TensorError(
+                f"state `{name}` must be [layers, *rows, size] = {list(expected)}; got {list(state[name].shape)}"
+            )
     fits = x.dim() == len(rows) + 2 and all(of in (1, row) for of, row in zip(x.shape[1:-1], rows, strict=False))
     if not fits or x.shape[-1] != net.input_size:
         raise TensorError(

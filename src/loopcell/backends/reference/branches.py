@@ -67,7 +67,8 @@ def run_branches(branched: BranchedProgram, leaves: Leaves, shape: tuple[int, ..
     fixed = fixed_arguments(branched.step, values, skip=len(branched.columns))
     columns = [tensor for key in branched.columns if isinstance(tensor := values[key], Tensor)]
     if not columns or not shape[0]:  # the input has no part in the output, or there is none
-        return branched.step.call(*columns, *fixed)[0].expand(shape)
+        alone: Tensor = branched.step.call(*columns, *fixed)[0]
+        return alone.expand(shape)
     at_once = max(1, NUMBERS // max(1, math.prod(shape[1:])))
     parts = zip(*(torch.split(column, at_once) for column in columns), strict=True)
     return torch.cat([branched.step.call(*some, *fixed)[0].expand(len(some[0]), *shape[1:]) for some in parts])
