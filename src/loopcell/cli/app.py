@@ -14,6 +14,7 @@ from loopcell.cli import (
     explain,
     inspect,
     predict,
+    recipe,
     resume,
     sample,
     train,
@@ -42,6 +43,7 @@ app.command("cells", epilog=epilog("cells"))(cells.cells)
 app.command("explain", epilog=epilog("explain"))(explain.explain)
 app.add_typer(compare.app, name="compare")
 app.add_typer(tune.app, name="tune")
+app.add_typer(recipe.app, name="recipe")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 

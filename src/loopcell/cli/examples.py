@@ -71,6 +71,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
     ),
+    "recipe ett": (
+        "loopcell recipe ett --set ETTh1 --horizons 96,192,336,720",
+        "loopcell recipe ett --horizons 96 --history 720 --seeds 1 --run runs/from-720",
+    ),
     "tune classify": (
         "loopcell tune classify reviews.csv --input text --label opinion --search hidden_size=16,32 --trials 3",
         "loopcell tune classify X.npy y.npy --trials 2 --epochs 2 -o tuning.csv",
