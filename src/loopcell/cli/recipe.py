@@ -19,7 +19,7 @@ from loopcell.files.writable import demand_folder
 
 if TYPE_CHECKING:
     from loopcell.tasks.core.score_table import ScoreTable
-    from loopcell.tasks.forecasting.long_horizons import Column, LoadSet
+    from loopcell.tasks.forecasting.long_horizons import TableColumn, LoadSet
 
 RUN = Path("runs/recipe-ett")  # the same one each time, so that a table is gone on with by the same command
 
@@ -48,7 +48,7 @@ def _group() -> None:
 
 
 @app.command("ett", epilog=epilog("recipe ett"))
-def ett(
+def ett(  # noqa: PLR0913 - one argument a flag
     set_: Set = "ETTh1",
     horizons: Horizons = "96,192,336,720",
     *,
@@ -72,13 +72,13 @@ def ett(
         demand_folder(folder)
         if seeds < 1:
             raise UsageError(f"--seeds {seeds}: one at least was expected")
-        from loopcell.tasks.forecasting.long_horizons import Column, load_set, table_of
+        from loopcell.tasks.forecasting.long_horizons import TableColumn, load_set, table_of
 
         one = load_set(set_)
         files = path or _fetched(one), folder
         folder.mkdir(parents=True, exist_ok=True)
         with going_on(folder):
-            asked = [Column(steps, history) for steps in columns]
+            asked = [TableColumn(steps, history) for steps in columns]
             scores = {column: _scores(one, column, seeds, files, small=small) for column in asked}
         print_table(table_of(scores, one.name))
 
@@ -101,7 +101,7 @@ def _steps(horizons: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _scores(one: LoadSet, column: Column, seeds: int, files: tuple[Path, Path], *, small: bool) -> list[ScoreTable]:
+def _scores(one: LoadSet, column: TableColumn, seeds: int, files: tuple[Path, Path], *, small: bool) -> list[ScoreTable]:
     """Train one column with each seed, and return the test part's figures.
 
     Args:

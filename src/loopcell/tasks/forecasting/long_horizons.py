@@ -49,7 +49,7 @@ class LoadSet(NamedTuple):
 SETS = {one.name: one for one in (LoadSet("ETTh1", 1), LoadSet("ETTh2", 1), LoadSet("ETTm1", 4), LoadSet("ETTm2", 4))}
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """One column of the table.
 
     Attributes:
@@ -63,10 +63,10 @@ class Column(NamedTuple):
     @property
     def name(self) -> str:
         """Return how its column is called."""
-        return str(self.horizon) if self.history == Column(0).history else f"{self.horizon} from {self.history}"
+        return str(self.horizon) if self.history == TableColumn(0).history else f"{self.horizon} from {self.history}"
 
 
-COLUMNS = (Column(96), Column(192), Column(336), Column(720))
+COLUMNS = (TableColumn(96), TableColumn(192), TableColumn(336), TableColumn(720))
 SETTINGS: dict[str, Any] = {
     "time": "date",
     "target": "all",
@@ -82,26 +82,31 @@ SETTINGS: dict[str, Any] = {
     "patience": 8,
     "precision": "bf16-mixed",
 }
-OTHERS: dict[Column, dict[str, Any]] = {
-    Column(192): {"calendar": ("day", "week")},
-    Column(336): {"epochs": 4, "learning_rate": 1e-3, "calendar": ("day", "week")},
-    Column(720): {"epochs": 4, "learning_rate": 1e-3},
-    Column(96, 720): {"epochs": 4},
-    Column(24, 336): {"epochs": 5, "segment": 24},
+OTHERS: dict[TableColumn, dict[str, Any]] = {
+    TableColumn(192): {"calendar": ("day", "week")},
+    TableColumn(336): {"epochs": 4, "learning_rate": 1e-3, "calendar": ("day", "week")},
+    TableColumn(720): {"epochs": 4, "learning_rate": 1e-3},
+    TableColumn(96, 720): {"epochs": 4},
+    TableColumn(24, 336): {"epochs": 5, "segment": 24},
 }
 """Settings of single columns beside the above."""
 
-PUBLISHED: dict[str, dict[str, dict[Column, float]]] = {
+PUBLISHED: dict[str, dict[str, dict[TableColumn, float]]] = {
     "ETTh1": {
         "SegRNN": {
-            Column(96): 0.368,
-            Column(192): 0.408,
-            Column(336): 0.444,
-            Column(720): 0.446,
-            Column(96, 720): 0.351,
+            TableColumn(96): 0.368,
+            TableColumn(192): 0.408,
+            TableColumn(336): 0.444,
+            TableColumn(720): 0.446,
+            TableColumn(96, 720): 0.351,
         },
-        "iTransformer": {Column(96): 0.386, Column(192): 0.441, Column(336): 0.487, Column(720): 0.503},
-        "DLinear": {Column(96): 0.386, Column(192): 0.437, Column(336): 0.481, Column(720): 0.519},
+        "iTransformer": {
+            TableColumn(96): 0.386,
+            TableColumn(192): 0.441,
+            TableColumn(336): 0.487,
+            TableColumn(720): 0.503,
+        },
+        "DLinear": {TableColumn(96): 0.386, TableColumn(192): 0.437, TableColumn(336): 0.481, TableColumn(720): 0.519},
     }
 }
 """MSE as published, by set and model.
@@ -121,7 +126,7 @@ def load_set(name: str) -> LoadSet:
     return SETS[name]
 
 
-def forecaster(one: LoadSet, column: Column, seed: int, *, small: bool = False) -> Forecaster:
+def forecaster(one: LoadSet, column: TableColumn, seed: int, *, small: bool = False) -> Forecaster:
     """Return the model of one column, which is not trained.
 
     Args:
@@ -164,7 +169,7 @@ def fitted(model: Forecaster, path: Path, file: Path) -> Forecaster:
     return kept
 
 
-def table_of(scores: Mapping[Column, Sequence[ScoreTable]], name: str) -> ScoreTable:
+def table_of(scores: Mapping[TableColumn, Sequence[ScoreTable]], name: str) -> ScoreTable:
     """Return the table: of each column the means over the seeds, beside baselines and published figures.
 
     Args:
