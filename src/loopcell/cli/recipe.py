@@ -19,7 +19,7 @@ from loopcell.files.writable import demand_folder
 
 if TYPE_CHECKING:
     from loopcell.tasks.core.score_table import ScoreTable
-    from loopcell.tasks.forecasting.long_horizons import TableColumn, LoadSet
+    from loopcell.tasks.forecasting.long_horizons import LoadSet, TableColumn
 
 RUN = Path("runs/recipe-ett")  # the same one each time, so that a table is gone on with by the same command
 
@@ -101,7 +101,9 @@ def _steps(horizons: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _scores(one: LoadSet, column: TableColumn, seeds: int, files: tuple[Path, Path], *, small: bool) -> list[ScoreTable]:
+def _scores(
+    one: LoadSet, column: TableColumn, seeds: int, files: tuple[Path, Path], *, small: bool
+) -> list[ScoreTable]:
     """Train one column with each seed, and return the test part's figures.
 
     Args:

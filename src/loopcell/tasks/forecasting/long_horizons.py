@@ -82,10 +82,11 @@ SETTINGS: dict[str, Any] = {
     "patience": 8,
     "precision": "bf16-mixed",
 }
+LONG: dict[str, Any] = {"segment": 24, "loss": "mse", "epochs": 4, "learning_rate": 1e-3}
 OTHERS: dict[TableColumn, dict[str, Any]] = {
     TableColumn(192): {"calendar": ("day", "week")},
-    TableColumn(336): {"epochs": 4, "learning_rate": 1e-3, "calendar": ("day", "week")},
-    TableColumn(720): {"epochs": 4, "learning_rate": 1e-3},
+    TableColumn(336): LONG,
+    TableColumn(720): {**LONG, "epochs": 3},
     TableColumn(96, 720): {"epochs": 4},
     TableColumn(24, 336): {"epochs": 5, "segment": 24},
 }
