@@ -2,15 +2,20 @@
 
 Split, settings and published figures stand in `loopcell.tasks.forecasting.long_horizons`, by which `loopcell recipe
 ett` prints the same table; here two columns of another history come to it, and the result is written. Each figure is
-the mean of three seeds.
+the mean of three seeds. With `--update` some columns are trained anew, and the others stay as they were written: the
+result says of each on which day and by which state of the code it was measured.
 """
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recipe import Known, Models, Result, main
+from recipe import ROOT, Known, Models, Result, main
 
 from loopcell import ScoreTable
 from loopcell.data import fetch
@@ -39,7 +44,9 @@ FLAGS = {
     "--horizon": {"help": "steps ahead, such as 96,192; all of the table where nothing is said"},
     "--history": {"type": int, "default": 96, "help": "steps that are read, for these"},
     "--seeds": {"type": int, "default": len(SEEDS), "help": "how many seeds"},
+    "--update": {"action": "store_true", "help": "write these columns beside the others of the result that is there"},
 }
+WRITTEN = ROOT / "benchmarks" / "results" / "recipes" / "forecast_ett.json"
 
 
 def run(small: bool, **said: Any) -> Result:
@@ -63,8 +70,39 @@ def run(small: bool, **said: Any) -> Result:
         },
         "settings of single columns": {column.name: others for column, others in OTHERS.items()},
     }
+    facts["measured"] = {column.name: _state() for column in columns}
     part = columns != ALL or seeds != SEEDS
-    return Result(figures, table_of(scores, SET.name), {**SETTINGS, "split": SET.split}, facts, part=part)
+    found = Result(figures, table_of(scores, SET.name), {**SETTINGS, "split": SET.split}, facts, part=part)
+    return _beside_others(found, seeds) if said["update"] and not small else found
+
+
+def _state() -> dict[str, Any]:
+    """Return the day, the state of the code, and the machine."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.machine import code, machine
+
+    return {"day": datetime.now(UTC).date().isoformat(), "code": code(), "machine": _shortened(machine())}
+
+
+def _shortened(machine: dict[str, Any]) -> dict[str, Any]:
+    return {name: machine[name] for name in ("processor", "vectors", "caches", "torch")}
+
+
+def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
+    """Return a result with the other columns of the one that is written; its seconds count for both."""
+    written = json.loads(WRITTEN.read_text(encoding="utf-8"))
+    if written["seeds"] != list(seeds):
+        raise SystemExit(f"--update: the written columns are of the seeds {written['seeds']}; train these")
+    before = {"day": written["day"], "code": written["code"], "machine": _shortened(written["machine"])}
+    measured = dict.fromkeys(written["windows"], before) | written.get("measured", {}) | found.facts["measured"]
+    facts = {**found.facts, "measured": measured}
+    for fact in ("windows", "each seed"):
+        facts[fact] = written[fact] | found.facts[fact]
+    rows = {name: row | found.table.rows.get(name, {}) for name, row in written["table"].items()}
+    for kind in ("seconds", "processor_seconds"):
+        Models.taken[kind] = Models.taken.get(kind, 0.0) + written[kind]
+    table = ScoreTable(found.table.data, rows)
+    return replace(found, figures=written["figures"] | found.figures, table=table, facts=facts, part=False)
 
 
 def _scored(path: Path, column: TableColumn, seed: int, *, small: bool) -> ScoreTable:
