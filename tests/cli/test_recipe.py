@@ -83,6 +83,7 @@ def test_models_of_other_settings_are_not_taken(loopcell, table, tmp_path):
     [
         (["--horizons", "96,x"], "--horizons 96,x: numbers of steps were expected, each once, such as 96,192,336,720"),
         (["--horizon", "96,96"], "--horizons 96,96: numbers of steps were expected, each once"),
+        (["--horizon", "96", "--horizons", "192"], "--horizon is the same as --horizons: leave out one of the two"),
         (["--horizons", "0"], "--horizons 0: numbers of steps were expected"),
         (["--set", "ETTh3"], "there is no set 'ETTh3': there are ETTh1, ETTh2, ETTm1, ETTm2"),
         (["--path", "no.csv"], "--path no.csv: there is no such file"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.score_table import ScoreTable
     from loopcell.tasks.forecasting.long_horizons import LoadSet, TableColumn
 
+TABLE = "96,192,336,720"
 RUN = Path("runs/recipe-ett")  # the same one each time, so that a table is gone on with by the same command
 
 Set = Annotated[str, typer.Option("--set", help="The series: ETTh1, ETTh2, ETTm1 or ETTm2.")]
@@ -50,7 +51,7 @@ def _group() -> None:
 @app.command("ett", epilog=epilog("recipe ett"))
 def ett(  # noqa: PLR0913 - one argument a flag
     set_: Set = "ETTh1",
-    horizons: Horizons = "96,192,336,720",
+    horizons: Horizons = TABLE,
     *,
     horizon: Horizon = None,
     history: History = 96,
@@ -66,6 +67,8 @@ def ett(  # noqa: PLR0913 - one argument a flag
     trained, and the same command goes on.
     """
     with reporting(debug):
+        if horizon is not None and horizons != TABLE:
+            raise UsageError("--horizon is the same as --horizons: leave out one of the two")
         columns = _steps(horizon or horizons)
         early.demand_there(path, "--path")
         folder = run or RUN
