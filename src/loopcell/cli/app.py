@@ -12,6 +12,7 @@ from loopcell.cli import (
     compare,
     evaluate,
     explain,
+    export,
     inspect,
     predict,
     recipe,
@@ -41,6 +42,7 @@ app.command("chat", epilog=epilog("chat"))(chat.chat)
 app.command("resume", epilog=epilog("resume"))(resume.resume)
 app.command("cells", epilog=epilog("cells"))(cells.cells)
 app.command("explain", epilog=epilog("explain"))(explain.explain)
+app.command("export", epilog=epilog("export"))(export.export)
 app.add_typer(compare.app, name="compare")
 app.add_typer(tune.app, name="tune")
 app.add_typer(recipe.app, name="recipe")
