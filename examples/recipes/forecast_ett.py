@@ -95,7 +95,8 @@ def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
         raise SystemExit(f"--update: the written columns are of the seeds {written['seeds']}; train these")
     before = {"day": written["day"], "code": written["code"], "machine": _shortened(written["machine"])}
     measured = dict.fromkeys(written["windows"], before) | written.get("measured", {}) | found.facts["measured"]
-    facts = {**found.facts, "measured": measured}
+    anew = ", ".join(found.facts["windows"])
+    facts = {**found.facts, "measured": measured, "kept": f"trained anew: {anew}; the seconds are those of all columns"}
     for fact in ("windows", "each seed"):
         facts[fact] = written[fact] | found.facts[fact]
     rows = {name: row | found.table.rows.get(name, {}) for name, row in written["table"].items()}

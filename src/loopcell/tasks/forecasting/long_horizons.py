@@ -84,7 +84,7 @@ SETTINGS: dict[str, Any] = {
 }
 LONG: dict[str, Any] = {"segment": 24, "loss": "mse", "epochs": 4, "learning_rate": 1e-3}
 OTHERS: dict[TableColumn, dict[str, Any]] = {
-    TableColumn(192): LONG,
+    TableColumn(192): {"calendar": ("day", "week")},
     TableColumn(336): LONG,
     TableColumn(720): {**LONG, "epochs": 3},
     TableColumn(96, 720): {"epochs": 4},
