@@ -73,7 +73,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "recipe ett": (
         "loopcell recipe ett --set ETTh1 --horizons 96,192,336,720",
-        "loopcell recipe ett --horizons 96 --history 720 --seeds 1 --run runs/from-720",
+        "loopcell recipe ett --horizons 96 --history 720 --seeds 1",
     ),
     "export": (
         "loopcell export runs/machines --to c --output machines-in-c",
