@@ -133,6 +133,8 @@ def folder(tmp_path_factory):
     lines(folder, "sales.csv", "date,shop,sold,holiday", *sold)
     pump = (f"{day},{n % 7 + drawn.normal():.3f},{drawn.normal():.3f},{int(n == 310)}" for n, day in enumerate(days))
     lines(folder, "pump.csv", "date,pressure,heat,broken", *pump)
+    hours = np.datetime64("2016-07-01T00") + np.arange(3000)
+    lines(folder, "ETTh1.csv", "date,HUFL,OT", *(f"{hour},{n % 24},{n % 7}" for n, hour in enumerate(hours)))
     (folder / "mine.py").write_text(CELL, encoding="utf-8")
     return folder
 
@@ -176,6 +178,7 @@ OWN = {
     "train vectors": ["--epochs", "1", "--min-count", "1", "--vector-size", "4"],
     "train forecast": [*SMALL["train"], "--history", "8"],
     "train anomaly": [*SMALL["train"], "--history", "8"],
+    "recipe ett": ["--small", "--seeds", "1", "--path", "ETTh1.csv"],
 }
 
 

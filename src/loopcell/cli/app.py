@@ -15,6 +15,7 @@ from loopcell.cli import (
     export,
     inspect,
     predict,
+    recipe,
     resume,
     sample,
     stream,
@@ -46,6 +47,7 @@ app.command("explain", epilog=epilog("explain"))(explain.explain)
 app.command("export", epilog=epilog("export"))(export.export)
 app.add_typer(compare.app, name="compare")
 app.add_typer(tune.app, name="tune")
+app.add_typer(recipe.app, name="recipe")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 

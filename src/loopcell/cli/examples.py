@@ -75,6 +75,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
     ),
+    "recipe ett": (
+        "loopcell recipe ett --set ETTh1 --horizons 96,192,336,720",
+        "loopcell recipe ett --horizons 96 --history 720 --seeds 1",
+    ),
     "export": (
         "loopcell export runs/novel --to c --name writer --simd vectors --output writer-in-c",
         "loopcell export runs/machines --to onnx --form sequence --output machines.onnx",

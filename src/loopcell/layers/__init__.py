@@ -1,5 +1,6 @@
 """Networks over sequences: Recurrent for any cell, replacements of torch.nn's, State."""
 
+from loopcell.layers.branches import branch
 from loopcell.layers.drift import Drift
 from loopcell.layers.initialisers import chrono_, forget_bias_, orthogonal_
 from loopcell.layers.recording import Recording
@@ -23,6 +24,7 @@ __all__ = [
     "Stepper",
     "StreamPool",
     "StreamState",
+    "branch",
     "chrono_",
     "forget_bias_",
     "orthogonal_",

@@ -4,6 +4,7 @@ from loopcell.backends.c import LONGEST, ChunkLayer, FusedChunks, FusedSteps, St
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.branches import run_branched, shares_a_step
 from loopcell.runtime.dispatch import (
     BACKENDS,
     autocast_dtype,
@@ -54,6 +55,8 @@ __all__ = [
     "nothing_special",
     "observer",
     "refuse_fallback",
+    "run_branched",
+    "shares_a_step",
     "threads_for",
     "transformation",
 ]
