@@ -25,7 +25,7 @@ from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 THEME = ROOT / "docs" / "theme"
 PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
-    "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time",
+    "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time", "export-to-c",
     "kernels-and-compilers", "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training",
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",

@@ -26,6 +26,7 @@ class ExportFlags:
     simd: str
     weights: str
     stack_limit: int
+    drift_steps: int
 
 
 def export(  # noqa: PLR0913 - a flag is an argument
@@ -50,6 +51,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = 262_144,
+    drift: Annotated[int, typer.Option(min=0, help="C: over how many steps the error is followed.")] = 1_000,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
@@ -60,7 +62,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         early.demand_model(path)
         from loopcell.tasks.core.models import load_model
 
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift)
         for line in TARGETS[to](load_model(path), typed):
             typer.echo(line)
 
@@ -75,6 +77,7 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
         form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
         overwrite=typed.overwrite,
         verify=typed.verify,
+        drift_steps=typed.drift_steps,
     )
     yield f"wrote {typed.output}: {report.summary()}"
 
