@@ -31,13 +31,13 @@ class ExportFlags:
 
 def export(  # noqa: PLR0913 - a flag is an argument
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
-    to: Annotated[str, typer.Option("--to", help="What to write: c.")],
+    to: Annotated[str, typer.Option("--to", help="What to write: c, wasm.")],
     output: Annotated[
         Path,
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
     ],
     *,
-    name: Annotated[str, typer.Option(help="C: the name of files and functions, else the task's.")] = "",
+    name: Annotated[str, typer.Option(help="C, WebAssembly: the name of files and functions, else the task's.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Hold the export against the model before it is written.")
@@ -82,5 +82,12 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
     yield f"wrote {typed.output}: {report.summary()}"
 
 
-TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {"c": _to_c}
+def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import to_wasm
+
+    report = to_wasm(model, typed.output, name=typed.name, overwrite=typed.overwrite)
+    yield f"wrote {typed.output}: {report.summary()}"
+
+
+TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {"c": _to_c, "wasm": _to_wasm}
 """What --to names: each writes an export and yields what there is to say of it."""

@@ -214,7 +214,7 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
     from loopcell.export.c import equations
 
     monkeypatch.setitem(equations.SPELLING, "tanh", "f_sigmoid({0})")
-    with pytest.raises(CheckFailed, match="the C of gru is not the model"):
+    with pytest.raises(CheckFailed, match="does not compute what the model does"):
         to_c(GRU(3, 5), tmp_path / "out")
     assert not names(tmp_path)
 

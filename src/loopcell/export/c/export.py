@@ -21,8 +21,9 @@ from loopcell.export.c.form import AS_IT_COMES, CForm
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
-from loopcell.export.c.source import CSource, demand_weights
+from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, drift, record
+from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import step_model_of
 from loopcell.files.whole_folder import demand_free, whole_folder
 
@@ -71,7 +72,7 @@ def to_c(
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
     source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd, form.weights))
-    demand_weights(source)
+    demand_weights(source.arrays)
     _demand_stack(source, form.stack_limit)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")

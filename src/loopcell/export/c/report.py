@@ -75,11 +75,12 @@ class CReport:
     def page(self) -> str:
         """Return it as a page of Markdown."""
         stack = f"{self.stack_bytes:,} bytes of stack in all, with -Os" if self.stack_bytes else "stack unknown"
+        code = "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine, with -Os"
         rows = [
             ("parameters", f"{self.parameters:,}"),
             ("multiply-adds a step", f"{self.multiply_adds:,}"),
             ("flash: weights", f"{self.weight_bytes:,} bytes, in {self.weights}"),
-            ("flash: code", "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine, with -Os"),
+            ("flash: code", code),
             ("RAM: state of a stream", f"{self.state_bytes:,} bytes"),
             ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays; {stack}"),
             ("saved state", f"{self.saved_state_bytes:,} bytes"),

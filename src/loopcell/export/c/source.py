@@ -9,12 +9,13 @@ from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
+from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.stages import stage_code
-from loopcell.export.c.weights import Array, array_text, demand_finite
+from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Lookup, Quantity, StepModel
 
 _HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
@@ -46,9 +47,19 @@ class CSource:
     @cached_property
     def stages(self) -> tuple[StageCode, ...]:
         """The code of each stage."""
-        fields = Names(words())
+        fields = self._fields
         named = zip(self.model.stages, self.stage_names, strict=True)
         return tuple(stage_code(stage, name, fields, self.model, self.form) for stage, name in named)
+
+    @cached_property
+    def _fields(self) -> Names:
+        return Names(words())
+
+    @cached_property
+    def frames(self) -> FrameCode | None:
+        """The functions that cut steps out of sound; None where steps come as they are."""
+        _ = self.stages  # which take their fields first
+        return None if self.model.frames is None else FrameCode.of(self.model.frames, self._fields)
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -58,12 +69,13 @@ class CSource:
     @property
     def states(self) -> tuple[tuple[str, int], ...]:
         """The fields of the state, each with its length."""
-        return tuple(field for stage in self.stages for field in stage.states)
+        of_frames = () if self.frames is None else self.frames.states
+        return (*(field for stage in self.stages for field in stage.states), *of_frames)
 
     @cached_property
     def quantities(self) -> Mapping[str, str]:
         """The name in C of each quantity in the function of a step."""
-        names = Names(("model", "state", *_ENDINGS))
+        names = Names(("model", "state", *_ENDINGS, *(LOCAL_WORDS if self.model.frames else ())))
         alone = len(self.outputs) == 1
         return {
             name: names.take("y" if alone and name == self.outputs[0].name and name not in self._inputs else name)
@@ -137,9 +149,10 @@ class CSource:
         """Return the text of NAME.h."""
         guard = f"{self.name.upper()}_H"
         fill = self._fill()
+        title = "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
         return "\n".join(
             [
-                *comment(f"{self.name}: {self._title()}\n\nWritten by loopcell. {_RULES}"),
+                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {_RULES}"),
                 f"#ifndef {guard}",
                 f"#define {guard}",
                 "",
@@ -151,6 +164,7 @@ class CSource:
                 "#endif",
                 "",
                 text("header.h").format_map(fill).strip("\n"),
+                *(() if self.frames is None else (self.frames.header(self.name, self._answers),)),
                 "",
                 "#ifdef __cplusplus",
                 "}",
@@ -164,7 +178,8 @@ class CSource:
         name = self.name
         weights = [f"const {array.c_type} *{array.name}; /* {array.comment} */" for array in self.arrays]
         states = [f"float {field}[{size}];" for field, size in self.states]
-        sizes = [f"#define {name.upper()}_{self._spelled(one)} {one.size}" for one in self._ends() if not _token(one)]
+        numbers = [one for one in self._ends() if not _token(one)]
+        sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
         return {
             "name": name,
             "NAME": name.upper(),
@@ -176,14 +191,12 @@ class CSource:
             "arguments": "\n".join(f" *     {line}" for line in self._arguments()),
         }
 
-    def _spelled(self, quantity: Quantity) -> str:
-        return self.macros[quantity.name]
+    @property
+    def _answers(self) -> dict[str, Quantity]:
+        return {self.quantities[one.name]: one for one in self.outputs}
 
     def _ends(self) -> tuple[Quantity, ...]:
         return (*self.model.inputs, *self.outputs)
-
-    def _title(self) -> str:
-        return "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
 
     def _parameters(self) -> Iterator[str]:
         for quantity in self.model.inputs:
@@ -238,6 +251,7 @@ class CSource:
             "",
             body,
             "",
+            *(() if self.frames is None else (self.frames.code(self.name, self._answers), "")),
             saved,
             "",
             saving,
@@ -324,9 +338,3 @@ any threads, beside one model. A number that is not finite in an input stays in 
 
 def _token(quantity: Quantity) -> bool:
     return quantity.kind == "token"
-
-
-def demand_weights(model: CSource) -> None:
-    """Refuse a model whose weights hold what is no number; UsageError names the first."""
-    for array in model.arrays:
-        demand_finite(array.name, array.values)

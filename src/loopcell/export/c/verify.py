@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
-from loopcell.export.c.compiled import CProgram
 from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
@@ -84,8 +83,15 @@ def drawn_inputs(source: CSource, steps: int, seed: int = 0) -> dict[str, Array]
     return inputs
 
 
-def demand_equal(program: CProgram, recorded: Recorded) -> float:
-    """Compare a program with what was recorded; gives the largest error.
+class TakesSteps(Protocol):
+    """Whatever an export came to that takes steps: a program of C, a module of WebAssembly."""
+
+    def steps(self, inputs: Arrays, again: int = 0) -> Mapping[str, Array]:
+        """Take a step for each row from a fresh state, which is saved and loaded after every so many; 0 for never."""
+
+
+def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
+    """Compare what was exported with what was recorded; gives the largest error.
 
     Raises:
         CheckFailed: an answer is off by more than single precision explains, or differs after the state was saved.
@@ -97,11 +103,11 @@ def demand_equal(program: CProgram, recorded: Recorded) -> float:
         error = float(np.abs(found[name] - expected).max(initial=0))
         if not error <= recorded.allowed:
             raise CheckFailed(
-                f"the C of {program.source.name} is not the model: {name} is off by {error:.3g}, and "
+                f"the export does not compute what the model does: {name} is off by {error:.3g}, and "
                 f"{recorded.allowed:.3g} is what single precision explains"
             )
         if not np.array_equal(found[name], again[name]):
-            raise CheckFailed(f"{name} of {program.source.name} differs when the state is saved and loaded in between")
+            raise CheckFailed(f"the export loses state: {name} differs when the state is saved and loaded in between")
         worst = max(worst, error)
     return worst
 

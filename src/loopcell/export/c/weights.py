@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,12 @@ class Array:
 
 
 C_TYPES = {"float32": "float", "uint16": "uint16_t", "int8": "int8_t"}
+
+
+def demand_weights(arrays: Iterable[Array]) -> None:
+    """Refuse a model whose weights hold what is no number; UsageError names the first."""
+    for array in arrays:
+        demand_finite(array.name, array.values)
 
 
 def demand_finite(name: str, values: npt.NDArray[Any]) -> None:
