@@ -118,7 +118,7 @@ def _proven(files: Path, source: CSource, recorded: Recorded, drift_steps: int) 
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
             verified_steps=len(next(iter(recorded.answers.values()))),
             largest_error=error,
-            drift=drift(program, recorded, drift_steps) if drift_steps else {},
+            drift=drift(program, source.model, recorded, drift_steps) if drift_steps else {},
             stack_bytes=stack,
             code_bytes=code_bytes(built / f"{source.name}.o"),
             microseconds=float(said.split()[0]),
