@@ -113,9 +113,9 @@ class CReport:
         return "\n".join(lines)
 
 
-def code_bytes(compiled: Path) -> int | None:
-    """Return the bytes of instructions of an object file; None where no program says."""
-    program = shutil.which("size")
+def code_bytes(compiled: Path, counter: str = "size") -> int | None:
+    """Return the bytes of instructions of an object file, as a program counts them; None where it is not there."""
+    program = shutil.which(counter)
     if program is None:
         return None
     done = subprocess.run([program, "-A", str(compiled)], capture_output=True, text=True, check=False)  # noqa: S603
