@@ -80,7 +80,7 @@ def errors(builds: tuple[Build, ...] = BUILDS) -> Iterator[dict[str, Any]]:
                 try:
                     found[name], _ = prove(source, Path(scratch), build.compiler, *build.flags, runner=build.runner)
                 except RuntimeError as error:  # such as -m32 without the libraries for it
-                    yield {**about, "absent": str(error).partition("\n")[2][:200] or str(error)[:200]}
+                    yield {**about, "absent": " ".join(str(error).split())[:200]}
                     break
             else:
                 yield {**about, "error": max(found.values()), "cells": found}

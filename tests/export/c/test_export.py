@@ -24,7 +24,7 @@ from loopcell.export.step_model.formulas import linear_stage
 from tests.export.c.models import GCC, HOUSE, network, prove, source_of, whole_model
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
-FILES = ["Makefile", "REPORT.md", "check.c", "net.c", "net.h", "report.json"]
+FILES = ["Makefile", "REPORT.md", "check.c", "net.c", "net.h", "net.hpp", "report.json"]
 
 
 def names(folder):

@@ -17,6 +17,7 @@ from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.check_program import check_text, makefile_text, speed_steps
 from loopcell.export.c.compiled import STRICT, compile_files, compile_program
+from loopcell.export.c.cpp import hpp_text
 from loopcell.export.c.form import AS_IT_COMES, CForm
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import product_form
@@ -46,8 +47,8 @@ def to_c(
 ) -> CReport:
     """Write a model as C99 that takes one step at a time, with its state in a struct of the caller's.
 
-    The folder gets NAME.h and NAME.c, check.c and a Makefile for `make check`, report.json and REPORT.md. The C is
-    compiled and compared with the model first, and nothing is written if it is not the same.
+    The folder gets NAME.h and NAME.c, NAME.hpp for C++, check.c and a Makefile for `make check`, report.json and
+    REPORT.md. The C is compiled and compared with the model first, and nothing is written if it is not the same.
 
     Args:
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
@@ -89,6 +90,7 @@ def _write(files: Path, source: CSource, recorded: Recorded) -> None:
     texts = {
         f"{source.name}.h": source.header(),
         f"{source.name}.c": source.code(),
+        f"{source.name}.hpp": hpp_text(source),
         "check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
         "Makefile": makefile_text(source, source.multiply_adds),
     }
