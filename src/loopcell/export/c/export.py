@@ -24,6 +24,7 @@ from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, drift, record
+from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import step_model_of
 from loopcell.files.whole_folder import demand_free, whole_folder
@@ -48,7 +49,8 @@ def to_c(
     """Write a model as C99 that takes one step at a time, with its state in a struct of the caller's.
 
     The folder gets NAME.h and NAME.c, NAME.hpp for C++, check.c and a Makefile for `make check`, report.json and
-    REPORT.md. The C is compiled and compared with the model first, and nothing is written if it is not the same.
+    REPORT.md; and for a model of sound NAME_wav.c, a program that reads WAV files. The C is compiled and compared with
+    the model first, and nothing is written if it is not the same.
 
     Args:
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
@@ -94,6 +96,8 @@ def _write(files: Path, source: CSource, recorded: Recorded) -> None:
         "check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
         "Makefile": makefile_text(source, source.multiply_adds),
     }
+    if reads_sound(source):
+        texts[f"{source.name}_wav.c"] = wav_text(source)
     for name, text in texts.items():
         (files / name).write_text(text, encoding="utf-8")
 
