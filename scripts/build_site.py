@@ -31,7 +31,7 @@ HOW_TO = (
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
-    "live-streams", "import-weights", "export-to-onnx", "export-to-webassembly", "learn-word-vectors",
+    "live-streams", "import-weights", "export-to-c", "export-to-onnx", "export-to-webassembly", "learn-word-vectors",
     "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (

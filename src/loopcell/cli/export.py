@@ -15,6 +15,7 @@ from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 
 STACK_LIMIT = 262_144  # bytes
+DRIFT_STEPS = 1_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ExportFlags:
     simd: str
     weights: str
     stack_limit: int
+    drift: int
     form: str
 
 
@@ -53,6 +55,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = STACK_LIMIT,
+    drift: Annotated[int, typer.Option(min=0, help="C: over how many steps the error is followed.")] = DRIFT_STEPS,
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
@@ -65,7 +68,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, form)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift, form)
         _demand_own_flags(to, typed)
         path = find_model(model)
         early.demand_model(path)
@@ -90,7 +93,7 @@ def _loaded(path: Path, series: str | None) -> Any:
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, "step")
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, DRIFT_STEPS, "step")
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -109,6 +112,7 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
         form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
         overwrite=typed.overwrite,
         verify=typed.verify,
+        drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
     yield from step.notes
@@ -153,7 +157,7 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit")),
+    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit", "drift")),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),

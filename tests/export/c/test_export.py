@@ -24,7 +24,7 @@ from loopcell.export.step_model.identity import identity
 from tests.export.c.models import GCC, HOUSE, network, prove, source_of, whole_model
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
-FILES = ["Makefile", "REPORT.md", "check.c", "net.c", "net.h", "report.json"]
+FILES = ["Makefile", "REPORT.md", "check.c", "net.c", "net.h", "net.hpp", "report.json"]
 
 
 def names(folder):
@@ -58,6 +58,8 @@ def test_the_report_has_the_figures_of_the_model(exported):
     assert report.verified_steps == 64
     assert 0 < report.largest_error <= report.allowed_error
     assert report.microseconds > 0
+    assert list(report.drift) == [1, 10, 100, 1000]
+    assert 0 < report.drift[1] <= report.drift[1000] < 1e-4
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -93,7 +95,7 @@ def test_the_stack_is_no_more_than_the_report_says(exported, tmp_path):
     source = source_of(whole_model(), "vectors")
     shutil.copy(folder / "net.h", tmp_path)
     shutil.copy(folder / "net.c", tmp_path)
-    for flags in (("-O0",), ("-O3", "-ffp-contract=fast")):
+    for flags in (("-O0",), module.SMALL):
         found = stack_bytes(source, (GCC, *STRICT, *flags), tmp_path)
         assert source.buffer_bytes <= found < source.buffer_bytes + 2_000
     if "gcc" in report.compiler or "cc" in report.compiler.split()[0]:
@@ -266,6 +268,16 @@ def test_without_a_compiler_nothing_is_said_to_be_proven(tmp_path, monkeypatch):
     assert report.verified_steps == 0
     assert "not verified" in report.page()
     assert toolchain.ADVICE
+
+
+def test_drift_is_against_the_weights_in_full(tmp_path):
+    net = network("gru", 1)
+    full = to_c(net, tmp_path / "full", drift_steps=20)
+    narrow = to_c(net, tmp_path / "narrow", form=CForm(weights="int8"), drift_steps=20)
+    assert full.drift[20] < 1e-6
+    assert narrow.drift[20] > 1e-4
+    assert narrow.largest_error < narrow.narrowing
+    assert "With weights in int8" in narrow.page()
 
 
 def test_the_test_program_is_small_and_its_measurement_short():

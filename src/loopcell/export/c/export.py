@@ -17,12 +17,13 @@ from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.check_program import check_text, makefile_text, speed_steps
 from loopcell.export.c.compiled import STRICT, compile_files, compile_program
+from loopcell.export.c.cpp import hpp_text
 from loopcell.export.c.form import AS_IT_COMES, CForm
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
 from loopcell.export.c.source import CSource
-from loopcell.export.c.verify import Recorded, demand_equal, record
+from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import step_model_of
@@ -30,6 +31,8 @@ from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
 """Those of the Makefile beside the model."""
+SMALL = ("-Os",)
+"""Those with which code and stack are counted, as small machines have them: unrolled loops take more of both."""
 
 
 def to_c(
@@ -41,12 +44,13 @@ def to_c(
     data: Mapping[str, npt.NDArray[np.generic]] | None = None,
     overwrite: bool = False,
     verify: bool = True,
+    drift_steps: int = 1_000,
 ) -> CReport:
     """Write a model as C99 that takes one step at a time, with its state in a struct of the caller's.
 
-    The folder gets NAME.h and NAME.c, check.c and a Makefile for `make check`, report.json and REPORT.md; and for a
-    model of sound NAME_wav.c, a program that reads WAV files. The C is compiled and compared with the model first, and
-    nothing is written if it is not the same.
+    The folder gets NAME.h and NAME.c, NAME.hpp for C++, check.c and a Makefile for `make check`, report.json and
+    REPORT.md; and for a model of sound NAME_wav.c, a program that reads WAV files. The C is compiled and compared with
+    the model first, and nothing is written if it is not the same.
 
     Args:
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
@@ -55,6 +59,7 @@ def to_c(
         form: how the C is written.
         data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
         overwrite: write into a folder that is not empty.
+        drift_steps: over how many steps the error is followed; each takes about 50 microseconds of NumPy.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
 
     Returns:
@@ -77,7 +82,7 @@ def to_c(
     recorded = record(source, data)
     with whole_folder(folder, overwrite=overwrite) as files:
         _write(files, source, recorded)
-        report = _proven(files, source, recorded) if verify else _report(source, recorded)
+        report = _proven(files, source, recorded, drift_steps) if verify else _report(source, recorded)
         (files / "report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
         (files / "REPORT.md").write_text(report.page(), encoding="utf-8")
     return report
@@ -87,6 +92,7 @@ def _write(files: Path, source: CSource, recorded: Recorded) -> None:
     texts = {
         f"{source.name}.h": source.header(),
         f"{source.name}.c": source.code(),
+        f"{source.name}.hpp": hpp_text(source),
         "check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
         "Makefile": makefile_text(source, source.multiply_adds),
     }
@@ -96,7 +102,7 @@ def _write(files: Path, source: CSource, recorded: Recorded) -> None:
         (files / name).write_text(text, encoding="utf-8")
 
 
-def _proven(files: Path, source: CSource, recorded: Recorded) -> CReport:
+def _proven(files: Path, source: CSource, recorded: Recorded, drift_steps: int) -> CReport:
     """Compile the files, run them, and report; CheckFailed where they are not the model."""
     chosen = target()
     assert chosen is not None  # asked before
@@ -105,11 +111,12 @@ def _proven(files: Path, source: CSource, recorded: Recorded) -> CReport:
         built = Path(scratch)
         for name in (f"{source.name}.h", f"{source.name}.c", "check.c"):
             (built / name).write_bytes((files / name).read_bytes())
-        error = demand_equal(compile_program(source, built, command), recorded)
+        program = compile_program(source, built, command)
+        error = demand_equal(program, recorded)
         code, check = built / f"{source.name}.c", built / "check"
         compile_files(command, [code, built / "check.c"], check, "-lm")
         _run(check)
-        stack = stack_bytes(source, command, built)
+        stack = stack_bytes(source, (*chosen.command, *STRICT, *SMALL), built)
         said = _run(check, str(speed_steps(source.multiply_adds)))
         return _report(
             source,
@@ -117,6 +124,7 @@ def _proven(files: Path, source: CSource, recorded: Recorded) -> CReport:
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
             verified_steps=len(next(iter(recorded.answers.values()))),
             largest_error=error,
+            drift=drift(program, source.model, recorded, drift_steps) if drift_steps else {},
             stack_bytes=stack,
             code_bytes=code_bytes(built / f"{source.name}.o"),
             microseconds=float(said.split()[0]),

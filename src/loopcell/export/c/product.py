@@ -39,11 +39,26 @@ class ProductForm:
 
     def text(self, most_columns: int) -> str:
         """Return the function, for matrices of at most so many columns."""
-        form = text(self.file).replace("WEIGHT", self.kind.c_type).replace("MOST_COLUMNS", str(most_columns))
-        form = re.sub(r"WIDE\((.*?)\)", lambda found: self.kind.wide.format(found[1]), form)
-        if self.kind.c_type == "float":
-            return re.sub(r"#if NARROW.*?#endif\n\n", "", form, flags=re.DOTALL).replace("LOAD(at)", "*(const vec *)at")
-        return re.sub(r"#if NARROW\n(.*?)#endif\n", r"\1", form, flags=re.DOTALL).replace("LOAD(at)", "widened(at)")
+        lies = "two columns after the other two" if self.in_pairs else "column after column"
+        words = {"WEIGHT": self.c_type, "MOST_COLUMNS": str(most_columns), "LIES": lies}
+        form = re.sub(r"\b(WEIGHT|MOST_COLUMNS|LIES)\b", lambda found: words[found[1]], text(self.file))
+        chosen = r"\1" if self.in_pairs else r"\2"
+        form = re.sub(r"#if PAIRS\n(.*?)#else\n(.*?)#endif\n", chosen, form, flags=re.DOTALL)
+        return re.sub(r"WIDE\((.*?)\)", lambda found: self.kind.wide.format(found[1]), form)
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether two columns in bfloat16 are the halves of one number, which vectors take apart in place."""
+        return self.file == "product_vectors.c" and self.kind.c_type == "uint16_t"
+
+    @property
+    def c_type(self) -> str:
+        """The type in C of a number of a matrix."""
+        return "uint32_t" if self.in_pairs else self.kind.c_type
+
+    def padded(self, rows: int) -> int:
+        """Return a count of rows filled up to whole blocks."""
+        return -(-rows // self.rows) * self.rows
 
     def pack(self, matrices: Sequence[Floats]) -> tuple[npt.NDArray[Any], Floats | None]:
         """Return matrices [m, n], one below the other, as they are stored: flat, and the scales of rows if there are.
@@ -51,9 +66,12 @@ class ProductForm:
         Rows of zeros fill up the last block.
         """
         stacked = np.concatenate(matrices)
-        filled = np.zeros((-(-len(stacked) // self.rows) * self.rows, stacked.shape[1]), np.float32)
+        filled = np.zeros((self.padded(len(stacked)), stacked.shape[1]), np.float32)
         filled[: len(stacked)] = stacked
         stored, scales = self.kind.store(filled)
+        if self.in_pairs:
+            even = np.pad(stored, ((0, 0), (0, stored.shape[1] % 2))).astype(np.uint32)
+            stored = even[:, ::2] | even[:, 1::2] << 16
         if self.in_blocks:
             stored = stored.reshape(-1, self.rows, stored.shape[1]).swapaxes(1, 2)
         return np.ascontiguousarray(stored).reshape(-1), scales

@@ -92,7 +92,7 @@ class Products:
                 operand,
                 tuple(index for index, _ in group),
                 columns,
-                array.values.size // columns,
+                self._form.padded(sum(len(self._stage.parameters[name]) for _, name in group)),
                 scratch.take(f"products_{array.name.removeprefix(self._stage_name + '_')}"),
                 scales,
             )

@@ -25,11 +25,11 @@ class CReport:
         parameters: numbers that the model has learned.
         multiply_adds: those of the products of one step.
         weight_bytes: constant data.
-        code_bytes: instructions, as the compiler below has them; None where that is not known.
+        code_bytes: instructions, as the compiler below has them with -Os; None where that is not known.
         state_bytes: what one stream needs.
         saved_state_bytes: of a state that is written away.
         buffer_bytes: what a step keeps on the stack in arrays.
-        stack_bytes: all that a step needs of the stack, as the compiler below says; None where it does not.
+        stack_bytes: all that a step needs of the stack, as that compiler says with -Os; None where it does not.
         compiler: the command that it was verified with; None where there is none.
         machine: what it was verified on.
         microseconds: of a step, measured there; None where it was not.
@@ -58,11 +58,11 @@ class CReport:
     allowed_error: float
     weights: str
     narrowing: float
-    drift: Mapping[str, float]
+    drift: Mapping[int, float]
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
-        return asdict(self)
+        return asdict(self) | {"drift": {str(steps): error for steps, error in self.drift.items()}}
 
     def summary(self) -> str:
         """Return it in a sentence."""
@@ -74,14 +74,15 @@ class CReport:
 
     def page(self) -> str:
         """Return it as a page of Markdown."""
-        stack = f"{self.stack_bytes:,} bytes of stack, as {self.compiler} says" if self.stack_bytes else "stack unknown"
+        stack = f"{self.stack_bytes:,} bytes of stack in all, with -Os" if self.stack_bytes else "stack unknown"
+        code = "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine, with -Os"
         rows = [
             ("parameters", f"{self.parameters:,}"),
             ("multiply-adds a step", f"{self.multiply_adds:,}"),
             ("flash: weights", f"{self.weight_bytes:,} bytes, in {self.weights}"),
-            ("flash: code", "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine"),
+            ("flash: code", code),
             ("RAM: state of a stream", f"{self.state_bytes:,} bytes"),
-            ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays on the stack; {stack}"),
+            ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays; {stack}"),
             ("saved state", f"{self.saved_state_bytes:,} bytes"),
         ]
         if self.microseconds is not None:
@@ -106,14 +107,15 @@ class CReport:
             moved = f"the answers of these steps move by at most {self.narrowing:.2g}"
             lines += ["", f"With weights in {self.weights} {moved}."]
         if self.drift:
-            rows = "\n".join(f"| {steps} | {error:.2g} |" for steps, error in self.drift.items())
-            lines += ["", "The largest error of the first steps:", "", "| steps | error |", "|---|---|", rows]
+            rows = "\n".join(f"| {steps:,} | {error:.2g} |" for steps, error in self.drift.items())
+            lines += ["", "The largest error of the first steps, against the model with its weights in full:", ""]
+            lines += ["| steps | error |", "|---|---|", rows]
         return "\n".join(lines)
 
 
-def code_bytes(compiled: Path) -> int | None:
-    """Return the bytes of instructions of an object file; None where no program says."""
-    program = shutil.which("size")
+def code_bytes(compiled: Path, counter: str = "size") -> int | None:
+    """Return the bytes of instructions of an object file, as a program counts them; None where it is not there."""
+    program = shutil.which(counter)
     if program is None:
         return None
     done = subprocess.run([program, "-A", str(compiled)], capture_output=True, text=True, check=False)  # noqa: S603

@@ -189,7 +189,7 @@ class CSource:
             "states": "\n".join(indented(states or ["char none;"])),
             "sizes": "\n".join(sizes),
             "state_bytes": str(self.state_bytes),
-            "parameters": ",\n             ".join(self._parameters()),
+            "parameters": ",\n             ".join(self.parameters()),
             "arguments": "\n".join(f" *     {line}" for line in arguments),
         }
 
@@ -200,7 +200,8 @@ class CSource:
     def _ends(self) -> tuple[Quantity, ...]:
         return (*self.model.inputs, *self.outputs)
 
-    def _parameters(self) -> Iterator[str]:
+    def parameters(self) -> Iterator[str]:
+        """Yield the parameters of a step: its inputs, then its outputs."""
         for quantity in self.model.inputs:
             word = self.quantities[quantity.name]
             yield f"int32_t {word}" if is_token(quantity) else f"const float *{word}"
@@ -270,7 +271,7 @@ class CSource:
 
     def _step(self) -> Iterator[str]:
         name = self.name
-        parameters = [f"const {name}_model *model", f"{name}_state *state", *self._parameters()]
+        parameters = [f"const {name}_model *model", f"{name}_state *state", *self.parameters()]
         yield f"int {name}_step({', '.join(parameters)}) {{"
         for quantity in self.inner:
             yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"

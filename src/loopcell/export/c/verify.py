@@ -125,6 +125,23 @@ def _finite(answers: Arrays) -> bool:
     return all(bool(np.isfinite(values).all()) for values in answers.values())
 
 
+def drift(program: TakesSteps, model: StepModel, recorded: Recorded, steps: int) -> dict[int, float]:
+    """Return the largest error of the first 1, 10, 100, ... steps against the model in full, in double precision.
+
+    Args:
+        program: the export.
+        model: what was exported.
+        recorded: the steps that were verified; theirs are the inputs, drawn in random order.
+        steps: how many.
+    """
+    order = np.random.default_rng(3).integers(0, len(next(iter(recorded.inputs.values()))), steps)
+    inputs = {name: values[order] for name, values in recorded.inputs.items()}
+    found, expected = program.steps(inputs), _run(model, inputs)
+    worst = np.max([np.abs(found[name] - values).max(axis=1) for name, values in expected.items()], axis=0)
+    marks = [10**power for power in range(len(str(steps))) if 10**power <= steps]
+    return {mark: float(worst[:mark].max()) for mark in dict.fromkeys([*marks, steps])}
+
+
 def _run(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]:
     run = StepRun(model)
     steps = len(next(iter(inputs.values())))

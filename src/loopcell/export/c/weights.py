@@ -18,7 +18,7 @@ class Array:
 
     Attributes:
         name: of its field in the model's struct.
-        values: in the order of the C: float32, bfloat16 as uint16, or int8.
+        values: in the order of the C: float32, bfloat16 as uint16 or two of them as uint32, or int8.
         comment: what lies in it.
     """
 
@@ -32,7 +32,7 @@ class Array:
         return C_TYPES[self.values.dtype.name]
 
 
-C_TYPES = {"float32": "float", "uint16": "uint16_t", "int8": "int8_t"}
+C_TYPES = {"float32": "float", "uint16": "uint16_t", "uint32": "uint32_t", "int8": "int8_t"}
 
 
 def demand_weights(arrays: Iterable[Array]) -> None:
@@ -53,7 +53,7 @@ def demand_finite(name: str, values: npt.NDArray[Any]) -> None:
 
 def array_text(array: Array) -> str:
     """Return the definition of an array."""
-    numbers = float_lines(array.values) if array.c_type == "float" else _lines(array.values.astype("U8").tolist(), 20)
+    numbers = float_lines(array.values) if array.c_type == "float" else _lines(_whole(array.values), 20)
     return f"static const {array.c_type} {array.name}[{array.values.size}] = {{\n    {numbers}}};"
 
 
@@ -65,6 +65,11 @@ def float_lines(numbers: npt.NDArray[np.generic]) -> str:
 
 def _lines(digits: list[str], count: int) -> str:
     return ",\n    ".join(", ".join(digits[at : at + count]) for at in range(0, len(digits), count))
+
+
+def _whole(numbers: npt.NDArray[Any]) -> list[str]:
+    unsigned = "u" if numbers.dtype == np.uint32 else ""  # beyond the int of C
+    return [f"{number}{unsigned}" for number in numbers.tolist()]
 
 
 def _literal(digits: str) -> str:

@@ -1,0 +1,156 @@
+"""Models exported to C: errors and speed: `python -m benchmarks.exported`, into exported.json.
+
+Errors: every cell through every compiler that is there, without and with optimisation, in plain C and over vectors, on
+another processor through an emulator. Memory: what a Cortex-M4 needs for a GRU, as its compiler says. Speed: a step of
+an LSTM and of a GRU beside ONNX Runtime, PyTorch, our own stepper and the time to read the weights once.
+
+    --only errors, --only memory, --only speed    one part
+    --quick                                       to see that everything works
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks import roof
+from benchmarks.comparison import Entry, Observed, Settings, compare
+from benchmarks.grid import Shape
+from benchmarks.measure import QUICK, Patience
+from benchmarks.peers import exported, loopcell as ours, torch_nn
+from benchmarks.peers.find import peers
+from benchmarks.results import RESULTS, SuiteFile, heading
+from benchmarks.task import Task, make_task
+from loopcell import GRU, cells
+from loopcell.export import step_model_of
+from loopcell.export.c.compiled import STRICT
+from loopcell.export.c.product import product_form
+from loopcell.export.c.report import code_bytes, stack_bytes
+from loopcell.export.c.source import CSource
+from tests.export.c.models import network, prove, source_of
+
+HIDDEN = (32, 64, 128, 256, 512)
+M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-Os")
+
+
+class Build(NamedTuple):
+    """One way to compile and run.
+
+    Attributes:
+        compiler: the command.
+        flags: its flags.
+        simd: the form of products.
+        runner: the emulator, if the machine is another one.
+    """
+
+    compiler: str
+    flags: tuple[str, ...]
+    simd: str
+    runner: tuple[str, ...] = ()
+
+
+BUILDS = (
+    *(Build(one, ("-O0",), "plain") for one in ("gcc", "clang")),
+    *(Build(one, ("-O3",), "plain") for one in ("gcc", "clang")),
+    *(Build(one, ("-O3", "-march=native", "-ffp-contract=fast"), "vectors") for one in ("gcc", "clang")),
+    Build("gcc", ("-O2", "-m32"), "plain"),
+    Build("aarch64-linux-gnu-gcc", ("-O3", "-static"), "vectors", ("qemu-aarch64",)),
+)
+
+
+def errors(builds: tuple[Build, ...] = BUILDS) -> Iterator[dict[str, Any]]:
+    """Yield the largest error of all cells, and of each, for every build."""
+    for build in builds:
+        about = {"compiler": build.compiler, "flags": " ".join(build.flags), "simd": build.simd}
+        if shutil.which(build.compiler) is None or any(shutil.which(word) is None for word in build.runner):
+            yield {**about, "absent": "it is not installed"}
+            continue
+        found = {}
+        with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
+            for name in cells.names():
+                torch.manual_seed(0)
+                source = source_of(network(name, hidden_size=17), build.simd)
+                try:
+                    found[name], _ = prove(source, Path(scratch), build.compiler, *build.flags, runner=build.runner)
+                except RuntimeError as error:  # such as -m32 without the libraries for it
+                    yield {**about, "absent": " ".join(str(error).split())[:200]}
+                    break
+            else:
+                yield {**about, "error": max(found.values()), "cells": found}
+
+
+def memory() -> Iterator[dict[str, Any]]:
+    """Yield what a GRU of 16 inputs takes on a Cortex-M4, with each kind of weights."""
+    compiler = shutil.which("arm-none-eabi-gcc")
+    for weights in ("float32", "bfloat16", "int8"):
+        for hidden in (32, 64, 128):
+            source = CSource(step_model_of(GRU(16, hidden)), "net", product_form("plain", weights))
+            row: dict[str, Any] = {"weights": weights, "hidden": hidden, "weight_bytes": source.weight_bytes}
+            row |= {"state_bytes": 4 * sum(size for _, size in source.states), "buffer_bytes": source.buffer_bytes}
+            if compiler is not None:
+                with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
+                    folder = Path(scratch)
+                    (folder / "net.h").write_text(source.header(), encoding="utf-8")
+                    (folder / "net.c").write_text(source.code(), encoding="utf-8")
+                    row["stack_bytes"] = stack_bytes(source, (compiler, *STRICT, *M4), folder)
+                    row["code_bytes"] = code_bytes(folder / "net.o", "arm-none-eabi-size")
+            yield row
+
+
+def speed(hidden: tuple[int, ...], settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield a comparison of one step for each cell and size: the first entry is the export in float32."""
+    for cell in ("lstm", "gru"):
+        for size in hidden:
+            task = make_task(cell, Shape(20, 1, size, size))
+            truth = torch_nn.step_truth(task)
+            entries = [
+                *(exported.step(task, truth, weights) for weights in ("float32", "bfloat16", "int8")),
+                ours.step(task, truth),
+                *peers(("torch_nn", "onnxruntime"), partial(_step, task, truth)),
+                *peers(("onnxruntime",), partial(_step_bound, task, truth)),
+                roof.reading(list(task.module.parameters())),
+            ]
+            yield compare({"cell": cell, "hidden": size}, entries, settings)
+
+
+def _step(task: Task, truth: Observed, peer: Any) -> Entry:
+    found: Entry = peer.step(task, truth)
+    return found
+
+
+def _step_bound(task: Task, truth: Observed, peer: Any) -> Entry:
+    found: Entry = peer.step_bound(task, truth)
+    return found
+
+
+def main() -> None:
+    """Measure what was asked for and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["errors", "memory", "speed"])
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    settings = Settings(QUICK if asked.quick else Patience())
+    parts = {"errors": lambda: errors(BUILDS[:1] if asked.quick else BUILDS), "memory": memory}
+    parts["speed"] = lambda: speed(HIDDEN[:1] if asked.quick else HIDDEN, settings)
+    file = SuiteFile(
+        RESULTS.parent / "quick" / "exported.json" if asked.quick else RESULTS / "exported.json", heading()
+    )
+    for name, rows in parts.items():
+        if asked.only in (None, name):
+            found = []
+            for row in rows():
+                found.append(row)
+                print(name, *(f"{key}={value}" for key, value in row.items() if key != "cells"), flush=True)
+            file.add(name, found)
+
+
+if __name__ == "__main__":
+    main()
