@@ -23,7 +23,7 @@ from loopcell.tasks.core.networks.many_to_one import Beside
 from loopcell.tasks.core.networks.pooling import within
 from loopcell.tasks.sequences.baselines.classes import REGULARISATION
 from loopcell.tasks.sequences.baselines.sequences import quietly
-from loopcell.tasks.sequences.shrinkage import believed_shares
+from loopcell.tasks.sequences.shrinkage import kept_shares
 
 Table = npt.NDArray[np.float64]
 
@@ -156,7 +156,7 @@ def learn_numbers(model: LinearOfSummaries, training: SequenceExamples) -> None:
     leverage = (centred * solved.T).sum(1) + weights / weights.sum()
     given = (x - middle_x) @ weight.T
     residual = (true - middle - given) / np.clip(1 - leverage, 1e-6, None)[:, None]
-    shares = believed_shares(true - middle - residual, true - middle)
+    shares = kept_shares(true - middle - residual, true - middle, enough=len(true) + 1)
     bias = middle - shares * (weight @ middle_x)
     model.take(figures, weight * shares[:, None], bias)
 
