@@ -105,6 +105,24 @@ def test_a_step_that_makes_no_sense_leaves_the_state(path, inputs, message):
     assert stream.steps == 1
 
 
+def test_a_chunk_is_taken_whole_or_not_at_all(path, monkeypatch):
+    stream = OnnxStream(path)
+    stream.feed(x=X[:2])
+    before, calls, run = {name: value.copy() for name, value in stream.state.items()}, [], stream.file.run
+
+    def fails_at_the_third(inputs, states):
+        calls.append(1)
+        if len(calls) == 3 or len(inputs["x"]) == 4:
+            raise InputError("no memory")
+        return run(inputs, states)
+
+    monkeypatch.setattr(stream.file, "run", fails_at_the_third)
+    with pytest.raises(InputError, match="no memory"):
+        stream.feed(x=X[2:])
+    assert stream.steps == 2
+    assert all(np.array_equal(stream.state[name], before[name]) for name in before)
+
+
 def test_half_precision_and_doubles_are_read_as_numbers(path):
     one, two = OnnxStream(path), OnnxStream(path)
     half = X[0].astype(np.float16)

@@ -85,7 +85,12 @@ class OnnxStream:
         steps = next(iter(lengths.values()), 0)
         if self.metadata.form == "sequence":
             return self._in_callers_form(self._run(checked, steps), 1)
-        found = [self._run({name: value[at] for name, value in checked.items()}, 1) for at in range(steps)]
+        before = self.state, self.steps
+        try:
+            found = [self._run({name: value[at] for name, value in checked.items()}, 1) for at in range(steps)]
+        except InputError:  # a chunk is taken whole or not at all, as in the other form
+            self.state, self.steps = before
+            raise
         rows = self.rows or 1
         empty = {one.name: np.zeros((0, rows, one.size), np.float32) for one in self.metadata.outputs}
         whole = {name: np.stack([one[name] for one in found]) if found else empty[name] for name in empty}
