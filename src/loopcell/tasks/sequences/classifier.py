@@ -187,8 +187,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
 
     def step_model(self) -> StepModel:
         """Return the classifier's step: the probabilities by all steps so far; see `StoredEstimator.step_model`."""
-        network = self._fitted()
-        return classifier_step(self.input_, network, self.classes_, several=not isinstance(self.targets_, OneLabel))
+        several = not isinstance(self.targets_, OneLabel)
+        return classifier_step(self.input_, self.network_, self.classes_, several=several)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""
@@ -316,8 +316,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
 
     def _share(self, held_out: SequenceExamples, true: Tensor) -> None:
         """Choose how far the network's answers are followed from those of the linear model beside it."""
-        linear = self.network_.beside
-        if not isinstance(linear, LinearOfSummaries):
+        if not isinstance(linear := self.network_.beside, LinearOfSummaries):
             return
         given, beside = torch.from_numpy(self._scores(held_out)), torch.from_numpy(self._beside(held_out))
         linear.share.fill_(share_of_labels(beside, given, lambda scores: self.targets_.losses(scores, true)))
