@@ -187,8 +187,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
 
     def step_model(self) -> StepModel:
         """Return the classifier's step: the probabilities by all steps so far; see `StoredEstimator.step_model`."""
-        several = not isinstance(self.targets_, OneLabel)
-        return classifier_step(self.input_, self.network_, self.classes_, several=several)
+        network = self._fitted()
+        return classifier_step(self.input_, network, self.classes_, several=not isinstance(self.targets_, OneLabel))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""
