@@ -2,11 +2,12 @@
 
 A row of a long table is a step: `roles.py` says what each column is for, `units.py` puts the rows of a unit together,
 `windows.py` cuts them, `labels.py` says what is known of each piece, and `sequences.py` goes through all of it in one
-pass. A row of a wide table is an example: `wide_rows.py`. `tables.py` has the one function for users.
+pass. Where a row is an example: `row_examples.py`, and `wide_rows.py` for one of several columns. `tables.py` has the one function for users.
 """
 
 from loopcell.data.from_tables.labels import capped
 from loopcell.data.from_tables.roles import REMAINING, Roles, demand_columns
+from loopcell.data.from_tables.row_examples import RowExamples, row_examples
 from loopcell.data.from_tables.sequences import LongTable
 from loopcell.data.from_tables.tables import (
     TableSequences,
@@ -17,20 +18,20 @@ from loopcell.data.from_tables.tables import (
     sequences_from_table,
     statics,
 )
-from loopcell.data.from_tables.wide_rows import WideRows, lacking, wide_row
+from loopcell.data.from_tables.wide_rows import wide_row
 
 __all__ = [
     "REMAINING",
     "LongTable",
     "Roles",
+    "RowExamples",
     "TableSequences",
-    "WideRows",
     "as_names",
     "capped",
     "cut_units",
     "demand_columns",
     "demand_long_enough",
-    "lacking",
+    "row_examples",
     "of_cuts",
     "sequences_from_table",
     "statics",

@@ -17,7 +17,8 @@ from loopcell.data.from_tables.roles import Roles
 from loopcell.data.from_tables.units import STATIC, Found, Unit, label_of, units_of
 from loopcell.data.from_tables.windows import windows
 from loopcell.data.readers.cells import is_number
-from loopcell.data.readers.records import Origin, Records
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Records
 from loopcell.data.series.numbers import numbers_of
 
 LOOKED_AT = 100  # rows that tell words from numbers

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import Roles, demand_columns
 from loopcell.data.from_tables.sequences import Cut, LongTable
-from loopcell.data.from_tables.wide_rows import WideRows
+from loopcell.data.from_tables.row_examples import row_examples
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origins, Records
+from loopcell.data.readers.origins import Origins
+from loopcell.data.readers.records import Column, Records
 from loopcell.data.readers.units import Units
 from loopcell.errors import DataError, UsageError
 
@@ -151,14 +152,13 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
 
 def _examples(records: Records, roles: Roles) -> TableSequences:
     """Return the sequences of a table whose rows are examples."""
-    loaded = {column.name: column for column in records.load(*roles.read(records.columns))}
-    columns = [loaded[name] for name in roles.input]
-    X = Column(WideRows(columns), columns[0].origins)
-    static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
+    beside = (*roles.static, *(() if roles.target is None else (roles.target,)))
+    found = row_examples(records, roles.input, beside)
+    static = statics(zip(*found.beside[: len(roles.static)], strict=True)) if roles.static else None
     if roles.target is None:
-        return TableSequences(X, None, static, None, None)
-    y, note = capped(loaded[roles.target], roles.cap)
-    return TableSequences(X, y, static, None, None, (note,) if note else ())
+        return TableSequences(found.X, None, static, None, None, found.notes)
+    y, note = capped(found.beside[-1], roles.cap)
+    return TableSequences(found.X, y, static, None, None, (*found.notes, *([note] if note else [])))
 
 
 def statics(rows: Iterable[Sequence[Any]]) -> Statics:

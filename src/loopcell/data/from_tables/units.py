@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
-from loopcell.data.readers.records import Column, Origin, Origins, Record, Records
+from loopcell.data.readers.origins import Origin, Origins
+from loopcell.data.readers.records import Column, Record, Records
 from loopcell.data.series.several_columns import read_time_columns
 from loopcell.errors import DataError, quoted
 
