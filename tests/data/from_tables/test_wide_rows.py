@@ -46,7 +46,7 @@ def test_the_same_from_disk_and_in_blocks(table, monkeypatch):
     expected = [[-row, row] for row in range(20)]
     parts = list(blocks(open_records(spec), spec, 7))
     assert [sequence.tolist() for part in parts for sequence in part] == expected
-    monkeypatch.setattr(file_examples, "IN_MEMORY", 10)
+    monkeypatch.setenv("LOOPCELL_IN_MEMORY", "10")
     assert [sequence.tolist() for sequence in load_inputs(spec)] == expected
 
 

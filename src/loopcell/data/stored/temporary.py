@@ -30,8 +30,10 @@ def beside(folder: Path) -> Iterator[None]:
 
 def place_of_files() -> Path:
     """Return the folder for what is more than memory: LOOPCELL_STORE, the run's, or the system's for such files."""
-    named = os.environ.get(STORE, "")
-    return Path(named) if named else _BESIDE.get() or Path(tempfile.gettempdir())
+    named, run = os.environ.get(STORE, ""), _BESIDE.get()
+    if named or run is None:
+        return Path(named or tempfile.gettempdir())
+    return next(folder for folder in (run.absolute(), *run.absolute().parents) if folder.is_dir())  # it may be to come
 
 
 @contextmanager

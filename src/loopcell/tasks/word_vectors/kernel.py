@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.backends.c.toolchain.build import build, vector_bytes
+from loopcell.data.stored import StoredArray
 from loopcell.tasks.word_vectors.settings import MOST_NEGATIVES
 from loopcell.tasks.word_vectors.task import LearningTask, Matrix
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from loopcell.data import Batches, Ragged, pad
+from loopcell.data.stored import StoredArray
 from loopcell.tasks.core.inputs.static import StaticRows
 
 IGNORED = -100
@@ -167,9 +168,10 @@ class ExampleBatches(Generic[BatchT]):
         return batch if self._change is None else self._change(batch, self._epoch, index)
 
 
-def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+def fingerprint(*arrays: npt.NDArray[Any] | StoredArray) -> str:
     """Return a hash of some arrays' contents."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
+        for block in array.blocks() if isinstance(array, StoredArray) else (array,):
+            digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()

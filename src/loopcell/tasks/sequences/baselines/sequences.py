@@ -45,13 +45,13 @@ class Unordered:
         """Learn from examples, or as many of them as fit into memory."""
         known, targets, self.few = first_ones(as_part(X, "X"), y)
         with quietly():
-            self.model.fit(self._beside(self._features.fit_transform(list(known)), known), targets)
+            self.model.fit(self._beside(self._features.fit_transform(known), known), targets)
         return self
 
     def vectors(self, X: Sequence[Any]) -> Any:
         """Return the vectors of others, for `model.predict`."""
         examples = as_part(X, "X")
-        return self._beside(self._features.transform(list(examples)), examples)
+        return self._beside(self._features.transform(examples), examples)
 
     def _beside(self, vectors: Any, X: Part) -> Any:
         if self._static is None:
