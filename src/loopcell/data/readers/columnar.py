@@ -40,7 +40,7 @@ def read_parquet(path: Path, reading: Reading) -> FileRows:
     with _named(path, "Parquet"):
         # A text that is there a million times stays one text until its rows are read.
         texts = _texts(parquet.read_schema(path, memory_map=True))
-        file = parquet.ParquetFile(path, buffer_size=COLUMN_BUFFER, read_dictionary=texts)
+        file = parquet.ParquetFile(path, buffer_size=COLUMN_BUFFER, pre_buffer=False, read_dictionary=texts)
         names = _distinct(str(path), file.schema_arrow.names)
     return _file_rows(path, names, _parquet_batches(path, file, _chosen(names, reading)), reading)
 
