@@ -53,6 +53,18 @@ class Cut(NamedTuple):
     times: npt.NDArray[Any] | None
 
 
+class UnitCuts(NamedTuple):
+    """One unit, and the sequences that were cut from it.
+
+    Attributes:
+        steps: all of its steps: an array [T, I], or a list of T tokens.
+        cuts: the sequences, which are parts of these; to be taken before the next unit.
+    """
+
+    steps: Doubles | list[str]
+    cuts: Iterator[Cut]
+
+
 @dataclass
 class LongTable:
     """The rows of a table as sequences, which are cut anew in each pass; without times, one unit is in memory.
@@ -76,7 +88,12 @@ class LongTable:
     uneven_note: str = field(default="", init=False)
 
     def cuts(self) -> Iterator[Cut]:
-        """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
+        """Yield the sequences, unit after unit; errors and what is left out as `units`."""
+        for unit in self.units():
+            yield from unit.cuts
+
+    def units(self) -> Iterator[UnitCuts]:
+        """Yield the units, and what is cut from each: windows whose label is not known are left out, and counted.
 
         Raises:
             DataError: a cell or a unit cannot be used; the sentence names the row.
@@ -86,18 +103,22 @@ class LongTable:
         tokens = are_words(self.records, self.roles.input)
         for number, unit in enumerate(units_of(self.records, self.roles, found)):
             sizes.append(len(unit))
-            spans = windows(len(unit), self.roles)
-            steps, static = _steps(unit, self.roles, tokens=tokens), _static(unit, self.roles.static)
+            steps = _steps(unit, self.roles, tokens=tokens)
             if not tokens:
                 lacking.update(dict(zip(self.roles.input, np.isnan(steps).sum(0).tolist(), strict=True)))
-            for span, target in zip(spans, targets.of(unit, spans), strict=True):
-                if not targets.leaves_out(target):
-                    times = None if unit.times is None else unit.times[span]
-                    yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
+            yield UnitCuts(steps, self._cuts_of(unit, number, steps, targets))
         targets.check_all_taken()
         self.rows, self.uneven_note = sum(sizes), found.uneven_note
         missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
         self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
+
+    def _cuts_of(self, unit: Unit, number: int, steps: Any, targets: Targets) -> Iterator[Cut]:
+        """Yield what is cut from the steps of a unit."""
+        spans, static = windows(len(unit), self.roles), _static(unit, self.roles.static)
+        for span, target in zip(spans, targets.of(unit, spans), strict=True):
+            if not targets.leaves_out(target):
+                times = None if unit.times is None else unit.times[span]
+                yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
 
 
 def are_words(records: Records, columns: Sequence[str]) -> bool:
