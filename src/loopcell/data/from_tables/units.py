@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
+from loopcell.data.readers.number_columns import joined
 from loopcell.data.readers.origins import Origin, Origins
 from loopcell.data.readers.records import Column, Records
 from loopcell.data.readers.row_block import RowBlock, plain_cells
@@ -185,14 +186,7 @@ class _GrowingUnit:
         self.origins.extend(block.origins[rows])
 
     def whole(self) -> Unit:
-        return Unit(self.key, self.origins, {name: _joined(pieces) for name, pieces in self._pieces.items()})
-
-
-def _joined(pieces: Sequence[Cells]) -> Cells:
-    if all(isinstance(piece, np.ndarray) for piece in pieces):
-        found: Cells = np.concatenate(pieces)
-        return found
-    return [cell for piece in pieces for cell in plain_cells(piece)]
+        return Unit(self.key, self.origins, {name: joined(pieces) for name, pieces in self._pieces.items()})
 
 
 def _at(cells: Cells, order: npt.NDArray[np.intp]) -> Cells:

@@ -15,6 +15,7 @@ from loopcell.training.loop import Outcome
 
 A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
 FEWEST = 100  # examples that are worth a baseline
+FORMS = 4  # of what is held in memory: the training's own arrays are there no longer
 LOOKED_AT = 100  # examples that tell how large one is
 
 LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
@@ -54,7 +55,7 @@ def _in_time(estimator: Fitted, training: Parts) -> Parts | None:
     if most < FEWEST and most < count:
         estimator.notes_.append("the baselines that learn were left out, for the time limit")
         return None
-    held = max(FEWEST, most_in_memory() // _mean_size(training[0]))
+    held = max(FEWEST, FORMS * most_in_memory() // _mean_size(training[0]))
     if min(most, held) >= count:
         return training
     why = "the time limit" if most < held else "memory"
