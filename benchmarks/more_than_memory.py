@@ -1,4 +1,4 @@
-"""Training on more than memory: the peak of a process under `ulimit -v`, for data of 1, 5 and 20 times what it may take.
+"""Training on more than memory: the peak under `ulimit -v`, for data of 1, 5 and 20 times what the process may take.
 
 Each training is a process of its own (`more_than_memory_part`), which first trains on a few examples and then may take
 `MARGIN` more address space than that took. The same training without a limit, all in memory, has to give the same
@@ -46,7 +46,7 @@ def write_examples(path: Path, layout: str, count: int) -> None:
 
 
 def _tables(layout: str, count: int) -> Iterator[Any]:
-    import pyarrow
+    import pyarrow as pa
 
     random = np.random.default_rng(0)
     for start in range(0, count, 100):
@@ -57,16 +57,16 @@ def _tables(layout: str, count: int) -> Iterator[Any]:
         if layout == "units":
             unit = np.repeat(np.arange(start, start + some), STEPS)
             columns = {f"x{at}": values[:, :, at].ravel() for at in range(INPUTS)}
-            yield pyarrow.table({"unit": unit, **columns, "label": np.repeat(label, STEPS)})
+            yield pa.table({"unit": unit, **columns, "label": np.repeat(label, STEPS)})
             continue
-        steps = _lists(INPUTS, pyarrow.array(values.ravel()))
-        yield pyarrow.table({"values": _lists(STEPS, steps), "label": label})
+        steps = _lists(INPUTS, pa.array(values.ravel()))
+        yield pa.table({"values": _lists(STEPS, steps), "label": label})
 
 
 def _lists(size: int, values: Any) -> Any:
-    import pyarrow
+    import pyarrow as pa
 
-    return pyarrow.ListArray.from_arrays(np.arange(0, len(values) + 1, size, dtype=np.int32), values)
+    return pa.ListArray.from_arrays(np.arange(0, len(values) + 1, size, dtype=np.int32), values)
 
 
 def trained(few: Path, data: Path, layout: str, margin: int | None, *, in_memory: bool) -> dict[str, Any]:

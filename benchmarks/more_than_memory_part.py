@@ -19,7 +19,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "rows": {"input": "values"},
     "units": {"input": "x0..x63", "by": "unit", "window": 64},
 }
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "cell": "gru",
     "hidden_size": 4,
     "epochs": 1,

@@ -12,7 +12,6 @@ from loopcell import SequenceClassifier
 from loopcell.data import Origin
 from loopcell.data.from_tables import wide_row
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.core.from_files import examples as file_examples
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.tasks.core.from_files.examples import (
     as_trained,

@@ -69,7 +69,7 @@ def open_writer(folder: Path) -> Iterator[RaggedWriter]:
 
 
 def open_npy(file: BinaryIO, name: str) -> StoredArray:
-    """Open an array in NumPy's format, of which rows are then read; ValueError where it is none, or not as long as said.
+    """Open an array in NumPy's format, of which rows are then read; ValueError where it is none, or was cut off.
 
     Args:
         file: open for reading; it is closed with the array, or here where it is none.

@@ -2,7 +2,8 @@
 
 A row of a long table is a step: `roles.py` says what each column is for, `units.py` puts the rows of a unit together,
 `windows.py` cuts them, `labels.py` says what is known of each piece, `sequences.py` goes through all of it in one pass,
-and `gathering.py` keeps all of them. Where a row is an example: `row_examples.py`, and `wide_rows.py` for one of several columns. `tables.py` has the one function for users.
+and `gathering.py` keeps all of them. Where a row is an example: `row_examples.py`, and `wide_rows.py` for one of
+several columns. `tables.py` has the one function for users.
 """
 
 from loopcell.data.from_tables.gathering import cut_units

@@ -17,8 +17,8 @@ from loopcell.data.from_tables.table_sequences import TableSequences, statics
 from loopcell.data.readers.growing import GrowingCells, GrowingColumn
 from loopcell.data.readers.origins import Origins
 from loopcell.data.readers.records import Column
-from loopcell.data.readers.units import Units
 from loopcell.data.readers.unchanged import unchanged
+from loopcell.data.readers.units import Units
 from loopcell.data.stored import most_in_memory, stored_note
 from loopcell.errors import DataError
 
@@ -82,7 +82,7 @@ def _units(table: LongTable, known: _Known) -> Iterator[Any]:
 
 
 class _Known:
-    """What is known of sequences that come one by one: few bytes each, and targets in a file where they are many.
+    """The facts of sequences that come one by one: few bytes each, and targets in a file where they are many.
 
     Args:
         files: where that file is entered.

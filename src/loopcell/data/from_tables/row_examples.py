@@ -106,5 +106,5 @@ def as_numbers(cell: Any) -> Any:
         found = np.array(cell)
     except (ValueError, OverflowError):
         return cell
-    exact = found.dtype == np.float64 or found.dtype == np.int64
+    exact = found.dtype in (np.dtype(np.float64), np.dtype(np.int64))
     return found if exact and not (np.abs(found) >= EXACT).any() else cell

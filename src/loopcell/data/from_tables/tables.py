@@ -8,9 +8,9 @@ from typing import Any
 from loopcell.data.from_tables.gathering import cut_units
 from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import Roles, demand_columns
+from loopcell.data.from_tables.row_examples import row_examples
 from loopcell.data.from_tables.sequences import LongTable
 from loopcell.data.from_tables.table_sequences import TableSequences, statics
-from loopcell.data.from_tables.row_examples import row_examples
 from loopcell.data.readers.files import read
 from loopcell.data.readers.records import Records
 from loopcell.data.readers.units import Units

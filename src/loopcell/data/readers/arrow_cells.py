@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ def columns_of(batch: Any) -> dict[str, Sequence[Any]] | None:
 def _cells(column: Any) -> Sequence[Any]:
     types = require("pyarrow", "data", "data frames need").types
     if types.is_floating(column.type) or (types.is_integer(column.type) and not column.null_count):
-        numbers = _numbers(column)
-        return column.to_pylist() if numbers is None else numbers
+        numbers: Any = _numbers(column)
+        return list(column.to_pylist()) if numbers is None else numbers
     if types.is_list(column.type) or types.is_large_list(column.type):
         arrays = _lists(column)
         return column.to_pylist() if arrays is None else arrays
@@ -65,7 +66,7 @@ def _lists(column: Any) -> NumberLists | None:
         rows = None
     if rows is None:
         return None
-    return NumberLists(rows[first:stop] for first, stop in zip(offsets[:-1], offsets[1:], strict=True))
+    return NumberLists(rows[first:stop] for first, stop in pairwise(offsets.tolist()))
 
 
 def _steps(lists: Any) -> npt.NDArray[Any] | None:

@@ -17,9 +17,9 @@ from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.arrow_cells import columns_of
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.origins import Origin, RowRun
 from loopcell.data.readers.parquet_footer import list_chunks
 from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
-from loopcell.data.readers.origins import Origin, RowRun
 from loopcell.data.readers.records import Record, Records, block_rows, twice_in
 from loopcell.data.readers.row_block import RowBlock
 from loopcell.errors import DataError, LoopcellError, quoted

@@ -99,7 +99,8 @@ class Origins(Sequence[Origin]):
             self._row_steps[-1], self._line_steps[-1] = row - self._rows[-1], line - self._lines[-1]
             return True
         return (
-            row == self._rows[-1] + there * self._row_steps[-1] and line == self._lines[-1] + there * self._line_steps[-1]
+            row == self._rows[-1] + there * self._row_steps[-1]
+            and line == self._lines[-1] + there * self._line_steps[-1]
         )
 
     def _begin(self, file: str, row: int, line: int) -> None:

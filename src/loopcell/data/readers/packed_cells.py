@@ -34,7 +34,7 @@ def unpack(packed: Bytes) -> Any:
         return json.loads(packed[1:].tobytes().decode("utf-8", "surrogatepass"))
     if kind == b"n":
         return np.load(io.BytesIO(packed[1:].tobytes()), allow_pickle=False)
-    _, dtype, width = _HEAD.unpack_from(packed)
+    _, dtype, width = _HEAD.unpack_from(packed.data)
     values = packed[_HEAD.size :].view(np.dtype(dtype.decode("ascii")))
     return values.reshape(-1, width) if width else values
 

@@ -13,7 +13,7 @@ from loopcell.errors import DataError
 
 
 class FileState(NamedTuple):
-    """What changes when a file is written, or another one takes its name."""
+    """The facts that change when a file is written, or another one takes its name."""
 
     device: int
     number: int
@@ -33,8 +33,8 @@ def unchanged(records: Records) -> Iterator[None]:
     for path, state in states(records.files).items():
         if before.get(path) != state:
             raise DataError(
-                f"{path} was changed while it was read{_by_how_much(before.get(path), state)}: wait until nothing writes "
-                "to it, and begin again"
+                f"{path} was changed while it was read{_by_how_much(before.get(path), state)}: wait until nothing "
+                "writes to it, and begin again"
             )
 
 

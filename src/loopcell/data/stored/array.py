@@ -1,7 +1,7 @@
 """An array in a file, of which only what is asked for is read.
 
-It is read and not mapped: pages of a mapped file count as the process's own memory for as long as the system leaves them
-there, and all of the file counts where the address space is limited (`ulimit -v`).
+It is read and not mapped: pages of a mapped file count as the process's own memory for as long as the system leaves
+them there, and all of the file counts where the address space is limited (`ulimit -v`).
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class StoredArray:
 
     def _rows(self, start: int, stop: int) -> npt.NDArray[Any]:
         found = np.empty((stop - start, *self.shape[1:]), self.dtype)
-        wanted = memoryview(found.reshape(-1).view(np.uint8))
+        wanted = memoryview(found.reshape(-1).view(np.uint8).data)
         place = self._start + start * self._row_bytes
-        while len(wanted):
+        while wanted:
             count = _read_at(self._file, wanted, place)
             if not count:
                 raise FileFormatError(f"{self._name} is damaged: it is shorter than it was when it was written")

@@ -1,4 +1,4 @@
-"""How much of a data set is held in memory: less where the process may have little."""
+"""The room for a data set in memory: less where the process may have little."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loopcell.data.limits import Limit
 
 IN_MEMORY = Limit("LOOPCELL_IN_MEMORY", 1 << 30, "bytes of a data set in memory")
 LEAST = 1 << 20
-SHARE = 16  # of the memory that is free, for one array of a data set: a training has several, and twice while it is made
+SHARE = 16  # of the free memory, for one array of a data set: a training has several, each twice while it is made
 
 
 def most_in_memory() -> int:

@@ -64,8 +64,8 @@ def temporary_file() -> Iterator[BinaryIO]:
 def stored_note(what: str, count: int) -> str:
     """Return the sentence on data of so many bytes that are in a temporary file."""
     return (
-        f"{what} is more than is held in memory ({in_units(count)}), and lies in a file in {place_of_files()} until the "
-        f"end ({STORE} names another folder)"
+        f"{what} is more than is held in memory ({in_units(count)}), and lies in a file in {place_of_files()} until "
+        f"the end ({STORE} names another folder)"
     )
 
 

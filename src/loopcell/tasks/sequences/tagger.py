@@ -200,7 +200,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
         weights = np.ones(len(X)) if sample_weight is None else as_weights(sample_weight, len(X))
         examples = self._unlabelled(X)
         lengths = examples.inputs.lengths
-        true = self.targets_.numbers(y, lengths, strict=False).values
+        true = np.asarray(self.targets_.numbers(y, lengths, strict=False).values)
         given = np.concatenate(self._rows(examples, TaggerNetwork.best))
         steps = np.repeat(weights, lengths) * self.targets_.steps_known(true)
         if not steps.any():

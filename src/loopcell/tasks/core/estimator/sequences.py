@@ -13,7 +13,6 @@ import numpy.typing as npt
 from loopcell.data import Ragged, split_random
 from loopcell.data.examples import Scale, SequenceData
 from loopcell.data.readers import where
-from loopcell.data.stored import stored_note
 from loopcell.errors import InputError, UsageError
 from loopcell.tasks.core.estimator.augment import augmentation_of
 from loopcell.tasks.core.estimator.by_unit import as_grouped_pair, halves_by_unit
@@ -232,7 +231,7 @@ class SequenceEstimator(EnsembledEstimator):
             self._learn_beside(X)
             self._learn(y)
         training = self._examples(X, y) if known else self._training_examples(X, y)
-        self._note([note for note in (_empty_ones(X, training), _stored_ones(training)) if note])
+        self._note([note for note in (_empty_ones(X, training), training.stored_note) if note])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:
@@ -323,11 +322,6 @@ def _divided(pair: Parts, halves: Split | None, validation: Pair | None) -> tupl
 
 def _rows_of(X: Any) -> Any:
     return X.of(as_rows(X.X, "X")) if isinstance(X, SequenceData) else as_rows(X, "X")
-
-
-def _stored_ones(examples: SequenceExamples) -> str | None:
-    """Return a sentence about examples that are more than memory."""
-    return stored_note("what the network reads", examples.inputs.values.nbytes) if examples.inputs.stored else None
 
 
 def _empty_ones(X: Part, examples: SequenceExamples) -> str | None:
