@@ -75,9 +75,8 @@ def in_units(count: int) -> str:
 
 
 def _abandon(file: object) -> None:
-    """Close a file of which some lines may still wait for room on a full disk."""
-    raw = file.detach()  # type: ignore[attr-defined]
-    raw.close()
+    """Close a file without writing what still waits for room on a full disk."""
+    getattr(file, "raw", file).close()
 
 
 def _refused(folder: Path, error: OSError) -> FileWriteError:
