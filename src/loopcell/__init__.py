@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         data as data,
         equations as equations,
         errors as errors,
+        export as export,
         insight as insight,
         tasks as tasks,
         testing as testing,
@@ -94,7 +95,7 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "comparison", "data", "equations", "errors", "insight", "tasks", "testing", "training")
+_ROOMS = ("cells", "comparison", "data", "equations", "errors", "export", "insight", "tasks", "testing", "training")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -12,6 +12,7 @@ from loopcell.cli import (
     compare,
     evaluate,
     explain,
+    export,
     inspect,
     predict,
     resume,
@@ -40,6 +41,7 @@ app.command("chat", epilog=epilog("chat"))(chat.chat)
 app.command("resume", epilog=epilog("resume"))(resume.resume)
 app.command("cells", epilog=epilog("cells"))(cells.cells)
 app.command("explain", epilog=epilog("explain"))(explain.explain)
+app.command("export", epilog=epilog("export"))(export.export)
 app.add_typer(compare.app, name="compare")
 app.add_typer(tune.app, name="tune")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)

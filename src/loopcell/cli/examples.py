@@ -71,6 +71,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
     ),
+    "export": (
+        "loopcell export runs/machines --to c --output machines-in-c",
+        "loopcell export runs/novel --to c --name writer --simd vectors --output writer-in-c",
+    ),
     "tune classify": (
         "loopcell tune classify reviews.csv --input text --label opinion --search hidden_size=16,32 --trials 3",
         "loopcell tune classify X.npy y.npy --trials 2 --epochs 2 -o tuning.csv",

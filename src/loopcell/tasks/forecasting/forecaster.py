@@ -15,6 +15,7 @@ from torch import nn
 from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
+from loopcell.export.step_model import StepModel
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.backtests import BacktestedEstimator
@@ -40,6 +41,7 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
+from loopcell.tasks.forecasting.step_model import chosen_series, forecaster_step
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
@@ -197,6 +199,24 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             return
         shift = moved_to_cover(*errors_of_quantiles(self.network_, held_out, self._still), head.levels)
         self.network_.shift.copy_(torch.from_numpy(shift))
+
+    def step_model(self, series: str | None = None) -> StepModel:
+        """Return the forecaster's step: the newest values in, the forecast out; see `StoredEstimator.step_model`.
+
+        Args:
+            series: the name of the series whose scale it is for; None where training had one.
+
+        Raises:
+            UsageError: it has no step of its own; or training had several series, and none is named.
+        """
+        self._fitted()
+        if self.roll_out:
+            raise UsageError("a roll-out reads its own forecasts, so it has no step: fit one with roll_out=False")
+        row = chosen_series(self.names_, series)
+        if self.still_[row].any():
+            raise UsageError(f"{of(self.names_[row])} has a column that never varied in training: it has no scale")
+        scale = Scale(*(part[row] for part in self.scales_["targets"]))
+        return forecaster_step(self.network_, self.targets_, scale, follows=self.adapt_rate > 0)
 
     # --- streams ---------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from loopcell.data import Ragged, split_stratified
 from loopcell.data.examples import with_beside
 from loopcell.errors import UsageError
+from loopcell.export.step_model import StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.argument_types import PoolingName
 from loopcell.tasks.core.estimator import (
@@ -44,6 +45,7 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, sha
 from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.step_models import classifier_step
 from loopcell.tasks.sequences.targets import (
     Classes,
     OneLabel,
@@ -179,6 +181,11 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         right = self.targets_.right(self.targets_.numbers(y, strict=False), probabilities)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(np.average(right.astype(np.float64), weights=weights))
+
+    def step_model(self) -> StepModel:
+        """Return the classifier's step: the probabilities by all steps so far; see `StoredEstimator.step_model`."""
+        network = self._fitted()
+        return classifier_step(self.input_, network, self.classes_, several=not isinstance(self.targets_, OneLabel))
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from loopcell.data import Ragged
 from loopcell.data.examples import Scale, scale_of, with_beside, within_rounding
+from loopcell.export.step_model import StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
@@ -41,6 +42,7 @@ from loopcell.tasks.sequences.metrics.regression import regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.shrinkage import kept_shares
+from loopcell.tasks.sequences.step_models import regressor_step
 from loopcell.tasks.sequences.targets import as_number_rows, demand_all
 
 Numbers = npt.NDArray[np.float64]
@@ -133,6 +135,10 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
         true = as_number_rows(y, self.outputs_ or 1)
         weights = None if sample_weight is None else as_weights(sample_weight, len(X))
         return float(r2_score(true, self._predicted(X).reshape(true.shape), sample_weight=weights))
+
+    def step_model(self) -> StepModel:
+        """Return the regressor's step: its numbers by all steps so far; see `StoredEstimator.step_model`."""
+        return regressor_step(self.input_, self._fitted(), self.target_scale_)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""

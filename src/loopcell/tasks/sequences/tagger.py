@@ -16,6 +16,7 @@ from torch import Tensor
 from loopcell.data import Ragged
 from loopcell.data.examples import with_beside
 from loopcell.errors import DataError, UsageError
+from loopcell.export.step_model import StepModel
 from loopcell.insight import Prediction
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import (
@@ -36,6 +37,7 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
 from loopcell.tasks.sequences.ensembles import TaggerEnsemble
 from loopcell.tasks.sequences.pieces import read_piece
+from loopcell.tasks.sequences.step_models import tagger_step
 from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
 from loopcell.tasks.sequences.tag_stream import StreamedTagger
 from loopcell.tasks.sequences.tagger_network import TaggerNetwork
@@ -158,6 +160,12 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
             )
         if self.ngrams > 1:
             raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
+
+    def step_model(self) -> StepModel:
+        """Return the tagger's step: the probabilities of all labels; see `StoredEstimator.step_model`."""
+        self._fitted()
+        self._demand_causal()
+        return tagger_step(self.input_, self.network_, self.classes_, several=self.targets_.several)
 
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -16,32 +17,53 @@ HEADERS = ("vectors", "coefficients", "functions", "products", "gradients", "row
 _C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
 _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
-NULL linux unix main errno stdin stdout stderr assert acc rows list share step ahead begin staying scratch memory
+NULL linux unix main errno stdin stdout stderr assert
 """
+_FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory"
 _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
 
 
 @cache
 def headers() -> str:
     """Return the text of the headers."""
-    folder = Path(__file__).parent / "headers"
-    return "\n".join((folder / f"{name}.h").read_text(encoding="utf-8") for name in HEADERS)
+    return "\n".join(map(header, HEADERS))
+
+
+@cache
+def header(name: str) -> str:
+    """Return the text of one header."""
+    return (Path(__file__).parent / "headers" / f"{name}.h").read_text(encoding="utf-8")
 
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    return frozenset(_C_WORDS.split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
+    return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
 
 
-def value_names(graph: Graph) -> list[str]:
-    """Return the name in C of every value: its author's word, with a "_" after it where C or we have taken the word."""
+def is_c_word(word: str) -> bool:
+    """Say whether C or its headers have taken a word."""
+    return word in _C_WORDS.split()
+
+
+def is_reserved(word: str) -> bool:
+    """Say whether C, the headers or the text around the equations of a kernel have taken a word."""
+    return word in _reserved_words() or bool(_RESERVED.fullmatch(word))
+
+
+def value_names(graph: Graph, taken: Callable[[str], bool] = is_reserved) -> list[str]:
+    """Return the name in C of every value: its author's word, with a "_" after it where C or we have taken the word.
+
+    Args:
+        graph: whose values.
+        taken: says whether a word may not name a value.
+    """
     names: list[str] = []
     used: set[str] = set()
     for index, node in enumerate(graph.nodes):
         word = ascii_name(node.name.replace(".", "_") if not node.args else graph.name_of(index))
         if node.op == "state":
             word += "_before"
-        if word in _reserved_words() or _RESERVED.fullmatch(word):
+        if taken(word):
             word += "_"
         name = word if word not in used else f"{word}_{index}_"
         used.add(name)

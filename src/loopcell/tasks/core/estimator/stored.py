@@ -19,6 +19,7 @@ from loopcell import cells
 from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, UsageError, quoted
+from loopcell.export.step_model import StepModel
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
 from loopcell.tasks.core.estimator.context import PartOfRun
@@ -116,6 +117,17 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
     def _owner(self) -> Owner:
         """Return what tells this model from others, for its streams."""
         return Owner(self.task, type(self).__name__, fingerprint_of(self._fitted(), self._scales()))
+
+    def step_model(self) -> StepModel:
+        """Return what the model computes at a step, from which `loopcell.export` writes it for other places to run.
+
+        Raises:
+            UsageError: it has no step: its answer waits for what has not come.
+        """
+        raise UsageError(
+            f"a {type(self).__name__} has no step: it answers once it has read the whole of its input, so there is "
+            "nothing that could be exported step by step"
+        )
 
     # --- files -----------------------------------------------------------------------------------------------------
 

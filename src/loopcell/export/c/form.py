@@ -1,0 +1,23 @@
+"""CForm: the ways in which a model can be written in C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STACK_LIMIT = 262_144
+
+
+@dataclass(frozen=True)
+class CForm:
+    """The form of an export to C.
+
+    Attributes:
+        simd: "plain" for any compiler of C99, or "vectors" for GCC and Clang, with as wide vectors as the machine has.
+        stack_limit: the most bytes of arrays that a step may keep on the stack.
+    """
+
+    simd: str = "plain"
+    stack_limit: int = STACK_LIMIT
+
+
+AS_IT_COMES = CForm()

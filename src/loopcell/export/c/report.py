@@ -1,0 +1,148 @@
+"""The report of an export: memory, work and error, as JSON and as a page."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from loopcell.backends.c.toolchain.target import ADVICE, run
+from loopcell.export.c.source import CSource
+
+NOT_VERIFIED = "not verified against the model"
+
+
+@dataclass(frozen=True)
+class CReport:
+    """Memory, work and error of an export, and how it was proven.
+
+    Attributes:
+        name: of the model.
+        parameters: numbers that the model has learned.
+        multiply_adds: those of the products of one step.
+        weight_bytes: constant data.
+        code_bytes: instructions, as the compiler below has them; None where that is not known.
+        state_bytes: what one stream needs.
+        saved_state_bytes: of a state that is written away.
+        buffer_bytes: what a step keeps on the stack in arrays.
+        stack_bytes: all that a step needs of the stack, as the compiler below says; None where it does not.
+        compiler: the command that it was verified with; None where there is none.
+        machine: what it was verified on.
+        microseconds: of a step, measured there; None where it was not.
+        verified_steps: steps that were compared with the model in double precision; 0 where none were.
+        largest_error: of all of these steps.
+        allowed_error: what rounding to single precision explains.
+        drift: the largest error of the first 1, 10, ... steps against the model in double precision.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    weight_bytes: int
+    code_bytes: int | None
+    state_bytes: int
+    saved_state_bytes: int
+    buffer_bytes: int
+    stack_bytes: int | None
+    compiler: str | None
+    machine: str
+    microseconds: float | None
+    verified_steps: int
+    largest_error: float
+    allowed_error: float
+    drift: Mapping[str, float]
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return it in a sentence."""
+        proof = f"off by {self.largest_error:.2g} at most" if self.verified_steps else NOT_VERIFIED
+        memory = f"{self.weight_bytes:,} bytes of weights, {self.state_bytes:,} of state"
+        return f"{memory}, {self.multiply_adds:,} multiply-adds a step; {proof}"
+
+    def page(self) -> str:
+        """Return it as a page of Markdown."""
+        stack = f"{self.stack_bytes:,} bytes of stack, as {self.compiler} says" if self.stack_bytes else "stack unknown"
+        rows = [
+            ("parameters", f"{self.parameters:,}"),
+            ("multiply-adds a step", f"{self.multiply_adds:,}"),
+            ("flash: weights", f"{self.weight_bytes:,} bytes"),
+            ("flash: code", "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine"),
+            ("RAM: state of a stream", f"{self.state_bytes:,} bytes"),
+            ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays on the stack; {stack}"),
+            ("saved state", f"{self.saved_state_bytes:,} bytes"),
+        ]
+        if self.microseconds is not None:
+            rows.append(("time of a step", f"{self.microseconds:.3f} microseconds on {self.machine}"))
+        table = "\n".join(f"| {what} | {value} |" for what, value in rows)
+        return f"# {self.name} in C\n\n| | |\n|---|---|\n{table}\n\n{self._proof()}\n"
+
+    def _proof(self) -> str:
+        if not self.verified_steps:
+            return (
+                f"This export was {NOT_VERIFIED}. A C compiler is what it takes ({ADVICE}). Run "
+                "`make check` where there is one: it holds the C against what "
+                "the model answered in Python."
+            )
+        proof = (
+            f"Verified with `{self.compiler}`: over {self.verified_steps} steps the C differs from the model in double "
+            f"precision by at most {self.largest_error:.2g} ({self.allowed_error:.2g} is what single precision "
+            "explains), and not by a bit when its state is saved and loaded in between. `make check` does it again."
+        )
+        lines = [proof]
+        if self.drift:
+            rows = "\n".join(f"| {steps} | {error:.2g} |" for steps, error in self.drift.items())
+            lines += ["", "The largest error of the first steps:", "", "| steps | error |", "|---|---|", rows]
+        return "\n".join(lines)
+
+
+def code_bytes(compiled: Path) -> int | None:
+    """Return the bytes of instructions of an object file; None where no program says."""
+    program = shutil.which("size")
+    if program is None:
+        return None
+    done = subprocess.run([program, "-A", str(compiled)], capture_output=True, text=True, check=False)  # noqa: S603
+    sizes = re.findall(r"^\.text\S*\s+(\d+)", done.stdout, re.MULTILINE)
+    return sum(map(int, sizes)) or None
+
+
+def stack_bytes(source: CSource, command: Sequence[str], folder: Path) -> int | None:
+    """Return the most that a step needs of the stack, from the compiler's -fstack-usage; None where it has none.
+
+    The frame of the step, the largest of a stage, and those of all functions that these may call.
+    """
+    compiled = folder / f"{source.name}.o"
+    usage = compiled.with_suffix(".su")
+    for flags in (("-mno-red-zone",), ()):  # x86 lets the last frame lie below the stack, where nobody counts it
+        words = (*command, *flags, "-fstack-usage", "-c", str(folder / f"{source.name}.c"), "-o", str(compiled))
+        if not run(words).returncode and usage.exists():
+            break
+    else:
+        return None
+    lines = re.findall(r":(\w+)[\w.]*\t(\d+)\t(\w+)", usage.read_text(encoding="utf-8"))
+    frames: dict[str, int] = {}
+    for function, size, _ in lines:
+        frames[function] = max(frames.get(function, 0), int(size))
+    step = frames.pop(f"{source.name}_step", 0)
+    stages = [frames.pop(f"step_{name}", 0) for name in source.stage_names]
+    others = [size for name, size in frames.items() if not name.startswith(f"{source.name}_") and name not in _SAVING]
+    return step + max(stages, default=0) + sum(others)
+
+
+_SAVING = ("checksum", "put_word", "get_word", "put_floats", "get_floats")
+
+
+def this_machine() -> str:
+    """Return the machine in a few words."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return f"{named or platform.processor() or platform.machine()} ({platform.system()})"

@@ -1,0 +1,334 @@
+"""The two files of an exported model: NAME.h and NAME.c."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from loopcell.errors import UsageError
+from loopcell.export.c.code import StageCode, comment, indented
+from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
+from loopcell.export.c.functions import used_functions, used_pieces
+from loopcell.export.c.identity import identity
+from loopcell.export.c.names import Names, text, words
+from loopcell.export.c.product import ProductForm
+from loopcell.export.c.stages import stage_code
+from loopcell.export.c.weights import Array, array_text
+from loopcell.export.step_model import Lookup, Quantity, StepModel
+
+_HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
+_MARK = 0x3153434C  # "LCS1"
+
+
+@dataclass(frozen=True, eq=False)
+class CSource:
+    """A model in C.
+
+    Attributes:
+        model: what it computes.
+        name: of files and functions, an identifier.
+        form: how products are written.
+    """
+
+    model: StepModel
+    name: str
+    form: ProductForm
+
+    # -- what there is ---------------------------------------------------------------------------------
+
+    @cached_property
+    def stage_names(self) -> tuple[str, ...]:
+        """The name of each stage in C."""
+        names = Names()
+        return tuple(names.take(stage.gives.name) for stage in self.model.stages)
+
+    @cached_property
+    def stages(self) -> tuple[StageCode, ...]:
+        """The code of each stage."""
+        fields = self._fields
+        named = zip(self.model.stages, self.stage_names, strict=True)
+        return tuple(stage_code(stage, name, fields, self.model, self.form.rows) for stage, name in named)
+
+    @cached_property
+    def _fields(self) -> Names:
+        return Names(words())
+
+    @cached_property
+    def frames(self) -> FrameCode | None:
+        """The functions that cut steps out of sound; None where steps come as they are."""
+        _ = self.stages  # which take their fields first
+        return None if self.model.frames is None else FrameCode.of(self.model.frames, self._fields)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All weights, in order."""
+        return tuple(array for stage in self.stages for array in stage.arrays)
+
+    @property
+    def states(self) -> tuple[tuple[str, int], ...]:
+        """The fields of the state, each with its length."""
+        of_frames = () if self.frames is None else self.frames.states
+        return (*(field for stage in self.stages for field in stage.states), *of_frames)
+
+    @cached_property
+    def quantities(self) -> Mapping[str, str]:
+        """The name in C of each quantity in the function of a step."""
+        names = Names(("model", "state", *_ENDINGS, *(LOCAL_WORDS if self.model.frames else ())))
+        alone = len(self.outputs) == 1
+        return {
+            name: names.take("y" if alone and name == self.outputs[0].name and name not in self._inputs else name)
+            for name in self.model.quantities
+        }
+
+    @cached_property
+    def macros(self) -> Mapping[str, str]:
+        """The end of the macro of each quantity's length."""
+        names = Names(word.upper() for word in _ENDINGS)
+        return {name: names.take(word.upper()) for name, word in self.quantities.items()}
+
+    @property
+    def _inputs(self) -> set[str]:
+        return {quantity.name for quantity in self.model.inputs}
+
+    @cached_property
+    def outputs(self) -> tuple[Quantity, ...]:
+        """The quantities that a step answers with.
+
+        Raises:
+            UsageError: an output is an input as it came, or stands there twice.
+        """
+        names = [output.name for output in self.model.outputs]
+        for name in names:
+            if names.count(name) > 1 or name in {one.name for one in self.model.inputs}:
+                raise UsageError(f"the C target gives what stages compute, each once; {name!r} is not such an output")
+        return tuple(self.model.quantities[name] for name in names)
+
+    @cached_property
+    def identity(self) -> str:
+        """The model's identity, in hexadecimal digits."""
+        return identity(self.model)
+
+    @property
+    def state_bytes(self) -> int:
+        """The bytes of a saved state."""
+        return _HEAD + 4 * sum(size for _, size in self.states)
+
+    @property
+    def weight_bytes(self) -> int:
+        """The bytes of all weights."""
+        return sum(array.values.nbytes for array in self.arrays)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of the products of a step."""
+        return sum(stage.multiply_adds for stage in self.stages)
+
+    @property
+    def buffer_bytes(self) -> int:
+        """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
+        between = sum(quantity.size for quantity in self.inner)
+        return 4 * (between + max((stage.scratch for stage in self.stages), default=0))
+
+    @property
+    def inner(self) -> tuple[Quantity, ...]:
+        """The quantities that only live within a step."""
+        given = {one.name for one in self.outputs}
+        return tuple(stage.gives for stage in self.model.stages if stage.gives.name not in given)
+
+    # -- the header ------------------------------------------------------------------------------------
+
+    def header(self) -> str:
+        """Return the text of NAME.h."""
+        guard = f"{self.name.upper()}_H"
+        fill = self._fill()
+        title = "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
+        return "\n".join(
+            [
+                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {_RULES}"),
+                f"#ifndef {guard}",
+                f"#define {guard}",
+                "",
+                "#include <stddef.h>",
+                "#include <stdint.h>",
+                "",
+                "#ifdef __cplusplus",
+                'extern "C" {',
+                "#endif",
+                "",
+                text("header.h").format_map(fill).strip("\n"),
+                *(() if self.frames is None else (self.frames.header(self.name, self._answers),)),
+                "",
+                "#ifdef __cplusplus",
+                "}",
+                "#endif",
+                "#endif",
+                "",
+            ]
+        )
+
+    def _fill(self) -> dict[str, str]:
+        name = self.name
+        weights = [f"const float *{array.name}; /* {array.comment} */" for array in self.arrays]
+        states = [f"float {field}[{size}];" for field, size in self.states]
+        numbers = [one for one in self._ends() if not _token(one)]
+        sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
+        return {
+            "name": name,
+            "NAME": name.upper(),
+            "weights": "\n".join(indented(weights or ["char none;"])),
+            "states": "\n".join(indented(states or ["char none;"])),
+            "sizes": "\n".join(sizes),
+            "state_bytes": str(self.state_bytes),
+            "parameters": ",\n             ".join(self._parameters()),
+            "arguments": "\n".join(f" *     {line}" for line in self._arguments()),
+        }
+
+    @property
+    def _answers(self) -> dict[str, Quantity]:
+        return {self.quantities[one.name]: one for one in self.outputs}
+
+    def _ends(self) -> tuple[Quantity, ...]:
+        return (*self.model.inputs, *self.outputs)
+
+    def _parameters(self) -> Iterator[str]:
+        for quantity in self.model.inputs:
+            word = self.quantities[quantity.name]
+            yield f"int32_t {word}" if _token(quantity) else f"const float *{word}"
+        for quantity in self.outputs:
+            yield f"float *{self.quantities[quantity.name]}"
+
+    def _arguments(self) -> Iterator[str]:
+        for quantity in self.model.inputs:
+            word = self.quantities[quantity.name]
+            yield f"{word}: {self._token_range(quantity)}" if _token(quantity) else f"{word}[{quantity.size}]: input"
+        for output, quantity in zip(self.model.outputs, self.outputs, strict=True):
+            labels = f", of {', '.join(output.labels[:8])}{', ...' if len(output.labels) > 8 else ''}"
+            safe = labels.replace("*/", "* /").replace("/*", "/ *")
+            safe = "".join(letter if letter.isprintable() else "?" for letter in safe)
+            yield f"{self.quantities[quantity.name]}[{quantity.size}]: output{safe if output.labels else ''}"
+
+    def _token_range(self, quantity: Quantity) -> str:
+        most = self.tokens(quantity)
+        return f"a token, 0 to {most - 1}" if most else "a token"
+
+    def tokens(self, quantity: Quantity) -> int:
+        """Return how many tokens there are: those of the smallest table that reads the quantity; 0 if none does."""
+        tables = (stage for stage in self.model.stages if isinstance(stage, Lookup) and stage.reads == quantity.name)
+        return min((len(stage.table) for stage in tables), default=0)
+
+    # -- the code --------------------------------------------------------------------------------------
+
+    def code(self) -> str:
+        """Return the text of NAME.c."""
+        stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
+        body = "\n".join(self._step())
+        products = self.form.text() if re.search(r"\bproduct\(", stages) else ""
+        transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
+        saving = "\n".join(self._saving())
+        saved = used_pieces("state.c", saving)
+        functions = used_functions(f"{stages}\n{products}\n{saved}")
+        pieces = [
+            *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
+            f'#include "{self.name}.h"',
+            "",
+            *(f"static const float {array.name}[{array.values.size}];" for array in self.arrays),
+            "",
+            functions,
+            "",
+            products,
+            transform,
+            stages,
+            "",
+            "\n".join(self._set_up()),
+            "",
+            body,
+            "",
+            *(() if self.frames is None else (self.frames.code(self.name, self._answers), "")),
+            saved,
+            "",
+            saving,
+            "",
+            *(array_text(array) for array in self.arrays),
+        ]
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(pieces)).rstrip("\n") + "\n"
+
+    def _with_names(self, lines: tuple[str, ...]) -> Iterator[str]:
+        for line in lines:
+            typed = re.sub(r"\bMODEL \*", f"{self.name}_model *", line)
+            yield re.sub(r"\bSTATE \*", f"{self.name}_state *", typed)
+
+    def _set_up(self) -> Iterator[str]:
+        yield f"int {self.name}_init({self.name}_model *model) {{"
+        yield from (f"    model->{array.name} = {array.name};" for array in self.arrays)
+        if not self.arrays:
+            yield "    model->none = 0;"
+        yield f"    return {self.name.upper()}_OK;"
+        yield "}"
+        yield ""
+        yield f"void {self.name}_reset({self.name}_state *state) {{"
+        for field, size in self.states:
+            yield f"    for (int unit = 0; unit < {size}; unit++) state->{field}[unit] = 0.0f;"
+        if not self.states:
+            yield "    state->none = 0;"
+        yield "}"
+
+    def _step(self) -> Iterator[str]:
+        name = self.name
+        parameters = [f"const {name}_model *model", f"{name}_state *state", *self._parameters()]
+        yield f"int {name}_step({', '.join(parameters)}) {{"
+        for quantity in self.inner:
+            yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"
+        for quantity in self.model.inputs:
+            if _token(quantity):
+                word, most = self.quantities[quantity.name], self.tokens(quantity)
+                bound = f" || {word} >= {most}" if most else ""
+                yield f"    if ({word} < 0{bound}) return {name.upper()}_BAD_TOKEN;"
+        calls = [re.sub(r"<(.+?)>", lambda found: self.quantities[found[1]], stage.call) for stage in self.stages]
+        joined = "\n".join(calls)
+        checked = [self.quantities[one.name] for one in self.model.inputs if _token(one)]
+        given = [self.quantities[one.name] for one in self._ends()]
+        for word in ("model", "state", *(word for word in given if word not in checked)):
+            if not re.search(rf"\b{word}\b", joined):
+                yield f"    (void){word};"
+        yield from indented(calls)
+        yield f"    return {name.upper()}_OK;"
+        yield "}"
+
+    def _saving(self) -> Iterator[str]:
+        name, count = self.name, sum(size for _, size in self.states)
+        words = [f"0x{self.identity[place : place + 8]}u" for place in (0, 8)]
+        head = [f"0x{_MARK:08x}u", *words, f"{count}u"]
+        yield f"void {name}_state_save(const {name}_state *state, unsigned char *buffer) {{"
+        yield "    unsigned char *at = buffer;"
+        yield from (f"    at = put_word(at, {word});" for word in head)
+        yield from (f"    at = put_floats(at, state->{field}, {size});" for field, size in self.states)
+        if not self.states:
+            yield "    (void)state;"
+        yield f"    (void)put_word(at, checksum(buffer, {self.state_bytes - 4}));"
+        yield "}"
+        yield ""
+        yield f"int {name}_state_load({name}_state *state, const unsigned char *buffer, size_t bytes) {{"
+        yield "    const unsigned char *at = buffer + 16;"
+        yield f"    if (bytes != {self.state_bytes}) return {name.upper()}_BAD_STATE;"
+        for place, word in enumerate(head):
+            yield f"    if (get_word(buffer + {4 * place}) != {word}) return {name.upper()}_BAD_STATE;"
+        last = self.state_bytes - 4
+        yield f"    if (get_word(buffer + {last}) != checksum(buffer, {last})) return {name.upper()}_BAD_STATE;"
+        yield from (f"    at = get_floats(at, state->{field}, {size});" for field, size in self.states)
+        yield "    (void)at;" if self.states else "    (void)at, (void)state;"
+        yield f"    return {name.upper()}_OK;"
+        yield "}"
+
+
+_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes")  # of the macros, in capitals
+
+_RULES = """C99; it allocates nothing, and calls nothing outside of itself.
+
+Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
+any threads, beside one model. A number that is not finite in an input stays in that stream until its state is reset."""
+
+
+def _token(quantity: Quantity) -> bool:
+    return quantity.kind == "token"

@@ -1,0 +1,38 @@
+/* Vectors as GCC and Clang have them, as wide as the machine's; 16 rows of a matrix are one or more of them. */
+#if defined(__AVX512F__)
+#define LANES 16
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+#define PARTS (16 / LANES)
+typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+/* The sums of `blocks` blocks of 16 rows side by side, so that none waits for the one before it. */
+static inline __attribute__((always_inline)) void block_product(
+    const float *restrict w, const float *restrict x, int columns, int blocks, float *restrict y) {
+    vec sums[8] = {{0.0f}};
+    for (int column = 0; column < columns; column++) {
+_Pragma("GCC unroll 16")
+        for (int part = 0; part < blocks * PARTS; part++) {
+            const float *restrict at = w + (part / PARTS * columns + column) * 16 + part % PARTS * LANES;
+            sums[part] += *(const vec *)at * x[column];
+        }
+    }
+_Pragma("GCC unroll 16")
+    for (int part = 0; part < blocks * PARTS; part++) *(vec *)(y + part * LANES) = sums[part];
+}
+
+/* y = W x. W lies in blocks of 16 rows, and in a block column after column. */
+static void product(const float *restrict w, const float *restrict x, int columns, int rows, float *restrict y) {
+    int row = 0;
+#if PARTS == 1
+    for (; row + 128 <= rows; row += 128) block_product(w + (ptrdiff_t)row * columns, x, columns, 8, y + row);
+#endif
+#if PARTS < 4
+    for (; row + 64 <= rows; row += 64) block_product(w + (ptrdiff_t)row * columns, x, columns, 4, y + row);
+#endif
+    for (; row + 32 <= rows; row += 32) block_product(w + (ptrdiff_t)row * columns, x, columns, 2, y + row);
+    for (; row < rows; row += 16) block_product(w + (ptrdiff_t)row * columns, x, columns, 1, y + row);
+}

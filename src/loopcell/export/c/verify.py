@@ -1,0 +1,161 @@
+"""The proof of an export: the compiled C beside the model in double precision, in one run and with its state saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.errors import CheckFailed, InputError
+from loopcell.export.c.source import CSource
+from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
+STEPS, MOST_STEPS = 64, 2_000
+"""Steps of random data; and the most of a user's data, since double precision in NumPy is slow."""
+_CLOSE, _TIMES = 2e-5, 30
+"""The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
+rounding of each weight and input makes."""
+_CHUNK = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Steps of a model in double precision.
+
+    Attributes:
+        inputs: by name: [T, n] numbers, or [T] tokens.
+        answers: by name, [T, n].
+        allowed: the largest error that single precision explains.
+    """
+
+    inputs: Arrays
+    answers: Arrays
+    allowed: float
+
+
+def record(source: CSource, data: Arrays | None) -> Recorded:
+    """Record what a model answers in double precision.
+
+    Args:
+        source: the model.
+        data: inputs by name, the first steps of which are taken; None for random ones.
+
+    Raises:
+        InputError: the data do not fit the model.
+        CheckFailed: an answer is not finite, so that nothing could be compared.
+    """
+    inputs = drawn_inputs(source, STEPS) if data is None else _checked(source, data)
+    answers = _run(source.model, inputs)
+    for change in (_with_gaps, np.abs) if data is None else ():
+        changed = {name: change(values) for name, values in inputs.items()}
+        # Gaps are for models that read missing values; no sign for those that take the log of a time.
+        if change is _with_gaps or not _finite(answers):
+            found = _run(source.model, changed)
+            inputs, answers = (changed, found) if _finite(found) else (inputs, answers)
+    if not _finite(answers):
+        raise CheckFailed("the model's answers are not finite on these inputs, so no export can be held against them")
+    rng = np.random.default_rng(1)
+    nearby = _run(_rounded(source.model, rng), {name: _moved(values, rng) for name, values in inputs.items()})
+    scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
+    moved = max(float(np.abs(nearby[name] - values).max(initial=0)) for name, values in answers.items())
+    return Recorded(inputs, answers, max(_CLOSE * scale, _TIMES * moved))
+
+
+def drawn_inputs(source: CSource, steps: int, seed: int = 0) -> dict[str, Array]:
+    """Return random inputs: numbers around 0 with a deviation of 1, and tokens of the vocabulary."""
+    rng = np.random.default_rng(seed)
+    inputs: dict[str, Array] = {}
+    for quantity in source.model.inputs:
+        if quantity.kind == "token":
+            inputs[quantity.name] = rng.integers(0, max(1, source.tokens(quantity)), steps).astype(np.int32)
+        else:
+            inputs[quantity.name] = rng.normal(size=(steps, quantity.size)).astype(np.float32)
+    return inputs
+
+
+class TakesSteps(Protocol):
+    """Whatever an export came to that takes steps: a program of C, a module of WebAssembly."""
+
+    def steps(self, inputs: Arrays, again: int = 0) -> Mapping[str, Array]:
+        """Take a step for each row from a fresh state, which is saved and loaded after every so many; 0 for never."""
+
+
+def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
+    """Compare what was exported with what was recorded; gives the largest error.
+
+    Raises:
+        CheckFailed: an answer is off by more than single precision explains, or differs after the state was saved.
+    """
+    found = program.steps(recorded.inputs)
+    again = program.steps(recorded.inputs, again=_CHUNK)
+    worst = 0.0
+    for name, expected in recorded.answers.items():
+        error = float(np.abs(found[name] - expected).max(initial=0))
+        if not error <= recorded.allowed:
+            raise CheckFailed(
+                f"the export does not compute what the model does: {name} is off by {error:.3g}, and "
+                f"{recorded.allowed:.3g} is what single precision explains"
+            )
+        if not np.array_equal(found[name], again[name]):
+            raise CheckFailed(f"the export loses state: {name} differs when the state is saved and loaded in between")
+        worst = max(worst, error)
+    return worst
+
+
+def _with_gaps(values: Array) -> Array:
+    gaps = np.random.default_rng(2).random(values.shape) < 0.1
+    return np.where(gaps, np.float32(np.nan), values) if values.dtype.kind == "f" else values
+
+
+def _finite(answers: Arrays) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in answers.values())
+
+
+def _run(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]:
+    run = StepRun(model)
+    steps = len(next(iter(inputs.values())))
+    rows = [run.step(**{name: values[step] for name, values in inputs.items()}) for step in range(steps)]
+    return {output.name: np.array([row[output.name] for row in rows]) for output in model.outputs}
+
+
+def _rounded(model: StepModel, rng: np.random.Generator) -> StepModel:
+    """Return the model with each weight moved by about as much as rounding it to a float does."""
+    return replace(model, stages=tuple(_rounded_stage(stage, rng) for stage in model.stages))
+
+
+def _rounded_stage(stage: Stage, rng: np.random.Generator) -> Stage:
+    if isinstance(stage, Equations):
+        return replace(stage, parameters={name: _moved(values, rng) for name, values in stage.parameters.items()})
+    return replace(stage, table=_moved(stage.table, rng)) if isinstance(stage, Lookup) else stage
+
+
+def _moved(values: Array, rng: np.random.Generator) -> Array:
+    if values.dtype.kind != "f":
+        return values
+    moved: Array = values * (1 + 2.0**-24 * rng.choice([-1.0, 1.0], values.shape))
+    return moved
+
+
+def _checked(source: CSource, data: Arrays) -> dict[str, Array]:
+    names = [one.name for one in source.model.inputs]
+    if sorted(data) != sorted(names):
+        raise InputError(f"the data of a model that reads {', '.join(names)} has these names; got {', '.join(data)}")
+    inputs: dict[str, Array] = {}
+    for quantity in source.model.inputs:
+        token = quantity.kind == "token"
+        values = np.asarray(data[quantity.name])[:MOST_STEPS].astype(np.int32 if token else np.float32)
+        wanted = (len(values),) if token else (len(values), quantity.size)
+        if not len(values) or values.size != np.prod(wanted):
+            shape = "[T]" if token else f"[T, {quantity.size}]"
+            raise InputError(
+                f"the data of {quantity.name!r} have the shape {shape} with T at least 1; got {list(values.shape)}"
+            )
+        inputs[quantity.name] = values.reshape(wanted)
+    if len({len(values) for values in inputs.values()}) > 1:
+        raise InputError("the data of all inputs have the same number of steps")
+    return inputs

@@ -1,0 +1,38 @@
+"""StepModel: what a whole model computes at one step, as data that every target of an export is written from."""
+
+from loopcell.export.step_model.evaluate import StepRun
+from loopcell.export.step_model.formulas import formula
+from loopcell.export.step_model.of_layers import layer_stages
+from loopcell.export.step_model.of_model import HasStepModel, step_model_of
+from loopcell.export.step_model.stages import (
+    Delay,
+    Equations,
+    Frames,
+    Join,
+    Lookup,
+    MelBands,
+    Output,
+    Quantity,
+    Softmax,
+    Stage,
+    StepModel,
+)
+
+__all__ = [
+    "Delay",
+    "Equations",
+    "Frames",
+    "HasStepModel",
+    "Join",
+    "Lookup",
+    "MelBands",
+    "Output",
+    "Quantity",
+    "Softmax",
+    "Stage",
+    "StepModel",
+    "StepRun",
+    "formula",
+    "layer_stages",
+    "step_model_of",
+]

@@ -1,0 +1,64 @@
+"""`loopcell export`: what it writes, and what it refuses in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from loopcell.cli import export as verb
+from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepModel
+
+
+class Exportable:
+    def step_model(self):
+        x = Quantity("x", 2)
+        recent = Delay(Quantity("recent", 6), 3, "x")
+        return StepModel("kept", (x,), (recent, Softmax(Quantity("shares", 6), "recent")), (Output("shares"),))
+
+
+@pytest.fixture
+def a_model(monkeypatch):
+    """A command whose model is a delay, whatever its file holds."""
+    from loopcell.tasks.core import models
+
+    monkeypatch.setattr(models, "load_model", lambda path: Exportable())
+
+
+def test_a_model_is_written(loopcell, run, tmp_path, a_model):
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--name", "My delay")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"wrote {tmp_path / 'out'}: 0 bytes of weights, 28 of state")
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["name"] == "my_delay"
+    assert report["largest_error"] < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--to", "fortran"], "--to fortran: there is no such target; there is c"),
+        (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
+        (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),
+        (["--to", "c", "--stack-limit", "7"], "more than the 7 that --stack-limit ... allows"),
+    ],
+)
+def test_requests_that_make_no_sense(loopcell, run, tmp_path, a_model, arguments, sentence):
+    result = loopcell("export", run, "-o", tmp_path / "out", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_empty(loopcell, run, tmp_path, a_model):
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("is not empty; name another, or say --overwrite\n")
+    assert loopcell("export", run, "--to", "c", "-o", tmp_path, "--overwrite").exit_code == 0
+
+
+def test_every_target_stands_in_the_help(loopcell):
+    shown = loopcell("export", "--help").stdout
+    assert f"What to write: {', '.join(verb.TARGETS)}." in shown
