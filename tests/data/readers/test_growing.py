@@ -35,17 +35,21 @@ def same(one, other):
     if isinstance(one, dict):
         return type(other) is dict and list(one) == list(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, float) and type(other) is float:
-        return math.isnan(one) and math.isnan(other) or one.hex() == other.hex()
+        return (math.isnan(one) and math.isnan(other)) or one.hex() == other.hex()
     return type(one) is type(other) and one == other
 
 
 def gathered(cells, size=3):
-    blocks = (([cells[at : at + size]], RowRun("f", at + 1, len(cells[at : at + size]))) for at in range(0, len(cells), size))
-    return gather(blocks, 1)
+    parts = [(at, cells[at : at + size]) for at in range(0, len(cells), size)]
+    return gather((([part], RowRun("f", at + 1, len(part))) for at, part in parts), 1)
 
 
 @settings(deadline=None)
-@given(cells=st.lists(CELLS, min_size=1, max_size=20), most=st.sampled_from(["1", "200", "1000000"]), few=st.integers(1, 9))
+@given(
+    cells=st.lists(CELLS, min_size=1, max_size=20),
+    most=st.sampled_from(["1", "200", "1000000"]),
+    few=st.integers(1, 9),
+)
 def test_cells_come_back_as_they_were(cells, most, few):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOPCELL_IN_MEMORY", most)

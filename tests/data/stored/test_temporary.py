@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from loopcell.data import Ragged
 from loopcell.data.stored import beside, place_of_files, stored_note, temporary_file
 from loopcell.errors import FileWriteError
 
+FULL = Path("/dev/full")
 WRITES = """
 import sys, time
 import numpy as np
@@ -47,10 +49,10 @@ def test_a_folder_that_is_not_there_is_an_error_that_says_the_cure(tmp_path, mon
         Ragged.of([np.zeros(3)], in_memory=0)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+@pytest.mark.skipif(not FULL.exists(), reason="a device that is always full")
 def test_a_full_disk_is_said(monkeypatch):
     def full(**options):
-        return open("/dev/full", "w+b", buffering=options["buffering"])  # noqa: SIM115
+        return FULL.open("w+b", buffering=options["buffering"])
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(FileWriteError, match=r"cannot take them: no space left on device; .* LOOPCELL_IN_MEMORY"):
