@@ -30,7 +30,7 @@ HOW_TO = (
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
-    "live-streams", "learn-word-vectors", "scikit-learn",
+    "live-streams", "export-to-webassembly", "learn-word-vectors", "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",

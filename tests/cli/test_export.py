@@ -39,6 +39,7 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
     [
         (["--to", "fortran"], "--to fortran: there is no such target; there is c"),
         (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
+        (["--to", "c", "--weights", "int4"], "there is no --weights int4; there are float32, bfloat16, int8"),
         (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),
         (["--to", "c", "--stack-limit", "7"], "more than the 7 that --stack-limit ... allows"),
     ],

@@ -38,6 +38,7 @@ FLAGS = {
     "verify": "--verify",
     "zone": "--zone",
     "warmup": "--warmup",
+    "weights": "--weights",
 }
 NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(

@@ -24,6 +24,7 @@ class ExportFlags:
     overwrite: bool
     verify: bool
     simd: str
+    weights: str
     stack_limit: int
 
 
@@ -34,6 +35,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         Path,
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
     ],
+    *,
     name: Annotated[str, typer.Option(help="C, WebAssembly: the name of files and functions, else the task's.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")] = False,
     verify: Annotated[
@@ -42,10 +44,12 @@ def export(  # noqa: PLR0913 - a flag is an argument
     simd: Annotated[
         str, typer.Option(help="C: plain for any compiler, vectors for the wide ones of GCC and Clang.")
     ] = "plain",
+    weights: Annotated[
+        str, typer.Option(help="C: the numbers of matrices and tables: float32, bfloat16 or int8.")
+    ] = "float32",
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = 262_144,
-    *,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
@@ -56,7 +60,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         early.demand_model(path)
         from loopcell.tasks.core.models import load_model
 
-        typed = ExportFlags(output, name, overwrite, verify, simd, stack_limit)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit)
         for line in TARGETS[to](load_model(path), typed):
             typer.echo(line)
 
@@ -68,7 +72,7 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
         model,
         typed.output,
         name=typed.name,
-        form=CForm(simd=typed.simd, stack_limit=typed.stack_limit),
+        form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
         overwrite=typed.overwrite,
         verify=typed.verify,
     )

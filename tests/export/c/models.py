@@ -10,7 +10,7 @@ from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.target import target
 from loopcell.equations import Cell
 from loopcell.export.c.compiled import STRICT, compile_program
-from loopcell.export.c.product import FORMS
+from loopcell.export.c.product import product_form
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, record
 from loopcell.export.step_model import (
@@ -79,9 +79,9 @@ def sound_model(width: int = 100, bands: int = 7) -> StepModel:
     return StepModel("sound", (frame,), (mel, both), (Output("both"),))
 
 
-def source_of(model, simd: str = "plain", name: str = "net") -> CSource:
+def source_of(model, simd: str = "plain", weights: str = "float32", name: str = "net") -> CSource:
     """Return a model in C."""
-    return CSource(step_model_of(model), name, FORMS[simd])
+    return CSource(step_model_of(model), name, product_form(simd, weights))
 
 
 def prove(source: CSource, folder, *command: str, data=None, runner: tuple[str, ...] = ()) -> tuple[float, Recorded]:

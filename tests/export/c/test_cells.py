@@ -73,3 +73,20 @@ def test_a_wrong_program_is_found(tmp_path, monkeypatch):
     monkeypatch.setitem(equations.SPELLING, "sigmoid", "f_tanh({0})")
     with pytest.raises(CheckFailed, match="does not compute what the model does"):
         prove(source_of(network("gru", 1)), tmp_path, *PLAIN, "-O1")
+
+
+@pytest.mark.parametrize(("simd", "weights"), [("plain", "bfloat16"), ("vectors", "bfloat16"), ("plain", "int8")])
+@pytest.mark.parametrize("level", ["-O0", "-O3 -march=native"])
+def test_narrow_weights(simd, weights, level, tmp_path):
+    """The C computes with the weights that are stored; these are near the model's."""
+    torch.manual_seed(0)
+    model = whole_model()
+    error, recorded = prove(source_of(model, simd, weights), tmp_path, *PLAIN, *level.split())
+    assert error < {"bfloat16": 1e-5, "int8": 2e-4}[weights]
+    assert 1e-5 < recorded.narrowing < 0.02
+
+
+@pytest.mark.parametrize("name", ["lstm_layer_norm", "gru", "sru"])
+def test_narrow_weights_of_cells(name, tmp_path):
+    net = network(name, hidden_size=37)
+    assert prove(source_of(net, "plain", "int8"), tmp_path, *OTHER, "-O2")[0] < 3e-3

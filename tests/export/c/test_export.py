@@ -19,8 +19,9 @@ from loopcell.export.c.check_program import recorded_steps, speed_steps
 from loopcell.export.c.compiled import STRICT
 from loopcell.export.c.identity import identity
 from loopcell.export.c.report import stack_bytes
-from loopcell.export.step_model import step_model_of
-from tests.export.c.models import GCC, HOUSE, network, source_of, whole_model
+from loopcell.export.step_model import Output, Quantity, StepModel, step_model_of
+from loopcell.export.step_model.formulas import linear_stage
+from tests.export.c.models import GCC, HOUSE, network, prove, source_of, whole_model
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
 FILES = ["Makefile", "REPORT.md", "check.c", "net.c", "net.h", "report.json"]
@@ -115,10 +116,12 @@ def test_the_code_calls_nothing_and_has_no_variables(exported, tmp_path, level):
 
 
 @pytest.mark.skipif(GCC is None, reason="asks GCC")
-@pytest.mark.parametrize("simd", ["plain", "vectors"])
-def test_no_undefined_behaviour_for_any_input(simd, tmp_path):
+@pytest.mark.parametrize(
+    ("simd", "weights"), [("plain", "float32"), ("vectors", "float32"), ("vectors", "bfloat16"), ("plain", "int8")]
+)
+def test_no_undefined_behaviour_for_any_input(simd, weights, tmp_path):
     """Under sanitizers, with bits drawn at random for every input: NaN, infinities, tokens of all sizes, bad states."""
-    source = source_of(whole_model(), simd)
+    source = source_of(whole_model(), simd, weights)
     (tmp_path / "net.h").write_text(source.header(), encoding="utf-8")
     (tmp_path / "net.c").write_text(source.code(), encoding="utf-8")
     (tmp_path / "fuzz.c").write_text(FUZZ, encoding="utf-8")
@@ -172,6 +175,19 @@ int main(void) {
     return 0;
 }
 """
+
+
+@pytest.mark.skipif(GCC is None, reason="asks GCC")
+@pytest.mark.parametrize("columns", [1, 515, 517, 5000])
+def test_sums_of_whole_numbers_never_overflow(columns, tmp_path):
+    """Weights and inputs that are all as large as they can be, under the sanitizer that stops at an overflow."""
+    x = Quantity("x", columns)
+    ones = linear_stage("scores", x, np.ones((2, columns)), np.zeros(2))
+    model = StepModel("sums", (x,), (ones,), (Output("scores"),))
+    data = {"x": np.float32([np.ones(columns), -np.ones(columns), np.full(columns, 1e38) / columns])}
+    flags = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+    _, recorded = prove(source_of(model, "plain", "int8"), tmp_path, GCC, *flags, data=data)
+    assert np.allclose(recorded.answers["scores"][:2, 0], [columns, -columns], rtol=1e-6)
 
 
 def test_a_state_of_another_model_is_refused():

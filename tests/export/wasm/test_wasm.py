@@ -113,7 +113,7 @@ def test_the_page_reads_numbers(browser, tmp_path):
         rows = page.eval_on_selector_all("tbody tr", "rows => rows.map(row => [...row.cells].map(c => c.textContent))")
         expected = model.predict_proba([X[0]])[0]
         assert len(rows) == len(X[0])
-        assert np.allclose([float(cell) for cell in rows[-1][1:]], expected, atol=1e-4)
+        assert np.allclose([float(cell) for cell in rows[-1][1:]], expected, atol=2e-4)
         assert page.text_content("th:nth-child(2)") == "high"
         page.fill("#given", "1, 2, 3")
         page.click("text=read on")
@@ -132,7 +132,7 @@ def test_the_page_reads_text(browser, tmp_path):
         page.click("text=read on")
         page.wait_for_selector("meter")
         shown = float(page.text_content(".bar span:last-child"))
-        assert shown == pytest.approx(expected.max(), rel=1e-3)
+        assert shown == pytest.approx(expected.max(), abs=1e-4)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than a phone"
 
 

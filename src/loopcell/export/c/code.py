@@ -19,6 +19,7 @@ class StageCode:
         states: its fields of the state, each with its length.
         scratch: floats that the function keeps on the stack.
         multiply_adds: those of its products.
+        columns: the most that a matrix of its products has.
     """
 
     lines: tuple[str, ...]
@@ -27,6 +28,7 @@ class StageCode:
     states: tuple[tuple[str, int], ...] = ()
     scratch: int = 0
     multiply_adds: int = 0
+    columns: int = 0
 
 
 def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:

@@ -13,6 +13,7 @@ from loopcell.equations.printing import Printer, Style, text
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.names import Names, local_names
+from loopcell.export.c.product import ProductForm
 from loopcell.export.c.products import ProductGroup, Products
 from loopcell.export.c.spelling import SPELLING, number
 from loopcell.export.c.weights import Array
@@ -20,16 +21,16 @@ from loopcell.export.step_model import Equations
 from loopcell.passes.sweeps import Sweep
 
 
-def equations_code(stage: Equations, stage_name: str, fields: Names, rows: int) -> StageCode:
+def equations_code(stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> StageCode:
     """Return a stage of equations in C.
 
     Args:
         stage: what is computed.
         stage_name: its name in C.
         fields: the names of fields that are taken in the model's and the state's struct.
-        rows: rows of a block of weights.
+        form: how products are written.
     """
-    return _Writer(stage, stage_name, fields, rows).code()
+    return _Writer(stage, stage_name, fields, form).code()
 
 
 class _Writer:
@@ -39,7 +40,7 @@ class _Writer:
     expression would be nested too deep; all others are written inside the expression of their user.
     """
 
-    def __init__(self, stage: Equations, stage_name: str, fields: Names, rows: int) -> None:
+    def __init__(self, stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> None:
         self.stage, self.stage_name = stage, stage_name
         self.region = Region(stage.graph, 1)
         self.sweep_of = {index: place for place, sweep in enumerate(self.region.sweeps) for index in computed(sweep)}
@@ -48,7 +49,7 @@ class _Writer:
         for key, index in stage.graph.results.items():
             self.results.setdefault(index, []).append(key)
         self.fields = {state: fields.take(f"{stage_name}_{state}") for state in stage.states}
-        self.products = Products(self.region, stage, stage_name, fields, rows)
+        self.products = Products(self.region, stage, stage_name, fields, form)
         self.vectors = self._vectors(fields)
         self.places = {node.label: self._place(i, node) for i, node in enumerate(self.graph.nodes) if node.label}
         style = Style(self._leaf, lambda node: self.places[node.label], SPELLING.__getitem__, "({0})", "")
@@ -74,7 +75,9 @@ class _Writer:
         )
         call = f"step_{self.stage_name}({', '.join(argument for _, argument in needs)});"
         states = tuple((self.fields[state], size) for state, size in self.stage.states.items())
-        return StageCode(lines, call, arrays, states, self._scratch(), self.products.multiply_adds)
+        return StageCode(
+            lines, call, arrays, states, self._scratch(), self.products.multiply_adds, self.products.columns
+        )
 
     def _scratch(self) -> int:
         spilled = sum(self.length(index) for index in self._in_memory())
@@ -100,7 +103,10 @@ class _Writer:
         operand = self._vector(group.operand)
         names = [self.graph.nodes[index].label for index in group.results]
         rows = self.length(group.results[0])
-        product = f"product(model->{group.array.name}, {operand}, {group.columns}, {group.rows}, {group.scratch});"
+        scales = f"model->{group.scales.name}, " if group.scales else ""
+        product = (
+            f"product(model->{group.array.name}, {scales}{operand}, {group.columns}, {group.rows}, {group.scratch});"
+        )
         yield f"float {group.scratch}[{group.rows}]; /* {group.array.comment} */"
         yield product
         for place, name in enumerate(names):

@@ -23,6 +23,7 @@ from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
 from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, record
+from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import step_model_of
 from loopcell.files.whole_folder import demand_free, whole_folder
@@ -43,8 +44,9 @@ def to_c(
 ) -> CReport:
     """Write a model as C99 that takes one step at a time, with its state in a struct of the caller's.
 
-    The folder gets NAME.h and NAME.c, check.c and a Makefile for `make check`, report.json and REPORT.md. The C is
-    compiled and compared with the model first, and nothing is written if it is not the same.
+    The folder gets NAME.h and NAME.c, check.c and a Makefile for `make check`, report.json and REPORT.md; and for a
+    model of sound NAME_wav.c, a program that reads WAV files. The C is compiled and compared with the model first, and
+    nothing is written if it is not the same.
 
     Args:
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
@@ -67,7 +69,7 @@ def to_c(
     """
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
-    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd))
+    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd, form.weights))
     demand_weights(source.arrays)
     _demand_stack(source, form.stack_limit)
     if verify and target() is None:
@@ -88,6 +90,8 @@ def _write(files: Path, source: CSource, recorded: Recorded) -> None:
         "check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
         "Makefile": makefile_text(source, source.multiply_adds),
     }
+    if reads_sound(source):
+        texts[f"{source.name}_wav.c"] = wav_text(source)
     for name, text in texts.items():
         (files / name).write_text(text, encoding="utf-8")
 
@@ -146,6 +150,8 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
         allowed_error=recorded.allowed,
+        weights=source.form.kind_name,
+        narrowing=recorded.narrowing,
         **known | measured,
     )
 

@@ -13,10 +13,13 @@ class CForm:
 
     Attributes:
         simd: "plain" for any compiler of C99, or "vectors" for GCC and Clang, with as wide vectors as the machine has.
+        weights: the numbers of matrices and tables: "float32", "bfloat16", or "int8" with a scale for each row;
+            vectors, states and sums are float32 in all.
         stack_limit: the most bytes of arrays that a step may keep on the stack.
     """
 
     simd: str = "plain"
+    weights: str = "float32"
     stack_limit: int = STACK_LIMIT
 
 

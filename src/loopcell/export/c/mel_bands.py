@@ -6,19 +6,20 @@ import numpy as np
 
 from loopcell.export.c.code import StageCode, comment
 from loopcell.export.c.names import Names
+from loopcell.export.c.product import ProductForm
 from loopcell.export.c.spelling import number
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import MelBands, StepModel
 from loopcell.export.step_model.stages import Floats
 
 
-def mel_bands_code(stage: MelBands, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
+def mel_bands_code(stage: MelBands, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
     """Return the bands of a frame in C; arguments as those of `stage_code`.
 
     A transform of 2 N real numbers is one of N complex ones, from which that of the even and of the odd numbers are
     taken apart: half the memory and half the time.
     """
-    del model, rows
+    del model, form
     half, width, bands = stage.fft_size // 2, len(stage.window), stage.gives.size
     angles = np.pi * np.arange(half) / half
     turns = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)

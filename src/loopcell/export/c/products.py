@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from loopcell.backends.c.codegen.layout import Region
 from loopcell.errors import UsageError
 from loopcell.export.c.names import Names
-from loopcell.export.c.weights import Array, in_blocks
+from loopcell.export.c.product import ProductForm
+from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Equations
 from loopcell.passes.sweeps import Contraction
 
@@ -25,6 +26,7 @@ class ProductGroup:
         columns: of the matrices.
         rows: of all of them, filled up to whole blocks.
         scratch: the name of the array that they are written to.
+        scales: of the rows of matrices in int8.
     """
 
     array: Array
@@ -33,6 +35,7 @@ class ProductGroup:
     columns: int
     rows: int
     scratch: str
+    scales: Array | None
 
 
 class Products:
@@ -45,25 +48,27 @@ class Products:
         stage: its parameters and sizes.
         stage_name: its name in C.
         fields: the names that are taken in the model's struct.
-        rows: rows of a block of weights.
+        form: how products are written.
 
     Attributes:
         arrays: the weights.
         scratch: floats that results need.
         multiply_adds: of all products of a step.
+        columns: the most of a matrix.
     """
 
-    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, rows: int) -> None:
+    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> None:
         self._graph, self._stage, self._stage_name = region.graph, stage, stage_name
-        self._fields, self._rows = fields, rows
-        self._arrays: dict[tuple[str, ...], Array] = {}
+        self._fields, self._form = fields, form
+        self._arrays: dict[tuple[str, ...], tuple[Array, Array | None]] = {}
         parts = [part for sweep in region.sweeps for part in sweep.contractions]
         uses = Counter(name for part in parts for name in part.segments[0][1])
         scratch = Names()
         self._groups = {id(part): tuple(self._grouped(part, uses, scratch)) for part in parts}
-        self.arrays = tuple(self._arrays.values())
+        self.arrays = tuple(array for pair in self._arrays.values() for array in pair if array is not None)
         groups = [group for groups in self._groups.values() for group in groups]
         self.scratch = sum(group.rows for group in groups)
+        self.columns = max((group.columns for group in groups), default=0)
         self.multiply_adds = sum(
             stage.parameters[name].size for part in parts for _, names in part.segments for name in names
         )
@@ -80,7 +85,7 @@ class Products:
         groups = [shared] if shared else []
         groups += [[(i, name)] for i, name in zip(part.results, names, strict=True) if uses[name] > 1]
         for group in groups:
-            array = self._array(tuple(name for _, name in group))
+            array, scales = self._stored(tuple(name for _, name in group))
             columns = self._stage.parameters[group[0][1]].shape[1]
             yield ProductGroup(
                 array,
@@ -89,12 +94,17 @@ class Products:
                 columns,
                 array.values.size // columns,
                 scratch.take(f"products_{array.name.removeprefix(self._stage_name + '_')}"),
+                scales,
             )
 
-    def _array(self, names: tuple[str, ...]) -> Array:
+    def _stored(self, names: tuple[str, ...]) -> tuple[Array, Array | None]:
         if names not in self._arrays:
             spaces = dict.fromkeys(name.split(".")[0] for name in names)
             word = next(iter(spaces)) if len(spaces) == 1 and len(names) > 1 else "_".join(names)
-            values = in_blocks([self._stage.parameters[name] for name in names], self._rows)
-            self._arrays[names] = Array(self._fields.take(f"{self._stage_name}_{word}"), values, ", ".join(names))
+            values, scales = self._form.pack([self._stage.parameters[name] for name in names])
+            field, about = self._fields.take(f"{self._stage_name}_{word}"), ", ".join(names)
+            beside = None
+            if scales is not None:
+                beside = Array(self._fields.take(f"{field}_scales"), scales, f"of each row of {about}")
+            self._arrays[names] = Array(field, values, about), beside
         return self._arrays[names]

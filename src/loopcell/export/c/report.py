@@ -36,6 +36,8 @@ class CReport:
         verified_steps: steps that were compared with the model in double precision; 0 where none were.
         largest_error: of all of these steps.
         allowed_error: what rounding to single precision explains.
+        weights: the numbers of matrices and tables.
+        narrowing: by how much the answers of the model with these differ from those with its weights in full.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
     """
 
@@ -54,6 +56,8 @@ class CReport:
     verified_steps: int
     largest_error: float
     allowed_error: float
+    weights: str
+    narrowing: float
     drift: Mapping[str, float]
 
     def as_json(self) -> dict[str, object]:
@@ -64,6 +68,8 @@ class CReport:
         """Return it in a sentence."""
         proof = f"off by {self.largest_error:.2g} at most" if self.verified_steps else NOT_VERIFIED
         memory = f"{self.weight_bytes:,} bytes of weights, {self.state_bytes:,} of state"
+        if self.weights != "float32":
+            proof += f", and {self.narrowing:.2g} by the weights in {self.weights}"
         return f"{memory}, {self.multiply_adds:,} multiply-adds a step; {proof}"
 
     def page(self) -> str:
@@ -72,7 +78,7 @@ class CReport:
         rows = [
             ("parameters", f"{self.parameters:,}"),
             ("multiply-adds a step", f"{self.multiply_adds:,}"),
-            ("flash: weights", f"{self.weight_bytes:,} bytes"),
+            ("flash: weights", f"{self.weight_bytes:,} bytes, in {self.weights}"),
             ("flash: code", "unknown" if self.code_bytes is None else f"{self.code_bytes:,} bytes on this machine"),
             ("RAM: state of a stream", f"{self.state_bytes:,} bytes"),
             ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays on the stack; {stack}"),
@@ -96,6 +102,9 @@ class CReport:
             "explains), and not by a bit when its state is saved and loaded in between. `make check` does it again."
         )
         lines = [proof]
+        if self.weights != "float32":
+            moved = f"the answers of these steps move by at most {self.narrowing:.2g}"
+            lines += ["", f"With weights in {self.weights} {moved}."]
         if self.drift:
             rows = "\n".join(f"| {steps} | {error:.2g} |" for steps, error in self.drift.items())
             lines += ["", "The largest error of the first steps:", "", "| steps | error |", "|---|---|", rows]

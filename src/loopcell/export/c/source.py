@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from loopcell.errors import UsageError
+from loopcell.export.c.argument_lines import argument_lines, is_token
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
@@ -49,7 +50,7 @@ class CSource:
         """The code of each stage."""
         fields = self._fields
         named = zip(self.model.stages, self.stage_names, strict=True)
-        return tuple(stage_code(stage, name, fields, self.model, self.form.rows) for stage, name in named)
+        return tuple(stage_code(stage, name, fields, self.model, self.form) for stage, name in named)
 
     @cached_property
     def _fields(self) -> Names:
@@ -129,7 +130,13 @@ class CSource:
     def buffer_bytes(self) -> int:
         """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
         between = sum(quantity.size for quantity in self.inner)
-        return 4 * (between + max((stage.scratch for stage in self.stages), default=0))
+        narrow = 2 * self.most_columns if self.form.kind.c_type == "int8_t" else 0
+        return 4 * (between + max((stage.scratch for stage in self.stages), default=0)) + narrow
+
+    @property
+    def most_columns(self) -> int:
+        """The most columns of a matrix."""
+        return max((stage.columns for stage in self.stages), default=0)
 
     @property
     def inner(self) -> tuple[Quantity, ...]:
@@ -170,10 +177,11 @@ class CSource:
 
     def _fill(self) -> dict[str, str]:
         name = self.name
-        weights = [f"const float *{array.name}; /* {array.comment} */" for array in self.arrays]
+        weights = [f"const {array.c_type} *{array.name}; /* {array.comment} */" for array in self.arrays]
         states = [f"float {field}[{size}];" for field, size in self.states]
-        numbers = [one for one in self._ends() if not _token(one)]
+        numbers = [one for one in self._ends() if not is_token(one)]
         sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
+        arguments = argument_lines(self.model, self.quantities, self.tokens)
         return {
             "name": name,
             "NAME": name.upper(),
@@ -182,7 +190,7 @@ class CSource:
             "sizes": "\n".join(sizes),
             "state_bytes": str(self.state_bytes),
             "parameters": ",\n             ".join(self._parameters()),
-            "arguments": "\n".join(f" *     {line}" for line in self._arguments()),
+            "arguments": "\n".join(f" *     {line}" for line in arguments),
         }
 
     @property
@@ -195,23 +203,9 @@ class CSource:
     def _parameters(self) -> Iterator[str]:
         for quantity in self.model.inputs:
             word = self.quantities[quantity.name]
-            yield f"int32_t {word}" if _token(quantity) else f"const float *{word}"
+            yield f"int32_t {word}" if is_token(quantity) else f"const float *{word}"
         for quantity in self.outputs:
             yield f"float *{self.quantities[quantity.name]}"
-
-    def _arguments(self) -> Iterator[str]:
-        for quantity in self.model.inputs:
-            word = self.quantities[quantity.name]
-            yield f"{word}: {self._token_range(quantity)}" if _token(quantity) else f"{word}[{quantity.size}]: input"
-        for output, quantity in zip(self.model.outputs, self.outputs, strict=True):
-            labels = f", of {', '.join(output.labels[:8])}{', ...' if len(output.labels) > 8 else ''}"
-            safe = labels.replace("*/", "* /").replace("/*", "/ *")
-            safe = "".join(letter if letter.isprintable() else "?" for letter in safe)
-            yield f"{self.quantities[quantity.name]}[{quantity.size}]: output{safe if output.labels else ''}"
-
-    def _token_range(self, quantity: Quantity) -> str:
-        most = self.tokens(quantity)
-        return f"a token, 0 to {most - 1}" if most else "a token"
 
     def tokens(self, quantity: Quantity) -> int:
         """Return how many tokens there are: those of the smallest table that reads the quantity; 0 if none does."""
@@ -224,7 +218,7 @@ class CSource:
         """Return the text of NAME.c."""
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
-        products = self.form.text() if re.search(r"\bproduct\(", stages) else ""
+        products = self.form.text(self.most_columns) if re.search(r"\bproduct\(", stages) else ""
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
         saving = "\n".join(self._saving())
         saved = used_pieces("state.c", saving)
@@ -233,7 +227,7 @@ class CSource:
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
             "",
-            *(f"static const float {array.name}[{array.values.size}];" for array in self.arrays),
+            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in self.arrays),
             "",
             functions,
             "",
@@ -281,13 +275,13 @@ class CSource:
         for quantity in self.inner:
             yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"
         for quantity in self.model.inputs:
-            if _token(quantity):
+            if is_token(quantity):
                 word, most = self.quantities[quantity.name], self.tokens(quantity)
                 bound = f" || {word} >= {most}" if most else ""
                 yield f"    if ({word} < 0{bound}) return {name.upper()}_BAD_TOKEN;"
         calls = [re.sub(r"<(.+?)>", lambda found: self.quantities[found[1]], stage.call) for stage in self.stages]
         joined = "\n".join(calls)
-        checked = [self.quantities[one.name] for one in self.model.inputs if _token(one)]
+        checked = [self.quantities[one.name] for one in self.model.inputs if is_token(one)]
         given = [self.quantities[one.name] for one in self._ends()]
         for word in ("model", "state", *(word for word in given if word not in checked)):
             if not re.search(rf"\b{word}\b", joined):
@@ -328,7 +322,3 @@ _RULES = """C99; it allocates nothing, and calls nothing outside of itself.
 
 Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
 any threads, beside one model. A number that is not finite in an input stays in that stream until its state is reset."""
-
-
-def _token(quantity: Quantity) -> bool:
-    return quantity.kind == "token"

@@ -11,13 +11,14 @@ from loopcell.export.c.code import StageCode, comment
 from loopcell.export.c.equations import equations_code
 from loopcell.export.c.mel_bands import mel_bands_code
 from loopcell.export.c.names import Names
+from loopcell.export.c.product import ProductForm
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
 
-Writer = Callable[[Any, str, Names, StepModel, int], StageCode]
+Writer = Callable[[Any, str, Names, StepModel, ProductForm], StageCode]
 
 
-def stage_code(stage: Stage, stage_name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
+def stage_code(stage: Stage, stage_name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
     """Return a stage in C.
 
     Args:
@@ -25,7 +26,7 @@ def stage_code(stage: Stage, stage_name: str, fields: Names, model: StepModel, r
         stage_name: its name in C.
         fields: the names that are taken in the model's and the state's struct.
         model: for the quantities that the stage reads.
-        rows: rows of a block of weights.
+        form: how products are written.
 
     Raises:
         UsageError: the C target has no code for such a stage.
@@ -33,30 +34,33 @@ def stage_code(stage: Stage, stage_name: str, fields: Names, model: StepModel, r
     writer = STAGES.get(type(stage))
     if writer is None:
         raise UsageError(f"the C target has no code for a stage such as {stage_name!r} ({type(stage).__name__})")
-    return writer(stage, stage_name, fields, model, rows)
+    return writer(stage, stage_name, fields, model, form)
 
 
-def _equations(stage: Equations, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
+def _equations(stage: Equations, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
     del model
-    return equations_code(stage, name, fields, rows)
+    return equations_code(stage, name, fields, form)
 
 
-def _lookup(stage: Lookup, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
-    del model, rows
+def _lookup(stage: Lookup, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+    del model
     tokens, size = stage.table.shape
-    table = Array(fields.take(f"{name}_table"), stage.table.reshape(-1), f"a row of {size} for each of {tokens} tokens")
+    stored, scales = form.kind.store(stage.table)
+    table = Array(fields.take(f"{name}_table"), stored.reshape(-1), f"a row of {size} for each of {tokens} tokens")
+    beside = [] if scales is None else [Array(fields.take(f"{name}_scales"), scales, "of each row")]
+    scaled = "".join(f" * model->{array.name}[token]" for array in beside)
     lines = (
         *comment(f"{name}: the row of a token"),
         f"static void step_{name}(const MODEL *model, int32_t token, float *output) {{",
-        f"    const float *const row = model->{table.name} + (ptrdiff_t)token * {size};",
-        f"    for (int unit = 0; unit < {size}; unit++) output[unit] = row[unit];",
+        f"    const {table.c_type} *const row = model->{table.name} + (ptrdiff_t)token * {size};",
+        f"    for (int unit = 0; unit < {size}; unit++) output[unit] = {form.kind.wide.format('row[unit]')}{scaled};",
         "}",
     )
-    return StageCode(lines, f"step_{name}(model, <{stage.reads}>, <{stage.gives.name}>);", (table,))
+    return StageCode(lines, f"step_{name}(model, <{stage.reads}>, <{stage.gives.name}>);", (table, *beside))
 
 
-def _softmax(stage: Softmax, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
-    del fields, model, rows
+def _softmax(stage: Softmax, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+    del fields, model, form
     size = stage.gives.size
     lines = (
         *comment(f"{name}: exp(x - max(x)) / sum(exp(x - max(x)))"),
@@ -71,8 +75,8 @@ def _softmax(stage: Softmax, name: str, fields: Names, model: StepModel, rows: i
     return StageCode(lines, f"step_{name}(<{stage.reads}>, <{stage.gives.name}>);")
 
 
-def _delay(stage: Delay, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
-    del rows
+def _delay(stage: Delay, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+    del form
     width, size = model.quantities[stage.reads].size, stage.gives.size
     recent, begun = (fields.take(f"{name}_{word}") for word in stage.states)
     kept = size - width
@@ -93,8 +97,8 @@ def _delay(stage: Delay, name: str, fields: Names, model: StepModel, rows: int) 
     return StageCode(lines, call, states=((recent, size), (begun, 1)))
 
 
-def _join(stage: Join, name: str, fields: Names, model: StepModel, rows: int) -> StageCode:
-    del fields, rows
+def _join(stage: Join, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+    del fields, form
     words = [f"part_{place}" for place in range(len(stage.reads))]
     sizes = [model.quantities[reads].size for reads in stage.reads]
     begins = accumulate(sizes, initial=0)

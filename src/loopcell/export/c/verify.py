@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
 from loopcell.export.c.source import CSource
+from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -31,11 +32,13 @@ class Recorded:
         inputs: by name: [T, n] numbers, or [T] tokens.
         answers: by name, [T, n].
         allowed: the largest error that single precision explains.
+        narrowing: by how much these answers differ from those of the model with its weights in full.
     """
 
     inputs: Arrays
     answers: Arrays
     allowed: float
+    narrowing: float = 0.0
 
 
 def record(source: CSource, data: Arrays | None) -> Recorded:
@@ -59,11 +62,13 @@ def record(source: CSource, data: Arrays | None) -> Recorded:
             inputs, answers = (changed, found) if _finite(found) else (inputs, answers)
     if not _finite(answers):
         raise CheckFailed("the model's answers are not finite on these inputs, so no export can be held against them")
-    rng = np.random.default_rng(1)
-    nearby = _run(_rounded(source.model, rng), {name: _moved(values, rng) for name, values in inputs.items()})
+    kind, rng = source.form.kind, np.random.default_rng(1)
+    stored = as_stored(source.model, kind)
+    meant = answers if kind.c_type == "float" else _run(stored, inputs)
+    nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
+    moved = _difference(_run(_rounded(stored, rng, kind.grain), nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
-    moved = max(float(np.abs(nearby[name] - values).max(initial=0)) for name, values in answers.items())
-    return Recorded(inputs, answers, max(_CLOSE * scale, _TIMES * moved))
+    return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), _difference(meant, answers))
 
 
 def drawn_inputs(source: CSource, steps: int, seed: int = 0) -> dict[str, Array]:
@@ -107,6 +112,10 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     return worst
 
 
+def _difference(left: Arrays, right: Arrays) -> float:
+    return max(float(np.abs(left[name] - values).max(initial=0)) for name, values in right.items())
+
+
 def _with_gaps(values: Array) -> Array:
     gaps = np.random.default_rng(2).random(values.shape) < 0.1
     return np.where(gaps, np.float32(np.nan), values) if values.dtype.kind == "f" else values
@@ -123,21 +132,23 @@ def _run(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]
     return {output.name: np.array([row[output.name] for row in rows]) for output in model.outputs}
 
 
-def _rounded(model: StepModel, rng: np.random.Generator) -> StepModel:
-    """Return the model with each weight moved by about as much as rounding it to a float does."""
-    return replace(model, stages=tuple(_rounded_stage(stage, rng) for stage in model.stages))
+def _rounded(model: StepModel, rng: np.random.Generator, grain: float) -> StepModel:
+    """Return the model with each weight moved by about as much as a step rounds it."""
+    return replace(model, stages=tuple(_rounded_stage(stage, rng, grain) for stage in model.stages))
 
 
-def _rounded_stage(stage: Stage, rng: np.random.Generator) -> Stage:
+def _rounded_stage(stage: Stage, rng: np.random.Generator, grain: float) -> Stage:
     if isinstance(stage, Equations):
-        return replace(stage, parameters={name: _moved(values, rng) for name, values in stage.parameters.items()})
-    return replace(stage, table=_moved(stage.table, rng)) if isinstance(stage, Lookup) else stage
+        return replace(
+            stage, parameters={name: _moved(values, rng, grain) for name, values in stage.parameters.items()}
+        )
+    return replace(stage, table=_moved(stage.table, rng, grain)) if isinstance(stage, Lookup) else stage
 
 
-def _moved(values: Array, rng: np.random.Generator) -> Array:
+def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
     if values.dtype.kind != "f":
         return values
-    moved: Array = values * (1 + 2.0**-24 * rng.choice([-1.0, 1.0], values.shape))
+    moved: Array = values * (1 + grain * rng.choice([-1.0, 1.0], values.shape))
     return moved
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import UsageError
-from loopcell.export.step_model.stages import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,33 +18,21 @@ class Array:
 
     Attributes:
         name: of its field in the model's struct.
-        values: float32, in the order of the C.
+        values: in the order of the C: float32, bfloat16 as uint16, or int8.
         comment: what lies in it.
     """
 
     name: str
-    values: Floats
+    values: npt.NDArray[Any]
     comment: str
 
-
-def in_blocks(matrices: Sequence[Floats], rows: int) -> Floats:
-    """Return matrices [m, n] one below the other, in blocks of some rows, in a block column after column.
-
-    The last block is filled up with rows of zeros.
-
-    Args:
-        matrices: of the same columns.
-        rows: of a block.
-    """
-    stacked = np.concatenate(matrices)
-    filled = np.zeros((padded(len(stacked), rows), stacked.shape[1]), np.float32)
-    filled[: len(stacked)] = stacked
-    return np.ascontiguousarray(filled.reshape(-1, rows, stacked.shape[1]).swapaxes(1, 2)).reshape(-1)
+    @property
+    def c_type(self) -> str:
+        """The type of a number in C."""
+        return C_TYPES[self.values.dtype.name]
 
 
-def padded(count: int, rows: int) -> int:
-    """Return a count of rows filled up to whole blocks."""
-    return -(-count // rows) * rows
+C_TYPES = {"float32": "float", "uint16": "uint16_t", "int8": "int8_t"}
 
 
 def demand_weights(arrays: Iterable[Array]) -> None:
@@ -53,7 +41,7 @@ def demand_weights(arrays: Iterable[Array]) -> None:
         demand_finite(array.name, array.values)
 
 
-def demand_finite(name: str, values: Floats) -> None:
+def demand_finite(name: str, values: npt.NDArray[Any]) -> None:
     """Refuse weights that are not numbers.
 
     Raises:
@@ -65,14 +53,18 @@ def demand_finite(name: str, values: Floats) -> None:
 
 def array_text(array: Array) -> str:
     """Return the definition of an array."""
-    return f"static const float {array.name}[{array.values.size}] = {{\n    {float_lines(array.values)}}};"
+    numbers = float_lines(array.values) if array.c_type == "float" else _lines(array.values.astype("U8").tolist(), 20)
+    return f"static const {array.c_type} {array.name}[{array.values.size}] = {{\n    {numbers}}};"
 
 
 def float_lines(numbers: npt.NDArray[np.generic]) -> str:
     """Return numbers as floats of C, eight in a line, each by the shortest digits that are read as the same float."""
     digits = [_literal(text) for text in numbers.astype(np.float32).reshape(-1).astype("U32")]
-    lines = (", ".join(digits[at : at + 8]) for at in range(0, len(digits), 8))
-    return ",\n    ".join(lines)
+    return _lines(digits, 8)
+
+
+def _lines(digits: list[str], count: int) -> str:
+    return ",\n    ".join(", ".join(digits[at : at + count]) for at in range(0, len(digits), count))
 
 
 def _literal(digits: str) -> str:

@@ -11,6 +11,19 @@ function element(name, text, more = {}) {
   return made;
 }
 
+const VISIBLE = new Map([["", "unknown"], [" ", "\u2423"], ["\n", "\u23ce"], ["\t", "\u21e5"], ["\ufffd", "unknown"]]);
+
+function shownLabel(output, place) {
+  const label = output.labels[place] ?? `${output.name}[${place}]`;
+  return VISIBLE.get(label) ?? label;
+}
+
+/** A number in few letters, the same width for a share as for its neighbours. */
+function shownNumber(number) {
+  const size = Math.abs(number);
+  return size && (size < 1e-4 || size >= 1e5) ? number.toExponential(1) : number.toFixed(4);
+}
+
 /** What an answer says, as bars: the largest numbers of the first output that has labels, or all of a short one. */
 function bars(answer) {
   const output = MANIFEST.outputs[0], numbers = Array.from(answer[output.name]);
@@ -19,10 +32,10 @@ function bars(answer) {
   const made = element("div");
   for (const place of order) {
     const row = element("div", undefined, { className: "bar" });
-    row.append(element("span", output.labels[place] ?? `${output.name}[${place}]`));
+    row.append(element("span", shownLabel(output, place)));
     const meter = element("meter", undefined, { min: 0, max: 1, value: shares ? numbers[place] : 0 });
     meter.setAttribute("aria-label", row.firstChild.textContent);
-    row.append(shares ? meter : element("span"), element("span", numbers[place].toPrecision(4)));
+    row.append(shares ? meter : element("span"), element("span", shownNumber(numbers[place])));
     made.append(row);
   }
   return made;
@@ -30,15 +43,15 @@ function bars(answer) {
 
 /** A table of the answers to steps: at most so many, and what is left out is said. */
 function table(answers, name) {
-  const head = MANIFEST.outputs.flatMap((output) => output.labels.length ? output.labels
-    : Array.from({ length: output.size }, (_, place) => `${output.name}[${place}]`)).slice(0, MOST_BARS);
+  const head = MANIFEST.outputs.flatMap((output) => Array.from({ length: output.size },
+    (_, place) => shownLabel(output, place))).slice(0, MOST_BARS);
   const made = element("table"), top = made.createTHead().insertRow();
   for (const text of [name, ...head]) top.append(element("th", text));
   const body = made.createTBody(), first = Math.max(0, answers.length - MOST_ROWS);
   answers.slice(first).forEach((answer, place) => {
     const numbers = MANIFEST.outputs.flatMap((output) => Array.from(answer[output.name])).slice(0, head.length);
     const row = body.insertRow();
-    for (const text of [first + place + 1, ...numbers.map((number) => number.toPrecision(5))]) {
+    for (const text of [first + place + 1, ...numbers.map(shownNumber)]) {
       row.append(element("td", text));
     }
   });

@@ -1,0 +1,42 @@
+"""The program beside a model of sound that reads WAV files, in C."""
+
+from __future__ import annotations
+
+from loopcell.export.c.names import text
+from loopcell.export.c.source import CSource
+
+
+def reads_sound(source: CSource) -> bool:
+    """Say whether a model takes frames of sound, or a sample at a time."""
+    alone = [(one.kind, one.size) for one in source.model.inputs] == [("number", 1)]
+    return source.model.frames is not None or (alone and "sample_rate" in source.model.facts)
+
+
+def wav_text(source: CSource) -> str:
+    """Return NAME_wav.c, for a model of sound."""
+    frames, name = source.model.frames, source.name
+    outputs = [(source.quantities[one.name], one.size) for one in source.outputs]
+    words = ", ".join(word for word, _ in outputs)
+    if frames is None:
+        take = [f"if ({name}_step(&model, &state, &sample, {words})) return 1;", "answer();"]
+        finish = []
+    else:
+        fed = f"{name}_feed(&model, &state, &sample, 1, &used, {words})"
+        take = ["size_t used;", f"const int status = {fed};", f"if (status == {name.upper()}_ANSWER) answer();"]
+        take += [f"else if (status != {name.upper()}_OK) return 1;"]
+        finish = [f"if ({name}_finish(&model, &state, {words}) == {name.upper()}_ANSWER) answer();"]
+    prints = [
+        f'for (int unit = 0; unit < {size}; unit++) printf(" %.9g", (double){word}[unit]);' for word, size in outputs
+    ]
+    return text("wav.c").format(
+        name=name,
+        sample_rate=frames.sample_rate if frames else source.model.facts["sample_rate"],
+        declarations="\n".join(f"static float {word}[{size}];" for word, size in outputs),
+        prints=_indented(prints),
+        take=_indented(take),
+        finish=_indented(finish),
+    )
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
