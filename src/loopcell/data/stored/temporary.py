@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from loopcell.data.stored.room import IN_MEMORY
 from loopcell.errors import FileWriteError
@@ -74,7 +74,7 @@ def in_units(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB" if count >= 1 << 30 else f"{max(1, count >> 20):,} MiB"
 
 
-def _abandon(file: object) -> None:
+def _abandon(file: Any) -> None:
     """Close a file without writing what still waits for room on a full disk."""
     getattr(file, "raw", file).close()
 
