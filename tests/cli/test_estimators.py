@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from loopcell import SequenceClassifier, load_model
+from loopcell.data.readers.packed_cells import PackedCells
 from tests.cli.conftest import one_thread
 from tests.tasks.small import parities, words
 
@@ -261,26 +262,22 @@ def test_a_table_whose_rows_are_steps(loopcell, tmp_path):
 
 
 def test_files_larger_than_memory_give_the_model_of_a_list(table, monkeypatch):
-    from loopcell.data import Ragged
-    from loopcell.tasks.core.from_files import examples as file_examples
+    from loopcell.data.stored import StoredArray
     from loopcell.tasks.core.from_files.config import FileExamples
-    from loopcell.tasks.core.inputs import input as inputs
+    from loopcell.tasks.core.from_files.examples import load_examples
 
     X, y = words(120)
     settings = {"cell": "gru", "hidden_size": 6, "epochs": 2, "device": "cpu", "random_state": 1}
     in_memory = SequenceClassifier(**settings).fit(X, y)
-    monkeypatch.setattr(file_examples, "IN_MEMORY", 100)
-    loaded = file_examples.load_examples(FileExamples(files=(table,), input="word", target="kind"))
-    assert not isinstance(loaded.X.values, list)
-
-    class Spilling(Ragged):
-        @classmethod
-        def of(cls, arrays, *, in_memory=100):
-            return Ragged.of(arrays, in_memory=in_memory)
-
-    monkeypatch.setattr(inputs, "Ragged", Spilling)
-    spilled = SequenceClassifier(**settings).fit(loaded.X, loaded.y)
-    assert (spilled.predict_proba(loaded.X) == in_memory.predict_proba(X)).all()
+    monkeypatch.setenv("LOOPCELL_IN_MEMORY", "100")
+    notes = []
+    loaded = load_examples(FileExamples(files=(table,), input="word", target="kind"), notes.append)
+    assert isinstance(loaded.X.values, PackedCells)
+    assert any("what was read is more than is held in memory" in note for note in notes)
+    stored = SequenceClassifier(**settings).fit(loaded.X, loaded.y)
+    assert isinstance(stored.input_.sequences(loaded.X).values, StoredArray)
+    assert any("what the network reads is more than is held in memory" in note for note in stored.notes_)
+    assert (stored.predict_proba(loaded.X) == in_memory.predict_proba(X)).all()
 
 
 def test_a_model_remembers_the_columns_that_it_was_trained_with(loopcell, trained, table, tmp_path):

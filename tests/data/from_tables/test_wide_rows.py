@@ -12,7 +12,6 @@ from loopcell import SequenceClassifier
 from loopcell.data import Origin
 from loopcell.data.from_tables import wide_row
 from loopcell.errors import DataError, UsageError
-from loopcell.tasks.core.from_files import examples as file_examples
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.tasks.core.from_files.examples import (
     as_trained,
@@ -46,7 +45,7 @@ def test_the_same_from_disk_and_in_blocks(table, monkeypatch):
     expected = [[-row, row] for row in range(20)]
     parts = list(blocks(open_records(spec), spec, 7))
     assert [sequence.tolist() for part in parts for sequence in part] == expected
-    monkeypatch.setattr(file_examples, "IN_MEMORY", 10)
+    monkeypatch.setenv("LOOPCELL_IN_MEMORY", "10")
     assert [sequence.tolist() for sequence in load_inputs(spec)] == expected
 
 

@@ -24,7 +24,8 @@ import pytest
 
 from loopcell.data import Record, Records, limits, pair, read, series_from
 from loopcell.data.readers import reading
-from loopcell.data.readers.records import Origins, file_origin
+from loopcell.data.readers.origins import Origins
+from loopcell.data.readers.records import file_origin
 from loopcell.errors import DataError, UsageError
 
 COLUMNS = 5000

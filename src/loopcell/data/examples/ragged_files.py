@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array as growing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.stored import StoredArray
 from loopcell.errors import FileWriteError, InputError
 from loopcell.files import atomic_write
 
@@ -41,6 +43,7 @@ class RaggedWriter:
             raise InputError("there are no sequences")
         self._file.seek(0)
         self._file.write(_npy_header(self._first.dtype, (self._offsets[-1], *self._first.shape[1:])))
+        self._file.seek(0, 2)
         return np.frombuffer(self._offsets, np.int64)
 
 
@@ -63,6 +66,27 @@ def open_writer(folder: Path) -> Iterator[RaggedWriter]:
         offsets = writer.finish()
     with atomic_write(folder / OFFSETS) as temporary, temporary.open("wb") as file:
         np.save(file, offsets, allow_pickle=False)
+
+
+def open_npy(file: BinaryIO, name: str) -> StoredArray:
+    """Open an array in NumPy's format, of which rows are then read; ValueError where it is none, or was cut off.
+
+    Args:
+        file: open for reading; it is closed with the array, or here where it is none.
+        name: what an error calls it.
+    """
+    try:
+        file.seek(0)
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+        start, end = file.tell(), file.seek(0, 2)
+        if fortran or dtype.hasobject or not shape or end - start < dtype.itemsize * math.prod(shape):
+            raise ValueError("it is no array whose rows follow each other, or was cut off")
+    except BaseException:
+        file.close()
+        raise
+    return StoredArray(file, dtype, shape, start, name)
 
 
 def check_like(first: npt.NDArray[Any], array: npt.NDArray[Any], index: int) -> None:

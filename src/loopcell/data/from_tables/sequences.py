@@ -18,7 +18,8 @@ from loopcell.data.from_tables.unit_values import UnitValues
 from loopcell.data.from_tables.units import STATIC, Found, Unit, label_of, units_of
 from loopcell.data.from_tables.windows import windows
 from loopcell.data.readers.cells import is_number
-from loopcell.data.readers.records import Column, Origin, Origins, Records, listed
+from loopcell.data.readers.origins import Origin, Origins
+from loopcell.data.readers.records import Column, Records, listed
 from loopcell.data.series.numbers import numbers_of
 from loopcell.errors import UsageError
 
@@ -54,6 +55,18 @@ class Cut(NamedTuple):
     times: npt.NDArray[Any] | None
 
 
+class UnitCuts(NamedTuple):
+    """One unit, and the sequences that were cut from it.
+
+    Attributes:
+        steps: all of its steps: an array [T, I], or a list of T tokens.
+        cuts: the sequences, which are parts of these; to be taken before the next unit.
+    """
+
+    steps: Doubles | list[str]
+    cuts: Iterator[Cut]
+
+
 @dataclass
 class LongTable:
     """The rows of a table as sequences, which are cut anew in each pass; without times, one unit is in memory.
@@ -79,7 +92,12 @@ class LongTable:
     uneven_note: str = field(default="", init=False)
 
     def cuts(self) -> Iterator[Cut]:
-        """Yield the sequences, unit after unit; those of windows whose label is not known are left out, and counted.
+        """Yield the sequences, unit after unit; errors and what is left out as `units`."""
+        for unit in self.units():
+            yield from unit.cuts
+
+    def units(self) -> Iterator[UnitCuts]:
+        """Yield the units, and what is cut from each: windows whose label is not known are left out, and counted.
 
         Raises:
             DataError: a cell or a unit cannot be used; the sentence names the row.
@@ -90,22 +108,28 @@ class LongTable:
         words = () if tokens else columns_of_words(self.records, self.roles.input)
         for number, unit in enumerate(units_of(self.records, self.roles, found)):
             sizes.append(len(unit))
-            spans = windows(len(unit), self.roles)
             static = _static(unit, self.roles, self.values)
             steps = _steps(unit, self.roles, words, tokens=tokens)
             if self.roles.each_step and static:
                 steps, static = _with_static(unit, steps, dict(zip(self.roles.static, static, strict=True))), ()
             if not tokens:
                 lacking.update(dict(zip(self.roles.step, _missing(steps), strict=True)))
-            for span, target in zip(spans, targets.of(unit, spans), strict=True):
-                if not targets.leaves_out(target):
-                    times = None if unit.times is None else unit.times[span]
-                    yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
+            yield UnitCuts(steps, self._cuts_of(unit, number, (steps, static), targets))
         targets.check_all_taken()
         self.rows, self.uneven_note = sum(sizes), found.uneven_note
         missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
         unused = [] if self.values is None else self.values.without_rows(len(sizes))
         self.notes = [*found.notes(), *unused, *_shorter(sizes, self.roles), *missing, *targets.notes()]
+
+    def _cuts_of(
+        self, unit: Unit, number: int, whole: tuple[Any, tuple[Any, ...]], targets: Targets
+    ) -> Iterator[Cut]:
+        """Yield what is cut from a unit, of which the steps and what is static are known."""
+        spans, (steps, static) = windows(len(unit), self.roles), whole
+        for span, target in zip(spans, targets.of(unit, spans), strict=True):
+            if not targets.leaves_out(target):
+                times = None if unit.times is None else unit.times[span]
+                yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
 
 
 def are_words(records: Records, columns: Sequence[str]) -> bool:

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from loopcell.data.from_tables.gathering import cut_units
 from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import Roles, demand_columns
-from loopcell.data.from_tables.sequences import Cut, LongTable
+from loopcell.data.from_tables.row_examples import row_examples
+from loopcell.data.from_tables.sequences import LongTable
+from loopcell.data.from_tables.table_sequences import TableSequences, statics
 from loopcell.data.from_tables.unit_values import UnitValues
-from loopcell.data.from_tables.wide_rows import WideRows
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origins, Records, listed
+from loopcell.data.readers.records import Records, listed
 from loopcell.data.readers.units import Units
 from loopcell.errors import DataError, UsageError
 
-Statics = npt.NDArray[Any]
 Names = str | Sequence[str]
-
-
-@dataclass(frozen=True, eq=False)
-class TableSequences:
-    """The sequences of a table.
-
-    Attributes:
-        X: the sequences: arrays [T, I], or lists of tokens. Estimators hold out whole units of them, never a part.
-        y: what is known of each; None where no target was named.
-        static: what is known of the unit of each, [N, S]: numbers where all are, else objects; None for no columns.
-        times: of the steps of each, [T]: numbers, or datetime64; None where no column has them.
-        units: which unit each is cut from; None where rows are examples.
-        notes: what the user should know of how the table was read.
-    """
-
-    X: Column
-    y: Column | None
-    static: Statics | None
-    times: list[npt.NDArray[Any]] | None
-    units: Units | None
-    notes: tuple[str, ...] = ()
 
 
 def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the names of the flags
@@ -129,14 +105,6 @@ def _unit_values(statics: Any, by: tuple[str, ...], static: tuple[str, ...]) -> 
     return UnitValues.read(records, by, names)
 
 
-def cut_units(table: LongTable) -> TableSequences:
-    """Return all sequences of a long table; DataError where there are none."""
-    cuts = list(table.cuts())
-    if cuts:
-        return of_cuts(cuts, table)
-    raise table.records.no_rows() if not table.rows else DataError("no window has a label in its last row")
-
-
 def demand_long_enough(units: Units | None, window: int | None) -> None:
     """Refuse a window that is longer than every unit, to learn from; UsageError."""
     longest = 0 if units is None else int(units.spans[:, 1].max())
@@ -147,44 +115,15 @@ def demand_long_enough(units: Units | None, window: int | None) -> None:
         )
 
 
-def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
-    """Return some sequences of a long table, of which there is one at least."""
-    units = Units(
-        np.array([cut.unit for cut in cuts], np.int64),
-        np.array([cut.span for cut in cuts], np.int64),
-        {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
-        np.array([cut.last.row for cut in cuts], np.int64),
-    )
-    first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
-    X = Column([cut.steps for cut in cuts], first, units=units, step_names=table.roles.step)
-    target = table.roles.target or ""
-    y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
-    known = bool(target) or table.given is not None
-    static = statics([cut.static for cut in cuts]) if cuts[0].static else None
-    times = [cut.times for cut in cuts if cut.times is not None] or None
-    return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))
-
-
 def _examples(records: Records, roles: Roles) -> TableSequences:
     """Return the sequences of a table whose rows are examples."""
-    loaded = {column.name: column for column in records.load(*roles.read(records.columns))}
-    columns = [loaded[name] for name in roles.input]
-    X = Column(WideRows(columns), columns[0].origins, step_names=roles.input)
-    static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
+    beside = (*roles.static, *(() if roles.target is None else (roles.target,)))
+    found = row_examples(records, roles.input, beside)
+    static = statics(zip(*found.beside[: len(roles.static)], strict=True)) if roles.static else None
     if roles.target is None:
-        return TableSequences(X, None, static, None, None)
-    y, note = capped(loaded[roles.target], roles.cap)
-    return TableSequences(X, y, static, None, None, (note,) if note else ())
-
-
-def statics(rows: Iterable[Sequence[Any]]) -> Statics:
-    """Return what is known of units, [N, S]: numbers where all columns have them, with NaN for a missing one."""
-    found = np.array(list(rows), dtype=object)
-    found[found == ""] = None
-    try:
-        return found.astype(np.float64)
-    except (TypeError, ValueError):
-        return found
+        return TableSequences(found.X, None, static, None, None, found.notes)
+    y, note = capped(found.beside[-1], roles.cap)
+    return TableSequences(found.X, y, static, None, None, (*found.notes, *([note] if note else [])))
 
 
 def as_names(given: Names) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from loopcell.data.from_tables.roles import demand_columns
 from loopcell.data.from_tables.units import Key, Unit, label_of, named
-from loopcell.data.readers.records import Origin, Records
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Records
 from loopcell.errors import DataError, UsageError
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
-from loopcell.data.readers.records import Column, Origin, Origins, Record, Records
+from loopcell.data.readers.number_columns import joined
+from loopcell.data.readers.origins import Origin, Origins
+from loopcell.data.readers.records import Column, Records
+from loopcell.data.readers.row_block import RowBlock, plain_cells
 from loopcell.data.series.several_columns import read_time_columns
 from loopcell.errors import DataError, quoted
 
 Key = tuple[Any, ...]
+Cells: TypeAlias = Any
+"""The cells of a column: a list, or an array of numbers."""
 LABEL, STATIC = "label for its one sequence", "value of what is static"
 
 
@@ -26,13 +32,13 @@ class Unit:
     Attributes:
         key: its value in each of the columns that tell units apart; () where there are none.
         origins: where its rows came from.
-        cells: its columns, by name.
+        cells: its columns, by name; those of numbers that are inputs and nothing else may be arrays.
         times: of its rows, [T], never falling; None where no column has them.
     """
 
     key: Key
     origins: Origins
-    cells: dict[str, list[Any]]
+    cells: dict[str, Cells]
     times: npt.NDArray[Any] | None = None
 
     def __len__(self) -> int:
@@ -45,7 +51,7 @@ class Unit:
     def reordered(self, order: npt.NDArray[np.intp]) -> Unit:
         """Return it with its rows in another order."""
         places = order.tolist()
-        cells = {name: [values[place] for place in places] for name, values in self.cells.items()}
+        cells = {name: _at(values, order) for name, values in self.cells.items()}
         return Unit(self.key, Origins([self.origins[place] for place in places]), cells)
 
     def one_value(self, name: str, what: str) -> Any:
@@ -110,8 +116,8 @@ def units_of(records: Records, roles: Roles, found: Found) -> Iterator[Unit]:
         DataError: a row does not say which unit it is of; or, where rows are in the order of the table, those of a unit
             do not stand together; or a time cannot be read. The sentence names the row.
     """
-    rows = records.read(roles.read(records.columns))
-    for unit in _in_time(_all(rows, roles), roles, found) if roles.time else _together(rows, roles):
+    blocks = (_in_roles(block, roles) for block in records.blocks(roles.read(records.columns)))
+    for unit in _in_time(_all(blocks, roles), roles, found) if roles.time else _together(blocks, roles):
         found.units += 1
         yield unit
 
@@ -128,50 +134,89 @@ def named(key: Key) -> str:
     return "the table" if not key else "unit " + ", ".join(quoted(value, 40) for value in key)
 
 
-def _together(rows: Iterator[Record], roles: Roles) -> Iterator[Unit]:
-    """Yield each unit when its rows end: no more than one is in memory."""
+def _in_roles(block: RowBlock, roles: Roles) -> RowBlock:
+    """Return a block in which only inputs are arrays: all else is told to users, and compared."""
+    told = {*roles.by, *roles.time, *roles.static, *roles.carried, roles.target}
+    cells = {name: plain_cells(cells) if name in told else cells for name, cells in block.cells.items()}
+    return RowBlock(cells, block.origins)
+
+
+def _together(blocks: Iterator[RowBlock], roles: Roles) -> Iterator[Unit]:
+    """Yield each unit when its rows end: no more than one is in memory, and a block."""
     before: dict[Key, Origin] = {}
-    unit: Unit | None = None
-    for row in rows:
-        key = _key(row, roles.by)
-        if unit is None or key != unit.key:
-            if unit is not None:
-                before[unit.key] = unit.origins[-1]
-                yield unit
-            if key in before:
-                raise _comes_again(key, before[key], row.origin)
-            unit = _empty(key, row)
-        _append(unit, row)
+    unit: _GrowingUnit | None = None
+    for block in blocks:
+        for key, rows in _runs(_keys(block, roles.by)):
+            if unit is None or key != unit.key:
+                if unit is not None:
+                    before[unit.key] = unit.origins[-1]
+                    yield unit.whole()
+                if key in before:
+                    raise _comes_again(key, before[key], block.origins[rows.start])
+                unit = _GrowingUnit(key)
+            unit.extend(block, rows)
     if unit is not None:
-        yield unit
+        yield unit.whole()
 
 
-def _all(rows: Iterator[Record], roles: Roles) -> list[Unit]:
-    found: dict[Key, Unit] = {}
-    for row in rows:
-        key = _key(row, roles.by)
-        if key not in found:
-            found[key] = _empty(key, row)
-        _append(found[key], row)
-    return list(found.values())
+def _all(blocks: Iterator[RowBlock], roles: Roles) -> list[Unit]:
+    """Return all units, in the order in which they first come."""
+    table = _GrowingUnit(())
+    keys: list[Key] = []
+    for block in blocks:
+        keys += _keys(block, roles.by)
+        table.extend(block, slice(0, len(block)))
+    numbers: dict[Key, int] = {}
+    codes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    order, whole = np.argsort(codes, kind="stable"), table.whole()
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(numbers)))[:-1]) if numbers else []
+    return [replace(whole.reordered(rows), key=key) for key, rows in zip(numbers, parts, strict=True)]
 
 
-def _empty(key: Key, row: Record) -> Unit:
-    return Unit(key, Origins(), {name: [] for name in row.values})
+class _GrowingUnit:
+    """The rows of a unit as they come, in pieces of blocks."""
+
+    def __init__(self, key: Key) -> None:
+        self.key, self.origins = key, Origins()
+        self._pieces: dict[str, list[Cells]] = {}
+
+    def extend(self, block: RowBlock, rows: slice) -> None:
+        for name, cells in block.cells.items():
+            self._pieces.setdefault(name, []).append(cells[rows])
+        self.origins.extend(block.origins[rows])
+
+    def whole(self) -> Unit:
+        return Unit(self.key, self.origins, {name: joined(pieces) for name, pieces in self._pieces.items()})
 
 
-def _append(unit: Unit, row: Record) -> None:
-    for name, values in unit.cells.items():
-        values.append(row.get(name))
-    unit.origins.append(row.origin)
+def _at(cells: Cells, order: npt.NDArray[np.intp]) -> Cells:
+    if isinstance(cells, np.ndarray):
+        found: Cells = cells[order]
+        return found
+    return [cells[place] for place in order.tolist()]
 
 
-def _key(row: Record, by: Sequence[str]) -> Key:
-    key = tuple(row.get(name) for name in by)
-    for name, value in zip(by, key, strict=True):
-        if label_of(value) is None:
-            raise DataError(f"{row.origin}: column {name!r} has nothing in it, so that the row is of no unit")
-    return key
+def _runs(keys: Iterable[Key]) -> Iterator[tuple[Key, slice]]:
+    """Yield the rows with one key that follow each other."""
+    start = 0
+    for key, rows in groupby(keys):
+        stop = start + sum(1 for _ in rows)
+        yield key, slice(start, stop)
+        start = stop
+
+
+def _keys(block: RowBlock, by: Sequence[str]) -> Iterator[Key]:
+    """Yield the unit of each row; DataError where a row is of none."""
+    if not by:
+        yield from [()] * len(block)
+        return
+    for row, key in enumerate(zip(*(block.cells[name] for name in by), strict=True)):
+        for name, cell in zip(by, key, strict=True):
+            if label_of(cell) is None:
+                raise DataError(
+                    f"{block.origins[row]}: column {name!r} has nothing in it, so that the row is of no unit"
+                )
+        yield key
 
 
 def _comes_again(key: Key, before: Origin, again: Origin) -> DataError:

@@ -1,36 +1,16 @@
-"""Tables whose rows are examples, and whose columns are the steps of a sequence or the numbers of a step."""
+"""Rows that are examples, and whose columns are the steps of a sequence or the numbers of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from loopcell.data.examples.arrays import as_doubles, as_number, number_of_text
-from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
-from loopcell.data.readers.records import Column, Origin
+from loopcell.data.examples.missing_values import NONE_NAMED
+from loopcell.data.readers.origins import Origin
 from loopcell.errors import DataError
-
-
-class WideRows(Sequence[Any]):
-    """The sequences of several columns, made when they are asked for."""
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._names = tuple(column.name for column in columns)
-
-    def __len__(self) -> int:
-        return len(self._columns[0])
-
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        return wide_row([column[index] for column in self._columns], self._names, self._columns[0].origins[index])
 
 
 def wide_row(cells: Sequence[Any], names: Sequence[str], origin: Origin) -> Any:
@@ -86,12 +66,3 @@ def _numbers(cell: Any, name: str, origin: Origin) -> np.ndarray[Any, np.dtype[n
 
 def _shape(array: np.ndarray[Any, np.dtype[np.float64]]) -> str:
     return "one number" if not array.ndim else f"an array {list(array.shape)}"
-
-
-def lacking(columns: Sequence[Column]) -> Iterator[str]:
-    """Yield a sentence on each column of numbers in memory that lacks some."""
-    for column in columns:
-        cells = column.values if isinstance(column.values, list) else []
-        count = sum(map(NONE_NAMED.in_numbers, cells))
-        if count:
-            yield missing_note(column.name, count, len(cells))

@@ -8,7 +8,8 @@ from loopcell.data.readers.delimited import Delimited
 from loopcell.data.readers.files import pair, read
 from loopcell.data.readers.kinds import KINDS, Kind, kind_of, names_sound_or_image
 from loopcell.data.readers.on_disk import open_store, store
-from loopcell.data.readers.records import Column, Origin, Origins, Record, Records, where
+from loopcell.data.readers.origins import Origin, Origins
+from loopcell.data.readers.records import Column, Record, Records, where
 from loopcell.data.readers.skipped import Skipped
 from loopcell.data.readers.units import Units
 

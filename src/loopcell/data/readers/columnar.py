@@ -15,14 +15,18 @@ from typing import Any
 from loopcell.data.examples.tables import column_names, is_table
 from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
+from loopcell.data.readers.arrow_cells import columns_of
 from loopcell.data.readers.opening import require_uncompressed
+from loopcell.data.readers.origins import Origin, RowRun
 from loopcell.data.readers.parquet_footer import list_chunks
 from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
-from loopcell.data.readers.records import Origin, Record, Records, twice_in
+from loopcell.data.readers.records import Record, Records, block_rows, twice_in
+from loopcell.data.readers.row_block import RowBlock
 from loopcell.errors import DataError, LoopcellError, quoted
 
 BATCH_ROWS = 1024
 LAZY_ROWS = 1 << 16
+COLUMN_BUFFER = 1 << 16  # bytes of a column of Parquet that are read at once, not all of a row group
 SLICE_BYTES = 1 << 22  # of a batch; as Python's numbers and lists they take 10 to 60 times as many
 USUAL_RATIO = 64  # of the bytes of a column of lists to those in its file
 FRAME = "frame"
@@ -36,9 +40,9 @@ def read_parquet(path: Path, reading: Reading) -> FileRows:
     with _named(path, "Parquet"):
         # A text that is there a million times stays one text until its rows are read.
         texts = _texts(parquet.read_schema(path, memory_map=True))
-        file = parquet.ParquetFile(path, memory_map=True, read_dictionary=texts)
+        file = parquet.ParquetFile(path, buffer_size=COLUMN_BUFFER, pre_buffer=False, read_dictionary=texts)
         names = _distinct(str(path), file.schema_arrow.names)
-    return FileRows(names, _rows(str(path), _parquet_batches(path, file, _chosen(names, reading)), reading))
+    return _file_rows(path, names, _parquet_batches(path, file, _chosen(names, reading)), reading)
 
 
 def read_arrow(path: Path, reading: Reading) -> FileRows:
@@ -52,7 +56,13 @@ def read_arrow(path: Path, reading: Reading) -> FileRows:
         opened = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
         names = _distinct(str(path), opened.schema.names)
     batches = (opened.get_batch(at) for at in range(opened.num_record_batches)) if is_file else iter(opened)
-    return FileRows(names, _rows(str(path), _checked(path, batches, _chosen(names, reading)), reading))
+    return _file_rows(path, names, _checked(path, batches, _chosen(names, reading)), reading)
+
+
+def _file_rows(path: Path, names: tuple[str, ...], batches: Iterator[Any], reading: Reading) -> FileRows:
+    """Return an opened file; its batches are for its rows or for its blocks, whichever are asked for."""
+    blocks = _blocks(str(path), batches, reading)
+    return FileRows(names, _rows(str(path), batches, reading), blocks=blocks)
 
 
 class FrameRecords(Records):
@@ -83,6 +93,11 @@ class FrameRecords(Records):
         """Give the rows in order, as `Records.read`."""
         self.skipped.clear()
         return _rows(FRAME, self._batches(columns), Reading())
+
+    def blocks(self, names: tuple[str, ...]) -> Iterator[RowBlock]:
+        """Give some columns of all rows, as `Records.blocks`."""
+        self.skipped.clear()
+        return _blocks(FRAME, self._batches(names), Reading())
 
     def _batches(self, columns: tuple[str, ...] | None) -> Iterator[Any]:
         with ours(lambda: f"{FRAME} cannot be read"):
@@ -133,11 +148,21 @@ def _parquet_batches(path: Path, file: Any, columns: list[str]) -> Iterator[Any]
     with file, _named(path, "Parquet"):
         _check_lists(path, file.metadata)
         rows = 0
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+        for batch in file.iter_batches(batch_size=_batch_rows(file.metadata, columns), columns=columns):
             rows += batch.num_rows
             yield batch
         if columns and rows != file.metadata.num_rows:
             raise DataError(f"{path} is damaged: it promises {file.metadata.num_rows:,} rows and has {rows:,}")
+
+
+def _batch_rows(metadata: Any, columns: list[str]) -> int:
+    """Return how many rows of these columns to take at once, of a file that knows how many bytes they are."""
+    rows, size, asked = 0, 0, set(columns)
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        rows += group.num_rows
+        parts = map(group.column, range(group.num_columns))
+        size += sum(part.total_uncompressed_size for part in parts if part.path_in_schema.partition(".")[0] in asked)
+    return max(1, min(BATCH_ROWS, SLICE_BYTES * rows // max(1, size)))
 
 
 def _check_lists(path: Path, metadata: Any) -> None:
@@ -166,12 +191,32 @@ def _rows(name: str, batches: Iterator[Any], reading: Reading) -> Iterator[Recor
     for batch in batches:
         size = _rows_of_a_slice(batch)
         for start in range(0, batch.num_rows, size):
-            for values in _values(batch.slice(start, size)):
-                row += 1
-                if isinstance(values, str):
-                    reading.bad_row(Origin(name, row), "rows with values that cannot be read", values)
-                else:
-                    yield Record(values, Origin(name, row))
+            yield from _readable(name, row + start, batch.slice(start, size), reading)
+        row += batch.num_rows
+
+
+def _blocks(name: str, batches: Iterator[Any], reading: Reading) -> Iterator[RowBlock]:
+    """Give the same rows as columns; where one of them cannot be read, row by row."""
+    row = 0
+    for batch in batches:
+        size = _rows_of_a_slice(batch)
+        for start in range(0, batch.num_rows, size):
+            part = batch.slice(start, size)
+            cells = columns_of(part)
+            if cells is not None:
+                yield RowBlock(cells, RowRun(name, row + 1, part.num_rows))
+            else:
+                yield from block_rows(_readable(name, row, part, reading), part.schema.names)
+            row += part.num_rows
+
+
+def _readable(name: str, row: int, batch: Any, reading: Reading) -> Iterator[Record]:
+    """Give the rows of a batch, the first of which is `row + 1`, that can be read; the others are bad rows."""
+    for number, values in enumerate(_values(batch), row + 1):
+        if isinstance(values, str):
+            reading.bad_row(Origin(name, number), "rows with values that cannot be read", values)
+        else:
+            yield Record(values, Origin(name, number))
 
 
 def _rows_of_a_slice(batch: Any) -> int:

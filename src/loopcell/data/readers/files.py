@@ -16,7 +16,8 @@ from loopcell.data.readers.folders import FolderRecords
 from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.patterns import expanded
 from loopcell.data.readers.reading import FileRows, Reading, guarded
-from loopcell.data.readers.records import Record, Records
+from loopcell.data.readers.records import Record, Records, block_rows
+from loopcell.data.readers.row_block import RowBlock
 from loopcell.data.readers.same_columns import demand_same_columns
 from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError, UsageError
@@ -98,6 +99,11 @@ class FileRecords(Records):
         return (*self._open_first().notes, *self._chosen.notes)
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The files, in order."""
+        return [path for path, _ in self._chosen.readers]
+
+    @property
     def hint(self) -> str:
         """A likely reason why a column is not there, as `Records.hint`."""
         return self._chosen.hint
@@ -112,12 +118,23 @@ class FileRecords(Records):
         reading = replace(self._reading, columns=columns, skipped=self.skipped)
         return chain.from_iterable(self._rows(at, reading) for at in range(len(self._chosen.readers)))
 
+    def blocks(self, names: tuple[str, ...]) -> Iterator[RowBlock]:
+        """Give some columns of all rows, as `Records.blocks`."""
+        self.skipped.clear()
+        reading = replace(self._reading, columns=names, skipped=self.skipped)
+        for at in range(len(self._chosen.readers)):
+            found = self._open(at, reading)
+            yield from block_rows(found.rows, names) if found.blocks is None else found.blocks
+
     def _rows(self, at: int, reading: Reading) -> Iterator[Record]:
+        return self._open(at, reading).rows
+
+    def _open(self, at: int, reading: Reading) -> FileRows:
         path, reader = self._chosen.readers[at]
         found = guarded(path, reader, reading)
         if at:
             demand_same_columns(path, reader, found.columns, self.columns)
-        return found.rows
+        return found
 
     def _open_first(self) -> FileRows:
         if self._opened is None:
@@ -171,6 +188,11 @@ class _Pairs(Records):
         more = sum(1 for _ in right)
         if more:
             raise self._unequal(count, count + more)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of both sides."""
+        return [path for side in self._sides for path in side.files]
 
     def _unequal(self, left: int, right: int) -> DataError:
         return DataError(

@@ -13,7 +13,8 @@ from loopcell.data.readers.opening import plain_name
 from loopcell.data.readers.partitions import in_number_order, partition_names, partition_of
 from loopcell.data.readers.plain import read_whole
 from loopcell.data.readers.reading import FileRows, Reader, Reading, guarded
-from loopcell.data.readers.records import Record, Records, listed
+from loopcell.data.readers.records import Record, Records, block_rows, listed
+from loopcell.data.readers.row_block import RowBlock
 from loopcell.data.readers.same_columns import demand_same_columns
 from loopcell.data.readers.skipped import Skipped
 from loopcell.data.text.source import unreadable
@@ -73,6 +74,11 @@ class FolderRecords(Records):
         return self._reader(0)[1] is read_whole
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The folder's files, in order."""
+        return self._files
+
+    @property
     def hint(self) -> str:
         """A likely reason why a column is not there, as `Records.hint`."""
         return "" if self._by_class else self._chosen.hint
@@ -90,22 +96,41 @@ class FolderRecords(Records):
         reading = replace(self._reading, columns=columns, skipped=self.skipped)
         return chain.from_iterable(self._rows(at, reading) for at in range(len(self._files)))
 
+    def blocks(self, names: tuple[str, ...]) -> Iterator[RowBlock]:
+        """Give some columns of all rows, as `Records.blocks`."""
+        self.skipped.clear()
+        for path in self._hidden:
+            self.skipped.add("hidden files", str(path))
+        reading = replace(self._reading, columns=names, skipped=self.skipped)
+        for at, path in enumerate(self._files):
+            added, found = self._of_place(path), self._of_file(at, reading)
+            if found.blocks is None or set(added) & set(found.columns):  # what stands in both places is compared by row
+                yield from block_rows(self._rows(at, reading), names)
+                continue
+            for block in found.blocks:
+                placed = {name: [added[name]] * len(block) for name in names if name in added}
+                yield RowBlock({**block.cells, **placed}, block.origins)
+
     @cached_property
     def _chosen(self) -> Chosen:
         """The readers of files that belong together; those of class folders are chosen one by one."""
         return self._choice.readers(self._files)
 
     def _rows(self, at: int, reading: Reading) -> Iterator[Record]:
-        added, found = self._of_place(self._files[at]), self._open(at, reading)
-        if at and not self._by_class:
-            demand_same_columns(*self._chosen.readers[at], found.columns, self._open_first().columns)
-        for record in found.rows:
+        added = self._of_place(self._files[at])
+        for record in self._of_file(at, reading).rows:
             for name in added:
                 if name in record.values and not (self._partitions and _same(record.values[name], added[name])):
                     raise DataError(
                         f"{record.origin}: the file has a column {name!r}, which its place in the folder gives"
                     )
             yield Record({**added, **record.values}, record.origin)
+
+    def _of_file(self, at: int, reading: Reading) -> FileRows:
+        found = self._open(at, reading)
+        if at and not self._by_class:
+            demand_same_columns(*self._chosen.readers[at], found.columns, self._open_first().columns)
+        return found
 
     def _of_place(self, path: Path) -> dict[str, str | None]:
         """Return the values of the columns that a file's place gives."""

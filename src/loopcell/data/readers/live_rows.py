@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from loopcell.data.readers.cells import guess_delimiter, is_number, split_rows
-from loopcell.data.readers.records import Origin, Record, listed, missing_column, twice_in
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Record, listed, missing_column, twice_in
 from loopcell.errors import DataError, UsageError, quoted
 
 JSON_LINES, TABLE = "jsonl", "table"

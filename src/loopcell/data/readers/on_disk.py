@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from loopcell.data.examples.ragged import Ragged
 from loopcell.data.examples.ragged_files import open_writer
-from loopcell.data.readers.records import Column, Origin, Record, Records
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Column, Record, Records
 from loopcell.errors import DataError, FileFormatError
 from loopcell.files import atomic_write
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.data.readers.lines import lines
+from loopcell.data.readers.origins import Origin
 from loopcell.data.readers.reading import FileRows, Reading, one_column
-from loopcell.data.readers.records import Origin, Record, file_origin, twice_in
+from loopcell.data.readers.records import Record, file_origin, twice_in
 from loopcell.data.text.surrogates import demand_text
 from loopcell.errors import DataError, quoted
 

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from loopcell.data.readers.records import Origin, Record, file_origin
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Record, file_origin
+from loopcell.data.readers.row_block import RowBlock
 from loopcell.data.readers.skipped import Skipped
 from loopcell.errors import DataError, LoopcellError, escaped
+
+ItemT = TypeVar("ItemT")
 
 LONGEST_REASON = 160  # characters that are passed on of another library's message
 
@@ -58,11 +62,13 @@ class FileRows(NamedTuple):
         columns: their names.
         rows: in order.
         notes: what the user should know about how it is read, with the argument that says otherwise.
+        blocks: the same rows, many at once, of a kind of file whose columns stand together; one of both is iterated.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[Record]
     notes: tuple[str, ...] = ()
+    blocks: Iterator[RowBlock] | None = None
 
 
 Reader: TypeAlias = Callable[[Path, Reading], FileRows]
@@ -90,15 +96,16 @@ def guarded(path: Path, reader: Reader, reading: Reading) -> FileRows:
     """
     with ours(lambda: f"{path} cannot be read"):
         found = reader(path, reading)
-    return found._replace(rows=_guarded(path, found.rows))
+    blocks = None if found.blocks is None else _guarded(path, found.blocks, lambda block: block.origins[-1])
+    return found._replace(rows=_guarded(path, found.rows, lambda record: record.origin), blocks=blocks)
 
 
-def _guarded(path: Path, rows: Iterator[Record]) -> Iterator[Record]:
+def _guarded(path: Path, items: Iterator[ItemT], origin_of: Callable[[ItemT], Origin]) -> Iterator[ItemT]:
     last = file_origin(path)
     with ours(lambda: f"{last} cannot be read" if not last.row else f"{path} cannot be read after row {last.row}"):
-        for record in rows:
-            last = record.origin
-            yield record
+        for item in items:
+            last = origin_of(item)
+            yield item
 
 
 @contextmanager

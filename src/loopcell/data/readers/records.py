@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -12,32 +11,14 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.readers.blocks import in_blocks
+from loopcell.data.readers.origins import Origin, Origins
+from loopcell.data.readers.row_block import BLOCK_ROWS, RowBlock
 from loopcell.data.readers.skipped import Skipped
 from loopcell.data.readers.units import Units
 from loopcell.errors import DataError, escaped, quoted
 
 LONGEST_NAME = 100  # characters of a column's name that an error shows, or looks for a near one of
-
-
-class Origin(NamedTuple):
-    """The place that a row came from.
-
-    Attributes:
-        file: the file's path, or a word for what is no file ("frame").
-        row: its number among the file's rows, from 1; 0 for the file itself. A header is no row.
-        line: the line of the file where it starts, from 1; 0 where the file has no lines.
-    """
-
-    file: str
-    row: int = 0
-    line: int = 0
-
-    def __str__(self) -> str:
-        """Write the place, such as `reviews.tsv row 17 (line 18)`."""
-        if not self.row:
-            return self.file
-        line = f" (line {self.line})" if self.line and self.line != self.row else ""
-        return f"{self.file} row {self.row}{line}"
 
 
 class Record(NamedTuple):
@@ -89,6 +70,11 @@ class Records(ABC):
         return False
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The files that the rows are in; none of a frame."""
+        return ()
+
+    @property
     def hint(self) -> str:
         """A likely reason why a column is not there, as the end of a sentence about it; "" for none."""
         return ""
@@ -104,6 +90,10 @@ class Records(ABC):
         Raises:
             DataError: a file cannot be read as asked; the message names the file and the row.
         """
+
+    def blocks(self, names: tuple[str, ...]) -> Iterator[RowBlock]:
+        """Give some columns of all rows in order, many rows at once; numbers may be arrays. Errors as `read`."""
+        return block_rows(self.read(names), names)
 
     def __iter__(self) -> Iterator[Record]:
         """Return all rows in order; errors as `read`."""
@@ -145,38 +135,6 @@ class Records(ABC):
     def column(self, name: str) -> Column:
         """Read one column into memory; errors as `load`."""
         return self.load(name)[0]
-
-
-class Origins(Sequence[Origin]):
-    """Many origins in little memory: 20 bytes each."""
-
-    def __init__(self, origins: Sequence[Origin] = ()) -> None:
-        self._names: dict[str, int] = {}
-        self._named: list[str] = []  # the same names by their numbers
-        self._files, self._rows, self._lines = array("i"), array("q"), array("q")
-        for origin in origins:
-            self.append(origin)
-
-    def append(self, origin: Origin) -> None:
-        """Add one at the end."""
-        number = self._names.setdefault(origin.file, len(self._names))
-        if number == len(self._named):
-            self._named.append(origin.file)
-        self._files.append(number)
-        self._rows.append(origin.row)
-        self._lines.append(origin.line)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Origin: ...
-    @overload
-    def __getitem__(self, index: slice) -> Origins: ...
-    def __getitem__(self, index: int | slice) -> Origin | Origins:
-        if isinstance(index, slice):
-            return Origins([self[at] for at in range(*index.indices(len(self)))])
-        return Origin(self._named[self._files[index]], self._rows[index], self._lines[index])
 
 
 class Column(Sequence[Any]):
@@ -224,6 +182,12 @@ class Column(Sequence[Any]):
 
     def __repr__(self) -> str:
         return f"<column {self.name!r} of {len(self)} values>"
+
+
+def block_rows(rows: Iterable[Record], names: Sequence[str]) -> Iterator[RowBlock]:
+    """Put some columns of rows that come one by one together, a few rows at a time."""
+    for some in in_blocks(rows, BLOCK_ROWS):
+        yield RowBlock({name: [row.get(name) for row in some] for name in names}, [row.origin for row in some])
 
 
 def where(examples: Any, index: int) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers.files import read
+from loopcell.data.readers.number_columns import load_numbers
 from loopcell.data.readers.records import Records, missing_column, twice_in
 from loopcell.data.series.categories import covariates_of
 from loopcell.data.series.gaps import Filled, fill_gaps
@@ -129,7 +130,8 @@ def read_layout(data: Any, layout: Layout) -> list[Series]:
     roles = tuple(tuple(names) for names in (layout.known, layout.past, layout.static))
     covariates = sum(roles, ())
     data, targets, times = as_table(data, targets, names_of(layout.time))
-    columns, targets = _columns(data, targets, (*times, layout.series, *covariates), layout.other)
+    numbers_only = set(covariates) - set(layout.categories)
+    columns, targets = _columns(data, targets, (*times, layout.series, *covariates), layout.other, numbers_only)
     values = MissingValues.of(layout.missing_values)
     numbers = {name: numbers_of(name, columns[name], missing=layout.missing, values=values) for name in targets}
     more, labels = covariates_of(covariates, columns, layout.categories, missing=layout.missing, values=values)
@@ -184,7 +186,7 @@ def _of_arrays(arrays: Sequence[npt.NDArray[Any]], layout: Layout) -> list[Serie
 
 
 def _columns(
-    data: Any, targets: tuple[str, ...], others: Sequence[str | None], left_out: Sequence[str]
+    data: Any, targets: tuple[str, ...], others: Sequence[str | None], left_out: Sequence[str], numbers: set[str]
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Return the columns that are asked for, in memory, and the names of the targets."""
     if isinstance(data, np.ndarray):
@@ -203,7 +205,7 @@ def _columns(
         )
     if isinstance(table, Mapping):
         return _of_mapping(table, names), targets
-    return dict(zip(names, table.load(*names), strict=True)), targets
+    return dict(zip(names, load_numbers(table, names, {*targets, *numbers}), strict=True)), targets
 
 
 def _of_array(

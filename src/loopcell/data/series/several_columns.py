@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.missing_values import NONE_NAMED
-from loopcell.data.readers.records import Column, Origin, where
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Column, where
 from loopcell.data.series.basic_dates import days_and_clock
 from loopcell.data.series.one_stamp import as_whole
 from loopcell.data.series.stamps import Stamps, read_stamps

@@ -82,7 +82,7 @@ def _of_labels(targets: StepLabels, tagged: Tagged, answers: Answers, training: 
 
 
 def _of_sets(targets: StepLabels, tagged: Tagged, answers: Answers, training: SequenceExamples | None) -> ScoreTable:
-    true = targets.numbers(tagged.y, tagged.examples.lengths, strict=False).values
+    true = np.asarray(targets.numbers(tagged.y, tagged.examples.lengths, strict=False).values)
     given = {"model": np.concatenate(answers.likely), "label frequencies": np.tile(answers.prior, (len(true), 1))}
     if training is not None:
         name, likely = sets_without_history(_learned_from(training), tagged.examples.inputs)

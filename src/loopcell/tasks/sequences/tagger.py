@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -207,7 +208,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
         weights = np.ones(len(X)) if sample_weight is None else as_weights(sample_weight, len(X))
         examples = self._unlabelled(X)
         lengths = examples.inputs.lengths
-        true = self.targets_.numbers(y, lengths, strict=False).values
+        true = np.asarray(self.targets_.numbers(y, lengths, strict=False).values)
         given = np.concatenate(self._rows(examples, TaggerNetwork.best))
         steps = np.repeat(weights, lengths) * self.targets_.steps_known(true)
         if not steps.any():
@@ -263,17 +264,18 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     def _prepare(self, training: SequenceExamples) -> None:
         assert isinstance(self.network_, TaggerNetwork)
         assert isinstance(training.targets, Ragged)
-        numbers, network = training.targets.values, self.network_
-        counts, known = self.targets_.counts(numbers)
+        network, parts = self.network_, [self.targets_.counts(numbers) for numbers in training.targets.blocks()]
+        counts, known = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
         network.label_counts.copy_(torch.from_numpy(counts))
         if self.targets_.several:
             network.label_steps.copy_(torch.from_numpy(known))
         weights = label_weights(self.class_weight, self.targets_.labels, counts)
         network.label_weight.copy_(torch.from_numpy(weights))
         network.temperature.fill_(1.0)  # that of weights which training goes on from is not that of its end
-        if lacking := np.count_nonzero(numbers == IGNORED):
+        if lacking := sum(np.count_nonzero(numbers == IGNORED) for numbers in training.targets.blocks()):
             kind = "labels of steps are" if self.targets_.several else "steps have a label that is"
-            self._note([f"{lacking:,} of {numbers.size:,} {kind} not known: nothing is learned from them"])
+            count = math.prod(training.targets.values.shape)
+            self._note([f"{lacking:,} of {count:,} {kind} not known: nothing is learned from them"])
 
     def _begin(self, training: SequenceExamples) -> None:
         """Begin with how frequent labels are where a step has several: most of many labels are rare."""
@@ -301,10 +303,11 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
             return
         rows = self._rows(held_out, lambda network, batch: network(batch.inputs, batch.lengths)[0])
         assert isinstance(held_out.targets, Ragged)
-        known = self.targets_.steps_known(np.asarray(held_out.targets.values))
+        targets = np.asarray(held_out.targets.values)
+        known = self.targets_.steps_known(targets)
         example = np.repeat(np.arange(len(rows)), [len(row) for row in rows])[known]
         scores = torch.from_numpy(np.concatenate(rows)[known])
-        true = torch.from_numpy(held_out.targets.values[known])
+        true = torch.from_numpy(targets[known])
         temperature = fitted_temperature(scores, lambda divided: self.targets_.losses(divided, true), example)
         self.network_.temperature.fill_(temperature)
 

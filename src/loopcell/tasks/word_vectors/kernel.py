@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.backends.c.toolchain.build import build, vector_bytes
+from loopcell.data.stored import StoredArray
 from loopcell.tasks.word_vectors.settings import MOST_NEGATIVES
 from loopcell.tasks.word_vectors.task import LearningTask, Matrix
 
@@ -75,7 +76,8 @@ class Kernel:
         task, sentences = self._task, self._task.sentences
         kept = np.zeros(max(1, int(sentences.lengths.max())), dtype=np.int32)
         inputs = np.zeros(task.parts.most * (2 * task.window if task.cbow else 1), dtype=np.int32)
-        arrays = [sentences.values, sentences.offsets, kept, inputs]
+        values = sentences.values.mapped() if isinstance(sentences.values, StoredArray) else sentences.values
+        arrays = [values, sentences.offsets, kept, inputs]
         return _Walk(*(array.ctypes.data for array in arrays), seed), arrays
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from loopcell.data import Batches, Ragged, pad
+from loopcell.data.stored import StoredArray, stored_note
 from loopcell.tasks.core.inputs.static import StaticRows
 
 IGNORED = -100
@@ -105,6 +106,11 @@ class SequenceExamples(Examples[SequenceBatch]):
         more = [*([] if self.weights is None else [self.weights]), *(self.static or ())]
         return fingerprint(self.inputs.values, self.lengths, np.zeros(0) if targets is None else targets, *more)
 
+    @property
+    def stored_note(self) -> str:
+        """A sentence about inputs that are more than memory; "" for none."""
+        return stored_note("what the network reads", self.inputs.values.nbytes) if self.inputs.stored else ""
+
     def predictions(self) -> npt.NDArray[np.int64]:
         """Count the predictions in the loss of each sequence, [N]: one, or one for each step whose target is known."""
         if not isinstance(self.targets, Ragged):
@@ -167,9 +173,10 @@ class ExampleBatches(Generic[BatchT]):
         return batch if self._change is None else self._change(batch, self._epoch, index)
 
 
-def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+def fingerprint(*arrays: npt.NDArray[Any] | StoredArray) -> str:
     """Return a hash of some arrays' contents."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
+        for block in array.blocks() if isinstance(array, StoredArray) else (array,):
+            digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from loopcell.data.readers.growing import size_of
+from loopcell.data.stored import most_in_memory
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -13,6 +15,8 @@ from loopcell.training.loop import Outcome
 
 A_SECOND = 500  # examples that a baseline learns from in a second, on a slow machine
 FEWEST = 100  # examples that are worth a baseline
+FORMS = 4  # of what is held in memory: the training's own arrays are there no longer
+LOOKED_AT = 100  # examples that tell how large one is
 
 LEAST_SHARE = 0.05  # of a time limit, for scores, where training has used it up
 
@@ -45,18 +49,26 @@ def score_in_time(estimator: Fitted, training: Parts, held_out: Parts) -> ScoreT
 
 
 def _in_time(estimator: Fitted, training: Parts) -> Parts | None:
-    """Return as many training examples as baselines can learn from in what is left of the time limit; None for none."""
+    """Return as many training examples as baselines can learn from in time and in memory; None for none."""
     left, count = estimator.seconds_left(), len(training[0])
     most = count if left is None else min(count, int(left * A_SECOND))
-    if most == count:
+    if most < FEWEST and most < count:
+        estimator.notes_.append("the baselines that learn were left out, for the time limit")
+        return None
+    held = max(FEWEST, FORMS * most_in_memory() // _mean_size(training[0]))
+    if min(most, held) >= count:
         return training
-    estimator.notes_.append(
-        f"the baselines learned from {most:,} of {count:,} training examples, for the time limit"
-        if most >= FEWEST
-        else "the baselines that learn were left out, for the time limit"
-    )
+    why = "the time limit" if most < held else "memory"
+    most = min(most, held)
+    estimator.notes_.append(f"the baselines learned from {most:,} of {count:,} training examples, for {why}")
     drawn = np.sort(np.random.default_rng(0).permutation(count)[:most])
-    return (training[0].take(drawn), training[1].take(drawn)) if most >= FEWEST else None
+    return training[0].take(drawn), training[1].take(drawn)
+
+
+def _mean_size(X: Part) -> int:
+    """Return about how many bytes an example takes, by a few of them."""
+    places = np.unique(np.linspace(0, len(X) - 1, LOOKED_AT).astype(np.int64))
+    return max(1, sum(size_of(X[int(place)]) for place in places) // len(places))
 
 
 def seconds_left(estimator: Fitted) -> float | None:

@@ -231,7 +231,7 @@ class SequenceEstimator(EnsembledEstimator):
             self._learn_beside(X)
             self._learn(y)
         training = self._examples(X, y) if known else self._training_examples(X, y)
-        self._note([note for note in (_empty_ones(X, training),) if note])
+        self._note([note for note in (_empty_ones(X, training), training.stored_note) if note])
         return training, None if held_out is None else self._examples(*held_out)
 
     def _training_examples(self, X: Part, y: Part) -> SequenceExamples:

@@ -5,15 +5,13 @@ A row is an example, or, where `by` or `window` says so, a step of one.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loopcell.data import Column, Records, pair, store
-from loopcell.data.from_tables import WideRows, capped, cut_units, lacking, statics, wide_row
+from loopcell.data import Column, Records, pair
+from loopcell.data.from_tables import RowExamples, capped, cut_units, row_examples, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
@@ -23,6 +21,7 @@ from loopcell.data.readers.lines import check_encoding
 from loopcell.data.readers.reading import Reading
 from loopcell.data.readers.records import listed
 from loopcell.data.readers.without_missing import without_missing
+from loopcell.data.stored import stored_note
 from loopcell.errors import DataError
 from loopcell.tasks.core.from_files.column_choice import input_columns, step_columns, target_column
 from loopcell.tasks.core.from_files.config import Columns, FileExamples
@@ -37,7 +36,6 @@ from loopcell.tasks.core.from_files.long_tables import (
 from loopcell.tasks.core.from_files.opened import Tell, untold
 
 ARRAY = ("values",)  # of the kinds npy and idx
-IN_MEMORY = 1 << 28  # bytes of files, which may be compressed
 LOOKED_AT = 100  # values of a column
 
 
@@ -114,19 +112,15 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
         assert found.y is not None
         return Loaded(with_beside(spec, found.X, found.static, found.times), found.y)
     assert target is not None
-    parts = _columns(records, spec.files, *dict.fromkeys([*inputs, *spec.static, target]))
-    by_name = {column.name: column for column in parts}
-    y = by_name[target]
-    static = statics(zip(*(by_name[name] for name in spec.static), strict=True)) if spec.static else None
-    X = with_beside(spec, _sequences([by_name[name] for name in inputs], tell), static)
-    known = [_parts(cell, spec.separator) if spec.separator else cell for cell in y.values]
-    # An empty cell of a table is a target that is not there, and no label of its own.
-    y = Column([None if isinstance(cell, str) and not cell.strip() else cell for cell in known], y.origins, y.name)
-    y, note = capped(y, spec.cap)
+    rows = row_examples(records, inputs, (*spec.static, target), read=partial(_target, separator=spec.separator))
+    for note in (*rows.notes, *_rows_notes(rows)):
+        tell(note)
+    static = statics(zip(*rows.beside[:-1], strict=True)) if spec.static else None
+    y, note = capped(rows.beside[-1], spec.cap)
     if note:
         tell(note)
     _tell_skipped(records, tell)
-    return Loaded(X, y)
+    return Loaded(with_beside(spec, rows.X, static), y)
 
 
 def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None = None) -> Column:
@@ -142,9 +136,11 @@ def load_inputs(spec: FileExamples, tell: Tell = untold, records: Records | None
         UsageError: it is not clear which column is meant.
     """
     records = records or open_records(spec, tell)
-    X = _sequences(_columns(records, spec.files, *input_columns(records, spec)), tell)
+    rows = row_examples(records, input_columns(records, spec), ())
+    for note in (*rows.notes, *_rows_notes(rows)):
+        tell(note)
     _tell_skipped(records, tell)
-    return X
+    return rows.X
 
 
 def blocks(
@@ -259,40 +255,29 @@ def _opened(spec: FileExamples, source: Path | list[Path], *, plain: bool = Fals
     return without_missing(found, spec.missing)
 
 
-def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
-    """Return the sequences of one column, or of several side by side."""
-    if len(columns) > 1:
-        for note in lacking(columns):
-            tell(note)
-        return Column(WideRows(columns), columns[0].origins, step_names=tuple(column.name for column in columns))
-    (found,) = columns
-    some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
+def _rows_notes(rows: RowExamples) -> Iterator[str]:
+    """Yield a sentence on what the user should know of sequences that are rows of files."""
+    some = [rows.X[at] for at in range(min(LOOKED_AT, len(rows.X)))]
     if all(isinstance(value, str) and is_number(value) for value in some):
-        tell(
-            f"the column {found.name!r} has numbers, which are read as texts, a character a step; a sequence of "
+        yield (
+            f"the column {rows.X.name!r} has numbers, which are read as texts, a character a step; a sequence of "
             "numbers is several columns (--input a,b,c), or a list of numbers in a row of JSON lines"
         )
-    return found
-
-
-def _columns(records: Records, files: Sequence[Path], *names: str) -> tuple[Column, ...]:
-    """Columns in memory, or in a temporary folder that goes away with them."""
-    if sum(path.stat().st_size for path in files if path.is_file()) <= IN_MEMORY:
-        return records.load(*names)
-    folder = tempfile.mkdtemp(prefix="loopcell-")
-    try:
-        columns = store(records, folder, *names)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(columns[0], shutil.rmtree, folder, ignore_errors=True)
-    return columns
+    if rows.stored:
+        yield stored_note("what was read", rows.stored)
 
 
 def _tell_skipped(records: Records, tell: Tell) -> None:
     """Tell what the last pass left out."""
     if records.skipped:
         tell(str(records.skipped))
+
+
+def _target(cell: Any, separator: str | None) -> Any:
+    """Return a target; an empty cell of a table is one that is not there, and no label of its own."""
+    if separator:
+        return _parts(cell, separator)
+    return None if isinstance(cell, str) and not cell.strip() else cell
 
 
 def _parts(cell: Any, separator: str) -> list[Any]:

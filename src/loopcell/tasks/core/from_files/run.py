@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from loopcell.data.stored import beside
 from loopcell.errors import UsageError
 from loopcell.tasks.core.estimator import Estimator, RunContext, what_to_try
 from loopcell.tasks.core.from_files.opened import Opened, OpenedFiles, Tell, untold
@@ -81,7 +82,7 @@ def train_on_files(
         TrainingError: the loss is not finite.
     """
     context = RunContext(began=began, tell=tell, columns=data.columns, source=source_of(data, held_out))
-    with new_run(estimator, data.spec.files, folder) as run, estimator.within(context):
+    with new_run(estimator, data.spec.files, folder) as run, estimator.within(context), beside(run.path.parent):
         return _fit(estimator, (data, held_out), run, resume=False)
 
 
@@ -132,7 +133,7 @@ def resume(
             run.clear()
             return train_on_files(estimator, *opened, folder, tell, began=began)
         context = RunContext(began=began, tell=tell, columns=estimator.columns_, source=source)
-        with estimator.within(context):
+        with estimator.within(context), beside(run.path.parent):
             return _fit(estimator, opened, run, resume=True)
 
 

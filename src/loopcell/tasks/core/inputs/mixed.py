@@ -13,7 +13,8 @@ from loopcell.data import Ragged
 from loopcell.data.examples import Scale, as_doubles, as_sequence, column_names, columns_by_name, is_table
 from loopcell.data.examples.missing_values import MissingValues
 from loopcell.data.readers import where
-from loopcell.data.readers.records import Column, Origin
+from loopcell.data.readers.origins import Origin
+from loopcell.data.readers.records import Column
 from loopcell.data.series.categories import is_of_words
 from loopcell.data.series.numbers import numbers_of
 from loopcell.errors import DataError, quoted

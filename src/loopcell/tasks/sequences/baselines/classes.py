@@ -39,7 +39,7 @@ def logistic_probabilities(
     model = LogisticRegression(C=REGULARISATION, max_iter=300)
     several = training[1].ndim == 2
     fitted = Unordered(kind, static, OneVsRestClassifier(model) if several else model).fit(*training)
-    given = fitted.model.predict_proba(fitted.vectors(X))
+    given = fitted.said(X, fitted.model.predict_proba)
     probabilities = given if several else np.zeros((len(X), labels))
     if not several:
         probabilities[:, fitted.model.classes_] = given

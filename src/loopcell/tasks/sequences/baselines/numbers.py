@@ -22,4 +22,4 @@ def ridge(
 ) -> tuple[str, npt.NDArray[np.float64]]:
     """Return a ridge regression's name, and its numbers [N, K] for examples that it did not learn from."""
     fitted = Unordered(kind, static, Ridge()).fit(*training)
-    return f"{fitted.name} ridge{fitted.few}", fitted.model.predict(fitted.vectors(X)).reshape(len(X), -1)
+    return f"{fitted.name} ridge{fitted.few}", fitted.said(X, fitted.model.predict).reshape(len(X), -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from loopcell.tasks.core.inputs.static import StaticInput
 
 MOST_N_GRAMS = 200_000
 MOST_EXAMPLES = 200_000
+AT_ONCE = 1000  # examples whose vectors are in memory
 
 
 class Unordered:
@@ -45,13 +46,14 @@ class Unordered:
         """Learn from examples, or as many of them as fit into memory."""
         known, targets, self.few = first_ones(as_part(X, "X"), y)
         with quietly():
-            self.model.fit(self._beside(self._features.fit_transform(list(known)), known), targets)
+            self.model.fit(self._beside(self._features.fit_transform(known), known), targets)
         return self
 
-    def vectors(self, X: Sequence[Any]) -> Any:
-        """Return the vectors of others, for `model.predict`."""
+    def said(self, X: Sequence[Any], predict: Callable[[Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Return what a method of the model, such as `predict`, gives for others; vectors are of some at a time."""
         examples = as_part(X, "X")
-        return self._beside(self._features.transform(list(examples)), examples)
+        parts = (examples[start : start + AT_ONCE] for start in range(0, len(examples), AT_ONCE))
+        return np.concatenate([predict(self._beside(self._features.transform(part), part)) for part in parts])
 
     def _beside(self, vectors: Any, X: Part) -> Any:
         if self._static is None:
