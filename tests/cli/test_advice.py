@@ -39,7 +39,7 @@ def test_arguments_become_flags(python, shell):
 
 def test_the_flags_exist():
     command = root_command(cli)
-    verbs = (["train", "anomaly"], ["train", "forecast"], ["train", "classify"], ["train", "lm"])
+    verbs = (["train", "anomaly"], ["train", "forecast"], ["train", "classify"], ["train", "lm"], ["export"])
     for flag in FLAGS.values():
         assert any(complaint(command, [*verb, flag]) is None for verb in verbs), flag
 

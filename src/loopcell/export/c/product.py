@@ -48,7 +48,7 @@ class ProductForm:
 
     @property
     def in_pairs(self) -> bool:
-        """Whether two columns in bfloat16 are the halves of one number, which vectors take apart in place."""
+        """True where two columns in bfloat16 are the halves of one number, which vectors take apart in place."""
         return self.file == "product_vectors.c" and self.kind.c_type == "uint16_t"
 
     @property
