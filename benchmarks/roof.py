@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmarks.comparison import Absent, Entry
 from benchmarks.grid import GATES, Shape, flops
+from loopcell.backends.c.launch.arguments import empty
 
 SOURCE = Path(__file__).parent / "read_weights.c"
 PRODUCT, CUBE = "one product", "one product of a cube"
@@ -54,7 +55,8 @@ def reading(weights: list[Tensor]) -> Entry | Absent:
     if library is None:
         return Absent(name, "there is no C compiler")
     # A sum of numbers of both signs may be near 0, and then no error is small.
-    copies = torch.cat([weight.detach().float().flatten() for weight in weights]).abs()
+    copies = empty(torch.empty(0), (sum(weight.numel() for weight in weights),))  # as steppers have it, in huge pages
+    torch.cat([weight.detach().float().flatten() for weight in weights], out=copies).abs_()
 
     def run() -> float:
         return float(library.sum_all(copies.data_ptr(), copies.numel(), READINGS))

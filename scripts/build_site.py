@@ -25,12 +25,14 @@ from site_reference import API, CELLS, COMMANDS, name_page, write_reference
 THEME = ROOT / "docs" / "theme"
 PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
-    "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time", "export-to-c",
+    "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time",
+    "streams-of-networks",
     "kernels-and-compilers", "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training",
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
-    "live-streams", "export-to-webassembly", "learn-word-vectors", "scikit-learn",
+    "live-streams", "import-weights", "export-to-c", "export-to-onnx", "export-to-webassembly", "learn-word-vectors",
+    "scikit-learn",
 )  # fmt: skip
 CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",

@@ -27,8 +27,8 @@ DATA = [
     "split_random",
     "split_stratified", "stratified_folds",
     "BpeVocabulary", "ByteVocabulary", "CharVocabulary", "JamoVocabulary", "Vocabulary", "WordVocabulary",
-    "Audio", "ImagePixels", "ImageRows", "LogMel", "MelStream", "Mfcc", "RawAudio", "Standardiser", "audio_chunks",
-    "read_audio",
+    "Audio", "ImagePixels", "ImageRows", "LogMel", "MelStream", "Mfcc", "RawAudio", "RawStream", "Standardiser",
+    "WaitingSamples", "audio_chunks", "read_audio",
     "Series", "Step", "calendar", "series_from",
     "Fetched", "PublicFile", "PublicSet", "fetch", "public_sets",
 ]  # fmt: skip

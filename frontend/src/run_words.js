@@ -31,9 +31,9 @@ const ENGLISH = {
 	after: (update) => `update ${update}`,
 	scores: "Scores at the end",
 	scored: (counts) => counts,
-	verdict: ({ beaten, off, metric, best, own, other }) =>
+	verdict: ({ beaten, alike, off, metric, best, own, other }) =>
 		off
-			? `The model is ${beaten ? "better than" : "no better than"} its best baseline, ${best}: ${metric} ${own} against ${other}.`
+			? `The model ${alike ? "cannot be told apart from" : beaten ? "is better than" : "is no better than"} its best baseline, ${best}: ${metric} ${own} against ${other}.`
 			: `Neither the model nor its best baseline, ${best}, is ever off.`,
 	lossNote: "training: the mean since the point before; where that is a few updates, merged with its neighbour",
 	sizes: "Size of the model",
@@ -80,9 +80,9 @@ const KOREAN = {
 	after: (update) => `업데이트 ${update}`,
 	scores: "마지막 점수",
 	scored: (counts) => counts.replace(COUNTED, (_, count, what) => `${KINDS[what]} ${count}개`),
-	verdict: ({ beaten, off, metric, best, own, other }) =>
+	verdict: ({ beaten, alike, off, metric, best, own, other }) =>
 		off
-			? `모델이 가장 좋은 기준선(${best})보다 ${beaten ? "낫습니다" : "낫지 않습니다"}: ${metric} ${own}, 기준선 ${other}.`
+			? `모델이 가장 좋은 기준선(${best})${alike ? "과 구별되지 않습니다" : beaten ? "보다 낫습니다" : "보다 낫지 않습니다"}: ${metric} ${own}, 기준선 ${other}.`
 			: `모델과 가장 좋은 기준선(${best}) 모두 틀린 적이 없습니다.`,
 	lossNote: "학습: 앞 점부터의 평균. 업데이트가 몇 회뿐인 점은 이웃한 점과 합칩니다",
 	sizes: "모델 크기",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         equations as equations,
         errors as errors,
         export as export,
+        importing as importing,
         insight as insight,
         tasks as tasks,
         testing as testing,
@@ -48,10 +49,14 @@ if TYPE_CHECKING:
         GRU as GRU,
         LSTM as LSTM,
         RNN as RNN,
+        Drift as Drift,
+        NetworkStream as NetworkStream,
         Recording as Recording,
         Recurrent as Recurrent,
         State as State,
         Stepper as Stepper,
+        StreamPool as StreamPool,
+        StreamState as StreamState,
         chrono_ as chrono_,
         forget_bias_ as forget_bias_,
         orthogonal_ as orthogonal_,
@@ -85,7 +90,8 @@ _HOMES = {
     ),
     "insight": ("explain",),
     "layers": (
-        "GRU", "LSTM", "RNN", "Recording", "Recurrent", "State", "Stepper", "chrono_", "forget_bias_", "orthogonal_",
+        "Drift", "GRU", "LSTM", "NetworkStream", "RNN", "Recording", "Recurrent", "State", "Stepper", "StreamPool",
+        "StreamState", "chrono_", "forget_bias_", "orthogonal_",
     ),
     "runtime": ("Plan", "backend"),
     "tasks": (
@@ -95,7 +101,10 @@ _HOMES = {
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = ("cells", "comparison", "data", "equations", "errors", "export", "insight", "tasks", "testing", "training")
+_ROOMS = (
+    "cells", "comparison", "data", "equations", "errors", "export", "importing", "insight", "tasks", "testing",
+    "training",
+)  # fmt: skip
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])  # noqa: PLE0605 - made from the one table above
 

@@ -39,7 +39,9 @@ def test_a_backtest_of_the_last_windows_with_refits(trained):
     done = trained("eval", "--windows", "3", "--refit", "warm", "--refit-every", "2")
     assert done.exit_code == 0, done.output
     assert "3 forecasts of 4 steps" in done.output
+    assert "the copies of --refit warm are trained with --seed 1, which repeats them" in done.output
     assert "coverage 80%" in done.output
+    assert "--seed 7" in trained("eval", "--windows", "3", "--refit", "warm", "--seed", "7").output
     assert "refit is None, 'warm' or 'full', got 'often'" in trained("eval", "--refit", "often").output
 
 

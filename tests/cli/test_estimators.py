@@ -63,7 +63,9 @@ def test_a_classifier_from_a_table_with_its_score_beside_baselines(trained):
     for name in ("model", "majority class", "n-gram logistic"):
         assert f"\n{name} " in output
     figures = r"accuracy [01]\.\d{4} against [01]\.\d{4}"
-    assert re.search(rf"\nthe model is (no )?better than its best baseline, .*: {figures}(; try --.*)?\n", output)
+    how = r"(is no better than|is better than|cannot be told apart from)"
+    doubt = r"( \(two standard errors of the difference are \d\.\d{4}\))?"
+    assert re.search(rf"\nthe model {how} its best baseline, .*: {figures}{doubt}(; try --.*)?\n", output)
     score = json.loads((folder / "score.json").read_text(encoding="utf-8"))
     assert list(score["rows"]) == ["model", "majority class", "n-gram logistic"]
     assert load_model(folder / "model.safetensors").classes_.tolist() == ["other", "same"]

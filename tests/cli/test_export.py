@@ -37,7 +37,11 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--to", "fortran"], "--to fortran: there is no such target; there is c"),
+        (["--to", "fortran"], "--to fortran: there is no such target; there is c, wasm, onnx, torch"),
+        (["--to", "onnx", "--form", "whole"], "form='whole' is no form of an ONNX file; it is 'step' or 'sequence'"),
+        (["--to", "onnx", "--no-verify"], "--no-verify is for --to c, and would change nothing of --to onnx"),
+        (["--to", "wasm", "--weights", "int8"], "--weights is for --to c"),
+        (["--to", "c", "--form", "sequence"], "--form is for --to onnx"),
         (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
         (["--to", "c", "--weights", "int4"], "there is no --weights int4; there are float32, bfloat16, int8"),
         (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),
@@ -63,3 +67,27 @@ def test_a_folder_that_is_not_empty(loopcell, run, tmp_path, a_model):
 def test_every_target_stands_in_the_help(loopcell):
     shown = loopcell("export", "--help").stdout
     assert f"What to write: {', '.join(verb.TARGETS)}." in shown
+
+
+@pytest.mark.parametrize("form", ["step", "sequence"])
+def test_an_onnx_file_is_written(loopcell, run, tmp_path, a_model, form):
+    from loopcell.export import OnnxStream
+
+    path = tmp_path / "kept.onnx"
+    result = loopcell("export", run, "--to", "onnx", "--form", form, "-o", path)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"wrote {path}: held against the model over 9 steps, the largest differences ")
+    assert OnnxStream(path).metadata.form == form
+    again = loopcell("export", run, "--to", "onnx", "-o", path)
+    assert again.exit_code == 2
+    assert again.stderr.endswith("kept.onnx is there already; name another file, or say --overwrite\n")
+    assert loopcell("export", run, "--to", "onnx", "-o", path, "--overwrite").exit_code == 0
+
+
+def test_a_program_of_torch_is_written(loopcell, run, tmp_path, a_model):
+    import torch
+
+    path = tmp_path / "kept.pt2"
+    result = loopcell("export", run, "--to", "torch", "-o", path)
+    assert result.exit_code == 0, result.output
+    assert torch.export.load(path).module() is not None

@@ -126,12 +126,15 @@ def folder(tmp_path_factory):
     lines(folder, "pairs.tsv", "german\tenglish", *["das Haus\tthe house", "der Hund\tthe dog"] * 20)
     lines(folder, "talk.csv", "said,answer", *["hi,hello", "bye,see you"] * 20)
     pictures(folder, drawn)
+    sounds(folder, drawn)
     days = np.datetime64("2024-01-01") + np.arange(320)
     lines(folder, "loads.csv", "date,load", *(f"{day},{10 + n % 7}" for n, day in enumerate(days)))
     sold = [f"{day},{shop},{5 + n % 7},{int(n % 7 == 0)}" for shop in "ab" for n, day in enumerate(days)]
     lines(folder, "sales.csv", "date,shop,sold,holiday", *sold)
     pump = (f"{day},{n % 7 + drawn.normal():.3f},{drawn.normal():.3f},{int(n == 310)}" for n, day in enumerate(days))
     lines(folder, "pump.csv", "date,pressure,heat,broken", *pump)
+    hours = np.datetime64("2016-07-01T00") + np.arange(3000)
+    lines(folder, "ETTh1.csv", "date,HUFL,OT", *(f"{hour},{n % 24},{n % 7}" for n, hour in enumerate(hours)))
     (folder / "mine.py").write_text(CELL, encoding="utf-8")
     return folder
 
@@ -142,6 +145,22 @@ def pictures(folder: Path, drawn: np.random.Generator) -> None:
     for number in range(4):
         Image.fromarray(drawn.integers(0, 256, (8, 8), dtype=np.uint8)).save(folder / f"{number}.png")
     lines(folder, "pictures.csv", "file,caption", *(f"{n % 4}.png,number {n % 4}" for n in range(20)))
+
+
+def sounds(folder: Path, drawn: np.random.Generator) -> None:
+    """A recording, and a run of which only the model is there: what tags its frames."""
+    import soundfile
+
+    from loopcell import SequenceTagger
+    from loopcell.data import LogMel
+
+    features = LogMel(8000)
+    X = [drawn.normal(0, 0.1, 2000).astype(np.float32) for _ in range(10)]
+    soundfile.write(folder / "word.wav", X[0], 8000)
+    (folder / "runs" / "sounds").mkdir(parents=True)
+    model = SequenceTagger(features=features, hidden_size=4, epochs=1, device="cpu", progress=False)
+    model.fit(X, [["a", "b"] * (len(features(x)) // 2) + ["a"] * (len(features(x)) % 2) for x in X])
+    model.save(folder / "runs" / "sounds" / "model.safetensors")
 
 
 SMALL = {"train": ["--epochs", "1", "--hidden", "4", "--device", "cpu"], "resume": ["--epochs", "1"]}
@@ -159,6 +178,7 @@ OWN = {
     "train vectors": ["--epochs", "1", "--min-count", "1", "--vector-size", "4"],
     "train forecast": [*SMALL["train"], "--history", "8"],
     "train anomaly": [*SMALL["train"], "--history", "8"],
+    "recipe ett": ["--small", "--seeds", "1", "--path", "ETTh1.csv"],
 }
 
 

@@ -56,6 +56,17 @@ def test_remaining_life_is_learned_in_one_command(loopcell, engines, life):
     assert result.stdout.startswith("15 sequences")
     rows = mse(result.stdout)
     assert rows["model"] < rows["summary ridge"] < rows["mean"]
+    notes = [line for line in result.stderr.splitlines() if "targets are larger than the cap" in line]
+    assert [str(engines.train) in line for line in notes] in ([True], [True, False])  # those of training name its file
+
+
+def test_the_last_windows_without_labels_of_units_are_no_scores_of_zeros(loopcell, engines, life):
+    result = loopcell("eval", life[0], engines.test, "--last")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "nothing is left of a unit after its last window, so that every 'remaining' would be 0: give what each unit "
+        "still had after its last row (unit_labels=, --unit-labels FILE), or leave out last (--last)\n"
+    )
 
 
 def test_a_line_for_each_engine_says_which_one_it_is_of(loopcell, engines, life):
@@ -222,7 +233,7 @@ def test_a_column_that_has_changed_since_training_is_said(loopcell, engines, lif
     run, _ = life
     lines = engines.test.read_text().splitlines()
     for change, sentence in (
-        (lambda row: [*row[:7], "hot", *row[8:]], "row 1, column 's3': 'hot' is not a number"),
+        (lambda row: [*row[:7], "hot", *row[8:]], "column 's3', has at step 1 'hot', which is not a number"),
         (lambda row: row[:-1], "it has 25 cells and there are 26 columns"),
     ):
         (tmp_path / "t.txt").write_text("\n".join(" ".join(change(line.split())) for line in lines) + "\n")

@@ -89,6 +89,8 @@ def test_units_of_partitions_and_missing_words_in_labels(loopcell, tmp_path):
     result = loopcell("train", "regress", tmp_path / "table", *columns, *SMALL, "--run", tmp_path / "run")
     assert result.exit_code == 0, result.output
     assert "12 of 96 values of x are missing" in result.stderr
+    assert "values of x are missing: the network reads the mean there" in result.stderr
+    assert "x0" not in result.stderr
     assert loopcell("predict", tmp_path / "run", tmp_path / "table", "--last", "-o", tmp_path / "p.csv").exit_code == 0
     found = pd.read_csv(tmp_path / "p.csv")
     assert found["unit"].tolist() == list(range(12))  # in the order of numbers

@@ -6,7 +6,7 @@ import pytest
 
 from loopcell.backends.c.toolchain.target import target
 from loopcell.errors import UsageError
-from loopcell.runtime import programs
+from loopcell.runtime import narrow, programs
 
 STRICT = "-Wall -Wextra -Werror"
 
@@ -24,7 +24,7 @@ def aimed(monkeypatch):
     def aim(name, cc=""):
         monkeypatch.setenv("LOOPCELL_TARGET", name)
         monkeypatch.setenv("CC", cc)
-        programs.kernels_of.cache_clear()
+        _forget()
         try:
             found = target()
         except UsageError as error:
@@ -33,4 +33,10 @@ def aimed(monkeypatch):
         return found
 
     yield aim
+    _forget()
+
+
+def _forget():
+    """Have kernels looked for anew."""
     programs.kernels_of.cache_clear()
+    narrow.narrow_kernels_of.cache_clear()

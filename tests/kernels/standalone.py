@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from loopcell.backends.c.launch import arguments, library
-from loopcell.runtime import programs
+from loopcell.runtime import narrow, programs
 
 DRIVER = Path(__file__).with_name("standalone.c")
 WORD = 8
@@ -94,13 +94,19 @@ def recorded() -> Iterator[list[Recording]]:
         patch.setattr(torch.Tensor, "data_ptr", lambda tensor: recorder.asked(tensor, data_ptr(tensor)))
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
-        programs.kernels_of.cache_clear()
+        _forget()
         try:
             yield recorder.recordings
         finally:
-            programs.kernels_of.cache_clear()
+            _forget()
             torch.use_deterministic_algorithms(False)
             torch.set_num_threads(before)
+
+
+def _forget():
+    """Have kernels looked for anew."""
+    programs.kernels_of.cache_clear()
+    narrow.narrow_kernels_of.cache_clear()
 
 
 @dataclass
@@ -194,11 +200,11 @@ class Program:
         words = [*self.runner, str(self.path), recording.function, str(given), str(self.path.with_name("out"))]
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=SECONDS)
 
-    def agrees(self, recording: Recording) -> None:
-        """Assert that a call gives here what it gave in Python."""
+    def agrees(self, recording: Recording, least: float = 0.0) -> None:
+        """Assert that a call gives here what it gave in Python, to the dtype's tolerance, or to a larger one."""
         result = self.run(recording)
         assert result.returncode == 0, f"{recording.function}: {result.stderr}"
         found = recording.tensors(self.path.with_name("out").read_bytes())
         for one, other in zip(found, recording.expected(), strict=True):
-            tolerance = TOLERANCES.get(one.dtype, 0.0)
+            tolerance = max(TOLERANCES[one.dtype], least) if one.dtype in TOLERANCES else 0.0
             torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)

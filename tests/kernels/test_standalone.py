@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from array import array
 from dataclasses import replace
 
 import pytest
 import torch
 
+from loopcell.backends.c.launch.arguments import DIRECT, PACKED
 from loopcell.backends.c.toolchain.target import FLAGS, target
+from loopcell.runtime import narrow_step
 from tests.kernels.standalone import Program, recorded
 from tests.kernels.test_laws import ALL
 from tests.laws.table import case
@@ -48,6 +51,27 @@ def recordings(name, dtype):
     return calls
 
 
+def narrow_recordings(name, width):
+    """Calls of steps with narrow weights: rows that fill no block, units and depths that fill no vector and no word."""
+    with recorded() as calls:
+        for batch in (1, 7):
+            tried = case(ALL[name], input_size=3, hidden_size=37, steps=1, batch=batch)
+            net = tried.net(dtype=torch.float32)
+            executable, states = net.spec.executables[0], [state[0].float() for state in tried.state(net).values()]
+            step = narrow_step(executable, tried.inputs().float(), states, net.sources(0, 0), width, {})
+            arguments = step.forward.arguments
+            fields, keep_alive = arguments.begin(step.launch, step.tensors)
+            results = [torch.zeros(batch, size) for _, size in (*step.forward.by_step, *step.forward.states)]
+            for (place, size), result in zip((*step.forward.by_step, *step.forward.states), results, strict=True):
+                arguments.put(fields, place, result.data_ptr(), size)
+            fields[DIRECT], fields[PACKED] = 0, 1
+            fields[-len(step.packs) :] = array("q", [pack.data_ptr() for pack in step.packs])
+            arguments.run(fields)
+            del keep_alive
+    assert [call.function for call in calls] == ["forward"] * 2
+    return calls
+
+
 @pytest.fixture(scope="module")
 def gcc(tmp_path_factory):
     """gcc, where the programs that it sanitizes can be linked and run."""
@@ -69,6 +93,16 @@ def gcc(tmp_path_factory):
 def test_no_step_past_the_end_and_nothing_undefined(width, name, dtype, gcc, aimed, tmp_path):
     aimed(width, "gcc")
     calls = recordings(name, dtype)
+    program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
+    for call in calls:
+        program.agrees(call)
+
+
+@pytest.mark.parametrize("vectors", ["native", "avx2", "plain"])
+@pytest.mark.parametrize("width", ["bf16", "int8"])
+def test_narrow_weights_are_read_as_far_as_they_go(width, vectors, gcc, aimed, tmp_path):
+    aimed(vectors, "gcc")
+    calls = narrow_recordings("gru_lets_before", width)
     program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
     for call in calls:
         program.agrees(call)
@@ -105,6 +139,17 @@ def test_another_processor_gives_the_same(name, dtype, arm, aimed, tmp_path):
     program = Program.of(calls, [compiler, *FLAGS, "-static"], tmp_path, (emulator,))
     for call in calls:
         program.agrees(call)
+
+
+@pytest.mark.parametrize(("width", "flags"), [("bf16", ()), ("int8", ()), ("int8", ("-march=armv8.2-a+dotprod",))])
+def test_another_processor_gives_the_same_with_narrow_weights(width, flags, arm, aimed, tmp_path):
+    """With its dot products, whose digits are of 7 bits, up to what operands of 14 bits differ from those of 16."""
+    compiler, emulator = arm
+    aimed("plain")
+    calls = narrow_recordings("lstm", width)
+    program = Program.of(calls, [compiler, *FLAGS, *flags, "-static"], tmp_path, (emulator,))
+    for call in calls:
+        program.agrees(call, 5e-4 if flags else 0.0)
 
 
 def test_another_processor_is_not_this_one(arm, aimed, tmp_path):

@@ -78,6 +78,20 @@ def test_weights_are_those_of_the_making_until_refreshed():
         assert torch.allclose(stepper.step(x), net(x.unsqueeze(0))[0][0], atol=1e-6)
 
 
+def test_vectors_too_are_those_of_the_making():
+    net, x = Recurrent("gru", 3, 5), torch.randn(1, 3)
+    stepper = net.stepper()
+    before = stepper.step(x).clone()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.5)
+    stepper.reset()
+    assert torch.equal(stepper.step(x), before)
+    stepper.reset()
+    stepper.refresh()
+    assert torch.allclose(stepper.step(x), net(x.unsqueeze(0))[0][0], atol=1e-6)
+
+
 def test_memory_lives_as_long_as_the_stepper():
     stepper = LSTM(3, 16, num_layers=3).stepper()
     x = torch.ones(1, 3)

@@ -14,6 +14,7 @@ from loopcell import (
     GRU,
     LSTM,
     Cell,
+    Drift,
     Forecast,
     Forecaster,
     Plan,
@@ -57,6 +58,7 @@ assert_type(net.plan()[0].backend, str)
 assert_type(net.record(torch.zeros(5, 2, 8), "h"), Recording)
 assert_type(net.stepper(2), Stepper)
 assert_type(net.stepper(2).step(torch.zeros(2, 8)), torch.Tensor)
+assert_type(net.stepper(2, weights="int8").compare(torch.zeros(3, 2, 8)), Drift)
 with backend("c"):
     pass
 

@@ -7,7 +7,7 @@ import pytest
 from loopcell import cell, cells, exp, sigmoid, tanh
 from loopcell.equations import printing
 from loopcell.passes import build_program
-from loopcell.passes.hoist import hoist
+from loopcell.passes.hoist import hoist, split_branches
 
 
 def parts(equations):
@@ -86,3 +86,20 @@ def test_draws_of_a_step_are_hoisted_and_draws_of_a_sequence_hold():
     assert "zoneout_h" in zoned.varying
     dropped = hoist(cells.recurrent_dropout(cells.get("rnn"), 0.5).graph)
     assert [node.random.each for _, node in dropped.loop.leaves("random")] == ["sequence"]
+
+
+def test_branches_share_what_the_state_alone_decides():
+    program = build_program(cells.get("gru").graph, training=True)
+    split = split_branches(program.loop, program.varying)
+    printer = printing.Printer(split.once)
+    shared = {str(key): printer.right_side(index) for key, index in split.once.results.items()}
+    assert shared == {"hoisted.r_in2": "U.r @ h", "hoisted.z_in2": "U.z @ h", "hoisted.n_in2": "U.n @ h + d.n"}
+    assert not [node for node in split.core.nodes if node.op == "matmul"]
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_what_branches_share_reads_nothing_of_their_inputs(name):
+    program = build_program(cells.get(name).graph, training=True)
+    split = split_branches(program.loop, program.varying)
+    assert not {node.name for _, node in split.once.leaves("hoisted")} & program.varying
+    assert [str(key) for key in split.core.results] == ["output"]

@@ -24,6 +24,8 @@ FLAGS = {
     "patience": "--patience",
     "pooling": "--pooling",
     "quote": "--quote",
+    "random_state": "--seed",
+    "refit": "--refit",
     "regular": "--regular",
     "series": "--series",
     "simd": "--simd",
@@ -40,7 +42,7 @@ FLAGS = {
     "warmup": "--warmup",
     "weights": "--weights",
 }
-NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "time_limit", "updates", "warmup")
+NUMBERS = ("batch_size", "epochs", "learning_rate", "patience", "random_state", "time_limit", "updates", "warmup")
 _ARGUMENT = re.compile(
     rf"\b({'|'.join(FLAGS)})=('[^']*'|True|False|\.\.\.|(?=\)))|\b({'|'.join(NUMBERS)})=([-+.\de]*\d)"
 )

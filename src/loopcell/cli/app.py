@@ -15,8 +15,10 @@ from loopcell.cli import (
     export,
     inspect,
     predict,
+    recipe,
     resume,
     sample,
+    stream,
     train,
     translate,
     tune,
@@ -35,6 +37,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("sample", epilog=epilog("sample"))(sample.sample)
 app.command("predict", epilog=epilog("predict"))(predict.predict)
+app.command("stream", epilog=epilog("stream"))(stream.stream)
 app.command("eval", cls=FilesCommand, epilog=epilog("eval"))(evaluate.evaluate)
 app.command("translate", epilog=epilog("translate"))(translate.translate)
 app.command("chat", epilog=epilog("chat"))(chat.chat)
@@ -44,6 +47,7 @@ app.command("explain", epilog=epilog("explain"))(explain.explain)
 app.command("export", epilog=epilog("export"))(export.export)
 app.add_typer(compare.app, name="compare")
 app.add_typer(tune.app, name="tune")
+app.add_typer(recipe.app, name="recipe")
 app.command("inspect", epilog=epilog("inspect"))(inspect.inspect)
 
 

@@ -14,5 +14,6 @@ STEPS = flags_of(FileExamples, "by", "time", "time_format", "time_input", "windo
 LAST = flags_of(FileExamples, "last")
 CAP = flags_of(FileExamples, "cap")
 UNIT_LABELS = flags_of(FileExamples, "unit_labels")
+UNIT_VALUES = flags_of(FileExamples, "statics")
 CARRIED = flags_of(FileExamples, "carried")
 VECTORS = flags_of(FileExamples, "vectors", "frozen")

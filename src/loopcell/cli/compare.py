@@ -37,7 +37,7 @@ NOT_SHARED = ("cell", "random_state", "time_limit", "devices", "log_every", "sav
 ENDINGS = (".html", ".json", ".csv")
 
 Cells = Annotated[str, typer.Option("--cells", metavar="CELL,...", help="Names, or FILE.py:NAME of your own.")]
-Seeds = Annotated[int, typer.Option("--seeds", help="How many times each cell is trained, with a seed each.")]
+Seeds = Annotated[int, typer.Option("--seeds", help="How many times each is trained, with a seed each.")]
 BudgetName = Annotated[str, typer.Option("--budget", help="What is the same for every cell: units or parameters.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write: the page, or .json or .csv.")]
 Show = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS
+from loopcell.cli.columns import CAP, INPUT, LABEL, LAST, READING, SEPARATOR, STATIC, STEPS, UNIT_LABELS, UNIT_VALUES
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
@@ -24,7 +25,7 @@ from loopcell.tasks.forecasting.settings import BacktestChoice
 
 FLAGS: tuple[Flag, ...] = (
     *(*READING, *INPUT, *LABEL, *SEPARATOR),
-    *(*STEPS, *STATIC, *LAST, *CAP, *UNIT_LABELS),
+    *(*STEPS, *STATIC, *UNIT_VALUES, *LAST, *CAP, *UNIT_LABELS),
     *flags_of(BacktestChoice),
 )
 
@@ -74,12 +75,18 @@ def _evaluate(task: str, model: Any, specs: tuple[FileExamples, FileExamples | N
     if getattr(model, "slow_to_evaluate", False):
         model.set_params(progress=True)
     if known is not None:
-        said["training"] = kind.open_for(known, model, say_note).load()
+        said["training"] = kind.open_for(known, model, _told_of(known.files)).load()
     opened = kind.open_for(data, model, say_note)
     table = model.evaluate(*opened.load(), **_accepted(model, said))
     say_notes(getattr(model, "notes_", ()))
     print_scores(table, task)
     return table
+
+
+def _told_of(files: Sequence[Path]) -> Callable[[str], None]:
+    """Return what says a note with the files of training in front: those that are scored have notes of their own."""
+    names = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
+    return lambda note: say_note(note if names in note else f"{names}: {note}")
 
 
 def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell predict runs/reviews new.csv --id text --output opinions.csv",
         "loopcell predict runs/loads - --state loads.state < loads.csv",
     ),
+    "stream": (
+        "loopcell stream runs/pump --state pump.state --format csv < pump.csv",
+        "loopcell stream runs/sounds word.wav --output word.csv",
+    ),
     "eval": (
         "loopcell eval runs/reviews more.csv --train reviews.csv",
         "loopcell eval runs/loads loads.csv --start 2024-10-01",
@@ -71,9 +75,13 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "loopcell cells",
         "loopcell cells lstm gru --hidden 256",
     ),
+    "recipe ett": (
+        "loopcell recipe ett --set ETTh1 --horizons 96,192,336,720",
+        "loopcell recipe ett --horizons 96 --history 720 --seeds 1",
+    ),
     "export": (
-        "loopcell export runs/machines --to c --output machines-in-c",
         "loopcell export runs/novel --to c --name writer --simd vectors --output writer-in-c",
+        "loopcell export runs/machines --to onnx --form sequence --output machines.onnx",
     ),
     "tune classify": (
         "loopcell tune classify reviews.csv --input text --label opinion --search hidden_size=16,32 --trials 3",

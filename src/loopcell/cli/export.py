@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,9 @@ from loopcell.cli import early
 from loopcell.cli.reporting import Debug, reporting
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+STACK_LIMIT = 262_144  # bytes
+DRIFT_STEPS = 1_000
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,13 @@ class ExportFlags:
     simd: str
     weights: str
     stack_limit: int
-    drift_steps: int
+    drift: int
+    form: str
 
 
 def export(  # noqa: PLR0913 - a flag is an argument
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
-    to: Annotated[str, typer.Option("--to", help="What to write: c, wasm.")],
+    to: Annotated[str, typer.Option("--to", help="What to write: c, wasm, onnx, torch.")],
     output: Annotated[
         Path,
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
@@ -50,36 +54,68 @@ def export(  # noqa: PLR0913 - a flag is an argument
     ] = "float32",
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
-    ] = 262_144,
-    drift: Annotated[int, typer.Option(min=0, help="C: over how many steps the error is followed.")] = 1_000,
+    ] = STACK_LIMIT,
+    drift: Annotated[int, typer.Option(min=0, help="C: over how many steps the error is followed.")] = DRIFT_STEPS,
+    form: Annotated[
+        str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
+    ] = "step",
+    series: Annotated[
+        str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift, form)
+        _demand_own_flags(to, typed)
         path = find_model(model)
         early.demand_model(path)
-        from loopcell.tasks.core.models import load_model
-
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift)
-        for line in TARGETS[to](load_model(path), typed):
+        for line in TARGETS[to](_loaded(path, series), typed):
             typer.echo(line)
 
 
-def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import CForm, to_c
+def _loaded(path: Path, series: str | None) -> Any:
+    """Return what is exported: a model, or the step of a forecaster on the scale of a series."""
+    from loopcell.tasks.core.models import load_model
+    from loopcell.tasks.forecasting.forecaster import Forecaster
 
+    model = load_model(path)
+    if series is None:
+        return model
+    if not isinstance(model, Forecaster):
+        raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
+    numbers = [str(number) for number in range(len(model.names_))]
+    named = series in model.names_ or series not in numbers
+    return model.step_model(series=series if named else model.names_[int(series)])
+
+
+def _demand_own_flags(to: str, typed: ExportFlags) -> None:
+    """Refuse flags of other targets, which would change nothing."""
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, DRIFT_STEPS, "step")
+    for field in fields(ExportFlags):
+        if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
+            flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
+            own = ", ".join(target for target, names in OWN_FLAGS.items() if field.name in names)
+            raise UsageError(f"--{flag} is for --to {own}, and would change nothing of --to {to}: leave it out")
+
+
+def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import CForm, step_model_of, to_c
+
+    step = step_model_of(model)
     report = to_c(
-        model,
+        step,
         typed.output,
         name=typed.name,
         form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
         overwrite=typed.overwrite,
         verify=typed.verify,
-        drift_steps=typed.drift_steps,
+        drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from step.notes
 
 
 def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
@@ -89,5 +125,49 @@ def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
     yield f"wrote {typed.output}: {report.summary()}"
 
 
-TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {"c": _to_c, "wasm": _to_wasm}
+def _to_onnx(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import step_model_of, to_onnx
+
+    _demand_room(typed)
+    step = step_model_of(model)
+    found = to_onnx(step, typed.output, form=typed.form)
+    yield f"wrote {typed.output}: {found.summary()}"
+    yield from step.notes
+
+
+def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
+    import torch
+
+    from loopcell.export import step_model_of, to_torch_program
+    from loopcell.files import atomic_write
+
+    _demand_room(typed)
+    step = step_model_of(model)
+    program = to_torch_program(step)
+    with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
+        torch.export.save(program, file)
+    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(step.outputs)} outputs"
+    yield from step.notes
+
+
+def _demand_room(typed: ExportFlags) -> None:
+    """Refuse to write one file over another."""
+    if typed.output.exists() and not typed.overwrite:
+        raise UsageError(f"{typed.output} is there already; name another file, or say --overwrite")
+
+
+OWN_FLAGS: Mapping[str, frozenset[str]] = {
+    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit", "drift")),
+    "wasm": frozenset(("name",)),
+    "onnx": frozenset(("form",)),
+    "torch": frozenset(),
+}
+"""The flags of each target beside those of all."""
+
+TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {
+    "c": _to_c,
+    "wasm": _to_wasm,
+    "onnx": _to_onnx,
+    "torch": _to_torch,
+}
 """What --to names: each writes an export and yields what there is to say of it."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.streaming.config import LiveAnswers
     from loopcell.tasks.core.streaming.stream import Stream
 
+ItemT = TypeVar("ItemT")
 NAME, ROW = "standard input", ""  # ROW is the column of a row without columns
 STOPPED = 128  # and the number of the signal, as shells have it
 
@@ -54,8 +55,12 @@ def answer_live(model: Any, live: Live) -> None:
         FileFormatError: the file of the state is damaged; it stays as it is.
         UsageError: the model has no streams, or the state is of another model.
     """
-    stream = _stream(model, live.state)
-    with _signals() as wait:
+    from loopcell.errors import UsageError
+
+    stream = stream_of(model, live.state)
+    if is_of_sound(stream):
+        raise UsageError("this model reads sound, not lines: loopcell stream MODEL FILE.wav, or a WAV through a pipe")
+    with signals() as wait:
         session = _Session(model, stream, live, wait)
         try:
             session.run()
@@ -65,13 +70,20 @@ def answer_live(model: Any, live: Live) -> None:
             raise typer.Exit(STOPPED + wait.stopped)
 
 
-def _stream(model: Any, state: Path | None) -> Stream[Any]:
+def is_of_sound(stream: Stream[Any]) -> bool:
+    """Say whether a stream reads samples, not rows."""
+    from loopcell.tasks.sequences.sound_stream import SoundStream
+
+    return isinstance(stream, SoundStream)
+
+
+def stream_of(model: Any, state: Path | None) -> Stream[Any]:
     """Return the model's stream where its state is, after a look whether that can be written."""
     from loopcell.errors import UsageError
     from loopcell.files.writable import demand_folder
 
     if not hasattr(model, "stream"):
-        kinds = "taggers, forecasters, anomaly detectors and language models"
+        kinds = "taggers, classifiers, regressors, forecasters, anomaly detectors and language models"
         raise UsageError(f"a {type(model).__name__} has no live answers: streams are of {kinds}")
     if state is None:
         return model.stream()  # type: ignore[no-any-return]
@@ -89,7 +101,7 @@ class _Stopped(BaseException):
     """A signal came while nothing was being done."""
 
 
-class _Wait:
+class Wait:
     """The waiting for a line, which a signal ends at once; what is being done with a line is finished first.
 
     Attributes:
@@ -105,8 +117,8 @@ class _Wait:
         if self._waiting:
             raise _Stopped
 
-    def each(self, lines: Iterator[LiveLine]) -> Iterator[LiveLine]:
-        """Yield lines, until there are no more or a signal has come."""
+    def each(self, lines: Iterator[ItemT]) -> Iterator[ItemT]:
+        """Yield lines, or chunks of a sound, until there are no more or a signal has come."""
         while not self.stopped:
             try:
                 self._waiting = True
@@ -122,9 +134,9 @@ class _Wait:
 
 
 @contextmanager
-def _signals() -> Iterator[_Wait]:
+def signals() -> Iterator[Wait]:
     """Let SIGINT and SIGTERM end the stream in order."""
-    wait = _Wait()
+    wait = Wait()
     before = {number: signal.signal(number, wait.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield wait
@@ -146,14 +158,14 @@ class _Session:
         wait: for lines.
     """
 
-    def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: _Wait) -> None:
+    def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: Wait) -> None:
         from loopcell.data.readers.live_rows import LineForm, LiveRows
 
         lines = live.lines
         said = LineForm(lines.kind, lines.header, lines.delimiter, lines.quote, lines.names)
         self._model, self._stream, self._live, self._wait = model, stream, live, wait
         self._rows = LiveRows(NAME, stream.columns, said, stream.layout) if stream.columns else None
-        self._write = _Answers(stream, live.lines.carried, DELIMITERS.get(live.form))
+        self._write = LiveWriter(stream, live.lines.carried, DELIMITERS.get(live.form))
         self._blank = self._skipped = 0
         self._begun = self._kept = stream.rows
 
@@ -223,7 +235,7 @@ class _Session:
             say_note(f"{self._skipped:,} line{'s' * (self._skipped != 1)} skipped, as said above")
 
 
-class _Answers:
+class LiveWriter:
     """Lines of answers: what of a row the model does not read, as it is, and what the model says.
 
     Args:

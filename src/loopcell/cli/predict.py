@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS
+from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS, UNIT_VALUES
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
 from loopcell.cli.live import Live, answer_live
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from loopcell.data import Column, Records
 
 ROWS_AT_ONCE = 1024
-FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *LAST, *CARRIED, *flags_of(LiveAnswers))
+FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *UNIT_VALUES, *LAST, *CARRIED, *flags_of(LiveAnswers))
 
 
 @with_flags(FLAGS)

@@ -45,6 +45,10 @@ class Spelling(NamedTuple):
 CELL = "a cell's name, or FILE.py:NAME for one of your own"
 _SIZE = "a further size that the cell names, such as proj=128; may be given again"
 SEED = "the seed of all that is drawn: the same one gives the same results; None for a fresh one"
+_REFIT_SEED = (
+    "the seed of all that is drawn: with --refit the same one gives the same results; None for that of the model's "
+    "training"
+)
 _TIME = "the time for the whole command, such as 50m or 1h30m; None for as long as it takes"
 _KIND = "of the files, csv, tsv, jsonl, text, ...; None for what is found in them"
 _DELIMITER = "what stands between the cells of a table: , ; tab, ..., or blanks; None for what is found in it"
@@ -69,6 +73,7 @@ SPELLINGS: dict[str, Spelling] = {
     "chunk": Spelling("--chunk --seq-length"),
     "time_limit": Spelling("--time-limit", str, parse_time, "TIME", _TIME),
     "random_state": Spelling("--seed", int, words=SEED),
+    "BacktestChoice.random_state": Spelling("--seed", int, words=_REFIT_SEED),
     "input": Spelling("--input", form="COLUMN", earlier="--text"),
     "separator": Spelling("--label-separator"),
     "kind": Spelling("--kind", words=_KIND),
@@ -80,6 +85,7 @@ SPELLINGS: dict[str, Spelling] = {
     "FileExamples.time": Spelling("--time", str, parse_names, "COLUMN"),
     "carried": Spelling("--id", str, parse_names, "COLUMN"),
     "unit_labels": Spelling("--unit-labels", form="FILE"),
+    "statics": Spelling("--statics", form="FILE"),
     "FileExamples.target": Spelling("--label --target", form="COLUMN"),
     "target": Spelling("--target", str, parse_names, "COLUMN"),
     "time": Spelling("--time", str, parse_names, "COLUMN"),

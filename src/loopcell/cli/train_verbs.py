@@ -21,6 +21,7 @@ from loopcell.cli.columns import (
     STATIC,
     STEPS,
     UNIT_LABELS,
+    UNIT_VALUES,
     VECTORS,
 )
 from loopcell.cli.finish import report
@@ -69,19 +70,19 @@ VERBS = {
     "classify": Verb(
         "sequence-classifier",
         ClassifierSettings,
-        (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_LABELS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *SEPARATOR, *STEPS, *STATIC, *UNIT_VALUES, *UNIT_LABELS, *VECTORS),
         "Train a classifier: a label, or several, for each sequence. A row is a sequence, or a step of one.",
     ),
     "regress": Verb(
         "sequence-regressor",
         RegressorSettings,
-        (*READING, *INPUT, *LABEL, *STEPS, *STATIC, *CAP, *UNIT_LABELS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *STEPS, *STATIC, *UNIT_VALUES, *CAP, *UNIT_LABELS, *VECTORS),
         "Train a regressor: a number for each sequence. A row is a sequence, or a step of one.",
     ),
     "tag": Verb(
         "sequence-tagger",
         TaggerSettings,
-        (*READING, *INPUT, *LABEL, *STEPS, *VECTORS),
+        (*READING, *INPUT, *LABEL, *STEPS, *STATIC, *UNIT_VALUES, *VECTORS),
         "Train a tagger: a label for each step. A row has lists of steps and labels, or is a step.",
     ),
     "translate": Verb(
@@ -148,6 +149,7 @@ def _train(
     spec = settings.build(FileExamples, files=data, digits="tokens" in settings.given(verb.settings))
     early.demand_there(spec.vectors, "--vectors")
     early.demand_there(spec.unit_labels, "--unit-labels")
+    early.demand_there(spec.statics, "--statics")
     if val and spec.unit_labels is not None:
         raise UsageError("--unit-labels is of one set of files, and there is --val too: put the labels into the tables")
     held_out = settings.build(FileExamples, files=val) if val else None

@@ -26,6 +26,8 @@ from loopcell.data.features import (
     MelStream,
     Mfcc,
     RawAudio,
+    RawStream,
+    WaitingSamples,
     audio_chunks,
     read_audio,
 )
@@ -103,7 +105,9 @@ __all__ = [
     "MelStream",
     "Mfcc",
     "RawAudio",
+    "RawStream",
     "Standardiser",
+    "WaitingSamples",
     "audio_chunks",
     "read_audio",
     # time series

@@ -25,10 +25,25 @@ from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.export.c import CForm as CForm, CReport as CReport, to_c as to_c
+    from loopcell.export.onnx import (
+        OnnxFile as OnnxFile,
+        OnnxMetadata as OnnxMetadata,
+        OnnxStream as OnnxStream,
+        to_onnx as to_onnx,
+    )
+    from loopcell.export.torch_program import ProgramStream as ProgramStream, to_torch_program as to_torch_program
+    from loopcell.export.verifying import Verified as Verified, verify as verify
     from loopcell.export.wasm import WasmReport as WasmReport, WasmStream as WasmStream, to_wasm as to_wasm
 
 __getattr__ = imported_when_asked(
-    __name__, {"c": ("CForm", "CReport", "to_c"), "wasm": ("WasmReport", "WasmStream", "to_wasm")}
+    __name__,
+    {
+        "c": ("CForm", "CReport", "to_c"),
+        "onnx": ("OnnxFile", "OnnxMetadata", "OnnxStream", "to_onnx"),
+        "torch_program": ("ProgramStream", "to_torch_program"),
+        "verifying": ("Verified", "verify"),
+        "wasm": ("WasmReport", "WasmStream", "to_wasm"),
+    },
 )
 
 __all__ = [
@@ -40,16 +55,24 @@ __all__ = [
     "Join",
     "Lookup",
     "MelBands",
+    "OnnxFile",
+    "OnnxMetadata",
+    "OnnxStream",
     "Output",
+    "ProgramStream",
     "Quantity",
     "Softmax",
     "StepModel",
     "StepRun",
+    "Verified",
     "WasmReport",
     "WasmStream",
     "formula",
     "layer_stages",
     "step_model_of",
     "to_c",
+    "to_onnx",
+    "to_torch_program",
     "to_wasm",
+    "verify",
 ]

@@ -14,11 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from loopcell.errors import FileFormatError
+from loopcell.errors import FileFormatError, LoopcellError
 from loopcell.files import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
+HOSTILE = (
+    LoopcellError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

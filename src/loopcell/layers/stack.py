@@ -20,12 +20,12 @@ from loopcell.layers.sequences import as_lengths, check_reset, checked_lengths, 
 from loopcell.layers.settings import StackSettings
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
-from loopcell.layers.stepper import Stepper
+from loopcell.layers.stepper import Stepper, Width
+from loopcell.layers.streaming.of_network import StreamedNetwork
 from loopcell.runtime import Executable, KernelCall, Lengths, Plan, Weights
 
 Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
 """The output, the final states [L * D, B, n] by name, and what was recorded, by name, for each layer and direction."""
-
 
 _NO_INPUTS: Mapping[str, Any] = {}
 
@@ -46,7 +46,7 @@ class LayersResults(NamedTuple):
     kernel_calls: list[KernelCall | None]
 
 
-class Stack(StackSettings):
+class Stack(StreamedNetwork, StackSettings):
     """Layers and directions of one cell; subclasses say which modules and tensors hold its parameters."""
 
     @abstractmethod
@@ -89,17 +89,18 @@ class Stack(StackSettings):
     def assign(self, layer: int, direction: int, name: str, value: Tensor) -> None:
         """Overwrite one parameter of the equations in place, such as "b.f" with ones."""
 
-    def stepper(self, batch_size: int = 1, state: State | None = None) -> Stepper:
+    def stepper(self, batch_size: int = 1, state: State | None = None, *, weights: Width | None = None) -> Stepper:
         """Return the network one step at a time, for control loops, live audio and generation.
 
         Args:
             batch_size: B, how many rows every step has.
             state: where to start; None starts at zero.
+            weights: "bf16" or "int8", the width to which matrices of weights are rounded; None: as they are.
 
         Raises:
-            InputError: the network is bidirectional, or the state does not fit.
+            InputError, UsageError: the network is bidirectional, the state does not fit, or weights cannot be narrow.
         """
-        return Stepper(self, batch_size, state)
+        return Stepper(self, batch_size, state, weights)
 
     def record(
         self,
@@ -114,8 +115,7 @@ class Stack(StackSettings):
 
         Args:
             x: the input, a tensor as in a call.
-            names: the author's names of values, such as "i", "f", "c"; a state's name is the state after the step.
-                None: all that have a name.
+            names: of values, such as "i", "f", "c"; a state's name is the state after the step. None: all with a name.
             state: as in a call.
             lengths: as in a call.
             reset: as in a call.

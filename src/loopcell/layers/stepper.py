@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from loopcell.errors import InputError
+from loopcell.errors import InputError, UsageError
 from loopcell.layers.boundary import described
+from loopcell.layers.drift import Drift, batch_of, drift
 from loopcell.layers.further_inputs import read_step
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
@@ -20,13 +21,18 @@ from loopcell.runtime import (
     Lengths,
     StepLayer,
     Weights,
+    check_width,
     is_plain,
     may_fuse,
+    narrow_step,
     nothing_at_work,
     observer,
     transformation,
 )
 from loopcell.runtime.half import widened_dtype, widened_weights
+
+Width = Literal["bf16", "int8"]
+"""To which matrices of weights are rounded."""
 
 _NO_INPUTS: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -69,13 +75,21 @@ class Stepper:
 
     Attributes:
         batch_size: B.
+        weights: "bf16" or "int8", the width to which matrices of weights are rounded; None: they are as in the network.
+        weight_error: the largest error of a weight that is rounded so, relative to the largest weight of its row.
     """
 
-    def __init__(self, net: SteppedNetwork, batch_size: int, state: State | None = None) -> None:
+    def __init__(
+        self, net: SteppedNetwork, batch_size: int, state: State | None = None, weights: Width | None = None
+    ) -> None:
         if net.spec.bidirectional:
             raise InputError("a bidirectional network reads the future: it cannot go one step at a time")
+        if weights is not None:
+            check_width(weights)
         self._net = net
         self.batch_size = batch_size
+        self.weights = weights
+        self.weight_error = 0.0
         # The memory serves every later call, so it is not made for inference alone.
         with torch.inference_mode(False), torch.no_grad():
             self._make_memory()
@@ -138,17 +152,22 @@ class Stepper:
         Raises:
             InputError: a shape, dtype or device is off, or a further input is missing or unknown.
         """
-        if inputs:
+        if (  # the usual step: these questions take about as long as the kernel of a small network
+            self._alone is not None
+            and not inputs
+            and type(x) is Tensor
+            and x.dtype is self._dtype
+            and x.shape == self._shape
+            and x.is_cpu
+            and not x.is_neg()
+            and nothing_at_work()
+        ):
+            return self._step_of_kernels(self._alone, x)
+        if inputs or self._further:
             return self._step_of_several(x, inputs)
         if not isinstance(x, Tensor):
             raise InputError(f"a step takes a tensor, {self._dtype} {list(self._shape)}; got {type(x).__name__}")
-        alike = x.shape == self._shape and x.dtype is self._dtype
-        plain = type(x) is Tensor and x.is_cpu and not x.is_neg()
-        if self._alone is not None and alike and plain and nothing_at_work():
-            return self._step_of_kernels(self._alone, x)
-        if self._further:
-            return self._step_of_several(x, inputs)
-        if not alike or x.device != self._device:
+        if x.shape != self._shape or x.dtype is not self._dtype or x.device != self._device:
             raise InputError(
                 f"a step takes {self._dtype} {list(self._shape)} on {self._device}; "
                 f"got {x.dtype} {list(x.shape)} on {x.device}"
@@ -195,9 +214,31 @@ class Stepper:
             f"a stepper's kernel reads and writes memory, which {watcher} does not see; call the network instead"
         )
 
-    def __reduce__(self) -> tuple[type[Stepper], tuple[SteppedNetwork, int, State]]:
+    def __reduce__(self) -> tuple[type[Stepper], tuple[SteppedNetwork, int, State, Width | None]]:
         """Return what a copy or a pickle is made of; it has the network's weights as they are then."""
-        return Stepper, (self._net, self.batch_size, self.state)
+        return Stepper, (self._net, self.batch_size, self.state, self.weights)
+
+    def compare(self, x: Tensor, **inputs: Tensor) -> Drift:
+        """Measure what narrow weights change, step by step on given data, against the weights as they are.
+
+        Both begin at rest, with the network's weights as they are now; this stepper's state stays where it is.
+
+        Args:
+            x: the input [T, B, I], of any B; also where the network is `batch_first`.
+            inputs: the cell's further inputs by name, [T, B, n] each; of one number a step also [T, B].
+
+        Raises:
+            UsageError: this stepper's weights are not narrow.
+            InputError: the input is no sequence, or a step of it is refused.
+        """
+        if self.weights is None:
+            raise UsageError(
+                "this stepper's weights are the network's own, so there is nothing to compare; "
+                'ask for net.stepper(weights="bf16") or "int8"'
+            )
+        batch = batch_of(x, inputs)
+        narrow, full = (Stepper(self._net, batch, weights=weights) for weights in (self.weights, None))
+        return drift(full.step, narrow.step, narrow.weight_error, x, inputs)
 
     def reset(self, rows: Tensor | list[bool] | None = None) -> None:
         """Start afresh: all rows, or those for which bool `rows` [B] is true."""
@@ -212,7 +253,7 @@ class Stepper:
         # Taken out and put back: the new steps begin at the first of the two buffers, wherever the old ones stood.
         state = [buffer[self._now].clone() for buffer in self._buffers.values()]
         self._steps = None
-        layers = self._layers()
+        layers = self._layers() if self.weights is None else self._narrow_layers(self.weights)
         if layers is not None:
             self._steps = FusedSteps(layers)
         # What may run at once on the first input, all there is in most cells; further inputs are looked at before.
@@ -224,15 +265,35 @@ class Stepper:
     def _now(self) -> int:
         return self._turn if self._steps is None else self._steps.turn
 
+    def _memory_of_layers(self) -> Iterator[tuple[int, Tensor, list[tuple[Tensor, Tensor]], Weights, Tensor]]:
+        """Yield the number, the input, both buffers of every state, the weights and the output of each layer."""
+        x = self._x.unsqueeze(0)
+        for layer, output in enumerate(self._outputs):
+            pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
+            weights = self._net.sources(layer, 0)
+            if self._half is not None:
+                weights = widened_weights(weights)
+            # Kernels pack matrices, and read vectors where they are: a copy stays as it was until `refresh`.
+            bases = tuple(base.detach().clone() if base.dim() < 2 else base for base in weights.bases)
+            yield layer, x, pairs, Weights(bases, weights.layout), output
+            x = output
+
+    def _narrow_layers(self, width: Width) -> list[StepLayer]:
+        layers, error = [], 0.0
+        further = {name: tensor.unsqueeze(0) for name, tensor in self._further.items()}
+        with torch.no_grad():
+            for layer, x, pairs, weights, output in self._memory_of_layers():
+                executable = self._net.spec.executables[layer]
+                step = narrow_step(executable, x, [pair[0] for pair in pairs], weights, width, further)
+                layers.append(StepLayer(step.forward, step.launch, step.tensors, pairs, output, step.packs))
+                error = max(error, step.error)
+        self.weight_error = error
+        return layers
+
     def _layers(self) -> list[StepLayer] | None:
         layers = []
-        x = self._x.unsqueeze(0)
         with torch.no_grad():
-            for layer, output in enumerate(self._outputs):
-                pairs = [(buffer[0, layer], buffer[1, layer]) for buffer in self._buffers.values()]
-                weights = self._net.sources(layer, 0)
-                if self._half is not None:
-                    weights = widened_weights(weights)
+            for layer, x, pairs, weights, output in self._memory_of_layers():
                 ready = self._net.spec.executables[layer].prepared(
                     x,
                     [pair[0] for pair in pairs],
@@ -245,7 +306,6 @@ class Stepper:
                     return None
                 call, tensors = ready
                 layers.append(StepLayer(call.bound.inference, call.launch, tensors, pairs, output))
-                x = output
         return layers
 
     def _step_of_network(self, x: Tensor, further: Mapping[str, Tensor] = _NO_INPUTS) -> Tensor:

@@ -10,11 +10,11 @@ their own, are given these (`split_invariants`).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loopcell.equations.builder import Builder, Value
 from loopcell.equations.graph import Graph, Node
-from loopcell.equations.keys import Key
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.rewrite import copy_into
 from loopcell.passes.dependence import SEQUENCE, STATIC, STEP, dependence
 
@@ -48,7 +48,7 @@ def hoist(graph: Graph) -> Hoisted:
 
 @dataclass(frozen=True)
 class InvariantSplit:
-    """One step in two parts: its loop invariants, and the rest.
+    """One step in two parts: what is the same for many steps, such as its loop invariants, and the rest.
 
     Attributes:
         once: the invariants: leaves parameter, random (once a sequence), constant, size; results hoisted.NAME.
@@ -62,13 +62,36 @@ class InvariantSplit:
 def split_invariants(graph: Graph) -> InvariantSplit:
     """Take the loop invariants out of a cell's graph: what is the same at every step, and no mere leaf."""
     graph = _regrouped(graph)
-    kinds = dependence(graph)
+    return _taken_out(graph, [kind == STATIC for kind in dependence(graph)])
+
+
+def split_branches(loop: Graph, varying: frozenset[str]) -> InvariantSplit:
+    """Take out of a loop what steps from one state have in common, whatever their inputs: U h, but not W x + U h.
+
+    Args:
+        loop: of a hoisted cell.
+        varying: names of the hoisted values that differ from step to step.
+
+    Returns:
+        Once: leaves state, parameter, hoisted (invariants), constant, size. Core: with the output as its only result.
+    """
+    graph = _loop(replace(loop, results={OUTPUT: loop.results[OUTPUT]}), {})  # without what only the new states need
+    shared: list[bool] = []
+    for node in graph.nodes:
+        own = node.op == "random" or (node.op == "hoisted" and node.name in varying)
+        shared.append(not own and all(shared[arg] for arg in node.args))
+    return _taken_out(graph, shared)
+
+
+def _taken_out(graph: Graph, shared: list[bool]) -> InvariantSplit:
+    """Take the values of which `shared` says so out of a graph, as far as others or a result read them."""
     users = _users(graph)
     names: dict[int, str] = {}
-    read = [arg for index, node in enumerate(graph.nodes) if kinds[index] != STATIC for arg in node.args]
+    taken = {node.name for _, node in graph.leaves("hoisted")}
+    read = [arg for index, node in enumerate(graph.nodes) if not shared[index] for arg in node.args]
     for index in dict.fromkeys([*read, *graph.results.values()]):
-        if kinds[index] == STATIC and graph.nodes[index].args:
-            names[index] = _unused(_crossing_name(graph, users, index), set(names.values()))
+        if shared[index] and graph.nodes[index].args:
+            names[index] = _unused(_crossing_name(graph, users, index), taken.union(names.values()))
     return InvariantSplit(_prologue(graph, names), _loop(graph, names))
 
 

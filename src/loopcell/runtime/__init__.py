@@ -1,9 +1,10 @@
 """Running cells: the choice of path (and why), and one cell over one sequence."""
 
-from loopcell.backends.c import FusedSteps, StepLayer
+from loopcell.backends.c import LONGEST, ChunkLayer, FusedChunks, FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.branches import run_branched, shares_a_step
 from loopcell.runtime.dispatch import (
     BACKENDS,
     autocast_dtype,
@@ -20,16 +21,21 @@ from loopcell.runtime.dispatch import (
 )
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
-from loopcell.runtime.kernels import KernelCall
+from loopcell.runtime.kernels import KernelCall, threads_for
+from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
     "BACKENDS",
+    "LONGEST",
+    "ChunkLayer",
     "Executable",
     "FurtherInput",
+    "FusedChunks",
     "FusedSteps",
     "KernelCall",
     "Lengths",
+    "NarrowStep",
     "ParameterSlice",
     "Plan",
     "StepLayer",
@@ -37,15 +43,20 @@ __all__ = [
     "Weights",
     "autocast_dtype",
     "backend",
+    "check_width",
     "choose",
     "first_obstacle",
     "granted",
     "is_plain",
     "may_fuse",
     "narrow_results",
+    "narrow_step",
     "nothing_at_work",
     "nothing_special",
     "observer",
     "refuse_fallback",
+    "run_branched",
+    "shares_a_step",
+    "threads_for",
     "transformation",
 ]

@@ -272,8 +272,7 @@ class Executable:
         further: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> tuple[KernelCall, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
-        leaves = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
-        leaves |= dict(zip(self._state_keys, states, strict=True))
+        leaves = self.leaves(x, states, further)
         if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) is not Route.KERNELS:
             return None
         if training and (self._draws or self._dropped_weights):
@@ -281,6 +280,15 @@ class Executable:
         runner = self._runners[training, ()]
         kernels = runner.kernels(kernel_products(products) or x.dtype)
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
+
+    def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:
+        """Return the tensors of a call by key, draws aside; the input first."""
+        inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
+        return {**inputs, **dict(zip(self._state_keys, states, strict=True))}
+
+    def evaluation(self) -> KernelRunner:
+        """Return the kernels of evaluation, which record nothing."""
+        return self._runners[False, ()]
 
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
         """Return the text by which the operator knows this cell."""

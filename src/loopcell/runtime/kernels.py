@@ -198,6 +198,13 @@ def _by_reference(
     )
 
 
+def threads_for(multiplications: int, batch: int) -> int:
+    """Return how many threads share the rows: as many as PyTorch may have, and one where there is little to do."""
+    if batch > 1 and multiplications > _MOST_WORK_ALONE:
+        return granted(min(torch.get_num_threads(), batch))
+    return 1
+
+
 class KernelRunner:
     """A cell's kernels with known sizes.
 
@@ -241,7 +248,7 @@ class KernelRunner:
         bound = self._bind(kernels, tuple(leaves), weights)
         tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
         batch = tensors[0].shape[1]
-        threads = self._threads(lengths.steps, batch)
+        threads = self.threads(lengths.steps, batch)
         index = None if lengths.lengths is None else lengths.index
         if index is None and lengths.reset is None:
             return self._plain_call(bound, lengths.steps, batch, threads), tensors
@@ -250,11 +257,9 @@ class KernelRunner:
         rows = lengths.steps * batch if index is None else index.shape[0]
         return KernelCall(bound, Launch(lengths, batch, threads, rows, index)), tensors
 
-    def _threads(self, steps: int, batch: int) -> int:
-        """Return how many threads share the rows: as many as PyTorch may have, and one where there is little to do."""
-        if batch > 1 and steps * batch * self._multiplications > _MOST_WORK_ALONE:
-            return granted(min(torch.get_num_threads(), batch))
-        return 1
+    def threads(self, steps: int, batch: int) -> int:
+        """Return how many threads share the rows of a call; see `threads_for`."""
+        return threads_for(steps * batch * self._multiplications, batch)
 
     def _plain_call(self, bound: BoundKernels, steps: int, batch: int, threads: int) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""

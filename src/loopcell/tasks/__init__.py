@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.models import load_model as load_model, open_run as open_run
     from loopcell.tasks.core.run_record import RunRecord as RunRecord
     from loopcell.tasks.core.score_table import ScoreTable as ScoreTable
-    from loopcell.tasks.core.streaming.state import StreamState as StreamState
     from loopcell.tasks.core.streaming.stream import Stream as Stream
     from loopcell.tasks.core.verdict import Verdict as Verdict
     from loopcell.tasks.forecasting.anomaly_detector import AnomalyDetector as AnomalyDetector
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     from loopcell.tasks.seq2seq.translator import Seq2Seq as Seq2Seq
     from loopcell.tasks.sequences.classifier import SequenceClassifier as SequenceClassifier
     from loopcell.tasks.sequences.regressor import SequenceRegressor as SequenceRegressor
-    from loopcell.tasks.sequences.tag_stream import TaggedStep as TaggedStep
+    from loopcell.tasks.sequences.running import RunningNumber as RunningNumber, TaggedStep as TaggedStep
+    from loopcell.tasks.sequences.sound_stream import SoundStream as SoundStream
     from loopcell.tasks.sequences.tagger import SequenceTagger as SequenceTagger
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
@@ -44,7 +44,6 @@ _HOMES = {
     "core.models": ("load_model", "open_run"),
     "core.run_record": ("RunRecord",),
     "core.score_table": ("ScoreTable",),
-    "core.streaming.state": ("StreamState",),
     "core.streaming.stream": ("Stream",),
     "core.verdict": ("Verdict",),
     "forecasting.anomaly_detector": ("AnomalyDetector",),
@@ -62,7 +61,8 @@ _HOMES = {
     "seq2seq.translator": ("AttentionMap", "Seq2Seq"),
     "sequences.classifier": ("SequenceClassifier",),
     "sequences.regressor": ("SequenceRegressor",),
-    "sequences.tag_stream": ("TaggedStep",),
+    "sequences.running": ("RunningNumber", "TaggedStep"),
+    "sequences.sound_stream": ("SoundStream",),
     "sequences.tagger": ("SequenceTagger",),
     "word_vectors.estimator": ("WordVectors",),
 }

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from loopcell.data import LogMel, Mfcc
+from loopcell.data import LogMel, Mfcc, RawAudio
 from loopcell.data.features import FEATURES, features_from_json, features_to_json
-from loopcell.data.features.mel import filter_bank, hertz, mel
+from loopcell.data.features.mel import WaitingSamples, filter_bank, hertz, mel
 from loopcell.errors import FileFormatError, UsageError
 
 RATE = 8000
@@ -150,7 +150,7 @@ def test_a_stream_gives_what_the_whole_gives(length, cuts, window, hop, kind):
     streamed = np.concatenate([pushed, stream.finish()])
     assert streamed.shape == (0 if not length else max(1, -(-(length - features.width) // features.step) + 1), 13)
     if length:
-        np.testing.assert_allclose(streamed, features(samples), atol=1e-5)
+        np.testing.assert_array_equal(streamed, features(samples))  # bit for bit
     assert len(stream.finish()) == 0
 
 
@@ -233,3 +233,48 @@ def test_features_are_stored_as_json_and_read_with_distrust():
     ):
         with pytest.raises(FileFormatError, match=r"the stored .*features are"):
             features_from_json(hostile)
+
+
+@pytest.mark.parametrize("kind", [LogMel, Mfcc])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_frame_hangs_on_nothing_but_itself_at_44100(kind, channels):
+    """However a sound is cut, and wherever its stream is put down and taken up."""
+    features = kind(sample_rate=44100)
+    samples = np.random.default_rng(0).normal(0, 0.1, (30000, channels)).astype(np.float32)
+    whole = features(samples)
+    for size in (1, 441, 1000, 4096):
+        stream, parts = features.stream(), []
+        for start in range(0, len(samples) if size > 1 else 3000, size):
+            parts.append(stream.push(samples[start : start + size]))
+            again = features.stream()
+            again.waiting = stream.waiting
+            stream = again
+        found = np.concatenate(parts)
+        np.testing.assert_array_equal(found, whole[: len(found)])
+        if size > 1:
+            np.testing.assert_array_equal(stream.finish(), whole[len(found) :])
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        (np.zeros(400, np.float32), 0),
+        (np.zeros(10, np.float64), 0),
+        (np.zeros((2, 2), np.float32), 0),
+        (np.zeros(10, np.float32), 11),
+        (np.zeros(10, np.float32), -1),
+        (np.full(3, np.nan, np.float32), 0),
+    ],
+)
+def test_what_does_not_wait_is_refused(waiting):
+    with pytest.raises(ValueError, match="not samples that wait"):
+        LogMel(sample_rate=16000).stream().waiting = WaitingSamples(*waiting)
+
+
+def test_raw_samples_come_as_they_are():
+    features, samples = RawAudio(8000), np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    stream = features.stream()
+    parts = [stream.push(samples[:7]), stream.push(samples[7:7]), stream.push(samples[7:]), stream.finish()]
+    np.testing.assert_array_equal(np.concatenate(parts), features(samples))
+    with pytest.raises(ValueError, match="no sample waits"):
+        stream.waiting = WaitingSamples(samples[:, 0], 0)

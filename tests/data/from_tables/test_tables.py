@@ -189,6 +189,7 @@ BAD = "unit,time,a,label\n1,1,0.5,x\n1,2,0.7,x\n2,1,0.1,y\n"
         (BAD, {"by": "machine"}, "there is no column 'machine'"),
         (BAD, {"by": (), "stride": 2}, "stride is about windows"),
         (BAD, {"last": True}, "last is about windows"),
+        (BAD, {"window": 1, "last": True, "target": "remaining"}, "nothing is left of a unit after its last window"),
         (BAD, {"window": 0}, "window is a whole number from 1 up, got 0"),
         (BAD, {"window": 1, "cap": 3}, "column 'label': 'x' is not a number"),
         (BAD, {"each_step": True, "cap": 3}, "a cap is for sequences that have one number each"),

@@ -167,6 +167,29 @@ def test_a_date_and_a_time_of_the_day():
         assert found.times.tolist() == [time.to_pydatetime() for time in HOURS]
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d/%m/%Y", "%Y%m%d", None])
+@pytest.mark.parametrize("names", [("date", "hour"), ("day", "hr"), ("날짜", "시간")])
+def test_a_date_beside_the_number_of_its_hour(form, names):
+    dates = [time.date() if form is None else time.strftime(form) for time in HOURS]
+    found = read_time_columns([column(dates), column([time.hour for time in HOURS])], names)
+    assert found.times.tolist() == [time.to_pydatetime() for time in HOURS]
+    other_way_round = read_time_columns([column([str(time.hour) for time in HOURS]), column(dates)], names[::-1])
+    assert other_way_round.times.tolist() == found.times.tolist()
+
+
+def test_a_date_beside_a_whole_clock_and_on_that_of_a_zone():
+    days, clock = ["2023-03-26"] * 2, ([1, 3], [5, 0], [9, 0])
+    found = read_time_columns([days, *clock], ("date", "hour", "minute", "second"), "Europe/Berlin")
+    assert [str(time)[:19] for time in found.times] == ["2023-03-26T00:05:09", "2023-03-26T01:00:00"]
+    with pytest.raises(DataError, match="never show 2023-03-26 02"):
+        read_time_columns([days, [1, 2]], ("date", "hour"), "Europe/Berlin")
+
+
+def test_hours_with_their_minutes_in_one_number_are_a_text():
+    found = read_time_columns([["2024-01-31"] * 2, ["0530", "1800"]], ("date", "hour"))
+    assert [str(time)[11:16] for time in found.times] == ["05:30", "18:00"]
+
+
 def test_hour_24_is_the_end_of_a_day():
     found = read_time_columns([[2020, 2020], [2, 2], [28, 28], [23, 24]], ("year", "month", "day", "hour"))
     assert str(found.times[1])[:16] == "2020-02-29T00:00"
@@ -182,6 +205,10 @@ def test_hour_24_is_the_end_of_a_day():
         ([[2015, 2015], [2, ""]], ("year", "month"), "f.csv row 2 (line 3), column 'month': the cell is empty"),
         ([[2015, 2015], [2, "Feb"]], ("year", "month"), "f.csv row 2 (line 3), column 'month': 'Feb' is no"),
         ([[2015, 2015], [2, 2.5]], ("year", "month"), "f.csv row 2 (line 3), column 'month': '2.5' is no whole number"),
+        ([["2015-02-01"] * 2, [3, -1]], ("date", "hour"), "f.csv row 2 (line 3): there is no such time: year 2015"),
+        ([["2015-02-01"] * 2, [3, ""]], ("date", "hour"), "f.csv row 2 (line 3), column 'hour': the cell is empty"),
+        ([["2015-02-01 12:00"], [3]], ("date", "hour"), "f.csv row 1 (line 2): column 'date' has times of the day"),
+        ([[7], [3]], ("date", "hour"), "f.csv row 1 (line 2): column 'date' has numbers that are no dates"),
         ([[2015], [3]], ("year", "day"), "the columns of the time are year, day: a time has its year, month, day"),
         ([[2015], [3]], ("month", "hour"), "the columns of the time are month, hour: a time has its year"),
         ([[2015], [3]], ("year", "years"), "the columns of the time are year, years: a time has its year"),

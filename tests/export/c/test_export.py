@@ -17,10 +17,10 @@ from loopcell.export import CForm, to_c
 from loopcell.export.c import export as module
 from loopcell.export.c.check_program import recorded_steps, speed_steps
 from loopcell.export.c.compiled import STRICT
-from loopcell.export.c.identity import identity
 from loopcell.export.c.report import stack_bytes
 from loopcell.export.step_model import Output, Quantity, StepModel, step_model_of
 from loopcell.export.step_model.formulas import linear_stage
+from loopcell.export.step_model.identity import identity
 from tests.export.c.models import GCC, HOUSE, network, prove, source_of, whole_model
 
 pytestmark = pytest.mark.skipif(not HOUSE, reason="there is no C compiler")

@@ -10,6 +10,8 @@ from hypothesis import given, strategies as st
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.verdict import Verdict, aligned, verdict_of
 
+APART = "the model cannot be told apart from its best baseline"
+
 
 @pytest.mark.parametrize(
     ("rows", "beaten", "sentence"),
@@ -27,7 +29,12 @@ from loopcell.tasks.core.verdict import Verdict, aligned, verdict_of
         (
             {"model": {"accuracy": 0.5}, "majority class": {"accuracy": 0.5}},
             False,
-            "the model is no better than its best baseline, majority class: accuracy 0.5000 against 0.5000",
+            f"{APART}, majority class: accuracy 0.5000 against 0.5000 (less than 1% apart)",
+        ),
+        (
+            {"model": {"MSE": 0.4991}, "naive": {"MSE": 0.5}},
+            False,
+            f"{APART}, naive: MSE 0.4991 against 0.5000 (less than 1% apart)",
         ),
         (
             {"model": {"perplexity": 4.0, "BLEU": 3.0}, "copy": {"BLEU": 1.0}, "broken": {"BLEU": math.nan}},
@@ -45,6 +52,21 @@ def test_the_first_metric_that_both_have_decides(rows, beaten, sentence):
     found = verdict_of(rows)
     assert (found.beaten, found.sentence) == (beaten, sentence)
     assert ScoreTable("", rows).verdict() == found
+
+
+@pytest.mark.parametrize(
+    ("own", "how", "beaten"),
+    [
+        (0.60, "is better than", True), (0.53, "cannot be told apart from", False),
+        (0.47, "cannot be told apart from", False), (0.40, "is no better than", False),
+    ],
+)  # fmt: skip
+def test_within_two_standard_errors_both_are_about_as_good(own, how, beaten):
+    rows = {"model": {"accuracy": own}, "majority class": {"accuracy": 0.5}, "other": {"accuracy": 0.1}}
+    found = verdict_of(rows, {"majority class": {"accuracy": 0.02}, "other": {"accuracy": 1.0}})
+    assert found.sentence.startswith(f"the model {how} its best baseline, majority class: accuracy {own:.4f}")
+    assert (found.beaten, found.alike) == (beaten, how == "cannot be told apart from")
+    assert ("two standard errors of the difference are 0.0400" in found.sentence) == found.alike
 
 
 def test_where_both_are_never_off_no_other_run_is_recommended():

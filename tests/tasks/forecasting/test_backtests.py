@@ -80,6 +80,18 @@ def test_a_refit_learns_what_stands_before_its_places(model):
     assert (other.mean[:3] == found.mean[:3]).all()
 
 
+def test_the_seed_of_refits_is_said_and_repeats_them():
+    free = Forecaster(**QUICK | {"random_state": None}).fit(wave())
+    (drawn,) = free.backtest(wave(), windows=2, refit="full")
+    said = next(note for note in free.notes_ if "refit='full'" in note)
+    seed = int(said.split("random_state=")[1].split(",")[0])
+    (again,) = free.backtest(wave(), windows=2, refit="full", random_state=seed)
+    (other,) = free.backtest(wave(), windows=2, refit="full", random_state=seed + 1)
+    assert (again.mean == drawn.mean).all()
+    assert (other.mean != drawn.mean).any()
+    assert free.random_state is None
+
+
 def test_a_warm_refit_goes_on_from_the_weights_and_leaves_the_model(model):
     before = {name: tensor.clone() for name, tensor in model.network_.state_dict().items()}
     (warm,) = model.backtest(wave(), windows=2, refit="warm", refit_every=2)
@@ -96,11 +108,22 @@ def test_a_warm_refit_goes_on_from_the_weights_and_leaves_the_model(model):
         ({"windows": 0}, "windows is at least 1, got 0"),
         ({"refit_every": 0}, "refit_every is at least 1"),
         ({"refit": "often"}, "refit is None, 'warm' or 'full', got 'often'"),
+        ({"start": 10_000}, "start=10000 is after the end of the data: it has [0-9]+ steps; begin earlier"),
+        ({"start": 60, "end": 50}, "end=50 is not after start=60, so that no step is between; end later"),
+        ({"end": 0}, "end=0 is not after the beginning of the data"),
+        ({"random_state": 1}, "random_state is the seed of what refit= trains anew, and without it nothing is drawn"),
     ],
 )
 def test_what_is_no_backtest_is_one_sentence(model, arguments, sentence):
     with pytest.raises(UsageError, match=sentence):
         model.backtest(wave(), **arguments)
+
+
+def test_a_start_after_the_last_time_says_when_that_is(timed):
+    with pytest.raises(UsageError, match=r"start='2100-01-01' is after the end of the data: it has \d+ steps, the l"):
+        timed.backtest(table(), start="2100-01-01")
+    with pytest.raises(DataError, match=r"the longest series has [0-9]+, of which 1 are from start to end"):
+        timed.backtest(table(), start=-1)
 
 
 # --- more and fewer steps -------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from loopcell import Forecaster
+from loopcell import Forecaster, cell, sigmoid, tanh
 from loopcell.errors import UsageError
+from loopcell.layers import branches
 from loopcell.tasks import SeriesState
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.examples import SeriesBatch
@@ -98,6 +99,37 @@ def test_forecasts_are_those_of_plain_torch(normalise):
         with torch.no_grad():
             expected = by_hand(net, window, around[n, b], known[n, b], k, place, size)
         assert torch.allclose(found[n, b, k], expected, atol=1e-12)
+
+
+@cell
+def leaking(x, h, *, W, U, p):
+    """A cell of a user, with a gate of the state alone."""
+    keep = sigmoid(U.keep @ h + p.keep)
+    return keep * h + tanh(W.h @ x + U.h @ (keep * h))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "gru_lets_before", leaking], ids=str)
+@pytest.mark.parametrize("sizes", [SIZES, Sizes(K, 0, 0, 1)])
+def test_what_segments_share_changes_no_number_and_no_gradient(kind, sizes, monkeypatch):
+    net = network(sizes, cell=kind, num_layers=2)
+    drawn_ones = (
+        drawn(N, B, K, 12),
+        drawn(N, B, sizes.known + sizes.past, 12, seed=2),
+        drawn(N, B, 8, sizes.known, seed=3),
+    )
+
+    def found():
+        windows, around, known = (part.clone().requires_grad_() for part in drawn_ones)
+        forecasts = net.forecast(around, windows, known)
+        forecasts.backward(drawn(*forecasts.shape, seed=4))
+        gradients = [weight.grad for weight in net.parameters()]
+        net.zero_grad()
+        return [forecasts, windows.grad, *(part.grad for part in (around, known) if part.numel()), *gradients]
+
+    shared = found()
+    monkeypatch.setattr(branches, "shares_a_step", lambda *_, **__: False)
+    for mine, whole in zip(shared, found(), strict=True):
+        torch.testing.assert_close(mine, whole, rtol=0, atol=1e-12)
 
 
 def test_reading_step_by_step_gives_the_windows_of_the_whole():

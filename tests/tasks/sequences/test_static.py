@@ -172,7 +172,7 @@ def test_what_is_refused():
     dates = pd.DataFrame({"made": pd.date_range("2024", periods=50)})
     assert "the static value 'made' is Timestamp" in complaint({"static": dates})
     assert complaint({"static": static}, categories=("colour",)).startswith("static has no column 'colour'")
-    assert complaint({}, categories=("kind",)).startswith("categories names static columns, and there are none")
+    assert complaint({}, categories=("kind",)).startswith("categories names 'kind', and there is no such")
     assert complaint({}, SequenceData(X, static=static), [np.arange(len(x)) % 2 for x in X], SequenceTagger).startswith(
         "a SequenceTagger reads no static values"
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from loopcell import SequenceTagger
-from loopcell.data import LogMel
+from loopcell.data import ImageRows
 from loopcell.errors import DataError, FileFormatError, UsageError
 from loopcell.tasks.core.from_files.config import Columns
 from tests.tasks.conftest import one_thread
@@ -102,11 +102,9 @@ def test_what_has_no_stream_is_refused():
             SequenceTagger(**QUICK, **settings).fit(X, y).stream()
     with pytest.raises(UsageError, match="reads 2 tokens at once"):
         SequenceTagger(**QUICK, ngrams=2).fit(["ab", "ba"] * 5, [list("ab")] * 10).stream()
-    sounds = [np.random.default_rng(0).normal(size=4000).astype(np.float32) for _ in range(4)]
-    features = LogMel(8000)
-    labels = [["a", *["b"] * (len(features(sound, "x")) - 1)] for sound in sounds]
-    with pytest.raises(UsageError, match="of whole sounds or images, of which there are no rows: make the features"):
-        SequenceTagger(**QUICK, features=features).fit(sounds, labels).stream()
+    pictures = [np.random.default_rng(0).random((4, 3)).astype(np.float32) for _ in range(4)]
+    with pytest.raises(UsageError, match="of whole images, of which there are no rows: make the features"):
+        SequenceTagger(**QUICK, features=ImageRows(4, 3)).fit(pictures, [["a", "b", "a", "b"]] * 4).stream()
 
 
 def test_rows_that_cannot_be_read_and_states_that_are_none(tmp_path):
@@ -140,3 +138,20 @@ def test_many_rows_take_little_time_each():
         stream.step(row)
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.02  # milliseconds on a quiet machine; what is rebuilt at each row would take longer
+
+
+def test_feed_is_step_by_step_and_takes_back_what_fails():
+    model = SequenceTagger(**QUICK).fit(*walks())
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    one, other = model.stream(), model.stream()
+    expected = [one.step(row).probabilities for row in rows]
+    np.testing.assert_array_equal([answer.probabilities for answer in other.feed(rows)], expected)
+    other.reset()
+    assert other.rows == 0
+    with pytest.raises(DataError):
+        other.feed([rows[0], rows[1], "abc"])
+    assert other.rows == 0
+    fork = other.fork()
+    np.testing.assert_array_equal(fork.step(rows[0]).probabilities, expected[0])
+    assert (fork.rows, other.rows) == (1, 0)
+    np.testing.assert_array_equal([answer.probabilities for answer in other.feed(rows)], expected)

@@ -3,20 +3,29 @@
 `codegen` writes the C of a cell, `toolchain` compiles it, `launch` calls it on tensors.
 """
 
-from loopcell.backends.c.launch.arguments import KernelSignature, Launch
+from loopcell.backends.c.codegen.layout import Factors
+from loopcell.backends.c.launch.arguments import ForwardSignature, KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
+from loopcell.backends.c.launch.chunks import LONGEST, ChunkLayer, FusedChunks
 from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
 from loopcell.backends.c.launch.library import Kernels
+from loopcell.backends.c.launch.narrow import NarrowKernels
 from loopcell.backends.c.launch.step import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.target import compiler
 
 __all__ = [
+    "LONGEST",
     "BackwardPass",
+    "ChunkLayer",
+    "Factors",
     "ForwardPass",
+    "ForwardSignature",
+    "FusedChunks",
     "FusedSteps",
     "KernelSignature",
     "Kernels",
     "Launch",
+    "NarrowKernels",
     "SavedForBackward",
     "StepLayer",
     "compiler",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from loopcell.data.features.audio import Audio, audio_chunks, audio_rate, read_audio, resample
 from loopcell.data.features.images import image_size, read_image
 from loopcell.data.features.kinds import FEATURES, Features, features_from_json, features_to_json
+from loopcell.data.features.mel import WaitingSamples
 from loopcell.data.features.pictures import ImagePixels, ImageRows
-from loopcell.data.features.sounds import LogMel, MelStream, Mfcc, RawAudio
+from loopcell.data.features.sounds import LogMel, MelStream, Mfcc, RawAudio, RawStream
 from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ __all__ = [
     "MelStream",
     "Mfcc",
     "RawAudio",
+    "RawStream",
     "Standardiser",
+    "WaitingSamples",
     "audio_chunks",
     "audio_rate",
     "features_from_json",

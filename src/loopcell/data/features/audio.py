@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -136,11 +136,34 @@ def _blocks(path: Path, file: Any, sample_rate: int | None) -> Iterator[Floats]:
         return
     check_rates(str(path), file.samplerate, sample_rate)
     blocks = _read(path, file, min(BLOCK, BLOCK * file.samplerate // sample_rate))
-    soxr = require("soxr", "audio", f"{path} has {file.samplerate} Hz, not {sample_rate}: resampling needs")
-    stream = soxr.ResampleStream(file.samplerate, sample_rate, file.channels, dtype="float32")
+    yield from resampled(blocks, Rates(file.samplerate, sample_rate), file.channels, str(path))
+
+
+class Rates(NamedTuple):
+    """The sample rate that a sound has, and the one that is wanted, Hz."""
+
+    given: int
+    wanted: int
+
+
+def resampled(blocks: Iterable[Floats], rates: Rates, channels: int, name: str) -> Iterator[Floats]:
+    """Bring a sound that comes block by block to another sample rate.
+
+    Args:
+        blocks: float32 `[n, C]`.
+        rates: theirs, and the one that is wanted.
+        channels: C.
+        name: of the sound, for a sentence.
+
+    Raises:
+        DataError: the rates are too far from each other. MissingExtraError: soxr is not installed.
+    """
+    check_rates(name, rates.given, rates.wanted)
+    soxr = require("soxr", "audio", f"{name} has {rates.given} Hz, not {rates.wanted}: resampling needs")
+    stream = soxr.ResampleStream(rates.given, rates.wanted, channels, dtype="float32")
     for block in blocks:
         yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros((0, file.channels), np.float32), last=True)
+    yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 
 def _read(path: Path, file: Any, values: int) -> Iterator[Floats]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,16 +112,44 @@ def cosines(coefficients: int, bands: int) -> npt.NDArray[np.float64]:
 
 
 def log_energies(frames: Floats, sample_rate: int, bands: int, scale: str = "htk") -> Floats:
-    """Return the logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`."""
+    """Return the logarithm of the energy in each band, float32 `[T, bands]`, of frames `[T, W]`.
+
+    A frame's numbers hang on nothing but the frame, bit for bit, so that a stream gives those of the whole.
+    """
     width = frames.shape[1]
     fft_size = 1 << (width - 1).bit_length()
-    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands, scale).T
+    window, bank = np.hanning(width + 1)[:-1], filter_bank(sample_rate, fft_size, bands, scale)
     found = np.empty((len(frames), bands), np.float32)
     rows = max(1, BLOCK_VALUES // fft_size)
     for start in range(0, len(frames), rows):  # frames overlap, so all at once they take far more than the sound does
         spectrum = np.fft.rfft(frames[start : start + rows] * window, fft_size, axis=1)
-        found[start : start + rows] = np.log(np.maximum((np.abs(spectrum) ** 2) @ bank, FLOOR))
+        found[start : start + rows] = np.log(np.maximum(_energies(np.abs(spectrum) ** 2, bank), FLOOR))
     return found
+
+
+def _energies(powers: npt.NDArray[np.float64], bank: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the energy in each band `[T, bands]` of power spectra `[T, F]`.
+
+    Not a product of matrices, which adds up in an order that depends on T; and a band is a few frequencies.
+    """
+    found = np.empty((len(powers), len(bank)))
+    for band, weights in enumerate(bank):
+        inside = np.flatnonzero(weights)
+        part = slice(int(inside[0]), int(inside[-1]) + 1)
+        found[:, band] = np.einsum("tf,f->t", powers[:, part], weights[part])
+    return found
+
+
+class WaitingSamples(NamedTuple):
+    """The place where a `Framer` stands.
+
+    Attributes:
+        samples: float32 `[n]`, those that a later frame has, too.
+        covered: how many of these some frame has had already.
+    """
+
+    samples: Floats
+    covered: int
 
 
 class Framer:
@@ -134,6 +163,19 @@ class Framer:
         self._width, self._hop = width, hop
         self._held = np.empty(0, np.float32)
         self._covered = 0  # samples at the start of `_held` that some frame has had already
+
+    @property
+    def waiting(self) -> WaitingSamples:
+        """The part of the samples so far that is kept; setting it goes there."""
+        return WaitingSamples(self._held.copy(), self._covered)
+
+    @waiting.setter
+    def waiting(self, waiting: WaitingSamples) -> None:
+        samples, covered = waiting
+        fits = samples.dtype == np.float32 and samples.ndim == 1 and len(samples) < self._width
+        if not fits or not 0 <= covered <= len(samples) or not np.isfinite(samples).all():
+            raise ValueError("these are not samples that wait for a frame")
+        self._held, self._covered = samples.copy(), covered
 
     def push(self, samples: Floats) -> Floats:
         """Take samples `[n]` and give the frames that are whole now, `[t, width]`."""

@@ -13,7 +13,7 @@ from loopcell.data.examples.arrays import as_array
 from loopcell.data.examples.sequences import check_finite
 from loopcell.data.features.audio import Audio, check_length, read_audio, resample
 from loopcell.data.features.bounds import check_positive
-from loopcell.data.features.mel import MEL_SCALES, Framer, check_bands, cosines, log_energies
+from loopcell.data.features.mel import MEL_SCALES, Framer, WaitingSamples, check_bands, cosines, log_energies
 from loopcell.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -46,12 +46,16 @@ class RawAudio:
 
     def __call__(self, example: Any, name: str = "the example") -> Floats:
         """Give the samples, float32 `[N, C]`, of a path, an `Audio`, or an array `[N]` or `[N, C]`."""
-        samples = _samples(example, name, self.sample_rate)
+        samples = samples_of(example, name, self.sample_rate)
         if self.channels == 1:
             return np.asarray(samples.mean(axis=1, keepdims=True), np.float32)
         if samples.shape[1] != self.channels:
             raise DataError(f"{_name(example, name)} has {samples.shape[1]} channels, not {self.channels}")
         return samples
+
+    def stream(self) -> RawStream:
+        """Return the same of a sound that comes bit by bit."""
+        return RawStream(self)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class LogMel:
     def __call__(self, example: Any, name: str = "the example") -> Floats:
         """Give float32 `[T, I]` of a path, an `Audio`, or an array `[N]` or `[N, C]`; channels are mixed."""
         stream = self.stream()
-        samples = _samples(example, name, self.sample_rate)
+        samples = samples_of(example, name, self.sample_rate)
         return np.concatenate([stream.push(samples), stream.finish()])
 
     def stream(self) -> MelStream:
@@ -147,7 +151,34 @@ class Mfcc(LogMel):
 
     def of_frames(self, frames: Floats) -> Floats:
         """Return the features `[T, I]` of frames `[T, width]`."""
-        return (super().of_frames(frames) @ cosines(self.coefficients, self.bands).T).astype(np.float32)
+        # No product of matrices, which adds up in an order that depends on T: see `log_energies`.
+        found: Floats = np.einsum("tb,kb->tk", super().of_frames(frames), cosines(self.coefficients, self.bands))
+        return found.astype(np.float32)
+
+
+class RawStream:
+    """The samples of a sound that comes bit by bit."""
+
+    def __init__(self, features: RawAudio) -> None:
+        self._features = features
+
+    @property
+    def waiting(self) -> WaitingSamples:
+        """Nothing: each sample is a step."""
+        return WaitingSamples(np.empty(0, np.float32), 0)
+
+    @waiting.setter
+    def waiting(self, waiting: WaitingSamples) -> None:
+        if len(waiting.samples):
+            raise ValueError("no sample waits")
+
+    def push(self, samples: Floats) -> Floats:
+        """Take samples `[n]` or `[n, C]` and give them as `[n, I]`."""
+        return self._features(samples) if len(samples) else np.empty((0, self._features.channels), np.float32)
+
+    def finish(self) -> Floats:
+        """Give `[0, I]`: nothing is left."""
+        return self.push(np.empty(0, np.float32))
 
 
 class MelStream:
@@ -156,6 +187,15 @@ class MelStream:
     def __init__(self, features: LogMel) -> None:
         self._features = features
         self._framer = Framer(features.width, features.step)
+
+    @property
+    def waiting(self) -> WaitingSamples:
+        """The samples that a later frame has; setting it goes there, and ValueError says that it cannot be."""
+        return self._framer.waiting
+
+    @waiting.setter
+    def waiting(self, waiting: WaitingSamples) -> None:
+        self._framer.waiting = waiting
 
     def push(self, samples: Floats) -> Floats:
         """Take samples `[n]` or `[n, C]` and give the features `[t, I]` of the frames that are whole now."""
@@ -167,12 +207,12 @@ class MelStream:
         return self._features.of_frames(self._framer.finish())
 
 
-def _samples(example: Any, name: str, sample_rate: int) -> Floats:
+def samples_of(example: Any, name: str, sample_rate: int) -> Floats:
     """Return a sound as float32 `[N, C]` at a rate."""
     if isinstance(example, str | os.PathLike):
         return read_audio(example, sample_rate=sample_rate).samples
     if isinstance(example, Audio):
-        return resample(_samples(example.samples, name, sample_rate), example.sample_rate, sample_rate)
+        return resample(samples_of(example.samples, name, sample_rate), example.sample_rate, sample_rate)
     array = as_array(example, name)
     if array.dtype in (np.int16, np.int32):  # as a WAV file has them
         array = array / np.float32(-int(np.iinfo(array.dtype).min))

@@ -5,7 +5,7 @@ A row of a long table is a step: `roles.py` says what each column is for, `units
 pass. A row of a wide table is an example: `wide_rows.py`. `tables.py` has the one function for users.
 """
 
-from loopcell.data.from_tables.labels import capped
+from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import REMAINING, Roles, demand_columns
 from loopcell.data.from_tables.sequences import LongTable
 from loopcell.data.from_tables.tables import (
@@ -17,13 +17,16 @@ from loopcell.data.from_tables.tables import (
     sequences_from_table,
     statics,
 )
+from loopcell.data.from_tables.unit_values import UnitValues
 from loopcell.data.from_tables.wide_rows import WideRows, lacking, wide_row
 
 __all__ = [
     "REMAINING",
+    "Given",
     "LongTable",
     "Roles",
     "TableSequences",
+    "UnitValues",
     "WideRows",
     "as_names",
     "capped",

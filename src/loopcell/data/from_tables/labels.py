@@ -41,6 +41,12 @@ class Targets:
         """Refuse labels of units where each step has its own; UsageError."""
         self.counts_down = self.roles.counts_down(self.columns)
         self.wanted = self.roles.target is not None or self.given is not None
+        if self.counts_down and self.roles.last and self.given is None:
+            raise UsageError(
+                f"nothing is left of a unit after its last window, so that every {self.roles.target!r} would be 0: "
+                "give what each unit still had after its last row (unit_labels=, --unit-labels FILE), or leave out "
+                "last (--last)"
+            )
         self._taken = self._capped = self._left_out = self._count = 0
         if self.roles.each_step and (self.given is not None or self.counts_down):
             what = "labels of units are" if self.given is not None else f"the target {self.roles.target!r} is"

@@ -22,7 +22,8 @@ class Roles:
         by: the columns that tell units apart: a machine, a wearer, a sentence. () where all rows are one unit.
         time: the columns with the times, in whose order the rows of a unit are put; () for the order of the table.
         time_format: how times are written, as for `read_stamps`; None for what is found.
-        static: columns with one value for each unit.
+        static: columns with one value for each unit; with `each_step` they are put into every step.
+        joined: those of them that stand in a table of units, a row each.
         carried: columns of which each sequence keeps the value in its last row, to be told by.
         window: the rows of a sequence; None for all rows of a unit.
         stride: rows from one window to the next; None for the usual: 1, or `window` where a step has a label.
@@ -37,6 +38,7 @@ class Roles:
     time: tuple[str, ...] = ()
     time_format: str | None = None
     static: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
     window: int | None = None
     stride: int | None = None
@@ -60,6 +62,11 @@ class Roles:
         """Say whether a row is a step, and not an example."""
         return bool(self.by or self.time) or self.window is not None
 
+    @property
+    def step(self) -> tuple[str, ...]:
+        """The names of the numbers of a step: where each step has a label, those of its unit are among them."""
+        return (*self.input, *self.static) if self.each_step else self.input
+
     def counts_down(self, columns: Sequence[str]) -> bool:
         """Say whether the target is what remains of a unit, which no column has."""
         return self.of_steps and self.target == REMAINING and REMAINING not in columns
@@ -67,7 +74,8 @@ class Roles:
     def read(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return the columns to read, each once, of a table that has these."""
         target = (self.target,) if self.target is not None and not self.counts_down(columns) else ()
-        return tuple(dict.fromkeys([*self.input, *target, *self.by, *self.time, *self.static, *self.carried]))
+        own = (name for name in self.static if name not in self.joined)
+        return tuple(dict.fromkeys([*self.input, *target, *self.by, *self.time, *own, *self.carried]))
 
 
 def demand_columns(records: Records, names: Sequence[str]) -> tuple[str, ...]:

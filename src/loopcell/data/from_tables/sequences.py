@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.examples.missing_values import missing_note
+from loopcell.data.examples.missing_values import NONE_NAMED, missing_note
 from loopcell.data.from_tables.labels import Given, Targets
 from loopcell.data.from_tables.roles import Roles
+from loopcell.data.from_tables.unit_values import UnitValues
 from loopcell.data.from_tables.units import STATIC, Found, Unit, label_of, units_of
 from loopcell.data.from_tables.windows import windows
 from loopcell.data.readers.cells import is_number
-from loopcell.data.readers.records import Origin, Records
+from loopcell.data.readers.records import Column, Origin, Origins, Records, listed
 from loopcell.data.series.numbers import numbers_of
+from loopcell.errors import UsageError
 
 LOOKED_AT = 100  # rows that tell words from numbers
 
@@ -60,6 +62,7 @@ class LongTable:
         records: the rows.
         roles: of the columns.
         given: labels of units that no column has.
+        values: of units, from a table of their own.
 
     Attributes:
         notes: what the user should know of the last pass.
@@ -70,6 +73,7 @@ class LongTable:
     records: Records
     roles: Roles
     given: Given = None
+    values: UnitValues | None = None
     notes: list[str] = field(default_factory=list, init=False)
     rows: int = field(default=0, init=False)
     uneven_note: str = field(default="", init=False)
@@ -83,12 +87,16 @@ class LongTable:
         found, sizes, lacking = Found(), list[int](), Counter[str]()
         targets = Targets(self.roles, self.records.columns, self.given)
         tokens = are_words(self.records, self.roles.input)
+        words = () if tokens else columns_of_words(self.records, self.roles.input)
         for number, unit in enumerate(units_of(self.records, self.roles, found)):
             sizes.append(len(unit))
             spans = windows(len(unit), self.roles)
-            steps, static = _steps(unit, self.roles, tokens=tokens), _static(unit, self.roles.static)
+            static = _static(unit, self.roles, self.values)
+            steps = _steps(unit, self.roles, words, tokens=tokens)
+            if self.roles.each_step and static:
+                steps, static = _with_static(unit, steps, dict(zip(self.roles.static, static, strict=True))), ()
             if not tokens:
-                lacking.update(dict(zip(self.roles.input, np.isnan(steps).sum(0).tolist(), strict=True)))
+                lacking.update(dict(zip(self.roles.step, _missing(steps), strict=True)))
             for span, target in zip(spans, targets.of(unit, spans), strict=True):
                 if not targets.leaves_out(target):
                     times = None if unit.times is None else unit.times[span]
@@ -96,7 +104,8 @@ class LongTable:
         targets.check_all_taken()
         self.rows, self.uneven_note = sum(sizes), found.uneven_note
         missing = [missing_note(name, count, self.rows) for name, count in lacking.items() if count]
-        self.notes = [*found.notes(), *_shorter(sizes, self.roles), *missing, *targets.notes()]
+        unused = [] if self.values is None else self.values.without_rows(len(sizes))
+        self.notes = [*found.notes(), *unused, *_shorter(sizes, self.roles), *missing, *targets.notes()]
 
 
 def are_words(records: Records, columns: Sequence[str]) -> bool:
@@ -108,18 +117,63 @@ def are_words(records: Records, columns: Sequence[str]) -> bool:
     return sum(_is_number(cell) for cell in there) * 2 < len(there)
 
 
+def columns_of_words(records: Records, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of which fewer than half of the first cells are numbers: their words are categories."""
+    rows = list(islice(records.read(tuple(columns)), LOOKED_AT))
+    return tuple(name for name in columns if _are_words([row.get(name) for row in rows]))
+
+
+def _are_words(cells: Sequence[Any]) -> bool:
+    there = [cell for cell in cells if not NONE_NAMED.in_numbers(cell)]
+    return sum(_is_number(cell) for cell in there) * 2 < len(there)
+
+
 def _is_number(cell: Any) -> bool:
     return is_number(cell) if isinstance(cell, str) else isinstance(cell, int | float | np.number)
 
 
-def _steps(unit: Unit, roles: Roles, *, tokens: bool) -> Any:
+def _missing(steps: npt.NDArray[Any]) -> list[int]:
+    """Count what is missing in each column of steps, [I]."""
+    if steps.dtype.kind == "f":
+        return [int(count) for count in np.isnan(steps).sum(0)]
+    return [sum(label_of(cell) is None for cell in column) for column in steps.T]
+
+
+def _steps(unit: Unit, roles: Roles, words: Sequence[str], *, tokens: bool) -> Any:
+    """Return the steps of a unit: tokens, numbers [T, I], or, where some columns have words, objects [T, I]."""
     if tokens:
         return [str(cell) for cell in unit.cells[roles.input[0]]]
+    if words:
+        columns = [
+            [_word(cell) for cell in unit.cells[name]]
+            if name in words
+            else numbers_of(name, unit.column(name), missing=True).tolist()
+            for name in roles.input
+        ]
+        return np.array(columns, dtype=object).reshape(len(columns), len(unit)).T
     return np.stack([numbers_of(name, unit.column(name), missing=True) for name in roles.input], axis=1)
 
 
-def _static(unit: Unit, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(unit.one_value(name, STATIC) for name in names)
+def _word(cell: Any) -> str | None:
+    """Return a category as a text without the blanks around it; None for one that is missing."""
+    return None if NONE_NAMED.in_numbers(cell) else str(cell).strip()
+
+
+def _with_static(unit: Unit, steps: Any, static: dict[str, Any]) -> Doubles:
+    """Put what holds for a whole unit into each step: a model with a label for each step reads nothing else."""
+    if not isinstance(steps, np.ndarray):
+        raise UsageError(
+            f"{listed(list(static))} hold for a whole unit, and steps are tokens: a model with a label for each step "
+            "reads values of units beside numbers only"
+        )
+    first = Origins([unit.origins[0]])
+    found = [numbers_of(name, Column([value], first, name), missing=True) for name, value in static.items()]
+    return np.concatenate([steps, np.tile(np.concatenate(found), (len(steps), 1))], axis=1)
+
+
+def _static(unit: Unit, roles: Roles, values: UnitValues | None) -> tuple[Any, ...]:
+    joined = {} if values is None else values.of(unit)
+    return tuple(joined[name] if name in joined else unit.one_value(name, STATIC) for name in roles.static)
 
 
 def _place(unit: Unit, span: slice, roles: Roles) -> tuple[tuple[int, int], Origin, Origin, dict[str, Any]]:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from loopcell.data.from_tables.labels import Given, capped
 from loopcell.data.from_tables.roles import Roles, demand_columns
 from loopcell.data.from_tables.sequences import Cut, LongTable
+from loopcell.data.from_tables.unit_values import UnitValues
 from loopcell.data.from_tables.wide_rows import WideRows
 from loopcell.data.readers.files import read
-from loopcell.data.readers.records import Column, Origins, Records
+from loopcell.data.readers.records import Column, Origins, Records, listed
 from loopcell.data.readers.units import Units
 from loopcell.errors import DataError, UsageError
 
@@ -58,6 +59,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     each_step: bool = False,
     cap: float | None = None,
     unit_labels: Given = None,
+    statics: Any = None,
 ) -> TableSequences:
     """Return the sequences of a table, as estimators learn from them.
 
@@ -74,7 +76,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         time: the column with the times, or several (year, month, day), in whose order the rows of a unit are put. ()
             leaves them as they are.
         time_format: how times are written: as `datetime.strptime` has it, or s, ms, us or ns for numbers since 1970.
-        static: columns with one value for each unit.
+        static: columns with one value for each unit; with `each_step` they are numbers of every step.
         window: the rows of a sequence; a unit with fewer is one shorter sequence. None for all rows of a unit.
         stride: rows from one window to the next; None for 1, and with `each_step` for `window`.
         last: only the last window of each unit.
@@ -82,19 +84,23 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         cap: the largest target; a larger one is read as this.
         unit_labels: labels of units that no column has: a dictionary by the name of the unit, or a list in the order of
             the units. With "remaining" it is what a unit still had after its last row.
+        statics: a table with a row for each unit, as `table`, which has the columns of `by`; `static` names those of
+            its columns that are read, or () for all.
 
     Raises:
         DataError: a column is not there, a cell is no number, a unit's rows do not stand together and there is no time,
-            or its one label changes; the sentence names the row.
+            or its one label changes; `statics` has no row for a unit, or two. The sentence names the row.
         UsageError: what is asked for makes no sense together; or every unit is shorter than the window.
     """
+    values = None if statics is None else _unit_values(statics, as_names(by), as_names(static))
     roles = Roles(
         input=as_names(input),
         target=target,
         by=as_names(by),
         time=as_names(time),
         time_format=time_format,
-        static=as_names(static),
+        static=as_names(static) or (() if values is None else values.names),
+        joined=() if values is None else values.names,
         window=window,
         stride=stride,
         last=last,
@@ -108,9 +114,19 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         if unit_labels is not None:
             raise UsageError("labels of units are for rows that are steps: say which column tells the units apart (by)")
         return _examples(records, roles)
-    found = cut_units(LongTable(records, roles, unit_labels))
+    found = cut_units(LongTable(records, roles, unit_labels, values))
     demand_long_enough(found.units, window)
     return found
+
+
+def _unit_values(statics: Any, by: tuple[str, ...], static: tuple[str, ...]) -> UnitValues:
+    """Read a table of units; columns of `static` that it does not have are those of the long table."""
+    records = statics if isinstance(statics, Records) else read(statics)
+    there = set(records.columns)
+    names = tuple(name for name in static if name in there)
+    if static and not names:
+        raise DataError(f"{records} has no column {static[0]!r}; it has {listed(records.columns)}{records.hint}")
+    return UnitValues.read(records, by, names)
 
 
 def cut_units(table: LongTable) -> TableSequences:
@@ -140,11 +156,11 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
         np.array([cut.last.row for cut in cuts], np.int64),
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
-    X = Column([cut.steps for cut in cuts], first, units=units)
+    X = Column([cut.steps for cut in cuts], first, units=units, step_names=table.roles.step)
     target = table.roles.target or ""
     y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
     known = bool(target) or table.given is not None
-    static = statics([cut.static for cut in cuts]) if table.roles.static else None
+    static = statics([cut.static for cut in cuts]) if cuts[0].static else None
     times = [cut.times for cut in cuts if cut.times is not None] or None
     return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))
 
@@ -153,7 +169,7 @@ def _examples(records: Records, roles: Roles) -> TableSequences:
     """Return the sequences of a table whose rows are examples."""
     loaded = {column.name: column for column in records.load(*roles.read(records.columns))}
     columns = [loaded[name] for name in roles.input]
-    X = Column(WideRows(columns), columns[0].origins)
+    X = Column(WideRows(columns), columns[0].origins, step_names=roles.input)
     static = statics(list(zip(*(loaded[name] for name in roles.static), strict=True))) if roles.static else None
     if roles.target is None:
         return TableSequences(X, None, static, None, None)

@@ -186,14 +186,21 @@ class Column(Sequence[Any]):
 
     Attributes:
         units: which unit each value is of, where they are sequences that were cut from units; else None.
+        step_names: the names of the numbers of a step, where values are sequences from several columns; else ().
     """
 
     def __init__(
-        self, values: Sequence[Any], origins: Sequence[Origin], name: str = "", units: Units | None = None
+        self,
+        values: Sequence[Any],
+        origins: Sequence[Origin],
+        name: str = "",
+        units: Units | None = None,
+        step_names: tuple[str, ...] = (),
     ) -> None:
         if len(values) != len(origins):
             raise DataError(f"a column has an origin for each value, got {len(values)} and {len(origins)}")
         self.values, self.origins, self.name, self.units = values, origins, name, units
+        self.step_names = step_names
 
     def __len__(self) -> int:
         return len(self.values)
@@ -205,7 +212,7 @@ class Column(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             units = None if self.units is None else self.units.take(range(*index.indices(len(self))))
-            return Column(self.values[index], self.origins[index], self.name, units)
+            return Column(self.values[index], self.origins[index], self.name, units, self.step_names)
         return self.values[index]
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Column:
@@ -213,7 +220,7 @@ class Column(Sequence[Any]):
         places = [int(index) for index in indices]
         chosen = [self.origins[place] for place in places]
         units = None if self.units is None else self.units.take(places)
-        return Column([self.values[place] for place in places], Origins(chosen), self.name, units)
+        return Column([self.values[place] for place in places], Origins(chosen), self.name, units, self.step_names)
 
     def __repr__(self) -> str:
         return f"<column {self.name!r} of {len(self)} values>"

@@ -1,5 +1,7 @@
 """Times whose parts stand in several columns: year, month, day, hour, ...; or a date and a time of the day.
 
+The time of the day is a text (13:00), or numbers: the hour from 0 to 23, perhaps with its minute and second.
+
 The names of the columns tell which is which; names that do not are taken in the order of the parts.
 """
 
@@ -29,6 +31,7 @@ PARTS = {
     "minute": ("minute", "minutes", "min", "mins", "분"),
     "second": ("second", "seconds", "sec", "secs", "초"),
 }
+CLOCK = ("hour", "minute", "second")
 _START = {"month": 1, "day": 1}
 
 
@@ -55,21 +58,79 @@ def read_time_columns(
     """
     if len(columns) == 1:
         return read_stamps(columns[0], zone, time_format, order)
+    if time_format is None and (clock := _clock_beside_dates(columns, names)) is not None:
+        return _dates_and_clock(columns, names, clock, (zone, order))
     if time_format is not None or not _are_numbers(columns):
         return read_stamps(_joined(columns), zone, time_format, order)
     parts, notes = _parts_of(names)
     found = {part: _whole_numbers(column, name) for part, column, name in zip(parts, columns, names, strict=True)}
-    size = len(columns[0])
-    ordered = [found.get(part, np.full(size, _START.get(part, 0), np.int64)) for part in PARTS]
+    return _in_zone(Stamps(_times_of(found, columns[0], _of_other_forms(found)), None, notes), zone, columns[0])
+
+
+def _times_of(found: dict[str, Ints], column: Sequence[Any], advice: str = "") -> npt.NDArray[Any]:
+    """Put the parts of times together; DataError for what is no time, with the row of `column`, and advice."""
+    ordered = [found.get(part, np.full(len(column), _START.get(part, 0), np.int64)) for part in PARTS]
     times = days_and_clock(*ordered)
     wrong = np.flatnonzero(np.isnat(times))
     if len(wrong):
         at = int(wrong[0])
         shown = ", ".join(f"{part} {found[part][at]}" for part in PARTS if part in found)
-        raise DataError(f"{where(columns[0], at)}: there is no such time: {shown}{_of_other_forms(found)}")
+        raise DataError(f"{where(column, at)}: there is no such time: {shown}{advice}")
+    return times
+
+
+def _in_zone(found: Stamps, zone: str | None, column: Sequence[Any]) -> Stamps:
+    """Put times on the wall clock of a zone, if there is one."""
     if zone is None:
-        return Stamps(times, None, notes)
-    return read_stamps(_at_the_origins(list(times), columns[0]), zone)._replace(notes=notes)
+        return found
+    placed = read_stamps(_at_the_origins(list(found.times), column), zone)
+    return placed._replace(notes=found.notes, order=found.order)
+
+
+def _clock_beside_dates(columns: Sequence[Sequence[Any]], names: Sequence[str]) -> dict[str, int] | None:
+    """Return the columns that are numbers of a clock by their parts, where the one other column has the dates."""
+    parts = {part: at for at, name in enumerate(names) if (part := _part_named(name)) in CLOCK}
+    rest = [at for at in range(len(names)) if at not in parts.values()]
+    if len(rest) != 1 or tuple(sorted(parts, key=CLOCK.index)) != CLOCK[: len(parts)]:
+        return None
+    first = _whole(columns[rest[0]][0]) if len(columns[0]) else None
+    is_part = first is not None and first <= 9999 and _part_named(names[rest[0]]) is not None  # 20240131 is a date
+    if is_part or not _are_numbers([columns[at] for at in parts.values()]):
+        return None
+    hours = [_whole(columns[parts["hour"]][row]) for row in range(len(columns[0]))]
+    # 0530 is an hour and a minute, which are read as text.
+    return {part: parts[part] for part in CLOCK if part in parts} if max(hour or 0 for hour in hours) <= 24 else None
+
+
+def _dates_and_clock(
+    columns: Sequence[Sequence[Any]], names: Sequence[str], clock: dict[str, int], meant: tuple[str | None, str]
+) -> Stamps:
+    """Read a column of dates and, beside it, numbers of a clock.
+
+    Args:
+        columns: all of them.
+        names: of the columns.
+        clock: those of the clock, by their parts.
+        meant: the zone of the clock, and what stands first in dates that do not tell.
+    """
+    (at,) = set(range(len(columns))) - set(clock.values())
+    dates = read_stamps(columns[at], None, None, meant[1])
+    days = dates.times.astype("datetime64[D]") if dates.times.dtype.kind == "M" else None
+    if days is None or dates.zone is not None or (days != dates.times).any():
+        what = "times of the day or a zone" if days is not None else "numbers that are no dates"
+        raise DataError(
+            f"{where(columns[at], 0)}: column {names[at]!r} has {what}, and beside {names[clock['hour']]!r}, which "
+            "has hours, dates alone were expected: leave one of the two out of time="
+        )
+    numbers = {part: _whole_numbers(columns[place], names[place]) for part, place in clock.items()}
+    months = days.astype("datetime64[M]")
+    found = {
+        "year": days.astype("datetime64[Y]").astype(np.int64) + 1970,
+        "month": months.astype(np.int64) % 12 + 1,
+        "day": (days - months.astype("datetime64[D]")).astype(np.int64) + 1,
+        **numbers,
+    }
+    return _in_zone(dates._replace(times=_times_of(found, columns[at])), meant[0], columns[at])
 
 
 def _of_other_forms(found: dict[str, Ints]) -> str:

@@ -12,12 +12,12 @@ from loopcell.export.c.argument_lines import argument_lines, is_token
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
-from loopcell.export.c.identity import identity
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Lookup, Quantity, StepModel
+from loopcell.export.step_model.identity import identity
 
 _HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
 _MARK = 0x3153434C  # "LCS1"

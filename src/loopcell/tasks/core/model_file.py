@@ -21,7 +21,7 @@ from torch.nn.modules.module import (
 )
 
 from loopcell.errors import FileFormatError, LoopcellError, quoted
-from loopcell.files.tensors import TensorFile, read_facts, read_tensor_file, write_tensor_file
+from loopcell.files.tensors import HOSTILE, TensorFile, read_facts, read_tensor_file, write_tensor_file
 from loopcell.tasks.core.model_kind import MODEL, demand_task
 from loopcell.training.run_folder import RunFolder
 
@@ -35,20 +35,6 @@ MODULES_A_TENSOR, SLACK = 8, 64
 ABOVE_ZERO = frozenset({"temperature", "scale", "size", "covariate_size"})
 FINITE = ABOVE_ZERO | {"mean", "covariate_mean", "shift", "threshold"}
 NO_SCALES: Mapping[str, Tensor] = {}
-
-# What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
-HOSTILE = (
-    LoopcellError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 @contextmanager

@@ -32,8 +32,9 @@ class StaticSettings:
     """Arguments of static values, which hold for a whole sequence.
 
     Args:
-        categories: columns whose numbers are categories: static ones, of which each number gets a vector of its own;
-            columns of texts are categories anyway. Columns without names go by their numbers, from 0.
+        categories: columns whose numbers are categories: static ones and those of steps, of which each number gets a
+            vector of its own; columns of texts are categories anyway. Static ones without names go by their numbers,
+            from 0.
     """
 
     categories: tuple[str, ...] = ()

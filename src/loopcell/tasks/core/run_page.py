@@ -32,7 +32,7 @@ def page_of(record: RunRecord) -> str:
         "layers": _layers(record.looks),
         "scores": {name: {key: _number(value) for key, value in row.items()} for name, row in record.scores.items()},
         "scored": record.scored,
-        "verdict": _verdict(record.scores),
+        "verdict": _verdict(record.scores, record.noise),
         "machine": {name: str(value) for name, value in record.machine.items()},
         "parameters": dict(record.parameters),
         "files": dict(record.files),
@@ -61,17 +61,20 @@ def _rows_shown(curves: Mapping[str, Sequence[float | None]]) -> list[int]:
     return sorted({*there[:: math.ceil(len(there) / MOST_POINTS)], rows[-1], *held_out})
 
 
-def _verdict(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
+def _verdict(
+    scores: Mapping[str, Mapping[str, float]], noise: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any] | None:
     """Return what the terminal says of the model and its best baseline, in parts, for either language."""
-    rows = {
-        name: {key: value for key, value in row.items() if _number(value) is not None} for name, row in scores.items()
-    }
-    found = verdict_of(rows) if MODEL in rows else None
+    rows, errors = (
+        {name: {key: value for key, value in row.items() if _number(value) is not None} for name, row in part.items()}
+        for part in (scores, noise)
+    )
+    found = verdict_of(rows, errors) if MODEL in rows else None
     if found is None:
         return None
     own, other = (number(rows[name][found.metric]) for name in (MODEL, found.best))
     facts = {"metric": found.metric, "best": found.best, "own": own, "other": other}
-    return {"beaten": found.beaten, "off": found.improvable, **facts}
+    return {"beaten": found.beaten, "alike": found.alike, "off": found.improvable or found.alike, **facts}
 
 
 def _settings(record: RunRecord) -> dict[str, str]:

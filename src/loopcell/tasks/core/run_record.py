@@ -41,6 +41,7 @@ class RunRecord(HasPage):
         failure: why training could not go on; "" where it could.
         failed_at: the last update before that.
         scores: the model's and the baselines' metrics at the end, by name; empty where there are none yet.
+        noise: by baseline and metric, the standard error of its difference to the model; empty where it is not known.
         scored: what they are about, such as "370 sequences".
         machine: what it ran on; empty where an earlier version did not keep it.
         parameters: numbers in each part of the model, by the part's name.
@@ -57,6 +58,7 @@ class RunRecord(HasPage):
     failure: str = ""
     failed_at: int = 0
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    noise: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     scored: str = ""
     machine: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def read_run(folder: str | PathLike[str]) -> RunRecord:
         failure=str(failure.get("message", "")),
         failed_at=int(failure.get("update", 0)),
         scores=score.get("rows", {}),
+        noise=score.get("noise", {}),
         scored=str(score.get("data", "")),
         machine=run.read_json(run.machine) if run.machine.is_file() else {},
         parameters=_parameters(run.model),

@@ -21,6 +21,8 @@ class ScoreTable:
         confusion: [K, K] whole numbers, how often a true label (row) was given as another (column); None where there
             are no classes.
         labels: the K labels of `confusion`.
+        noise: by baseline and metric, the standard error of its difference to the model on these data, where that is
+            known.
         by_label: of the model, precision, recall, F1 and how often it is there (count), by label; where an example or a
             step may have several labels.
     """
@@ -30,6 +32,7 @@ class ScoreTable:
     confusion: Any = None
     labels: tuple[str, ...] = field(default=())
     by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    noise: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def model(self) -> Mapping[str, float]:
@@ -37,8 +40,8 @@ class ScoreTable:
         return self.rows[MODEL]
 
     def verdict(self) -> Verdict | None:
-        """Say whether the model beats its best baseline; None where none has a metric of the model's."""
-        return verdict_of(self.rows)
+        """Say whether the model beats its best baseline by more than chance; None where none has a metric of its."""
+        return verdict_of(self.rows, self.noise)
 
     def lines(self) -> list[str]:
         """Return the table as text: a line for the data, a line of names, a line for the model and each baseline."""
@@ -85,6 +88,8 @@ class ScoreTable:
         found: dict[str, Any] = {"data": self.data, "rows": {name: dict(row) for name, row in self.rows.items()}}
         if self.confusion is not None:
             found["confusion"] = {"labels": list(self.labels), "counts": self.confusion.tolist()}
+        if self.noise:
+            found["noise"] = {name: dict(row) for name, row in self.noise.items()}
         if self.by_label:
             found["by_label"] = {label: dict(figures) for label, figures in self.by_label.items()}
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 MODEL = "model"
 UNLABELLED = (
@@ -21,6 +22,8 @@ ERRORS = ("MSE", "RMSE", "MAE", "scaled MSE", "scaled MAE")  # of which 0 is the
 # What says of no model that it is better: parts of a metric, what depends on a threshold, and shares that are good
 # neither high nor low. Detectors of anomalies are held against each other by average precision, as their `score` does.
 UNJUDGED = ("precision", "recall", "F1", "noticed", "alarms", "mean score")
+DOUBT = 2.0  # standard errors: a difference below is one that other examples might turn around
+MARGIN = 0.01  # of the larger figure: the same, of metrics whose noise is not known
 LARGE = 1e7
 NARROW = 8  # letters of a column, at least
 
@@ -30,11 +33,13 @@ class Verdict:
     """A model beside its best baseline, by the first metric that both have.
 
     Attributes:
-        beaten: whether the model is better.
+        beaten: whether the model is better, by more than chance.
         sentence: says so, with the figures.
-        improvable: whether another run might do better: not where both are never off.
+        improvable: whether another run is worth a try: not where both are never off, nor where the model's figure is
+            the better one, and more held-out examples are what is lacking.
         metric: by which they are held against each other.
         best: the name of the best baseline.
+        alike: whether the two are as far apart as they may be by chance.
     """
 
     beaten: bool
@@ -42,13 +47,21 @@ class Verdict:
     improvable: bool = True
     metric: str = ""
     best: str = ""
+    alike: bool = False
 
 
-def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
+Rows = Mapping[str, Mapping[str, float]]
+
+
+def verdict_of(rows: Rows, noise: Rows = MappingProxyType({})) -> Verdict | None:
     """Say whether the model beats its best baseline, by the first metric that both have; None where there is none.
+
+    What lies within two standard errors of the difference cannot be told apart; nor can, where these are not known,
+    what lies within 1% of the larger figure.
 
     Args:
         rows: figures by name, of the model under `MODEL` and of the baselines.
+        noise: by baseline and metric, the standard error of its difference to the model.
     """
     for metric in (name for name in rows[MODEL] if name not in UNJUDGED):
         own = rows[MODEL][metric]
@@ -60,11 +73,22 @@ def verdict_of(rows: Mapping[str, Mapping[str, float]]) -> Verdict | None:
             if metric in ERRORS and own == known[best] == 0:
                 sentence = f"neither the model nor its best baseline, {best}, is ever off"
                 return Verdict(False, sentence, improvable=False, metric=metric, best=best)
-            beaten = sign * own > sign * known[best]
-            how = "better than" if beaten else "no better than"
-            figures = f"{metric} {number(own)} against {number(known[best])}"
-            return Verdict(beaten, f"the model is {how} its best baseline, {best}: {figures}", metric=metric, best=best)
+            alike = _alike(own, known[best], noise.get(best, {}).get(metric))
+            better = sign * own > sign * known[best]
+            how = "cannot be told apart from" if alike else "is better than" if better else "is no better than"
+            figures = f"{metric} {number(own)} against {number(known[best])}{alike}"
+            sentence = f"the model {how} its best baseline, {best}: {figures}"
+            improvable = not (alike and better)
+            return Verdict(better and not alike, sentence, improvable, metric=metric, best=best, alike=bool(alike))
     return None
+
+
+def _alike(own: float, other: float, error: float | None) -> str:
+    """Say within what two figures are alike; "" where they are not."""
+    apart = abs(own - other)
+    if error is not None:
+        return f" (two standard errors of the difference are {number(DOUBT * error)})" * (apart <= DOUBT * error)
+    return f" (less than {MARGIN:.0%} apart)" * (apart < MARGIN * max(abs(own), abs(other)))
 
 
 def headline(rows: Mapping[str, Mapping[str, float]]) -> str:

@@ -31,7 +31,7 @@ from loopcell.tasks.forecasting.scaled import ScaledSeries, named
 from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
-from loopcell.tasks.forecasting.starts import first_after
+from loopcell.tasks.forecasting.starts import firsts_from
 from loopcell.tasks.forecasting.strategies import Direct
 
 Floats = npt.NDArray[np.float64]
@@ -143,8 +143,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         """
         self._fitted()
         series, labels = self._labelled(data)
-        firsts = [0 if start is None else first_after(one, start) for one in series]
-        return self._scored(series, labels, firsts)
+        return self._scored(series, labels, firsts_from(series, start))
 
     def score(self, data: Any, y: Any = None) -> float:
         """Average precision with a column `label` of both kinds; else minus the share of alarms; y as in `fit`."""

@@ -15,8 +15,8 @@ from loopcell.data import Series
 from loopcell.data.examples import Scale
 from loopcell.errors import InputError, UsageError
 from loopcell.layers import State
+from loopcell.layers.streaming.base import demand_state
 from loopcell.tasks.core.estimator import device_of
-from loopcell.tasks.core.streaming.stream import demand_state
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries, named

@@ -32,7 +32,7 @@ from loopcell.tasks.forecasting.scores import scored
 from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import RefitName
 from loopcell.tasks.forecasting.splits import of_part, span_of
-from loopcell.tasks.forecasting.starts import span_between
+from loopcell.tasks.forecasting.starts import demand_steps_between, span_between
 from loopcell.tasks.forecasting.still import Flags
 from loopcell.tasks.forecasting.strategies import ForecastBatch, Places
 
@@ -54,6 +54,7 @@ class BacktestedEstimator(SeriesEstimator):
         windows: int | None = None,
         refit: RefitName | None = None,
         refit_every: int = 1,
+        random_state: int | None = None,
     ) -> list[Backtest]:
         """Forecast from place after place of each series, from what was known there, beside what came.
 
@@ -71,23 +72,29 @@ class BacktestedEstimator(SeriesEstimator):
             refit: train a copy of the model anew before a place, on all steps before it: "warm" from its weights,
                 "full" from nothing, as `fit` does. None leaves the model as it is. The model itself stays.
             refit_every: places of a series from one training to the next.
+            random_state: the seed of these trainings; None for that of the model's own. `notes_` says which.
 
         Raises:
             DataError: no series has a place to forecast from, or with `refit` too little stands before the first one.
-            UsageError: a number is below 1, or `refit` is none of these.
+            UsageError: a number is below 1, `refit` is none of these, or there is a seed for no training.
         """
         for name, number in (("stride", stride), ("windows", windows), ("refit_every", refit_every)):
             if number is not None and number < 1:
                 raise UsageError(f"{name} is at least 1, got {number}")
         if refit not in (None, "warm", "full"):
             raise UsageError(f"refit is None, 'warm' or 'full', got {refit!r}")
+        if refit is None and random_state is not None:
+            raise UsageError("random_state is the seed of what refit= trains anew, and without it nothing is drawn")
         series = self._read_table(data)
+        demand_steps_between(series, start, end)
         places = self._places(series, [span_between(one, start, end) for one in series], stride, windows)
         if refit is None:
             return self._looked_back(series, places)
+        seed = self.random_state_ if random_state is None else random_state
+        self._note([f"the copies of refit={refit!r} are trained with random_state={seed}, which repeats them"])
         parts = [
             model._looked_back(series, some)  # noqa: SLF001 - of a copy of itself
-            for model, some in self._refitted(series, places, refit, refit_every)
+            for model, some in self._refitted(series, places, (refit, seed), refit_every)
         ]
         return joined([found for part in parts for found in part])
 
@@ -101,6 +108,7 @@ class BacktestedEstimator(SeriesEstimator):
         windows: int | None = None,
         refit: RefitName | None = None,
         refit_every: int = 1,
+        random_state: int | None = None,
     ) -> ScoreTable:
         """Measure errors, quantile loss and coverage of a backtest, beside the last value and that a season ago.
 
@@ -112,10 +120,11 @@ class BacktestedEstimator(SeriesEstimator):
             windows: only the last so many places of each series.
             refit: train a copy anew before a place: "warm" or "full".
             refit_every: places from one training to the next.
+            random_state: the seed of what is trained anew.
         """
-        found = self.backtest(
-            data, start=start, end=end, stride=stride, windows=windows, refit=refit, refit_every=refit_every
-        )
+        asked: dict[str, Any] = {"start": start, "end": end, "stride": stride, "windows": windows}
+        asked |= {"refit": refit, "refit_every": refit_every, "random_state": random_state}
+        found = self.backtest(data, **asked)
         return self._scored(found)
 
     def explain(
@@ -191,9 +200,13 @@ class BacktestedEstimator(SeriesEstimator):
             here = np.arange(max(first, history), last + 1, stride)
             found.append(here if windows is None else here[-windows:])
         if not any(map(len, found)):
+            parts = (min(end, one.steps) - first for one, (first, end) in zip(series, spans, strict=True))
+            between = max(parts, default=0)
+            longest = max(map(len, series), default=0)
+            part = f", of which {max(0, between)} are from start to end" if between < longest else ""
             raise DataError(
                 f"there is no place to forecast from: that takes {history} steps before it (history) and {horizon} "
-                f"after it (horizon), and the longest series has {max(map(len, series), default=0)}"
+                f"after it (horizon), and the longest series has {longest}{part}"
             )
         return found
 
@@ -234,16 +247,24 @@ class BacktestedEstimator(SeriesEstimator):
         return found
 
     def _refitted(
-        self, series: Sequence[Series], places: Sequence[Places], refit: RefitName, every: int
+        self, series: Sequence[Series], places: Sequence[Places], refit: tuple[RefitName, int], every: int
     ) -> Iterator[tuple[BacktestedEstimator, list[Places]]]:
-        """Yield a model that is trained on what stands before some places of each series, with these places."""
+        """Yield a model that is trained on what stands before some places of each series, with these places.
+
+        Args:
+            series: all of them.
+            places: of each.
+            refit: how a copy is trained, and with which seed.
+            every: places from one training to the next.
+        """
         cuts = range(0, max(map(len, places)) + every, every)
         model = copy.copy(self)
         for first, stop in pairwise(cuts):
             some = [here[first:stop] for here in places]
             known = [one[: int(here[0])] for one, here in zip(series, some, strict=True) if len(here)]
             model = copy.copy(model)
-            model.set_params(warm_start=refit == "warm", split=None)  # all that stands before a place is learned from
+            # All that stands before a place is learned from.
+            model.set_params(warm_start=refit[0] == "warm", random_state=refit[1], split=None)
             yield model.fit(known), some
 
     # --- what a forecaster defines ---------------------------------------------------------------------------------

@@ -61,6 +61,11 @@ def forecast_metrics(parts: Sequence[Forecasts], levels: Sequence[float]) -> dic
     return found
 
 
+def squared_errors(parts: Sequence[Forecasts]) -> Floats:
+    """Return the squared error of every value, part after part, [V]; NaN where it is missing."""
+    return np.concatenate([((part.true - part.mean) ** 2).ravel() for part in parts])
+
+
 def coverage_name(levels: Sequence[float]) -> str:
     """Return the name of the coverage between the outer levels."""
     return f"coverage {100 * (levels[-1] - levels[0]):.3g}%"

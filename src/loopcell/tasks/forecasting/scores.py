@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from loopcell.tasks.core.paired import noise_of
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.forecasting.baselines import naive_error, seasonal_naive
-from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics
+from loopcell.tasks.forecasting.metrics import Forecasts, forecast_metrics, squared_errors
 from loopcell.tasks.forecasting.results import Backtest
 
 
@@ -24,19 +26,30 @@ def scored(found: Sequence[Backtest], season: int, *, timed: bool = False) -> Sc
     """
     levels, horizon = found[0].levels, found[0].mean.shape[1]
     parts = [_forecasts(one, season) for one in found]
-    unknown, rows = "", {"model": forecast_metrics(parts, levels)}
+    unknown, rows, errors = "", {"model": forecast_metrics(parts, levels)}, {"model": squared_errors(parts)}
     for name, steps in {"naive": 1, f"seasonal naive ({season})": season}.items():
         if name == "naive" or (steps > 1 and all(one.places[0] >= steps for one in found)):
             guesses = [_forecasts(one, season, repeated=steps) for one in found]
             if not all(np.isnan(part.true).all() for part in guesses):
                 rows[name] = forecast_metrics(guesses, levels)
+                errors[name] = squared_errors(guesses)
             unknown = _unknown(parts, guesses)
     many = f"{len(found):,} series, " if len(found) > 1 else ""
     left_out = f"{_missing(parts)}{unknown}{_mase_of(parts, season)}"
     about = f"{many}{sum(map(len, found)):,} forecasts of {horizon} steps{left_out}"
     about += " (the times of the steps ahead are known)" if timed else ""
     shown = {name: {key: one for key, one in row.items() if not np.isnan(one)} for name, row in rows.items()}
-    return ScoreTable(about, shown)
+    return ScoreTable(about, shown, noise=noise_of("MSE", errors, _apart(found, horizon)))
+
+
+def _apart(found: Sequence[Backtest], horizon: int) -> npt.NDArray[np.int64]:
+    """Return a group for each forecast value: forecasts within a horizon of each other are of the same steps."""
+    groups, first = [], 0
+    for one in found:
+        numbers = first + (one.places - one.places[0]) // horizon
+        groups.append(np.repeat(numbers, one.mean[0].size))
+        first = int(numbers[-1]) + 1
+    return np.concatenate(groups)
 
 
 def _missing(parts: Sequence[Forecasts]) -> str:

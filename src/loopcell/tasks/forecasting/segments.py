@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from loopcell import cells
 from loopcell.errors import UsageError
-from loopcell.layers import State
+from loopcell.layers import State, branch
 from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
@@ -164,12 +164,11 @@ class SegmentNetwork(SeriesNetwork):
     def _answers(self, outputs: Tensor, windows: Tensor, known: Tensor) -> Tensor:
         place, size = self.normalise(windows)
         _, state = self.recurrent(self._segments((windows - place) / size, outputs))
-        queries = self._queries(known)  # [N, B, rows, m, H]
-        state = state.map(lambda part: part.repeat_interleave(len(self.positions), 1))
-        answers, _ = self.recurrent(queries.flatten(0, -2).unsqueeze(0), state)
-        found = self.out(self.dropout(answers[0]))
+        state = state.map(lambda part: part.unflatten(1, (*windows.shape[:2], len(self.channels))))
+        answers = branch(self.recurrent, self._queries(known), state)  # [m, N, B, rows, O]
+        found = self.out(self.dropout(answers)).movedim(0, 3)
         # From [N, B, rows, m, w, columns of a row, n] to [N, B, K, f, n]: rows or columns of a row are K, the others 1.
-        found = found.view(*queries.shape[:4], self.segment, self.columns, self.head_kind.numbers)
+        found = found.reshape(*found.shape[:4], self.segment, self.columns, self.head_kind.numbers)
         found = precise(found.flatten(3, 4)[:, :, :, : self.steps].transpose(3, 4).flatten(2, 3))
         located = self.head_kind.located
         return torch.cat([found[..., :located] * size.unsqueeze(-1) + place.unsqueeze(-1), found[..., located:]], -1)
@@ -193,17 +192,19 @@ class SegmentNetwork(SeriesNetwork):
         return functional.relu(found)
 
     def _queries(self, known: Tensor) -> Tensor:
-        """Return what is asked for each row and segment to come, [N, B, rows, m, H], of known [N, B, f, P]."""
+        """Return what is asked for each segment to come and row, [m, N, B, rows, H], of known [N, B, f, P].
+
+        Where nothing is known, the same is asked of all windows: [m, 1, 1, rows, H].
+        """
         count, rows = len(self.positions), len(self.channels)
-        positions = self.positions.expand(rows, -1, -1)
-        own = torch.cat([positions, self.channels.unsqueeze(1).expand(-1, count, -1)], -1)
-        found = own.expand(*known.shape[:2], -1, -1, -1)
+        positions = self.positions.unsqueeze(1).expand(-1, rows, -1)
+        own = torch.cat([positions, self.channels.expand(count, -1, -1)], -1)[:, None, None]
         if self.ahead is None:
-            return found
+            return own
         varying = self.known_in(known[..., : self.sizes.known - self.sizes.static])
         padded = functional.pad(varying.to(own.dtype), (0, 0, 0, count * self.segment - self.steps))
         told: Tensor = self.ahead(padded.reshape(*known.shape[:2], count, self.segment * self.known_in.width))
-        return found + told.unsqueeze(2)
+        return own + told.movedim(2, 0).unsqueeze(3)
 
 
 def _kept(covariates: Tensor) -> State:

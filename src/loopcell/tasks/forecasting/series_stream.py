@@ -15,9 +15,10 @@ from loopcell.data.examples import as_doubles
 from loopcell.data.series import shown
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError
+from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.streaming.rows import RowRecords, as_cell
-from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record
+from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record
 from loopcell.tasks.forecasting.columns import continued
 from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.settings import SeriesSettings

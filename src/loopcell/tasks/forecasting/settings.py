@@ -13,6 +13,7 @@ from loopcell.tasks.core.argument_types import CellChoice
 from loopcell.tasks.core.config import Probability, Size
 from loopcell.tasks.core.pace import Pace
 from loopcell.tasks.core.settings import MissingSettings, TrainingSettings
+from loopcell.training.config import Seed
 
 HeadName = Literal["mean", "quantiles", "student-t", "negative-binomial"]
 NormaliseName = Literal["last", "window", "none"]
@@ -256,11 +257,13 @@ class BacktestChoice:
         refit: of a forecaster, train a copy anew before a forecast, on all that stands before it: warm (from its
             weights) or full. None leaves the model as it is.
         refit_every: with `refit`, forecasts from one training to the next, else 1.
+        random_state: with `refit`, the seed of the copies; None for that of the model's training.
     """
 
     windows: PositiveInt | None = None
     refit: RefitName | None = None
     refit_every: PositiveInt | None = None
+    random_state: Seed | None = None
 
 
 def demand_segments(settings: ForecasterSettings) -> None:

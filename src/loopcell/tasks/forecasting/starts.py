@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,39 @@ def first_after(series: Series, start: Any) -> int:
 def span_between(series: Series, start: Any, end: Any) -> tuple[int, int]:
     """Return the first step from a time on, and the first one from another time on; None for all; errors as above."""
     return 0 if start is None else first_after(series, start), len(series) if end is None else first_after(series, end)
+
+
+def firsts_from(series: Sequence[Series], start: Any) -> list[int]:
+    """Return the first step of each series from a time on; errors as `demand_steps_between`."""
+    demand_steps_between(series, start, None)
+    return [span_between(one, start, None)[0] for one in series]
+
+
+def demand_steps_between(series: Sequence[Series], start: Any, end: Any) -> None:
+    """Refuse a start after the end of every series, and an end that is not after the start.
+
+    Raises:
+        UsageError: no series has a step from the one to the other; the sentence says where the data end, or begin.
+    """
+    spans = [span_between(one, start, end) for one in series]
+    if start is not None and all(first >= len(one) for one, (first, _) in zip(series, spans, strict=True)):
+        raise UsageError(f"start={_said(start)} is after the end of the data: {_last_of(series)}; begin earlier")
+    if end is not None and not any(last > max(first, 0) for first, last in spans):
+        before = "the beginning of the data" if start is None else f"start={_said(start)}"
+        raise UsageError(f"end={_said(end)} is not after {before}, so that no step is between; end later")
+
+
+def _said(place: Any) -> str:
+    return repr(place) if isinstance(place, int | str) else f"'{place}'"
+
+
+def _last_of(series: Sequence[Series]) -> str:
+    """Say where the longest or latest series ends."""
+    steps = max(len(one) for one in series)
+    timed = [one for one in series if len(one) and one.times.dtype.kind == "M"]
+    at = f", the last at {max(shown(one.times[-1], one.zone) for one in timed)}" if timed else ""
+    whose = "the longest series has" if len(series) > 1 else "it has"
+    return f"{whose} {steps:,} steps{at}"
 
 
 def _instant(start: Any, zone: str | None) -> Any:

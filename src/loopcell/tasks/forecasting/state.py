@@ -15,9 +15,8 @@ from torch import Tensor
 from loopcell.data import Step
 from loopcell.data.examples import Scale
 from loopcell.errors import FileFormatError
-from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.files.tensors import HOSTILE, FileKind, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.layers import State
-from loopcell.tasks.core.model_file import HOSTILE
 from loopcell.tasks.forecasting.coverage import Tracked
 from loopcell.tasks.forecasting.network import Memory
 

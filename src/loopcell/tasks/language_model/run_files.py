@@ -18,7 +18,8 @@ import torch
 from loopcell.data import Vocabulary
 from loopcell.data.text import Source, TokenFile, vocabulary_from_json
 from loopcell.errors import DataError, FileFormatError, UsageError, quoted
-from loopcell.tasks.core.model_file import HOSTILE, described
+from loopcell.files.tensors import HOSTILE
+from loopcell.tasks.core.model_file import described
 from loopcell.tasks.language_model.corpus import (
     HeldOutFacts,
     TokenCorpus,

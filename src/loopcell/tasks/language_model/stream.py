@@ -14,9 +14,10 @@ from torch import Tensor
 
 from loopcell.errors import InputError, quoted
 from loopcell.layers import State
+from loopcell.layers.streaming.base import Owner, Start, demand_state
 from loopcell.tasks.core.config import SamplingConfig
 from loopcell.tasks.core.sampling import probabilities
-from loopcell.tasks.core.streaming.stream import ROW, Owner, Start, Stream, as_record, demand_state
+from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.tasks.language_model.sampling import predict_after
 

@@ -36,6 +36,7 @@ from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.inputs.static import StaticReader
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.networks.reader import SequenceReader
+from loopcell.tasks.core.paired import noise_of
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import ClassifierSettings, checked
 from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
@@ -45,6 +46,8 @@ from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_labels, sha
 from loopcell.tasks.sequences.metrics.classification import confusion, label_figures
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.pooled_stream import StreamedPooled
+from loopcell.tasks.sequences.running import ClassAnswers, TaggedStep
 from loopcell.tasks.sequences.step_models import classifier_step
 from loopcell.tasks.sequences.targets import (
     Classes,
@@ -102,7 +105,7 @@ class ClassifierNetwork(ManyToOne):
         return Loss(total, batch.targets.numel())
 
 
-class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator):  # type: ignore[misc]
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, StreamedPooled[TaggedStep]):  # type: ignore[misc]
     """A label for each sequence: the language of a name, the mood of a review, who speaks.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `ClassifierSettings` in
@@ -209,19 +212,19 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
         given, classes = self._probabilities(X), self.targets_
         true = self._true(y)
         prior = classes.prior(self.network_.class_counts.cpu().numpy(), int(self.network_.examples))
-        rows = {
-            "model": classes.metrics(true, given),
-            "majority class": classes.metrics(true, np.tile(prior, (len(X), 1))),
-        }
+        said = {"model": given, "majority class": np.tile(prior, (len(X), 1))}
         if training:
             inputs, labels = self._pair(*training)
             known = inputs, classes.numbers(labels)
             name, probabilities = logistic_probabilities(self.input_, known, X, len(classes.labels), self.static_)
-            rows[name] = classes.metrics(true, probabilities)
+            said[name] = probabilities
+        rows = {name: classes.metrics(true, one) for name, one in said.items()}
+        right = {name: classes.right(true, one) for name, one in said.items()}
         counts = confusion(true, given.argmax(-1), len(self.classes_)) if true.ndim == 1 else None
         names = tuple(str(label) for label in self.classes_)
         by_label = {} if true.ndim == 1 else label_figures(true == 1, given > 0.5, names)
-        return ScoreTable(f"{len(X):,} sequences", rows, counts, names, by_label)
+        noise = noise_of(next(iter(rows["model"])), right)
+        return ScoreTable(f"{len(X):,} sequences", rows, counts, names, by_label, noise)
 
     def _true(self, y: Part) -> npt.NDArray[Any]:
         """Return the true targets as numbers, for scores; some labels that training did not have pass, not all."""
@@ -233,6 +236,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator): 
 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         return [best(row, self.classes_) for row in self._probabilities_of(examples)]
+
+    def _running(self, network: ClassifierNetwork) -> ClassAnswers:
+        return ClassAnswers(network, self.targets_, network.temperature, self.classes_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ two models that a small set calls for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -22,11 +23,12 @@ from loopcell.tasks.core.networks.many_to_one import Beside
 from loopcell.tasks.core.networks.pooling import within
 from loopcell.tasks.sequences.baselines.classes import REGULARISATION
 from loopcell.tasks.sequences.baselines.sequences import quietly
-from loopcell.tasks.sequences.shrinkage import kept_shares
+from loopcell.tasks.sequences.shrinkage import believed_shares
 
 Table = npt.NDArray[np.float64]
 
 FEW = 2400  # examples from which on all defaults are the usual ones
+FARTHEST = 3.0  # deviations from its mean that a figure counts, where numbers are predicted: no line goes on for ever
 RIDGE = 1.0  # the penalty of scikit-learn's Ridge
 UNSEEN = -10.0  # the score of a label that the training part does not have: a probability of 0.00005 beside one of 0
 SHARES = np.linspace(0.0, 1.0, 21)
@@ -39,8 +41,11 @@ class LinearOfSummaries(Beside):
     Args:
         input_size: I.
         outputs: K.
+        farthest: deviations from its mean that a figure of a column counts; what is farther away is as if it were
+            there. Infinity for all.
 
     Attributes:
+        columns: I.
         mean, scale: of the summaries in training, [6 I + 1].
         weight: [K, 6 I + 1] and bias: [K].
         share: [K]; with 1 an answer is the network's alone.
@@ -52,9 +57,9 @@ class LinearOfSummaries(Beside):
     bias: Tensor
     share: Tensor
 
-    def __init__(self, input_size: int, outputs: int) -> None:
+    def __init__(self, input_size: int, outputs: int, farthest: float = math.inf) -> None:
         super().__init__()
-        figures, self._columns = 6 * input_size + 1, input_size
+        figures, self.columns, self.farthest = 6 * input_size + 1, input_size, farthest
         self.register_buffer("mean", torch.zeros(figures))
         self.register_buffer("scale", torch.ones(figures))
         self.register_buffer("weight", torch.zeros(outputs, figures))
@@ -63,8 +68,13 @@ class LinearOfSummaries(Beside):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Read numbers [T, B, I] of rows with lengths [B]; gives [B, K]."""
-        found = summaries(inputs[..., : self._columns], lengths)
-        return nn.functional.linear(((found - self.mean) / self.scale).to(self.weight), self.weight, self.bias)
+        return self.of_figures(summaries(inputs[..., : self.columns], lengths))
+
+    def of_figures(self, figures: Tensor) -> Tensor:
+        """Return the answers [B, K] to summaries [B, 6 I + 1]."""
+        found = (figures - self.mean) / self.scale
+        near = found[:, :-1].clamp(-self.farthest, self.farthest)
+        return nn.functional.linear(torch.cat([near, found[:, -1:]], 1).to(self.weight), self.weight, self.bias)
 
     def between(self, beside: Tensor, given: Tensor) -> Tensor:
         """Return the answer between that of the linear model and a network's, [B, K] each."""
@@ -86,7 +96,7 @@ class LinearOfSummaries(Beside):
         """Return the summaries of examples, [N, 6 I + 1]."""
         figures = np.empty((len(examples), len(self.mean)))
         for indices, batch in examples.in_order_of_length(256):
-            figures[indices] = summaries(batch.inputs[..., : self._columns], batch.lengths).numpy()
+            figures[indices] = summaries(batch.inputs[..., : self.columns], batch.lengths).numpy()
         return figures
 
 
@@ -132,10 +142,13 @@ def learn_labels(model: LinearOfSummaries, training: SequenceExamples) -> None:
 
 
 def learn_numbers(model: LinearOfSummaries, training: SequenceExamples) -> None:
-    """Fit a ridge regression to numbers [N, K] of mean 0, drawn to the mean as far as left-out examples ask for it."""
+    """Fit a ridge regression to numbers [N, K] of mean 0, drawn to the mean as far as left-out examples ask for it.
+
+    Figures such as a largest value have long tails, and one example far out there would turn the line.
+    """
     figures, true = model.summaries_of(training), np.asarray(training.targets, np.float64)
     weights = np.ones(len(true)) if training.weights is None else training.weights.astype(np.float64)
-    x, root = _standard(figures), np.sqrt(weights)[:, None]
+    x, root = _near(_standard(figures), model.farthest), np.sqrt(weights)[:, None]
     middle_x, middle = (np.average(part, axis=0, weights=weights) for part in (x, true))
     centred, rest = (x - middle_x) * root, (true - middle) * root
     solved = np.linalg.solve(centred.T @ centred + RIDGE * np.eye(x.shape[1]), centred.T)
@@ -143,7 +156,7 @@ def learn_numbers(model: LinearOfSummaries, training: SequenceExamples) -> None:
     leverage = (centred * solved.T).sum(1) + weights / weights.sum()
     given = (x - middle_x) @ weight.T
     residual = (true - middle - given) / np.clip(1 - leverage, 1e-6, None)[:, None]
-    shares = kept_shares(true - middle - residual, true - middle, enough=len(true) + 1)
+    shares = believed_shares(true - middle - residual, true - middle)
     bias = middle - shares * (weight @ middle_x)
     model.take(figures, weight * shares[:, None], bias)
 
@@ -176,6 +189,11 @@ def _scale(figures: Table) -> Table:
     deviation = figures.std(0)
     found: Table = np.where(deviation > 1e-6 * (1 + np.abs(figures.mean(0))), deviation, 1.0)
     return found
+
+
+def _near(figures: Table, farthest: float) -> Table:
+    """Return standardised figures [N, 6 I + 1] of columns within some deviations, and the length."""
+    return np.concatenate([np.clip(figures[:, :-1], -farthest, farthest), figures[:, -1:]], axis=1)
 
 
 def _standard(figures: Table) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
@@ -23,6 +24,7 @@ from loopcell.tasks.core.estimator.features_in import (
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.estimator.reading import stacked
 from loopcell.tasks.core.estimator.sequences import Pair, SequenceEstimator
+from loopcell.tasks.core.inputs.mixed import chosen_steps
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.inputs.static import StaticInput, StaticReader
 from loopcell.tasks.core.networks.front import chosen_stride, demand_stride
@@ -40,6 +42,7 @@ class PooledEstimator(SequenceEstimator):
         pooling_: what the network pools by: the setting, or what "auto" came to; a model file keeps it.
         downsample_: how many steps convolutions make one of, in the same way; 1 where there are none.
         summaries_: whether a linear model of summaries stands beside the network, in the same way.
+        farthest_: how far from its mean, in deviations, a summary counts there.
         static_: what was learned of values that hold for a whole sequence; None where there were none.
         n_features_in_: how many columns X has, where it is an array [N, F] or a frame of numbers.
         feature_names_in_: their names, where it is a frame.
@@ -51,6 +54,7 @@ class PooledEstimator(SequenceEstimator):
     downsample_: int
     summaries: bool | None
     summaries_: bool
+    farthest_: float = math.inf
     loss: Any
     categories: tuple[str, ...]
     static_: StaticInput | None = None
@@ -107,9 +111,14 @@ class PooledEstimator(SequenceEstimator):
         return X.of(known_features(self, X.X)) if isinstance(X, SequenceData) else known_features(self, X)
 
     def _learn_beside(self, X: Part) -> None:
-        self.static_ = None if X.static is None else StaticInput.learn(X, checked(self).categories)
-        if self.static_ is None and self.categories:
-            raise UsageError("categories names static columns, and there are none: give static=[...] to fit")
+        of_steps = set(chosen_steps(self.input_))
+        named = tuple(name for name in checked(self).categories if name not in of_steps)
+        self.static_ = None if X.static is None else StaticInput.learn(X, named)
+        if self.static_ is None and named:
+            raise UsageError(
+                f"categories names {named[0]!r}, and there is no such column of steps with a name, nor static ones: "
+                "give static=[...] to fit"
+            )
 
     def _with_beside(self, examples: SequenceExamples, X: Part) -> SequenceExamples:
         if self.static_ is not None:
@@ -166,7 +175,7 @@ class PooledEstimator(SequenceEstimator):
         if not self.summaries_:
             return None
         assert isinstance(self.input_, NumericInput)
-        return LinearOfSummaries(self.input_.step_size, outputs)
+        return LinearOfSummaries(self.input_.step_size, outputs, self.farthest_)
 
     def _beside(self, examples: SequenceExamples) -> npt.NDArray[np.float64]:
         """Return what the linear model says of examples, float64 [N, K]."""
@@ -179,6 +188,7 @@ class PooledEstimator(SequenceEstimator):
             "pooling": self.pooling_,
             "downsample": self.downsample_ if self.downsample_ > 1 else None,
             "summaries": self.summaries_ or None,
+            "farthest": self.farthest_ if self.summaries_ and self.farthest_ < math.inf else None,
             "static": None if self.static_ is None else self.static_.to_json(),
         }
         return {**super()._learned(), **{name: one for name, one in known.items() if one is not None}}
@@ -190,5 +200,13 @@ class PooledEstimator(SequenceEstimator):
             raise ValueError(f"its pooling is {quoted(found)}")
         self.pooling_ = found
         self.summaries_ = learned.get("summaries", False) is True
+        self.farthest_ = _demand_distance(learned.get("farthest", math.inf))
         self.downsample_ = demand_stride(learned.get("downsample", 1))
         self.static_ = StaticInput.from_json(learned["static"]) if "static" in learned else None
+
+
+def _demand_distance(stored: object) -> float:
+    """Return deviations that a file holds; ValueError when they are none."""
+    if not isinstance(stored, float) or not stored > 0:
+        raise ValueError(f"its farthest summaries are {quoted(stored)}")
+    return stored

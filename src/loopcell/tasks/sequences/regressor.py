@@ -32,15 +32,18 @@ from loopcell.tasks.core.estimator.weights import as_weights, weigh
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.losses import POINT_LOSSES, Losses, pinball, squared
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
+from loopcell.tasks.core.paired import noise_of
 from loopcell.tasks.core.scale_tensors import demand_shape
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import RegressorSettings
 from loopcell.tasks.sequences.baselines.numbers import ridge
 from loopcell.tasks.sequences.ensembles import RegressorEnsemble
-from loopcell.tasks.sequences.linear import LinearOfSummaries, learn_numbers, shared_notes
-from loopcell.tasks.sequences.metrics.regression import regression_metrics
+from loopcell.tasks.sequences.linear import FARTHEST, LinearOfSummaries, learn_numbers, shared_notes
+from loopcell.tasks.sequences.metrics.regression import example_losses, regression_metrics
 from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
+from loopcell.tasks.sequences.pooled_stream import StreamedPooled
+from loopcell.tasks.sequences.running import NumberAnswers, RunningNumber
 from loopcell.tasks.sequences.shrinkage import kept_shares
 from loopcell.tasks.sequences.step_models import regressor_step
 from loopcell.tasks.sequences.targets import as_number_rows, demand_all
@@ -75,7 +78,7 @@ class RegressorNetwork(ManyToOne):
             self.head.weight.mul_(shares.to(self.head.weight)[:, None])
 
 
-class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # type: ignore[misc]
+class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, StreamedPooled[RunningNumber]):  # type: ignore[misc]
     """A number for each sequence, or several: a grade, an age, the remaining life of a machine.
 
     Its arguments are those of `NetworkSettings`, `TrainingSettings` and `RegressorSettings` in
@@ -169,7 +172,8 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
             name: {key: one for key, one in ({own: row[own]} | row).items() if not np.isnan(one)}
             for name, row in rows.items()
         }
-        return ScoreTable(f"{len(X):,} sequences{no_spread}", shown)
+        losses = {name: example_losses(own, true, numbers, level).mean(1) for name, numbers in given.items()}
+        return ScoreTable(f"{len(X):,} sequences{no_spread}", shown, noise=noise_of(own, losses))
 
     def _said(self, examples: SequenceExamples) -> tuple[list[list[Prediction]], list[Prediction]]:
         return prefix_predictions(examples, self._in_words)
@@ -177,6 +181,9 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
     def _in_words(self, examples: SequenceExamples) -> list[list[Prediction]]:
         rows = self.target_scale_.undo(self._scaled(examples))
         return [[Prediction(", ".join(f"{value:.5g}" for value in row))] for row in rows]
+
+    def _running(self, network: RegressorNetwork) -> NumberAnswers:
+        return NumberAnswers(network, self.target_scale_, self.outputs_)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 
@@ -196,6 +203,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator):  # 
 
     def _learn(self, y: Part) -> None:
         self.outputs_ = np.size(y[0]) if np.ndim(y[0]) else None
+        self.farthest_ = FARTHEST
         rows = as_number_rows(y)
         self.target_scale_ = scale_of([rows], rows.shape[1])
         self._look_again(y)

@@ -20,6 +20,7 @@ from loopcell.tasks.core.step_models.heads import between_stage, head_stage, pro
 from loopcell.tasks.core.step_models.pooling import pooling_stages
 from loopcell.tasks.sequences.linear import LinearOfSummaries
 
+FARTHEST_OF_ALL = float(np.finfo(np.float32).max)  # stands for no bound
 FIGURES = ("mean", "deviation", "least", "most", "first", "last")
 
 
@@ -96,6 +97,7 @@ def summaries_stage(linear: LinearOfSummaries, reads: Quantity) -> Equations:
     learned: dict[str, Floats] = {"value.place": np.eye(columns, reads.size, dtype=np.float32)}
     for at, name in enumerate(FIGURES):
         own = slice(at * columns, (at + 1) * columns)
+        learned[f"farthest.{name}"] = np.full(columns, min(linear.farthest, FARTHEST_OF_ALL), np.float32)
         learned |= {f"middle.{name}": middle[own], f"scale.{name}": scale[own], f"weight.{name}": weight[:, own].copy()}
     # The length is one number, so its part of the answer is a vector times it.
     learned["weight.length"] = weight[:, -1] / scale[-1]
@@ -117,6 +119,7 @@ def _summaries(  # noqa: PLR0913 - a state for each figure
     value: Any,
     middle: Any,
     scale: Any,
+    farthest: Any,
     weight: Any,
 ) -> Any:
     last = value.place @ x
@@ -128,16 +131,21 @@ def _summaries(  # noqa: PLR0913 - a state for each figure
     least, most = where(begun, minimum(least, last), last), where(begun, maximum(most, last), last)
     first = where(begun, first, last)
     answer = (
-        weight.mean @ ((mean - middle.mean) / scale.mean)
-        + weight.deviation @ ((deviation - middle.deviation) / scale.deviation)
-        + weight.least @ ((least - middle.least) / scale.least)
-        + weight.most @ ((most - middle.most) / scale.most)
-        + weight.first @ ((first - middle.first) / scale.first)
-        + weight.last @ ((last - middle.last) / scale.last)
+        weight.mean @ _near((mean - middle.mean) / scale.mean, farthest.mean)
+        + weight.deviation @ _near((deviation - middle.deviation) / scale.deviation, farthest.deviation)
+        + weight.least @ _near((least - middle.least) / scale.least, farthest.least)
+        + weight.most @ _near((most - middle.most) / scale.most, farthest.most)
+        + weight.first @ _near((first - middle.first) / scale.first, farthest.first)
+        + weight.last @ _near((last - middle.last) / scale.last, farthest.last)
         + weight.length * (total(count) / _length(count))
         + weight.bias
     )
     return sized(answer, "output"), count, mean, squares, least, most, first
+
+
+def _near(figures: Value, farthest: Value) -> Value:
+    """Return figures within some deviations of their mean."""
+    return minimum(maximum(figures, -farthest), farthest)
 
 
 def _length(vector: Value) -> Value:

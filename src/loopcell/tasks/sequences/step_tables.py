@@ -10,10 +10,17 @@ import numpy.typing as npt
 
 from loopcell.data import Ragged
 from loopcell.tasks.core.estimator import IGNORED, Part, SequenceExamples
+from loopcell.tasks.core.paired import noise_of
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.sequences.baselines.steps import sets_without_history, tags_without_history
 from loopcell.tasks.sequences.metrics.classification import label_figures
-from loopcell.tasks.sequences.metrics.tagging import step_set_metrics, tag_confusion, tag_metrics
+from loopcell.tasks.sequences.metrics.tagging import (
+    step_losses,
+    step_set_metrics,
+    steps_right,
+    tag_confusion,
+    tag_metrics,
+)
 from loopcell.tasks.sequences.targets import StepLabels, label_steps
 
 Array = npt.NDArray[Any]
@@ -69,7 +76,9 @@ def _of_labels(targets: StepLabels, tagged: Tagged, answers: Answers, training: 
     rows = {name: tag_metrics(true, labels, classes) for name, labels in given.items()}
     counts = tag_confusion(true, given["model"], classes)
     lacking = sum(label is None for labels in true for label in labels)
-    return ScoreTable(_counted(tagged.examples, lacking), rows, counts, tuple(str(label) for label in classes))
+    right = {name: steps_right(true, labels) for name, labels in given.items()}
+    about, names = _counted(tagged.examples, lacking), tuple(str(label) for label in classes)
+    return ScoreTable(about, rows, counts, names, noise=noise_of("accuracy", right, _sequence_of_steps(tagged)))
 
 
 def _of_sets(targets: StepLabels, tagged: Tagged, answers: Answers, training: SequenceExamples | None) -> ScoreTable:
@@ -81,7 +90,15 @@ def _of_sets(targets: StepLabels, tagged: Tagged, answers: Answers, training: Se
     rows = {name: step_set_metrics(true, likely) for name, likely in given.items()}
     by_label = label_figures(true == 1, (given["model"] > 0.5) & (true != IGNORED), targets.labels.values)
     lacking = int((~targets.steps_known(true)).sum())
-    return ScoreTable(_counted(tagged.examples, lacking), rows, by_label=by_label)
+    losses = {name: step_losses(true, likely) for name, likely in given.items()}
+    noise = noise_of("NLL/step", losses, _sequence_of_steps(tagged))
+    return ScoreTable(_counted(tagged.examples, lacking), rows, by_label=by_label, noise=noise)
+
+
+def _sequence_of_steps(tagged: Tagged) -> npt.NDArray[np.int64]:
+    """Return the number of the sequence of each step, all sequences one after the other."""
+    lengths = tagged.examples.lengths
+    return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def _learned_from(training: SequenceExamples) -> tuple[Ragged, Ragged]:

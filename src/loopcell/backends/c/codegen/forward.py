@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
-from loopcell.backends.c.codegen.layout import Access, Region, Role, Slot, SlotKey
+from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot, SlotKey
 from loopcell.backends.c.codegen.region import RegionWriter, indented
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
@@ -25,10 +25,10 @@ class ForwardKernel(LoopKernel):
     """
 
     def __init__(
-        self, name: str, hoisted: Hoisted, saved_states: frozenset[str], registers: int, *, bf16: bool
+        self, name: str, hoisted: Hoisted, saved_states: frozenset[str], registers: int, factors: Factors
     ) -> None:
-        self.prologue = Region(hoisted.prologue, registers, bf16=bf16)
-        self.loop = Region(hoisted.loop, registers, bf16=bf16)
+        self.prologue = Region(hoisted.prologue, registers, factors)
+        self.loop = Region(hoisted.loop, registers, factors)
         self.saved_states = saved_states
         self.states = hoisted.loop.states
         super().__init__(name, (self.prologue, self.loop), self._slots(hoisted))

@@ -20,6 +20,7 @@ class LoopKernel:
     Attributes:
         name: of the C function.
         regions: its graphs.
+        factors: what products multiply.
         slots: the tensors in its arguments, in order.
         packs: the packed weights, in order.
         sizes: names of the sizes, in order.
@@ -34,6 +35,7 @@ class LoopKernel:
     def __init__(self, name: str, regions: tuple[Region, ...], slots: Iterable[Slot]) -> None:
         self.name = name
         self.regions = regions
+        self.factors = regions[0].factors
         self.slots = tuple(slots)
         self.packs: tuple[Pack, ...] = tuple(pack for region in regions for pack in region.packs)
         self.sizes = tuple(dict.fromkeys(size for region in regions for size in region.sizes()))
@@ -112,10 +114,14 @@ class LoopKernel:
             elif slot.access is not Access.WHOLE:
                 yield f"const int64_t {name}_b = a->stride[{2 * place + 1}];"
         for number, pack in enumerate(self.packs):
-            yield f"const factor *pack_{number} = a->pack[{number}];"
-            for place, _ in enumerate(pack.matrices):
-                yield self._matrix(number, place)
-                yield self._leading(number, place)
+            yield f"const {self.factors.weight} *pack_{number} = a->pack[{number}];"
+            yield from self._matrices_of(number, pack)
+
+    def _matrices_of(self, number: int, pack: Pack) -> Iterator[str]:
+        """Yield where the matrices of a pack lie in the network's own tensors."""
+        for place, _ in enumerate(pack.matrices):
+            yield self._matrix(number, place)
+            yield self._leading(number, place)
 
     def _matrix_place(self, number: int, place: int) -> int:
         """Return where a matrix stands among the addresses: behind all slots, in the order of the packs."""
@@ -168,9 +174,7 @@ class LoopKernel:
         tile = pack.tile
         depth = " + ".join(f"DEPTH(n_{size})" for size in pack.depth)
         yield f"if (piece * {tile.unroll} * LANES < n_{pack.units}) {{"
-        for place, _ in enumerate(pack.matrices):
-            yield f"    {self._matrix(number, place)}"
-            yield f"    {self._leading(number, place)}"
+        yield from indented(self._matrices_of(number, pack))
         yield f"    const int64_t u0 = piece * {tile.unroll} * LANES;"
         yield f"    factor *to = (factor *)a->pack[{number}] + u0 * {tile.gates} * ({depth});"
         yield f"    for (int q = 0; q < {tile.unroll}; q++) {{"

@@ -52,6 +52,35 @@ class Slot:
     access: Access
 
 
+class Factors(Enum):
+    """The form of what products multiply: the packed weights, and their operands."""
+
+    FULL = "both in the kernel's precision"
+    PAIRS = "both rounded to bfloat16, multiplied two at a time"
+    BF16 = "weights in bfloat16, widened as they are read; operands as they are"
+    INT8 = "weights in int8 with a scale for each row; operands in 16 bits (14 on some CPUs) with one for the vector"
+
+    @property
+    def narrow(self) -> bool:
+        """True where only the weights are short, packed by Python: they are never read from the network's tensors."""
+        return self in (Factors.BF16, Factors.INT8)
+
+    @property
+    def rounds_operands(self) -> bool:
+        """True where operands are brought into another form before they are multiplied."""
+        return self in (Factors.PAIRS, Factors.INT8)
+
+    @property
+    def weight(self) -> str:
+        """The C type of a number of a pack."""
+        return "weight" if self.narrow else "factor"
+
+    @property
+    def header(self) -> str:
+        """The header that has the products."""
+        return {Factors.BF16: "products_bf16", Factors.INT8: "products_int8"}.get(self, "products")
+
+
 @dataclass(frozen=True)
 class RegisterTile:
     """The cut of a contraction into register tiles.
@@ -105,12 +134,12 @@ class Region:
         packs: the packed weights, in order.
         spilled: the vectors that go through memory, since a later sweep or a product reads them.
         size_aliases: sizes that the equations demand to be equal to another: {name: the other's name}.
-        bf16: products multiply numbers rounded to bfloat16.
+        factors: what products multiply.
     """
 
-    def __init__(self, graph: Graph, registers: int, *, bf16: bool = False) -> None:
+    def __init__(self, graph: Graph, registers: int, factors: Factors = Factors.FULL) -> None:
         self.graph = graph
-        self.bf16 = bf16
+        self.factors = factors
         self.sweeps = sweeps(graph)
         self.size_aliases = same_sizes(graph)
         self.packs = tuple(self._packs(registers))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from loopcell.backends.c.codegen.forward import ForwardKernel
 from loopcell.backends.c.codegen.kernel import LoopKernel
+from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.codegen.reverse import ReverseKernel
 from loopcell.equations.graph import Graph
 from loopcell.equations.keys import Key
@@ -20,7 +22,7 @@ class Loops:
     Args:
         fused: the cell.
         registers: how many vectors may hold accumulators.
-        bf16: products multiply numbers rounded to bfloat16.
+        factors: what products multiply, FULL or PAIRS.
 
     Attributes:
         forward: the loop for inference.
@@ -31,7 +33,7 @@ class Loops:
         saved_states: names of the states whose values before each step the reverse loop needs.
     """
 
-    def __init__(self, fused: Fused, registers: int, *, bf16: bool = False) -> None:
+    def __init__(self, fused: Fused, registers: int, factors: Factors = Factors.FULL) -> None:
         self.fused = fused
         self.backward, self.alias = _deduplicated(fused.backward.graph)
         # A state is read by the derived step itself, or by a product after the loop: d h^T needs h before each step.
@@ -39,12 +41,12 @@ class Loops:
         needed = {node.key for _, node in self.backward.leaves("state")} | operands
         self.saved_states = frozenset(name for name in fused.core.states if Key("state", name) in needed)
         self.registers = registers
-        self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, bf16=bf16)
+        self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, factors)
         # The function's name in C is older than the attribute's; libraries in caches go by the text.
         self.forward_and_save = ForwardKernel(
-            "forward_and_keep", fused.training, self.saved_states, registers, bf16=bf16
+            "forward_and_keep", fused.training, self.saved_states, registers, factors
         )
-        self.reverse = ReverseKernel(self.backward, registers, bf16=bf16)
+        self.reverse = ReverseKernel(self.backward, registers, factors)
 
     def all(self) -> tuple[LoopKernel, ...]:
         """Return the three loops."""
@@ -52,16 +54,23 @@ class Loops:
 
     def text(self) -> str:
         """Return the C text, without the headers that it stands on."""
-        shapes = sorted({shape for kernel in self.all() for shape in kernel.products()})
-        each = sorted({(vectors, rows) for vectors, most in shapes for rows in range(1, most + 1)})
-        # A function for every number of rows, since the compiler has to know it to hold all sums in registers.
-        products = [f"PRODUCT({vectors}, {rows}, {self._one_pass(vectors, rows)})" for vectors, rows in each]
-        products += [_products(vectors, most) for vectors, most in shapes]
-        return "\n".join(["", _comment(self.fused.core), *products, "", *(kernel.text() for kernel in self.all())])
+        return loops_text(self.fused, self.all(), self.registers)
 
-    def _one_pass(self, vectors: int, rows: int) -> int:
-        """Return how many vectors a product takes at a time: half of them where all sums do not fit into registers."""
-        return vectors // 2 if vectors * rows > self.registers else vectors
+
+def loops_text(fused: Fused, kernels: Sequence[LoopKernel], registers: int) -> str:
+    """Return the C text of some loops of a cell, without the headers that it stands on."""
+    shapes = sorted({shape for kernel in kernels for shape in kernel.products()})
+    each = sorted({(vectors, rows) for vectors, most in shapes for rows in range(1, most + 1)})
+    # A function for every number of rows, since the compiler has to know it to hold all sums in registers.
+    products = [f"PRODUCT({vectors}, {rows}, {_one_pass(vectors, rows, registers)})" for vectors, rows in each]
+    weight = next((kernel.factors.weight for kernel in kernels), "")
+    products += [_products(vectors, most, weight) for vectors, most in shapes]
+    return "\n".join(["", _comment(fused.core), *products, "", *(kernel.text() for kernel in kernels)])
+
+
+def _one_pass(vectors: int, rows: int, registers: int) -> int:
+    """Return how many vectors a product takes at a time: half of them where all sums do not fit into registers."""
+    return vectors // 2 if vectors * rows > registers else vectors
 
 
 def _deduplicated(graph: Graph) -> tuple[Graph, dict[Key, Key]]:
@@ -86,8 +95,8 @@ def _comment(graph: Graph) -> str:
     return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
 
 
-def _products(vectors: int, most: int) -> str:
+def _products(vectors: int, most: int, weight: str) -> str:
     """Return the function that takes the product for the number of rows that there are."""
     cases = [f"    case {rows}: product_{vectors}_{rows}(w, rows, K, out); break;" for rows in range(most, 0, -1)]
-    given = "int m, const factor *w, const factor *const *rows, int64_t K, vec *out"
+    given = f"int m, const {weight} *w, const factor *const *rows, int64_t K, vec *out"
     return "\n".join([f"INLINE void products_{vectors}_{most}({given}) {{", "    switch (m) {", *cases, "    }", "}"])

@@ -22,11 +22,14 @@ NULL linux unix main errno stdin stdout stderr assert
 _FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory"
 _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
 
+NARROW_HEADERS = ("products_bf16", "products_int8")
+"""What stands in the place of "products" in a kernel of one step with narrow weights."""
+
 
 @cache
-def headers() -> str:
-    """Return the text of the headers."""
-    return "\n".join(map(header, HEADERS))
+def headers(names: tuple[str, ...] = HEADERS) -> str:
+    """Return the text of some headers."""
+    return "\n".join(map(header, names))
 
 
 @cache
@@ -37,7 +40,8 @@ def header(name: str) -> str:
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", headers()))
+    texts = headers(HEADERS + NARROW_HEADERS)
+    return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", texts))
 
 
 def is_c_word(word: str) -> bool:

@@ -78,7 +78,7 @@ class RegionWriter:
 
     def _with_products(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
         """Yield the loop nest of a sweep with products: units outside, rows inside, while a block's weights are hot."""
-        if self.region.bf16:
+        if self.region.factors.rounds_operands:
             for number, pack in packs:
                 yield from self._rounding(number, pack)
         for index in sweep.sums:
@@ -114,7 +114,7 @@ class RegionWriter:
 
     def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
         tile, part = pack.tile, pack.contraction
-        factors = "pairs" if self.region.bf16 else "rows"
+        weight, operands = self.region.factors.weight, "rounded" if self.region.factors.rounds_operands else "rows"
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
@@ -123,44 +123,54 @@ class RegionWriter:
         yield "{"
         # A block of N vectors of units has G * K * (N * LANES) numbers in the pack; u0 is a multiple of N * LANES.
         if len(part.segments) > 1:
-            yield f"    const factor *w = pack_{number} + u0 * {tile.gates} * ({' + '.join(depths)});"
+            yield f"    const {weight} *w = pack_{number} + u0 * {tile.gates} * ({' + '.join(depths)});"
         else:
-            yield f"    const factor *w = pack_{number} + u0 * {tile.gates} * {depths[0]};"
+            yield f"    const {weight} *w = pack_{number} + u0 * {tile.gates} * {depths[0]};"
         for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
-            if not place:  # one array of pointers for all segments, filled anew for each
-                yield f"    const real *rows[{tile.rows}];"
-                if self.region.bf16:
-                    yield f"    const factor *pairs[{tile.rows}];"
-            yield f"    for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-            if self.region.bf16:
-                pairs = f"{rounded_name(number, place)} + (r0 + i) * {depths[place]}"
-                yield f"    for (int i = 0; i < m; i++) pairs[i] = {pairs};"
-            product = f"products_{tile.vectors}_{tile.rows}((int)m, w, {factors}, {length}, acc_{number});"
-            # Weights of a call of few rows are not packed: packing reads them all, and so does the product, once.
-            yield f"    if (!a->direct) {product}"
-            yield from indented(self._unpacked_product(number, pack, place, length, size))
+            yield from indented(self._operand_rows(number, tile, place, operand, length))
+            product = f"products_{tile.vectors}_{tile.rows}((int)m, w, {operands}, {length}, acc_{number});"
+            if self.region.factors.narrow:
+                yield f"    {product}"
+            else:
+                # Weights of a call of few rows are not packed: packing reads them all, and so does the product, once.
+                yield f"    if (!a->direct) {product}"
+                yield from indented(self._unpacked_product(number, pack, place, length, size))
             # The next segment's weights lie behind this one's: K rows of V vectors.
             if place + 1 < len(part.segments):
                 yield f"    w += {depths[place]} * {tile.vectors} * LANES;"
         yield "}"
 
+    def _operand_rows(self, number: int, tile: RegisterTile, place: int, operand: int, length: str) -> Iterator[str]:
+        """Yield where a tile's rows of an operand lie: as they are, and rounded."""
+        factors = self.region.factors
+        # One array of pointers for all segments, filled anew for each.
+        if not (factors.narrow and factors.rounds_operands):  # else nobody reads them as they are
+            if not place:
+                yield f"const real *rows[{tile.rows}];"
+            yield f"for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
+        if factors.rounds_operands:
+            if not place:
+                yield f"const factor *rounded[{tile.rows}];"
+            row = f"{rounded_name(number, place)} + (r0 + i) * OPERAND({length})"
+            yield f"for (int i = 0; i < m; i++) rounded[i] = {row};"
+
     def _rounding(self, number: int, pack: Pack) -> Iterator[str]:
         """Yield the rounding of what a product multiplies its weights with."""
         # Once for all rows, before the loop over units: that loop reads every operand again for each block.
-        yield "if (!a->direct) for (int64_t i = 0; i < count; i++) {"
+        yield f"{'' if self.region.factors.narrow else 'if (!a->direct) '}for (int64_t i = 0; i < count; i++) {{"
         yield "    AT(i);"
         for place, (operand, _) in enumerate(pack.contraction.segments):
             length = f"n_{self.region.size(operand)}"
-            to = f"{rounded_name(number, place)} + i * DEPTH({length})"
+            to = f"{rounded_name(number, place)} + i * OPERAND({length})"
             yield f"    narrow({to}, {self._row_of(operand)}, {length});"
         yield "}"
 
     def rounding_buffers(self, rows: str) -> Iterator[tuple[str, str, str]]:
         """Yield the scratch memory for rounded operands: (C type, name, how many)."""
-        if self.region.bf16:
+        if self.region.factors.rounds_operands:
             for number, pack in enumerate(self.region.packs, self.first_pack):
                 for place, size in enumerate(pack.depth):
-                    yield "factor", rounded_name(number, place), f"{rows} * DEPTH(n_{size})"
+                    yield "factor", rounded_name(number, place), f"{rows} * OPERAND(n_{size})"
 
     def _unpacked_product(self, number: int, pack: Pack, place: int, length: str, size: str) -> Iterator[str]:
         """Yield the same product for a call of few rows: the weights are read in place, and not packed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, sum_name, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
-from loopcell.backends.c.codegen.layout import Access, Region, Role, Slot
+from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot
 from loopcell.backends.c.codegen.region import indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key, cotangent_of, state_keys
@@ -28,8 +28,8 @@ class ReverseKernel(LoopKernel):
             whose cotangent travels from step to step.
     """
 
-    def __init__(self, graph: Graph, registers: int, *, bf16: bool) -> None:
-        self.region = Region(graph, registers, bf16=bf16)
+    def __init__(self, graph: Graph, registers: int, factors: Factors) -> None:
+        self.region = Region(graph, registers, factors)
         self.states = graph.states
         self.reduced = tuple(key for key in graph.results if key.kind == "parameter")
         self.state_of_cotangent = {cotangent_of(state): state.name for state in state_keys(self.states)}

@@ -20,7 +20,7 @@ from torch import Tensor
 from loopcell.backends.c.codegen.kernel import LoopKernel
 from loopcell.backends.c.codegen.layout import Access, Role, SlotKey
 from loopcell.backends.c.launch import pages
-from loopcell.backends.c.launch.library import Kernels
+from loopcell.backends.c.launch.library import ForwardKernels, Kernels
 from loopcell.backends.c.toolchain import threads
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout
@@ -43,8 +43,8 @@ _Base = tuple[int, tuple[int, ...], torch.Size]
 
 
 @dataclass(frozen=True, eq=False)
-class KernelSignature:
-    """The facts about a call of a cell's kernels that hold before its tensors are there.
+class ForwardSignature:
+    """The facts about a call of a cell's loop for inference that hold before its tensors are there.
 
     Attributes:
         kernels: what is called.
@@ -55,7 +55,7 @@ class KernelSignature:
         shapes: of these tensors.
     """
 
-    kernels: Kernels
+    kernels: ForwardKernels
     sizes: Mapping[str, int]
     keys: tuple[Key, ...]
     layout: WeightLayout
@@ -77,6 +77,13 @@ class KernelSignature:
                 fits = part.count < 0 or (part.count == shape[0] and part.start + part.count <= base.shape[0])
                 if not fits or (*rows, *base.shape[1:]) != shape:
                     raise TensorError(f"`{name}` must be {list(shape)}; the tensor that holds it is {list(base.shape)}")
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSignature(ForwardSignature):
+    """The same of kernels that can be called with and without a gradient."""
+
+    kernels: Kernels
 
 
 @dataclass(slots=True, eq=False)  # not frozen: freezing costs more than the work of a small call
@@ -132,7 +139,7 @@ class KernelArguments:
             2 * place + 1 the one from row to row of the batch.
     """
 
-    def __init__(self, signature: KernelSignature, kernel: LoopKernel) -> None:
+    def __init__(self, signature: ForwardSignature, kernel: LoopKernel) -> None:
         self.kernel = kernel
         self._function = signature.kernels.functions[kernel.name]
         self._itemsize = signature.kernels.dtype.itemsize

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from loopcell.backends.c.codegen.forward import ForwardKernel
 from loopcell.backends.c.codegen.layout import Role
-from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelArguments, KernelSignature, Launch, empty
+from loopcell.backends.c.launch.arguments import FEW_ROWS, ForwardSignature, KernelArguments, Launch, empty
 from loopcell.equations.keys import OUTPUT, Key
 
 
@@ -143,7 +143,7 @@ class ForwardPass:
         saved: where the kernel saves values for backward; None where it saves none.
     """
 
-    def __init__(self, signature: KernelSignature, kernel: ForwardKernel, *, saves: bool) -> None:
+    def __init__(self, signature: ForwardSignature, kernel: ForwardKernel, *, saves: bool) -> None:
         self.kernels, self.kernel = signature.kernels, kernel
         self.arguments = arguments = KernelArguments(signature, kernel)
         self.input_place = arguments.places.get((Role.READ, signature.keys[0]))  # the input is the first tensor

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.launch.arguments import DIRECT, MEMORY, PACKED, Launch
+from loopcell.backends.c.launch.arguments import DIRECT, MEMORY, PACKED, Launch, empty
 from loopcell.backends.c.launch.forward import ForwardPass
 
 _LINE = 64
@@ -26,6 +26,7 @@ class StepLayer:
         tensors: of the call and of the weights; the states among them are replaced by those of `states`.
         states: two buffers for every state [B, n]: one is read and the other written, then the other way round.
         output: where the output goes, [1, B, O].
+        packs: the packed weights, where the kernel does not pack them itself.
     """
 
     forward: ForwardPass
@@ -33,6 +34,7 @@ class StepLayer:
     tensors: list[Tensor]
     states: list[tuple[Tensor, Tensor]]
     output: Tensor
+    packs: list[Tensor] = field(default_factory=list)
 
 
 class FusedSteps:
@@ -51,24 +53,18 @@ class FusedSteps:
         self._turn = 0
         self._structs: tuple[list[array[int]], list[array[int]]] = ([], [])
         first = layers[0].forward
-        place = first.input_place
-        self._input = -1 if place is None else first.arguments.at + place
         for number, layer in enumerate(layers):
             if number:
                 layer.tensors[0] = layers[number - 1].output
             self._add(layer)
-        library = first.kernels.library
-        self._functions = (ctypes.c_void_p * len(layers))(
-            *(ctypes.cast(layer.forward.kernels.functions["forward"], ctypes.c_void_p).value for layer in layers)
+        place = first.input_place
+        self._stacks = tuple(
+            _stack(layers, fields, None if place is None else first.arguments.at + place) for fields in self._structs
         )
+        self._addresses = tuple(stack.buffer_info()[0] for stack in self._stacks)
         # Any library has this function; what it runs are the addresses of all layers' kernels.
-        self._in_turn = library.in_turn
-        self._in_turn.argtypes, self._in_turn.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64), None
-        self._addresses = tuple(
-            (ctypes.c_void_p * len(layers))(*(fields.buffer_info()[0] for fields in turn)) for turn in self._structs
-        )
-        functions = ctypes.addressof(self._functions)
-        self._arguments = tuple((functions, ctypes.addressof(turn), len(layers)) for turn in self._addresses)
+        self._in_turn = first.kernels.library.in_turn
+        self._in_turn.argtypes, self._in_turn.restype = (ctypes.c_void_p, ctypes.c_void_p), None
 
     @property
     def turn(self) -> int:
@@ -78,9 +74,7 @@ class FusedSteps:
     def step(self, address: int) -> None:
         """Run one step on the input [B, I] at an address."""
         turn = self._turn
-        if self._input >= 0:
-            self._structs[turn][0][self._input] = address
-        self._in_turn(*self._arguments[turn])
+        self._in_turn(self._addresses[turn], address)  # two numbers, as each one costs a tenth of a microsecond
         self._turn = 1 - turn
 
     def _add(self, layer: StepLayer) -> None:
@@ -100,19 +94,20 @@ class FusedSteps:
             if layer.launch.threads == 1:  # several threads need scratch memory each, and take it themselves
                 fields[MEMORY] = self._memory(forward.kernels.library.forward_memory, fields)
             if forward.kernel.packs:
-                packed = self._pack(forward, fields, packed)
+                packed = self._pack(layer, fields, packed)
             self._structs[turn].append(fields)
 
-    def _pack(self, forward: ForwardPass, fields: array[int], packed: array[int]) -> array[int]:
+    def _pack(self, layer: StepLayer, fields: array[int], packed: array[int]) -> array[int]:
         """Have a struct's weights packed, however few rows there are, and return the addresses of the packs.
 
         Args:
-            forward: whose kernel.
+            layer: whose weights.
             fields: the struct; it ends in the addresses of the packs.
             packed: these addresses, where another struct of the layer has them already.
         """
-        library, count = forward.kernels.library, len(forward.kernel.packs)
+        library, count = layer.forward.kernels.library, len(layer.forward.kernel.packs)
         fields[DIRECT] = 0
+        packed = packed or array("q", [pack.data_ptr() for pack in layer.packs])
         if packed:
             fields[PACKED] = 1
             fields[-count:] = packed
@@ -125,6 +120,20 @@ class FusedSteps:
         """Return the address of memory of the size that a kernel asks for; it lives as long as this object."""
         how_much.restype = ctypes.c_int64
         size = how_much(ctypes.c_void_p(fields.buffer_info()[0]))
-        memory = torch.empty(size + _LINE, dtype=torch.uint8, device="cpu")
+        memory = empty(torch.empty(0, dtype=torch.uint8, device="cpu"), (size + _LINE,))
         self._keep_alive.append(memory)
         return (memory.data_ptr() + _LINE - 1) // _LINE * _LINE  # the first multiple in it
+
+
+def _stack(layers: list[StepLayer], fields: list[array[int]], place: int | None) -> array[int]:
+    """Return the struct `stack` of headers/rows.h: the layers with their arguments.
+
+    Args:
+        layers: whose kernels.
+        fields: the arguments of each.
+        place: where in the first one's the address of the input goes; None where the cell reads none.
+    """
+    starts = [struct.buffer_info()[0] for struct in fields]
+    kernels = [ctypes.cast(layer.forward.kernels.functions["forward"], ctypes.c_void_p).value or 0 for layer in layers]
+    pairs = [number for pair in zip(kernels, starts, strict=True) for number in pair]
+    return array("q", [len(layers), 0 if place is None else starts[0] + place * fields[0].itemsize, *pairs])

@@ -22,7 +22,7 @@ from loopcell.data import Ragged
 from loopcell.errors import UsageError
 from loopcell.tasks.core.augmentations import strengths_of
 from loopcell.tasks.core.estimator.examples import IGNORED, SequenceBatch, SequenceExamples
-from loopcell.tasks.core.inputs import NumericInput
+from loopcell.tasks.core.inputs import MixedInput, NumericInput
 
 Places = npt.NDArray[np.float64]
 Lengths = npt.NDArray[np.int64]
@@ -77,6 +77,8 @@ def augmentation_of(
         return None
     if not isinstance(reads, NumericInput):
         raise UsageError("augment changes numbers, and X is text or tokens; token_dropout is for these")
+    if isinstance(reads, MixedInput) and set(strengths) - {"crop"}:
+        raise UsageError("augment changes numbers, and some columns of X are categories: crop alone leaves these whole")
     columns, width = reads.step_size, training.inputs.values.shape[-1]
     if "warp" in strengths and width > columns:
         raise UsageError("warp reads between two steps, and of some of these a number is missing: leave out warp")

@@ -235,7 +235,19 @@ def mean_table(tables: Sequence[ScoreTable], sizes: Sequence[int]) -> ScoreTable
     }
     confusion = None if tables[0].confusion is None else sum(table.confusion for table in tables)
     data = f"{sum(sizes):,} sequences, each out of its fold; means of the folds"
-    return ScoreTable(data, rows, confusion, tables[0].labels)
+    noise = {
+        name: {metric: _error_of_mean([table.noise.get(name, {}).get(metric) for table in tables], sizes)}
+        for name, row in tables[0].noise.items()
+        for metric in row
+    }
+    known = {name: row for name, row in noise.items() if not np.isnan(list(row.values())).any()}
+    return ScoreTable(data, rows, confusion, tables[0].labels, noise=known)
+
+
+def _error_of_mean(errors: Sequence[float | None], sizes: Sequence[int]) -> float:
+    """Return the standard error of a mean over parts, of which each has its own; NaN where one is not known."""
+    found = np.array([np.nan if error is None else error for error in errors])
+    return float(np.sqrt(((found * sizes) ** 2).sum()) / sum(sizes))
 
 
 def _mean(figures: Sequence[float], weights: Sequence[int], *, squares: bool) -> float:

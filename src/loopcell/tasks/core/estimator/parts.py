@@ -61,6 +61,12 @@ class Part(Sequence[Any]):
         return None if units is None else units.take(self.indices)
 
     @property
+    def step_names(self) -> tuple[str, ...]:
+        """The names of the columns that steps were made of; () where there were none, or one."""
+        names: tuple[str, ...] = getattr(getattr(self.values, "X", self.values), "step_names", ())
+        return names
+
+    @property
     def timed(self) -> bool:
         """True where the steps of the examples have times."""
         return isinstance(self.values, SequenceData) and self.values.timed

@@ -20,6 +20,8 @@ from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, UsageError, quoted
 from loopcell.export.step_model import StepModel
+from loopcell.layers.streaming.base import Owner
+from loopcell.layers.streaming.state import fingerprint_of_tensors
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
 from loopcell.tasks.core.estimator.context import PartOfRun
@@ -31,8 +33,6 @@ from loopcell.tasks.core.model_kind import model_path
 from loopcell.tasks.core.own_functions import NAMED, PYTHON_ONLY, named_functions
 from loopcell.tasks.core.scale_tensors import scale_tensors, take_scales
 from loopcell.tasks.core.settings import checked, settings_class
-from loopcell.tasks.core.streaming.state import fingerprint_of
-from loopcell.tasks.core.streaming.stream import Owner
 
 # Where things run, what was begun with and how it is shown is no part of a model.
 NOT_KEPT = (
@@ -116,7 +116,8 @@ class StoredEstimator(BaseEstimator, PartOfRun):  # type: ignore[misc] # scikit-
 
     def _owner(self) -> Owner:
         """Return what tells this model from others, for its streams."""
-        return Owner(self.task, type(self).__name__, fingerprint_of(self._fitted(), self._scales()))
+        tensors = {**self._fitted().state_dict(), **scale_tensors(self._scales())}
+        return Owner(self.task, type(self).__name__, fingerprint_of_tensors(tensors))
 
     def step_model(self) -> StepModel:
         """Return what the model computes at a step, from which `loopcell.export` writes it for other places to run.

@@ -11,8 +11,9 @@ import numpy as np
 from loopcell.data import Column, Records
 from loopcell.data.from_tables import demand_columns
 from loopcell.data.readers.records import listed
-from loopcell.errors import UsageError
+from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
+from loopcell.tasks.core.from_files.long_tables import joined_names
 
 # The columns that hold a sequence in kinds of files that name their own columns.
 SEQUENCE_COLUMNS = ("text", "source", "sequence", "series", "tokens", "values", "path")
@@ -36,10 +37,17 @@ def target_column(records: Records, spec: FileExamples) -> str | None:
 def step_columns(records: Records, spec: FileExamples, target: str | None) -> tuple[str, ...]:
     """Return the columns that make a step; UsageError where none are named."""
     if spec.input is None:
-        others = {target, *spec.units, *spec.time, *spec.static}
+        others = {target, *spec.units, *spec.time, *spec.static}  # those of a file of units are not there
         rest = [name for name in records.columns if name not in others]
         raise UsageError(f"say with --input which columns make a step, such as --input {','.join(rest[:20])}")
-    demand_columns(records, (*spec.units, *spec.time, *spec.static))
+    joined, there = joined_names(spec), set(records.columns)
+    own = tuple(name for name in spec.static if name not in joined)
+    if spec.statics is None and own and not there & set(own):
+        raise DataError(
+            f"{records} has no column {own[0]!r}, which holds for all of a unit: where units have a table of their "
+            "own, name it (--statics FILE)"
+        )
+    demand_columns(records, (*spec.units, *spec.time, *own))
     return demand_columns(records, spec.inputs)
 
 

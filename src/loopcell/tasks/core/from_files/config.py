@@ -138,6 +138,8 @@ class FileExamples(Columns):
         carried: columns of the input that predictions have as well, as they are there, so that both can be joined.
         unit_labels: a file with what is to be learned of each unit, a row for each in their order, or a table with the
             column of `by`. Where the target is what remains, it is what a unit still had after its last row.
+        statics: a file with a row for each unit and the column of `by`: what holds for all of a unit, joined by it.
+            `static` names the columns that are read; without it they are all others.
     """
 
     files: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -154,6 +156,7 @@ class FileExamples(Columns):
     missing: tuple[str | float, ...] = ()
     carried: Names = ()
     unit_labels: Path | None = None
+    statics: Path | None = None
 
     @model_validator(mode="after")
     def _two(self) -> Self:

@@ -16,7 +16,7 @@ from loopcell.tasks.core.from_files.examples import (
     load_opened,
     open_examples,
 )
-from loopcell.tasks.core.from_files.long_tables import column_of, units_of
+from loopcell.tasks.core.from_files.long_tables import column_of, units_of, with_statics
 from loopcell.tasks.core.from_files.opened import OpenedFiles, Tell, untold
 
 
@@ -38,12 +38,14 @@ class ExampleFiles(OpenedFiles):
     def open(cls, spec: FileExamples, settings: Any, tell: Tell = untold) -> Self:
         """Open files and find the columns of sequences and targets, without reading rows."""
         spec = as_pair(spec.missing_as(settings), texts=settings.pairs_of_texts)
+        spec = with_statics(spec)
         return cls(spec, tell, open_examples(spec, tell), each_step=settings.labels_each_step)
 
     @classmethod
     def open_for(cls, spec: FileExamples, model: Any, tell: Tell = untold) -> Self:
         """Open files like those that a model learned from."""
         spec = as_pair(as_trained(spec.missing_as(model), model.columns_), texts=model.pairs_of_texts)
+        spec = with_statics(spec)
         return cls(spec, tell, open_examples(spec, tell), each_step=model.labels_each_step)
 
     def load(self) -> Loaded:

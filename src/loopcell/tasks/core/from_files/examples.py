@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopcell.data import Column, Records, pair, store
-from loopcell.data.from_tables import LongTable, WideRows, capped, cut_units, lacking, statics, wide_row
+from loopcell.data.from_tables import WideRows, capped, cut_units, lacking, statics, wide_row
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
 from loopcell.data.readers.cells import is_number
@@ -29,7 +29,7 @@ from loopcell.tasks.core.from_files.config import Columns, FileExamples
 from loopcell.tasks.core.from_files.long_tables import (
     blocks_of,
     demand_windows,
-    roles_of,
+    long_table,
     uneven_notes,
     unit_labels,
     with_beside,
@@ -106,8 +106,7 @@ def load_opened(spec: FileExamples, opened: OpenedExamples, tell: Tell = untold,
     """
     records, inputs, target = opened
     if spec.of_steps:
-        roles = roles_of(spec, inputs, target, each_step=each_step)
-        table = LongTable(records, roles, unit_labels(spec))
+        table = long_table(records, spec, (inputs, target), each_step=each_step, labels=unit_labels(spec))
         found = cut_units(table)
         for note in (*found.notes, *uneven_notes(table, spec)):
             tell(note)
@@ -157,8 +156,8 @@ def blocks(
     """
     demand_windows(spec)
     if spec.of_steps:
-        roles = roles_of(spec, step_columns(records, spec, None), None, each_step=each_step)
-        for found in blocks_of(LongTable(records, roles), size, tell):
+        columns = step_columns(records, spec, None), None
+        for found in blocks_of(long_table(records, spec, columns, each_step=each_step), size, tell):
             yield with_beside(spec, found.X, found.static, found.times)
         return
     names = input_columns(records, spec)
@@ -265,7 +264,7 @@ def _sequences(columns: Sequence[Column], tell: Tell) -> Column:
     if len(columns) > 1:
         for note in lacking(columns):
             tell(note)
-        return Column(WideRows(columns), columns[0].origins)
+        return Column(WideRows(columns), columns[0].origins, step_names=tuple(column.name for column in columns))
     (found,) = columns
     some = [found[at] for at in range(min(LOOKED_AT, len(found)))]
     if all(isinstance(value, str) and is_number(value) for value in some):

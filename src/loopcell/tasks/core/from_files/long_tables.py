@@ -6,13 +6,59 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from loopcell.data import Column, SequenceData, read
-from loopcell.data.from_tables import LongTable, Roles, TableSequences, demand_columns, of_cuts
+from loopcell.data import Column, Records, SequenceData, read
+from loopcell.data.from_tables import Given, LongTable, Roles, TableSequences, UnitValues, demand_columns, of_cuts
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
+from loopcell.data.readers.without_missing import without_missing
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.from_files.opened import Tell
+
+
+def long_table(
+    records: Records,
+    spec: FileExamples,
+    columns: tuple[tuple[str, ...], str | None],
+    *,
+    each_step: bool,
+    labels: Given = None,
+) -> LongTable:
+    """Return the rows of files as sequences.
+
+    Args:
+        records: the rows.
+        spec: the files and what was typed of their columns.
+        columns: those that make a step, and that of the target, or None.
+        each_step: a sequence has a label for each step.
+        labels: of units that no column has.
+
+    Raises:
+        DataError: the values of units cannot be read; the sentence names file and row.
+        UsageError: what was typed makes no sense together.
+    """
+    values = None if spec.statics is None else UnitValues.read(_of_units(spec), spec.units, joined_names(spec))
+    return LongTable(records, roles_of(spec, *columns, each_step=each_step), labels, values)
+
+
+def joined_names(spec: FileExamples) -> tuple[str, ...]:
+    """Return the static columns that stand in the file of units, of which `static` names some, or none for all."""
+    if spec.statics is None:
+        return ()
+    there = _of_units(spec).columns
+    return tuple(name for name in (spec.static or there) if name in there and name not in spec.units)
+
+
+def with_statics(spec: FileExamples) -> FileExamples:
+    """Return files with the names of all static columns, where a file of units has them."""
+    return spec if spec.statics is None or spec.static else spec.model_copy(update={"static": joined_names(spec)})
+
+
+def _of_units(spec: FileExamples) -> Records:
+    assert spec.statics is not None
+    records = read(spec.statics)
+    records.expect((*spec.units, *spec.static))
+    return without_missing(records, spec.missing)
 
 
 def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *, each_step: bool) -> Roles:
@@ -24,6 +70,7 @@ def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *,
         time=spec.time,
         time_format=spec.time_format,
         static=spec.static,
+        joined=joined_names(spec),
         carried=spec.carried,
         window=spec.window,
         stride=spec.stride,
@@ -64,6 +111,8 @@ def demand_windows(spec: FileExamples) -> None:
     """Refuse what is said of units or windows where there are none; UsageError."""
     if spec.unit_labels is not None and not spec.of_steps:
         raise UsageError("labels of units (--unit-labels) go with --by: say which column tells the units apart")
+    if spec.statics is not None and not spec.units:
+        raise UsageError("values of units (--statics) go with --by: say which column tells the units apart")
     if spec.window is None and (spec.stride is not None or spec.last):
         flag = "--last" if spec.last else "--stride"
         raise UsageError(f"{flag} is about windows of rows: say how many rows one has (--window)")

@@ -4,6 +4,7 @@ from loopcell.tasks.core.inputs.arrays import ArrayInput
 from loopcell.tasks.core.inputs.features import FeatureInput
 from loopcell.tasks.core.inputs.input import FirstLayer, Input
 from loopcell.tasks.core.inputs.kinds import input_from_json, learn_input
+from loopcell.tasks.core.inputs.mixed import MixedInput, chosen_steps
 from loopcell.tasks.core.inputs.numbers import NumericInput
 from loopcell.tasks.core.inputs.text import TextInput
 from loopcell.tasks.core.inputs.tokens import TokenInput
@@ -15,11 +16,13 @@ __all__ = [
     "FeatureInput",
     "FirstLayer",
     "Input",
+    "MixedInput",
     "NumericInput",
     "TextInput",
     "TokenInput",
     "VectorInput",
     "WordInput",
+    "chosen_steps",
     "input_from_json",
     "learn_input",
 ]

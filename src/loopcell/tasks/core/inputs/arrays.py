@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from loopcell.data import Ragged
 from loopcell.data.examples import (
+    Scale,
     SequenceData,
     as_doubles,
     as_sequence,
@@ -39,7 +40,7 @@ class ArrayInput(NumericInput):
 
     Args:
         input_size: I, how many numbers a step has.
-        columns: the names of the I columns, where training had tables; None where it had arrays.
+        columns: the names of the I columns, where training had tables or long ones; None where it had arrays.
         axes: of a sequence of training: 2, or 1 where it was [T]; None where that is not known.
         steps: T, where a sequence is a row [T * I]; None where it is not.
 
@@ -74,12 +75,13 @@ class ArrayInput(NumericInput):
         if is_table(X[first]):
             columns = column_names(X[first], where(X, first))
             _demand_same_columns(X, first, set(columns))
-            return _settled(cls(len(columns), columns), settings)
+            return settled(cls(len(columns), columns), settings)
         steps = getattr(settings, "steps", None)
         array = _in_steps(as_doubles(X[first], where(X, first)), where(X, first), steps)
         _demand_steps(array, where(X, first))
         width = as_sequence(array, where(X, first), missing=cls.missing).shape[1]
-        return _settled(cls(width, axes=array.ndim, steps=steps), settings)
+        names = tuple(getattr(X, "step_names", ()))  # those of a long table; where a row is a sequence, they are steps
+        return settled(cls(width, names if len(names) == width else None, array.ndim, steps), settings)
 
     @property
     def names(self) -> list[str]:
@@ -106,7 +108,7 @@ class ArrayInput(NumericInput):
         moments = moments_of((np.asarray(one, np.float64) for one in self.each(X)), self.step_size)
         if moments.rows and not moments.counts.any():
             raise DataError("there is no value in X, every one is missing: there is nothing to learn from")
-        self.scale, self.gaps = moments.scale(), self._learned_gaps(X, moments.counts < moments.rows)
+        self.scale, self.gaps = self._scale_of(moments.scale()), self._learned_gaps(X, moments.counts < moments.rows)
         found = super().sequences(X)
         self.notes = self._holes.of_training(self.gaps, self.names)
         return found
@@ -150,6 +152,10 @@ class ArrayInput(NumericInput):
         masked = tuple(int(column) for column in np.flatnonzero(told))
         return replace(self.gaps, masked=masked, timed=unit is not None, unit=unit or 1.0)
 
+    def _scale_of(self, learned: Scale) -> Scale:
+        """Return the scale on which steps are read, given that of the training part."""
+        return learned
+
     def _times(self, X: Sequence[Any], index: int, steps: int) -> npt.NDArray[np.float64] | None:
         given = getattr(X, "timed", False)
         if given and not self.gaps.timed:
@@ -182,7 +188,9 @@ class ArrayInput(NumericInput):
             found = "nothing" if example is None else "a text"
             raise DataError(f"{name}: an array of numbers was expected, as in the first example, not {found}")
         if is_table(example) and self.columns is not None:
-            array = self._by_name(example, name)
+            array = self._of_columns(columns_by_name(example, name, self.columns), name)
+        elif self.columns is not None and _has_objects(example, len(self.columns)):  # of a long table with words
+            array = self._of_columns(zip(self.columns, np.asarray(example).T, strict=True), name)
         else:
             array = _in_steps(as_doubles(example, name), name, self.steps)
         _demand_steps(array, name)
@@ -196,9 +204,8 @@ class ArrayInput(NumericInput):
             )
         return array
 
-    def _by_name(self, table: Any, name: str) -> npt.NDArray[np.float64]:
-        """Return the columns of training, in its order, [T, I]."""
-        columns = columns_by_name(table, name, self.columns)
+    def _of_columns(self, columns: Iterable[tuple[str, Any]], name: str) -> npt.NDArray[np.float64]:
+        """Return columns in the order of training side by side, [T, I]; an error names the column."""
         return np.stack([as_doubles(column, f"{name}, column {label!r},") for label, column in columns], axis=1)
 
     def to_json(self) -> dict[str, Any]:
@@ -233,13 +240,17 @@ class ArrayInput(NumericInput):
 _ArrayInputT = TypeVar("_ArrayInputT", bound=ArrayInput)
 
 
-def _settled(reads: _ArrayInputT, settings: Any) -> _ArrayInputT:
+def settled(reads: _ArrayInputT, settings: Any) -> _ArrayInputT:
     """Take over what the settings say of missing values, of a task that has such settings."""
     asked = tuple(inputs_asked(settings.cell).items())
     reads.gaps = Gaps(reads.input_size, getattr(settings, "fill", "mask"), asked=asked)
     reads.mask_inputs = getattr(settings, "mask_inputs", None)
     reads.named_missing = MissingValues.of(getattr(settings, "missing", ()))
     return reads
+
+
+def _has_objects(example: Any, columns: int) -> bool:
+    return isinstance(example, np.ndarray) and example.dtype.kind == "O" and example.shape[1:] == (columns,)
 
 
 def _in_steps(array: npt.NDArray[np.float64], name: str, steps: int | None) -> npt.NDArray[np.float64]:

@@ -15,13 +15,14 @@ from loopcell.tasks.core.inputs.arrays import ArrayInput
 from loopcell.tasks.core.inputs.cell_inputs import inputs_asked
 from loopcell.tasks.core.inputs.features import FeatureInput
 from loopcell.tasks.core.inputs.input import Input
+from loopcell.tasks.core.inputs.mixed import MixedInput, is_mixed
 from loopcell.tasks.core.inputs.text import TextInput
 from loopcell.tasks.core.inputs.tokens import TokenInput
 from loopcell.tasks.core.inputs.vectors import VectorInput
 from loopcell.tasks.core.inputs.words import WordInput
 from loopcell.tasks.core.settings import NetworkSettings
 
-_KINDS: tuple[type[Input], ...] = (TextInput, TokenInput, WordInput, ArrayInput, VectorInput, FeatureInput)
+_KINDS: tuple[type[Input], ...] = (TextInput, TokenInput, WordInput, ArrayInput, MixedInput, VectorInput, FeatureInput)
 INPUTS = {kind.kind: kind for kind in _KINDS}
 
 
@@ -40,6 +41,8 @@ def learn_input(X: Sequence[Any], settings: NetworkSettings) -> Input:
             f"cell `{cells.get(settings.cell).name}` reads {' and '.join(asked)} beside x, which sequences of numbers "
             "[T, I] have, and X is of another kind"
         )
+    if kind is ArrayInput and is_mixed(X, settings):
+        kind = MixedInput
     return kind.learn(X, settings)
 
 

@@ -37,6 +37,11 @@ class NumericInput(Input):
         self.scale = self._learned_scale(self.each(X))
         return self.sequences(X)
 
+    @property
+    def known_scale(self) -> Scale:
+        """The scale on which a network reads the numbers; before training one that changes nothing."""
+        return self._scale_or_none()
+
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """Nothing more to do for a network: the numbers are on their scale."""
         return Numbers(self.step_size)

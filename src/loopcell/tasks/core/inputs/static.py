@@ -134,11 +134,11 @@ class StaticInput:
 
     def _ids(self, column: npt.NDArray[Any], at: int) -> npt.NDArray[np.int64]:
         numbers = {category: number + 1 for number, category in enumerate(self.categories[at])}
-        return np.array([numbers.get(_category(value) or "", 0) for value in column], np.int64)
+        return np.array([numbers.get(category_of(value) or "", 0) for value in column], np.int64)
 
     def _unseen(self, X: Any, ids: list[npt.NDArray[np.int64]]) -> Iterator[str]:
         for at, numbers in zip(self.categories, ids, strict=True):
-            unseen = [one for one in X.static[numbers == 0, at] if _category(one) is not None]
+            unseen = [one for one in X.static[numbers == 0, at] if category_of(one) is not None]
             if unseen:
                 yield (
                     f"{len(unseen):,} of {len(X):,} sequences have a {self.names[at]} that training did not have, such "
@@ -182,7 +182,7 @@ def _has_words(column: npt.NDArray[Any]) -> bool:
     return any(isinstance(one, str) for one in column)
 
 
-def _category(value: Any) -> str | None:
+def category_of(value: Any) -> str | None:
     """Return a category as a text; None where there is none. 3 and 3.0 are the same."""
     if isinstance(value, str):
         return value or None
@@ -196,7 +196,7 @@ def _category(value: Any) -> str | None:
 
 
 def _learned_categories(column: npt.NDArray[Any], name: str) -> list[str]:
-    found = sorted({category for one in column if (category := _category(one)) is not None})
+    found = sorted({category for one in column if (category := category_of(one)) is not None})
     if len(found) > MOST_CATEGORIES or len(found) > max(FEW_CATEGORIES, len(column) / 2):
         raise DataError(
             f"the static column {name!r} has {len(found):,} categories in {len(column):,} sequences: too many to learn "

@@ -17,6 +17,7 @@ from loopcell.tasks.core.inputs.embedding import TokenEmbedding
 from loopcell.tasks.core.inputs.features import FeatureInput
 from loopcell.tasks.core.inputs.gaps import Gaps
 from loopcell.tasks.core.inputs.input import FirstLayer, Input
+from loopcell.tasks.core.inputs.mixed import MixedInput
 from loopcell.tasks.core.inputs.text import TextInput
 from loopcell.tasks.core.inputs.tokens import TokenInput
 from loopcell.tasks.core.inputs.words import WordInput
@@ -68,6 +69,8 @@ def _tokens(reads: Input, count: int) -> list[str]:
 
 def _of_numbers(reads: ArrayInput) -> StepInput:
     gaps = reads.gaps
+    if isinstance(reads, MixedInput):
+        raise UsageError("this model reads categories in its steps, and a step model numbers: make numbers of them")
     if gaps.timed:
         raise UsageError(
             "this model reads the time from step to step, which a step model is not given: fit one without times"

@@ -43,17 +43,29 @@ def step_set_metrics(true: npt.NDArray[Any], likely: npt.NDArray[Any]) -> dict[s
     """
     known = true != IGNORED
     steps = known.any(1)
-    of_true = np.where(true == 1, likely, 1 - likely)
     present, given = true == 1, (likely > 0.5) & known
     hits, total = (present & given).sum(0), present.sum(0) + given.sum(0)
     by_label = 2 * hits / np.maximum(total, 1)
-    losses = np.where(known, -np.log(np.maximum(of_true, LEAST)), 0.0)
     return {
-        "NLL/step": float(losses.sum() / max(1, steps.sum())),
+        "NLL/step": float(np.nansum(step_losses(true, likely)) / max(1, steps.sum())),
         "micro-F1": float(2 * hits.sum() / max(1, total.sum())),
         "macro-F1": float(by_label.mean()),
         "all right": float(((present == given) | ~known)[steps].all(1).mean()) if steps.any() else float("nan"),
     }
+
+
+def step_losses(true: npt.NDArray[Any], likely: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the negative log-likelihood of the labels of each step that are known, [S]; NaN where none is."""
+    known = true != IGNORED
+    of_true = np.where(true == 1, likely, 1 - likely)
+    losses = np.where(known, -np.log(np.maximum(of_true, LEAST)), 0.0).sum(1)
+    return np.where(known.any(1), losses, np.nan)
+
+
+def steps_right(true: Sequence[Sequence[Any]], given: Sequence[Iterable[Any]]) -> npt.NDArray[np.float64]:
+    """Return whether the label of each step is right, [S], all sequences one after the other; NaN where it is None."""
+    pairs = [pair for sequence in _steps(true, given) for pair in sequence]
+    return np.array([np.nan if label is None else float(label == said) for label, said in pairs])
 
 
 def tag_confusion(

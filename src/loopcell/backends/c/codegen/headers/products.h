@@ -6,6 +6,7 @@
 typedef uint32_t factor;
 typedef uint32_t factors __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 #define DEPTH(K) (((K) + 1) / 2)
+#define OPERAND(K) DEPTH(K)
 INLINE factors all_of(factor x) { return x - (factors){0}; }
 INLINE vec product_sum(factors a, factors b, vec sum) { return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
 /* Round the K numbers of a row; an odd one gets a 0 beside it. */
@@ -49,14 +50,6 @@ INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) out[m * V + v] = acc[m][v];               \
         }                                                                                                     \
     }
-
-/* How many of the `left` rows to take now, of `all`: all of them if they are at most `most`, else at most `group`, in
- * groups as even as can be, as a small last one costs nearly as much as a full one. */
-INLINE int64_t evenly(int64_t all, int64_t left, int64_t most, int64_t group) {
-    if (all <= most) return left;
-    const int64_t groups = (left + group - 1) / group;
-    return (left + groups - 1) / groups;
-}
 
 /* Make rows columns: LANES vectors, two and two of them exchanging halves, quarters, ... */
 #if LANES == 16

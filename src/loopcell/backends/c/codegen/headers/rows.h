@@ -65,6 +65,14 @@ INLINE int64_t rows_at(const arguments *a, share s, int64_t t, row *list) {
     return count;
 }
 
+/* How many of the `left` rows to take now, of `all`: all of them if they are at most `most`, else at most `group`, in
+ * groups as even as can be, as a small last one costs nearly as much as a full one. */
+INLINE int64_t evenly(int64_t all, int64_t left, int64_t most, int64_t group) {
+    if (all <= most) return left;
+    const int64_t groups = (left + group - 1) / group;
+    return (left + groups - 1) / groups;
+}
+
 /* Memory for one share, cut off piece by piece, each on a line of its own. */
 INLINE real *cut(char **memory, int64_t count) {
     real *piece = (real *)*memory;
@@ -79,7 +87,7 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
 }
 
 /* The work of `name`_share, in as many pieces as there are threads; whoever is there takes the next one. */
-#define SHARED(name, SIZES, TENSORS)                                                                        \
+#define SHARES(name, SIZES, TENSORS)                                                                        \
     static void name##_places(arguments *a) {                                                               \
         a->size = a->data;                                                                                  \
         a->at = (void **)(a->data + SIZES);                                                                 \
@@ -101,14 +109,23 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
             if (!a->memory) free(memory);                                                                   \
         }                                                                                                   \
     }                                                                                                       \
-    static void name##_packer(void *shared) {                                                               \
-        arguments *a = shared;                                                                              \
-        while (name##_pack(a, __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED))) {}                        \
-    }                                                                                                       \
     static void name##_in_parallel(arguments *a, void (*work)(void *)) {                                    \
         a->next = 0;                                                                                        \
         if (a->threads > 1) a->parallel(work, a, (unsigned)a->threads, 0);                                  \
         else work(a);                                                                                       \
+    }                                                                                                       \
+    /* For calls that come again and again: how much scratch memory they take. */                          \
+    int64_t name##_memory(arguments *a) {                                                                   \
+        name##_places(a);                                                                                   \
+        return name##_bytes(a, a->B);                                                                       \
+    }
+
+/* The same, with weights that a call packs for itself unless they are given. */
+#define SHARED(name, SIZES, TENSORS)                                                                        \
+    SHARES(name, SIZES, TENSORS)                                                                            \
+    static void name##_packer(void *shared) {                                                               \
+        arguments *a = shared;                                                                              \
+        while (name##_pack(a, __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED))) {}                        \
     }                                                                                                       \
     void name(arguments *a) {                                                                               \
         char *made = NULL;                                                                                  \
@@ -122,11 +139,7 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
         name##_in_parallel(a, name##_worker);                                                               \
         free(made);                                                                                         \
     }                                                                                                       \
-    /* For calls that come again and again: how much memory they take, and weights packed once for all. */  \
-    int64_t name##_memory(arguments *a) {                                                                   \
-        name##_places(a);                                                                                   \
-        return name##_bytes(a, a->B);                                                                       \
-    }                                                                                                       \
+    /* For calls that come again and again: weights packed once for all. */                                 \
     int64_t name##_packed_memory(arguments *a) {                                                            \
         name##_places(a);                                                                                   \
         return name##_pack_bytes(a);                                                                        \
@@ -138,7 +151,26 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
         a->packed = 1;                                                                                      \
     }
 
-/* Run several kernels one after the other: the layers of a stack. */
-void in_turn(void (**kernels)(arguments *), arguments **with, int64_t count) {
-    for (int64_t i = 0; i < count; i++) kernels[i](with[i]);
+/* The same, with weights that are always given packed. */
+#define SHARED_PACKED(name, SIZES, TENSORS)                                                                 \
+    SHARES(name, SIZES, TENSORS)                                                                            \
+    void name(arguments *a) {                                                                               \
+        name##_places(a);                                                                                   \
+        name##_in_parallel(a, name##_worker);                                                               \
+    }
+
+/* The layers of a stack: how many, where the address of the first one's input goes, or NULL, and each with its arguments. */
+typedef struct {
+    int64_t count;
+    void **input;
+    struct {
+        void (*kernel)(arguments *);
+        arguments *with;
+    } layer[];
+} stack;
+
+/* Run them one after the other. */
+void in_turn(const stack *layers, void *input) {
+    if (layers->input) *layers->input = input;
+    for (int64_t i = 0; i < layers->count; i++) layers->layer[i].kernel(layers->layer[i].with);
 }

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from loopcell.equations.serialise import fingerprint
-from loopcell.export.step_model import Delay, Equations, Lookup, MelBands, StepModel
+from loopcell.export.step_model.stages import Delay, Equations, Lookup, MelBands, StepModel
 
 
 def identity(model: StepModel) -> str:

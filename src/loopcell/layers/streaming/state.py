@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from loopcell.data.examples import Scale
 from loopcell.errors import FileFormatError, quoted
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
-from loopcell.tasks.core.scale_tensors import scale_tensors
 
 _KIND = FileKind("loopcell-stream-state", 1, "loopcell state of a stream")
 _FACTS: Mapping[str, type] = {"task": str, "model": str, "rows": int, "layout": dict, "facts": dict}
@@ -28,8 +26,8 @@ class StreamState:
 
     Attributes:
         task: of the model.
-        model: a fingerprint of the model's weights and scales.
-        rows: how many rows were read.
+        model: a fingerprint of the model: of its weights, and of all else that it computes with.
+        rows: how many rows were read; of a network's stream, steps.
         layout: how the lines of a text are cut into these, as JSON values, so that going on needs no header.
         facts: JSON values; tensors: by name.
     """
@@ -69,10 +67,14 @@ class StreamState:
         return cls(**{name: content.facts[name] for name in _FACTS}, tensors=content.tensors)
 
 
-def fingerprint_of(network: nn.Module, scales: Mapping[str, Scale]) -> str:
-    """Return a hash of a trained model's weights and scales, the same in every process and after save and load."""
-    digest = hashlib.sha256()
-    tensors = {**network.state_dict(), **scale_tensors(scales)}
+def fingerprint_of_tensors(tensors: Mapping[str, Tensor], before: str = "") -> str:
+    """Return a hash of tensors by name, the same in every process and after save and load.
+
+    Args:
+        tensors: by name, in any order.
+        before: a text that is hashed before them.
+    """
+    digest = hashlib.sha256(before.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().clone(memory_format=torch.contiguous_format)
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())

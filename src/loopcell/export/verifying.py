@@ -1,0 +1,148 @@
+"""Verifying: a model that left Python, held against the model that stayed, on the user's own data.
+
+Whatever an exporter makes is driven through two methods, and has no need to know of this module:
+
+    reset()              start a new stream
+    step(**inputs)       take one step: an array a name in, the outputs by name out
+
+and where it can take many steps in one call, `feed(**inputs)` too, with one more axis in front, [T, ...], in and out.
+`StepRun`, `OnnxStream` and a compiled C model are such things.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from loopcell.errors import CheckFailed, InputError
+from loopcell.export.step_model import StepModel, StepRun, step_model_of
+
+Sequences = Mapping[str, npt.ArrayLike]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class StepByStep(Protocol):
+    """An exported model that takes steps, and keeps its state from one to the next."""
+
+    def reset(self) -> object:
+        """Start a new stream."""
+
+    def step(self, **inputs: Any) -> Mapping[str, Any]:
+        """Take one step; gives the outputs by name."""
+
+
+@runtime_checkable
+class InChunks(StepByStep, Protocol):
+    """An exported model that takes many steps in one call too."""
+
+    def feed(self, **inputs: Any) -> Mapping[str, Any]:
+        """Take the steps of a chunk, [T, ...]; gives the outputs, [T, ...]."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The result of a check.
+
+    Attributes:
+        steps: how many steps were compared.
+        errors: the largest difference in each way of running, by its name: "stepped", "whole", "chunked", "original".
+    """
+
+    steps: int
+    errors: Mapping[str, float]
+
+    def summary(self) -> str:
+        """Return what was found, as a line."""
+        found = ", ".join(f"{error:.1e} {way}" for way, error in self.errors.items())
+        return f"held against the model over {self.steps} steps, the largest differences {found}"
+
+
+def verify(
+    model: object,
+    exported: StepByStep,
+    inputs: Sequences,
+    *,
+    original: Mapping[str, npt.ArrayLike] | None = None,
+    tolerance: float = 1e-4,
+) -> Verified:
+    """Hold an exported model against its original: whole == chunked == stepped, each equal to double precision.
+
+    Args:
+        model: what was exported: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
+        exported: what came of it; it is reset before and after.
+        inputs: a sequence by the name of each input, [T, n], or [T] of tokens.
+        original: what the trained model answers to the whole of it, [T, n] by output, to be compared as well.
+        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
+
+    Raises:
+        CheckFailed: they differ; the message names the way of running, the output and the step.
+        InputError: an input is missing, or they are not equally long.
+    """
+    step_model = step_model_of(model)
+    arrays = {name: np.asarray(value) for name, value in inputs.items()}
+    steps = _steps_of(step_model, arrays)
+    expected = _stepped(StepRun(step_model), arrays, steps)
+    found = {"stepped": _stepped(exported, arrays, steps)}
+    if isinstance(exported, InChunks):
+        found |= {"whole": _fed(exported, arrays, [0, steps]), "chunked": _fed(exported, arrays, _cuts(steps))}
+    if original is not None:
+        found["original"] = {name: np.asarray(value) for name, value in original.items()}
+    exported.reset()
+    return Verified(steps, {way: _compared(way, expected, given, tolerance) for way, given in found.items()})
+
+
+def _steps_of(model: StepModel, inputs: Arrays) -> int:
+    names = [one.name for one in model.inputs]
+    lengths = {len(value) if value.ndim else -1 for value in inputs.values()}
+    if sorted(names) != sorted(inputs) or len(lengths) != 1 or lengths == {-1}:
+        given = ", ".join(f"{name} {list(value.shape)}" for name, value in inputs.items()) or "nothing"
+        raise InputError(f"a check needs a sequence [T, ...] of equal length for {', '.join(names)}; got {given}")
+    return lengths.pop()
+
+
+def _cuts(steps: int) -> list[int]:
+    """Cut a sequence into chunks of 1, 2, 3, ... steps."""
+    cuts = [0]
+    while cuts[-1] < steps:
+        cuts.append(min(cuts[-1] + len(cuts), steps))
+    return cuts
+
+
+def _stepped(run: StepByStep, inputs: Arrays, steps: int) -> Arrays:
+    run.reset()
+    answers = [run.step(**{name: value[at] for name, value in inputs.items()}) for at in range(steps)]
+    return {name: np.stack([np.asarray(one[name]) for one in answers]) for name in answers[0]} if answers else {}
+
+
+def _fed(run: InChunks, inputs: Arrays, cuts: list[int]) -> Arrays:
+    run.reset()
+    chunks = itertools.pairwise(cuts)
+    parts = [run.feed(**{name: value[start:end] for name, value in inputs.items()}) for start, end in chunks]
+    return {name: np.concatenate([np.asarray(one[name]) for one in parts]) for name in parts[0]} if parts else {}
+
+
+def _compared(way: str, expected: Arrays, found: Arrays, tolerance: float) -> float:
+    """Return the largest difference of all outputs; equal infinities and NaN in both places are no difference."""
+    largest = 0.0
+    for name, right in expected.items():
+        given = np.asarray(found[name], np.float64) if name in found else np.zeros(0)
+        if given.size != right.size:
+            raise CheckFailed(f"{way}: the output {name!r} has {given.size} numbers, and {right.size} were expected")
+        given = given.reshape(right.shape)
+        with np.errstate(invalid="ignore"):
+            same = (given == right) | (np.isnan(given) & np.isnan(right))
+            off = np.where(same, 0.0, np.nan_to_num(np.abs(given - right), nan=np.inf, posinf=np.inf))
+            over = off > tolerance * np.maximum(1.0, np.nan_to_num(np.abs(right), nan=0.0, posinf=0.0))
+        if over.any():
+            at = tuple(int(place) for place in np.argwhere(over)[0])
+            raise CheckFailed(
+                f"{way}: the output {name!r} is {given[at]:.6g} at step {at[0] + 1} of {len(right)}, and the model "
+                f"gives {right[at]:.6g}: the export does not compute what the model does"
+            )
+        largest = max(largest, float(off.max(initial=0.0)))
+    return largest
