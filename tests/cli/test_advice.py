@@ -39,7 +39,8 @@ def test_arguments_become_flags(python, shell):
 
 def test_the_flags_exist():
     command = root_command(cli)
-    verbs = (["eval"], ["train", "anomaly"], ["train", "forecast"], ["train", "classify"], ["train", "lm"])
+    trained = (["train", job] for job in ("anomaly", "forecast", "classify", "lm"))
+    verbs = (["eval"], ["export"], *trained)
     for flag in FLAGS.values():
         assert any(complaint(command, [*verb, flag]) is None for verb in verbs), flag
 
