@@ -13,7 +13,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -70,7 +69,7 @@ class FusedChunks:
         self._budget = max(most_rows, min(fields[CHUNK] for fields in self._fields))
         self._make_memory()
 
-    def copy(self) -> Self:
+    def copy(self) -> FusedChunks:
         """Return the same with memory of its own, for another thread; the weights are shared."""
         other = copy(self)
         other.separate()
