@@ -50,7 +50,7 @@ def test_steps_of_a_tagger(looked, tmp_path):
     rows = [f"{n // 4},{n % 4},{(n // 2) % 2}" for n in range(80)]
     table = lines(tmp_path / "steps.csv", "id,value,state", *rows)
     facts = looked("tag", table, "--by", "id", "--input", "value", "--label", "state")
-    assert facts["traces"] == {"x0": [0, 1, 2, 3]}
+    assert facts["traces"] == {"value": [0, 1, 2, 3]}
     assert (facts["predicted"], len(facts["predictions"])) == ("here", 4)
 
 
