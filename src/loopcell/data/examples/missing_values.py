@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class MissingValues:
     def in_numbers(self, cell: Any) -> bool:
         """Return whether a cell of a column of numbers says that there is none."""
         if not isinstance(cell, str):
-            return cell is None or (isinstance(cell, int | float) and (math.isnan(cell) or cell in self.numbers))
+            return cell is None or (isinstance(cell, int | float) and (math.isnan(cell) or cell in self._alike))
         text = cell.strip()
         return text.casefold() in USUAL or text in self.words or self._is_number(text)
 
@@ -54,12 +55,17 @@ class MissingValues:
         """Return whether a cell of any column has one of the named words or numbers."""
         if isinstance(cell, str):
             return cell.strip() in self.words or self._is_number(cell.strip())
-        return isinstance(cell, int | float) and not isinstance(cell, bool) and cell in self.numbers
+        return isinstance(cell, int | float) and not isinstance(cell, bool) and cell in self._alike
 
     def as_nan(self, found: Doubles) -> Doubles:
         """Return an array with NaN in place of the numbers that are named; the same one where there are none."""
-        wrong = np.isin(found, self.numbers) if self.numbers else np.zeros(0, bool)
+        wrong = np.isin(found, self._alike) if self.numbers else np.zeros(0, bool)
         return np.where(wrong, np.nan, found) if wrong.any() else found
+
+    @cached_property
+    def _alike(self) -> tuple[float, ...]:
+        """The numbers, and as which a column of float32 has them."""
+        return (*self.numbers, *(float(np.float32(number)) for number in self.numbers))
 
     def _is_number(self, text: str) -> bool:
         return bool(self.numbers) and _as_number(text) in self.numbers

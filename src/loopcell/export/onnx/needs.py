@@ -8,7 +8,7 @@ from types import ModuleType
 from loopcell.errors import MissingExtraError
 
 
-def require(module: str, what: str) -> ModuleType:
+def require_onnx(module: str, what: str) -> ModuleType:
     """Import onnx or onnxruntime.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def read_model(source: object) -> Any:
 
 
 def _parsed(onnx: Any, path: Path) -> Any:
-    decode_error = require("google.protobuf.message", "onnx", "ONNX models need").DecodeError
+    decode_error = importlib.import_module("google.protobuf.message").DecodeError  # onnx brings it
     if not path.is_file():
         raise FileFormatError(f"there is no file {path}")
     try:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from loopcell.data.examples import Scale
 from loopcell.equations import Value, maximum, minimum, sized, total
@@ -26,6 +25,7 @@ from loopcell.export.step_model.formulas import scale_stage
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.core.step_models.heads import units_stage
+from loopcell.tasks.core.step_models.step_input import as_scale
 from loopcell.tasks.forecasting.heads import Mean, Quantiles
 from loopcell.tasks.forecasting.network import ForecasterNetwork
 
@@ -73,7 +73,7 @@ def forecaster_step(network: Any, targets: Sequence[str], scale: Scale, *, follo
     """
     _demand_step(network)
     given = Quantity("values", len(targets))
-    stages: list[Stage] = [scale_stage("scaled", given, _floats(scale.mean), _floats(scale.size))]
+    stages: list[Stage] = [scale_stage("scaled", given, *as_scale(scale))]
     columns = [_column(stages, number, len(targets), network.lags) for number in range(len(targets))]
     outputs: list[Output] = []
     for row, own in enumerate([columns] if network.multivariate else [[one] for one in columns]):
@@ -87,8 +87,8 @@ def forecaster_step(network: Any, targets: Sequence[str], scale: Scale, *, follo
             said = [_number(network, layers[-1].gives, column, (place, which), number) for which in _numbers(network)]
             stages += said
             outputs += _in_units(stages, network, said, number, targets[number], scale)
-    quantiles = len(network.head_kind.levels) > 0
-    notes = (NO_GAPS, FOLLOWS) if quantiles and follows else (NO_GAPS,)
+    early = f"the first {network.history - 1:,} answers are of fewer steps than predict waits for: leave them out"
+    notes = (early, NO_GAPS, *((FOLLOWS,) if network.head_kind.levels and follows else ()))
     facts = {"columns": list(targets), "history": network.history}
     return StepModel("forecaster", (given,), tuple(stages), tuple(outputs), facts, notes)
 
@@ -232,7 +232,3 @@ def _with_arguments(settled: Any, names: list[str]) -> Any:
     inputs = [kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in names]
     equations.__signature__ = inspect.Signature([*inputs, kinds("moved", kinds.KEYWORD_ONLY)])  # type: ignore[attr-defined]
     return equations
-
-
-def _floats(values: npt.NDArray[np.float64]) -> Floats:
-    return values.astype(np.float32)

@@ -57,11 +57,27 @@ def test_a_tagger_with_missing_values(cell: str, more: dict[str, Any]) -> None:
     assert np.allclose(run(found, X[0]), model.predict_proba(X)[0], atol=1e-5)
 
 
-def test_values_that_stand_for_missing_ones_are_missing() -> None:
-    X = [np.where(np.isnan(one), -999.0, one) for one in sequences(holes=True)]
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("named", [-999, -999.9, 0.1])
+def test_values_that_stand_for_missing_ones_are_missing(named: float, dtype: Any) -> None:
+    X = [np.where(np.isnan(one), named, one).astype(dtype) for one in sequences(holes=True)]
     y = [["a" if value > 3 else "b" for value in one[:, 0]] for one in X]
-    model = SequenceTagger(missing=(-999,), **QUICK).fit(X, y)
-    assert np.allclose(run(model.step_model(), X[1]), model.predict_proba(X)[1], atol=1e-5)
+    model = SequenceTagger(missing=(named,), **QUICK).fit(X, y)
+    assert model.input_.scale.mean.min() > 2  # none of them is a value
+    for given in (X[1], X[1].astype(np.float32)):
+        assert np.allclose(run(model.step_model(), given), model.predict_proba([given])[0], atol=1e-5)
+
+
+def test_numbers_that_float32_does_not_tell_apart_are_refused() -> None:
+    drawn = np.random.default_rng(0)
+    X = [1.7e9 + drawn.normal(0, 8, (8, 1)) for _ in range(30)]
+    model = SequenceClassifier(**QUICK).fit(X, ["high" if one.mean() > 1.7e9 else "low" for one in X])
+    with pytest.raises(UsageError, match=r"about 1.7e\+09 with a deviation of .*, and float32, .* has steps of 128"):
+        model.step_model()
+    near = [one - 1.7e9 for one in X]
+    numbers = SequenceRegressor(**QUICK).fit(near, [1.7e9 + one.mean() for one in near])
+    with pytest.raises(UsageError, match="a fixed offset"):
+        numbers.step_model()
 
 
 @pytest.mark.parametrize("summaries", [True, False])

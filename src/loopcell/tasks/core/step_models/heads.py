@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
+from loopcell.data.examples import Scale
 from loopcell.equations import sigmoid, sized
 from loopcell.export.step_model import Equations, Quantity, Softmax, Stage, formula
 from loopcell.export.step_model.of_layers import as_floats
+from loopcell.tasks.core.step_models.step_input import as_scale
 
 
 def head_stage(name: str, reads: Sequence[Quantity], head: nn.Linear, weight: Tensor | None = None) -> Equations:
@@ -87,7 +89,7 @@ def units_stage(name: str, reads: Quantity, mean: npt.NDArray[np.float64], size:
     def in_units(x: Any, *, scale: Any) -> Any:
         return x * scale.deviation + scale.mean
 
-    learned = {"scale.mean": mean.astype(np.float32), "scale.deviation": size.astype(np.float32)}
+    learned = dict(zip(("scale.mean", "scale.deviation"), as_scale(Scale(mean, size)), strict=True))
     doc = "back to the units of the targets"
     return Equations(
         Quantity(name, reads.size), formula(in_units), {"input": reads.size}, learned, {"x": reads.name}, doc

@@ -24,6 +24,7 @@ from loopcell.tasks.core.inputs.words import WordInput
 from loopcell.tasks.core.step_models.features import of_features
 from loopcell.tasks.core.step_models.step_input import StepInput, as_scale
 
+ROUNDED = 2.0**-23  # of a number: what it may differ by as a float32
 FAR = -1.0  # every number is larger in size, and NaN is not
 
 
@@ -114,7 +115,7 @@ def _is_there(named: tuple[float, ...]) -> Callable[[Value], Value]:
     def there(x: Value) -> Value:
         found = abs(x) > FAR
         for number in named:
-            found = found * (abs(x - number) > 0.0)
+            found = found * (abs(x - number) > ROUNDED * abs(number))
         return found
 
     return there

@@ -33,13 +33,24 @@ class StepInput(NamedTuple):
     frames: Frames | None = None
 
 
+COARSE = 1e-3  # of a deviation: what two neighbouring floats may differ by
+
+
 def as_scale(scale: Scale) -> tuple[Floats, Floats]:
     """Return the mean and the deviation of a scale in float32.
 
     Raises:
-        UsageError: float32 does not reach them.
+        UsageError: float32 does not reach them, or is so coarse there that it tells hardly one value from another.
     """
     mean, size = (part.astype(np.float32) for part in scale)
     if not np.isfinite([mean, size]).all() or not size.all():
         raise UsageError("the scale of the training data is beyond float32, in which a step model computes")
+    coarse = np.flatnonzero(np.spacing(np.abs(mean)) > COARSE * size)
+    if len(coarse):
+        at = int(coarse[0])
+        raise UsageError(
+            f"number {at + 1} of a step is about {scale.mean[at]:.6g} with a deviation of {scale.size[at]:.3g}, and "
+            f"float32, in which a step model computes, has steps of {float(np.spacing(np.abs(mean[at]))):.3g} there: "
+            "train on numbers from which a fixed offset was taken off"
+        )
     return mean, size
