@@ -220,3 +220,19 @@ def test_comings_and_goings(net):
     """The same rules as on kernels; without kernels rows go one by one."""
     Twins = type("Twins", (Comings,), {"net": net, "seconds": 7.0})
     run_state_machine_as_test(Twins, settings=settings(max_examples=8, stateful_step_count=15, deadline=None))
+
+
+def test_all_states_are_delivered_before_an_error_of_on_timeout(net):
+    kept = {}
+
+    def deliver(id_, state):
+        kept[id_] = state
+        if id_ != "c":
+            raise OSError(f"no room for {id_}")
+
+    pool = opened(net, "a", "b", "c", "d", idle_steps=1, on_timeout=deliver)
+    pool.step(torch.randn(1, 2), ["d"])
+    with pytest.raises(OSError, match="no room for a"):
+        pool.step(torch.randn(1, 2), ["d"])
+    assert list(kept) == ["a", "b", "c"]
+    assert pool.ids == ("d",)

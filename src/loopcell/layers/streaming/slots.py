@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,6 +38,19 @@ class IdleLimits(NamedTuple):
             raise UsageError(f"idle_steps is at least 1, or None for no limit; got {self.steps}")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"idle_seconds is above 0, or None for no limit; got {self.seconds}")
+
+    def deliver(self, closed: Mapping[Id, StreamState]) -> None:
+        """Call `closed` for each stream that was closed: for all of them, and then raise the first error of these."""
+        if self.closed is None:
+            return
+        first: BaseException | None = None
+        for id_, state in closed.items():
+            try:
+                self.closed(id_, state)
+            except BaseException as error:  # noqa: BLE001  # raised below, when the other states are delivered too
+                first = first or error
+        if first is not None:
+            raise first
 
     def __str__(self) -> str:
         """Say the limits in an error."""
