@@ -8,13 +8,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, UsageError
 from loopcell.layers.state import State
 from loopcell.layers.stepper import SteppedNetwork
 from loopcell.layers.streaming.base import Owner, ReadingOn, demand_state
 from loopcell.layers.streaming.inputs import ChunkReader
 from loopcell.layers.streaming.rows import row_runner
-from loopcell.layers.streaming.slots import Id, IdleLimits, Slots, stored_stream
+from loopcell.layers.streaming.slots import Id, IdleLimits, Slots, checked_capacity, checked_id, stored_stream
 from loopcell.layers.streaming.state import StreamState
 from loopcell.layers.streaming.stream import NETWORK, checked_state, like_of, owner_of, rows_at_rest
 
@@ -44,8 +44,7 @@ class StreamPool(ReadingOn):
     """
 
     def __init__(self, net: SteppedNetwork, capacity: int, idle: IdleLimits) -> None:
-        if capacity < 1:
-            raise UsageError(f"capacity is at least 1, got {capacity}")
+        capacity = checked_capacity(capacity)
         idle.check()
         self._net, self._idle, self.capacity = net, idle, capacity
         self._runner = row_runner(net, capacity)
@@ -70,7 +69,10 @@ class StreamPool(ReadingOn):
 
     def __contains__(self, id_: object) -> bool:
         """Say whether a stream is open."""
-        return isinstance(id_, str | int) and id_ in self._slots.of
+        try:
+            return checked_id(id_) in self._slots.of
+        except InputError:  # what is no id names no stream
+            return False
 
     @property
     def fused(self) -> bool:

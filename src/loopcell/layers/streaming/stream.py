@@ -28,8 +28,8 @@ class NetworkStream(ReadingOn):
 
     It runs what evaluation runs (no dropout, draws replaced by their means), without gradients, on the weights as they
     were when it was made; `refresh()` takes them anew. Chunks of any size give the numbers of the whole sequence, bit
-    for bit. A chunk counts when it has returned: one that fails, or is interrupted, leaves the stream as it was. Threads
-    may share a stream, and go on one after the other.
+    for bit. A chunk counts when it has returned: one that fails, or is interrupted, leaves the stream as it was.
+    Threads may share a stream, and go on one after the other.
 
     Args:
         net: the network.
