@@ -13,6 +13,7 @@ from loopcell.backends.c.launch.chunks import LONGEST
 from tests.kernels.test_laws import ALL
 from tests.layers.streaming.comings_and_goings import Comings
 from tests.layers.streaming.same import bits, cut, inputs_of, network, same
+from tests.layers.streaming.threads import THREADS, in_threads
 
 SIZES = st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 17]), max_size=8)
 
@@ -173,3 +174,39 @@ def test_comings_and_goings(seconds):
     """Joins, leaves, timeouts by steps and by seconds, and reuse, beside a single stream for each."""
     Twins = type("Twins", (Comings,), {"net": LSTM(2, 11, 2).eval(), "seconds": seconds})
     run_state_machine_as_test(Twins, settings=settings(max_examples=40, stateful_step_count=30, deadline=None))
+
+
+def test_threads_share_a_pool():
+    """Each has a stream of its own, and all call the one pool: the numbers are those of one thread alone."""
+    net, steps = GRU(2, 16, 2).eval(), 200
+    x = torch.randn(THREADS, steps, 2)
+    pool, found = net.streams(THREADS + 1), [None] * THREADS
+    assert pool.fused
+
+    def work(number):
+        pool.open(number)
+        found[number] = torch.cat([pool.step(frame[None], [number]) for frame in x[number]])
+        assert pool.steps_of(number) == pool.state_of(number).rows == steps
+        pool.close(number)
+
+    in_threads(work)
+    assert all(same(y, net.stream().feed(one)) for y, one in zip(found, x, strict=True))
+    assert (pool.ids, pool.rows) == ((), THREADS * steps)
+
+
+def test_threads_share_a_stream():
+    """All give it the same frame, so that whoever comes first, the outputs together are those of one thread."""
+    net, steps = LSTM(2, 16).eval(), 200
+    stream, frame, found = net.stream(), torch.randn(2), []
+
+    def work(_):
+        for _ in range(steps):
+            found.append(stream.step(frame))
+            stream.fork()
+
+    in_threads(work)
+    assert stream.rows == THREADS * steps
+    alone = net.stream()
+    expected = [alone.step(frame) for _ in range(THREADS * steps)]
+    assert sorted(y.tolist() for y in found) == sorted(y.tolist() for y in expected)
+    assert same(stream.state.tensors["c"], alone.state.tensors["c"])

@@ -5,6 +5,7 @@ Checkpoints and models are such files. Reading one runs no code from it and allo
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from loopcell.files import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_DIGEST = "digest"
 
 # What building something from a hostile file may raise: sizes that overflow, names that are no Python, ...
 HOSTILE = (
@@ -43,11 +46,14 @@ class FileKind:
         name: the format's name in the header.
         version: the newest version that this library writes and reads.
         what: the words for it in an error message.
+        digest: whether a hash of its tensors lies beside them, so that a changed number is found. Files from before
+            it had one are read too.
     """
 
     name: str
     version: int
     what: str
+    digest: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def write_tensor_file(path: Path, kind: FileKind, content: TensorFile) -> None:
     import safetensors.torch
 
     header = {"format": kind.name, "format_version": str(kind.version)}
-    header |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.facts.items()}
+    digest = {_DIGEST: fingerprint_of_tensors(content.tensors)} if kind.digest else {}
+    header |= {name: json.dumps(value, ensure_ascii=False) for name, value in (content.facts | digest).items()}
     with atomic_write(path) as temporary:
         safetensors.torch.save_file(_storable(content.tensors), temporary, header)
         _order_header(temporary)
@@ -82,7 +89,10 @@ def read_tensor_file(path: Path, kind: FileKind) -> TensorFile:
     with _opened(path, kind) as file:
         facts = _facts(path, kind, file.metadata() or {})
         # A clone has memory of its own, aligned as PyTorch aligns it, and does not hold the file open.
-        return TensorFile({name: file.get_tensor(name).clone() for name in file.keys()}, facts)  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if kind.digest and _DIGEST in facts and facts.pop(_DIGEST) != fingerprint_of_tensors(tensors):
+        raise FileFormatError(f"{path} is damaged: its tensors are not those that were written")
+    return TensorFile(tensors, facts)
 
 
 def read_tensor_shapes(path: Path, kind: FileKind) -> dict[str, tuple[int, ...]]:
@@ -155,3 +165,19 @@ def _json(path: Path, name: str, text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged: its {name!r} is not JSON") from error
+
+def fingerprint_of_tensors(tensors: Mapping[str, Tensor], before: str = "") -> str:
+    """Return a hash of tensors by name, the same in every process and after save and load.
+
+    Args:
+        tensors: by name, in any order.
+        before: a text that is hashed before them.
+    """
+    import torch
+
+    digest = hashlib.sha256(before.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().clone(memory_format=torch.contiguous_format)
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -71,7 +71,8 @@ class Stepper:
     """A network one step at a time: no allocation, the state in place, the whole stack in one call.
 
     Made by `net.stepper(batch_size=B)`. It runs what evaluation runs (no dropout, draws replaced by their means),
-    without gradients, on the weights as they were when it was made; `refresh()` takes them anew.
+    without gradients, on the weights as they were when it was made; `refresh()` takes them anew. It belongs to one
+    thread, as its output and state are the same memory at every step; `net.stream()` gives what threads may share.
 
     Attributes:
         batch_size: B.

@@ -215,3 +215,18 @@ def test_without_onnxruntime_the_extra_is_named(path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'onnxruntime: pip install "loopcell\[onnx\]"'):
         OnnxStream(path)
+
+
+def test_a_bit_that_flipped_in_a_saved_state_is_found(path, tmp_path):
+    one, file = OnnxStream(path), tmp_path / "s.state"
+    one.feed(x=X)
+    one.save(file)
+    content = file.read_bytes()
+    first = 8 + int.from_bytes(content[:8], "little")
+    assert first < len(content)
+    for place in range(first, len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        file.write_bytes(damaged)
+        with pytest.raises(FileFormatError, match=r"s\.state is damaged"):
+            one.load(file)

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from loopcell import GRU, LSTM, Recurrent, State, StreamPool, StreamState
 from loopcell.errors import FileFormatError, InputError, UsageError
+from loopcell.layers.streaming.lock import OwnLock
 from tests.layers.streaming.comings_and_goings import Comings
 from tests.layers.streaming.same import same
 
@@ -66,10 +67,10 @@ def test_further_inputs_have_a_row_each():
     net = Recurrent("lstm_time_aware", 2, 5)
     pool = opened(net, "a", "b")
     x, dt = torch.randn(4, 2, 2), torch.rand(4, 2)
-    y = pool.feed(x, "ab", dt=dt)
+    y = pool.feed(x, ["a", "b"], dt=dt)
     assert same(net.stream().feed(x[:, 1].contiguous(), dt=dt[:, 1].contiguous()), y[:, 1])
     again = opened(net, "a", "b")
-    assert same(again.step(x[0], "ab", dt=dt[0]), y[0])
+    assert same(again.step(x[0], ["a", "b"], dt=dt[0]), y[0])
 
 
 def test_who_is_not_there_is_an_error_and_nobody_has_gone_on(net):
@@ -80,7 +81,7 @@ def test_who_is_not_there_is_an_error_and_nobody_has_gone_on(net):
         pool.step(x, ["a", "a"])
     with pytest.raises(InputError, match=r"a stream takes torch\.float32 \[2, 2\] on cpu; got a tensor \[1, 2\]"):
         pool.step(x[:1], ["a", "b"])
-    with pytest.raises(InputError, match=r"there is no open stream \['a'\]"):
+    with pytest.raises(InputError, match=r"a stream is called by a text or a whole number, not \['a'\]"):
         pool.step(x, [["a"], "b"])
     for call in (pool.close, pool.steps_of, pool.state_of, pool.reset):
         with pytest.raises(InputError, match="there is no open stream 3"):
@@ -205,12 +206,12 @@ def test_a_hostile_file_is_refused(net, tmp_path, streams):
 
 def test_copies_are_forks(net):
     pool, x = opened(net, "a"), torch.randn(1, 2)
-    pool.step(x, "a")
+    pool.step(x, ["a"])
     fork = pool.fork()
-    expected = fork.step(x, "a")
+    expected = fork.step(x, ["a"])
     pool.close("a")
     assert fork.ids == ("a",)
-    assert same(copy.copy(fork).step(x, "a"), fork.step(x, "a"))
+    assert same(copy.copy(fork).step(x, ["a"]), fork.step(x, ["a"]))
     assert expected.shape == (1, 5)
     with pytest.raises(UsageError, match="a pool of streams is not pickled: save its state"):
         pickle.dumps(pool)
@@ -220,3 +221,75 @@ def test_comings_and_goings(net):
     """The same rules as on kernels; without kernels rows go one by one."""
     Twins = type("Twins", (Comings,), {"net": net, "seconds": 7.0})
     run_state_machine_as_test(Twins, settings=settings(max_examples=8, stateful_step_count=15, deadline=None))
+
+
+def test_all_states_are_delivered_before_an_error_of_on_timeout(net):
+    kept = {}
+
+    def deliver(id_, state):
+        kept[id_] = state
+        if id_ != "c":
+            raise OSError(f"no room for {id_}")
+
+    pool = opened(net, "a", "b", "c", "d", idle_steps=1, on_timeout=deliver)
+    pool.step(torch.randn(1, 2), ["d"])
+    with pytest.raises(OSError, match="no room for a"):
+        pool.step(torch.randn(1, 2), ["d"])
+    assert list(kept) == ["a", "b", "c"]
+    assert pool.ids == ("d",)
+
+
+def test_an_id_is_the_same_in_every_call(net):
+    pool, x = opened(net, 1, np.int64(3), np.str_("b")), torch.randn(1, 2)
+    assert [type(id_) for id_ in pool.ids[:2]] == [int, int]
+    for id_ in (1, np.int64(1), np.uint8(3), "b", np.str_("b")):
+        assert id_ in pool
+        pool.step(x, [id_])
+        assert pool.steps_of(id_) == pool.state_of(id_).rows > 0
+        pool.reset(id_)
+        assert pool.steps_of(id_) == 0
+    pool.step(x.expand(2, 2), np.array([3, 1]))
+    with pytest.raises(InputError, match="the stream 3 is named twice"):
+        pool.step(x.expand(2, 2), [3, np.int64(3)])
+    for odd in (True, 1.0, np.float64(1), np.True_, None, [1]):
+        assert odd not in pool
+        calls = (pool.open, pool.close, pool.steps_of, pool.state_of, lambda id_: pool.step(x, [id_]))
+        for call in (*calls, *([] if odd is None else [pool.reset])):
+            with pytest.raises(InputError, match="a stream is called by a text or a whole number, not"):
+                call(odd)
+    for odd in ("b", b"b", 1):
+        with pytest.raises(InputError, match=r"ids is a list, with one id for each row; got b?'?[b1]"):
+            pool.step(x, odd)
+    pool.close(np.int64(3))
+    assert pool.ids == (1, "b")
+
+
+def test_what_no_file_could_hold_is_no_id(net, tmp_path):
+    pool = opened(net, "한", 2**1000)
+    pool.save(tmp_path / "p.state")
+    pool.load(tmp_path / "p.state")
+    for id_, words in (("a\ud800", "holds half a character"), (10**5000, "has at most 1,024 bits; got 16,610")):
+        with pytest.raises(InputError, match=words):
+            pool.open(id_)
+    assert pool.ids == ("한", 2**1000)
+
+
+@pytest.mark.parametrize("odd", [2.5, "3", True, 0, -1, 10**30, [1]])
+def test_numbers_that_are_none(net, odd):
+    for name, words in (("capacity", "a whole number from 1 to 16,777,216"), ("idle_steps", "a whole number of at le")):
+        with pytest.raises(UsageError, match=f"^{name} is {words}"):
+            net.streams(**{"capacity": 1, name: odd})
+    with pytest.raises(UsageError, match="capacity is a whole number"):
+        net.streams(10**12)
+    if odd not in (2.5, 10**30):
+        with pytest.raises(UsageError, match="idle_seconds is a number above 0"):
+            net.streams(1, idle_seconds=odd)
+    assert net.streams(np.int64(2), idle_steps=np.int64(2)).capacity == 2
+
+
+def test_a_lock_is_not_copied():
+    lock = OwnLock()
+    with lock, lock, copy.copy(lock), copy.deepcopy(lock), pickle.loads(pickle.dumps(lock)) as nothing:
+        assert nothing is None
+    others = (copy.copy(lock), copy.deepcopy(lock), pickle.loads(pickle.dumps(lock)))
+    assert len({id(one._lock) for one in (lock, *others)}) == 4

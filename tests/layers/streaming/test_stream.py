@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from loopcell import GRU, LSTM, NetworkStream, Recurrent, State, StreamState, cells
 from loopcell.errors import ArgumentError, FileFormatError, InputError, UsageError
+from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 from tests.layers.streaming.same import cut, inputs_of, network, same
 
 
@@ -203,3 +204,32 @@ def test_a_gru_without_biases_and_one_number():
     x = torch.randn(5, 1)
     assert net.stream().feed(x).shape == (5, 1)
     assert net.stream().feed(x[:0]).shape == (0, 1)
+
+
+def test_a_bit_that_flipped_in_a_file_is_found(tmp_path):
+    stream, file = LSTM(1, 2).stream(), tmp_path / "s.state"
+    stream.feed(torch.randn(3, 1))
+    stream.save(file)
+    content = file.read_bytes()
+    first = 8 + int.from_bytes(content[:8], "little")
+    assert len(content) - first == 2 * 2 * 4  # h and c, two float32 each
+    for place in range(first, len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        for load in (StreamState.load, stream.load):
+            with pytest.raises(FileFormatError, match=r"s\.state is damaged: its tensors are not those that were writ"):
+                load(file)
+    file.write_bytes(content)
+    stream.load(file)
+    assert stream.rows == 3
+
+
+def test_a_file_from_before_there_was_a_digest_is_read(net, tmp_path):
+    stream, file = net.stream(), tmp_path / "s.state"
+    stream.feed(torch.randn(3, 3))
+    facts = {name: getattr(stream.state, name) for name in ("task", "model", "rows", "layout", "facts")}
+    old = FileKind("loopcell-stream-state", 1, "a file of an older version")
+    write_tensor_file(file, old, TensorFile(dict(stream.state.tensors), facts))
+    assert "digest" not in read_tensor_file(file, old).facts
+    assert same(net.stream(file).state.tensors["h"], stream.state.tensors["h"])

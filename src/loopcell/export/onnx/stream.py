@@ -15,7 +15,7 @@ from loopcell.export.onnx.file import Arrays, OnnxFile
 from loopcell.export.onnx.metadata import InputFacts, OnnxMetadata
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
-_KIND = FileKind("loopcell-onnx-state", 1, "loopcell state of an ONNX stream")
+_KIND = FileKind("loopcell-onnx-state", 1, "loopcell state of an ONNX stream", digest=True)
 _MOST_STEPS = 1 << 62
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.files.tensors import HOSTILE
 from loopcell.layers.state import State
+from loopcell.layers.streaming.lock import OwnLock
 from loopcell.layers.streaming.state import StreamState
 
 Start: TypeAlias = StreamState | str | PathLike[str] | None
@@ -48,6 +49,7 @@ class ReadingOn(ABC):
 
     def __init__(self, owner: Owner) -> None:
         self._owner, self.rows = owner, 0
+        self._lock = OwnLock()
         self.layout: Mapping[str, Any] = {}
         self._path: Path | None = None
         self._rest: StreamState | None = None
@@ -67,7 +69,9 @@ class ReadingOn(ABC):
     @property
     def state(self) -> StreamState:
         """The place where the stream stands, as a value; setting it goes there, if it is of this model."""
-        return StreamState(self._owner.task, self._owner.fingerprint, self.rows, dict(self.layout), *self._parts())
+        with self._lock:
+            owner = self._owner
+            return StreamState(owner.task, owner.fingerprint, self.rows, dict(self.layout), *self._parts())
 
     @state.setter
     def state(self, state: StreamState) -> None:
@@ -97,10 +101,12 @@ class ReadingOn(ABC):
 
     def fork(self) -> Self:
         """Return another stream that stands where this one does; from here on each goes its own way."""
-        other = object.__new__(type(self))
-        vars(other).update({**vars(self), **self._separate(), "_path": None})  # the file is the first one's
-        other.state = self.state
-        return other
+        with self._lock:
+            other = object.__new__(type(self))
+            own = {"_path": None, "_lock": OwnLock()}  # the file is the first one's
+            vars(other).update({**vars(self), **self._separate(), **own})
+            other.state = self.state
+            return other
 
     def _go_to(self, state: StreamState, name: str) -> None:
         owner = self._owner
@@ -110,11 +116,12 @@ class ReadingOn(ABC):
             raise UsageError(f"{name} is the state of another kind of model ({state.task}), and this is a {owner.task}")
         if state.model != owner.fingerprint:
             raise UsageError(f"{name} is the state of another {owner.name}, whose weights are not those of this one")
-        try:
-            self._take(state.facts, state.tensors)
-        except HOSTILE as error:
-            raise FileFormatError(f"{name} is damaged: it does not describe a stream of this model") from error
-        self.rows, self.layout = state.rows, dict(state.layout)
+        with self._lock:
+            try:
+                self._take(state.facts, state.tensors)
+            except HOSTILE as error:
+                raise FileFormatError(f"{name} is damaged: it does not describe a stream of this model") from error
+            self.rows, self.layout = state.rows, dict(state.layout)
 
     def begin(self, start: Start) -> Self:
         """Start where a state is: a value, or a file, which need not be there yet and is written as the block ends."""

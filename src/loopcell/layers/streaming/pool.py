@@ -8,13 +8,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from loopcell.errors import UsageError
+from loopcell.errors import InputError, UsageError
 from loopcell.layers.state import State
 from loopcell.layers.stepper import SteppedNetwork
 from loopcell.layers.streaming.base import Owner, ReadingOn, demand_state
 from loopcell.layers.streaming.inputs import ChunkReader
 from loopcell.layers.streaming.rows import row_runner
-from loopcell.layers.streaming.slots import Id, IdleLimits, Slots, stored_stream
+from loopcell.layers.streaming.slots import Id, IdleLimits, Slots, checked_capacity, checked_id, stored_stream
 from loopcell.layers.streaming.state import StreamState
 from loopcell.layers.streaming.stream import NETWORK, checked_state, like_of, owner_of, rows_at_rest
 
@@ -30,7 +30,8 @@ class StreamPool(ReadingOn):
     closed.
 
     The capacity is fixed: memory is taken once, and one stream more than that is an error. As `NetworkStream` it
-    computes what evaluation computes, on the weights as they were when it was made.
+    computes what evaluation computes, on the weights as they were when it was made. Threads may share a pool, and go on
+    one after the other; `on_timeout` is called by the thread whose call found a stream overdue.
 
     Args:
         net: the network.
@@ -43,8 +44,7 @@ class StreamPool(ReadingOn):
     """
 
     def __init__(self, net: SteppedNetwork, capacity: int, idle: IdleLimits) -> None:
-        if capacity < 1:
-            raise UsageError(f"capacity is at least 1, got {capacity}")
+        capacity = checked_capacity(capacity)
         idle.check()
         self._net, self._idle, self.capacity = net, idle, capacity
         self._runner = row_runner(net, capacity)
@@ -60,7 +60,8 @@ class StreamPool(ReadingOn):
     @property
     def ids(self) -> tuple[Id, ...]:
         """The streams that are open, in the order in which they came."""
-        return tuple(self._slots.of)
+        with self._lock:
+            return tuple(self._slots.of)
 
     def __len__(self) -> int:
         """Return how many streams are open."""
@@ -68,7 +69,10 @@ class StreamPool(ReadingOn):
 
     def __contains__(self, id_: object) -> bool:
         """Say whether a stream is open."""
-        return isinstance(id_, str | int) and id_ in self._slots.of
+        try:
+            return checked_id(id_) in self._slots.of
+        except InputError:  # what is no id names no stream
+            return False
 
     @property
     def fused(self) -> bool:
@@ -88,24 +92,29 @@ class StreamPool(ReadingOn):
             UsageError: it is the state of another network.
         """
         self.expire()
-        start, steps = self._start(state)
-        slot = self._slots.take(id_, steps, self.rows)
-        if start is not None:
-            self._table[slot] = start
+        with self._lock:
+            start, steps = self._start(state)
+            slot = self._slots.take(id_, steps, self.rows)
+            if start is not None:
+                self._table[slot] = start
 
     def close(self, id_: Id) -> None:
         """End a stream, and zero its slot; InputError where it is not open."""
-        self._table[self._slots.release(id_)] = 0
+        with self._lock:
+            self._table[self._slots.release(id_)] = 0
 
     def expire(self) -> tuple[Id, ...]:
-        """Close the streams that have stood still for too long, and return their ids; each call does so first."""
-        found = {id_: self.state_of(id_) for id_ in self._slots.overdue(self.rows)}
-        for id_ in found:
-            self.close(id_)
-            self._slots.remember(id_)
-        if self._idle.closed is not None:
-            for id_, state in found.items():
-                self._idle.closed(id_, state)
+        """Close the streams that have stood still for too long, and return their ids; each call does so first.
+
+        Raises:
+            Exception: the first that `on_timeout` raised; it was called for every stream before.
+        """
+        with self._lock:
+            found = {id_: self.state_of(id_) for id_ in self._slots.overdue(self.rows)}
+            for id_ in found:
+                self.close(id_)
+                self._slots.remember(id_)
+        self._idle.deliver(found)  # without the lock: what it calls may wait for other threads
         return tuple(found)
 
     # --- going on --------------------------------------------------------------------------------------------------
@@ -126,8 +135,9 @@ class StreamPool(ReadingOn):
                 on then.
         """
         self.expire()
-        slots = self._slots.find_all(ids)
-        return self._run(self._read.of_many(frames, inputs, len(slots), step=True), slots)[0]
+        with self._lock:
+            slots = self._slots.find_all(ids)
+            return self._run(self._read.of_many(frames, inputs, len(slots), step=True), slots)[0]
 
     def feed(self, chunks: Tensor, ids: Iterable[Id], **inputs: Tensor) -> Tensor:
         """Take the next steps of some streams, any number of them.
@@ -144,8 +154,9 @@ class StreamPool(ReadingOn):
             InputError: as `step`.
         """
         self.expire()
-        slots = self._slots.find_all(ids)
-        y = self._run(self._read.of_many(chunks, inputs, len(slots), step=False), slots)
+        with self._lock:
+            slots = self._slots.find_all(ids)
+            y = self._run(self._read.of_many(chunks, inputs, len(slots), step=False), slots)
         return y.transpose(0, 1) if self._net.spec.batch_first else y
 
     def _run(self, inputs: Mapping[str, Tensor], slots: list[int]) -> Tensor:
@@ -163,21 +174,24 @@ class StreamPool(ReadingOn):
 
     def steps_of(self, id_: Id) -> int:
         """Return how many steps a stream has taken; InputError where it is not open."""
-        return self._slots.steps(self._slots.find(id_))
+        with self._lock:
+            return self._slots.steps(self._slots.find(id_))
 
     def state_of(self, id_: Id) -> StreamState:
         """Return where a stream stands, as the state of a `NetworkStream`; InputError where it is not open."""
-        slot = self._slots.find(id_)
-        return StreamState(NETWORK, self._owner.fingerprint, self._slots.steps(slot), tensors=self._tensors([slot]))
+        with self._lock:
+            slot = self._slots.find(id_)
+            return StreamState(NETWORK, self._owner.fingerprint, self._slots.steps(slot), tensors=self._tensors([slot]))
 
     def reset(self, id_: Id | None = None) -> None:
         """Begin a stream anew, at zero; without an id, close all streams. InputError where it is not open."""
         if id_ is None:
             super().reset()
             return
-        slot = self._slots.find(id_)
-        self._table[slot] = 0
-        self._slots.restart(slot, self.rows)
+        with self._lock:
+            slot = self._slots.find(id_)
+            self._table[slot] = 0
+            self._slots.restart(slot, self.rows)
 
     def _separate(self) -> dict[str, Any]:
         return {"_runner": self._runner.copy()}  # for another thread; weights are shared
@@ -217,8 +231,9 @@ class StreamPool(ReadingOn):
         streams = state.facts.get("streams") if isinstance(state, StreamState) else None
         if isinstance(streams, list) and len(streams) > self.capacity:
             raise UsageError(f"{name} has {len(streams):,} streams, and this pool has room for {self.capacity:,}")
-        super()._go_to(state, name)
-        self._slots.touch(list(self._slots.of.values()), 0, self.rows)  # nobody has stood still yet
+        with self._lock:
+            super()._go_to(state, name)
+            self._slots.touch(list(self._slots.of.values()), 0, self.rows)  # nobody has stood still yet
 
     def _take(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         streams = [stored_stream(one) for one in facts["streams"]]

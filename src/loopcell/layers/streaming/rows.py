@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from loopcell.errors import InputError
+from loopcell.files.tensors import fingerprint_of_tensors
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.layers.stepper import SteppedNetwork
-from loopcell.layers.streaming.state import fingerprint_of_tensors
 from loopcell.runtime import LONGEST, ChunkLayer, FusedChunks, Lengths, Weights, may_fuse, threads_for
 from loopcell.runtime.half import widened_dtype, widened_weights
 

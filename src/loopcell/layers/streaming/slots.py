@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from loopcell.errors import InputError, UsageError, quoted
 from loopcell.layers.streaming.state import MOST_ROWS, StreamState
 
 Id: TypeAlias = str | int
+MOST_STREAMS = 2**24
+"""The largest capacity of a pool."""
 REMEMBERED = 1024
 """Streams that timed out, kept so that the error of a late call can say so."""
+_MOST_BITS = 1024
 
 
 class IdleLimits(NamedTuple):
@@ -34,10 +38,26 @@ class IdleLimits(NamedTuple):
 
     def check(self) -> None:
         """Refuse limits that close everything; UsageError."""
-        if self.steps is not None and self.steps < 1:
-            raise UsageError(f"idle_steps is at least 1, or None for no limit; got {self.steps}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"idle_seconds is above 0, or None for no limit; got {self.seconds}")
+        if self.steps is not None and not (_is_whole(self.steps) and 1 <= self.steps < MOST_ROWS):
+            raise UsageError(
+                f"idle_steps is a whole number of at least 1, or None for no limit; got {quoted(self.steps)}"
+            )
+        numeric = isinstance(self.seconds, Real) and not isinstance(self.seconds, bool)
+        if self.seconds is not None and not (numeric and self.seconds > 0):
+            raise UsageError(f"idle_seconds is a number above 0, or None for no limit; got {quoted(self.seconds)}")
+
+    def deliver(self, closed: Mapping[Id, StreamState]) -> None:
+        """Call `closed` for each stream that was closed: for all of them, and then raise the first error of these."""
+        if self.closed is None:
+            return
+        first: BaseException | None = None
+        for id_, state in closed.items():
+            try:
+                self.closed(id_, state)
+            except BaseException as error:  # noqa: BLE001  # raised below, when the other states are delivered too
+                first = first or error
+        if first is not None:
+            raise first
 
     def __str__(self) -> str:
         """Say the limits in an error."""
@@ -84,7 +104,7 @@ class Slots:
         Raises:
             InputError: it is no id, or is open already; or all slots are taken.
         """
-        key = checked_id(id_)
+        key = storable_id(id_)
         if key in self.of:
             raise InputError(f"the stream {quoted(key)} is open already: close it first, or reset it")
         if not self._free:
@@ -98,7 +118,7 @@ class Slots:
     def release(self, id_: object) -> int:
         """Take a stream's slot back, and return it; InputError where it is not open."""
         slot = self.find(id_)
-        del self.of[id_]  # type: ignore[arg-type]  # found by it
+        del self.of[checked_id(id_)]
         heapq.heappush(self._free, slot)
         return slot
 
@@ -120,23 +140,22 @@ class Slots:
         return int(self._steps[slot])
 
     def find(self, id_: object) -> int:
-        """Return the slot of a stream; InputError where it is not open."""
-        known = isinstance(id_, str | int)
-        if known and id_ in self.of:
-            return self.of[id_]
-        if known and id_ in self._timed_out:
-            raise InputError(f"the stream {quoted(id_)} stood still for {self._idle} and was closed: open it again")
-        raise InputError(f"there is no open stream {quoted(id_)}: open({quoted(id_)}) begins one")
+        """Return the slot of a stream; InputError where it is no id, or is not open."""
+        key = checked_id(id_)
+        if key in self.of:
+            return self.of[key]
+        if key in self._timed_out:
+            raise InputError(f"the stream {quoted(key)} stood still for {self._idle} and was closed: open it again")
+        raise InputError(f"there is no open stream {quoted(key)}: open({quoted(key)}) begins one")
 
     def find_all(self, ids: Iterable[Any]) -> list[int]:
-        """Return the slots of streams; InputError where one is not open, or is named twice."""
-        ids = list(ids)
-        try:
-            found = [self.of[id_] for id_ in ids]
-        except (KeyError, TypeError):
-            found = [self.find(id_) for id_ in ids]  # says which one
+        """Return the slots of streams; InputError where one is not open, or is named twice, or `ids` is no list."""
+        if isinstance(ids, str | bytes) or not hasattr(ids, "__iter__"):
+            raise InputError(f"ids is a list, with one id for each row; got {quoted(ids)}: write [{quoted(ids)}]")
+        keys = [checked_id(id_) for id_ in ids]
+        found = [self.find(key) for key in keys]
         if len(set(found)) != len(found):
-            twice = next(id_ for at, id_ in enumerate(ids) if id_ in ids[:at])
+            twice = next(key for at, key in enumerate(keys) if key in keys[:at])
             raise InputError(f"the stream {quoted(twice)} is named twice in one call: a call has one row for a stream")
         return found
 
@@ -163,6 +182,30 @@ def checked_id(id_: object) -> Id:
     if not isinstance(id_, str | int) or isinstance(id_, bool):
         raise InputError(f"a stream is called by a text or a whole number, not {quoted(id_)}")
     return id_
+
+
+def storable_id(id_: object) -> Id:
+    """Return the id of a stream as a file can hold it; InputError where it cannot, or it is none."""
+    key = checked_id(id_)
+    if isinstance(key, str):
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"the id {quoted(key)} holds half a character, which no file can hold: mend it") from None
+    elif key.bit_length() > _MOST_BITS:
+        raise InputError(f"an id that is a number has at most {_MOST_BITS:,} bits; got {key.bit_length():,}")
+    return key
+
+
+def checked_capacity(capacity: object) -> int:
+    """Return the capacity of a pool; UsageError where it is no whole number, or one that is too small or large."""
+    if not (_is_whole(capacity) and 1 <= capacity <= MOST_STREAMS):
+        raise UsageError(f"capacity is a whole number from 1 to {MOST_STREAMS:,}; got {quoted(capacity)}")
+    return int(capacity)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def stored_stream(entry: Any) -> tuple[Id, int]:

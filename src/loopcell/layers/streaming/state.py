@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from loopcell.errors import FileFormatError, quoted
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
-_KIND = FileKind("loopcell-stream-state", 1, "loopcell state of a stream")
+_KIND = FileKind("loopcell-stream-state", 1, "loopcell state of a stream", digest=True)
 _FACTS: Mapping[str, type] = {"task": str, "model": str, "rows": int, "layout": dict, "facts": dict}
 MOST_ROWS = 2**63
 
@@ -65,18 +63,3 @@ class StreamState:
         if not 0 <= content.facts["rows"] < MOST_ROWS:
             raise FileFormatError(f"{path} is damaged: its count of rows is {quoted(content.facts['rows'])}")
         return cls(**{name: content.facts[name] for name in _FACTS}, tensors=content.tensors)
-
-
-def fingerprint_of_tensors(tensors: Mapping[str, Tensor], before: str = "") -> str:
-    """Return a hash of tensors by name, the same in every process and after save and load.
-
-    Args:
-        tensors: by name, in any order.
-        before: a text that is hashed before them.
-    """
-    digest = hashlib.sha256(before.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().clone(memory_format=torch.contiguous_format)
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -29,6 +29,7 @@ class NetworkStream(ReadingOn):
     It runs what evaluation runs (no dropout, draws replaced by their means), without gradients, on the weights as they
     were when it was made; `refresh()` takes them anew. Chunks of any size give the numbers of the whole sequence, bit
     for bit. A chunk counts when it has returned: one that fails, or is interrupted, leaves the stream as it was.
+    Threads may share a stream, and go on one after the other.
 
     Args:
         net: the network.
@@ -63,7 +64,8 @@ class NetworkStream(ReadingOn):
             InputError: a shape, dtype or device is off, or a further input is missing.
             ArgumentError: the cell reads no input of that name.
         """
-        return self._run(self._read.of_one(frame, inputs, step=True))[0]
+        with self._lock:
+            return self._run(self._read.of_one(frame, inputs, step=True))[0]
 
     def feed(self, chunk: Tensor, **inputs: Tensor) -> Tensor:
         """Take the next steps, any number of them.
@@ -78,7 +80,8 @@ class NetworkStream(ReadingOn):
         Raises:
             InputError: as `step`.
         """
-        return self._run(self._read.of_one(chunk, inputs, step=False))
+        with self._lock:
+            return self._run(self._read.of_one(chunk, inputs, step=False))
 
     def _run(self, inputs: Mapping[str, Tensor]) -> Tensor:
         # The states serve later calls too, so they are not made for inference alone; and the old ones stay until the
@@ -95,21 +98,23 @@ class NetworkStream(ReadingOn):
 
     def refresh(self) -> None:
         """Take the network's weights as they are now; the state stays."""
-        state = self._runner.layout.tensors(self._states)
-        self._runner = row_runner(self._net, 1)
-        self._owner = owner_of(self._net, NETWORK, self._runner)
-        self._read = ChunkReader(self._net.spec, self._runner, like_of(self._net))
-        self._states = self._runner.layout.rows(state, rows_at_rest(self._net, self._runner, 1))
-        assert self._rest is not None  # `begin` kept it
-        self._rest = replace(self._rest, model=self._owner.fingerprint)
+        with self._lock:
+            state = self._runner.layout.tensors(self._states)
+            self._runner = row_runner(self._net, 1)
+            self._owner = owner_of(self._net, NETWORK, self._runner)
+            self._read = ChunkReader(self._net.spec, self._runner, like_of(self._net))
+            self._states = self._runner.layout.rows(state, rows_at_rest(self._net, self._runner, 1))
+            assert self._rest is not None  # `begin` kept it
+            self._rest = replace(self._rest, model=self._owner.fingerprint)
 
     def begin(self, start: NetworkStart) -> Self:
         """Start at a state: of a stream, of a call (`y, state = net(x)`), or in a file; see `ReadingOn.begin`."""
         if not isinstance(start, State):
             return super().begin(start)
-        super().begin(None)
-        self._states = self._runner.layout.rows(checked_state(start, self._example()), self._states)
-        return self
+        with self._lock:
+            super().begin(None)
+            self._states = self._runner.layout.rows(checked_state(start, self._example()), self._states)
+            return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what a pickle is made of: the network with its weights as they are then, and the state."""

@@ -23,7 +23,7 @@ from loopcell.tasks.forecasting.network import Memory
 Floats = npt.NDArray[np.float64]
 NOTHING = Tracked(np.empty((0, 0, 0)), np.empty((0, 0, 0, 0)))  # where no quantiles follow
 
-_KIND = FileKind("loopcell-series-state", 1, "loopcell state of series")
+_KIND = FileKind("loopcell-series-state", 1, "loopcell state of series", digest=True)
 
 
 class StoredHistory(NamedTuple):

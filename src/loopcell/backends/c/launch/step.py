@@ -42,7 +42,8 @@ class FusedSteps:
 
     Each layer has two structs of arguments, made here once: they differ in which buffer of every state is read and
     which is written. A step runs the layers on the one set, and the next step on the other; all that changes from call
-    to call is the address of the first layer's input.
+    to call is the address of the first layer's input. It belongs to one thread: two that step at once write to the same
+    memory.
 
     Args:
         layers: from the input to the output; each reads the output of the one before.

@@ -20,8 +20,8 @@ from loopcell.data.examples import Scale
 from loopcell.equations import Cell
 from loopcell.errors import ArgumentError, UsageError, quoted
 from loopcell.export.step_model import StepModel
+from loopcell.files.tensors import fingerprint_of_tensors
 from loopcell.layers.streaming.base import Owner
-from loopcell.layers.streaming.state import fingerprint_of_tensors
 from loopcell.tasks.core.argument_docs import with_arguments
 from loopcell.tasks.core.argument_names import EARLIER_NAMES, unknown_argument
 from loopcell.tasks.core.estimator.context import PartOfRun
