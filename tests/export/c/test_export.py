@@ -41,6 +41,7 @@ def exported(tmp_path_factory):
 def test_the_folder_has_all_that_a_user_needs(exported):
     folder, report = exported
     assert names(folder) == FILES
+    assert "wav" not in (folder / "Makefile").read_text(encoding="utf-8")
     assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == report.as_json()
     page = (folder / "REPORT.md").read_text(encoding="utf-8")
     assert f"| parameters | {report.parameters:,} |" in page

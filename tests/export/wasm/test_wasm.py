@@ -109,8 +109,8 @@ const from = (given) => { stream.reset(); return Array.from(stream.step(given)[n
 const said = (given) => { try { return from(given); } catch (error) { return `${error.name}: ${error.message}`; } };
 const taken = [[1, null, 2], [1, NaN, 2], new Float64Array([1, NaN, 2])].map(from);
 const same = [[1, 2, 3], new Float32Array([1, 2, 3]), new Int16Array([1, 2, 3])].map(from);
-const refused = [[1, true, 2], [1, "1.5", 2], ["", 1, 2], [1, 2, undefined], [1, , 2], [1, [2], 3], "abc", undefined, null, 7,
-  { length: 3 }].map(said);
+const refused = [[1, true, 2], [1, "1.5", 2], ["", 1, 2], [1, 2, undefined], [1, , 2], [1, [2], 3],
+  "abc", undefined, null, 7, { length: 3 }].map(said);
 console.log(JSON.stringify({ name: MANIFEST.name, taken, same, refused }));
 """
 

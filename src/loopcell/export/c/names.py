@@ -58,7 +58,7 @@ def model_name(wanted: str) -> str:
         raise UsageError(f"{plain!r} is a word of C and cannot be a model's name; say name='{plain}_model'")
     if plain in _FILES:
         raise UsageError(
-            f"{plain!r} is what a file beside the model is called, which its own would replace; say name='{plain}_model'"
+            f"{plain!r} is what a file beside the model is called, and cannot be its name; say name='{plain}_model'"
         )
     return plain
 
