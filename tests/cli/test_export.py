@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from loopcell.backends.c.toolchain import target
 from loopcell.cli import export as verb
 from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepModel
 
@@ -54,6 +55,17 @@ def test_requests_that_make_no_sense(loopcell, run, tmp_path, a_model, arguments
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("default:CC names")
+def test_a_compiler_that_compiles_nothing_is_told_in_a_line(loopcell, run, tmp_path, a_model, monkeypatch):
+    monkeypatch.setenv("CC", "false")
+    target._chosen.cache_clear()
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("note: CC names 'false', which is not there or does not compile as gcc and clang do; ")
+    assert line.endswith(" takes its place")
 
 
 def test_a_folder_that_is_not_empty(loopcell, run, tmp_path, a_model):

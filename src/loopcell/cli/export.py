@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli import early
-from loopcell.cli.reporting import Debug, reporting
+from loopcell.cli.reporting import Debug, reporting, warnings_as_notes
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
 
@@ -72,8 +72,9 @@ def export(  # noqa: PLR0913 - a flag is an argument
         _demand_own_flags(to, typed)
         path = find_model(model)
         early.demand_model(path)
-        for line in TARGETS[to](_loaded(path, series), typed):
-            typer.echo(line)
+        with warnings_as_notes():
+            for line in TARGETS[to](_loaded(path, series), typed):
+                typer.echo(line)
 
 
 def _loaded(path: Path, series: str | None) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 import typer
 
@@ -82,6 +83,22 @@ def say_note(note: str) -> None:
 
 
 _said: set[str] = set()  # by the command that is running
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Say what the library warns the user of in the block as `say_note` does; other warnings stay Python's."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if category is UserWarning:
+                say_note(str(message))
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = cast("Any", show)  # *place are the four arguments that are only passed on
+        yield
 
 
 def say_unknown(count: int, first: str = "") -> None:

@@ -41,6 +41,7 @@ def exported(tmp_path_factory):
 def test_the_folder_has_all_that_a_user_needs(exported):
     folder, report = exported
     assert names(folder) == FILES
+    assert "wav" not in (folder / "Makefile").read_text(encoding="utf-8")
     assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == report.as_json()
     page = (folder / "REPORT.md").read_text(encoding="utf-8")
     assert f"| parameters | {report.parameters:,} |" in page
@@ -224,6 +225,10 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
     [
         (GRU(3, 5, bidirectional=True), {}, "a bidirectional network reads a sequence from its end too"),
         (GRU(3, 5), {"name": "double"}, "'double' is a word of C and cannot be a model's name"),
+        (GRU(3, 5), {"name": "Check"}, "'check' is what a file beside the model is called.*say name='check_model'"),
+        (GRU(3, 5), {"name": "run"}, "'run' is what a file beside the model is called"),
+        (GRU(3, 5), {"name": "report"}, "'report' is what a file beside the model is called"),
+        (GRU(3, 5), {"name": "Makefile"}, "'makefile' is what a file beside the model is called"),
         (GRU(3, 5), {"form": CForm(simd="mmx")}, "there is no simd='mmx'; there are plain and vectors"),
         (
             LSTM(3, 5000),

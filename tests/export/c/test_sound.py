@@ -43,6 +43,13 @@ def said(program, path):
     return np.array([[float(word) for word in line.split()[1:]] for line in done.stdout.splitlines()])
 
 
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A classifier of sounds, and its program."""
+    model = SequenceClassifier(features=LogMel(RATE), **QUICK).fit(sounds(), ["a", "b"] * 10)
+    return model, program(model, tmp_path_factory.mktemp("classifier") / "out")
+
+
 @pytest.mark.parametrize("features", [LogMel(RATE), Mfcc(RATE, window=0.02, hop=0.02), RawAudio(RATE)])
 def test_a_classifier_says_of_a_wav_file_what_it_says_in_python(features, tmp_path):
     X = sounds() if not isinstance(features, RawAudio) else [one[:60] for one in sounds()]
@@ -67,14 +74,30 @@ def test_channels_are_mixed_and_every_frame_has_an_answer(tmp_path):
     assert np.allclose(said(runs, tmp_path / "stereo.wav"), model.predict_proba([both])[0], atol=1e-4)
 
 
-def test_what_is_no_sound_of_the_model_is_refused(tmp_path):
-    model = SequenceClassifier(features=LogMel(RATE), **QUICK).fit(sounds(), ["a", "b"] * 10)
-    runs = program(model, tmp_path / "out")
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_sound_whose_size_nobody_knew_goes_to_the_end_of_the_file(size, classifier, tmp_path):
+    model, runs = classifier
+    samples = sounds()[4]
+    write(tmp_path / "one.wav", np.stack([samples] * 8, axis=1))
+    content = bytearray((tmp_path / "one.wav").read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    (tmp_path / "one.wav").write_bytes(content)
+    found = said(runs, tmp_path / "one.wav")
+    assert len(found) == len(LogMel(RATE)(samples))
+    assert np.allclose(found[-1], model.predict_proba([samples])[0], atol=1e-4)
+
+
+def test_what_is_no_sound_of_the_model_is_refused(classifier, tmp_path):
+    _, runs = classifier
     write(tmp_path / "other.wav", sounds(1)[0], rate=16000)
     (tmp_path / "text.wav").write_text("no sound at all", encoding="utf-8")
     write(tmp_path / "cut.wav", sounds(1)[0])
     (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:1000])
+    write(tmp_path / "nine.wav", np.zeros((500, 9), np.int16))
+    (tmp_path / "silent.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:36])
     for name, why in (
+        ("nine.wav", "more than 8 channels"), ("silent.wav", "no sound in it"),
         ("other.wav", "the model reads 8000 Hz"), ("text.wav", "no WAV"), ("cut.wav", "cut off"), ("none.wav", "usage"),
     ):  # fmt: skip
         done = subprocess.run([runs, tmp_path / name], capture_output=True, text=True, check=False)

@@ -100,6 +100,81 @@ def test_streams_in_javascript(tmp_path):
     ]
 
 
+OF_EVERY_KIND = """
+import { load, MANIFEST } from "./net.js";
+import { readFileSync } from "node:fs";
+const model = await load(readFileSync(new URL("./net.wasm", import.meta.url)));
+const stream = model.stream(), name = MANIFEST.outputs[0].name;
+const from = (given) => { stream.reset(); return Array.from(stream.step(given)[name], String); };
+const said = (given) => { try { return from(given); } catch (error) { return `${error.name}: ${error.message}`; } };
+const taken = [[1, null, 2], [1, NaN, 2], new Float64Array([1, NaN, 2])].map(from);
+const same = [[1, 2, 3], new Float32Array([1, 2, 3]), new Int16Array([1, 2, 3])].map(from);
+const refused = [[1, true, 2], [1, "1.5", 2], ["", 1, 2], [1, 2, undefined], [1, , 2], [1, [2], 3],
+  "abc", undefined, null, 7, { length: 3 }].map(said);
+console.log(JSON.stringify({ name: MANIFEST.name, taken, same, refused }));
+"""
+
+
+def test_what_is_no_number_is_refused_in_javascript_and_what_is_missing_is_nan(tmp_path):
+    said = in_node(LSTM(3, 6), tmp_path / "out", OF_EVERY_KIND)
+    assert said["name"] == "net"
+    assert said["taken"] == [["NaN"] * 6] * 3
+    assert said["same"] == [said["same"][0]] * 3
+    assert "NaN" not in said["same"][0]
+    missing = "; one that is missing is null or NaN"
+    assert said["refused"] == [
+        f"TypeError: x[1] is no number but true{missing}",
+        f'TypeError: x[1] is no number but "1.5"{missing}',
+        f'TypeError: x[0] is no number but ""{missing}',
+        f"TypeError: x[2] is no number but undefined{missing}",
+        f"TypeError: x[1] is no number but undefined{missing}",
+        f"TypeError: x[1] is no number but a value of Array{missing}",
+        'TypeError: x is an array of numbers, not "abc"',
+        "TypeError: x is an array of numbers, not undefined",
+        "TypeError: x is an array of numbers, not null",
+        "TypeError: x is an array of numbers, not 7",
+        "TypeError: x is an array of numbers, not a value of Object",
+    ]
+
+
+SOUND_OF_EVERY_KIND = """
+import { load } from "./net.js";
+import { readFileSync } from "node:fs";
+const model = await load(readFileSync(new URL("./net.wasm", import.meta.url)));
+const samples = Array.from({ length: 1000 }, (_, at) => Math.fround(Math.sin(at * at) / 2));
+const fed = (given) => { const stream = model.stream();
+  return [...stream.feed(given), ...stream.finish()].map((one) => Array.from(one.probabilities)); };
+const said = (given) => { try { return fed(given); } catch (error) { return `${error.name}: ${error.message}`; } };
+console.log(JSON.stringify({ same: [samples, Float32Array.from(samples), Float64Array.from(samples)].map(fed),
+  refused: [new Int16Array(1000), [0, "1"], "sound", undefined].map(said) }));
+"""
+
+
+def test_sound_in_javascript_is_floats(tmp_path):
+    drawn = np.random.default_rng(0)
+    X = [drawn.normal(0, 0.1, 1300 + 10 * one).astype(np.float32) for one in range(20)]
+    model = SequenceClassifier(features=LogMel(8000), **QUICK).fit(X, ["a", "b"] * 10)
+    said = in_node(model, tmp_path / "out", SOUND_OF_EVERY_KIND)
+    assert len(said["same"][0]) > 2
+    assert said["same"] == [said["same"][0]] * 3
+    floats = "TypeError: samples are floats from -1 to 1 in a Float32Array or an array, not"
+    assert said["refused"] == [
+        f"{floats} a value of Int16Array",
+        'TypeError: samples[1] is no number but "1"; one that is missing is null or NaN',
+        f'{floats} "sound"',
+        f"{floats} undefined",
+    ]
+
+
+def in_node(model, folder, program):
+    """What a program of JavaScript prints that stands beside a model named net."""
+    to_wasm(model, folder, name="net")
+    (folder / "try.mjs").write_text(program, encoding="utf-8")
+    done = subprocess.run(["node", folder / "try.mjs"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_the_page_reads_numbers(browser, tmp_path):
     drawn = np.random.default_rng(0)
     X = [drawn.normal(3, 2, (drawn.integers(5, 16), 2)) for _ in range(30)]

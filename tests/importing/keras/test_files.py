@@ -35,6 +35,11 @@ def saved(model, tmp_path_factory):
     return folder
 
 
+def test_a_model_in_memory_is_refused(model):
+    with pytest.raises(UsageError, match=r"reads a file, not a Sequential: save it first, model.save\('model.keras'\)"):
+        from_keras(model)
+
+
 def changed_zip(path, target, **parts):
     with zipfile.ZipFile(path) as whole, zipfile.ZipFile(target, "w") as other:
         for name in whole.namelist():

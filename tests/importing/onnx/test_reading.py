@@ -74,6 +74,12 @@ def test_what_was_read_can_be_trained_further():
     assert len(trained) == 2 * 12 + 10 - 4 + 3  # LSTM both ways, GRU without b and d, table, dense, bias
 
 
+def test_a_tensor_without_a_name_is_refused():
+    imported = from_onnx(tagger())
+    with pytest.raises(InputError, match=r'takes tensors by name, {"symbols": ...}; a Tensor came'):
+        imported.model(torch.zeros(2, 1, dtype=torch.long))
+
+
 def test_an_import_draws_no_random_numbers():
     before = torch.get_rng_state()
     from_onnx(tagger())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
+from loopcell.export.c.wav_program import reads_sound, wav_target
 from loopcell.export.c.weights import float_lines
 
 Numbers = npt.NDArray[np.generic]
@@ -53,7 +54,12 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
 
 def makefile_text(source: CSource, multiply_adds: int) -> str:
     """Return the Makefile; its speed target runs for about a second."""
-    return text("Makefile").format(name=source.name, speed_steps=speed_steps(multiply_adds))
+    return text("Makefile").format(
+        name=source.name,
+        speed_steps=speed_steps(multiply_adds),
+        wav_target=wav_target(source),
+        wav_program=f" {source.name}_wav" if reads_sound(source) else "",
+    )
 
 
 def speed_steps(multiply_adds: int) -> int:

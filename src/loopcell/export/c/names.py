@@ -15,6 +15,7 @@ from loopcell.errors import UsageError, quoted
 _OURS = "model state unit output product token result stage step size bytes buffer steps"
 _FRAME = re.compile(r"(f|next|products|step|total)_\w*|\w+_t|[A-Z][A-Z0-9_]+")  # macros are in capitals
 _LONGEST = 60
+_FILES = ("check", "makefile", "report", "run")  # what files beside the model, or of its proof, are called
 
 
 @cache
@@ -45,7 +46,7 @@ def model_name(wanted: str) -> str:
     """Return the name of a model as an identifier of C, in small letters, from any text.
 
     Raises:
-        UsageError: nothing is left of it, or C has taken the word.
+        UsageError: nothing is left of it, C has taken the word, or a file beside the model is called so.
     """
     plain = re.sub(r"_+", "_", ascii_name(wanted).lower()).strip("_")
     if not plain or not plain[0].isalpha() or len(plain) > _LONGEST:
@@ -55,6 +56,10 @@ def model_name(wanted: str) -> str:
         )
     if is_c_word(plain):
         raise UsageError(f"{plain!r} is a word of C and cannot be a model's name; say name='{plain}_model'")
+    if plain in _FILES:
+        raise UsageError(
+            f"{plain!r} is what a file beside the model is called, and cannot be its name; say name='{plain}_model'"
+        )
     return plain
 
 

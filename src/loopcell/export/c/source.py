@@ -322,4 +322,6 @@ _ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes")  # of 
 _RULES = """C99; it allocates nothing, and calls nothing outside of itself.
 
 Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
-any threads, beside one model. A number that is not finite in an input stays in that stream until its state is reset."""
+any threads, beside one model. NaN in an input is a missing value where the stage that scales the input says so. An
+infinite number, or NaN, that reaches a recurrent layer stays in that stream until its state is reset. It never reaches
+another stream."""

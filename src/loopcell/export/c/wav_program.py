@@ -12,6 +12,15 @@ def reads_sound(source: CSource) -> bool:
     return source.model.frames is not None or (alone and "sample_rate" in source.model.facts)
 
 
+def wav_target(source: CSource) -> str:
+    """Return the lines of the Makefile that build the program; nothing for a model that reads no sound."""
+    if not reads_sound(source):
+        return ""
+    name = source.name
+    command = f"$(CC) $(STRICT) $(CFLAGS) $(ARCH) {name}_wav.c {name}.c -o $@"
+    return f"{name}_wav: {name}_wav.c {name}.c {name}.h\n\t{command}\n\n"
+
+
 def wav_text(source: CSource) -> str:
     """Return NAME_wav.c, for a model of sound."""
     frames, name = source.model.frames, source.name

@@ -102,7 +102,7 @@ def to_wasm(
 
 def _texts(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes) -> dict[str, str]:
     """Return the files beside the WebAssembly, by name."""
-    name, manifest, given = source.name, _manifest(source.model), source.model.inputs
+    name, manifest, given = source.name, _manifest(source), source.model.inputs
     script = piece("model.js").format(
         name=name,
         manifest=as_json(manifest),
@@ -121,11 +121,11 @@ def _texts(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes)
     return texts
 
 
-def _manifest(model: StepModel) -> dict[str, Any]:
-    quantities = model.quantities
+def _manifest(source: CSource) -> dict[str, Any]:
+    model, quantities = source.model, source.model.quantities
     frames = None if model.frames is None else asdict(model.frames)
     return {
-        "name": model.name,
+        "name": source.name,
         "inputs": [{"name": one.name, "size": one.size, "kind": one.kind} for one in model.inputs],
         "outputs": [
             {"name": one.name, "size": quantities[one.name].size, "labels": list(one.labels)} for one in model.outputs

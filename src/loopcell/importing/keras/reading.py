@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from loopcell.errors import FileFormatError, escaped
+from loopcell.errors import FileFormatError, UsageError, escaped
 from loopcell.importing.chain import Chain
 from loopcell.importing.contents import Contents
 from loopcell.importing.imported import Imported
@@ -37,9 +37,13 @@ def from_keras(path: str | os.PathLike[str], *, config: Mapping[str, Any] | str 
 
     Raises:
         FileFormatError: the file is damaged or hostile; a layer, setting or tensor is not read, which is named.
-        UsageError: there is no configuration, or a second one.
+        UsageError: it is a model and not the path of a file; there is no configuration, or a second one.
         MissingExtraError: h5py is not installed.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(
+            f"from_keras reads a file, not a {type(path).__name__}: save it first, model.save('model.keras')"
+        )
     file = read(Path(path), config)
     layers = layers_of(file.config, file.where)
     check_chain(file.config, layers, file.where)

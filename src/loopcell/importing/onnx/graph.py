@@ -64,8 +64,11 @@ class OnnxGraph(nn.Module):
         """Compute the outputs by name.
 
         Raises:
-            InputError: an input is missing or unknown, or does not fit.
+            InputError: the inputs are no mapping; one is missing or unknown, or does not fit.
         """
+        if not isinstance(inputs, Mapping):
+            example = ", ".join(f'"{name}": ...' for name in self.input_names)
+            raise InputError(f"the graph takes tensors by name, {{{example}}}; a {type(inputs).__name__} came")
         if set(inputs) != set(self.input_names):
             raise InputError(f"the graph takes {listed(self.input_names)}; {listed(inputs)} came")
         known: dict[str, Tensor] = {name: getattr(self, place) for name, place in self._places.items()}

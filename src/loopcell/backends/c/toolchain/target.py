@@ -145,7 +145,9 @@ def _chosen(name: str, further: tuple[str, ...], cc: str, path: str) -> Target |
     if native is None and further:
         _demand_accepted(further, cc)
     if cc and (native is None or native.command != _resolved(cc)):
-        warnings.warn(f"CC names {cc!r}, which is not there or does not compile as gcc and clang do", stacklevel=3)
+        instead = "" if native is None else f"; {shlex.join(native.command)} takes its place"
+        sentence = f"CC names {cc!r}, which is not there or does not compile as gcc and clang do{instead}"
+        warnings.warn(sentence, stacklevel=3)
     if native is None or name == "native":
         return native
     found = _probed(native.command, name, further)

@@ -62,7 +62,10 @@ export class Stream {{
     if (saved !== undefined) this.load(saved);
   }}
 
-  /** Take a step: the inputs in the manifest's order, arrays of numbers or the id of a token. Gives the outputs by name. */
+  /**
+   * Take a step: the inputs in the manifest's order, arrays of numbers or the id of a token. Gives the outputs by name.
+   * A number that is missing is null or NaN; nothing else that is no number is taken for one.
+   */
   step(...inputs) {{
     const {{ wasm, manifest }} = this.model;
     this.demand();
@@ -78,21 +81,19 @@ export class Stream {{
         new Int32Array(wasm.memory.buffer, at, 1)[0] = given;
         return;
       }}
-      if (given.length !== input.size) {{
-        throw new RangeError(`${{input.name}} has ${{input.size}} numbers, got ${{given.length}}`);
-      }}
-      this.model.floats(at, input.size).set(given);
+      writeNumbers(this.model.floats(at, input.size), input, given);
     }});
     if (wasm.step(this.at) !== OK) throw new RangeError("there is no such token; the stream is as it was");
     return this.answer();
   }}
 
-  /** Take samples of sound, any number of them; gives the answers of all frames that are whole now. */
+  /** Take sound, any number of floats from -1 to 1; gives the answers of all frames that are whole now. */
   feed(samples) {{
     const {{ wasm, scratch }} = this.model, answers = [];
     this.demandSound();
-    for (let start = 0; start < samples.length; start += BLOCK) {{
-      const part = samples.subarray(start, Math.min(start + BLOCK, samples.length));
+    const sound = asSound(samples);
+    for (let start = 0; start < sound.length; start += BLOCK) {{
+      const part = sound.subarray(start, Math.min(start + BLOCK, sound.length));
       this.model.floats(scratch + 16, part.length).set(part);
       for (let done = 0; done < part.length;) {{
         const status = wasm.feed(this.at, scratch + 16 + 4 * done, part.length - done, scratch);
@@ -162,4 +163,34 @@ export class Stream {{
     this.demand();
     if (!this.model.wasm.feed) throw new TypeError("this model reads steps, not sound: call step");
   }}
+}}
+
+/** Write the numbers of an input where the step reads them, null as NaN; what is no number is refused. */
+function writeNumbers(into, {{ name, size }}, given) {{
+  const typed = ArrayBuffer.isView(given) && !(given instanceof DataView);
+  if (!typed && !Array.isArray(given)) throw new TypeError(`${{name}} is an array of numbers, not ${{described(given)}}`);
+  if (given.length !== size) throw new RangeError(`${{name}} has ${{size}} numbers, got ${{given.length}}`);
+  if (typed) into.set(given);
+  else for (let place = 0; place < size; place++) into[place] = asNumber(given[place], name, place);
+}}
+
+/** Samples as floats. Whole numbers of a sound card are refused: they would be 32768 times too loud. */
+function asSound(samples) {{
+  if (samples instanceof Float32Array) return samples;
+  if (samples instanceof Float64Array) return Float32Array.from(samples);
+  if (Array.isArray(samples)) return Float32Array.from(samples, (one, place) => asNumber(one, "samples", place));
+  throw new TypeError(`samples are floats from -1 to 1 in a Float32Array or an array, not ${{described(samples)}}`);
+}}
+
+function asNumber(one, name, place) {{
+  if (typeof one === "number") return one;
+  if (one === null) return NaN;
+  throw new TypeError(`${{name}}[${{place}}] is no number but ${{described(one)}}; one that is missing is null or NaN`);
+}}
+
+/** A value in a few words, for a message. */
+function described(value) {{
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  return typeof value === "object" ? `a value of ${{value.constructor?.name}}` : String(value).slice(0, 40);
 }}
