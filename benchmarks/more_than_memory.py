@@ -27,7 +27,6 @@ TIMES = (1, 5, 20)  # of the margin, the data
 STEPS, INPUTS = 64, 64
 EXAMPLE = STEPS * INPUTS * 4  # bytes
 LAYOUTS = ("rows", "units")
-GROUP = 2000  # examples of a row group
 WARM = 512  # examples of the training that comes first
 
 
@@ -50,9 +49,8 @@ def _tables(layout: str, count: int) -> Iterator[Any]:
     import pyarrow as pa
 
     random = np.random.default_rng(0)
-    # A Parquet file ends with a directory of its row groups, which is read whole: of very many it is itself large.
-    for start in range(0, count, GROUP):
-        some = min(GROUP, count - start)
+    for start in range(0, count, 100):
+        some = min(100, count - start)
         label = random.integers(0, 2, some)
         values = random.standard_normal((some, STEPS, INPUTS), np.float32)
         values[:, :, 0] += label[:, None]

@@ -36,6 +36,7 @@ DATA = [
 INTERNAL = {
     "loopcell.backends.weights.Weights": "how kernels find parameters; for the layers",
     "loopcell.data.readers.reading.FileRows": "between a reader and `read`",
+    "loopcell.data.readers.row_block.RowBlock": "rows of a reader, column by column; for what gathers them",
     "loopcell.layers.spec.StackSpec": "the settings of a stack as one frozen value; for the layers",
     "loopcell.runtime.execute.Executable": "what runs a layer; for the layers",
     "loopcell.tasks.core.from_files.config.Columns": "the columns of the files of a run; for `loopcell predict`",
