@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import typer
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from loopcell.tasks.core.streaming.config import LiveAnswers
     from loopcell.tasks.core.streaming.stream import Stream
 
+StateFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
+]
 ItemT = TypeVar("ItemT")
 NAME, ROW = "standard input", ""  # ROW is the column of a row without columns
 STOPPED = 128  # and the number of the signal, as shells have it

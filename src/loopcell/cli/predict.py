@@ -11,9 +11,9 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS, UNIT_VALUES
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import Live, answer_live
+from loopcell.cli.live import Live, StateFile, answer_live
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
-from loopcell.cli.predictions import PredictedRow, Row, form_of, write
+from loopcell.cli.predictions import Form, Output, PredictedRow, Row, form_of, write
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.series_ids import SeriesIds
 from loopcell.cli.standard_input import STANDARD, as_files, is_standard
@@ -33,19 +33,9 @@ FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *UNIT_VALUES, *LAS
 def predict(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     files: Annotated[list[Path], typer.Argument(help="The sequences.", metavar="FILE...")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="What is written: jsonl, csv, tsv or parquet; else by the file's ending, or jsonl."
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
-    ] = None,
+    output: Output = None,
+    form: Form = None,
+    state: StateFile = None,
     ahead: Annotated[
         int | None, typer.Option("--ahead", min=1, help="Forecasts: how many steps, else the horizon of training.")
     ] = None,

@@ -14,7 +14,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+import typer
 
 from loopcell.cli.reporting import say_note
 from loopcell.cli.standard_input import STANDARD
@@ -26,6 +28,13 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 PACKED = (".gz", ".zst")
 ROWS_AT_ONCE = 1024
 
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
+]
+Form: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--format", help="What is written: jsonl, csv, tsv or parquet; else by the file's ending, or jsonl."),
+]
 Row = dict[str, Any]
 _TIME = re.compile(r"(?P<day>\d{4,}-\d\d-\d\d)(?P<clock> \d\d:\d\d(?::\d\d)?)?(?P<offset>[+-]\d\d:\d\d(?::\d\d)?)?")
 

@@ -12,8 +12,8 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, READING
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, answer_live, is_of_sound, signals, stream_of
-from loopcell.cli.predictions import DELIMITERS, PredictedRow, form_of, write
+from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, StateFile, answer_live, is_of_sound, signals, stream_of
+from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import STANDARD, is_standard
 from loopcell.cli.values import find_model
@@ -34,19 +34,9 @@ FLAGS: tuple[Flag, ...] = (*READING, *CARRIED, *flags_of(LiveAnswers, "state_eve
 def stream(
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     source: Annotated[Path, typer.Argument(help="A sound, such as input.wav; else standard input.")] = STANDARD,
-    output: Annotated[
-        Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="What is written: jsonl, csv, tsv or parquet; else by the file's ending, or jsonl."
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", help="Where a stream or a forecast stood: taken up if it is there, and written anew."),
-    ] = None,
+    output: Output = None,
+    form: Form = None,
+    state: StateFile = None,
     *,
     debug: Debug = False,
     **typed: Any,

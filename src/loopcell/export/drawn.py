@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.export.step_model import Lookup, StepModel
+from loopcell.export.step_model import StepModel
 
 
 def drawn(model: StepModel, steps: int = 9) -> dict[str, npt.NDArray[Any]]:
     """Return a sequence for each input of a model, drawn: normal numbers, and tokens of its tables."""
     rng = np.random.default_rng(0)
-    tables = {stage.reads: len(stage.table) for stage in model.stages if isinstance(stage, Lookup)}
     return {
-        one.name: rng.integers(tables.get(one.name, 1), size=steps)
+        one.name: rng.integers(max(1, model.tokens(one.name)), size=steps)
         if one.kind == "token"
         else rng.normal(size=(steps, one.size)).astype(np.float32)
         for one in model.inputs

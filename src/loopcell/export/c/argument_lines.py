@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from loopcell.export.step_model import Quantity, StepModel
 
 _LABELS = 8  # labels of an output that a comment names
 
 
-def argument_lines(model: StepModel, words: Mapping[str, str], tokens: Callable[[Quantity], int]) -> Iterator[str]:
+def argument_lines(model: StepModel, words: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each input and output: its name in C, its length, what it is of.
 
     Args:
         model: whose step it is.
         words: the name in C of each quantity.
-        tokens: gives how many tokens there are of an input; 0 where no table reads it.
     """
     for quantity in model.inputs:
-        word, most = words[quantity.name], tokens(quantity) if is_token(quantity) else 0
+        word, most = words[quantity.name], model.tokens(quantity.name)
         token = f"a token, 0 to {most - 1}" if most else "a token"
         yield f"{word}: {token}" if is_token(quantity) else f"{word}[{quantity.size}]: input"
     for output in model.outputs:

@@ -16,7 +16,7 @@ from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array, array_text
-from loopcell.export.step_model import Lookup, Quantity, StepModel
+from loopcell.export.step_model import Quantity, StepModel
 from loopcell.export.step_model.identity import identity
 
 _HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
@@ -181,7 +181,7 @@ class CSource:
         states = [f"float {field}[{size}];" for field, size in self.states]
         numbers = [one for one in self._ends() if not is_token(one)]
         sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
-        arguments = argument_lines(self.model, self.quantities, self.tokens)
+        arguments = argument_lines(self.model, self.quantities)
         return {
             "name": name,
             "NAME": name.upper(),
@@ -207,11 +207,6 @@ class CSource:
             yield f"int32_t {word}" if is_token(quantity) else f"const float *{word}"
         for quantity in self.outputs:
             yield f"float *{self.quantities[quantity.name]}"
-
-    def tokens(self, quantity: Quantity) -> int:
-        """Return how many tokens there are: those of the smallest table that reads the quantity; 0 if none does."""
-        tables = (stage for stage in self.model.stages if isinstance(stage, Lookup) and stage.reads == quantity.name)
-        return min((len(stage.table) for stage in tables), default=0)
 
     # -- the code --------------------------------------------------------------------------------------
 
@@ -277,7 +272,7 @@ class CSource:
             yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"
         for quantity in self.model.inputs:
             if is_token(quantity):
-                word, most = self.quantities[quantity.name], self.tokens(quantity)
+                word, most = self.quantities[quantity.name], self.model.tokens(quantity.name)
                 bound = f" || {word} >= {most}" if most else ""
                 yield f"    if ({word} < 0{bound}) return {name.upper()}_BAD_TOKEN;"
         calls = [re.sub(r"<(.+?)>", lambda found: self.quantities[found[1]], stage.call) for stage in self.stages]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from loopcell.errors import CheckFailed, InputError
 from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
+from loopcell.export.drawn import drawn
 from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -52,7 +53,7 @@ def record(source: CSource, data: Arrays | None) -> Recorded:
         InputError: the data do not fit the model.
         CheckFailed: an answer is not finite, so that nothing could be compared.
     """
-    inputs = drawn_inputs(source, STEPS) if data is None else _checked(source, data)
+    inputs: Arrays = drawn(source.model, STEPS) if data is None else _checked(source, data)
     answers = _run(source.model, inputs)
     for change in (_with_gaps, np.abs) if data is None else ():
         changed = {name: change(values) for name, values in inputs.items()}
@@ -69,18 +70,6 @@ def record(source: CSource, data: Arrays | None) -> Recorded:
     moved = _difference(_run(_rounded(stored, rng, kind.grain), nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
     return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), _difference(meant, answers))
-
-
-def drawn_inputs(source: CSource, steps: int, seed: int = 0) -> dict[str, Array]:
-    """Return random inputs: numbers around 0 with a deviation of 1, and tokens of the vocabulary."""
-    rng = np.random.default_rng(seed)
-    inputs: dict[str, Array] = {}
-    for quantity in source.model.inputs:
-        if quantity.kind == "token":
-            inputs[quantity.name] = rng.integers(0, max(1, source.tokens(quantity)), steps).astype(np.int32)
-        else:
-            inputs[quantity.name] = rng.normal(size=(steps, quantity.size)).astype(np.float32)
-    return inputs
 
 
 class TakesSteps(Protocol):

@@ -242,6 +242,11 @@ class StepModel:
         """The length of every state, by STAGE.STATE, in the order of the stages."""
         return {f"{stage.gives.name}.{name}": size for stage in self.stages for name, size in stage.states.items()}
 
+    def tokens(self, name: str) -> int:
+        """Return how many tokens an input may be: those of the smallest table that reads it; 0 where none does."""
+        tables = (stage.table for stage in self.stages if isinstance(stage, Lookup) and stage.reads == name)
+        return min(map(len, tables), default=0)
+
     @property
     def parameters(self) -> int:
         """The count of the numbers that the model has learned."""

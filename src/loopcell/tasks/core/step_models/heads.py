@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from loopcell.data.examples import Scale
 from loopcell.equations import sigmoid, sized
 from loopcell.export.step_model import Equations, Quantity, Softmax, Stage, formula
+from loopcell.export.step_model.formulas import linear_stage
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.tasks.core.step_models.step_input import as_scale
 
@@ -26,18 +27,14 @@ def head_stage(name: str, reads: Sequence[Quantity], head: nn.Linear, weight: Te
         weight: its weight, where that is another's.
     """
     matrix, bias = as_floats(head.weight if weight is None else weight), as_floats(head.bias)
-    cuts = np.cumsum([one.size for one in reads])[:-1]
-    parts = [np.ascontiguousarray(part) for part in np.split(matrix, cuts, axis=1)]
-    names = ("weight",) if len(reads) == 1 else ("first", "second")
-    learned = {f"head.{part}": value for part, value in zip(names, parts, strict=True)}
-    graph = formula(_linear) if len(reads) == 1 else formula(_linear_of_two, {"y": "second"})
-    sizes = {"input": reads[0].size, "output": len(bias)} | ({"second": reads[1].size} if len(reads) > 1 else {})
-    read = dict(zip(("x", "y"), (one.name for one in reads), strict=False))
-    return Equations(Quantity(name, len(bias)), graph, sizes, {**learned, "head.bias": bias}, read, "the head")
-
-
-def _linear(x: Any, *, head: Any) -> Any:
-    return sized(head.weight @ x + head.bias, "output")
+    if len(reads) == 1:
+        return linear_stage(name, reads[0], matrix, bias, "the head")
+    x, y = reads
+    first, second = (np.ascontiguousarray(part) for part in np.split(matrix, [x.size], axis=1))
+    learned = {"head.first": first, "head.second": second, "head.bias": bias}
+    sizes = {"input": x.size, "second": y.size, "output": len(bias)}
+    graph, read = formula(_linear_of_two, {"y": "second"}), {"x": x.name, "y": y.name}
+    return Equations(Quantity(name, len(bias)), graph, sizes, learned, read, "the head")
 
 
 def _linear_of_two(x: Any, y: Any, *, head: Any) -> Any:
