@@ -269,6 +269,10 @@ class Executable:
         """Return the kernels of evaluation, which record nothing."""
         return self._runners[False, ()]
 
+    def runner(self, *, training: bool) -> KernelRunner:
+        """Return the kernels of training or evaluation, which record nothing."""
+        return self._runners[training, ()]
+
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
         """Return the text by which the operator knows this cell."""
         return self._names[training, record]

@@ -36,6 +36,10 @@ RESETS = Obstacle("rows start afresh in mid-sequence (reset=), and torch's opera
 LENGTHS_ON_DEVICE = Obstacle(
     "the lengths lie on the device, and torch's operator wants them on the CPU", "pass them as a list or a CPU tensor"
 )
+DROPPED_TWICE = Obstacle(
+    "torch's operator drew the dropout between layers itself, and a gradient of its gradient has to know the draws",
+    'run this part with backend("reference"), or with dropout=0',
+)
 SQUARE_PROJECTION = Obstacle(
     "torch's operator has projections that are shorter than the cell state alone", "take a shorter one, or " + _WITHOUT
 )
