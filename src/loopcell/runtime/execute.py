@@ -24,7 +24,7 @@ from loopcell.runtime.dispatch import (
     is_jit_traced,
     is_plain,
     is_traced,
-    kernel_products,
+    kernel_choice,
     may_fuse,
     narrow_results,
     observer,
@@ -32,7 +32,7 @@ from loopcell.runtime.dispatch import (
     route,
 )
 from loopcell.runtime.further_input import FurtherInput
-from loopcell.runtime.half import narrowed, widened, widened_weights
+from loopcell.runtime.half import narrowed, widened, widened_dtype, widened_weights
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
 from loopcell.runtime.operator import describe, name_of, run as run_operator
@@ -181,8 +181,9 @@ class Executable:
         """
         found = choose(self.cell.name, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
-        products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
-        refusal = why_not_built(self._runners[training, ()].programs, products) if found.fused else None
+        computed = widened_dtype(dtype)
+        programs, choice = self._runners[training, ()].programs, kernel_choice(computed, narrow)
+        refusal = why_not_built(programs, computed, choice.factors) if found.fused else None
         if refusal is None:
             return found
         return on_reference(found.cell, not_built(refusal))
@@ -213,7 +214,7 @@ class Executable:
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         chosen = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
         if chosen is not Route.REFERENCE:
-            kernels = runner.kernels(kernel_products(products) or x.dtype)
+            kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
             if kernels is not None and chosen is Route.KERNELS:
                 call, tensors = runner.prepare(kernels, leaves, weights, lengths)
                 return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
@@ -278,7 +279,7 @@ class Executable:
         if training and (self._draws or self._dropped_weights):
             return None
         runner = self._runners[training, ()]
-        kernels = runner.kernels(kernel_products(products) or x.dtype)
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:

@@ -25,7 +25,7 @@ from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
-from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, kernel_products, refuse_fallback
+from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, kernel_choice, refuse_fallback
 from loopcell.runtime.kernels import KernelRunner, obstacle_of_backward
 from loopcell.runtime.programs import Programs, recording
 
@@ -48,7 +48,7 @@ class OperatorSpec:
 
     def kernels(self, dtype: torch.dtype) -> Kernels | None:
         """Return the compiled loops for tensors of a dtype; None where they cannot be built."""
-        return self.runner.kernels(kernel_products(self.products) or dtype)
+        return self.runner.kernels(dtype, kernel_choice(dtype, self.products))
 
     def split(self, tensors: Sequence[Tensor]) -> tuple[dict[Key, Tensor], Weights]:
         """Return the tensors by key, and the parameters."""

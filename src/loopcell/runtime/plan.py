@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_results, observer, refuse_fallback
+from loopcell.backends.c import Factors
+from loopcell.runtime.dispatch import first_obstacle, kernel_choice, narrow_results, observer, refuse_fallback
 from loopcell.runtime.obstacles import Obstacle
 
 _HIGHER = "gradients of gradients as PyTorch operations"
@@ -51,14 +52,29 @@ def choose(cell: str, device: torch.device, dtype: torch.dtype, results: torch.d
     if obstacle is not None:
         return on_reference(cell, obstacle)
     narrow = narrow_results(dtype)
-    how = ""
+    how = _products(dtype if narrow is None else torch.float32, narrow)
     if narrow is not None:
-        products = "products in bfloat16, sums in float32" if kernel_products(narrow) else "computed in float32"
-        how = f"; {products}, results in {str(results or narrow).removeprefix('torch.')}"
+        how += f", results in {str(results or narrow).removeprefix('torch.')}"
     watcher = observer()
     if watcher is not None:
         how += f"; called as the operator loopcell::run, which {watcher} sees"
     return Plan(cell, "c", f"generated kernels for the CPU, forward and backward{how}; {_HIGHER}")
+
+
+_PRODUCTS = {
+    Factors.FULL: "computed in float32",
+    Factors.PAIRS: "products in bfloat16, sums in float32",
+    Factors.TILES: "products in bfloat16 on tiles, sums in float32",
+    Factors.SPLIT: "float32 products as three in bfloat16 on tiles, sums in float32",
+}
+
+
+def _products(dtype: torch.dtype, narrow: torch.dtype | None) -> str:
+    """Say what kernels multiply and why; nothing of tensors that are multiplied as they are anyway."""
+    choice = kernel_choice(dtype, narrow)
+    if choice.factors is Factors.FULL and not (choice.why or narrow):
+        return ""
+    return f"; {_PRODUCTS[choice.factors]}{choice.why and f' ({choice.why})'}"
 
 
 def on_reference(cell: str, obstacle: Obstacle) -> Plan:

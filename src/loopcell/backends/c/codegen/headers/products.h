@@ -50,6 +50,7 @@ INLINE void narrow(factor *restrict to, const real *from, int64_t K) {
 typedef real factor;
 typedef vec factors;
 #define DEPTH(K) (K)
+#define OPERAND(K) (K)
 INLINE vec all_of(real x) { return splat(x); }
 INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
 #endif
