@@ -19,6 +19,7 @@
 #ifndef SPLIT
 #define SPLIT 0
 #endif
+#define SHORT (BF16 && !SPLIT) /* functions of fewer digits: results that are rounded to bfloat16 do not tell */
 
 #if REAL_IS_DOUBLE
 typedef double real;
