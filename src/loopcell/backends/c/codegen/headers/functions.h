@@ -5,7 +5,7 @@
  * left; n then stands in the low bits of the sum, and a shift puts it where the exponent of 2^n belongs.
  * With AVX-512 a table of 16 floats is one register, and reading it one instruction. There, in fp32, n goes by
  * sixteenths, the fractions of 2^n are in a table, and r is so small that the polynomial is short. Where operands of products
- * are rounded to bfloat16 (SHORT), exp, sigmoid and tanh are there within 2^-14 of the exact value, a 32nd of bfloat16's unit.
+ * are rounded to bfloat16 (SHORT), exp, sigmoid, tanh and softplus are there within 2^-14 of the exact value, a 32nd of bfloat16's unit.
  */
 #if defined(AVX512) && !REAL_IS_DOUBLE
 #define TABLES
