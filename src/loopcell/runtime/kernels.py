@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
 from loopcell.backends.c.launch.arguments import contiguous_rows
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
@@ -220,15 +220,19 @@ class KernelRunner:
         shapes = programs.fused.core.parameters.values()
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
+
+        Args:
+            dtype: of the tensors.
+            choice: what products multiply.
 
         Raises:
             UsageError: they cannot, and are demanded.
         """
-        found = kernels_of(self.programs, dtype)
+        found = kernels_of(self.programs, dtype, choice.factors, choice.tiles)
         if found is None:
-            refuse_fallback(not_built(str(why_not_built(self.programs, dtype))))
+            refuse_fallback(not_built(str(why_not_built(self.programs, dtype, choice.factors))))
         return found
 
     def prepare(

@@ -83,7 +83,11 @@ class LoopKernel:
             cast = "" if kind == "real" else f"({kind} *)"
             yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
         yield "    (void)memory, (void)piece, (void)rows;"
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_begin();"
         yield from indented(self.body())
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_end();"
         yield "}"
 
     def body(self) -> Iterator[str]:

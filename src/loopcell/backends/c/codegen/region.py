@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
-from loopcell.backends.c.codegen.layout import Pack, Region, RegisterTile
+from loopcell.backends.c.codegen.layout import TILE_ROWS, Pack, Region, RegisterTile
 from loopcell.backends.c.codegen.names import value_names
 from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.equations.graph import Node
@@ -90,8 +90,11 @@ class RegionWriter:
         # Units outside, rows inside: a block of weights stays in the cache while all rows pass by.
         yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
         yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
-        # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
-        yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
+        if self.region.factors.on_tiles:
+            yield f"    m = least({tile.rows}, count - r0);"
+        else:
+            # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
+            yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
         for number, pack in packs:
             yield from indented(self._contraction(number, pack, sweep.size))
         yield "    for (int row_ = 0; row_ < m; row_++) {"
@@ -114,12 +117,16 @@ class RegionWriter:
 
     def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
         tile, part = pack.tile, pack.contraction
-        weight, operands = self.region.factors.weight, "rounded" if self.region.factors.rounds_operands else "rows"
+        factors = self.region.factors
+        weight, operands = factors.weight, "rounded" if factors.rounds_operands else "rows"
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
-        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it.
-        yield f"vec acc_{number}[{tile.rows} * {tile.vectors}] = {{0}}; /* {results} */"
+        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it. Tiles start at 0 by themselves.
+        start = "" if factors.on_tiles else " = {0}"
+        yield f"vec acc_{number}[{tile.rows} * {tile.vectors}]{start}; /* {results} */"
+        if factors.on_tiles:
+            yield f"if (a->direct) memset(acc_{number}, 0, sizeof(acc_{number}));"
         yield "{"
         # A block of N vectors of units has G * K * (N * LANES) numbers in the pack; u0 is a multiple of N * LANES.
         if len(part.segments) > 1:
@@ -129,7 +136,10 @@ class RegionWriter:
         for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
             yield from indented(self._operand_rows(number, tile, place, operand, length))
             product = f"products_{tile.vectors}_{tile.rows}((int)m, w, {operands}, {length}, acc_{number});"
-            if self.region.factors.narrow:
+            if factors.on_tiles:
+                add = int(place > 0)
+                product = f"tile_products((int)m, {tile.vectors}, w, rounded, {length}, acc_{number}, {add});"
+            if factors.narrow:
                 yield f"    {product}"
             else:
                 # Weights of a call of few rows are not packed: packing reads them all, and so does the product, once.
@@ -148,7 +158,10 @@ class RegionWriter:
             if not place:
                 yield f"const real *rows[{tile.rows}];"
             yield f"for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-        if factors.rounds_operands:
+        if factors.on_tiles:  # whose rows lie at equal distances, one after the other
+            row = f"{rounded_name(number, place)} + r0 * OPERAND({length})"
+            yield f"{'' if place else 'const factor *'}rounded = {row};"
+        elif factors.rounds_operands:
             if not place:
                 yield f"const factor *rounded[{tile.rows}];"
             row = f"{rounded_name(number, place)} + (r0 + i) * OPERAND({length})"
@@ -168,6 +181,8 @@ class RegionWriter:
     def rounding_buffers(self, rows: str) -> Iterator[tuple[str, str, str]]:
         """Yield the scratch memory for rounded operands: (C type, name, how many)."""
         if self.region.factors.rounds_operands:
+            if self.region.factors.on_tiles:  # the last tiles are read whole
+                rows = f"({rows} + {TILE_ROWS - 1})"
             for number, pack in enumerate(self.region.packs, self.first_pack):
                 for place, size in enumerate(pack.depth):
                     yield "factor", rounded_name(number, place), f"{rows} * OPERAND(n_{size})"
