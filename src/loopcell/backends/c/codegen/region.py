@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
-from loopcell.backends.c.codegen.layout import Pack, Region, RegisterTile
+from loopcell.backends.c.codegen.layout import Pack, Region, RegisterTile, part_name
 from loopcell.backends.c.codegen.names import value_names
 from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key
 from loopcell.passes.sweeps import Contraction, Sweep
+
+Buffer: TypeAlias = tuple[str, str, str]
+"""Scratch memory: C type, name, how many."""
 
 
 class RegionWriter:
@@ -49,10 +53,14 @@ class RegionWriter:
     # -- the sweeps ------------------------------------------------------------------------------------
 
     def lines(self) -> Iterator[str]:
-        """Yield the loops in order."""
+        """Yield the loops in order; a team meets where one member may read what another has written."""
         for sweep in self.region.sweeps:
             yield from self._sweep(sweep)
+            if self.region.stores(sweep) and sweep is not self.region.sweeps[-1]:
+                yield "meet(me);"
         yield from self._leaf_results()
+        # Nobody writes the next step's values while another member still reads this one's.
+        yield "meet(me);"
 
     def _sweep(self, sweep: Sweep) -> Iterator[str]:
         if sweep.scalars:
@@ -64,13 +72,19 @@ class RegionWriter:
 
     def _row_by_row(self, sweep: Sweep) -> Iterator[str]:
         """Yield the loop nest of a sweep without products: rows outside, units inside, as they lie in memory."""
+        part = part_name(sweep.size, 1)
+        # Every member takes a sum over all units, so that it comes out as with one thread; each stores its own part.
+        whole, stores = bool(sweep.sums), self.region.stores(sweep)
+        bounds = ("0", f"n_{sweep.size}") if whole else (f"{part}.start", f"{part}.stop")
         yield "for (int64_t r0 = 0; r0 < count; r0++) {"
         yield "    AT(r0);"
         for index in sweep.sums:
             yield f"    vec total_{index} = splat(0);"
-        yield f"    for (int64_t u = 0; u < n_{sweep.size}; u += LANES) {{"
+        yield f"    for (int64_t u = {bounds[0]}; u < {bounds[1]}; u += LANES) {{"
         yield f"        const int k = least(LANES, n_{sweep.size} - u);"
-        yield from indented(self._pointwise(sweep, []), 2)
+        if whole and stores:
+            yield f"        const int mine = u >= {part}.start && u < {part}.stop;"
+        yield from indented(self._pointwise(sweep, [], "if (mine) " if whole else ""), 2)
         yield "    }"
         for index in sweep.sums:
             yield f"    {self.scalar(index)} = sum_of(total_{index});"
@@ -81,14 +95,12 @@ class RegionWriter:
         if self.region.factors.rounds_operands:
             for number, pack in packs:
                 yield from self._rounding(number, pack)
-        for index in sweep.sums:
-            # A sum over units is complete after all blocks: it waits in memory, a number for each row.
-            yield f"for (int64_t r = 0; r < count; r++) {self.scalar(index)} = 0;"
         tile = packs[0][1].tile  # N and M are the same for all products of a sweep; see `Region._packs`
         unroll = tile.unroll
         block = "LANES" if unroll == 1 else f"{unroll} * LANES"
+        part = part_name(sweep.size, unroll)
         # Units outside, rows inside: a block of weights stays in the cache while all rows pass by.
-        yield f"for (int64_t u0 = 0; u0 < n_{sweep.size}; u0 += {block})"
+        yield f"for (int64_t u0 = {part}.start; u0 < {part}.stop; u0 += {block})"
         yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
         # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
         yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
@@ -106,6 +118,24 @@ class RegionWriter:
         if unroll > 1:
             yield "        }"
         yield "    }"
+        yield "}"
+        if sweep.sums:
+            yield from self._sums(sweep)
+
+    def _sums(self, sweep: Sweep) -> Iterator[str]:
+        """Yield sums over units whose sweep takes them block by block: row by row, when all blocks are there."""
+        yield "meet(me);"
+        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+        yield "    AT(r0);"
+        for index in sweep.sums:
+            yield f"    vec total_{index} = splat(0);"
+        yield f"    for (int64_t u = 0; u < n_{sweep.size}; u += LANES) {{"
+        yield f"        const int k = least(LANES, n_{sweep.size} - u);"
+        for index in sweep.sums:
+            yield f"        total_{index} += first({self._load(self.graph.nodes[index].args[0])}, k);"
+        yield "    }"
+        for index in sweep.sums:
+            yield f"    {self.scalar(index)} = sum_of(total_{index});"
         yield "}"
 
     def _pack_of(self, part: Contraction) -> tuple[int, Pack]:
@@ -165,7 +195,7 @@ class RegionWriter:
             yield f"    narrow({to}, {self._row_of(operand)}, {length});"
         yield "}"
 
-    def rounding_buffers(self, rows: str) -> Iterator[tuple[str, str, str]]:
+    def rounding_buffers(self, rows: str) -> Iterator[Buffer]:
         """Yield the scratch memory for rounded operands: (C type, name, how many)."""
         if self.region.factors.rounds_operands:
             for number, pack in enumerate(self.region.packs, self.first_pack):
@@ -199,7 +229,7 @@ class RegionWriter:
         node = self.graph.nodes[operand]
         return self.spill_row(operand) if node.args else self.leaf_row(node)
 
-    def _pointwise(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
+    def _pointwise(self, sweep: Sweep, packs: list[tuple[int, Pack]], guard: str = "") -> Iterator[str]:
         in_registers: set[int] = set()
         for number, pack in packs:
             tile: RegisterTile = pack.tile
@@ -209,18 +239,15 @@ class RegionWriter:
                 yield f"const vec {self.names[index]} = acc_{number}[row_ * {tile.vectors} + {lane}];"
                 in_registers.add(index)
                 yield from self._stores(index)
-        for index in [*sweep.pointwise, *sweep.sums]:
+        for index in [*sweep.pointwise, *(() if packs else sweep.sums)]:
             node = self.graph.nodes[index]
             yield from self._loads(node, in_registers)
             if index in sweep.sums:
-                value = self._operand(node.args[0])
-                # With products, units come block by block for all rows, so the sum waits in scratch between blocks.
-                in_blocks = f"{self.scalar(index)} += total({value}, k);"
-                yield in_blocks if packs else f"total_{index} += first({value}, k);"
+                yield f"total_{index} += first({self._operand(node.args[0])}, k);"
                 continue
             in_registers.add(index)
             yield f"const vec {self.names[index]} = {self._spelled(node)};"
-            yield from self._stores(index)
+            yield from (guard + line for line in self._stores(index))
 
     def _row_scalars(self, sweep: Sweep) -> Iterator[str]:
         yield "for (int64_t r0 = 0; r0 < count; r0++) {"
@@ -279,9 +306,9 @@ class RegionWriter:
             index = self.graph.results[key]
             node = self.graph.nodes[index]
             width = f"n_{self.region.size(index)}" if node.dims else "1"
-            yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+            yield f"for (int64_t r0 = 0, stop = part_of(me, {width}, LANES).stop; r0 < count; r0++) {{"
             yield "    AT(r0);"
-            yield f"    for (int64_t u = 0; u < {width}; u += LANES) {{"
+            yield f"    for (int64_t u = part_of(me, {width}, LANES).start; u < stop; u += LANES) {{"
             yield f"        const int k = least(LANES, {width} - u);"
             value = f"splat((real){node.value!r})" if node.op == "constant" else self._load(index)
             yield f"        const vec value = {value};"
