@@ -40,8 +40,12 @@ _MOST_SIGNATURES = 64
 """A bound on memory: dropped weights, for one, have a layout of their own at every call."""
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
-_FEWEST_ROWS = 4
-"""Rows of a share for which a thread reads all weights at every step; fewer rows are shared by threads that read some."""
+_FEWEST_ROWS = ((64_000, 1), (500_000, 4), (math.inf, 8))
+"""Rows that are a share of their own, up to so many multiplications of a row and step.
+
+At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so where
+weights do not fit into a core's cache, it pays that threads have fewer units each.
+"""
 _LEAST_BETWEEN_MEETINGS = 8_000
 """Multiplications of a step, for each member of a team, below which waiting for the others costs more than it gives."""
 
@@ -232,7 +236,8 @@ def crew_for(steps: int, batch: int, multiplications: int) -> Crew:
     wanted = torch.get_num_threads()
     if wanted == 1 or steps * batch * multiplications <= _MOST_WORK_ALONE:
         return Crew(1, 1)
-    shares = max(1, min(wanted, batch // _FEWEST_ROWS))
+    fewest = next(rows for most, rows in _FEWEST_ROWS if multiplications <= most)
+    shares = max(1, min(wanted, batch // fewest))
     team = min(wanted // shares, -(-batch // shares) * multiplications // _LEAST_BETWEEN_MEETINGS)
     crew = Crew(shares * team, team) if team > 1 else Crew(min(wanted, batch), 1)
     return crew if granted(crew.threads) == crew.threads else Crew(1, 1)
