@@ -234,7 +234,7 @@ def crew_for(steps: int, batch: int, multiplications: int) -> Crew:
         multiplications: of a step of one row.
     """
     wanted = torch.get_num_threads()
-    if wanted == 1 or steps * batch * multiplications <= _MOST_WORK_ALONE:
+    if steps * batch * multiplications <= _MOST_WORK_ALONE:
         return Crew(1, 1)
     fewest = next(rows for most, rows in _FEWEST_ROWS if multiplications <= most)
     shares = max(1, min(wanted, batch // fewest))
