@@ -608,48 +608,51 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, member 
             before = count;
             meet(me);
         }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec z_ = load(of_saved_z + p * of_saved_z_b + u, k);
-                const vec t5_ = (splat((real)1.0) - z_);
-                const vec h_before = load(of_state_h + p * of_state_h_b + u, k);
-                const vec t8_ = (t2_ * h_before);
-                const vec t9_ = (t2_ * z_);
-                store(scratch_9 + r * n_hidden + u, t9_, k);
-                const vec n_ = load(of_saved_n + p * of_saved_n_b + u, k);
-                const vec t10_ = (t2_ * n_);
-                const vec t11_ = (t2_ * t5_);
-                const vec t12_ = (t8_ - t10_);
-                const vec U_n_h = load(of_saved_U_n_h + p * of_saved_U_n_h_b + u, k);
-                const vec d_n = load(of_parameter_d_n + u, k);
-                const vec t16_ = (U_n_h + d_n);
-                const vec t17_ = (n_ * n_);
-                const vec t18_ = (splat((real)1.0) - t17_);
-                const vec t19_ = (t11_ * t18_);
-                store(sum_b_n + u, load(sum_b_n + u, k) + t19_, k);
-                store(to_product_1 + p * to_product_1_b + u, t19_, k);
-                const vec t20_ = (t19_ * t16_);
-                const vec r_ = load(of_saved_r + p * of_saved_r_b + u, k);
-                const vec t21_ = (t19_ * r_);
-                store(sum_d_n + u, load(sum_d_n + u, k) + t21_, k);
-                store(to_product_0 + p * to_product_0_b + u, t21_, k);
-                const vec t23_ = (z_ * t5_);
-                const vec t24_ = (t12_ * t23_);
-                store(sum_b_z + u, load(sum_b_z + u, k) + t24_, k);
-                store(to_product_2 + p * to_product_2_b + u, t24_, k);
-                const vec t26_ = (splat((real)1.0) - r_);
-                const vec t27_ = (r_ * t26_);
-                const vec t28_ = (t20_ * t27_);
-                store(sum_b_r + u, load(sum_b_r + u, k) + t28_, k);
-                store(to_product_4 + p * to_product_4_b + u, t28_, k);
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec z_ = load(of_saved_z + p * of_saved_z_b + u, k);
+                    const vec t5_ = (splat((real)1.0) - z_);
+                    const vec h_before = load(of_state_h + p * of_state_h_b + u, k);
+                    const vec t8_ = (t2_ * h_before);
+                    const vec t9_ = (t2_ * z_);
+                    store(scratch_9 + r * n_hidden + u, t9_, k);
+                    const vec n_ = load(of_saved_n + p * of_saved_n_b + u, k);
+                    const vec t10_ = (t2_ * n_);
+                    const vec t11_ = (t2_ * t5_);
+                    const vec t12_ = (t8_ - t10_);
+                    const vec U_n_h = load(of_saved_U_n_h + p * of_saved_U_n_h_b + u, k);
+                    const vec d_n = load(of_parameter_d_n + u, k);
+                    const vec t16_ = (U_n_h + d_n);
+                    const vec t17_ = (n_ * n_);
+                    const vec t18_ = (splat((real)1.0) - t17_);
+                    const vec t19_ = (t11_ * t18_);
+                    store(sum_b_n + u, load(sum_b_n + u, k) + t19_, k);
+                    store(to_product_1 + p * to_product_1_b + u, t19_, k);
+                    const vec t20_ = (t19_ * t16_);
+                    const vec r_ = load(of_saved_r + p * of_saved_r_b + u, k);
+                    const vec t21_ = (t19_ * r_);
+                    store(sum_d_n + u, load(sum_d_n + u, k) + t21_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t21_, k);
+                    const vec t23_ = (z_ * t5_);
+                    const vec t24_ = (t12_ * t23_);
+                    store(sum_b_z + u, load(sum_b_z + u, k) + t24_, k);
+                    store(to_product_2 + p * to_product_2_b + u, t24_, k);
+                    const vec t26_ = (splat((real)1.0) - r_);
+                    const vec t27_ = (r_ * t26_);
+                    const vec t28_ = (t20_ * t27_);
+                    store(sum_b_r + u, load(sum_b_r + u, k) + t28_, k);
+                    store(to_product_4 + p * to_product_4_b + u, t28_, k);
+                }
             }
+            meet(me);
         }
-        meet(me);
         if (step || a->start) {
             for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {

@@ -659,54 +659,57 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, member 
             before = count;
             meet(me);
         }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec t38_ = load(of_saved_t38 + p * of_saved_t38_b + u, k);
-                const vec t6_ = (t2_ * t38_);
-                const vec o_ = load(of_saved_o + p * of_saved_o_b + u, k);
-                const vec t7_ = (t2_ * o_);
-                const vec t12_ = (t38_ * t38_);
-                const vec t14_ = (splat((real)1.0) - t12_);
-                const vec t15_ = (t7_ * t14_);
-                const vec state_c = load(now_c + r * n_hidden + u, k);
-                const vec t16_ = (state_c + t15_);
-                const vec g_ = load(of_saved_g + p * of_saved_g_b + u, k);
-                const vec t17_ = (t16_ * g_);
-                const vec i_ = load(of_saved_i + p * of_saved_i_b + u, k);
-                const vec t18_ = (t16_ * i_);
-                const vec c_before = load(of_state_c + p * of_state_c_b + u, k);
-                const vec t19_ = (t16_ * c_before);
-                const vec f_ = load(of_saved_f + p * of_saved_f_b + u, k);
-                const vec t20_ = (t16_ * f_);
-                store(next_c + r * n_hidden + u, t20_, k);
-                const vec t21_ = (splat((real)1.0) - o_);
-                const vec t22_ = (o_ * t21_);
-                const vec t23_ = (t6_ * t22_);
-                store(sum_b_o + u, load(sum_b_o + u, k) + t23_, k);
-                store(to_product_0 + p * to_product_0_b + u, t23_, k);
-                const vec t25_ = (g_ * g_);
-                const vec t26_ = (splat((real)1.0) - t25_);
-                const vec t27_ = (t18_ * t26_);
-                store(sum_b_g + u, load(sum_b_g + u, k) + t27_, k);
-                store(to_product_2 + p * to_product_2_b + u, t27_, k);
-                const vec t29_ = (splat((real)1.0) - f_);
-                const vec t30_ = (f_ * t29_);
-                const vec t31_ = (t19_ * t30_);
-                store(sum_b_f + u, load(sum_b_f + u, k) + t31_, k);
-                store(to_product_4 + p * to_product_4_b + u, t31_, k);
-                const vec t33_ = (splat((real)1.0) - i_);
-                const vec t34_ = (i_ * t33_);
-                const vec t35_ = (t17_ * t34_);
-                store(sum_b_i + u, load(sum_b_i + u, k) + t35_, k);
-                store(to_product_6 + p * to_product_6_b + u, t35_, k);
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec t38_ = load(of_saved_t38 + p * of_saved_t38_b + u, k);
+                    const vec t6_ = (t2_ * t38_);
+                    const vec o_ = load(of_saved_o + p * of_saved_o_b + u, k);
+                    const vec t7_ = (t2_ * o_);
+                    const vec t12_ = (t38_ * t38_);
+                    const vec t14_ = (splat((real)1.0) - t12_);
+                    const vec t15_ = (t7_ * t14_);
+                    const vec state_c = load(now_c + r * n_hidden + u, k);
+                    const vec t16_ = (state_c + t15_);
+                    const vec g_ = load(of_saved_g + p * of_saved_g_b + u, k);
+                    const vec t17_ = (t16_ * g_);
+                    const vec i_ = load(of_saved_i + p * of_saved_i_b + u, k);
+                    const vec t18_ = (t16_ * i_);
+                    const vec c_before = load(of_state_c + p * of_state_c_b + u, k);
+                    const vec t19_ = (t16_ * c_before);
+                    const vec f_ = load(of_saved_f + p * of_saved_f_b + u, k);
+                    const vec t20_ = (t16_ * f_);
+                    store(next_c + r * n_hidden + u, t20_, k);
+                    const vec t21_ = (splat((real)1.0) - o_);
+                    const vec t22_ = (o_ * t21_);
+                    const vec t23_ = (t6_ * t22_);
+                    store(sum_b_o + u, load(sum_b_o + u, k) + t23_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t23_, k);
+                    const vec t25_ = (g_ * g_);
+                    const vec t26_ = (splat((real)1.0) - t25_);
+                    const vec t27_ = (t18_ * t26_);
+                    store(sum_b_g + u, load(sum_b_g + u, k) + t27_, k);
+                    store(to_product_2 + p * to_product_2_b + u, t27_, k);
+                    const vec t29_ = (splat((real)1.0) - f_);
+                    const vec t30_ = (f_ * t29_);
+                    const vec t31_ = (t19_ * t30_);
+                    store(sum_b_f + u, load(sum_b_f + u, k) + t31_, k);
+                    store(to_product_4 + p * to_product_4_b + u, t31_, k);
+                    const vec t33_ = (splat((real)1.0) - i_);
+                    const vec t34_ = (i_ * t33_);
+                    const vec t35_ = (t17_ * t34_);
+                    store(sum_b_i + u, load(sum_b_i + u, k) + t35_, k);
+                    store(to_product_6 + p * to_product_6_b + u, t35_, k);
+                }
             }
+            meet(me);
         }
-        meet(me);
         if (step || a->start) {
             for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {

@@ -440,22 +440,25 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, member 
             before = count;
             meet(me);
         }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec h_ = load(of_saved_h + p * of_saved_h_b + u, k);
-                const vec t4_ = (h_ * h_);
-                const vec t6_ = (splat((real)1.0) - t4_);
-                const vec t7_ = (t2_ * t6_);
-                store(sum_b_h + u, load(sum_b_h + u, k) + t7_, k);
-                store(to_product_0 + p * to_product_0_b + u, t7_, k);
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec h_ = load(of_saved_h + p * of_saved_h_b + u, k);
+                    const vec t4_ = (h_ * h_);
+                    const vec t6_ = (splat((real)1.0) - t4_);
+                    const vec t7_ = (t2_ * t6_);
+                    store(sum_b_h + u, load(sum_b_h + u, k) + t7_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t7_, k);
+                }
             }
+            meet(me);
         }
-        meet(me);
         if (step || a->start) {
             for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {

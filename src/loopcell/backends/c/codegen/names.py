@@ -19,7 +19,7 @@ register restrict return short signed sizeof static struct switch typedef union 
 _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
 NULL linux unix main errno stdin stdout stderr assert
 """
-_FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory common own me mine"
+_FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory common own me mine from until"
 _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld|part)_\w*|[a-z]\d*")
 
 NARROW_HEADERS = ("products_bf16", "products_int8")

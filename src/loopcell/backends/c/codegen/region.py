@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from loopcell.backends.c.codegen.layout import Pack, Region, RegisterTile, part_name
@@ -15,6 +16,8 @@ from loopcell.passes.sweeps import Contraction, Sweep
 
 Buffer: TypeAlias = tuple[str, str, str]
 """Scratch memory: C type, name, how many."""
+RowLoop: TypeAlias = Callable[[str, str], Iterator[str]]
+"""Yields the lines of a loop over rows, from a first one up to a last one."""
 
 
 class RegionWriter:
@@ -54,29 +57,54 @@ class RegionWriter:
 
     def lines(self) -> Iterator[str]:
         """Yield the loops in order; a team meets where one member may read what another has written."""
+        row_loops: list[RowLoop] = []
         for sweep in self.region.sweeps:
-            yield from self._sweep(sweep)
-            if self.region.stores(sweep) and sweep is not self.region.sweeps[-1]:
+            meets = self.region.stores(sweep) and sweep is not self.region.sweeps[-1]
+            if not sweep.contractions:
+                row_loops += self._row_loops(sweep, meets=meets)
+                continue
+            yield from self._banded(row_loops)
+            yield from self._with_products(sweep, [self._pack_of(part) for part in sweep.contractions])
+            if meets or sweep.sums:
                 yield "meet(me);"
-        yield from self._leaf_results()
+            # Products take units block by block, for all rows; a sum is taken row by row, when all blocks are there.
+            row_loops = [partial(self._sums, sweep)] if sweep.sums else []
+        row_loops += [partial(self._leaf_result, key) for key in self.leaf_results()]
+        yield from self._banded(row_loops)
         # Nobody writes the next step's values while another member still reads this one's.
         yield "meet(me);"
 
-    def _sweep(self, sweep: Sweep) -> Iterator[str]:
+    def _row_loops(self, sweep: Sweep, *, meets: bool) -> Iterator[RowLoop]:
+        """Yield the loops of a sweep without products."""
         if sweep.scalars:
-            yield from self._row_scalars(sweep)
-        if not sweep.size:
-            return
-        packs = [self._pack_of(part) for part in sweep.contractions]
-        yield from self._with_products(sweep, packs) if packs else self._row_by_row(sweep)
+            yield partial(self._row_scalars, sweep)
+        if sweep.size:
+            yield partial(self._row_by_row, sweep)
+        if meets:
+            yield lambda first, last: iter(["meet(me);"])
 
-    def _row_by_row(self, sweep: Sweep) -> Iterator[str]:
+    def _banded(self, row_loops: Sequence[RowLoop]) -> Iterator[str]:
+        """Yield loops over rows that follow each other; of several all are done for a row before the next one.
+
+        So what one of them writes is still in the first-level cache when another reads it.
+        """
+        if len(row_loops) < 2:
+            for loop in row_loops:
+                yield from loop("0", "count")
+            return
+        yield "for (int64_t from = 0, until; from < count; from = until) {"
+        yield "    until = band(me, from, count);"
+        for loop in row_loops:
+            yield from indented(loop("from", "until"))
+        yield "}"
+
+    def _row_by_row(self, sweep: Sweep, first: str, last: str) -> Iterator[str]:
         """Yield the loop nest of a sweep without products: rows outside, units inside, as they lie in memory."""
         part = part_name(sweep.size, 1)
         # Every member takes a sum over all units, so that it comes out as with one thread; each stores its own part.
         whole, stores = bool(sweep.sums), self.region.stores(sweep)
         bounds = ("0", f"n_{sweep.size}") if whole else (f"{part}.start", f"{part}.stop")
-        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+        yield f"for (int64_t r0 = {first}; r0 < {last}; r0++) {{"
         yield "    AT(r0);"
         for index in sweep.sums:
             yield f"    vec total_{index} = splat(0);"
@@ -119,13 +147,10 @@ class RegionWriter:
             yield "        }"
         yield "    }"
         yield "}"
-        if sweep.sums:
-            yield from self._sums(sweep)
 
-    def _sums(self, sweep: Sweep) -> Iterator[str]:
-        """Yield sums over units whose sweep takes them block by block: row by row, when all blocks are there."""
-        yield "meet(me);"
-        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+    def _sums(self, sweep: Sweep, first: str, last: str) -> Iterator[str]:
+        """Yield the sums over units of a sweep with products."""
+        yield f"for (int64_t r0 = {first}; r0 < {last}; r0++) {{"
         yield "    AT(r0);"
         for index in sweep.sums:
             yield f"    vec total_{index} = splat(0);"
@@ -249,8 +274,8 @@ class RegionWriter:
             yield f"const vec {self.names[index]} = {self._spelled(node)};"
             yield from (guard + line for line in self._stores(index))
 
-    def _row_scalars(self, sweep: Sweep) -> Iterator[str]:
-        yield "for (int64_t r0 = 0; r0 < count; r0++) {"
+    def _row_scalars(self, sweep: Sweep, first: str, last: str) -> Iterator[str]:
+        yield f"for (int64_t r0 = {first}; r0 < {last}; r0++) {{"
         yield "    AT(r0);"
         # A scalar is computed as a vector of which one lane counts: the same spelling serves both.
         yield "    const int64_t u = 0; const int k = 1;"
@@ -300,21 +325,20 @@ class RegionWriter:
         del index
         return False
 
-    def _leaf_results(self) -> Iterator[str]:
-        """Store results that no sweep over units computes: leaves, and scalars."""
-        for key in self.leaf_results():
-            index = self.graph.results[key]
-            node = self.graph.nodes[index]
-            width = f"n_{self.region.size(index)}" if node.dims else "1"
-            yield f"for (int64_t r0 = 0, stop = part_of(me, {width}, LANES).stop; r0 < count; r0++) {{"
-            yield "    AT(r0);"
-            yield f"    for (int64_t u = part_of(me, {width}, LANES).start; u < stop; u += LANES) {{"
-            yield f"        const int k = least(LANES, {width} - u);"
-            value = f"splat((real){node.value!r})" if node.op == "constant" else self._load(index)
-            yield f"        const vec value = {value};"
-            yield from indented(self.store(key, "value"), 2)
-            yield "    }"
-            yield "}"
+    def _leaf_result(self, key: Key, first: str, last: str) -> Iterator[str]:
+        """Yield the loop that stores a result that no sweep over units computes: a leaf, or a scalar."""
+        index = self.graph.results[key]
+        node = self.graph.nodes[index]
+        width = f"n_{self.region.size(index)}" if node.dims else "1"
+        yield f"for (int64_t r0 = {first}, stop = part_of(me, {width}, LANES).stop; r0 < {last}; r0++) {{"
+        yield "    AT(r0);"
+        yield f"    for (int64_t u = part_of(me, {width}, LANES).start; u < stop; u += LANES) {{"
+        yield f"        const int k = least(LANES, {width} - u);"
+        value = f"splat((real){node.value!r})" if node.op == "constant" else self._load(index)
+        yield f"        const vec value = {value};"
+        yield from indented(self.store(key, "value"), 2)
+        yield "    }"
+        yield "}"
 
     def leaf_results(self) -> list[Key]:
         """Return the keys of the results that are leaves or scalars and have to be stored."""

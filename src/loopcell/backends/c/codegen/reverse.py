@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, sum_name, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
-from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot
+from loopcell.backends.c.codegen.layout import Access, Factors, Pack, Region, Role, Slot
 from loopcell.backends.c.codegen.region import Buffer, indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key, cotangent_of, state_keys
@@ -147,9 +147,9 @@ class _ReverseWriter(ScratchWriter):
         super().__init__(region, first_pack)
         self.kernel = kernel
 
-    def _sweep(self, sweep: Sweep) -> Iterator[str]:
+    def _with_products(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
         # At step 0 nothing waits for the cotangent of the state before, unless the initial state wants a gradient.
-        lines = super()._sweep(sweep)
+        lines = super()._with_products(sweep, packs)
         if not self._serves_states_alone(sweep):
             return lines
         return itertools.chain(["if (step || a->start) {"], indented(lines), ["}"])

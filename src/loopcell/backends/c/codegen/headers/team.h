@@ -61,3 +61,7 @@ INLINE span part_of(const member *me, int64_t n, int64_t block) {
     const int64_t start = blocks * me->number / me->of * block, stop = blocks * (me->number + 1) / me->of * block;
     return (span){start, stop < n ? stop : n};
 }
+
+/* Where a band of rows ends: all loops over rows are done for one band before the next one. A band is a row; of a team, which
+ * would have to meet for each of them, all rows. */
+INLINE int64_t band(const member *me, int64_t from, int64_t count) { return me->of > 1 ? count : from + 1; }
