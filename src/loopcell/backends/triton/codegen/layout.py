@@ -52,6 +52,12 @@ class Loop:
         named = [size for node in nodes for size in (*node.dims, *([node.name] if node.op == "size" else ()))]
         return tuple(dict.fromkeys(sizes.name(size) for size in named))
 
+    @property
+    def matrices(self) -> tuple[tuple[str, str], ...]:
+        """The names of the two sizes of every matrix."""
+        sizes = self.sizes
+        return tuple((sizes.name(n.dims[0]), sizes.name(n.dims[1])) for n in self.leaves() if len(n.dims) > 1)
+
     def leaves(self) -> Iterator[Node]:
         """Yield the leaves that are tensors, states and their cotangents aside."""
         for _, node in self.graph.leaves():

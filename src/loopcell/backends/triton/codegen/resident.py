@@ -49,7 +49,7 @@ class _ResidentWriter:
         for key in self.loop.states:
             self.slots.add(Use.WRITTEN, key, Access.ROW, self._state_size(key))
         for key in self.loop.histories:
-            self.slots.add(Use.CARRIED, key, Access.STATES, self._state_size(key))
+            self.slots.add(Use.HISTORY, key, Access.STATES, self._state_size(key))
 
     def _before(self, state: Key) -> Key:
         """Return the key of what is carried into the loop: a state, or its cotangent against the order of time."""
@@ -71,7 +71,7 @@ class _ResidentWriter:
             carried = self.slots[Use.READ, self._before(state)]
             yield f"{_carried(state)} = {load(carried)}"
             if state in self.loop.histories and not self.loop.reverse:
-                yield store(self.slots[Use.CARRIED, state], _carried(state), f"b * {width(carried.size)}")
+                yield store(self.slots[Use.HISTORY, state], _carried(state), f"b * {width(carried.size)}")
         for key, use, _ in self.loop.written():
             if use is Use.SUMMED:
                 yield f"{self.slots[use, key].name}_now = tl.zeros([ROWS, {self._block(key)}], REAL)"
@@ -157,7 +157,7 @@ class _ResidentWriter:
 
     def _carried_leaf(self, index: int, node: Node) -> Iterator[str]:
         if node.op == "state" and self.loop.reverse:
-            slot = self.slots[Use.CARRIED, node.key]
+            slot = self.slots[Use.HISTORY, node.key]
             yield f"v{index} = {load(slot, f'at * {width(slot.size)}')}"
         elif node.key == cotangent_of(Key("output")):
             yield f"v{index} = {load(self.slots[Use.READ, node.key])}"
@@ -199,7 +199,7 @@ class _ResidentWriter:
                 yield "if resets is not None:"
                 yield f"    {new} = tl.where(fresh, 0.0, {new})"
             elif state in self.loop.histories:
-                yield store(self.slots[Use.CARRIED, state], new, f"(at + batch) * {width(size)}")
+                yield store(self.slots[Use.HISTORY, state], new, f"(at + batch) * {width(size)}")
         for state in self.loop.states:
             yield f"{_carried(state)} = next_{ascii_name(state.name)}"
 

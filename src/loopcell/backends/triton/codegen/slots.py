@@ -26,7 +26,7 @@ class Access(Enum):
     ROW = "[B, n], the same at every step"
     WHOLE = "[n], the same for all rows and steps"
     MATRIX = "[m, n], the factor of a product"
-    STATES = "[slots, B, n]: a state before each step, in turn; after the last slot comes the first"
+    STATES = "[T + 1, B, n], or [2, B, n] in turn: a row before each step and one after the last"
 
 
 class Use(Enum):
@@ -35,8 +35,11 @@ class Use(Enum):
     READ = "read"
     WRITTEN = "written"
     SUMMED = "added to at every step, by row; zeros before"
-    CARRIED = "from step to step, and read after the last"
+    HISTORY = "a state before each step, and after the last one: for the reverse loop"
+    CARRIED = "from step to step: a state, or its cotangent"
     SCRATCH = "within a step: from one sweep to another"
+    PARTIAL = "within a step: the sums over blocks of units, a number for each block"
+    GIVEN = "products that were made before the kernel ran"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,16 @@ class Slot:
         return self.access in (Access.SEQUENCE, Access.MATRIX)
 
 
-_PREFIX: Mapping[Use, str] = {Use.READ: "", Use.WRITTEN: "to_", Use.SUMMED: "sum_", Use.CARRIED: "now_", Use.SCRATCH: "at_"}
+_PREFIX: Mapping[Use, str] = {
+    Use.READ: "",
+    Use.WRITTEN: "to_",
+    Use.SUMMED: "sum_",
+    Use.HISTORY: "history_",
+    Use.CARRIED: "carried_",
+    Use.SCRATCH: "scratch_",
+    Use.PARTIAL: "partial_",
+    Use.GIVEN: "given_",
+}
 
 
 class Slots:

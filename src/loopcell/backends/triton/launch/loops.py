@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop, forward_loop, reverse_loop
-from loopcell.backends.triton.codegen.slots import Slot, Use
-from loopcell.backends.triton.launch.memory import Columns, Shape, readable
-from loopcell.backends.triton.launch.run import Tensors, run_loop
-from loopcell.equations.keys import OUTPUT, Key, cotangent_of
+from loopcell.backends.triton.codegen.slots import Use
+from loopcell.backends.triton.launch.memory import Columns, Shape
+from loopcell.backends.triton.launch.run import run_loop
+from loopcell.equations.keys import OUTPUT, Key
 from loopcell.passes.derive import OuterProduct
 from loopcell.passes.program import Program
 
@@ -72,7 +70,7 @@ class Kernels:
         for key, size in written:
             if key.kind != "saved":
                 to[key] = shape.empty(like, (shape.steps, shape.batch, shape.width(size)))
-        finals, histories = run_loop(loop, leaves, to, shape, like)
+        finals, histories = run_loop(loop, leaves, to, shape)
         recorded = {key.name: to[key] for key, _ in written if key.kind == "record"}
         values = {key: to[key] for key, _ in saved_keys}
         return Results(to[OUTPUT], [finals[key] for key in loop.states], recorded), Saved(values, histories)
@@ -107,7 +105,7 @@ class Kernels:
         for key, use, size in written:
             if use is Use.SUMMED:
                 to[key] = like.new_zeros((shape.batch, shape.width(size)))
-        finals, _ = run_loop(loop, {**leaves, **saved.values, **arriving}, to, shape, like, saved.histories)
+        finals, _ = run_loop(loop, {**leaves, **saved.values, **arriving}, to, shape, saved.histories)
         results = to | {key: to[other] for key, other in loop.same.items() if other in to}
         gradients: dict[Key, Tensor] = {**finals}
         gradients |= {key: value for key, value in results.items() if key.kind in ("hoisted", "parameter")}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
-from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.slots import ONE, Access, Slot
 from loopcell.equations.keys import Key
 
@@ -95,21 +93,6 @@ class Columns:
     def take(self, block: Tensor, key: Key) -> Tensor:
         """Return the tensor of a key."""
         return block.narrow(-1, *self.ranges[key])
-
-
-def arguments(
-    kernel: KernelText, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]
-) -> list[Any]:
-    """Return the arguments of a kernel but for those of compile time, in order.
-
-    Args:
-        kernel: what is called.
-        tensors: as its slots read and write them, by name.
-        scalars: by name.
-    """
-    found: list[Any] = [tensors[slot.name] for slot in kernel.slots]
-    found += [row_stride(slot, tensors[slot.name]) for slot in kernel.strides]
-    return found + [scalars[name] for name in kernel.scalars]
 
 
 def as_bytes(flags: Tensor | None) -> Tensor | None:
