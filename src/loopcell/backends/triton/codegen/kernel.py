@@ -49,19 +49,6 @@ class KernelText:
             *self.constants,
         )
 
-    def signature(self, dtype: str, optional: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the types of the arguments, as Triton spells them.
-
-        Args:
-            dtype: of the tensors: "fp32", "fp64", "fp16", "bf16".
-            optional: types of pointers that may be None, by name, such as `lengths`; those left out are None.
-        """
-        types = {"lengths": "constexpr", "resets": "constexpr", "counters": "constexpr", **(optional or {})}
-        found = {slot.name: f"*{dtype}" for slot in self.slots}
-        found |= {f"{slot.name}_s": "i32" for slot in self.strides}
-        found |= {name: types.get(name, "i32") for name in self.scalars}
-        return found | {name: "constexpr" for name in (*self.sizes, *self.constants)}
-
 
 def kernel_text(
     loop: Loop, slots: Iterable[Slot], scalars: tuple[str, ...], constants: tuple[str, ...], body: Iterable[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,8 @@ from torch import Tensor
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.slots import Slot, Use
-from loopcell.backends.triton.launch.choose import Choice, block_of
+from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.constants import blocks_of, of_blocked, power_of_two
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import as_bytes
 from loopcell.backends.triton.launch.products import HostProducts
@@ -35,8 +35,7 @@ class _BlockedRun:
         self.call, self.blocked, self.choice = call, blocked, choice
         self.kernel = kernel_of(blocked)
         shape = call.shape
-        widths = [shape.sizes[size] for size in call.loop.named_sizes]
-        self.blocks = max((-(-width // choice.units) for width in widths), default=1)
+        self.blocks = blocks_of(call.loop, shape.sizes, choice)
         self.tiles = -(-shape.batch // choice.rows)
         self.tensors = {slot.name: self._tensor(slot) for slot in self.kernel.slots}
         self.carried = {slot.key: self.tensors[slot.name] for slot in self.kernel.slots if slot.use is Use.CARRIED}
@@ -63,7 +62,7 @@ class _BlockedRun:
         if slot.use is Use.SCRATCH:
             return call.like.new_empty((batch, width), dtype=call.real)
         if slot.use is Use.PARTIAL:
-            return call.like.new_empty((batch, _power_of_two(self.blocks)), dtype=call.real)
+            return call.like.new_empty((batch, power_of_two(self.blocks)), dtype=call.real)
         return None if slot.use is Use.GIVEN else call.of(slot)
 
     def _start(self) -> None:
@@ -89,10 +88,7 @@ class _BlockedRun:
             "first": first,
             "until": until,
         }
-        constants: dict[str, Any] = {name: block_of(shape.sizes[size]) for name, size in self.blocked.wide.items()}
-        constants |= {"ROWS": choice.rows, "UNITS": choice.units, "DEPTH": choice.depth}
-        constants |= {"BLOCKS": _power_of_two(self.blocks), "SWEEP": sweep, "CACHE": ".cg" if together else ""}
-        constants |= {"HOLD": choice.kind == "persistent", "GIVEN": choice.kind == "stepped"}
+        constants = of_blocked(self.blocked, shape.sizes, choice, sweep)
         launch(
             self.kernel, grid, self.tensors, scalars, shape, constants, choice, call.like, together=together
         )
@@ -105,7 +101,3 @@ class _BlockedRun:
                 if products is not None:
                     products.make(section, step)
                 self._launch((self.tiles, self.blocks), step, step + 1, sweep=section)
-
-
-def _power_of_two(count: int) -> int:
-    return 1 << (count - 1).bit_length()

@@ -12,11 +12,9 @@ from torch import Tensor
 
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.constants import common
 from loopcell.backends.triton.launch.memory import Shape, row_stride
-from loopcell.backends.triton.toolchain.modules import function, interpreting
-
-PRECISIONS = {"highest": "ieee", "high": "tf32x3", "medium": "tf32"}
-"""How float32 is multiplied, by `torch.get_float32_matmul_precision()`."""
+from loopcell.backends.triton.toolchain.modules import function
 
 
 def launch(
@@ -55,15 +53,3 @@ def launch(
     # The interpreter computes with NumPy, which would warn of every infinity.
     with device, np.errstate(all="ignore"):
         function(kernel.source, kernel.name)[grid](*found, **named, **options)
-
-
-def common(dtype: torch.dtype) -> dict[str, Any]:
-    """Return the compile-time arguments of every kernel on tensors of a dtype."""
-    import triton.language as tl
-
-    named = {torch.float64: tl.float64, torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}
-    factor = named.get(dtype, tl.float32)
-    if interpreting() and dtype == torch.bfloat16:  # for which the interpreter has no arithmetic
-        factor = tl.float32
-    real = tl.float64 if dtype == torch.float64 else tl.float32
-    return {"REAL": real, "FACTOR": factor, "PRECISION": PRECISIONS[torch.get_float32_matmul_precision()]}

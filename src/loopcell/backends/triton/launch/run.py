@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from torch import Tensor
-
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch.blocked import run_blocked
-from loopcell.backends.triton.launch.choose import Choice, block_of, choose
+from loopcell.backends.triton.launch.choose import Choice, choose
+from loopcell.backends.triton.launch.constants import of_resident
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import Shape, as_bytes
 from loopcell.backends.triton.launch.tensors import LoopTensors, Tensors
 from loopcell.backends.triton.toolchain.device import limits_of
 from loopcell.equations.keys import Key
-from loopcell.equations.names import ascii_name
 
 
 def run_loop(
@@ -67,6 +65,5 @@ def _run_resident(call: LoopTensors, choice: Choice) -> None:
     tensors = {slot.name: call.of(slot) for slot in kernel.slots}
     lengths = shape.lengths
     scalars = {"lengths": lengths.lengths, "resets": as_bytes(lengths.reset), "B": shape.batch, "T": shape.steps}
-    blocks = {f"P_{ascii_name(size)}": block_of(shape.sizes[size]) for size in call.loop.named_sizes}
-    constants = {**blocks, "ROWS": choice.rows}
+    constants = of_resident(call.loop, shape.sizes, choice)
     launch(kernel, (-(-shape.batch // choice.rows),), tensors, scalars, shape, constants, choice, call.like)

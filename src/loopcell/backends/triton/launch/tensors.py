@@ -10,6 +10,7 @@ from torch import Tensor
 
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.slots import Slot, Use
+from loopcell.backends.triton.launch.constants import real_dtype
 from loopcell.backends.triton.launch.memory import Shape, readable
 from loopcell.equations.keys import Key, cotangent_of
 
@@ -44,7 +45,7 @@ class LoopTensors:
     @property
     def real(self) -> torch.dtype:
         """The dtype in which kernels compute."""
-        return torch.float64 if self.like.dtype == torch.float64 else torch.float32
+        return real_dtype(self.like.dtype)
 
     def width(self, state: Key) -> int:
         """Return the length of a state."""
