@@ -37,8 +37,17 @@ class KernelSource:
     constants: Mapping[str, Any]
 
     @property
+    def attributes(self) -> dict[tuple[int, ...], list[list[Any]]]:
+        """What is known of arguments at a usual launch: addresses and strides are multiples of 16 (`attrs=`)."""
+        aligned = (kind.startswith("*") or name.endswith("_s") for name, kind in self.signature.items())
+        return {(place,): [["tt.divisibility", 16]] for place, is_so in enumerate(aligned) if is_so}
+
+    @property
     def function(self) -> Any:
-        """The kernel as Triton's compiler takes it: `ASTSource(fn=source.function, ...)`."""
+        """The kernel as Triton's compiler takes it.
+
+        `ASTSource(source.function, dict(source.signature), constexprs=dict(source.constants), attrs=source.attributes)`
+        """
         return function(self.kernel.source, self.kernel.name)
 
 

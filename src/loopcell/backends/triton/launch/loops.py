@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -44,6 +45,9 @@ class Kernels:
     Attributes:
         program: the equations.
         inference, training, reverse: its loops.
+        states: their keys, in the cell's order.
+        read: keys of the tensors that the loops are given: states, hoisted values, parameters, draws.
+        recorded: names of what is recorded.
     """
 
     def __init__(self, program: Program) -> None:
@@ -51,6 +55,15 @@ class Kernels:
         self.inference = forward_loop(program, saves=False)
         self.training = forward_loop(program, saves=True)
         self.reverse = reverse_loop(program)
+        leaves = (*self.training.leaves(), *self.reverse.leaves())
+        self.states = self.training.states
+        self.read = frozenset(self.states) | {node.key for node in leaves if node.op not in ("saved", "cotangent")}
+        self.recorded = tuple(key.name for key in program.loop.results if key.kind == "record")
+
+    def shape_of(self, key: Key, shape: Shape) -> tuple[int, ...]:
+        """Return the shape of the output, or of a state."""
+        width = shape.width(self.training.sizes.of(self.training.graph.results[key]))
+        return (shape.steps, shape.batch, width) if key == OUTPUT else (shape.batch, width)
 
     def forward(self, leaves: Mapping[Key, Tensor], shape: Shape, *, saves: bool) -> tuple[Results, Saved]:
         """Run the loop in the order of time.
@@ -174,3 +187,9 @@ def _adjacent(ranges: Mapping[OuterProduct, tuple[int, int]]) -> list[list[Outer
         else:
             groups.append([product])
     return groups
+
+
+@lru_cache(maxsize=256)
+def kernels_of(program: Program) -> Kernels:
+    """Return a program's loops, the same ones for every network of the cell."""
+    return Kernels(program)
