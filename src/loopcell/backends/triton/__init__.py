@@ -4,11 +4,11 @@
 kernel and calls it on tensors. Triton itself is optional, and imported where it is used.
 """
 
-from loopcell.backends.triton.launch.choose import KINDS, Choice, Limits, choose, forced
+from loopcell.backends.triton.launch.choose import KINDS, Choice, choose, forced
 from loopcell.backends.triton.launch.loops import Kernels, Results, Saved, kernels_of
 from loopcell.backends.triton.launch.memory import Shape
 from loopcell.backends.triton.sources import KernelSource, kernel_sources
-from loopcell.backends.triton.toolchain.device import device_obstacle
+from loopcell.backends.triton.toolchain.device import Limits, device_obstacle
 
 __all__ = [
     "KINDS",

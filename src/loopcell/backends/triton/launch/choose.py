@@ -19,19 +19,7 @@ from dataclasses import dataclass
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits of a device.
-
-    Attributes:
-        processors: multiprocessors.
-        shared: bytes of shared memory that one program may have.
-    """
-
-    processors: int
-    shared: int
+from loopcell.backends.triton.toolchain.device import Limits
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 
-from loopcell.backends.triton.launch.choose import Limits
 from loopcell.backends.triton.toolchain.modules import ADVICE, MISSING, interpreting, version
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a device.
+
+    Attributes:
+        processors: multiprocessors.
+        shared: bytes of shared memory that one program may have.
+    """
+
+    processors: int
+    shared: int
+
 
 OLDEST = (8, 0)
 """The compute capability that kernels need: that of an A100; an RTX 30 has (8, 6)."""
