@@ -132,7 +132,7 @@ class _KernelFunction(torch.autograd.Function):
         signature = call.bound.signature
         count = len(signature.keys) + len(signature.shapes)
         all_saved = ctx.saved_tensors
-        _check_returned(all_saved, ctx.shapes, ctx.dtype)
+        check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
         arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
@@ -158,7 +158,7 @@ def obstacle_of_backward(tensors: Sequence[Tensor | None]) -> Obstacle:
     return other_tensor(described(strange[0])) if strange else observed_backward(str(observer()))
 
 
-def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+def check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
     """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
 
     Raises:
