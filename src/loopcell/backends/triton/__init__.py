@@ -1,0 +1,1 @@
+"""The Triton back end: programs as kernels for GPUs."""
